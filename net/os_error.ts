@@ -1,0 +1,109 @@
+// Floor 3: driver.
+import { NetError, type NetErrorCode } from "./errors.ts";
+
+/** Where an operation failed: what {@linkcode toNetError} puts into the text and the fields. */
+export interface NetErrorContext {
+  /** The operation, for example `"connect"`. */
+  syscall: string;
+  /** The host, the IP address or the path concerned. */
+  address?: string;
+  /** The port concerned. */
+  port?: number;
+  /** What could not be done, for example `Cannot connect to "example.org:80"`. @default {made from the other fields} */
+  what?: string;
+}
+
+const BY_NAME: Record<string, NetErrorCode> = {
+  AddrInUse: "EADDRINUSE",
+  AddrNotAvailable: "EADDRNOTAVAIL",
+  BadResource: "ERR_SOCKET_CLOSED",
+  BrokenPipe: "EPIPE",
+  ConnectionAborted: "ECONNABORTED",
+  ConnectionRefused: "ECONNREFUSED",
+  ConnectionReset: "ECONNRESET",
+  Interrupted: "ERR_SOCKET_CLOSED",
+  NotCapable: "EPERM",
+  NotConnected: "ENOTCONN",
+  NotFound: "ENOENT",
+  PermissionDenied: "EACCES",
+  TimedOut: "ETIMEDOUT",
+  UnexpectedEof: "ERR_TLS_TRUNCATED",
+};
+
+const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
+  "EACCES",
+  "EADDRINUSE",
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
+  "EINVAL",
+  "EMFILE",
+  "EMSGSIZE",
+  "ENETUNREACH",
+  "ENFILE",
+  "ENOENT",
+  "ENOTCONN",
+  "ENOTFOUND",
+  "EPERM",
+  "EPIPE",
+  "EPROTO",
+  "ETIMEDOUT",
+]);
+
+function codeOf(error: Error): NetErrorCode {
+  const own = (error as { code?: unknown }).code;
+  if (typeof own === "string" && KNOWN.has(own)) return own as NetErrorCode;
+  const byName = BY_NAME[error.name];
+  if (byName !== undefined) return byName;
+  if (error.name === "AbortError") return "ABORT_ERR";
+  if (error.name === "TimeoutError") return "ETIMEDOUT";
+  // getaddrinfo failures carry neither a class nor a code.
+  if (/failed to lookup address|name or service not known|no such host/i.test(error.message)) {
+    return "ENOTFOUND";
+  }
+  return error.name === "InvalidData" ? "ERR_TLS" : "EIO";
+}
+
+/** The text of an endpoint: `host:port`, `[v6]:port`, or a path. */
+export function formatEndpoint(address: string | undefined, port?: number): string {
+  if (address === undefined) return port === undefined ? "" : `:${port}`;
+  if (port === undefined) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/**
+ * Turns what Deno or Node threw into a {@linkcode NetError} with Node's code; a `NetError` comes back as it is.
+ *
+ * @example
+ * ```ts
+ * import { toNetError } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = toNetError(new Deno.errors.ConnectionRefused("refused"), {
+ *   syscall: "connect",
+ *   address: "::1",
+ *   port: 9,
+ * });
+ * assertEquals(error.code, "ECONNREFUSED");
+ * assertEquals(error.message, 'Cannot connect to "[::1]:9": ECONNREFUSED, refused');
+ * ```
+ */
+export function toNetError(error: unknown, context: NetErrorContext): NetError {
+  if (error instanceof NetError) return error;
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const code = codeOf(cause);
+  const endpoint = formatEndpoint(context.address, context.port);
+  const verb = context.syscall === "connect" ? "connect to" : context.syscall;
+  const what = context.what ?? `Cannot ${verb}${endpoint === "" ? "" : ` "${endpoint}"`}`;
+  return new NetError(`${what}: ${code}, ${cause.message}`, {
+    code,
+    cause: error,
+    syscall: context.syscall,
+    address: context.address,
+    port: context.port,
+  });
+}

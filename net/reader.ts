@@ -1,0 +1,220 @@
+// Floor 3: driver.
+import type { Transport } from "./transport.ts";
+
+/** Who gets what a {@linkcode TransportReader} reads. The calls are synchronous and in order; after `end` or `error` there are none. */
+export interface TransportSink {
+  /** Bytes came. They are the receiver's: the reader never writes them again, so views may be kept, handed on or changed in place. */
+  data(chunk: Uint8Array): void;
+  /** The peer ended its direction. */
+  end(): void;
+  /** Reading failed. */
+  error(error: unknown): void;
+}
+
+/** Options of a {@linkcode TransportReader}. */
+export interface TransportReaderOptions {
+  /** The size of the first and of the smallest read buffer, in bytes. What an idle connection holds. @default {512} */
+  minSlab?: number;
+  /** The size of the largest read buffer, in bytes. @default {262144} */
+  maxSlab?: number;
+}
+
+/** A slab that lasted longer than this was too large for the traffic, in ms. */
+const LONG = 1000;
+/** A slab that several reads used up faster than this was too small for the traffic, in ms. */
+const SHORT = 100;
+/** Slabs for small reads grow up to this; only reads that fill their window make larger ones, in bytes. */
+const SMALL_READS = 16_384;
+
+/**
+ * Drives `transport.read` in a loop and hands what comes to a sink, synchronously, as views into a slab.
+ *
+ * The slab starts small, grows while reads fill it or use it up quickly, and shrinks again when the connection goes
+ * quiet. Bytes once handed out are never written again: reading goes on behind them, and in a new slab when the old
+ * one is used up. A view that is kept keeps its slab (up to `maxSlab` bytes) alive: copy what is to live long.
+ *
+ * `pause()` stops reading from the transport, so that the peer is pushed back; at most one read that was under way
+ * still delivers. A sink that throws stops the reader and gets the exception through `error`.
+ *
+ * @example
+ * ```ts
+ * import { pair, TransportReader } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const got = Promise.withResolvers<string>();
+ * let text = "";
+ * new TransportReader(b, {
+ *   data: (chunk) => text += new TextDecoder().decode(chunk),
+ *   end: () => got.resolve(text),
+ *   error: got.reject,
+ * }).start();
+ * await a.write(new TextEncoder().encode("hello"));
+ * await a.closeWrite();
+ * assertEquals(await got.promise, "hello");
+ * a.close();
+ * b.close();
+ * ```
+ */
+export class TransportReader {
+  readonly #transport: Transport;
+  readonly #sink: TransportSink;
+  readonly #min: number;
+  readonly #max: number;
+  #slab: Uint8Array | null = null;
+  #pos = 0;
+  #size: number;
+  #born = 0;
+  #reads = 0;
+  #usual = 0;
+  #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
+  #paused = false;
+  #held: Uint8Array | "end" | { error: unknown } | null = null;
+  #bytesRead = 0;
+
+  /** Makes a reader of `transport`; nothing is read before `start()`. */
+  constructor(transport: Transport, sink: TransportSink, options: TransportReaderOptions = {}) {
+    this.#transport = transport;
+    this.#sink = sink;
+    this.#min = options.minSlab ?? 512;
+    this.#max = options.maxSlab ?? 262_144;
+    if (!(this.#min >= 16 && this.#max >= this.#min)) {
+      throw new RangeError(
+        `Cannot read with slabs of ${this.#min} to ${this.#max} bytes: at least 16, and in order`,
+      );
+    }
+    this.#size = this.#min;
+  }
+
+  /** Whether reading is paused. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** How many bytes were delivered to the sink. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Begins to read. A second call does nothing. */
+  start(): void {
+    if (this.#state === 0 && !this.#paused) {
+      this.#state = 1;
+      this.#loop();
+    }
+  }
+
+  /** Delivers nothing more and stops reading until `resume()`. What a read under way brings is kept until then. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** Goes on after `pause()`; delivers what was kept meanwhile first. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (this.#state === 1 && this.#held !== null) this.#release();
+    else this.start();
+  }
+
+  /** Stops for good and lets go of the buffers. The transport stays open: closing it ends the read under way. */
+  stop(): void {
+    this.#state = 2;
+    this.#held = null;
+    this.#slab = null;
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#state === 1 && !this.#paused) {
+      const window = this.#window();
+      const since = this.#size > this.#min ? performance.now() : 0;
+      let n: number | null;
+      try {
+        n = await this.#transport.read(window);
+      } catch (error) {
+        this.#deliver({ error });
+        return;
+      }
+      if (n === null) {
+        this.#deliver("end");
+        return;
+      }
+      this.#learn(n, window.length, since);
+      if (!this.#deliver(n === window.length ? window : window.subarray(0, n))) return;
+    }
+    if (this.#state === 1) this.#state = 0;
+  }
+
+  /** The rest of the slab where it is long enough for what usually comes, or else a new slab. */
+  #window(): Uint8Array {
+    let slab = this.#slab;
+    if (slab !== null && slab.length > this.#size) slab = null;
+    const rest = slab === null ? 0 : slab.length - this.#pos;
+    if (slab !== null && this.#pos === 0) return slab;
+    if (rest < 64 || rest < this.#usual * 1.5) {
+      const now = performance.now();
+      if (slab !== null) this.#resize(now - this.#born);
+      slab = new Uint8Array(this.#size);
+      this.#slab = slab;
+      this.#pos = 0;
+      this.#reads = 0;
+      this.#born = now;
+      return slab;
+    }
+    return slab!.subarray(this.#pos);
+  }
+
+  /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
+  #resize(age: number): void {
+    if (age < SHORT) {
+      if (this.#reads > 1 && this.#size < SMALL_READS) {
+        this.#size = Math.min(this.#max, this.#size * 4);
+      }
+    } else if (age > LONG) this.#size = Math.max(this.#min, this.#size >> 1);
+  }
+
+  #learn(n: number, asked: number, since: number): void {
+    this.#pos += n;
+    this.#reads++;
+    this.#usual = n > this.#usual ? n : this.#usual - ((this.#usual - n) >> 3);
+    if (n === asked && asked >= this.#size >> 1) {
+      this.#size = Math.min(this.#max, this.#size * 4);
+    } else if (this.#size > this.#min && performance.now() - since > LONG) {
+      // The connection was quiet: go on with the smallest slab.
+      this.#size = this.#min;
+      this.#usual = 0;
+    }
+  }
+
+  /** Hands an event to the sink, or keeps it while paused. Returns whether the loop goes on. */
+  #deliver(event: Uint8Array | "end" | { error: unknown }): boolean {
+    if (this.#state !== 1) return false;
+    if (this.#paused) {
+      this.#held = event;
+      return false;
+    }
+    try {
+      if (event instanceof Uint8Array) {
+        this.#bytesRead += event.length;
+        this.#sink.data(event);
+        return true;
+      }
+      this.stop();
+      if (event === "end") this.#sink.end();
+      else this.#sink.error(event.error);
+    } catch (error) {
+      this.stop();
+      this.#sink.error(error);
+    }
+    return false;
+  }
+
+  #release(): void {
+    const event = this.#held!;
+    this.#held = null;
+    if (this.#deliver(event)) {
+      if (this.#paused) this.#state = 0;
+      else this.#loop();
+    }
+  }
+}

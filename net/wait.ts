@@ -1,0 +1,127 @@
+// Floor 3: driver.
+import { NetError } from "./errors.ts";
+
+/** Options of everything that waits. */
+export interface WaitOptions {
+  /** Gives up after so many milliseconds; no limit when left out or 0. */
+  timeout?: number;
+  /** Gives up when it fires. */
+  signal?: AbortSignal;
+}
+
+/** A deadline and an abort signal in one, made by {@linkcode deadlineSignal}. */
+export interface Deadline {
+  /** The error that it fired with, or null. */
+  readonly fired: NetError | null;
+  /** Says who is to be told, at most once; at once when it has fired already. */
+  onfire(listener: (error: NetError) => void): void;
+  /** Frees the timer and the listener. To be called when what was waited for has come. */
+  clear(): void;
+}
+
+const NEVER: Deadline = { fired: null, onfire() {}, clear() {} };
+
+/** The error of a wait that its signal ended. */
+export function abortError(what: string, signal: AbortSignal): NetError {
+  return new NetError(`Cannot ${what}: aborted`, { code: "ABORT_ERR", cause: signal.reason });
+}
+
+/** The error of a wait whose deadline passed. */
+export function timeoutError(what: string, timeout: number): NetError {
+  return new NetError(`Cannot ${what}: timed out after ${timeout} ms`, { code: "ETIMEDOUT" });
+}
+
+/**
+ * Starts a deadline for one wait: what comes first of `options.timeout` and `options.signal` fires it, once.
+ *
+ * @throws {RangeError} When the timeout is negative, not a number, or too long for a timer (above 2147483647 ms).
+ *
+ * @example
+ * ```ts
+ * import { deadlineSignal } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const deadline = deadlineSignal("read", { timeout: 1 });
+ * const error = await new Promise<Error>((resolve) => deadline.onfire(resolve));
+ * assertEquals(error.message, "Cannot read: timed out after 1 ms");
+ * ```
+ */
+export function deadlineSignal(what: string, options: WaitOptions): Deadline {
+  const { timeout = 0, signal } = options;
+  if (!(timeout >= 0 && (timeout <= 2_147_483_647 || timeout === Infinity))) {
+    throw new RangeError(`Cannot ${what}: a timeout of ${timeout} ms is out of range`);
+  }
+  if (signal === undefined && (timeout === 0 || timeout === Infinity)) return NEVER;
+  return new ArmedDeadline(what, timeout === Infinity ? 0 : timeout, signal);
+}
+
+class ArmedDeadline implements Deadline {
+  fired: NetError | null = null;
+  #listener: ((error: NetError) => void) | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #signal: AbortSignal | undefined;
+  #abort: (() => void) | undefined;
+
+  constructor(what: string, timeout: number, signal: AbortSignal | undefined) {
+    if (signal !== undefined) {
+      if (signal.aborted) {
+        this.fired = abortError(what, signal);
+        return;
+      }
+      this.#signal = signal;
+      this.#abort = () => this.#fire(abortError(what, signal));
+      signal.addEventListener("abort", this.#abort, { once: true });
+    }
+    if (timeout > 0) {
+      this.#timer = setTimeout(() => this.#fire(timeoutError(what, timeout)), timeout);
+    }
+  }
+
+  onfire(listener: (error: NetError) => void): void {
+    if (this.fired !== null) listener(this.fired);
+    else this.#listener = listener;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    if (this.#abort !== undefined) this.#signal?.removeEventListener("abort", this.#abort);
+    this.#listener = null;
+  }
+
+  #fire(error: NetError): void {
+    const listener = this.#listener;
+    this.clear();
+    this.fired = error;
+    listener?.(error);
+  }
+}
+
+/**
+ * Waits for `promise`, but no longer than `options` allow. What comes of the promise afterwards goes to `late`, so
+ * that nothing that it opened is left behind.
+ *
+ * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
+ */
+export function waitFor<T>(
+  promise: PromiseLike<T>,
+  what: string,
+  options: WaitOptions,
+  late?: (value: T) => void,
+): Promise<T> {
+  const deadline = deadlineSignal(what, options);
+  return new Promise<T>((resolve, reject) => {
+    let open = true;
+    deadline.onfire((error) => {
+      open = false;
+      reject(error);
+    });
+    promise.then((value) => {
+      deadline.clear();
+      if (open) resolve(value);
+      else late?.(value);
+    }, (error) => {
+      deadline.clear();
+      if (open) reject(error);
+    });
+  });
+}

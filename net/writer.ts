@@ -1,0 +1,445 @@
+// Floor 3: driver.
+import { giveJoinBuffer, JOIN_MAX, JOIN_MIN, takeJoinBuffer } from "./_join_pool.ts";
+import { NetError } from "./errors.ts";
+import type { Transport } from "./transport.ts";
+import { deadlineSignal, type WaitOptions } from "./wait.ts";
+
+/** Options of a {@linkcode TransportWriter}. */
+export interface TransportWriterOptions {
+  /** From how many queued bytes `write` returns false. @default {65536} */
+  highWaterMark?: number;
+  /** Above how many queued bytes `write` throws. One write below it may pass it, however large. @default {16777216} */
+  limit?: number;
+  /** Called when the queue falls to half the high-water mark after it had reached it. */
+  ondrain?(): void;
+  /** Called after each write with all bytes written so far. */
+  onwritten?(bytesWritten: number): void;
+  /** Called once when writing failed. The writer is stopped then. */
+  onerror?(error: unknown): void;
+}
+
+/** Chunks from this size on are queued by reference, smaller ones are copied, in bytes. */
+const BY_REFERENCE = 16_384;
+
+interface Waiter {
+  at: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+// Uncorked writers with something to write: flushed together at the end of the microtask turn.
+let dirty: TransportWriter[] = [];
+
+function flushDirty(): void {
+  const writers = dirty;
+  dirty = [];
+  for (const writer of writers) writer.flush();
+}
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Queues bytes for a transport: at most one `write` is under way, and what is queued meanwhile leaves in the next one.
+ *
+ * Small chunks are copied into one buffer at once, so the caller may reuse them; chunks of 16 KiB and more are kept
+ * by reference and must not change until they are written. Writes made in one turn leave together at its end, or at
+ * `uncork()`, or at `flush()`. `write` returns false from the high-water mark on; `drained()` waits. Above the hard
+ * limit it throws.
+ *
+ * @example
+ * ```ts
+ * import { pair, TransportWriter } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const writer = new TransportWriter(a);
+ * writer.write(new Uint8Array([1, 2]));
+ * writer.write(new Uint8Array([3]));
+ * await writer.end();
+ * const buffer = new Uint8Array(8);
+ * assertEquals(await b.read(buffer), 3);
+ * a.close();
+ * b.close();
+ * ```
+ */
+export class TransportWriter {
+  readonly #transport: Transport;
+  readonly #options: TransportWriterOptions;
+  readonly #high: number;
+  readonly #limit: number;
+  /** Sealed pieces, oldest first; the join buffer's open part comes behind them. */
+  #sealed: Uint8Array[] | null = null;
+  /** Join buffers that `#sealed` has views of: given back once all of it is written. */
+  #used: Uint8Array[] | null = null;
+  /** The buffer that `reserve` gives room in. */
+  buffer: Uint8Array = EMPTY;
+  #start = 0;
+  #pos = 0;
+  #queued = 0;
+  #written = 0;
+  #corks = 0;
+  #writing = false;
+  #scheduled = false;
+  #wasFull = false;
+  #ending: PromiseWithResolvers<void> | null = null;
+  #stopped: { error: unknown } | null = null;
+  #waiters: Waiter[] | null = null;
+  #drainWaiters: Waiter[] | null = null;
+
+  /** Makes a writer for `transport`. */
+  constructor(transport: Transport, options: TransportWriterOptions = {}) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#high = options.highWaterMark ?? 65_536;
+    this.#limit = options.limit ?? 16_777_216;
+    if (!(this.#high >= 0) || !(this.#limit >= this.#high)) {
+      throw new RangeError(
+        `Cannot make a writer with a high-water mark of ${this.#high} and a limit of ${this.#limit} bytes`,
+      );
+    }
+  }
+
+  /** How many bytes are queued or under way. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** How many bytes the transport has taken. */
+  get bytesWritten(): number {
+    return this.#written;
+  }
+
+  /** Whether nothing is queued and nothing is under way. */
+  get idle(): boolean {
+    return this.#queued === 0;
+  }
+
+  /** Whether the queue is at or above the high-water mark. */
+  get full(): boolean {
+    return this.#queued >= this.#high;
+  }
+
+  /** Whether `stop` was called, writing failed, or everything was written after `end`. */
+  get stopped(): boolean {
+    return this.#stopped !== null;
+  }
+
+  /**
+   * Queues `chunk`. Returns false from the high-water mark on; the bytes are queued all the same.
+   *
+   * @throws {NetError} `ERR_BUFFER_LIMIT` when the queue is above its hard limit already, `ERR_STREAM_WRITE_AFTER_END`
+   * after `end()`, and `ERR_SOCKET_CLOSED` after `stop()`.
+   */
+  write(chunk: Uint8Array): boolean {
+    const { length } = chunk;
+    if (length < BY_REFERENCE) {
+      const at = this.reserve(length);
+      this.buffer.set(chunk, at);
+      return this.commit(length);
+    }
+    this.#check();
+    this.#seal();
+    (this.#sealed ??= []).push(chunk);
+    return this.#added(length);
+  }
+
+  /**
+   * Queues bytes that several writers share, and that nobody will ever change: an idle writer passes them on as they
+   * are, at once and without a copy.
+   *
+   * @throws {NetError} As `write` does.
+   */
+  writeShared(chunk: Uint8Array): boolean {
+    if (this.#queued !== 0 || this.#corks !== 0) return this.write(chunk);
+    if (chunk.length === 0) return true;
+    this.#check();
+    this.#queued = chunk.length;
+    if (this.#queued >= this.#high) this.#wasFull = true;
+    this.#writing = true;
+    this.#run(chunk);
+    return this.#queued < this.#high;
+  }
+
+  /**
+   * Makes room for `max` bytes in `buffer` and returns the offset of it. Fill it and call `commit` before anything
+   * else is called.
+   *
+   * @throws {NetError} As `write` does.
+   */
+  reserve(max: number): number {
+    this.#check();
+    if (this.buffer.length - this.#pos < max) this.#grow(max);
+    return this.#pos;
+  }
+
+  /** Queues the first `n` bytes of what was reserved. Returns false from the high-water mark on. */
+  commit(n: number): boolean {
+    this.#pos += n;
+    return this.#added(n);
+  }
+
+  /** Holds everything back until the matching `uncork()`. Calls nest. */
+  cork(): void {
+    this.#corks++;
+  }
+
+  /** Ends a `cork()`; the last one writes what is queued. */
+  uncork(): void {
+    if (this.#corks > 0 && --this.#corks === 0 && this.#queued > 0) this.flush();
+  }
+
+  /** Writes what is queued now, unless a write is under way: then it follows at once. Corks do not hold it. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#writing || this.#stopped !== null || this.#queued === 0) return;
+    this.#writing = true;
+    this.#run(null);
+  }
+
+  /**
+   * Waits until the queue is below the high-water mark: at once when it is.
+   *
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, or what stopped the writer.
+   */
+  drained(options: WaitOptions = {}): Promise<void> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
+    if (this.#queued < this.#high) return Promise.resolve();
+    return this.#wait(this.#drainWaiters ??= [], 0, "wait for the queue to drain", options);
+  }
+
+  /**
+   * Waits until all that is queued now has been written.
+   *
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, or what stopped the writer.
+   */
+  flushed(options: WaitOptions = {}): Promise<void> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
+    if (this.#queued === 0) return Promise.resolve();
+    const at = this.#written + this.#queued;
+    return this.#wait(this.#waiters ??= [], at, "wait for the queue to be written", options);
+  }
+
+  /** Writes what is queued and then ends the writing direction. A second call gives the same promise. */
+  end(): Promise<void> {
+    if (this.#stopped !== null) {
+      return this.#ending?.promise ?? Promise.reject(this.#stopped.error);
+    }
+    if (this.#ending === null) {
+      this.#ending = Promise.withResolvers();
+      this.#ending.promise.catch(() => {});
+      if (this.#queued === 0) this.#finish();
+      else this.flush();
+    }
+    return this.#ending.promise;
+  }
+
+  /** Drops what is queued and lets nothing more in; who waits gets `error`. A second call does nothing. */
+  stop(error?: unknown): void {
+    if (this.#stopped !== null) return;
+    const reason = error ?? new NetError("Cannot write: closed", { code: "ERR_SOCKET_CLOSED" });
+    this.#stopped = { error: reason };
+    this.#sealed = this.#used = null;
+    if (!this.#writing && this.buffer.length > 0) giveJoinBuffer(this.buffer);
+    this.buffer = EMPTY;
+    this.#start = this.#pos = this.#queued = 0;
+    this.#ending?.reject(reason);
+    const waiters = [...this.#waiters ?? [], ...this.#drainWaiters ?? []];
+    this.#waiters = this.#drainWaiters = null;
+    for (const waiter of waiters) waiter.reject(reason);
+  }
+
+  #check(): void {
+    if (this.#stopped !== null) {
+      throw new NetError("Cannot write: closed", {
+        code: "ERR_SOCKET_CLOSED",
+        cause: this.#stopped.error,
+      });
+    }
+    if (this.#ending !== null) {
+      throw new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" });
+    }
+    if (this.#queued > this.#limit) {
+      throw new NetError(
+        `Cannot write: ${this.#queued} bytes are queued, above the limit of ${this.#limit}`,
+        { code: "ERR_BUFFER_LIMIT" },
+      );
+    }
+  }
+
+  #added(n: number): boolean {
+    const queued = this.#queued += n;
+    if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
+      this.#scheduled = true;
+      if (dirty.push(this) === 1) queueMicrotask(flushDirty);
+    }
+    if (queued < this.#high) return true;
+    this.#wasFull = true;
+    return false;
+  }
+
+  /** Closes the open part of the join buffer, so that something can be queued behind it. */
+  #seal(): void {
+    if (this.#pos > this.#start) {
+      (this.#sealed ??= []).push(this.buffer.subarray(this.#start, this.#pos));
+      this.#start = this.#pos;
+    }
+  }
+
+  #grow(max: number): void {
+    const old = this.buffer;
+    const open = this.#pos - this.#start;
+    if (open > 0 && open + max > JOIN_MAX) {
+      this.#seal();
+      (this.#used ??= []).push(old);
+      this.buffer = takeJoinBuffer(max);
+      this.#start = this.#pos = 0;
+      return;
+    }
+    const wanted = open === 0 ? Math.max(max, JOIN_MIN) : Math.max(open + max, open * 2);
+    this.buffer = takeJoinBuffer(wanted);
+    if (open > 0) this.buffer.set(old.subarray(this.#start, this.#pos));
+    if (old.length > 0) {
+      if (this.#start > 0) (this.#used ??= []).push(old);
+      else giveJoinBuffer(old);
+    }
+    this.#start = 0;
+    this.#pos = open;
+  }
+
+  /** What is queued, as pieces to be written one after the other; small neighbours joined. */
+  #take(): { pieces: Uint8Array[]; used: Uint8Array[] } {
+    this.#seal();
+    let pieces = this.#sealed!;
+    const used = this.#used ?? [];
+    if (this.buffer.length > 0) used.push(this.buffer);
+    this.buffer = EMPTY;
+    this.#start = this.#pos = 0;
+    this.#sealed = this.#used = null;
+    if (pieces.length > 1) pieces = joinNeighbours(pieces, used);
+    return { pieces, used };
+  }
+
+  async #run(first: Uint8Array | null): Promise<void> {
+    const transport = this.#transport;
+    try {
+      if (first !== null) {
+        const n = await transport.write(first);
+        this.#taken(n);
+        if (n < first.length) await this.#putRest(first, n);
+      }
+      while (this.#queued > 0 && this.#stopped === null) {
+        const { pieces, used } = this.#take();
+        for (const piece of pieces) {
+          const n = await transport.write(piece);
+          this.#taken(n);
+          if (n < piece.length) await this.#putRest(piece, n);
+          if (this.#stopped !== null) return;
+        }
+        for (const buffer of used) giveJoinBuffer(buffer);
+      }
+      this.#writing = false;
+      if (this.#ending !== null && this.#stopped === null) this.#finish();
+    } catch (error) {
+      this.#writing = false;
+      if (this.#stopped !== null) return;
+      this.stop(error);
+      this.#options.onerror?.(error);
+    }
+  }
+
+  async #putRest(piece: Uint8Array, from: number): Promise<void> {
+    while (from < piece.length && this.#stopped === null) {
+      const n = await this.#transport.write(piece.subarray(from));
+      from += n;
+      this.#taken(n);
+    }
+  }
+
+  #taken(n: number): void {
+    if (this.#stopped !== null) return;
+    this.#written += n;
+    this.#queued -= n;
+    if (this.#waiters !== null) this.#waiters = settle(this.#waiters, this.#written);
+    this.#options.onwritten?.(this.#written);
+    if (this.#wasFull && this.#queued <= this.#high >> 1) {
+      this.#wasFull = false;
+      const waiters = this.#drainWaiters;
+      this.#drainWaiters = null;
+      if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }
+      this.#options.ondrain?.();
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const ending = this.#ending!;
+    try {
+      await this.#transport.closeWrite();
+    } catch (error) {
+      if (this.#stopped === null) {
+        this.stop(error);
+        this.#options.onerror?.(error);
+      }
+      return;
+    }
+    if (this.#stopped === null) {
+      ending.resolve();
+      this.stop(new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" }));
+    }
+  }
+
+  #wait(list: Waiter[], at: number, what: string, options: WaitOptions): Promise<void> {
+    const deadline = deadlineSignal(what, options);
+    return new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        at,
+        resolve: () => {
+          deadline.clear();
+          resolve();
+        },
+        reject: (error) => {
+          deadline.clear();
+          reject(error);
+        },
+      };
+      deadline.onfire((error) => {
+        const index = list.indexOf(waiter);
+        if (index >= 0) list.splice(index, 1);
+        reject(error);
+      });
+      if (!deadline.fired) list.push(waiter);
+    });
+  }
+}
+
+/** Resolves who waits for `written` bytes or fewer; returns the others. */
+function settle(waiters: Waiter[], written: number): Waiter[] | null {
+  const rest: Waiter[] = [];
+  for (const waiter of waiters) {
+    if (waiter.at <= written) waiter.resolve();
+    else rest.push(waiter);
+  }
+  return rest.length > 0 ? rest : null;
+}
+
+/** Joins runs of pieces where one write of a copy costs less than a write for each: up to `JOIN_MAX` bytes a run. */
+function joinNeighbours(pieces: Uint8Array[], used: Uint8Array[]): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  for (let from = 0; from < pieces.length;) {
+    let to = from;
+    let size = 0;
+    while (to < pieces.length && size + pieces[to].length <= JOIN_MAX) size += pieces[to++].length;
+    if (to - from < 2) {
+      out.push(pieces[from++]);
+      continue;
+    }
+    const joined = takeJoinBuffer(size);
+    used.push(joined);
+    let at = 0;
+    for (; from < to; from++) {
+      joined.set(pieces[from], at);
+      at += pieces[from].length;
+    }
+    out.push(joined.subarray(0, size));
+  }
+  return out;
+}
