@@ -1,0 +1,2 @@
+export * from "./byte_queue.ts";
+export * from "./utf8.ts";
