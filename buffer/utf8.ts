@@ -8,66 +8,76 @@ const ENCODER = new TextEncoder();
 const NATIVE_ENCODE_UNITS = 48;
 /** Below this many bytes the view of words costs more than it saves. */
 const WORD_SCAN_BYTES = 128;
-/** ASCII bytes in a row before the scan bets on a longer ASCII run and goes on by words. */
-const ASCII_RUN = 8;
+/** Below this many bytes a loop in JavaScript beats decoding by the engine. */
+const NATIVE_DECODE_BYTES = 256;
+/** The engine decodes at most so many bytes at once, so that the text that is thrown away stays small. */
+const PIECE_BYTES = 4096;
 const NON_ASCII_WORD = 0x80808080;
-const NO_WORDS = new Uint32Array(0);
 
-/** A view of `bytes` by 32-bit words, shifted so that byte `i` starts word `(i + shift) >> 2`. */
-function wordsOf(bytes: Uint8Array, start: number, end: number): Uint32Array {
-  if (end - start < WORD_SCAN_BYTES) return NO_WORDS;
+/**
+ * Returns the index of a byte before which all are ASCII: that of the first other one, or up to 32 less.
+ * Looks at eight words at a time; a short run it leaves to the caller.
+ */
+function skipAscii(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < WORD_SCAN_BYTES) return start;
   const first = (bytes.byteOffset + start + 3) & ~3;
-  return new Uint32Array(bytes.buffer, first, (bytes.byteOffset + end - first) >> 2);
+  const words = new Uint32Array(bytes.buffer, first, (bytes.byteOffset + end - first) >> 2);
+  const aligned = first - bytes.byteOffset;
+  for (let i = start; i < aligned; i++) if (bytes[i] >= 0x80) return i;
+  let w = 0;
+  for (const last = words.length - 8; w <= last; w += 8) {
+    const bits = words[w] | words[w + 1] | words[w + 2] | words[w + 3] | words[w + 4] |
+      words[w + 5] | words[w + 6] | words[w + 7];
+    if ((bits & NON_ASCII_WORD) !== 0) break;
+  }
+  return aligned + (w << 2);
 }
 
 /**
  * Returns the index of the first byte that is not part of a whole well-formed sequence: `end` if there is none,
- * otherwise the lead byte of a bad or cut-off sequence. Bounds of each byte: The Unicode Standard, table 3-7.
+ * otherwise the lead byte of a bad or cut-off sequence.
  */
 function scanUtf8(bytes: Uint8Array, start: number, end: number): number {
-  const words = wordsOf(bytes, start, end);
-  // Byte index of word 0, so that byte i is aligned if (i - base) % 4 is 0.
-  const base = ((bytes.byteOffset + start + 3) & ~3) - bytes.byteOffset;
-  const lastWord = words.length - 8;
+  let at = skipAscii(bytes, start, end);
+  while (end - at > NATIVE_DECODE_BYTES) {
+    let stop = Math.min(end, at + PIECE_BYTES);
+    // Not inside a character. (Where a fourth continuation byte follows, the piece is bad anyway.)
+    for (let k = 0; k < 3 && stop < end && (bytes[stop] & 0xc0) === 0x80; k++) stop--;
+    if (LOOSE_DECODER.decode(bytes.subarray(at, stop)).includes("\ufffd")) {
+      const bad = scanBySequence(bytes, at, stop);
+      if (bad < stop) return bad;
+    }
+    at = skipAscii(bytes, stop, end);
+  }
+  return scanBySequence(bytes, at, end);
+}
+
+/** {@linkcode scanUtf8} by single sequences. Bounds of each byte: The Unicode Standard, table 3-7. */
+function scanBySequence(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
-  let run = 0;
   while (i < end) {
     const lead = bytes[i];
     if (lead < 0x80) {
       i++;
-      if (++run < ASCII_RUN || lastWord < 0 || ((i - base) & 3) !== 0 || i < base) continue;
-      let w = (i - base) >> 2;
-      while (
-        w <= lastWord &&
-        ((words[w] | words[w + 1] | words[w + 2] | words[w + 3] | words[w + 4] | words[w + 5] |
-            words[w + 6] | words[w + 7]) & NON_ASCII_WORD) === 0
-      ) w += 8;
-      i = base + (w << 2);
-      run = 0;
       continue;
     }
-    run = 0;
     if (lead < 0xe0) {
       if (lead < 0xc2 || i + 1 >= end || (bytes[i + 1] & 0xc0) !== 0x80) return i;
       i += 2;
-    } else if (lead < 0xf0) {
-      if (i + 2 >= end) return i;
-      const second = bytes[i + 1];
-      if (
-        (second & 0xc0) !== 0x80 || (bytes[i + 2] & 0xc0) !== 0x80 ||
-        (lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f)
-      ) return i;
-      i += 3;
-    } else {
-      if (lead > 0xf4 || i + 3 >= end) return i;
-      const second = bytes[i + 1];
-      if (
-        (second & 0xc0) !== 0x80 || (bytes[i + 2] & 0xc0) !== 0x80 ||
-        (bytes[i + 3] & 0xc0) !== 0x80 ||
-        (lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f)
-      ) return i;
-      i += 4;
+      continue;
     }
+    const second = i + 1 < end ? bytes[i + 1] : 0;
+    if ((second & 0xc0) !== 0x80) return i;
+    if (lead < 0xf0) {
+      if (i + 2 >= end || (bytes[i + 2] & 0xc0) !== 0x80) return i;
+      if ((lead === 0xe0 && second < 0xa0) || (lead === 0xed && second > 0x9f)) return i;
+      i += 3;
+      continue;
+    }
+    if (lead > 0xf4 || i + 3 >= end) return i;
+    if ((bytes[i + 2] & 0xc0) !== 0x80 || (bytes[i + 3] & 0xc0) !== 0x80) return i;
+    if ((lead === 0xf0 && second < 0x90) || (lead === 0xf4 && second > 0x8f)) return i;
+    i += 4;
   }
   return end;
 }
@@ -213,23 +223,9 @@ export function isUtf8(bytes: Uint8Array): boolean {
 
 /** Whether every byte is below 0x80, which makes the bytes ASCII, Latin-1 and UTF-8 at once. */
 export function isAscii(bytes: Uint8Array): boolean {
-  const length = bytes.length;
-  let i = 0;
-  if (length >= WORD_SCAN_BYTES) {
-    const words = wordsOf(bytes, 0, length);
-    const base = (4 - (bytes.byteOffset & 3)) & 3;
-    let bits = 0;
-    let w = 0;
-    for (const last = words.length - 8; w <= last && bits === 0; w += 8) {
-      bits = (words[w] | words[w + 1] | words[w + 2] | words[w + 3] | words[w + 4] | words[w + 5] |
-        words[w + 6] | words[w + 7]) & NON_ASCII_WORD;
-    }
-    if (bits !== 0) return false;
-    for (; i < base; i++) if (bytes[i] >= 0x80) return false;
-    i = base + (w << 2);
-  }
-  for (; i < length; i++) if (bytes[i] >= 0x80) return false;
-  return true;
+  let i = skipAscii(bytes, 0, bytes.length);
+  while (i < bytes.length && bytes[i] < 0x80) i++;
+  return i >= bytes.length;
 }
 
 /** Options of {@linkcode decodeUtf8} and {@linkcode Utf8Decoder}. */

@@ -178,6 +178,33 @@ Deno.test("utf8 validator agrees with the platform on damaged text, at every ali
   }));
 });
 
+Deno.test("utf8 validator agrees with the platform on long text, damaged near every inner border", () => {
+  const unit = fc.constantFrom(
+    "é",
+    "日本語",
+    "😀",
+    "a€",
+    "x".repeat(200) + "ü",
+    "\ufffd",
+    "ab\u0800",
+  );
+  const long = fc.record({
+    unit,
+    lead: fc.nat({ max: 9 }),
+    at: fc.oneof(fc.integer({ min: 4080, max: 4110 }), fc.integer({ min: 0, max: 12_000 })),
+    damage: fc.constantFrom([], [0x80], [0xff], [0xe2], [0x41], [0x80, 0x80, 0x80, 0x80]),
+  });
+  fc.assert(fc.property(long, ({ unit, lead, at, damage }) => {
+    const bytes = encoder.encode("-".repeat(lead) + unit.repeat(12_100 / unit.length));
+    bytes.set(damage, at);
+    const validator = new Utf8Validator();
+    const offset = referenceOffset(bytes);
+    assertEquals(validator.push(bytes), offset === bytes.length);
+    assertEquals(validator.offset, offset);
+    assertEquals(isUtf8(bytes), referenceIsUtf8(bytes));
+  }));
+});
+
 Deno.test("utf8 validator gives the same answer however the bytes are split", () => {
   fc.assert(fc.property(damaged, cuts, (bytes, at) => {
     const validator = new Utf8Validator();
