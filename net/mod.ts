@@ -5,7 +5,10 @@
  * @module
  */
 export * from "./clock.ts";
+export * from "./dial_policy.ts";
 export * from "./errors.ts";
+export * from "./host.ts";
+export * from "./ip.ts";
 export * from "./os_error.ts";
 export * from "./pair.ts";
 export * from "./reader.ts";
