@@ -1,0 +1,323 @@
+// Floor 1: codec.
+import { isToken, trimOws } from "./_tokens.ts";
+
+/** Limits for the head of an HTTP message. */
+export interface HttpHeadLimits {
+  /** The largest head, in bytes: the first line, all headers and the empty line. @default {16_384} */
+  maxHeadSize?: number;
+  /** The longest line, in bytes. @default {8_192} */
+  maxLineSize?: number;
+  /** The most header lines. @default {100} */
+  maxHeaderCount?: number;
+}
+
+/** Why a head was refused, and the status that tells the sender. */
+export interface HttpHeadFault {
+  /** 400 (malformed), 414 (the first line is too long), 431 (too many or too long headers) or 505 (version). */
+  status: 400 | 414 | 431 | 505;
+  /** What is wrong. It repeats nothing that came. */
+  message: string;
+}
+
+/**
+ * The header lines of an HTTP message, in order. Names compare without case.
+ *
+ * Nothing is keyed by name, so a header called `__proto__` is a header like any other.
+ */
+export class HttpFields implements Iterable<[name: string, value: string]> {
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+
+  /** Makes the fields from pairs of name and value. */
+  constructor(lines: Iterable<readonly [name: string, value: string]> = []) {
+    for (const [name, value] of lines) this.append(name, value);
+  }
+
+  /** How many lines there are. */
+  get size(): number {
+    return this.#names.length;
+  }
+
+  /** Adds a line at the end. */
+  append(name: string, value: string): void {
+    this.#names.push(name.toLowerCase());
+    this.#values.push(value);
+  }
+
+  /** The value under `name`, those of several lines joined by `", "`; `undefined` if there is none. */
+  get(name: string): string | undefined {
+    const all = this.getAll(name);
+    return all.length === 0 ? undefined : all.join(", ");
+  }
+
+  /** The values under `name`, one for each line. */
+  getAll(name: string): string[] {
+    const wanted = name.toLowerCase();
+    return this.#values.filter((_, i) => this.#names[i] === wanted);
+  }
+
+  /** Whether there is a line with this name. */
+  has(name: string): boolean {
+    return this.#names.includes(name.toLowerCase());
+  }
+
+  /** The lines as pairs of lower-case name and value. */
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    for (let i = 0; i < this.#names.length; i++) yield [this.#names[i], this.#values[i]];
+  }
+
+  /** The same lines as a `Headers` object of the web. */
+  toHeaders(): Headers {
+    return new Headers([...this]);
+  }
+}
+
+/** The head of a request. */
+export interface HttpRequestHead {
+  /** The method, for example `"GET"`. */
+  method: string;
+  /** The request target as it came, for example `"/chat?room=1"`. */
+  target: string;
+  /** The minor version of HTTP/1. */
+  minorVersion: 0 | 1;
+  /** The header lines. */
+  fields: HttpFields;
+}
+
+/** The head of a response. */
+export interface HttpResponseHead {
+  /** The status, 100 to 999. */
+  status: number;
+  /** The text behind the status, which means nothing. */
+  reason: string;
+  /** The minor version of HTTP/1. */
+  minorVersion: 0 | 1;
+  /** The header lines. */
+  fields: HttpFields;
+}
+
+const CR = 13;
+const LF = 10;
+const TAB = 9;
+
+function fault(status: HttpHeadFault["status"], message: string): HttpHeadFault {
+  return { status, message };
+}
+
+/** Bytes as Latin-1 text, which is what HTTP heads are made of. */
+function latin1(bytes: Uint8Array): string {
+  // A head is at most a few tens of KiB, but a caller may have raised the limits.
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
+  return text;
+}
+
+/**
+ * Finds the end of an HTTP/1 head in bytes that come in any pieces, and checks them as they come: a bad byte, a line
+ * end without CR, a folded line, a bad first line or a limit that is passed is told at once, not at the end.
+ *
+ * Each byte is looked at once, whatever the pieces.
+ *
+ * @example
+ * ```ts
+ * import { HttpHeadReader, parseRequestHead } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const reader = new HttpHeadReader("request");
+ * const bytes = new TextEncoder().encode("GET /chat HTTP/1.1\r\nHost: example.org\r\n\r\nmore");
+ * assertEquals(reader.push(bytes), 42); // the rest is not part of the head
+ * const head = parseRequestHead(reader.text);
+ * assert("target" in head);
+ * assertEquals(head.target, "/chat");
+ * ```
+ */
+export class HttpHeadReader {
+  /** Why the head was refused, once {@linkcode push} returned -1 for that reason. */
+  fault: HttpHeadFault | undefined;
+  /** The head as text with its last empty line, once {@linkcode push} has returned 0 or more. */
+  text = "";
+  readonly #kind: "request" | "response";
+  readonly #maxHead: number;
+  readonly #maxLine: number;
+  readonly #maxCount: number;
+  #kept: Uint8Array | undefined;
+  #size = 0;
+  #lineSize = 0;
+  #lines = 0;
+  #afterCr = false;
+
+  /** Makes a reader at the start of a head. */
+  constructor(kind: "request" | "response", limits: HttpHeadLimits = {}) {
+    this.#kind = kind;
+    this.#maxHead = limits.maxHeadSize ?? 16_384;
+    this.#maxLine = limits.maxLineSize ?? 8_192;
+    this.#maxCount = limits.maxHeaderCount ?? 100;
+  }
+
+  /** How many bytes of the head came so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Takes the next piece.
+   *
+   * @returns How many of its bytes belong to the head if it is complete now; otherwise -1: then either
+   * {@linkcode fault} is set, or more is needed.
+   */
+  push(piece: Uint8Array): number {
+    if (this.fault !== undefined) return -1;
+    for (let i = 0; i < piece.length; i++) {
+      const byte = piece[i];
+      this.#size++;
+      this.#lineSize++;
+      if (byte === LF) {
+        if (!this.#afterCr) return this.#fail(400, "a line ends without CR");
+        this.#afterCr = false;
+        if (this.#lineSize === 2) {
+          if (this.#lines === 0) return this.#fail(400, "it starts with an empty line");
+          this.text = latin1(this.#joined(piece.subarray(0, i + 1)));
+          this.#kept = undefined;
+          return i + 1;
+        }
+        if (++this.#lines > this.#maxCount + 1) {
+          return this.#fail(431, `it has more than ${this.#maxCount} headers`);
+        }
+        if (this.#lines === 1 && !this.#checkFirstLine(piece.subarray(0, i + 1))) return -1;
+        this.#lineSize = 0;
+      } else if (this.#afterCr) {
+        return this.#fail(400, "CR stands alone");
+      } else if (byte === CR) {
+        this.#afterCr = true;
+      } else if (byte < 32 ? byte !== TAB : byte === 127) {
+        return this.#fail(400, "it has a control character");
+      } else if (this.#lineSize === 1 && this.#lines > 0 && (byte === 32 || byte === TAB)) {
+        return this.#fail(400, "a header is folded");
+      }
+      if (this.#lineSize > this.#maxLine) {
+        return this.#lines === 0
+          ? this.#fail(414, `its first line is longer than ${this.#maxLine} bytes`)
+          : this.#fail(431, `a header is longer than ${this.#maxLine} bytes`);
+      }
+      if (this.#size > this.#maxHead) {
+        return this.#fail(431, `it is larger than ${this.#maxHead} bytes`);
+      }
+    }
+    this.#keep(piece);
+    return -1;
+  }
+
+  #fail(status: HttpHeadFault["status"], message: string): -1 {
+    this.fault = fault(status, message);
+    this.#kept = undefined;
+    return -1;
+  }
+
+  /** A peer that speaks another protocol is told after its first line, and does not hold the connection. */
+  #checkFirstLine(piece: Uint8Array): boolean {
+    const line = latin1(this.#joined(piece)).slice(0, -2);
+    const parsed = this.#kind === "request" ? parseRequestLine(line) : parseStatusLine(line);
+    if (!("message" in parsed)) return true;
+    this.#fail(parsed.status, parsed.message);
+    return false;
+  }
+
+  /** What was kept, and `piece` behind it. */
+  #joined(piece: Uint8Array): Uint8Array {
+    if (this.#kept === undefined) return piece;
+    const before = this.#size - piece.length;
+    const all = new Uint8Array(this.#size);
+    all.set(this.#kept.subarray(0, before));
+    all.set(piece, before);
+    return all;
+  }
+
+  /** The store doubles, so that a head that comes byte by byte is copied no more than twice. */
+  #keep(piece: Uint8Array): void {
+    const before = this.#size - piece.length;
+    if (this.#kept === undefined || this.#kept.length < this.#size) {
+      const grown = new Uint8Array(Math.max(256, this.#size * 2));
+      if (this.#kept !== undefined) grown.set(this.#kept.subarray(0, before));
+      this.#kept = grown;
+    }
+    this.#kept.set(piece, before);
+  }
+}
+
+interface RequestLine {
+  method: string;
+  target: string;
+  minorVersion: 0 | 1;
+}
+
+function parseRequestLine(line: string): RequestLine | HttpHeadFault {
+  const parts = line.split(" ");
+  if (parts.length !== 3 || !isToken(parts[0]) || parts[1] === "") {
+    return fault(400, "its first line is not an HTTP request line");
+  }
+  const [method, target, version] = parts;
+  for (let i = 0; i < target.length; i++) {
+    if (target.charCodeAt(i) < 33 || target.charCodeAt(i) > 126) {
+      return fault(400, "the target has a character that is not visible ASCII");
+    }
+  }
+  if (version === "HTTP/1.1") return { method, target, minorVersion: 1 };
+  if (version === "HTTP/1.0") return { method, target, minorVersion: 0 };
+  if (version.startsWith("HTTP/")) return fault(505, "it is not HTTP/1.0 or HTTP/1.1");
+  return fault(400, "its first line is not an HTTP request line");
+}
+
+interface StatusLine {
+  status: number;
+  reason: string;
+  minorVersion: 0 | 1;
+}
+
+function parseStatusLine(line: string): StatusLine | HttpHeadFault {
+  // The space behind the status is required by the grammar and left out by some servers: nothing hangs on it.
+  const match = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: (.*))?$/.exec(line);
+  if (match === null) return fault(400, "its first line is not an HTTP status line");
+  return {
+    status: Number(match[2]),
+    reason: match[3] ?? "",
+    minorVersion: match[1] === "1" ? 1 : 0,
+  };
+}
+
+function parseFields(lines: string[]): HttpFields | HttpHeadFault {
+  const fields = new HttpFields();
+  for (let i = 1; i < lines.length; i++) {
+    const line = lines[i];
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon));
+    // "No whitespace is allowed between the field name and colon." RFC 9112 §5.1
+    if (!isToken(name)) return fault(400, "a header has no valid name");
+    fields.append(name, trimOws(line.slice(colon + 1)));
+  }
+  return fields;
+}
+
+/** The lines of a head that a {@linkcode HttpHeadReader} found, without the empty one. */
+function linesOf(text: string): string[] {
+  return text.slice(0, -4).split("\r\n");
+}
+
+/** Parses the head of a request from the text that a {@linkcode HttpHeadReader} found. */
+export function parseRequestHead(text: string): HttpRequestHead | HttpHeadFault {
+  const lines = linesOf(text);
+  const first = parseRequestLine(lines[0]);
+  if ("message" in first) return first;
+  const fields = parseFields(lines);
+  return "message" in fields ? fields : { ...first, fields };
+}
+
+/** Parses the head of a response from the text that a {@linkcode HttpHeadReader} found. */
+export function parseResponseHead(text: string): HttpResponseHead | HttpHeadFault {
+  const lines = linesOf(text);
+  const first = parseStatusLine(lines[0]);
+  if ("message" in first) return first;
+  const fields = parseFields(lines);
+  return "message" in fields ? fields : { ...first, fields };
+}

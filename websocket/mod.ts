@@ -1,0 +1,14 @@
+/**
+ * WebSocket (RFC 6455) with permessage-deflate (RFC 7692), client and server, over any byte transport.
+ *
+ * @module
+ */
+export * from "./close_code.ts";
+export * from "./errors.ts";
+export * from "./extensions.ts";
+export * from "./frame.ts";
+export * from "./handshake.ts";
+export * from "./http_head.ts";
+export * from "./mask.ts";
+export * from "./permessage_deflate.ts";
+export * from "./types.ts";
