@@ -109,6 +109,7 @@ export interface NetErrorOptions extends ErrorOptions {
  * ```
  */
 export class NetError extends Error {
+  /** The name of the class. */
   override readonly name: string = "NetError";
   /** What went wrong, as Node's error codes say it. */
   readonly code: NetErrorCode;

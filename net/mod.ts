@@ -5,13 +5,25 @@
  * @module
  */
 export * from "./clock.ts";
+export * from "./cobs_framer.ts";
+export * from "./delimiter_framer.ts";
 export * from "./dial_policy.ts";
 export * from "./errors.ts";
+export * from "./fixed_size_framer.ts";
+export * from "./framer.ts";
+export * from "./framing_buffer.ts";
+export * from "./framing_error.ts";
 export * from "./host.ts";
 export * from "./ip.ts";
+export * from "./json_lines_framer.ts";
+export * from "./length_prefix_framer.ts";
+export * from "./line_framer.ts";
+export * from "./netstring_framer.ts";
 export * from "./os_error.ts";
 export * from "./pair.ts";
+export * from "./raw_framer.ts";
 export * from "./reader.ts";
+export * from "./size_header_framer.ts";
 export * from "./transport.ts";
 export * from "./wait.ts";
 export * from "./writer.ts";
