@@ -6,8 +6,6 @@
  * gives it the README's command, so that the suite runs once and as a user would run it. The last
  * two lines are the counts of the tests, as the runner gave them and plain.
  */
-import { repositoryRoot } from "./tree.ts";
-
 /** One step: a task of deno.json, and the minutes after which it counts as hung. */
 export interface Step {
   task: string;
@@ -56,23 +54,30 @@ async function run(
 ): Promise<{ success: boolean; output: string }> {
   const child = new Deno.Command(command[0], {
     args: command.slice(1),
-    cwd: repositoryRoot(),
     env,
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  const reader = child.stdout.getReader();
   let hung = false;
-  const timer = setTimeout(() => {
+  let timer = setTimeout(() => {
     hung = true;
     child.kill("SIGTERM");
+    // What the command itself has started may live on and hold its output open.
+    timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reader.cancel();
+    }, 10_000);
   }, minutes * 60_000);
   const decoder = new TextDecoder();
   let output = "";
-  for await (const chunk of child.stdout) {
-    output = (output + decoder.decode(chunk, { stream: true })).slice(-65_536);
-    for (let written = 0; written < chunk.length;) {
-      written += await Deno.stdout.write(chunk.subarray(written));
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    output = (output + decoder.decode(value, { stream: true })).slice(-65_536);
+    for (let written = 0; written < value.length;) {
+      written += await Deno.stdout.write(value.subarray(written));
     }
   }
   const { success } = await child.status;
@@ -87,10 +92,11 @@ async function main(args: readonly string[]): Promise<number> {
   let testCommand = [Deno.execPath(), "task", "test"];
   for (const arg of args) {
     if (arg === "--keep-going") keepGoing = true;
-    else if (arg.startsWith("--test-command=")) testCommand = arg.split("=")[1].split(" ");
-    else throw new TypeError(`Cannot run: "${arg}" is not an option of ok`);
+    else if (arg.startsWith("--test-command=")) {
+      testCommand = arg.slice("--test-command=".length).split(" ");
+    } else throw new TypeError(`Cannot run: "${arg}" is not an option of ok`);
   }
-  const coverage = `${repositoryRoot()}/coverage`;
+  const coverage = `${Deno.cwd()}/coverage`;
   await Deno.remove(coverage, { recursive: true }).catch(() => {});
   const failed: string[] = [];
   let counts: TestCounts | undefined;
