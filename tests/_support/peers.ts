@@ -4,6 +4,7 @@
  * runs one for the length of a block.
  */
 import { delimiter, isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Something that a peer test needs beside programs: a device, a kernel feature, a namespace. */
 export interface PeerNeed {
@@ -18,8 +19,8 @@ export interface PeerNeed {
 /** Options of {@linkcode peerTest}. */
 export interface PeerTestOptions {
   /**
-   * What the test can't run without: programs (on PATH, or absolute paths), npm packages that Deno
-   * can load (`"npm:ws"`), or a {@linkcode PeerNeed}.
+   * What the test can't run without: programs (on PATH, or absolute paths), npm packages that
+   * deno.json imports (`"npm:ws"`), or a {@linkcode PeerNeed}.
    */
   needs: readonly (string | PeerNeed)[];
   /** Where PATH and CI are looked up. @default {Deno.env.toObject()} */
@@ -54,11 +55,14 @@ export function findProgram(
 
 const loadable = new Map<string, boolean>();
 
+/** Whether the package of `npm:name` loads by its name in deno.json's `"imports"`. */
 function npmLoads(specifier: string): boolean {
   let found = loadable.get(specifier);
   if (found === undefined) {
+    const name = specifier.slice("npm:".length).replace(/(?<=.)@.*$/, "");
     found = new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--quiet", "--no-lock", `await import("${specifier}")`],
+      args: ["eval", "--quiet", `await import(${JSON.stringify(name)})`],
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
       stdin: "null",
       stdout: "null",
       stderr: "null",

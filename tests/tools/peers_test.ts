@@ -65,6 +65,16 @@ Deno.test("a peer test without its program fails in CI on Linux, and only there"
   });
 });
 
+Deno.test("a peer test can need an npm package that deno.json imports", () => {
+  assertEquals(peerVerdict(["npm:fast-check"]), { run: true });
+  assertEquals(peerVerdict(["npm:fast-check@^4.3.0"]), { run: true });
+  assertEquals(peerVerdict(["npm:@no/such-package"], {}), {
+    run: false,
+    fail: false,
+    reason: "missing: npm:@no/such-package",
+  });
+});
+
 Deno.test("the runner shows the reason, and CI fails with it", async () => {
   await using folder = await tempFolder();
   const peers = new URL("../_support/peers.ts", import.meta.url).href;
