@@ -123,9 +123,10 @@ export const state: unknown = isUtf8;
   },
   "a package of npm on floor 1": {
     files: {
-      "buffer/bad.ts": `${
-        FLOORS[1]
-      }\nimport fc from "npm:fast-check@^4.3.0";\nexport const f = fc;\n`,
+      "buffer/bad.ts": `${FLOORS[1]}
+import fc from "npm:fast-check@^4.3.0";
+export const check: unknown = fc;
+`,
     },
     problem: 'buffer/bad.ts: floor 1 may not import "npm:fast-check@^4.3.0"',
   },
