@@ -6,6 +6,7 @@
  */
 export * from "./clock.ts";
 export * from "./cobs_framer.ts";
+export * from "./datagram_socket.ts";
 export * from "./delimiter_framer.ts";
 export * from "./dial_policy.ts";
 export * from "./errors.ts";
@@ -18,6 +19,7 @@ export * from "./ip.ts";
 export * from "./json_lines_framer.ts";
 export * from "./length_prefix_framer.ts";
 export * from "./line_framer.ts";
+export * from "./lookup.ts";
 export * from "./netstring_framer.ts";
 export * from "./os_error.ts";
 export * from "./pair.ts";

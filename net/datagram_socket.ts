@@ -1,0 +1,877 @@
+// Floor 3: driver.
+import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
+import { EventEmitter } from "node:events";
+import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
+import { NetError, type NetErrorCode } from "./errors.ts";
+import { checkPort, parseHost } from "./host.ts";
+import { type IpAddress, parseIp } from "./ip.ts";
+import { type HostLookup, lookupWith, systemHostLookup } from "./lookup.ts";
+import { formatEndpoint, toNetError } from "./os_error.ts";
+import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
+
+/** The kind of a datagram socket: UDP over IPv4 or over IPv6. */
+export type DatagramSocketType = "udp4" | "udp6";
+
+/** One end of a datagram's way. */
+export interface DatagramAddress {
+  /** The IP address. */
+  address: string;
+  /** The port. */
+  port: number;
+  /** The family of the address. */
+  family: "IPv4" | "IPv6";
+}
+
+/** A datagram that came, with its sender. To answer it: `socket.send(reply, datagram)`. */
+export interface Datagram extends DatagramAddress {
+  /** What it carries: 0 to 65,527 bytes. They are the receiver's, to keep or to change. */
+  data: Uint8Array;
+}
+
+/** Options of {@linkcode createDatagramSocket}. */
+export interface DatagramSocketOptions {
+  /** IPv4 or IPv6. @default {"udp4"} */
+  type?: DatagramSocketType;
+  /** Shares the port with other sockets that ask for the same (`SO_REUSEADDR`), as receivers of multicast do. @default {false} */
+  reuseAddr?: boolean;
+  /** Not to be had in Deno without an unstable flag: `true` throws `ERR_UNSUPPORTED`. @default {false} */
+  reusePort?: boolean;
+  /** An IPv6 socket that takes no IPv4 datagrams besides. @default {false} */
+  ipv6Only?: boolean;
+  /** The system's receive buffer, in bytes. @default {the system's choice} */
+  recvBufferSize?: number;
+  /** The system's send buffer, in bytes. @default {the system's choice} */
+  sendBufferSize?: number;
+  /** The most datagrams that wait to be received. @default {1024} */
+  maxQueue?: number;
+  /** The most bytes that wait to be received. @default {4 MiB} */
+  maxQueueBytes?: number;
+  /** What is dropped when the queue is full: the datagram that comes, or those that wait longest. @default {"newest"} */
+  drop?: "newest" | "oldest";
+  /** The most datagrams that wait to be sent; one more and `send` rejects with `ERR_BUFFER_LIMIT`. @default {1024} */
+  maxSendQueue?: number;
+  /** The most bytes that wait to be sent. @default {4 MiB} */
+  maxSendQueueBytes?: number;
+  /** The largest datagram, in bytes, to send or to let in. @default {65507, over IPv6 65527} */
+  maxDatagramSize?: number;
+  /** Where datagrams may be sent. @default {everywhere} */
+  policy?: DialPolicyInit;
+  /** Finds the addresses of names. @default {the system's lookup} */
+  lookup?: HostLookup;
+  /** Closes the socket when it fires. */
+  signal?: AbortSignal;
+}
+
+/** Where a socket is bound. */
+export interface DatagramBindOptions {
+  /** The port; 0 for any free one. @default {0} */
+  port?: number;
+  /** The local address or name. @default {"0.0.0.0", over IPv6 "::"} */
+  address?: string;
+}
+
+/** Where a datagram goes, and how long it may wait. */
+export interface DatagramSendOptions extends WaitOptions {
+  /** The port; left out on a connected socket. */
+  port?: number;
+  /** The address or the name; left out on a connected socket. @default {this machine} */
+  address?: string;
+}
+
+/** What went through a {@linkcode DatagramSocket}. */
+export interface DatagramMetrics {
+  /** Datagrams received, before any was dropped. */
+  received: number;
+  /** Bytes received. */
+  bytesReceived: number;
+  /** Datagrams sent. */
+  sent: number;
+  /** Bytes sent. */
+  bytesSent: number;
+  /** Datagrams that wait to be received. */
+  queued: number;
+  /** Bytes that wait to be received. */
+  queuedBytes: number;
+  /** Datagrams dropped because the queue was full. */
+  dropped: number;
+  /** Datagrams dropped because they were larger than `maxDatagramSize`. */
+  oversize: number;
+  /** Datagrams dropped by a connected socket because they came from somebody else. */
+  foreign: number;
+}
+
+/** The events of a {@linkcode DatagramSocket}, with what their listeners are called with. */
+export interface DatagramSocketEvents {
+  /** A datagram came. While there is a listener, nothing is queued. */
+  message: [data: Uint8Array, from: DatagramAddress];
+  /** The socket is bound. */
+  listening: [];
+  /** The socket is connected. */
+  connect: [];
+  /** The system could not receive, or a listener threw; after the latter the socket is closed. */
+  error: [error: Error];
+  /** The socket is closed. */
+  close: [];
+}
+
+interface Outgoing {
+  data: Uint8Array;
+  port: number;
+  address: string;
+  resolve(size: number): void;
+  reject(error: unknown): void;
+  deadline: Deadline;
+  given: boolean;
+}
+
+interface Waiter {
+  resolve(datagram: Datagram): void;
+  reject(error: unknown): void;
+}
+
+const BIND_ERRORS = "Cannot bind";
+
+/**
+ * A UDP socket with the methods of Node's `dgram`, made by {@linkcode createDatagramSocket}. What comes is to be had in three ways: as
+ * `message` events; by {@linkcode DatagramSocket.receive}; by `for await`. The last two read from a queue of limited length, and
+ * what finds it full is dropped and counted.
+ *
+ * A connected socket takes datagrams from its peer only. Deno does not connect in the system, so "port unreachable" is not
+ * reported. Datagrams leave in the order of the calls of `send`.
+ */
+export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
+  implements AsyncIterable<Datagram>, AsyncDisposable, Disposable {
+  /** IPv4 or IPv6. */
+  readonly type: DatagramSocketType;
+  readonly #socket: NodeDatagramSocket;
+  readonly #options: DatagramSocketOptions;
+  readonly #maxQueue: number;
+  readonly #maxQueueBytes: number;
+  readonly #maxSendQueue: number;
+  readonly #maxSendQueueBytes: number;
+  readonly #maxSize: number;
+  readonly #policy: DialPolicy | undefined;
+  #state: "new" | "binding" | "bound" | "closed" = "new";
+  #bound: Promise<void> | undefined;
+  #broadcast = false;
+  #remote: { address: string; port: number; ip: IpAddress } | undefined;
+  #queue: Datagram[] = [];
+  #queuedBytes = 0;
+  #waiters = new Set<Waiter>();
+  #outgoing: Outgoing[] = [];
+  #outgoingBytes = 0;
+  #sending = false;
+  #counts = {
+    received: 0,
+    bytesReceived: 0,
+    sent: 0,
+    bytesSent: 0,
+    dropped: 0,
+    oversize: 0,
+    foreign: 0,
+  };
+  #unlisten: (() => void) | undefined;
+  #closed = Promise.withResolvers<void>();
+
+  /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. */
+  constructor(options: DatagramSocketOptions = {}) {
+    super();
+    const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
+    if (type !== "udp4" && type !== "udp6") {
+      throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
+    }
+    if (ipv6Only && type === "udp4") throw new TypeError("Cannot make a udp4 socket IPv6 only");
+    if (options.reusePort) {
+      throw new NetError("Cannot share the port: Deno has no reusePort without an unstable flag", {
+        code: "ERR_UNSUPPORTED",
+      });
+    }
+    this.type = type;
+    const largest = type === "udp4" ? 65507 : 65527;
+    this.#options = options;
+    this.#maxQueue = limit(options.maxQueue, 1024, "maxQueue");
+    this.#maxQueueBytes = limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes");
+    this.#maxSendQueue = limit(options.maxSendQueue, 1024, "maxSendQueue");
+    this.#maxSendQueueBytes = limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes");
+    this.#maxSize = Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize"));
+    this.#policy = DialPolicy.from(options.policy);
+    this.#socket = createSocket({ type, reuseAddr, ipv6Only });
+    this.#socket.on("message", (data, info) => this.#receive(data, info));
+    this.#socket.on("error", (error) => this.#receiveFailed(error));
+    // Whoever starts to listen gets what has been waiting.
+    this.on(
+      "newListener" as "message",
+      ((name: string) => {
+        if (name === "message") queueMicrotask(() => this.#drainToListeners());
+      }) as () => void,
+    );
+    if (signal !== undefined) {
+      const abort = () => void this.close();
+      if (signal.aborted) abort();
+      else {
+        signal.addEventListener("abort", abort, { once: true });
+        this.#unlisten = () => signal.removeEventListener("abort", abort);
+      }
+    }
+  }
+
+  /**
+   * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
+   *
+   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
+   */
+  bind(options?: DatagramBindOptions): Promise<this>;
+  /** Binds the socket to a local port and address, as Node's `bind` takes them. */
+  bind(port?: number, address?: string): Promise<this>;
+  async bind(portOrOptions: number | DatagramBindOptions = {}, address?: string): Promise<this> {
+    const options = typeof portOrOptions === "number"
+      ? { port: portOrOptions, address }
+      : portOrOptions;
+    if (this.#state !== "new") throw this.#stateError(BIND_ERRORS, "it is bound already");
+    this.#bound = this.#bind(options);
+    this.#bound.catch(() => {}); // those who wait for it get it, too
+    await this.#bound;
+    return this;
+  }
+
+  async #bind({ port = 0, address }: DatagramBindOptions): Promise<void> {
+    checkPort(port, 0);
+    this.#state = "binding";
+    const any = this.type === "udp4" ? "0.0.0.0" : "::";
+    try {
+      const local = address === undefined ? any : await this.#lookUp(address, undefined, {});
+      if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
+      await new Promise<void>((resolve, reject) => {
+        this.#socket.once("error", reject);
+        this.#socket.bind({ port, address: local }, () => {
+          this.#socket.off("error", reject);
+          resolve();
+        });
+      });
+      if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
+      this.#state = "bound";
+      const { recvBufferSize, sendBufferSize } = this.#options;
+      if (recvBufferSize !== undefined) this.setRecvBufferSize(recvBufferSize);
+      if (sendBufferSize !== undefined) this.setSendBufferSize(sendBufferSize);
+    } catch (error) {
+      if (this.#state === "binding") this.#state = "new";
+      this.#bound = undefined;
+      throw toNetError(error, { syscall: "bind", address: address ?? any, port });
+    }
+    this.emit("listening");
+  }
+
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  async #ensureBound(): Promise<void> {
+    if (this.#state === "bound") return;
+    if (this.#state === "closed") throw this.#stateError("Cannot send");
+    this.#bound ??= this.#bind({});
+    await this.#bound;
+  }
+
+  /**
+   * Sets the one peer: `send` needs no address any more, and datagrams from elsewhere are dropped and counted as `foreign`. A name is
+   * resolved once.
+   *
+   * @throws {NetError} `ENOTFOUND`, `ERR_DIAL_POLICY`, `ETIMEDOUT`, `ABORT_ERR`, `EINVAL` when it is connected already.
+   */
+  async connect(port: number, address?: string, options: WaitOptions = {}): Promise<this> {
+    checkPort(port);
+    if (this.#remote !== undefined) {
+      throw this.#stateError("Cannot connect", "it is connected already");
+    }
+    const host = address ?? this.#localhost();
+    const found = await this.#lookUp(host, port, options);
+    await this.#ensureBound();
+    if (this.#isClosed()) throw this.#stateError("Cannot connect");
+    this.#remote = { address: found, port, ip: parseIp(found)! };
+    this.emit("connect");
+    return this;
+  }
+
+  /** Forgets the peer that {@linkcode DatagramSocket.connect} set. @throws {NetError} `ENOTCONN` when there is none. */
+  disconnect(): void {
+    if (this.#remote === undefined) throw notConnected("Cannot disconnect");
+    this.#remote = undefined;
+  }
+
+  /**
+   * Sends one datagram, and resolves to its size when the system has taken it. That says nothing of its arrival. A name is resolved at every
+   * call: `connect` does it once. The bytes must not be changed before the promise is settled.
+   *
+   * @throws {NetError} `EMSGSIZE` when it is too large, `ENOTCONN` without an address, `EACCES` for a broadcast that was not
+   * allowed by `setBroadcast`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
+   */
+  send(data: Uint8Array | string, to?: DatagramSendOptions): Promise<number>;
+  /** Sends one datagram to a port and an address, in Node's order of arguments. */
+  send(data: Uint8Array | string, port: number, address?: string): Promise<number>;
+  async send(
+    data: Uint8Array | string,
+    portOrOptions: number | DatagramSendOptions = {},
+    address?: string,
+  ): Promise<number> {
+    const to = typeof portOrOptions === "number" ? { port: portOrOptions, address } : portOrOptions;
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError("Cannot send: the data is no Uint8Array");
+    }
+    if (this.#isClosed()) throw this.#stateError("Cannot send");
+    const remote = this.#remote;
+    if (to.port !== undefined) checkPort(to.port);
+    if (remote !== undefined && to.port !== undefined) {
+      throw this.#stateError("Cannot send to another address", "the socket is connected");
+    }
+    const port = remote?.port ?? to.port;
+    if (port === undefined) throw notConnected("Cannot send without an address");
+    if (bytes.length > this.#maxSize) {
+      throw new NetError(
+        `Cannot send a datagram of ${bytes.length} bytes: the limit is ${this.#maxSize}`,
+        { code: "EMSGSIZE", syscall: "send", port },
+      );
+    }
+    const deadline = deadlineSignal("send", to);
+    try {
+      if (deadline.fired !== null) throw deadline.fired;
+      return await this.#enqueue(bytes, port, remote?.address ?? to.address, deadline);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  #enqueue(
+    data: Uint8Array,
+    port: number,
+    host: string | undefined,
+    deadline: Deadline,
+  ): Promise<number> {
+    if (
+      this.#outgoing.length >= this.#maxSendQueue ||
+      this.#outgoingBytes + data.length > this.#maxSendQueueBytes
+    ) {
+      throw new NetError(
+        `Cannot send: ${this.#outgoing.length} datagrams (${this.#outgoingBytes} bytes) wait already`,
+        { code: "ERR_BUFFER_LIMIT", syscall: "send" },
+      );
+    }
+    return new Promise<number>((resolve, reject) => {
+      const address = host ?? this.#localhost();
+      const item: Outgoing = { data, port, address, resolve, reject, deadline, given: false };
+      this.#outgoing.push(item);
+      this.#outgoingBytes += data.length;
+      // What the system has been given can't be called back; the caller stops to wait for it.
+      deadline.onfire((error) => {
+        if (!item.given) this.#remove(item);
+        reject(error);
+      });
+      if (!this.#sending) void this.#sendAll();
+    });
+  }
+
+  #remove(item: Outgoing): void {
+    const index = this.#outgoing.indexOf(item);
+    if (index < 0) return;
+    this.#outgoing.splice(index, 1);
+    this.#outgoingBytes -= item.data.length;
+  }
+
+  /** One datagram after the other: Deno puts sends that are under way together into any order. */
+  async #sendAll(): Promise<void> {
+    this.#sending = true;
+    for (let item; (item = this.#outgoing[0]) !== undefined;) {
+      item.given = true;
+      try {
+        const remote = this.#remote;
+        const pinned = remote !== undefined && remote.address === item.address;
+        const address = pinned ? item.address : await this.#lookUp(item.address, item.port, {});
+        if (this.#state !== "bound") await this.#ensureBound();
+        if (this.#isClosed()) throw this.#stateError("Cannot send");
+        await this.#sendOne(item, address);
+        this.#counts.sent++;
+        this.#counts.bytesSent += item.data.length;
+        item.resolve(item.data.length);
+      } catch (error) {
+        item.reject(error);
+      }
+      this.#remove(item);
+    }
+    this.#sending = false;
+  }
+
+  #sendOne(item: Outgoing, address: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.send(item.data, item.port, address, (error) => {
+        if (error === null || error === undefined) resolve();
+        else reject(this.#sendError(error, address, item));
+      });
+    });
+  }
+
+  #sendError(error: Error, address: string, item: Outgoing): NetError {
+    const context = { syscall: "send", address, port: item.port };
+    const { code } = error as { code?: string };
+    // Deno reports a broadcast that was not asked for as UNKNOWN.
+    if (code === "UNKNOWN" && this.type === "udp4" && !this.#broadcast) {
+      return new NetError(
+        `Cannot send to "${
+          formatEndpoint(address, item.port)
+        }": the system refuses; a broadcast address needs setBroadcast(true)`,
+        { ...context, code: "EACCES", cause: error },
+      );
+    }
+    const what = `Cannot send to "${formatEndpoint(address, item.port)}"`;
+    return toNetError(error, { ...context, what });
+  }
+
+  #localhost(): string {
+    return this.type === "udp4" ? "127.0.0.1" : "::1";
+  }
+
+  /** The one address of a host that is dialled, after the policy has judged all. */
+  async #lookUp(host: string, port: number | undefined, options: WaitOptions): Promise<string> {
+    const family = this.type === "udp4" ? 4 : 6;
+    const parsed = parseHost(host);
+    // An IPv4 address is to be had through a v6 socket in its mapped form.
+    if (parsed.ip?.family === 4 && family === 6 && !this.#options.ipv6Only) {
+      this.#policy?.check(host, port ?? 0, [parsed.hostname]);
+      return `::ffff:${parsed.hostname}`;
+    }
+    const lookup = this.#options.lookup ?? systemHostLookup;
+    const addresses = await lookupWith(lookup, host, { ...options, family });
+    if (port !== undefined) this.#policy?.check(host, port, addresses);
+    return addresses[0];
+  }
+
+  #receive(bytes: Uint8Array, from: { address: string; port: number; family: string }): void {
+    if (this.#isClosed()) return;
+    const counts = this.#counts;
+    counts.received++;
+    counts.bytesReceived += bytes.length;
+    if (bytes.length > this.#maxSize) {
+      counts.oversize++;
+      return;
+    }
+    if (!this.#isFromPeer(from)) {
+      counts.foreign++;
+      return;
+    }
+    // Deno gives every datagram a backing buffer of 64 KiB, which a kept one would hold.
+    const data = bytes.length * 2 < bytes.buffer.byteLength
+      ? new Uint8Array(bytes)
+      : new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+    const family = from.family === "IPv6" ? "IPv6" : "IPv4";
+    if (this.listenerCount("message") > 0) {
+      this.#deliver(data, { address: from.address, port: from.port, family });
+      return;
+    }
+    const datagram: Datagram = { data, address: from.address, port: from.port, family };
+    const [waiter] = this.#waiters;
+    if (waiter !== undefined) {
+      this.#waiters.delete(waiter);
+      waiter.resolve(datagram);
+    } else {
+      this.#store(datagram);
+    }
+  }
+
+  #isFromPeer(from: { address: string; port: number }): boolean {
+    const remote = this.#remote;
+    if (remote === undefined) return true;
+    if (remote.port !== from.port) return false;
+    if (remote.address === from.address) return true;
+    const { ip } = remote;
+    const other = parseIp(from.address);
+    return other !== undefined && other.bytes.length === ip.bytes.length &&
+      (other.zone === undefined || ip.zone === undefined || other.zone === ip.zone) &&
+      other.bytes.every((byte, i) => byte === ip.bytes[i]);
+  }
+
+  #store(datagram: Datagram): void {
+    const size = datagram.data.length;
+    const queue = this.#queue;
+    const full = () =>
+      queue.length >= this.#maxQueue || this.#queuedBytes + size > this.#maxQueueBytes;
+    if (this.#options.drop === "oldest") {
+      while (queue.length > 0 && full()) {
+        this.#queuedBytes -= queue.shift()!.data.length;
+        this.#counts.dropped++;
+      }
+    }
+    if (full()) {
+      this.#counts.dropped++;
+      return;
+    }
+    queue.push(datagram);
+    this.#queuedBytes += size;
+  }
+
+  #drainToListeners(): void {
+    while (this.#queue.length > 0 && this.listenerCount("message") > 0) {
+      const { data, ...from } = this.#take();
+      this.#deliver(data, from);
+    }
+  }
+
+  #take(): Datagram {
+    const datagram = this.#queue.shift()!;
+    this.#queuedBytes -= datagram.data.length;
+    return datagram;
+  }
+
+  #deliver(data: Uint8Array, from: DatagramAddress): void {
+    try {
+      this.emit("message", data, from);
+    } catch (error) {
+      // A listener that throws ends its own socket, and nothing else.
+      void this.close();
+      this.#report(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #report(error: Error): void {
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+    else reportError(error);
+  }
+
+  /** A failure of one receive: the socket lives on, whoever waits is told. */
+  #receiveFailed(cause: Error): void {
+    if (this.#state !== "bound") return; // bind's own error
+    const error = toNetError(cause, { syscall: "recvmsg" });
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.reject(error);
+    if (this.listenerCount("error") > 0) this.emit("error", error);
+  }
+
+  /**
+   * Takes the next datagram, out of the queue or when it comes.
+   *
+   * @throws {TypeError} While there are `message` listeners: they get everything.
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
+   */
+  async receive(options: WaitOptions = {}): Promise<Datagram> {
+    if (this.listenerCount("message") > 0) {
+      throw new TypeError("Cannot receive: the datagrams go to the message listeners");
+    }
+    if (this.#isClosed()) throw this.#stateError("Cannot receive");
+    if (this.#state === "new") throw this.#stateError("Cannot receive", "it is not bound");
+    const deadline = deadlineSignal("receive", options);
+    if (deadline.fired !== null) throw deadline.fired;
+    if (this.#queue.length > 0) {
+      deadline.clear();
+      return this.#take();
+    }
+    try {
+      return await new Promise<Datagram>((resolve, reject) => {
+        const waiter: Waiter = { resolve, reject };
+        this.#waiters.add(waiter);
+        deadline.onfire((error) => {
+          this.#waiters.delete(waiter);
+          reject(error);
+        });
+      });
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** Gives every datagram that comes, until the socket is closed. Leaving the loop does not close it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Datagram, void, undefined> {
+    while (!this.#isClosed()) {
+      try {
+        yield await this.receive();
+      } catch (error) {
+        if (error instanceof NetError && error.code === "ERR_SOCKET_CLOSED") return;
+        throw error;
+      }
+    }
+  }
+
+  /** Where the socket is bound. @throws {NetError} `EINVAL` when it is not bound, `ERR_SOCKET_CLOSED`. */
+  address(): DatagramAddress {
+    this.#requireBound("Cannot tell the address");
+    const { address, port, family } = this.#socket.address();
+    return { address, port, family: family === "IPv6" ? "IPv6" : "IPv4" };
+  }
+
+  /** The peer that {@linkcode DatagramSocket.connect} set. @throws {NetError} `ENOTCONN` when there is none. */
+  remoteAddress(): DatagramAddress {
+    const remote = this.#remote;
+    if (remote === undefined) throw notConnected("Cannot tell the remote address");
+    const family = this.type === "udp4" ? "IPv4" : "IPv6";
+    return { address: remote.address, port: remote.port, family };
+  }
+
+  /** What went through so far. */
+  metrics(): DatagramMetrics {
+    return { ...this.#counts, queued: this.#queue.length, queuedBytes: this.#queuedBytes };
+  }
+
+  /** Allows to send to broadcast addresses. Over IPv6, which has none, it throws `ERR_UNSUPPORTED`. */
+  setBroadcast(flag: boolean): void {
+    this.#requireVersion4("broadcast");
+    this.#configure("setBroadcast", () => this.#socket.setBroadcast(flag));
+    this.#broadcast = flag;
+  }
+
+  /** Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`. */
+  setTTL(ttl: number): void {
+    this.#requireVersion4("setTTL");
+    checkRange("setTTL", ttl, 1, 255);
+    this.#configure("setTTL", () => this.#socket.setTTL(ttl));
+  }
+
+  /** Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1} */
+  setMulticastTTL(ttl: number): void {
+    this.#requireVersion4("setMulticastTTL");
+    checkRange("setMulticastTTL", ttl, 1, 255);
+    this.#configure("setMulticastTTL", () => this.#socket.setMulticastTTL(ttl));
+  }
+
+  /** Says whether this machine gets its own multicast datagrams, too. @default {true} */
+  setMulticastLoopback(flag: boolean): void {
+    this.#configure("setMulticastLoopback", () => this.#socket.setMulticastLoopback(flag));
+  }
+
+  /** Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. */
+  setMulticastInterface(multicastInterface: string): void {
+    const text = this.#checkInterface(multicastInterface)!;
+    this.#configure("setMulticastInterface", () => this.#socket.setMulticastInterface(text));
+  }
+
+  /** Joins a multicast group, on an interface (its IPv4 address, or `"::%eth0"`) or where the system chooses. */
+  addMembership(group: string, multicastInterface?: string): void {
+    this.#member("addMembership", group, multicastInterface);
+  }
+
+  /** Leaves a multicast group. */
+  dropMembership(group: string, multicastInterface?: string): void {
+    this.#member("dropMembership", group, multicastInterface);
+  }
+
+  /** Joins a multicast group for one sender only. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`. */
+  addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): void {
+    this.#sourceMember("addSourceSpecificMembership", source, group, multicastInterface);
+  }
+
+  /** Leaves what {@linkcode DatagramSocket.addSourceSpecificMembership} joined. */
+  dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): void {
+    this.#sourceMember("dropSourceSpecificMembership", source, group, multicastInterface);
+  }
+
+  /** The system's receive buffer, in bytes. Linux doubles what was set. */
+  getRecvBufferSize(): number {
+    return this.#configure("getRecvBufferSize", () => this.#socket.getRecvBufferSize());
+  }
+
+  /** The system's send buffer, in bytes. Linux doubles what was set. */
+  getSendBufferSize(): number {
+    return this.#configure("getSendBufferSize", () => this.#socket.getSendBufferSize());
+  }
+
+  /** Sets the system's receive buffer, in bytes; the system has a limit of its own. */
+  setRecvBufferSize(size: number): void {
+    checkRange("setRecvBufferSize", size, 1, 0x7fffffff);
+    this.#configure("setRecvBufferSize", () => this.#socket.setRecvBufferSize(size));
+  }
+
+  /** Sets the system's send buffer, in bytes; the system has a limit of its own. */
+  setSendBufferSize(size: number): void {
+    checkRange("setSendBufferSize", size, 1, 0x7fffffff);
+    this.#configure("setSendBufferSize", () => this.#socket.setSendBufferSize(size));
+  }
+
+  /** Keeps the program alive while the socket is open, which is the default. To be called before `bind`, as `unref`. */
+  ref(): this {
+    this.#requireUnbound("ref");
+    this.#socket.ref();
+    return this;
+  }
+
+  /**
+   * Lets the program end although the socket is open. To be called before `bind`.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED` after `bind`: Deno would wait for one more datagram.
+   */
+  unref(): this {
+    this.#requireUnbound("unref");
+    this.#socket.unref();
+    return this;
+  }
+
+  #requireUnbound(what: string): void {
+    if (this.#isClosed()) throw this.#stateError(`Cannot ${what}`);
+    if (this.#state === "new") return;
+    throw new NetError(`Cannot ${what} a bound datagram socket: Deno can do it before bind only`, {
+      code: "ERR_UNSUPPORTED",
+    });
+  }
+
+  /** Closes the socket. What is queued is discarded, and whoever waits gets `ERR_SOCKET_CLOSED`. */
+  close(): Promise<void> {
+    if (this.#isClosed()) return this.#closed.promise;
+    const bound = this.#state === "bound";
+    this.#state = "closed";
+    this.#unlisten?.();
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.reject(this.#stateError("Cannot receive"));
+    for (const item of this.#outgoing.filter((each) => !each.given)) {
+      this.#remove(item);
+      item.reject(this.#stateError("Cannot send"));
+    }
+    const done = () => {
+      this.#closed.resolve();
+      this.emit("close");
+    };
+    if (bound) this.#socket.close(done);
+    else {
+      try {
+        this.#socket.close();
+      } catch {
+        // never bound
+      }
+      queueMicrotask(done);
+    }
+    return this.#closed.promise;
+  }
+
+  /** Closes the socket. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  #member(
+    name: "addMembership" | "dropMembership",
+    group: string,
+    multicastInterface: string | undefined,
+  ): void {
+    const address = this.#checkGroup(name, group);
+    const on = this.#checkInterface(multicastInterface);
+    this.#configure(name, () => this.#socket[name](address, on));
+  }
+
+  #sourceMember(
+    name: "addSourceSpecificMembership" | "dropSourceSpecificMembership",
+    source: string,
+    group: string,
+    multicastInterface: string | undefined,
+  ): void {
+    this.#requireVersion4(name);
+    if (parseIp(source)?.family !== 4) {
+      throw new TypeError(`Cannot ${name}: ${JSON.stringify(source)} is no IPv4 address`);
+    }
+    const address = this.#checkGroup(name, group);
+    const on = this.#checkInterface(multicastInterface);
+    this.#configure(name, () => this.#socket[name](source, address, on));
+  }
+
+  #checkGroup(name: string, group: string): string {
+    const ip = parseIp(group);
+    const { family, bytes } = ip ?? { family: 0, bytes: [0] };
+    const fits = this.type === "udp4"
+      ? family === 4 && bytes[0] >> 4 === 14
+      : family === 6 && bytes[0] === 255;
+    if (!fits) {
+      throw new TypeError(
+        `Cannot ${name}: ${JSON.stringify(group)} is no multicast address of ${this.type}`,
+      );
+    }
+    return group;
+  }
+
+  /** Deno takes an interface that it can't make out for "any", in silence. */
+  #checkInterface(text: string | undefined): string | undefined {
+    if (text === undefined) return undefined;
+    const ip = parseIp(text);
+    const fits = this.type === "udp4" ? ip?.family === 4 : ip?.zone !== undefined;
+    if (!fits) {
+      const form = this.type === "udp4" ? "an IPv4 address" : 'of the form "::%eth0"';
+      throw new TypeError(
+        `Cannot use multicast interface ${JSON.stringify(text)}: it is not ${form}`,
+      );
+    }
+    return text;
+  }
+
+  #requireVersion4(what: string): void {
+    if (this.type === "udp4") return;
+    throw new NetError(`Cannot do ${what} on a udp6 socket: Deno can't`, {
+      code: "ERR_UNSUPPORTED",
+    });
+  }
+
+  #requireBound(what: string): void {
+    if (this.#state !== "bound") throw this.#stateError(what, "it is not bound");
+  }
+
+  #configure<T>(name: string, call: () => T): T {
+    this.#requireBound(`Cannot ${name}`);
+    try {
+      return call();
+    } catch (error) {
+      throw toNetError(error, { syscall: name });
+    }
+  }
+
+  #stateError(what: string, why?: string): NetError {
+    const closed = this.#isClosed();
+    const code: NetErrorCode = closed ? "ERR_SOCKET_CLOSED" : "EINVAL";
+    return new NetError(`${what}: ${closed ? "the socket is closed" : why}`, { code });
+  }
+}
+
+function notConnected(what: string): NetError {
+  return new NetError(`${what}: the socket is not connected`, { code: "ENOTCONN" });
+}
+
+function limit(value: number | undefined, fallback: number, name: string): number {
+  if (value === undefined) return fallback;
+  if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: it is not 0 or more`);
+  return value;
+}
+
+function checkRange(name: string, value: number, lowest: number, highest: number): void {
+  if (!Number.isInteger(value) || value < lowest || value > highest) {
+    throw new RangeError(
+      `Cannot ${name} ${value}: it is not an integer from ${lowest} to ${highest}`,
+    );
+  }
+}
+
+/**
+ * Makes a UDP socket, as Node's `dgram.createSocket` does. No unstable flag is needed.
+ *
+ * @throws {NetError} `ERR_UNSUPPORTED` when an option can't be honoured.
+ *
+ * @example
+ * ```ts
+ * import { createDatagramSocket } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = await createDatagramSocket({ type: "udp4" }).bind(0, "127.0.0.1");
+ * await using client = await createDatagramSocket("udp4").connect(server.address().port);
+ * await client.send("ping");
+ * const datagram = await server.receive({ timeout: 1000 });
+ * await server.send("pong", datagram);
+ * const answer = await client.receive({ timeout: 1000 });
+ * assertEquals(new TextDecoder().decode(answer.data), "pong");
+ * ```
+ */
+export function createDatagramSocket(
+  options: DatagramSocketOptions | DatagramSocketType = {},
+  onmessage?: (data: Uint8Array, from: DatagramAddress) => void,
+): DatagramSocket {
+  const socket = new DatagramSocket(typeof options === "string" ? { type: options } : options);
+  if (onmessage !== undefined) socket.on("message", onmessage);
+  return socket;
+}

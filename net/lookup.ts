@@ -1,0 +1,92 @@
+// Floor 3: driver.
+import { lookup as systemLookup } from "node:dns/promises";
+import { NetError } from "./errors.ts";
+import { parseHost } from "./host.ts";
+import { waitFor, type WaitOptions } from "./wait.ts";
+
+/** Options of {@linkcode lookupHost}, and what a {@linkcode HostLookup} is called with. */
+export interface LookupHostOptions extends WaitOptions {
+  /** Only addresses of this family; 0 for both. @default {0} */
+  family?: 0 | 4 | 6;
+}
+
+/** Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. */
+export type HostLookup = (
+  hostname: string,
+  options: LookupHostOptions,
+) => Promise<readonly string[]>;
+
+/**
+ * Finds the addresses of a host as the system does (hosts file and DNS), best first. An address, in any spelling, comes
+ * back as it is, in its canonical form.
+ *
+ * @throws {TypeError} When the host is malformed.
+ * @throws {NetError} `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`; `EPERM` without permission.
+ *
+ * @example
+ * ```ts
+ * import { lookupHost } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await lookupHost("0x7f.1"), ["127.0.0.1"]);
+ * ```
+ */
+export async function lookupHost(
+  hostname: string,
+  options: LookupHostOptions = {},
+): Promise<string[]> {
+  return await lookupWith(systemHostLookup, hostname, options);
+}
+
+/** {@linkcode lookupHost} by a lookup of the caller's own. */
+export async function lookupWith(
+  lookup: HostLookup,
+  hostname: string,
+  options: LookupHostOptions,
+): Promise<string[]> {
+  const { family = 0 } = options;
+  const host = parseHost(hostname);
+  if (host.ip !== undefined) {
+    if (family === 0 || family === host.ip.family) return [host.hostname];
+    throw notFound(hostname, `it is no IPv${family} address`);
+  }
+  const name = host.absolute ? `${host.hostname}.` : host.hostname;
+  const found = await waitFor(lookup(name, options), `look up "${hostname}"`, options);
+  const addresses = found.filter((address) =>
+    family === 0 || (address.includes(":") ? 6 : 4) === family
+  );
+  if (addresses.length === 0) throw notFound(hostname, "it has no address");
+  return addresses;
+}
+
+/** The lookup of the operating system. */
+export const systemHostLookup: HostLookup = async (hostname, options) => {
+  try {
+    const found = await systemLookup(hostname, {
+      all: true,
+      family: options.family ?? 0,
+      verbatim: true,
+    });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === "EPERM") {
+      throw new NetError(`Cannot look up "${hostname}": it needs --allow-net`, {
+        code: "EPERM",
+        syscall: "getaddrinfo",
+        address: hostname,
+        cause: error,
+      });
+    }
+    throw notFound(hostname, code ?? message, error);
+  }
+};
+
+function notFound(hostname: string, why: string, cause?: unknown): NetError {
+  return new NetError(`Cannot look up "${hostname}": ${why}`, {
+    code: "ENOTFOUND",
+    syscall: "getaddrinfo",
+    address: hostname,
+    cause,
+  });
+}

@@ -1,0 +1,481 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  createDatagramSocket,
+  type Datagram,
+  DatagramSocket,
+  type DatagramSocketOptions,
+} from "../../net/datagram_socket.ts";
+import { NetError } from "../../net/errors.ts";
+
+const text = (data: Uint8Array): string => new TextDecoder().decode(data);
+
+function bound(options: DatagramSocketOptions = {}): Promise<DatagramSocket> {
+  const address = options.type === "udp6" ? "::1" : "127.0.0.1";
+  return createDatagramSocket(options).bind(0, address);
+}
+
+async function code(promise: Promise<unknown>): Promise<string> {
+  const error = await assertRejects(() => promise, NetError);
+  return error.code;
+}
+
+function thrown(fn: () => unknown): string {
+  return assertThrows(fn, NetError).code;
+}
+
+Deno.test("datagram socket answers by receive, and an unbound sender is bound by itself", async () => {
+  await using server = await bound();
+  await using client = createDatagramSocket("udp4");
+  const { port } = server.address();
+  assertEquals(await client.send("ping", port), 4);
+  const datagram = await server.receive({ timeout: 5000 });
+  assertEquals(text(datagram.data), "ping");
+  assertEquals(datagram.family, "IPv4");
+  assertEquals(datagram.port, client.address().port);
+  await server.send(new TextEncoder().encode("pong"), datagram);
+  assertEquals(text((await client.receive({ timeout: 5000 })).data), "pong");
+});
+
+Deno.test("datagram socket works over IPv6, and names resolve to its own family", async () => {
+  await using server = await bound({ type: "udp6" });
+  const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
+  await using client = createDatagramSocket({ type: "udp6", lookup });
+  await client.send("six", { port: server.address().port, address: "localhost" });
+  const datagram = await server.receive({ timeout: 5000 });
+  assertEquals([text(datagram.data), datagram.address, datagram.family], ["six", "::1", "IPv6"]);
+});
+
+Deno.test("datagram socket over IPv6 reaches IPv4 unless it is IPv6 only", async () => {
+  await using four = await bound();
+  await using six = await createDatagramSocket({ type: "udp6" }).bind();
+  await six.send("mapped", four.address().port, "127.0.0.1");
+  assertEquals(text((await four.receive({ timeout: 5000 })).data), "mapped");
+  await using only = await createDatagramSocket({ type: "udp6", ipv6Only: true }).bind();
+  assertEquals(await code(only.send("x", four.address().port, "127.0.0.1")), "ENOTFOUND");
+});
+
+Deno.test("datagram socket gives datagrams to its listener, those that waited first", async () => {
+  await using server = await bound();
+  await using client = await createDatagramSocket().connect(server.address().port);
+  await client.send("one");
+  while (server.metrics().queued === 0) await server.send("", client.address().port, "127.0.0.1");
+  const got: string[] = [];
+  const two = Promise.withResolvers<void>();
+  server.on("message", (data, from) => {
+    got.push(`${text(data)} ${from.port === client.address().port}`);
+    if (got.length === 2) two.resolve();
+  });
+  await client.send("two");
+  await two.promise;
+  assertEquals(got, ["one true", "two true"]);
+  await assertRejects(() => server.receive(), TypeError, "listeners");
+});
+
+Deno.test("datagram socket iterates until it is closed", async () => {
+  const server = await bound();
+  await using client = await createDatagramSocket().connect(server.address().port);
+  for (const word of ["a", "b", "c"]) await client.send(word);
+  const got: string[] = [];
+  for await (const { data } of server) {
+    got.push(text(data));
+    if (got.length === 3) await server.close();
+  }
+  assertEquals(got, ["a", "b", "c"]);
+});
+
+Deno.test("datagram socket sends in the order of the calls", async () => {
+  await using server = await bound({ recvBufferSize: 1 << 20 });
+  await using client = await createDatagramSocket().connect(server.address().port);
+  const sends = Array.from({ length: 200 }, (_, i) => client.send(String(i)));
+  await Promise.all(sends);
+  const got: number[] = [];
+  while (got.length < 200) got.push(Number(text((await server.receive({ timeout: 5000 })).data)));
+  assertEquals(got, Array.from({ length: 200 }, (_, i) => i));
+});
+
+Deno.test("datagram socket passes empty and largest datagrams, and refuses larger ones", async () => {
+  await using server = await bound();
+  await using client = await createDatagramSocket().connect(server.address().port);
+  await client.send(new Uint8Array(0));
+  assertEquals((await server.receive({ timeout: 5000 })).data.length, 0);
+  const largest = Uint8Array.from({ length: 65507 }, (_, i) => i * 31);
+  assertEquals(await client.send(largest), 65507);
+  assertEquals((await server.receive({ timeout: 5000 })).data, largest);
+  const error = await assertRejects(() => client.send(new Uint8Array(65508)), NetError);
+  assertEquals(error.code, "EMSGSIZE");
+  assertEquals(error.message, "Cannot send a datagram of 65508 bytes: the limit is 65507");
+});
+
+Deno.test("datagram socket does not keep a 64 KiB buffer for a small datagram", async () => {
+  await using server = await bound();
+  await using client = await createDatagramSocket().connect(server.address().port);
+  await client.send("small");
+  assertEquals((await server.receive({ timeout: 5000 })).data.buffer.byteLength, 5);
+});
+
+Deno.test("datagram socket with maxDatagramSize sends and lets in nothing larger", async () => {
+  await using server = await bound({ maxDatagramSize: 4 });
+  await using client = await createDatagramSocket().connect(server.address().port);
+  await client.send("12345");
+  await client.send("1234");
+  assertEquals(text((await server.receive({ timeout: 5000 })).data), "1234");
+  assertEquals(server.metrics().oversize, 1);
+  assertEquals(await code(server.send("12345", client.address().port)), "EMSGSIZE");
+});
+
+async function flood(options: DatagramSocketOptions): Promise<[string[], number]> {
+  await using server = await bound(options);
+  await using client = await createDatagramSocket().connect(server.address().port);
+  for (const word of ["aa", "bb", "cc", "dd"]) await client.send(word);
+  while (server.metrics().received < 4) await new Promise<void>((r) => setTimeout(r, 1));
+  const got: string[] = [];
+  const { dropped } = server.metrics();
+  while (server.metrics().queued > 0) got.push(text((await server.receive()).data));
+  return [got, dropped];
+}
+
+Deno.test("datagram socket drops what does not fit its queue, and counts it", async () => {
+  assertEquals(await flood({ maxQueue: 2 }), [["aa", "bb"], 2]);
+  assertEquals(await flood({ maxQueueBytes: 5 }), [["aa", "bb"], 2]);
+  assertEquals(await flood({ maxQueue: 2, drop: "oldest" }), [["cc", "dd"], 2]);
+  assertEquals(await flood({ maxQueueBytes: 1, drop: "oldest" }), [[], 4]);
+});
+
+Deno.test("datagram socket that is connected drops what others send", async () => {
+  await using server = await bound();
+  await using client = await bound();
+  await using stranger = createDatagramSocket();
+  await client.connect(server.address().port);
+  await stranger.send("forged", client.address().port);
+  await server.send("true", client.address().port);
+  assertEquals(text((await client.receive({ timeout: 5000 })).data), "true");
+  assertEquals(client.metrics().foreign, 1);
+  client.disconnect();
+  await stranger.send("now", client.address().port);
+  assertEquals(text((await client.receive({ timeout: 5000 })).data), "now");
+});
+
+Deno.test("datagram socket that is connected takes its peer in mapped form", async () => {
+  await using server = await bound();
+  await using client = await createDatagramSocket({ type: "udp6" }).bind();
+  await client.connect(server.address().port, "127.0.0.1");
+  assertEquals(client.remoteAddress().address, "::ffff:127.0.0.1");
+  await client.send("hello");
+  const datagram = await server.receive({ timeout: 5000 });
+  await server.send("back", datagram);
+  assertEquals(text((await client.receive({ timeout: 5000 })).data), "back");
+});
+
+Deno.test("datagram socket says when there is no address, or one too many", async () => {
+  await using socket = await bound();
+  assertEquals(await code(socket.send("x")), "ENOTCONN");
+  assertEquals(thrown(() => socket.remoteAddress()), "ENOTCONN");
+  assertEquals(thrown(() => socket.disconnect()), "ENOTCONN");
+  await socket.connect(9);
+  assertEquals(await code(socket.connect(9)), "EINVAL");
+  assertEquals(await code(socket.send("x", 9, "127.0.0.1")), "EINVAL");
+  assertEquals(await code(socket.bind()), "EINVAL");
+});
+
+Deno.test("datagram socket refuses bad arguments", async () => {
+  await using socket = await bound();
+  await assertRejects(() => socket.send("x", 0), RangeError, "port 0");
+  await assertRejects(() => socket.send("x", 65536), RangeError, "65536");
+  await assertRejects(() => socket.send("x", 9, "a\0b"), TypeError, "character");
+  await assertRejects(() => socket.send("x", 9, "a".repeat(256)), TypeError, "255");
+  await assertRejects(() => socket.send(5 as unknown as string, 9), TypeError, "Uint8Array");
+  await assertRejects(() => createDatagramSocket().bind(-1), RangeError, "-1");
+  assertThrows(() => createDatagramSocket("udp5" as "udp4"), TypeError, "udp5");
+  assertThrows(() => createDatagramSocket({ maxQueue: -1 }), RangeError, "maxQueue");
+  assertThrows(() => createDatagramSocket({ ipv6Only: true }), TypeError, "IPv6 only");
+  assertEquals(thrown(() => createDatagramSocket({ reusePort: true })), "ERR_UNSUPPORTED");
+});
+
+Deno.test("datagram socket tells why it can't bind", async () => {
+  await using first = await bound();
+  const second = createDatagramSocket();
+  const { port } = first.address();
+  assertEquals(await code(second.bind(port, "127.0.0.1")), "EADDRINUSE");
+  await second.bind(0, "127.0.0.1"); // may be tried again
+  await second.close();
+  const third = createDatagramSocket();
+  assertEquals(await code(third.bind(0, "192.0.2.77")), "EADDRNOTAVAIL");
+  assertEquals(await code(third.bind(0, "::1")), "ENOTFOUND");
+  await third.close();
+});
+
+Deno.test("datagram socket shares a port with reuseAddr", async () => {
+  await using first = await bound({ reuseAddr: true });
+  await using second = await createDatagramSocket({ reuseAddr: true })
+    .bind({ port: first.address().port, address: "127.0.0.1" });
+  assertEquals(first.address().port, second.address().port);
+});
+
+Deno.test("datagram socket receive ends at its deadline and its signal", async () => {
+  await using socket = await bound();
+  const error = await assertRejects(() => socket.receive({ timeout: 5 }), NetError);
+  assertEquals([error.code, error.message], ["ETIMEDOUT", "Cannot receive: timed out after 5 ms"]);
+  const controller = new AbortController();
+  const pending = socket.receive({ signal: controller.signal });
+  controller.abort();
+  assertEquals(await code(pending), "ABORT_ERR");
+  assertEquals(await code(socket.receive({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  // a receive that gave up takes no datagram away
+  await socket.send("still", socket.address().port);
+  assertEquals(text((await socket.receive({ timeout: 5000 })).data), "still");
+});
+
+Deno.test("datagram socket send ends at its deadline while a name is looked up", async () => {
+  const never = new Promise<string[]>(() => {});
+  await using socket = createDatagramSocket({ lookup: () => never });
+  const first = socket.send("x", { port: 9, address: "slow.example", timeout: 5 });
+  const behind = socket.send("y", { port: 9, address: "127.0.0.1", timeout: 5 });
+  assertEquals(await code(first), "ETIMEDOUT");
+  assertEquals(await code(behind), "ETIMEDOUT");
+});
+
+Deno.test("datagram socket limits what waits to be sent", async () => {
+  const gate = Promise.withResolvers<string[]>();
+  await using socket = createDatagramSocket({
+    lookup: () => gate.promise,
+    maxSendQueue: 2,
+    maxSendQueueBytes: 10,
+  });
+  const first = socket.send("12345", 9, "a.example");
+  assertEquals(await code(socket.send("123456", 9)), "ERR_BUFFER_LIMIT");
+  const second = socket.send("1", 9);
+  assertEquals(await code(socket.send("1", 9)), "ERR_BUFFER_LIMIT");
+  gate.resolve(["127.0.0.1"]);
+  assertEquals(await Promise.all([first, second]), [5, 1]);
+});
+
+Deno.test("datagram socket sends only where its policy allows", async () => {
+  await using server = await bound();
+  const { port } = server.address();
+  await using socket = createDatagramSocket({
+    policy: "public",
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+  });
+  assertEquals(await code(socket.send("x", port)), "ERR_DIAL_POLICY");
+  assertEquals(await code(socket.send("x", port, "0x7f.1")), "ERR_DIAL_POLICY");
+  assertEquals(await code(socket.send("x", port, "rebind.example")), "ERR_DIAL_POLICY");
+  assertEquals(await code(socket.connect(port, "localhost")), "ERR_DIAL_POLICY");
+  await using six = createDatagramSocket({ type: "udp6", policy: "public" });
+  assertEquals(await code(six.send("x", port, "127.0.0.1")), "ERR_DIAL_POLICY");
+  await using allowed = createDatagramSocket({ policy: { allow: ["loopback"] } });
+  assertEquals(await allowed.send("x", port), 1);
+});
+
+Deno.test("datagram socket resolves the name of its peer once", async () => {
+  await using server = await bound();
+  let asked = 0;
+  await using socket = createDatagramSocket({
+    lookup: () => Promise.resolve([["127.0.0.1"], ["127.0.0.2"]][asked++]),
+  });
+  await socket.connect(server.address().port, "rebind.example");
+  await socket.send("1");
+  await socket.send("2");
+  assertEquals(asked, 1);
+  assertEquals(text((await server.receive({ timeout: 5000 })).data), "1");
+});
+
+Deno.test("datagram socket says that a name does not resolve", async () => {
+  await using socket = createDatagramSocket({ lookup: () => Promise.resolve([]) });
+  const error = await assertRejects(() => socket.send("x", 9, "none.example"), NetError);
+  assertEquals([error.code, error.address], ["ENOTFOUND", "none.example"]);
+});
+
+Deno.test("datagram socket close ends every wait, and a second close too", async () => {
+  const socket = await bound();
+  let closed = 0;
+  socket.on("close", () => closed++);
+  const waiting = socket.receive();
+  const ended = code(waiting);
+  await socket.close();
+  await socket.close();
+  assertEquals(await ended, "ERR_SOCKET_CLOSED");
+  assertEquals(closed, 1);
+  assertEquals(await code(socket.receive()), "ERR_SOCKET_CLOSED");
+  assertEquals(await code(socket.send("x", 9)), "ERR_SOCKET_CLOSED");
+  assertEquals(await code(socket.bind()), "ERR_SOCKET_CLOSED");
+  assertEquals(thrown(() => socket.address()), "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("datagram socket close ends sends that wait", async () => {
+  const gate = Promise.withResolvers<string[]>();
+  const socket = createDatagramSocket({ lookup: () => gate.promise });
+  const first = code(socket.send("1", 9, "a.example"));
+  const second = code(socket.send("2", 9));
+  await socket.close();
+  assertEquals(await second, "ERR_SOCKET_CLOSED");
+  gate.resolve(["127.0.0.1"]);
+  assertEquals(await first, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("datagram socket is closed by its signal, also while it binds", async () => {
+  const controller = new AbortController();
+  const socket = await createDatagramSocket({ signal: controller.signal }).bind();
+  const waiting = code(socket.receive());
+  controller.abort();
+  assertEquals(await waiting, "ERR_SOCKET_CLOSED");
+  await socket.close();
+  const gone = createDatagramSocket({ signal: AbortSignal.abort() });
+  assertEquals(await code(gone.bind()), "ERR_SOCKET_CLOSED");
+  await gone.close();
+  const gate = Promise.withResolvers<string[]>();
+  const late = new DatagramSocket({ lookup: () => gate.promise });
+  const binding = code(late.bind(0, "slow.example"));
+  await late.close();
+  gate.resolve(["127.0.0.1"]);
+  assertEquals(await binding, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("datagram socket is closed by a listener that throws, and reports it", async () => {
+  const server = await bound();
+  const error = Promise.withResolvers<Error>();
+  server.on("error", error.resolve);
+  server.on("message", () => {
+    throw new Error("listener's fault");
+  });
+  const closed = new Promise<void>((resolve) => server.on("close", resolve));
+  await using client = createDatagramSocket();
+  await client.send("x", server.address().port);
+  assertEquals((await error.promise).message, "listener's fault");
+  await closed;
+});
+
+Deno.test("datagram socket emits listening and connect", async () => {
+  await using socket = createDatagramSocket();
+  const seen: string[] = [];
+  socket.on("listening", () => seen.push("listening"));
+  socket.on("connect", () => seen.push("connect"));
+  await socket.connect(9);
+  assertEquals(seen, ["listening", "connect"]);
+});
+
+Deno.test("datagram socket joins and leaves multicast groups", async () => {
+  await using receiver = await createDatagramSocket({ reuseAddr: true }).bind();
+  await using sender = await bound();
+  const { port } = receiver.address();
+  const hears = async (word: string): Promise<string> => {
+    await sender.send(word, port, "239.255.77.1");
+    await sender.send("direct", port, "127.0.0.1");
+    return text((await receiver.receive({ timeout: 5000 })).data);
+  };
+  sender.setMulticastInterface("127.0.0.1");
+  sender.setMulticastTTL(1);
+  sender.setMulticastLoopback(true);
+  assertEquals(await hears("before"), "direct");
+  receiver.addMembership("239.255.77.1", "127.0.0.1");
+  assertEquals(await hears("group"), "group");
+  assertEquals(text((await receiver.receive({ timeout: 5000 })).data), "direct");
+  receiver.dropMembership("239.255.77.1", "127.0.0.1");
+  assertEquals(await hears("after"), "direct");
+});
+
+Deno.test("datagram socket joins a multicast group for one source", async () => {
+  await using receiver = await createDatagramSocket().bind();
+  const { port } = receiver.address();
+  await using wanted = await bound();
+  await using other = await createDatagramSocket().bind(0, "127.0.0.2");
+  receiver.addSourceSpecificMembership("127.0.0.1", "232.1.1.1", "127.0.0.1");
+  for (const socket of [wanted, other]) socket.setMulticastInterface("127.0.0.1");
+  await other.send("other", port, "232.1.1.1");
+  await wanted.send("wanted", port, "232.1.1.1");
+  const datagram = await receiver.receive({ timeout: 5000 });
+  assertEquals([text(datagram.data), datagram.address], ["wanted", "127.0.0.1"]);
+  receiver.dropSourceSpecificMembership("127.0.0.1", "232.1.1.1", "127.0.0.1");
+  await wanted.send("late", port, "232.1.1.1");
+  await wanted.send("direct", port, "127.0.0.1");
+  assertEquals(text((await receiver.receive({ timeout: 5000 })).data), "direct");
+});
+
+Deno.test("datagram socket refuses multicast arguments that Deno would ignore", async () => {
+  await using four = await bound();
+  await using six = await bound({ type: "udp6" });
+  assertThrows(() => four.addMembership("10.0.0.1"), TypeError, "no multicast address");
+  assertThrows(() => four.addMembership("ff02::1"), TypeError, "no multicast address");
+  assertThrows(() => six.addMembership("224.0.0.1"), TypeError, "no multicast address");
+  assertThrows(() => four.addMembership("224.0.0.1", "eth0"), TypeError, "interface");
+  assertThrows(() => six.addMembership("ff02::1", "fe80::1"), TypeError, "::%eth0");
+  assertThrows(() => four.addSourceSpecificMembership("x", "232.1.1.1"), TypeError, "IPv4");
+  assertEquals(thrown(() => four.dropMembership("239.9.9.9")), "EINVAL");
+  assertEquals(thrown(() => six.setTTL(5)), "ERR_UNSUPPORTED");
+  assertEquals(thrown(() => six.setMulticastTTL(5)), "ERR_UNSUPPORTED");
+  assertEquals(thrown(() => six.setBroadcast(true)), "ERR_UNSUPPORTED");
+  assertEquals(thrown(() => six.addSourceSpecificMembership("::1", "ff32::1")), "ERR_UNSUPPORTED");
+  assertThrows(() => four.setTTL(0), RangeError, "setTTL 0");
+  assertThrows(() => four.setTTL(256), RangeError);
+  assertThrows(() => four.setMulticastTTL(0), RangeError);
+  assertEquals(thrown(() => createDatagramSocket().setTTL(5)), "EINVAL");
+});
+
+Deno.test("datagram socket sends broadcasts only after setBroadcast", async () => {
+  await using receiver = await createDatagramSocket().bind();
+  await using sender = await bound();
+  const { port } = receiver.address();
+  const error = await assertRejects(() => sender.send("x", port, "127.255.255.255"), NetError);
+  assertEquals(error.code, "EACCES");
+  sender.setBroadcast(true);
+  await sender.send("all", port, "127.255.255.255");
+  assertEquals(text((await receiver.receive({ timeout: 5000 })).data), "all");
+});
+
+Deno.test("datagram socket sets and tells its buffer sizes", async () => {
+  await using socket = await bound({ recvBufferSize: 32768, sendBufferSize: 16384 });
+  const factor = Deno.build.os === "linux" ? 2 : 1;
+  assertEquals(socket.getRecvBufferSize(), 32768 * factor);
+  assertEquals(socket.getSendBufferSize(), 16384 * factor);
+  socket.setRecvBufferSize(65536);
+  assertEquals(socket.getRecvBufferSize(), 65536 * factor);
+  assertThrows(() => socket.setSendBufferSize(0), RangeError);
+  socket.setTTL(7);
+});
+
+Deno.test("datagram socket counts what goes through", async () => {
+  await using server = await bound();
+  await using client = createDatagramSocket();
+  await client.send("12345", server.address().port);
+  await server.receive({ timeout: 5000 });
+  const { sent, bytesSent } = client.metrics();
+  const { received, bytesReceived, queued, queuedBytes } = server.metrics();
+  assertEquals([sent, bytesSent, received, bytesReceived, queued, queuedBytes], [1, 5, 1, 5, 0, 0]);
+});
+
+Deno.test("datagram socket that is unreferenced lets the program end", async () => {
+  const module = new URL("../../net/datagram_socket.ts", import.meta.url);
+  const program = `import { createDatagramSocket } from ${JSON.stringify(module.href)};
+    await createDatagramSocket().unref().bind(0, "127.0.0.1");
+    console.log("end");`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, program);
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--quiet", "--allow-net", "--allow-env", file],
+      signal: AbortSignal.timeout(20_000),
+    }).output();
+    assertEquals([text(stdout).trim(), success], ["end", true]);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("datagram socket may be disposed of in both ways", async () => {
+  let kept: DatagramSocket;
+  {
+    using socket = createDatagramSocket();
+    await socket.ref().bind();
+    assertEquals(thrown(() => socket.unref()), "ERR_UNSUPPORTED");
+    kept = socket;
+  }
+  await kept.close();
+});
+
+Deno.test("datagram socket takes its listener at once", async () => {
+  const got = Promise.withResolvers<Datagram>();
+  await using server = createDatagramSocket("udp4", (data, from) => got.resolve({ data, ...from }));
+  await server.bind();
+  await using client = await createDatagramSocket().connect(server.address().port);
+  await client.send("hello");
+  assertEquals(text((await got.promise).data), "hello");
+});

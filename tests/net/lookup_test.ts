@@ -1,0 +1,60 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { lookupHost, lookupWith, systemHostLookup } from "../../net/lookup.ts";
+
+Deno.test("lookup gives an address back in its canonical form, without asking", async () => {
+  const never = () => Promise.reject(new Error("asked"));
+  assertEquals(await lookupWith(never, "127.1", {}), ["127.0.0.1"]);
+  assertEquals(await lookupWith(never, "[::FFFF:1.2.3.4]", {}), ["::ffff:1.2.3.4"]);
+  const error = await assertRejects(() => lookupWith(never, "127.0.0.1", { family: 6 }), NetError);
+  assertEquals(error.code, "ENOTFOUND");
+});
+
+Deno.test("lookup asks with the canonical name, and keeps a final dot", async () => {
+  const asked: string[] = [];
+  const lookup = (name: string) => {
+    asked.push(name);
+    return Promise.resolve(["9.9.9.9", "2606:4700::1111"]);
+  };
+  assertEquals(await lookupWith(lookup, "EXAMPLE.org", {}), ["9.9.9.9", "2606:4700::1111"]);
+  assertEquals(await lookupWith(lookup, "Bücher.example.", { family: 6 }), ["2606:4700::1111"]);
+  assertEquals(asked, ["example.org", "xn--bcher-kva.example."]);
+});
+
+Deno.test("lookup of localhost finds loopback", async () => {
+  const found = await lookupHost("localhost");
+  assert(found.includes("127.0.0.1") || found.includes("::1"), String(found));
+  assertEquals(await lookupHost("localhost", { family: 4 }), ["127.0.0.1"]);
+});
+
+Deno.test("lookup refuses malformed hosts before it asks", async () => {
+  for (const host of ["", "a\0b", "a b", "x".repeat(256), "a\r\nb"]) {
+    await assertRejects(() => lookupHost(host), TypeError, "Cannot use host");
+  }
+});
+
+Deno.test("lookup of a name that does not exist is ENOTFOUND", async () => {
+  const error = await assertRejects(() => systemHostLookup("no-such-host.invalid", {}), NetError);
+  assertEquals([error.code, error.syscall, error.address], [
+    "ENOTFOUND",
+    "getaddrinfo",
+    "no-such-host.invalid",
+  ]);
+});
+
+Deno.test("lookup ends at its deadline and its signal", async () => {
+  const never = () => new Promise<string[]>(() => {});
+  const late = await assertRejects(() => lookupWith(never, "a.example", { timeout: 5 }), NetError);
+  assertEquals(late.message, 'Cannot look up "a.example": timed out after 5 ms');
+  const signal = AbortSignal.abort();
+  const gone = await assertRejects(() => lookupWith(never, "a.example", { signal }), NetError);
+  assertEquals(gone.code, "ABORT_ERR");
+});
+
+Deno.test("lookup without permission is EPERM", { permissions: { net: false } }, async () => {
+  const error = await assertRejects(() => lookupHost("example.org"), NetError);
+  assertEquals([error.code, error.message], [
+    "EPERM",
+    'Cannot look up "example.org": it needs --allow-net',
+  ]);
+});
