@@ -1,0 +1,342 @@
+// Floor 3: driver.
+import { NetError } from "./errors.ts";
+import type { Framer, FramingDecoder } from "./framer.ts";
+import { toNetError } from "./os_error.ts";
+import { TransportReader } from "./reader.ts";
+import type { Transport, TransportAddr } from "./transport.ts";
+import { abortError, type Deadline, deadlineSignal, waitFor, type WaitOptions } from "./wait.ts";
+import { TransportWriter } from "./writer.ts";
+
+/** Options of a {@linkcode MessageSocket}. */
+export interface MessageSocketOptions {
+  /**
+   * From how many received bytes that nobody has read the transport is not read any more, so that the peer is pushed
+   * back. What one more read brings, at most as much again, comes on top.
+   * @default {64 KiB}
+   */
+  inboxLimit?: number;
+  /** From how many queued bytes `write` waits. @default {64 KiB} */
+  highWaterMark?: number;
+  /** From how many queued bytes `write` fails, for callers that do not wait for it. @default {16 MiB} */
+  outboxLimit?: number;
+}
+
+interface Waiter<T> {
+  resolve(message: T | undefined): void;
+  reject(error: unknown): void;
+  deadline: Deadline;
+}
+
+const DONE = Promise.resolve();
+
+/**
+ * Messages over a transport: what a framer makes of its bytes, in both directions.
+ *
+ * Received messages may be views into larger memory, which they keep alive: `slice()` what is to live long. Bytes are
+ * turned into messages only as they are read. Closing is the caller's part: also after an error, and after a loop.
+ *
+ * @example
+ * ```ts
+ * import { jsonLinesFramer, MessageSocket, pair } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [here, there] = pair();
+ * await using client = new MessageSocket(here, jsonLinesFramer());
+ * await using server = new MessageSocket(there, jsonLinesFramer());
+ * await client.write({ question: "6 * 9" });
+ * assertEquals(await server.read({ timeout: 1000 }), { question: "6 * 9" });
+ * await server.write({ answer: 42 });
+ * await server.closeWrite();
+ * assertEquals(await Array.fromAsync(client), [{ answer: 42 }]);
+ * ```
+ */
+export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, AsyncDisposable {
+  readonly #transport: Transport;
+  readonly #framer: Framer<T>;
+  readonly #decoder: FramingDecoder<T>;
+  readonly #reader: TransportReader;
+  readonly #writer: TransportWriter;
+  readonly #inboxLimit: number;
+  readonly #outboxLimit: number;
+  #waiters: Waiter<T>[] = [];
+  /** The input has ended, well or with `#readError`, which counts once all messages before it are read. */
+  #ended = false;
+  #readError: NetError | undefined;
+  #writeError: NetError | undefined;
+  #writeEnded = false;
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  /**
+   * Takes over `transport`, and begins to read it.
+   *
+   * @throws {RangeError} when a limit is not a positive number, or `outboxLimit` is below `highWaterMark`
+   */
+  constructor(transport: Transport, framer: Framer<T>, options: MessageSocketOptions = {}) {
+    const { inboxLimit = 65_536, highWaterMark = 65_536, outboxLimit = 16_777_216 } = options;
+    for (const [name, value] of Object.entries({ inboxLimit, highWaterMark, outboxLimit })) {
+      if (!(value > 0)) {
+        throw new RangeError(`Cannot make message socket: ${name} ${value} is not positive`);
+      }
+    }
+    if (outboxLimit < highWaterMark) {
+      throw new RangeError("Cannot make message socket: outboxLimit is below highWaterMark");
+    }
+    this.#transport = transport;
+    this.#framer = framer;
+    this.#decoder = framer.createDecoder();
+    this.#inboxLimit = inboxLimit;
+    this.#outboxLimit = outboxLimit;
+    // The limit is checked before a message: in the middle of one the writer must not refuse.
+    this.#writer = new TransportWriter(transport, {
+      highWaterMark,
+      limit: Infinity,
+      onerror: (error) => {
+        this.#writeError ??= this.#wrap(error, "write");
+      },
+    });
+    this.#reader = new TransportReader(transport, {
+      data: (chunk) => {
+        this.#decoder.push(chunk);
+        this.#serve();
+      },
+      end: () => this.#endInput(undefined),
+      error: (error) => this.#endInput(this.#wrap(error, "read")),
+    }, { maxSlab: Math.min(262_144, Math.max(512, inboxLimit)) });
+    this.#reader.start();
+  }
+
+  /** The address of this end. */
+  get localAddr(): TransportAddr {
+    return this.#transport.localAddr;
+  }
+
+  /** The address of the other end. */
+  get remoteAddr(): TransportAddr {
+    return this.#transport.remoteAddr;
+  }
+
+  /** Received bytes that are not read as messages yet. */
+  get received(): number {
+    return this.#decoder.buffered;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queued(): number {
+    return this.#writer.queued;
+  }
+
+  /**
+   * The next message; `undefined` at the end of the stream. Several calls are served in order.
+   *
+   * A call that gives up takes nothing: the message that it waited for goes to the next one.
+   *
+   * @throws {FramingError} when the peer's bytes do not fit the framing, or end inside a message
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED` after `close`, or what broke the transport
+   */
+  read(options: WaitOptions = {}): Promise<T | undefined> {
+    if (this.#closed) return Promise.reject(this.#closedError("read"));
+    if (options.signal?.aborted) return Promise.reject(abortError("read message", options.signal));
+    if (this.#waiters.length === 0) {
+      const message = this.#next();
+      if (message !== undefined) return Promise.resolve(message);
+      if (this.#finished()) {
+        return this.#readError === undefined
+          ? Promise.resolve(undefined)
+          : Promise.reject(this.#readError);
+      }
+    }
+    return new Promise((resolve, reject) => {
+      const deadline = deadlineSignal("read message", options);
+      const waiter: Waiter<T> = { resolve, reject, deadline };
+      deadline.onfire((error) => {
+        const at = this.#waiters.indexOf(waiter);
+        if (at >= 0) this.#waiters.splice(at, 1);
+        reject(error);
+      });
+      if (deadline.fired === null) this.#waiters.push(waiter);
+    });
+  }
+
+  /**
+   * Queues a message, and waits while the queue is at its high-water mark. A message of 16 KiB or more may be kept by
+   * reference: it must not change before it is {@linkcode MessageSocket.flushed | flushed}.
+   *
+   * A call that gives up waiting has queued its message all the same.
+   *
+   * @throws {TypeError} when the framing can't carry the message
+   * @throws {RangeError} when the message is too long for the framing
+   * @throws {NetError} `ERR_BUFFER_LIMIT` when the queue is at `outboxLimit`; `ETIMEDOUT`, `ABORT_ERR`,
+   * `ERR_SOCKET_CLOSED`, `ERR_STREAM_WRITE_AFTER_END`, or what broke the transport
+   */
+  write(message: T, options: WaitOptions = {}): Promise<void> {
+    try {
+      if (this.#closed || this.#closing !== undefined) throw this.#closedError("write");
+      if (this.#writeError !== undefined) throw this.#writeError;
+      if (this.#writeEnded) {
+        throw new NetError("Cannot write message: the writing direction was ended", {
+          code: "ERR_STREAM_WRITE_AFTER_END",
+          syscall: "write",
+        });
+      }
+      if (this.#writer.queued >= this.#outboxLimit) {
+        throw new NetError(
+          `Cannot write message: ${this.#writer.queued} bytes are queued already, the limit is ${this.#outboxLimit}`,
+          { code: "ERR_BUFFER_LIMIT", syscall: "write" },
+        );
+      }
+      this.#framer.encode(message, this.#writer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#writer.full ? this.#told(this.#writer.drained(options)) : DONE;
+  }
+
+  /**
+   * Waits until all queued messages are handed to the system.
+   *
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`, or what broke the transport
+   */
+  flushed(options: WaitOptions = {}): Promise<void> {
+    return this.#told(this.#writer.flushed(options));
+  }
+
+  /**
+   * Sends what is queued, and ends the writing direction; reading goes on.
+   *
+   * @throws {NetError} what broke the transport
+   */
+  closeWrite(): Promise<void> {
+    this.#writeEnded = true;
+    return this.#told(this.#writer.end());
+  }
+
+  /**
+   * Sends what is queued, ends the writing direction, and closes the transport. Messages not read yet are lost, and
+   * pending reads reject. When the peer does not take the rest in time, or the signal fires, the transport is closed
+   * all the same. Never rejects; a second call waits for the first.
+   *
+   * `timeout` is in ms. @default {5000}
+   */
+  close(options: WaitOptions = {}): Promise<void> {
+    if (this.#closed) return DONE;
+    return this.#closing ??= this.#close({ timeout: 5000, ...options });
+  }
+
+  async #close(options: WaitOptions): Promise<void> {
+    this.#stopReading();
+    try {
+      await waitFor(this.#writer.end(), "close", options);
+    } catch {
+      // The peer is gone or does not read: nothing more can be done for what is queued.
+    }
+    this.destroy();
+  }
+
+  /** Closes the transport at once. What is queued is lost, and pending reads reject. */
+  destroy(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopReading();
+    this.#writer.stop(this.#writeError ?? this.#closedError("write"));
+    try {
+      this.#transport.close();
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  /** All messages until the end of the stream. Leaving the loop early does not close the socket. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    for (let message; (message = await this.read()) !== undefined;) yield message;
+  }
+
+  /** {@linkcode MessageSocket.close | close()}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A message from what has come; lets more come when it is time. */
+  #next(): T | undefined {
+    let message = this.#decoder.next();
+    while (
+      this.#reader.paused && !this.#finished() &&
+      (message === undefined || this.#decoder.buffered <= this.#inboxLimit / 2)
+    ) {
+      // What was held back comes at once, and may fill the inbox again.
+      this.#reader.resume();
+      if (message !== undefined) break;
+      message = this.#decoder.next();
+    }
+    return message;
+  }
+
+  /** Whether there will be no more messages. */
+  #finished(): boolean {
+    if (this.#readError === undefined && this.#decoder.error !== undefined) {
+      this.#readError = this.#decoder.error;
+      this.#ended = true;
+      this.#reader.stop();
+    }
+    return this.#ended;
+  }
+
+  /** Gives what has come to those who wait for it. */
+  #serve(): void {
+    while (this.#waiters.length > 0) {
+      const message = this.#decoder.next();
+      if (message === undefined) break;
+      const waiter = this.#waiters.shift()!;
+      waiter.deadline.clear();
+      waiter.resolve(message);
+    }
+    if (this.#waiters.length === 0) {
+      if (this.#decoder.buffered >= this.#inboxLimit) this.#reader.pause();
+      return;
+    }
+    if (!this.#finished()) return;
+    for (const waiter of this.#waiters.splice(0)) {
+      waiter.deadline.clear();
+      if (this.#readError === undefined) waiter.resolve(undefined);
+      else waiter.reject(this.#readError);
+    }
+  }
+
+  #endInput(error: NetError | undefined): void {
+    // A broken transport explains an unfinished message, so that is not reported besides.
+    if (error === undefined) this.#decoder.end();
+    else this.#readError = error;
+    this.#ended = true;
+    this.#serve();
+  }
+
+  #stopReading(): void {
+    this.#reader.stop();
+    this.#ended = true;
+    this.#readError ??= this.#closedError("read");
+    for (const waiter of this.#waiters.splice(0)) {
+      waiter.deadline.clear();
+      waiter.reject(this.#closedError("read"));
+    }
+  }
+
+  /** What the writer reports, as a NetError. */
+  async #told(promise: Promise<void>): Promise<void> {
+    try {
+      await promise;
+    } catch (error) {
+      throw this.#wrap(error, "write");
+    }
+  }
+
+  #closedError(what: string): NetError {
+    return new NetError(`Cannot ${what} message: the socket is closed`, {
+      code: "ERR_SOCKET_CLOSED",
+      syscall: what,
+    });
+  }
+
+  #wrap(error: unknown, syscall: string): NetError {
+    return toNetError(error, { syscall, what: `Cannot ${syscall} message` });
+  }
+}

@@ -1,0 +1,310 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLessOrEqual,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { delimiterFramer } from "../../net/delimiter_framer.ts";
+import { FramingError } from "../../net/framing_error.ts";
+import { jsonLinesFramer } from "../../net/json_lines_framer.ts";
+import { lengthPrefixFramer } from "../../net/length_prefix_framer.ts";
+import { lineFramer } from "../../net/line_framer.ts";
+import { MessageSocket, type MessageSocketOptions } from "../../net/message_socket.ts";
+import { netstringFramer } from "../../net/netstring_framer.ts";
+import { pair, type PairOptions } from "../../net/pair.ts";
+import { rawFramer } from "../../net/raw_framer.ts";
+import type { Framer } from "../../net/framer.ts";
+import type { Transport } from "../../net/transport.ts";
+import { hex, text, utf8 } from "../_support/framing.ts";
+
+/** Two sockets over a pair in memory. */
+function sockets<T>(
+  framer: Framer<T>,
+  options: MessageSocketOptions & { pair?: PairOptions } = {},
+): AsyncDisposable & { a: MessageSocket<T>; b: MessageSocket<T> } {
+  const [here, there] = pair(options.pair);
+  const a = new MessageSocket(here, framer, options);
+  const b = new MessageSocket(there, framer, options);
+  return {
+    a,
+    b,
+    async [Symbol.asyncDispose]() {
+      await a.close();
+      await b.close();
+    },
+  };
+}
+
+/** A socket, and the bare transport at the other end. */
+function bare<T>(
+  framer: Framer<T>,
+  options: MessageSocketOptions & { pair?: PairOptions } = {},
+): AsyncDisposable & { socket: MessageSocket<T>; peer: Transport } {
+  const [here, peer] = pair(options.pair);
+  const socket = new MessageSocket(here, framer, options);
+  return {
+    socket,
+    peer,
+    async [Symbol.asyncDispose]() {
+      peer.close();
+      await socket.close();
+    },
+  };
+}
+
+async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
+}
+
+async function code(promise: Promise<unknown>): Promise<string> {
+  return (await assertRejects(() => promise, NetError)).code;
+}
+
+Deno.test("message socket carries messages both ways, byte by byte", async () => {
+  await using both = sockets(jsonLinesFramer(), { pair: { split: 1 } });
+  await both.a.write({ n: 1 });
+  await both.a.write(null);
+  await both.b.write("é");
+  assertEquals([await both.b.read(), await both.b.read(), await both.a.read()], [
+    { n: 1 },
+    null,
+    "é",
+  ]);
+});
+
+Deno.test("message socket carries messages over TCP, in a loop until the end", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [server, client] = await Promise.all([
+    listener.accept(),
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+  ]);
+  await using there = new MessageSocket(server, lengthPrefixFramer());
+  await using here = new MessageSocket(client, lengthPrefixFramer());
+  assertEquals(here.remoteAddr, there.localAddr);
+  const sent = Array.from({ length: 300 }, (_, i) => new Uint8Array(i * 100).fill(i));
+  const echo = (async () => {
+    for await (const message of there) await there.write(message);
+    await there.closeWrite();
+  })();
+  const sending = (async () => {
+    for (const message of sent) await here.write(message);
+    await here.closeWrite();
+  })();
+  assertEquals(await Array.fromAsync(here), sent);
+  assertStrictEquals(await here.read(), undefined);
+  await Promise.all([echo, sending]);
+});
+
+Deno.test("message socket serves several reads in order", async () => {
+  await using both = sockets(lineFramer());
+  const reads = [both.b.read(), both.b.read(), both.b.read()];
+  await both.a.write("1");
+  await both.a.write("2");
+  await both.a.closeWrite();
+  assertEquals(await Promise.all(reads), ["1", "2", undefined]);
+  assertStrictEquals(await both.b.read(), undefined);
+});
+
+Deno.test("message socket loses no message to a read that gave up", async () => {
+  await using both = sockets(lineFramer());
+  const controller = new AbortController();
+  const aborted = both.b.read({ signal: controller.signal });
+  const late = both.b.read({ timeout: 1 });
+  const last = both.b.read();
+  controller.abort();
+  assertEquals(await code(aborted), "ABORT_ERR");
+  const error = await assertRejects(() => late, NetError);
+  assertEquals(error.message, "Cannot read message: timed out after 1 ms");
+  await both.a.write("x");
+  assertEquals(await last, "x");
+  await both.a.write("y");
+  assertEquals(await code(both.b.read({ signal: controller.signal })), "ABORT_ERR");
+  assertEquals(await both.b.read(), "y");
+});
+
+Deno.test("message socket reports an end inside a message, after the messages before it", async () => {
+  await using one = bare(netstringFramer());
+  await writeAll(one.peer, utf8("1:a,10:b"));
+  await one.peer.closeWrite();
+  assertEquals(text((await one.socket.read())!), "a");
+  for (let i = 0; i < 2; i++) {
+    const error = await assertRejects(() => one.socket.read(), FramingError);
+    assertEquals([error.fault, error.received, error.missing], ["truncated", 1, 10]);
+  }
+});
+
+Deno.test("message socket reports bytes that do not fit to all who wait, and can still write", async () => {
+  await using one = bare(netstringFramer());
+  const reads = [one.socket.read(), one.socket.read()];
+  const failing = reads.map((read) => assertRejects(() => read, FramingError));
+  await writeAll(one.peer, utf8("GET / HTTP/1.1\r\n"));
+  assertEquals((await Promise.all(failing)).map((error) => error.fault), [
+    "malformed",
+    "malformed",
+  ]);
+  await one.socket.write(utf8("no"));
+  const buffer = new Uint8Array(10);
+  assertEquals(await one.peer.read(buffer), 5);
+});
+
+Deno.test("message socket reports a reset after the messages that came before", async () => {
+  const [here, there] = pair({ forth: { faults: [{ at: 3, action: "reset" }] } });
+  await using socket = new MessageSocket(there, lineFramer());
+  await writeAll(here, utf8("a\nb"));
+  assertEquals(await socket.read(), "a");
+  assertEquals(await code(socket.read()), "ECONNRESET");
+  assertEquals(await code(socket.read()), "ECONNRESET");
+  here.close();
+});
+
+Deno.test("message socket stops reading when nobody takes the messages", async () => {
+  await using one = bare(delimiterFramer(), { inboxLimit: 1000, pair: { capacity: 1000 } });
+  const message = utf8(`${"x".repeat(98)}\r\n`);
+  let written = 0;
+  const writing = (async () => {
+    for (let i = 0; i < 200; i++) {
+      await writeAll(one.peer, message);
+      written++;
+    }
+    await one.peer.closeWrite();
+  })();
+  // Everything that can move moves in the tasks that are queued now.
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertLessOrEqual(one.socket.received, 2000);
+  assertGreater(one.socket.received, 0);
+  assertLessOrEqual(written, 40);
+  assertEquals((await Array.fromAsync(one.socket)).length, 200);
+  await writing;
+});
+
+Deno.test("message socket takes a message larger than its inbox", async () => {
+  await using both = sockets(lengthPrefixFramer(), { inboxLimit: 100, pair: { capacity: 50 } });
+  const large = new Uint8Array(10_000).fill(7);
+  // Some of it comes before anybody reads.
+  const sent = [both.a.write(large), both.a.write(large), both.a.write(hex("01"))];
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([await both.b.read(), await both.b.read(), await both.b.read()], [
+    large,
+    large,
+    hex("01"),
+  ]);
+  await Promise.all(sent);
+});
+
+Deno.test("message socket waits while its queue is full, and gives up with the message queued", async () => {
+  await using one = bare(rawFramer(), { highWaterMark: 1000, pair: { capacity: 100 } });
+  const waiting = one.socket.write(new Uint8Array(2000).fill(1), { timeout: 1 });
+  assertEquals(await code(waiting), "ETIMEDOUT");
+  const waited = one.socket.write(hex("02"));
+  let received = 0;
+  const buffer = new Uint8Array(500);
+  while (received < 2001) received += (await one.peer.read(buffer))!;
+  await waited;
+  await one.socket.flushed();
+  assertEquals(one.socket.queued, 0);
+});
+
+Deno.test("message socket refuses to queue without end, and breaks no message by it", async () => {
+  await using one = bare(netstringFramer(), {
+    highWaterMark: 1000,
+    outboxLimit: 3000,
+    pair: { capacity: 100 },
+  });
+  const message = new Uint8Array(1500).fill(65);
+  const writes = [1, 2, 3].map(() => one.socket.write(message));
+  assertEquals(await code(writes[2]), "ERR_BUFFER_LIMIT");
+  let seen = "";
+  const buffer = new Uint8Array(500);
+  const whole = `1500:${"A".repeat(1500)},`.repeat(2);
+  while (seen.length < whole.length) {
+    seen += text(buffer.subarray(0, (await one.peer.read(buffer))!));
+  }
+  assertEquals(seen, whole);
+  await Promise.all(writes.slice(0, 2));
+  // A message beyond the limit on its own goes out whole when the queue is empty.
+  const large = one.socket.write(new Uint8Array(20_000).fill(66));
+  seen = "";
+  while (!seen.endsWith(",")) seen += text(buffer.subarray(0, (await one.peer.read(buffer))!));
+  assertEquals(seen, `20000:${"B".repeat(20_000)},`);
+  await large;
+});
+
+Deno.test("message socket rejects what the framing can't carry, and stays usable", async () => {
+  await using both = sockets(lineFramer());
+  await assertRejects(() => both.a.write("a\nb"), TypeError);
+  await both.a.write("c");
+  assertEquals(await both.b.read(), "c");
+});
+
+Deno.test("message socket sends what is queued before it closes", async () => {
+  await using one = bare(lineFramer());
+  one.socket.write("last words");
+  const pending = code(one.socket.read());
+  await Promise.all([one.socket.close(), one.socket.close()]);
+  assertEquals(await pending, "ERR_SOCKET_CLOSED");
+  const buffer = new Uint8Array(100);
+  assertEquals(text(buffer.subarray(0, (await one.peer.read(buffer))!)), "last words\n");
+  assertStrictEquals(await one.peer.read(buffer), null);
+  assertEquals(await code(one.socket.read()), "ERR_SOCKET_CLOSED");
+  assertEquals(await code(one.socket.write("x")), "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("message socket closes in time when the peer does not read", async () => {
+  await using one = bare(rawFramer(), { pair: { capacity: 10 } });
+  const write = code(one.socket.write(new Uint8Array(100_000)));
+  await one.socket.close({ timeout: 1 });
+  assertEquals(await write, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("message socket is destroyed at once", async () => {
+  await using one = bare(rawFramer(), { pair: { capacity: 10 } });
+  const pending = code(one.socket.read());
+  const write = code(one.socket.write(new Uint8Array(100_000)));
+  one.socket.destroy();
+  one.socket.destroy();
+  assertEquals(await pending, "ERR_SOCKET_CLOSED");
+  assertEquals(await write, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("message socket ends its direction and goes on reading", async () => {
+  await using both = sockets(lineFramer());
+  await both.a.write("question");
+  await both.a.closeWrite();
+  assertEquals(await code(both.a.write("x")), "ERR_STREAM_WRITE_AFTER_END");
+  assertEquals([await both.b.read(), await both.b.read()], ["question", undefined]);
+  await both.b.write("answer");
+  assertEquals(await both.a.read(), "answer");
+});
+
+Deno.test("message socket reports a broken transport to writers", async () => {
+  await using one = bare(rawFramer(), { highWaterMark: 10, pair: { capacity: 10 } });
+  const full = code(one.socket.write(new Uint8Array(100)));
+  one.peer.close();
+  assert(["EPIPE", "ECONNRESET"].includes(await full));
+  assert(["EPIPE", "ECONNRESET"].includes(await code(one.socket.write(hex("01")))));
+});
+
+Deno.test("message socket goes on after a loop that was left", async () => {
+  await using both = sockets(lineFramer());
+  for (const line of ["1", "2", "3"]) await both.a.write(line);
+  for await (const line of both.b) if (line === "1") break;
+  assertEquals([await both.b.read(), await both.b.read()], ["2", "3"]);
+});
+
+Deno.test("message socket refuses limits that make no sense", () => {
+  const [here, there] = pair();
+  for (
+    const options of [{ inboxLimit: 0 }, { highWaterMark: NaN }, { outboxLimit: -1 }, {
+      highWaterMark: 100,
+      outboxLimit: 99,
+    }]
+  ) {
+    assertThrows(() => new MessageSocket(here, rawFramer(), options), RangeError);
+  }
+  here.close();
+  there.close();
+});
