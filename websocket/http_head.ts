@@ -127,7 +127,7 @@ function latin1(bytes: Uint8Array): string {
  *
  * const reader = new HttpHeadReader("request");
  * const bytes = new TextEncoder().encode("GET /chat HTTP/1.1\r\nHost: example.org\r\n\r\nmore");
- * assertEquals(reader.push(bytes), 42); // the rest is not part of the head
+ * assertEquals(reader.push(bytes), 41); // the rest is not part of the head
  * const head = parseRequestHead(reader.text);
  * assert("target" in head);
  * assertEquals(head.target, "/chat");

@@ -11,4 +11,5 @@ export * from "./handshake.ts";
 export * from "./http_head.ts";
 export * from "./mask.ts";
 export * from "./permessage_deflate.ts";
+export * from "./protocol.ts";
 export * from "./types.ts";

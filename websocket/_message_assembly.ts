@@ -1,0 +1,80 @@
+// Floor 2: protocol.
+import type { Utf8Validator } from "../buffer/utf8.ts";
+import type { WebSocketMessageOpcode } from "./types.ts";
+
+/** Up to this many bytes are taken on the word of a frame's header; for more, a quarter has to be there first. */
+const TRUSTED = 65_536;
+
+/**
+ * A message that comes in parts: what is there, and what the limits count.
+ *
+ * As long as the parts lie one behind the other in memory, it is a view of them; only then a buffer of its own.
+ */
+export class MessageAssembly {
+  /** Frames that have begun. */
+  fragments = 0;
+  /** Parts that came. */
+  chunks = 0;
+  /** Payload bytes that came, compressed as they were. */
+  received = 0;
+  /** Bytes of the message that are there. */
+  size = 0;
+  /** Checks text as it comes. */
+  validator: Utf8Validator | undefined;
+  /** The bytes while they lie in somebody else's memory. */
+  #run: Uint8Array | undefined;
+  /** The bytes in memory of their own, with room behind them. */
+  #own: Uint8Array | undefined;
+
+  /** Begins a message. */
+  constructor(
+    /** 1 for text, 2 for binary. */
+    readonly opcode: WebSocketMessageOpcode,
+    /** Whether its payload is compressed. */
+    readonly compressed: boolean,
+    /** Whether its parts are handed on as they come, and not kept. */
+    readonly streamed: boolean,
+  ) {}
+
+  /** Adds bytes that nobody will change. `toCome` bytes more are expected behind them, if that is known. */
+  append(bytes: Uint8Array, start: number, end: number, toCome: number): void {
+    const n = end - start;
+    if (n === 0) return;
+    const size = this.size;
+    this.size += n;
+    const run = this.#run;
+    if (size === 0) {
+      this.#run = bytes.subarray(start, end);
+      return;
+    }
+    if (run !== undefined) {
+      if (
+        run.buffer === bytes.buffer && run.byteOffset + run.length === bytes.byteOffset + start
+      ) {
+        this.#run = new Uint8Array(run.buffer, run.byteOffset, this.size);
+        return;
+      }
+      this.#run = undefined;
+      this.#grow(toCome);
+      this.#own!.set(run);
+    } else if (this.#own!.length < this.size) this.#grow(toCome);
+    this.#own!.set(bytes.subarray(start, end), size);
+  }
+
+  /** The whole message. */
+  bytes(): Uint8Array {
+    return this.#run ?? this.#own?.subarray(0, this.size) ?? new Uint8Array(0);
+  }
+
+  #grow(toCome: number): void {
+    const old = this.#own;
+    const needed = this.size;
+    const wanted = toCome > 0
+      ? Math.min(needed + toCome, Math.max(TRUSTED, needed * 4))
+      : old === undefined
+      ? needed
+      : Math.max(needed, old.length * 2);
+    this.#own = new Uint8Array(Math.max(needed, wanted));
+    if (old !== undefined) this.#own.set(old);
+  }
+}
