@@ -15,6 +15,7 @@
  * | `EHOSTDOWN`, `EHOSTUNREACH`, `ENETUNREACH` | no way to the host |
  * | `EINVAL` | the system does not take an argument |
  * | `EIO` | the system failed without telling more |
+ * | `EISCONN` | connected or connecting already |
  * | `EMFILE`, `ENFILE` | out of file descriptors |
  * | `EMSGSIZE` | a datagram or a message is larger than allowed |
  * | `ENOENT` | no such socket file, or no such folder for it |
@@ -51,6 +52,7 @@ export type NetErrorCode =
   | "EHOSTUNREACH"
   | "EINVAL"
   | "EIO"
+  | "EISCONN"
   | "EMFILE"
   | "EMSGSIZE"
   | "ENETUNREACH"

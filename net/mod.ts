@@ -6,6 +6,9 @@
  */
 export * from "./clock.ts";
 export * from "./cobs_framer.ts";
+export * from "./connect.ts";
+export * from "./connect_options.ts";
+export * from "./create_server.ts";
 export * from "./datagram_socket.ts";
 export * from "./delimiter_framer.ts";
 export * from "./dial_policy.ts";
@@ -27,7 +30,11 @@ export * from "./os_error.ts";
 export * from "./pair.ts";
 export * from "./raw_framer.ts";
 export * from "./reader.ts";
+export * from "./server.ts";
+export * from "./server_options.ts";
 export * from "./size_header_framer.ts";
+export * from "./socket.ts";
+export * from "./socket_options.ts";
 export * from "./transport.ts";
 export * from "./wait.ts";
 export * from "./writer.ts";

@@ -17,6 +17,8 @@ export interface TransportReaderOptions {
   minSlab?: number;
   /** The size of the largest read buffer, in bytes. @default {262144} */
   maxSlab?: number;
+  /** Makes a slab, where it shall be of a class of its own, for example `Buffer`. @default {`new Uint8Array(size)`} */
+  allocate?(size: number): Uint8Array;
 }
 
 /** A slab that lasted longer than this was too large for the traffic, in ms. */
@@ -61,10 +63,12 @@ export class TransportReader {
   readonly #sink: TransportSink;
   readonly #min: number;
   readonly #max: number;
+  readonly #allocate: ((size: number) => Uint8Array) | undefined;
   #slab: Uint8Array | null = null;
   #pos = 0;
   #size: number;
   #born = 0;
+  #last = 0;
   #reads = 0;
   #usual = 0;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
@@ -84,6 +88,7 @@ export class TransportReader {
       );
     }
     this.#size = this.#min;
+    this.#allocate = options.allocate;
   }
 
   /** Whether reading is paused. */
@@ -125,12 +130,12 @@ export class TransportReader {
   }
 
   async #loop(): Promise<void> {
+    const transport = this.#transport;
     while (this.#state === 1 && !this.#paused) {
       const window = this.#window();
-      const since = this.#size > this.#min ? performance.now() : 0;
       let n: number | null;
       try {
-        n = await this.#transport.read(window);
+        n = await transport.read(window);
       } catch (error) {
         this.#deliver({ error });
         return;
@@ -139,7 +144,7 @@ export class TransportReader {
         this.#deliver("end");
         return;
       }
-      this.#learn(n, window.length, since);
+      this.#learn(n, window.length);
       if (!this.#deliver(n === window.length ? window : window.subarray(0, n))) return;
     }
     if (this.#state === 1) this.#state = 0;
@@ -152,9 +157,9 @@ export class TransportReader {
     const rest = slab === null ? 0 : slab.length - this.#pos;
     if (slab !== null && this.#pos === 0) return slab;
     if (rest < 64 || rest < this.#usual * 1.5) {
-      const now = performance.now();
+      const now = Date.now();
       if (slab !== null) this.#resize(now - this.#born);
-      slab = new Uint8Array(this.#size);
+      slab = this.#allocate?.(this.#size) ?? new Uint8Array(this.#size);
       this.#slab = slab;
       this.#pos = 0;
       this.#reads = 0;
@@ -173,16 +178,21 @@ export class TransportReader {
     } else if (age > LONG) this.#size = Math.max(this.#min, this.#size >> 1);
   }
 
-  #learn(n: number, asked: number, since: number): void {
+  #learn(n: number, asked: number): void {
     this.#pos += n;
     this.#reads++;
     this.#usual = n > this.#usual ? n : this.#usual - ((this.#usual - n) >> 3);
     if (n === asked && asked >= this.#size >> 1) {
       this.#size = Math.min(this.#max, this.#size * 4);
-    } else if (this.#size > this.#min && performance.now() - since > LONG) {
-      // The connection was quiet: go on with the smallest slab.
-      this.#size = this.#min;
-      this.#usual = 0;
+    }
+    if (this.#size > this.#min) {
+      const now = Date.now();
+      if (now - this.#last > LONG && n < asked) {
+        // The connection was quiet: go on with the smallest slab.
+        this.#size = this.#min;
+        this.#usual = 0;
+      }
+      this.#last = now;
     }
   }
 

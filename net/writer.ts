@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { giveJoinBuffer, JOIN_MAX, JOIN_MIN, takeJoinBuffer } from "./_join_pool.ts";
+import { giveJoinBuffer, JOIN_MAX, takeJoinBuffer } from "./_join_pool.ts";
 import { NetError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
@@ -69,8 +69,8 @@ export class TransportWriter {
   readonly #limit: number;
   /** Sealed pieces, oldest first; the join buffer's open part comes behind them. */
   #sealed: Uint8Array[] | null = null;
-  /** Join buffers that `#sealed` has views of: given back once all of it is written. */
-  #used: Uint8Array[] | null = null;
+  /** Join buffers that were left, and how many bytes must have been written before they can be used again. */
+  #left: { buffer: Uint8Array; at: number }[] | null = null;
   /** The buffer that `reserve` gives room in. */
   buffer: Uint8Array = EMPTY;
   #start = 0;
@@ -193,7 +193,7 @@ export class TransportWriter {
     this.#scheduled = false;
     if (this.#writing || this.#stopped !== null || this.#queued === 0) return;
     this.#writing = true;
-    this.#run(null);
+    this.#run(this.#next());
   }
 
   /**
@@ -238,8 +238,7 @@ export class TransportWriter {
     if (this.#stopped !== null) return;
     const reason = error ?? new NetError("Cannot write: closed", { code: "ERR_SOCKET_CLOSED" });
     this.#stopped = { error: reason };
-    this.#sealed = this.#used = null;
-    if (!this.#writing && this.buffer.length > 0) giveJoinBuffer(this.buffer);
+    this.#sealed = this.#left = null;
     this.buffer = EMPTY;
     this.#start = this.#pos = this.#queued = 0;
     this.#ending?.reject(reason);
@@ -288,57 +287,76 @@ export class TransportWriter {
   #grow(max: number): void {
     const old = this.buffer;
     const open = this.#pos - this.#start;
+    const free = old.length > 0 && this.#queued === open && !this.#writing && this.#start === 0;
     if (open > 0 && open + max > JOIN_MAX) {
       this.#seal();
-      (this.#used ??= []).push(old);
+      this.#leave(old);
       this.buffer = takeJoinBuffer(max);
       this.#start = this.#pos = 0;
       return;
     }
-    const wanted = open === 0 ? Math.max(max, JOIN_MIN) : Math.max(open + max, open * 2);
-    this.buffer = takeJoinBuffer(wanted);
+    this.buffer = takeJoinBuffer(open === 0 ? max : Math.max(open + max, open * 2));
     if (open > 0) this.buffer.set(old.subarray(this.#start, this.#pos));
-    if (old.length > 0) {
-      if (this.#start > 0) (this.#used ??= []).push(old);
-      else giveJoinBuffer(old);
-    }
+    if (free) giveJoinBuffer(old);
+    else if (old.length > 0) this.#leave(old);
     this.#start = 0;
     this.#pos = open;
   }
 
-  /** What is queued, as pieces to be written one after the other; small neighbours joined. */
-  #take(): { pieces: Uint8Array[]; used: Uint8Array[] } {
-    this.#seal();
-    let pieces = this.#sealed!;
-    const used = this.#used ?? [];
-    if (this.buffer.length > 0) used.push(this.buffer);
-    this.buffer = EMPTY;
-    this.#start = this.#pos = 0;
-    this.#sealed = this.#used = null;
-    if (pieces.length > 1) pieces = joinNeighbours(pieces, used);
-    return { pieces, used };
+  /** A join buffer is left: it can be used again when all that is queued now has been written. */
+  #leave(buffer: Uint8Array): void {
+    (this.#left ??= []).push({ buffer, at: this.#written + this.#queued });
   }
 
-  async #run(first: Uint8Array | null): Promise<void> {
+  /** The next piece to be written; small neighbours joined. */
+  #next(): Uint8Array {
+    if (this.#sealed === null) {
+      const piece = this.buffer.subarray(this.#start, this.#pos);
+      this.#start = this.#pos;
+      return piece;
+    }
+    this.#seal();
+    const sealed = this.#sealed;
+    let count = 0;
+    let size = 0;
+    while (count < sealed.length && size + sealed[count].length <= JOIN_MAX) {
+      size += sealed[count++].length;
+    }
+    if (count < 2) {
+      if (sealed.length === 1) this.#sealed = null;
+      return sealed.shift()!;
+    }
+    // One write of a copy costs less than a write for each.
+    const joined = takeJoinBuffer(size);
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      joined.set(sealed[i], at);
+      at += sealed[i].length;
+    }
+    if (count === sealed.length) this.#sealed = null;
+    else sealed.splice(0, count);
+    this.#leave(joined);
+    return joined.subarray(0, size);
+  }
+
+  async #run(piece: Uint8Array): Promise<void> {
     const transport = this.#transport;
     try {
-      if (first !== null) {
-        const n = await transport.write(first);
+      for (;;) {
+        let n = await transport.write(piece);
         this.#taken(n);
-        if (n < first.length) await this.#putRest(first, n);
-      }
-      while (this.#queued > 0 && this.#stopped === null) {
-        const { pieces, used } = this.#take();
-        for (const piece of pieces) {
-          const n = await transport.write(piece);
-          this.#taken(n);
-          if (n < piece.length) await this.#putRest(piece, n);
+        while (n < piece.length) {
           if (this.#stopped !== null) return;
+          const more = await transport.write(piece.subarray(n));
+          n += more;
+          this.#taken(more);
         }
-        for (const buffer of used) giveJoinBuffer(buffer);
+        if (this.#stopped !== null) return;
+        if (this.#queued === 0) break;
+        piece = this.#next();
       }
-      this.#writing = false;
-      if (this.#ending !== null && this.#stopped === null) this.#finish();
+      this.#rest();
+      if (this.#ending !== null) this.#finish();
     } catch (error) {
       this.#writing = false;
       if (this.#stopped !== null) return;
@@ -347,11 +365,17 @@ export class TransportWriter {
     }
   }
 
-  async #putRest(piece: Uint8Array, from: number): Promise<void> {
-    while (from < piece.length && this.#stopped === null) {
-      const n = await this.#transport.write(piece.subarray(from));
-      from += n;
-      this.#taken(n);
+  /** All is written: an idle writer holds no buffer. */
+  #rest(): void {
+    this.#writing = false;
+    if (this.buffer.length > 0) {
+      giveJoinBuffer(this.buffer);
+      this.buffer = EMPTY;
+      this.#start = this.#pos = 0;
+    }
+    if (this.#left !== null) {
+      for (const { buffer } of this.#left) giveJoinBuffer(buffer);
+      this.#left = null;
     }
   }
 
@@ -359,6 +383,7 @@ export class TransportWriter {
     if (this.#stopped !== null) return;
     this.#written += n;
     this.#queued -= n;
+    if (this.#left !== null) this.#reuse(this.#left);
     if (this.#waiters !== null) this.#waiters = settle(this.#waiters, this.#written);
     this.#options.onwritten?.(this.#written);
     if (this.#wasFull && this.#queued <= this.#high >> 1) {
@@ -368,6 +393,11 @@ export class TransportWriter {
       if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }
       this.#options.ondrain?.();
     }
+  }
+
+  #reuse(left: { buffer: Uint8Array; at: number }[]): void {
+    while (left.length > 0 && left[0].at <= this.#written) giveJoinBuffer(left.shift()!.buffer);
+    if (left.length === 0) this.#left = null;
   }
 
   async #finish(): Promise<void> {
@@ -421,25 +451,3 @@ function settle(waiters: Waiter[], written: number): Waiter[] | null {
   return rest.length > 0 ? rest : null;
 }
 
-/** Joins runs of pieces where one write of a copy costs less than a write for each: up to `JOIN_MAX` bytes a run. */
-function joinNeighbours(pieces: Uint8Array[], used: Uint8Array[]): Uint8Array[] {
-  const out: Uint8Array[] = [];
-  for (let from = 0; from < pieces.length;) {
-    let to = from;
-    let size = 0;
-    while (to < pieces.length && size + pieces[to].length <= JOIN_MAX) size += pieces[to++].length;
-    if (to - from < 2) {
-      out.push(pieces[from++]);
-      continue;
-    }
-    const joined = takeJoinBuffer(size);
-    used.push(joined);
-    let at = 0;
-    for (; from < to; from++) {
-      joined.set(pieces[from], at);
-      at += pieces[from].length;
-    }
-    out.push(joined.subarray(0, size));
-  }
-  return out;
-}

@@ -1,0 +1,35 @@
+// Floor 3: driver.
+import { Buffer } from "node:buffer";
+import { codedTypeError } from "./_connect_arguments.ts";
+import type { SocketAddressInfo } from "./socket_options.ts";
+import type { TransportAddr } from "./transport.ts";
+
+/** An IP address as Node tells it; undefined for other families. */
+export function addressInfo(addr: TransportAddr | undefined): SocketAddressInfo | undefined {
+  if (addr === undefined || !("hostname" in addr)) return undefined;
+  const { hostname, port } = addr;
+  return {
+    address: hostname,
+    ip: hostname,
+    family: hostname.includes(":") ? "IPv6" : "IPv4",
+    port,
+  };
+}
+
+/** A chunk as bytes. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_STREAM_NULL_VALUES`, `ERR_UNKNOWN_ENCODING`. */
+export function encodeChunk(chunk: unknown, encoding: string | undefined): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === "string") {
+    if (encoding !== undefined && !Buffer.isEncoding(encoding)) {
+      throw codedTypeError("ERR_UNKNOWN_ENCODING", `Cannot write: unknown encoding "${encoding}"`);
+    }
+    return Buffer.from(chunk, encoding as BufferEncoding | undefined);
+  }
+  if (chunk === null) {
+    throw codedTypeError("ERR_STREAM_NULL_VALUES", "Cannot write: the chunk is null");
+  }
+  throw codedTypeError(
+    "ERR_INVALID_ARG_TYPE",
+    "Cannot write: the chunk must be a string or a Uint8Array",
+  );
+}

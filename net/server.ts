@@ -1,0 +1,390 @@
+// Floor 3: driver.
+import { EventEmitter } from "node:events";
+import { Admission } from "./_admission.ts";
+import { listenArguments, openListener } from "./_listen.ts";
+import { addressInfo } from "./_socket_util.ts";
+import { NetError } from "./errors.ts";
+import { toNetError } from "./os_error.ts";
+import type {
+  DropInfo,
+  ListenOptions,
+  ServerCloseOptions,
+  ServerMetrics,
+  ServerOptions,
+  TransportListener,
+} from "./server_options.ts";
+import { Socket } from "./socket.ts";
+import type { SocketAddressInfo } from "./socket_options.ts";
+import type { Transport } from "./transport.ts";
+
+/** The events of a server, with what their listeners are called with. */
+export interface ServerEvents {
+  /** The server listens. */
+  listening: [];
+  /** A connection came. */
+  connection: [socket: Socket];
+  /** The server was closed, and its last connection, too. */
+  close: [];
+  /** Listening failed, or broke down. */
+  error: [error: Error];
+  /** A connection was dropped: a cap, a list or the rate did not let it in. */
+  drop: [info: DropInfo];
+}
+
+/** How long `accept` rests after it failed for want of resources, in ms. */
+const ACCEPT_REST = 50;
+
+/**
+ * Accepts connections on a TCP port or on a Unix socket file: Node's and Luvit's `Server`, with limits.
+ *
+ * `listen` and `close` return the server, which can be awaited meanwhile: `await server.listen(0)` waits until it
+ * listens and throws if it can't, `await server.close()` waits until the last connection has closed. When nobody waits
+ * and nobody listens for `error`, a failure to listen ends the program, as in Node.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "@sluice/sockets/net";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const server = await createServer().listen(0, "127.0.0.1");
+ * assert(server.listening && server.port > 0);
+ * await server.close();
+ * assertEquals(server.address(), null);
+ * ```
+ */
+export class Server extends EventEmitter<ServerEvents> implements AsyncDisposable {
+  /** The most connections at once; more are dropped, and told of by `drop`. */
+  maxConnections: number;
+  readonly #options: ServerOptions;
+  readonly #admission: Admission;
+  readonly #sockets = new Set<Socket>();
+  readonly #forget: (this: Socket) => void;
+  #listener: TransportListener | null = null;
+  #opening = false;
+  #closing: PromiseWithResolvers<void> | null = null;
+  #refed = true;
+  #rest: { timer: ReturnType<typeof setTimeout>; wake(): void } | null = null;
+  #drain: ReturnType<typeof setTimeout> | undefined;
+  #unwatch: (() => void) | null = null;
+  #accepted = 0;
+  #dropped = 0;
+  #acceptErrors = 0;
+  #read = 0;
+  #wrote = 0;
+
+  /** Makes a server that does not listen yet; `listener` is called with every connection. */
+  constructor(options: ServerOptions = {}, listener?: (socket: Socket) => void) {
+    super();
+    const { maxConnections = 65_536 } = options;
+    if (!(maxConnections >= 0)) {
+      throw new RangeError(`Cannot make a server for ${maxConnections} connections`);
+    }
+    this.#options = options;
+    this.maxConnections = maxConnections;
+    this.#admission = new Admission(options);
+    // deno-lint-ignore no-this-alias
+    const server = this;
+    this.#forget = function (this: Socket): void {
+      server.#remove(this);
+    };
+    if (listener !== undefined) this.on("connection", listener);
+  }
+
+  /** Listens on a port; 0 or nothing takes a free one. */
+  listen(port?: number | string, listener?: () => void): this & PromiseLike<this>;
+  /** Listens on a port of the local address `host`. */
+  listen(port: number | string, host: string, listener?: () => void): this & PromiseLike<this>;
+  /** Listens on a port, with a queue of `backlog` connections. */
+  listen(
+    port: number | string,
+    host: string | number,
+    backlog?: number | (() => void),
+    listener?: () => void,
+  ): this & PromiseLike<this>;
+  /**
+   * Listens as the options say. `listener` is called once on `listening`.
+   *
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {NetError} `ERR_SERVER_ALREADY_LISTEN`.
+   */
+  listen(options: ListenOptions, listener?: () => void): this & PromiseLike<this>;
+  listen(...args: unknown[]): this & PromiseLike<this> {
+    const { options, listener } = listenArguments(args);
+    if (this.#listener !== null || this.#opening) {
+      throw new NetError("Cannot listen: the server listens already", {
+        code: "ERR_SERVER_ALREADY_LISTEN",
+      });
+    }
+    if (listener !== undefined) this.once("listening", listener);
+    this.#opening = true;
+    this.#closing = null;
+    return this.#thenable(this.#open(options), (error) => this.emit("error", error as Error));
+  }
+
+  /** Whether the server accepts connections. */
+  get listening(): boolean {
+    return this.#listener !== null;
+  }
+
+  /** The own address (the path of a socket file), or null when not listening. */
+  address(): SocketAddressInfo | string | null {
+    const addr = this.#listener?.addr;
+    if (addr === undefined) return null;
+    if ("path" in addr) return addr.path;
+    return addressInfo(addr) ?? null;
+  }
+
+  /** The port that the server listens on; 0 when it does not, or not on a port. */
+  get port(): number {
+    return addressInfo(this.#listener?.addr)?.port ?? 0;
+  }
+
+  /** The open connections. */
+  get connections(): ReadonlySet<Socket> {
+    return this.#sockets;
+  }
+
+  /** How many connections are open: the result, and what `callback` is called with. */
+  getConnections(callback?: (error: Error | null, count: number) => void): Promise<number> {
+    const count = this.#sockets.size;
+    if (callback !== undefined) queueMicrotask(() => callback(null, count));
+    return Promise.resolve(count);
+  }
+
+  /** What happened so far, in numbers. */
+  metrics(): ServerMetrics {
+    let bytesRead = this.#read;
+    let bytesWritten = this.#wrote;
+    for (const socket of this.#sockets) {
+      bytesRead += socket.bytesRead;
+      bytesWritten += socket.bytesWritten;
+    }
+    return {
+      open: this.#sockets.size,
+      accepted: this.#accepted,
+      dropped: this.#dropped,
+      acceptErrors: this.#acceptErrors,
+      bytesRead,
+      bytesWritten,
+    };
+  }
+
+  /**
+   * Stops accepting. Open connections go on; when the last has closed, `close` is emitted and `callback` called. With
+   * `drain` they are destroyed after so many milliseconds. When the server does not listen, `callback` gets
+   * `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
+   */
+  close(
+    options?: ServerCloseOptions | ((error?: Error) => void),
+    callback?: (error?: Error) => void,
+  ): this & PromiseLike<this> {
+    if (typeof options === "function") [options, callback] = [undefined, options];
+    const { drain = Infinity } = options ?? {};
+    if (!(drain >= 0)) throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
+    const running = this.#listener !== null || this.#opening;
+    if (callback !== undefined) {
+      if (running) this.once("close", callback);
+      else {queueMicrotask(() =>
+          callback(
+            new NetError("Cannot close the server: it does not listen", {
+              code: "ERR_SERVER_NOT_RUNNING",
+            }),
+          )
+        );}
+    }
+    this.#closing ??= Promise.withResolvers();
+    const { promise } = this.#closing;
+    if (running) this.#stopListening();
+    else if (this.#sockets.size === 0) this.#closing.resolve();
+    if (drain < Infinity) this.#drainWithin(drain);
+    return this.#thenable(promise);
+  }
+
+  /** Destroys all open connections. */
+  closeAllConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Stops accepting, gives open connections five seconds, and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ drain: 5000 });
+  }
+
+  /** Lets the server keep the program running (the default). */
+  ref(): this {
+    this.#refed = true;
+    this.#listener?.ref?.();
+    return this;
+  }
+
+  /** Lets the program end although the server listens. */
+  unref(): this {
+    this.#refed = false;
+    this.#listener?.unref?.();
+    return this;
+  }
+
+  /** Opens what `listen` accepts from; a server over another kind of transport overrides it. */
+  protected openListener(options: ListenOptions): Promise<TransportListener> {
+    return openListener(options);
+  }
+
+  /** Makes the socket of a connection that was let in. */
+  protected makeSocket(transport: Transport, options: ServerOptions): Socket {
+    return Socket.from(transport, options);
+  }
+
+  /** Announces a connection that was let in. */
+  protected welcome(socket: Socket): void {
+    this.emit("connection", socket);
+  }
+
+  async #open(options: ListenOptions): Promise<void> {
+    let listener: TransportListener;
+    try {
+      listener = await this.openListener(options);
+    } catch (error) {
+      this.#opening = false;
+      if (this.#closing !== null) this.#finish();
+      throw error;
+    }
+    this.#opening = false;
+    if (this.#closing !== null) {
+      listener.close();
+      return this.#finish();
+    }
+    this.#listener = listener;
+    if (!this.#refed) listener.unref?.();
+    this.#watch(options.signal);
+    this.#accept(listener);
+    this.emit("listening");
+  }
+
+  async #accept(listener: TransportListener): Promise<void> {
+    while (this.#listener === listener) {
+      let transport: Transport;
+      try {
+        transport = await listener.accept();
+      } catch (error) {
+        if (this.#listener !== listener) return;
+        // Out of descriptors, or the peer left before it was accepted: those that are served go on, and so does this.
+        this.#acceptErrors++;
+        if (error instanceof Deno.errors.BadResource) {
+          this.emit("error", toNetError(error, { syscall: "accept" }));
+          return this.#stopListening();
+        }
+        await this.#pause();
+        continue;
+      }
+      if (this.#listener !== listener) return transport.close();
+      this.#admit(transport);
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#rest = null;
+        resolve();
+      };
+      const timer = setTimeout(wake, ACCEPT_REST);
+      this.#rest = { timer, wake };
+    });
+  }
+
+  #admit(transport: Transport): void {
+    const remote = addressInfo(transport.remoteAddr);
+    const open = this.#sockets.size;
+    const reason = this.#admission.enter(
+      remote?.address,
+      open,
+      this.maxConnections,
+      performance.now(),
+    );
+    if (reason !== undefined) {
+      this.#dropped++;
+      const local = addressInfo(transport.localAddr);
+      transport.close();
+      this.emit("drop", {
+        reason,
+        localAddress: local?.address,
+        localPort: local?.port,
+        localFamily: local?.family,
+        remoteAddress: remote?.address,
+        remotePort: remote?.port,
+        remoteFamily: remote?.family,
+      });
+      return;
+    }
+    this.#accepted++;
+    const socket = this.makeSocket(transport, this.#options);
+    this.#sockets.add(socket);
+    socket.on("close", this.#forget);
+    try {
+      this.welcome(socket);
+    } catch (error) {
+      // A listener of the user threw: that ends its connection and nothing else.
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #remove(socket: Socket): void {
+    if (!this.#sockets.delete(socket)) return;
+    this.#admission.leave(socket.remoteAddress);
+    this.#read += socket.bytesRead;
+    this.#wrote += socket.bytesWritten;
+    if (this.#closing !== null && this.#listener === null && this.#sockets.size === 0) {
+      this.#finish();
+    }
+  }
+
+  #stopListening(): void {
+    const listener = this.#listener;
+    this.#listener = null;
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#rest?.wake();
+    listener?.close();
+    if (listener !== null && this.#sockets.size === 0) queueMicrotask(() => this.#finish());
+  }
+
+  #drainWithin(ms: number): void {
+    clearTimeout(this.#drain);
+    if (ms === 0) return this.closeAllConnections();
+    if (this.#sockets.size > 0) this.#drain = setTimeout(() => this.closeAllConnections(), ms);
+  }
+
+  #finish(): void {
+    if (this.#listener !== null || this.#opening) return;
+    clearTimeout(this.#drain);
+    this.#closing?.resolve();
+    this.emit("close");
+  }
+
+  #watch(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const abort = (): void => void this.close();
+    if (signal.aborted) queueMicrotask(abort);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#unwatch = () => signal.removeEventListener("abort", abort);
+  }
+
+  /** Lets the server itself be awaited until `promise` is settled. */
+  #thenable(promise: Promise<void>, unheard?: (error: unknown) => void): this & PromiseLike<this> {
+    let awaited = false;
+    const then: PromiseLike<this>["then"] = (onfulfilled, onrejected) => {
+      awaited = true;
+      return promise.then(() => this).then(onfulfilled, onrejected);
+    };
+    Object.defineProperty(this, "then", { value: then, configurable: true });
+    const done = (): void => {
+      const own = Object.getOwnPropertyDescriptor(this, "then");
+      if (own?.value === then) delete (this as { then?: unknown }).then;
+    };
+    promise.then(done, (error) => {
+      done();
+      if (unheard !== undefined && (!awaited || this.listenerCount("error") > 0)) unheard(error);
+    });
+    return this as this & PromiseLike<this>;
+  }
+}

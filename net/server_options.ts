@@ -1,0 +1,110 @@
+// Floor 0: vocabulary.
+import type { Transport, TransportAddr } from "./transport.ts";
+import type { SocketOptions } from "./socket_options.ts";
+
+/** What an address is checked against: `BlockList` of `node:net` is one. */
+export interface AddressList {
+  /** Whether the list holds the address. */
+  check(address: string, family: "ipv4" | "ipv6"): boolean;
+}
+
+/** How fast connections are accepted: a bucket of `burst` that refills with `perSecond`. */
+export interface AcceptRate {
+  /** Connections a second on the average. */
+  perSecond: number;
+  /** Connections at once. @default {perSecond} */
+  burst?: number;
+}
+
+/** Options of a server; those of a socket hold for every connection. */
+export interface ServerOptions extends SocketOptions {
+  /** Whether a connection is left unread until something reads. @default {false} */
+  pauseOnConnect?: boolean;
+  /** The most connections at once; more are dropped. @default {65536} */
+  maxConnections?: number;
+  /** The most connections at once from one IP address. @default {Infinity} */
+  maxConnectionsPerAddress?: number;
+  /** Addresses that are dropped. */
+  blockList?: AddressList;
+  /** The only addresses that are let in, where given. */
+  allowList?: AddressList;
+  /** How fast connections are accepted; faster ones are dropped. @default {undefined}, no limit */
+  acceptRate?: AcceptRate;
+}
+
+/** Where a server listens: on a `port`, or on the socket file `path`. */
+export interface ListenOptions {
+  /** The port; 0 for any free one. @default {0} */
+  port?: number;
+  /** The local address to listen on. @default {`"::"`, which takes IPv4 too, or `"0.0.0.0"` without IPv6} */
+  host?: string;
+  /** The local address, by the web's name. */
+  hostname?: string;
+  /** The path of a Unix socket file, instead of port and host. */
+  path?: string;
+  /** How many connections the system holds until they are accepted. @default {511} */
+  backlog?: number;
+  /** Whether several processes may listen on the port and share its connections (`SO_REUSEPORT`). @default {false} */
+  reusePort?: boolean;
+  /** Whether a socket file that nobody listens on is removed first: a crashed server leaves it. @default {false} */
+  removeStale?: boolean;
+  /** Closes the server when it fires. */
+  signal?: AbortSignal;
+}
+
+/** Why a connection was dropped. */
+export type DropReason = "maxConnections" | "maxConnectionsPerAddress" | "blocked" | "acceptRate";
+
+/** What the event `drop` tells of a connection. */
+export interface DropInfo {
+  /** Why. */
+  reason: DropReason;
+  /** The own IP address. */
+  localAddress?: string;
+  /** The own port. */
+  localPort?: number;
+  /** The family of the own address. */
+  localFamily?: "IPv4" | "IPv6";
+  /** The peer's IP address. */
+  remoteAddress?: string;
+  /** The peer's port. */
+  remotePort?: number;
+  /** The family of the peer's address. */
+  remoteFamily?: "IPv4" | "IPv6";
+}
+
+/** Options of `Server.close`. */
+export interface ServerCloseOptions {
+  /** How long open connections may go on, in ms; then they are destroyed. @default {Infinity} */
+  drain?: number;
+}
+
+/** What `Server.metrics` counts. */
+export interface ServerMetrics {
+  /** Connections open now. */
+  open: number;
+  /** Connections accepted so far. */
+  accepted: number;
+  /** Connections dropped so far. */
+  dropped: number;
+  /** Failed attempts to accept, for example for want of file descriptors. */
+  acceptErrors: number;
+  /** Bytes that came, over all connections. */
+  bytesRead: number;
+  /** Bytes that were written, over all connections. */
+  bytesWritten: number;
+}
+
+/** What accepts connections: `Deno.Listener` is one. */
+export interface TransportListener {
+  /** The next connection. */
+  accept(): Promise<Transport>;
+  /** Stops listening; an `accept` under way rejects. */
+  close(): void;
+  /** The local address. */
+  readonly addr: TransportAddr;
+  /** Lets the listener keep the program running. */
+  ref?(): void;
+  /** Lets the program end although it listens. */
+  unref?(): void;
+}
