@@ -1,0 +1,146 @@
+// Floor 3: driver.
+
+/** Something that has a deadline. It carries its place in the queue, so that nothing is made for it. */
+export interface Expiring {
+  /** When, on the queue's clock, in ms. The queue sets it. */
+  deadline: number;
+  /** Where in the queue, -1 if it is in none. The queue sets it. */
+  deadlineIndex: number;
+  /** The deadline came; it is out of the queue. It must not throw. */
+  onDeadline(now: number): void;
+}
+
+/** The clock and the timer that a queue runs on. */
+export interface DeadlineClock {
+  /** The time, in ms from any point. */
+  now(): number;
+  /** Calls back once, not before `delay` ms have passed. */
+  setTimer(callback: () => void, delay: number): unknown;
+  /** Forgets a timer. */
+  clearTimer(timer: unknown): void;
+}
+
+const SYSTEM_CLOCK: DeadlineClock = {
+  now: () => performance.now(),
+  setTimer: (callback, delay) => setTimeout(callback, delay),
+  clearTimer: (timer) => clearTimeout(timer as number),
+};
+
+/** The longest delay that a timer takes, in ms. */
+const LONGEST = 2_147_483_647;
+
+/**
+ * Deadlines of many objects on a single timer: a heap ordered by time. With nothing in it, no timer runs.
+ */
+export class DeadlineQueue {
+  readonly #heap: Expiring[] = [];
+  readonly #clock: DeadlineClock;
+  #timer: unknown;
+  #timerAt = Infinity;
+
+  /** Makes an empty queue on a clock. */
+  constructor(clock: DeadlineClock = SYSTEM_CLOCK) {
+    this.#clock = clock;
+  }
+
+  /** How many objects are in the queue. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** The time, in ms. */
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Gives an object a deadline, instead of the one that it has. */
+  set(item: Expiring, at: number): void {
+    const heap = this.#heap;
+    item.deadline = at;
+    if (item.deadlineIndex < 0) {
+      item.deadlineIndex = heap.length;
+      heap.push(item);
+      this.#up(item);
+    } else {
+      this.#up(item);
+      this.#down(item);
+    }
+    this.#arm();
+  }
+
+  /** Takes an object out. */
+  delete(item: Expiring): void {
+    const index = item.deadlineIndex;
+    if (index < 0) return;
+    const last = this.#heap.pop()!;
+    item.deadlineIndex = -1;
+    if (last !== item) {
+      this.#heap[index] = last;
+      last.deadlineIndex = index;
+      this.#up(last);
+      this.#down(last);
+    }
+    if (this.#heap.length === 0) this.#disarm();
+  }
+
+  #arm(): void {
+    const first = this.#heap[0].deadline;
+    // A timer that fires too early costs little; one for each change would cost more.
+    if (first >= this.#timerAt) return;
+    this.#disarm();
+    this.#timerAt = first;
+    const delay = Math.min(LONGEST, Math.max(0, Math.ceil(first - this.#clock.now())));
+    this.#timer = this.#clock.setTimer(this.#fire, delay);
+  }
+
+  #disarm(): void {
+    if (this.#timerAt !== Infinity) this.#clock.clearTimer(this.#timer);
+    this.#timerAt = Infinity;
+  }
+
+  readonly #fire = (): void => {
+    this.#timerAt = Infinity;
+    const now = this.#clock.now();
+    while (this.#heap.length > 0 && this.#heap[0].deadline <= now) {
+      const item = this.#heap[0];
+      this.delete(item);
+      item.onDeadline(now);
+    }
+    if (this.#heap.length > 0) this.#arm();
+  };
+
+  #up(item: Expiring): void {
+    const heap = this.#heap;
+    let index = item.deadlineIndex;
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      const parent = heap[above];
+      if (parent.deadline <= item.deadline) break;
+      heap[index] = parent;
+      parent.deadlineIndex = index;
+      index = above;
+    }
+    heap[index] = item;
+    item.deadlineIndex = index;
+  }
+
+  #down(item: Expiring): void {
+    const heap = this.#heap;
+    let index = item.deadlineIndex;
+    for (;;) {
+      let below = index * 2 + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && heap[below + 1].deadline < heap[below].deadline) below++;
+      const child = heap[below];
+      if (child.deadline >= item.deadline) break;
+      heap[index] = child;
+      child.deadlineIndex = index;
+      index = below;
+    }
+    heap[index] = item;
+    item.deadlineIndex = index;
+  }
+}
+
+/** The queue that all connections share. */
+export const DEADLINES: DeadlineQueue = new DeadlineQueue();
