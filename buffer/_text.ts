@@ -47,22 +47,23 @@ export function findText(cursor: Cursor, length: number): Span | undefined {
 /** Finds the text up to the next LF, without the CR before it. */
 export function findLine(cursor: Cursor, limit: number): Span | undefined {
   const unit = unitOfText(cursor, "a line");
+  const start = cursor.position;
   const at = indexOfUnit(cursor, LF, unit);
   // A last CR may yet turn out to be part of the line end.
-  if (at < 0) return noEnd(cursor, unit, limit + unit, limit, "a line");
-  const start = cursor.position;
-  const end = at - start >= unit && unitAt(cursor, at - unit, unit) === CR ? at - unit : at;
-  checkLimit(end - start, limit, limit, "a line");
-  return { start, end, next: at + unit };
+  const stop = at < 0 ? lastWhole(cursor, unit) : at;
+  const end = stop - start >= unit && unitAt(cursor, stop - unit, unit) === CR ? stop - unit : stop;
+  checkLimit(end - start, limit, "a line");
+  return at < 0 ? noEnd(cursor, unit) : { start, end, next: at + unit };
 }
 
 /** Finds the text up to the next NUL. */
 export function findCString(cursor: Cursor, limit: number): Span | undefined {
   const unit = unitOfText(cursor, "a NUL-terminated text");
+  const start = cursor.position;
   const at = indexOfUnit(cursor, 0, unit);
-  if (at < 0) return noEnd(cursor, unit, limit, limit, "a NUL-terminated text");
-  checkLimit(at - cursor.position, limit, limit, "a NUL-terminated text");
-  return { start: cursor.position, end: at, next: at + unit };
+  const end = at < 0 ? lastWhole(cursor, unit) : at;
+  checkLimit(end - start, limit, "a NUL-terminated text");
+  return at < 0 ? noEnd(cursor, unit) : { start, end, next: at + unit };
 }
 
 /** Takes the text of a span, which is not all there if it is undefined. */
@@ -162,14 +163,18 @@ function indexOfUnit(cursor: Cursor, wanted: number, unit: number): number {
   return -1;
 }
 
-/** Notes that at least the terminator is missing, if the text may still be within its limit. */
-function noEnd(cursor: Cursor, unit: number, most: number, limit: number, what: string): undefined {
-  checkLimit(cursor.available, most, limit, what);
+/** Where the last whole unit of the data ends, counted from the position. */
+function lastWhole(cursor: Cursor, unit: number): number {
+  return cursor.length - cursor.available % unit;
+}
+
+/** Notes that at least the terminator is missing. */
+function noEnd(cursor: Cursor, unit: number): undefined {
   cursor.missing = unit - cursor.available % unit;
 }
 
-function checkLimit(length: number, most: number, limit: number, what: string): void {
-  if (length <= most) return;
+function checkLimit(length: number, limit: number, what: string): void {
+  if (length <= limit) return;
   throw new RangeError(
     `Cannot read ${what} of more than ${limit} bytes: it has at least ${length}`,
   );
