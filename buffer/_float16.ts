@@ -15,10 +15,9 @@ export function float16ToBits(value: number): number {
   const size = Math.abs(value);
   if (size >= OVERFLOW) return sign | 0x7c00;
   if (size < SMALLEST_NORMAL) return sign | roundHalfEven(size / SUBNORMAL_STEP);
-  let exponent = Math.floor(Math.log2(size));
-  // log2 rounds: close below a power of two it may give that power.
-  if (2 ** exponent > size) exponent--;
-  // A mantissa that rounds up to 2048 carries into the exponent, which is then right.
+  // log2 may be off by one beside a power of two. That does no harm: there the mantissa rounds to 1024 or 2048,
+  // and carries into the exponent.
+  const exponent = Math.floor(Math.log2(size));
   return sign | (((exponent + 14) << 10) + roundHalfEven(size / 2 ** (exponent - 10)));
 }
 

@@ -87,9 +87,6 @@ export function writeString(cursor: Cursor, text: string): void {
   const plainUtf8 = cursor.encoding === "utf8" && !cursor.fatal;
   const bytes = plainUtf8 ? undefined : encoded(cursor, text);
   const length = bytes?.length ?? utf8ByteLength(text);
-  if (length > MAX_STRING_BYTES) {
-    throw new RangeError(`Cannot write a string of ${length} bytes: 2^32 - 1 is the limit`);
-  }
   const prefix = varintLength(length);
   const at = cursor.room(prefix + length);
   encodeVarint(length, cursor.bytes, at);

@@ -36,6 +36,15 @@ Deno.test("float16 rounds like the engine at and around every midpoint", () => {
   }
 });
 
+Deno.test("float16 rounds like the engine beside every power of two", () => {
+  for (let exponent = -26; exponent <= 17; exponent++) {
+    for (const factor of [1, 1 + 2 ** -52, 1 - 2 ** -53, 1 - 2 ** -50, 1 - 2 ** -12]) {
+      const value = 2 ** exponent * factor;
+      assertEquals(float16ToBits(value), engineBits(value), `2^${exponent} * ${factor}`);
+    }
+  }
+});
+
 Deno.test("float16 rounds any number as the engine does", () => {
   const numbers = fc.oneof(
     fc.double(),

@@ -204,6 +204,22 @@ Deno.test("byte queue readRun and readRuns never copy", () => {
   assertEquals(queue.readRuns(), []);
 });
 
+Deno.test("byte queue that never runs empty keeps its order and forgets spent chunks", () => {
+  const queue = new ByteQueue({ copyUpTo: 0, maxChunks: 200 });
+  let pushed = 0;
+  let read = 0;
+  const push = () => queue.push(bytes(pushed++ & 255, pushed++ & 255));
+  for (let i = 0; i < 100; i++) push();
+  for (let i = 0; i < 5000; i++) {
+    push();
+    const run = queue.read(i % 3 + 1);
+    for (const byte of run) if (byte !== (read++ & 255)) throw new Error(`byte ${read}`);
+    assert(queue.chunks <= 200);
+  }
+  assertEquals(queue.length, pushed - read);
+  assertEquals(queue.readRuns().length, Math.ceil((pushed - read) / 2));
+});
+
 Deno.test("byte queue readInto fills the target as far as there are bytes", () => {
   const queue = new ByteQueue({ copyUpTo: 0 });
   for (const chunk of counting(7, 3)) queue.push(chunk);

@@ -217,6 +217,9 @@ Deno.test("utf8 validator gives the same answer however the bytes are split", ()
 });
 
 Deno.test("isUtf8 agrees with the platform on every two and three byte sequence", () => {
+  const decoder = new TextDecoder();
+  // No replacement character is among the sequences itself, so one in the text means a bad byte.
+  const reference = (bytes: Uint8Array) => !decoder.decode(bytes).includes("\ufffd");
   const bytes = new Uint8Array(3);
   const interesting = [0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xff];
   for (let lead = 0x80; lead < 0x100; lead++) {
@@ -224,10 +227,10 @@ Deno.test("isUtf8 agrees with the platform on every two and three byte sequence"
       bytes[0] = lead;
       bytes[1] = second;
       const pair = bytes.subarray(0, 2);
-      assertStrictEquals(isUtf8(pair), referenceIsUtf8(pair));
+      assertStrictEquals(isUtf8(pair), reference(pair));
       for (const third of interesting) {
         bytes[2] = third;
-        assertStrictEquals(isUtf8(bytes), referenceIsUtf8(bytes));
+        assertStrictEquals(isUtf8(bytes), reference(bytes));
       }
     }
   }
@@ -311,6 +314,17 @@ Deno.test("utf8 decoder that is fatal throws for bad bytes and only for those", 
     }
     assertEquals(text, tryDecodeUtf8(bytes));
   }));
+});
+
+Deno.test("utf8 decoder that is fatal throws at the border where a character breaks off", () => {
+  const decoder = new Utf8Decoder({ fatal: true });
+  assertEquals(decoder.push(hex("61 e2 82")), "a");
+  assertThrows(() => decoder.push(hex("41")), TypeError, "not well-formed UTF-8");
+  decoder.reset();
+  assertEquals(decoder.push(hex("e2")), "");
+  assertThrows(() => decoder.finish(), TypeError, "not well-formed UTF-8");
+  assertEquals(decoder.push(hex("62")), "b");
+  assertEquals(decoder.finish(), "");
 });
 
 Deno.test("utf8 decoder tells how many bytes it holds back, and forgets them on reset", () => {
