@@ -165,16 +165,13 @@ export function decodeText(
       return decodeUtf16(bytes, fatal);
     case "utf32":
       return decodeUtf32(bytes, fatal);
-    case "ascii":
-      return isAscii(bytes) ? decodeUtf8(bytes) : decodeAscii(bytes, fatal);
-    case "latin1":
-      return isAscii(bytes) ? decodeUtf8(bytes) : fromUnits(bytes);
     case "hex":
       return encodeHex(bytes);
     case "base64":
       return encodeBase64(bytes);
     default:
-      return decoder(TABLE_LABELS[plain]!).decode(bytes);
+      // The one-byte encodings all agree on ASCII, which the UTF-8 decoder is fastest at.
+      return isAscii(bytes) ? decodeUtf8(bytes) : decodeOneByte(bytes, plain, fatal);
   }
 }
 
@@ -326,8 +323,10 @@ function decodeUtf32(bytes: Uint8Array, fatal: boolean): string {
   return parts.join("");
 }
 
-function decodeAscii(bytes: Uint8Array, fatal: boolean): string {
-  if (fatal) throw noTextFor("ascii");
+function decodeOneByte(bytes: Uint8Array, encoding: Encoding, fatal: boolean): string {
+  if (encoding === "latin1") return fromUnits(bytes);
+  if (encoding !== "ascii") return decoder(TABLE_LABELS[encoding]!).decode(bytes);
+  if (fatal) throw noTextFor(encoding);
   return fromUnits(Uint16Array.from(bytes, (byte) => byte < 0x80 ? byte : 0xfffd));
 }
 
