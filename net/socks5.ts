@@ -1,0 +1,55 @@
+// Floor 3: driver.
+import { driveHandshake } from "./_handshake_driver.ts";
+import { hostAndPort } from "./_host_port.ts";
+import type { ProxyTarget } from "./proxy_error.ts";
+import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
+import type { Transport } from "./transport.ts";
+import type { WaitOptions } from "./wait.ts";
+
+/** Options of {@linkcode socks5Connect}. */
+export interface Socks5ConnectOptions extends WaitOptions {
+  /** The user name, 1 to 255 bytes; without it, no authentication is offered. */
+  username?: string;
+  /** The password, up to 255 bytes. @default {""} */
+  password?: string;
+  /** How long the handshake may take, in ms; 0 for no limit. @default {30000} */
+  timeout?: number;
+}
+
+/**
+ * Has a SOCKS5 proxy connect to `target` (RFC 1928 CONNECT, RFC 1929), over a transport that is connected to the proxy. A name is
+ * resolved by the proxy. Returns the same transport, which from then on leads to the target: nothing is read beyond the handshake.
+ *
+ * Whatever fails closes the transport.
+ *
+ * @throws {TypeError} when the host or the credentials can't be sent: over 255 bytes, a NUL in the host
+ * @throws {RangeError} when the port is out of range
+ * @throws {ProxyError} when the proxy refuses; each reply code has its error code
+ * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
+ *
+ * @example
+ * ```ts ignore
+ * import { socks5Connect } from "@sluice/sockets/net";
+ *
+ * const proxy = await Deno.connect({ hostname: "127.0.0.1", port: 9050 });
+ * const transport = await socks5Connect(proxy, { hostname: "example.org", port: 80 });
+ * ```
+ */
+export async function socks5Connect(
+  transport: Transport,
+  target: ProxyTarget,
+  options: Socks5ConnectOptions = {},
+): Promise<Transport> {
+  const { username, password } = options;
+  let handshake: Socks5ClientHandshake;
+  let what: string;
+  try {
+    handshake = new Socks5ClientHandshake(target, { username, password });
+    what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  await driveHandshake(transport, handshake, what, options);
+  return transport;
+}

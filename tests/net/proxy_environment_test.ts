@@ -1,0 +1,54 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { proxyFromEnvironment } from "../../net/proxy_environment.ts";
+
+function find(
+  target: Parameters<typeof proxyFromEnvironment>[0],
+  variables: Record<string, string>,
+): string | undefined {
+  return proxyFromEnvironment(target, { env: (name) => variables[name] })?.toString();
+}
+
+Deno.test("environment names the proxy for all, lower case first", () => {
+  assertEquals(find("https://example.org", { ALL_PROXY: "socks5://a" }), "socks5://a:1080");
+  assertEquals(
+    find("https://example.org", { ALL_PROXY: "socks5://a", all_proxy: "http://b:1" }),
+    "http://b:1",
+  );
+  assertEquals(find("https://example.org", { ALL_PROXY: "", all_proxy: "" }), undefined);
+  assertEquals(find("https://example.org", { HTTPS_PROXY: "socks5://a" }), undefined);
+});
+
+Deno.test("environment excepts hosts, with the port that their URL means", () => {
+  const all = { ALL_PROXY: "socks5://a" };
+  assertEquals(find("https://example.org", { ...all, NO_PROXY: "example.org:443" }), undefined);
+  assertEquals(find("wss://example.org", { ...all, no_proxy: "example.org:443" }), undefined);
+  assertEquals(
+    find("ws://example.org", { ...all, NO_PROXY: "example.org:443" }),
+    "socks5://a:1080",
+  );
+  assertEquals(find(new URL("tcp://[::1]:7"), { ...all, NO_PROXY: "[::1]:7" }), undefined);
+  assertEquals(find({ hostname: "example.org", port: 5 }, { ...all, NO_PROXY: "*" }), undefined);
+  assertEquals(
+    find({ hostname: "example.org", port: 5 }, { ...all, NO_PROXY: "*", no_proxy: "x" }),
+    "socks5://a:1080",
+  );
+});
+
+Deno.test("environment with a bad URL is refused without showing it", () => {
+  const error = assertThrows(
+    () => find("http://example.org", { ALL_PROXY: "socks9://u:s3cr3t@h" }),
+    TypeError,
+  );
+  assertEquals(error.message.includes("s3cr3t"), false);
+});
+
+Deno.test("environment is that of the process unless another is given", () => {
+  const before = Deno.env.get("all_proxy");
+  Deno.env.set("all_proxy", "socks5://from-the-process");
+  try {
+    assertEquals(proxyFromEnvironment("http://example.org")?.hostname, "from-the-process");
+  } finally {
+    if (before === undefined) Deno.env.delete("all_proxy");
+    else Deno.env.set("all_proxy", before);
+  }
+});
