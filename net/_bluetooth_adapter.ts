@@ -1,27 +1,63 @@
 // Floor 3: driver.
 // An adapter of this machine, spoken to through a raw HCI socket. The kernel lets every user send the commands that are
-// used here: inquiry, remote name request, and reading the address.
+// used here: inquiry and remote name request.
+import { openSocket } from "./_bluetooth_open.ts";
 import {
   decodeHciEvent,
   encodeHciFilter,
   encodeInquiry,
   encodeInquiryCancel,
-  encodeReadAddress,
   encodeRemoteNameCancel,
   encodeRemoteNameRequest,
   type HciEvent,
   type HciInquiryResult,
   INQUIRY,
-  READ_BD_ADDR,
   REMOTE_NAME_REQUEST,
 } from "./_bluetooth_hci.ts";
 import type { FfiSocket } from "./_bluetooth_socket.ts";
-import { addressFromBytes, HCI_FILTER, SOL_HCI } from "./_bluetooth_sys.ts";
+import {
+  type AdapterInfo,
+  BTPROTO_HCI,
+  decodeDeviceInfo,
+  encodeDeviceInfo,
+  HCI_FILTER,
+  HCI_GET_DEVICE_INFO,
+  SOCK_RAW,
+  SOL_HCI,
+} from "./_bluetooth_sys.ts";
 import { NetError } from "./errors.ts";
 import type { Deadline } from "./wait.ts";
 
 /** More than the largest HCI event: 2 + 1 + 255 bytes. */
 const MAX_EVENT = 512;
+
+/** Adapters are numbered from 0; nobody has more than so many. */
+const MAX_ADAPTERS = 16;
+
+/** The adapters of this machine, as the system numbers them. @throws {SystemError | NetError} */
+export function listAdapters(what: string): AdapterInfo[] {
+  const socket = openSocket(SOCK_RAW, BTPROTO_HCI, what);
+  try {
+    const adapters: AdapterInfo[] = [];
+    for (let index = 0; index < MAX_ADAPTERS; index++) {
+      const info = encodeDeviceInfo(index);
+      if (socket.control(HCI_GET_DEVICE_INFO, info) >= 0) adapters.push(decodeDeviceInfo(info));
+    }
+    return adapters;
+  } finally {
+    socket.close();
+  }
+}
+
+/** Linux takes any address for a local one, and then nothing comes of it. @throws {SystemError | NetError} */
+export function checkAdapter(address: string, what: string): void {
+  if (listAdapters(what).some((adapter) => adapter.address === address)) return;
+  throw new NetError(`${what}: EADDRNOTAVAIL, this machine has no adapter ${address}`, {
+    code: "EADDRNOTAVAIL",
+    syscall: "bind",
+    address,
+  });
+}
 
 /** The parts of a socket that an adapter needs. */
 export type HciSocket = Pick<FfiSocket, "read" | "write" | "setOption" | "close" | "settled">;
@@ -53,19 +89,6 @@ export class Adapter {
       const event = decodeHciEvent(this.#packet.subarray(0, count));
       if (event !== undefined) return event;
       if (count === 0) throw refused("connection", 0);
-    }
-  }
-
-  /** The adapter's own address. */
-  async address(deadline: Deadline): Promise<string> {
-    await this.#socket.write(encodeReadAddress(), deadline);
-    for (;;) {
-      const event = await this.#next(deadline);
-      if (event.type !== "complete" || event.opcode !== READ_BD_ADDR) continue;
-      if (event.status !== 0 || event.parameters.length < 6) {
-        throw refused("address request", event.status);
-      }
-      return addressFromBytes(event.parameters, 0);
     }
   }
 

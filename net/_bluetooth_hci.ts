@@ -10,7 +10,6 @@ export const INQUIRY = 0x0401;
 export const INQUIRY_CANCEL = 0x0402;
 export const REMOTE_NAME_REQUEST = 0x0419;
 export const REMOTE_NAME_REQUEST_CANCEL = 0x041a;
-export const READ_BD_ADDR = 0x1009;
 
 const EVENT = {
   inquiryComplete: 0x01,
@@ -55,11 +54,6 @@ export function encodeRemoteNameRequest(
 /** Remote Name Request Cancel (§7.1.20). */
 export function encodeRemoteNameCancel(address: string): Uint8Array<ArrayBuffer> {
   return command(REMOTE_NAME_REQUEST_CANCEL, addressToBytes(address));
-}
-
-/** Read BD_ADDR (§7.4.6). */
-export function encodeReadAddress(): Uint8Array<ArrayBuffer> {
-  return command(READ_BD_ADDR, []);
 }
 
 /** struct hci_filter (Linux): events only, and just those that are decoded here. */

@@ -20,6 +20,7 @@ const CALLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
@@ -143,6 +144,13 @@ export class Libc {
     return result < 0 ? -this.errno : result;
   }
 
+  /** Returns 0 or more, or the errno as a negative number. */
+  control(fd: number, request: number, argument: Uint8Array): number {
+    // Of variable arity in C, which makes no difference to such arguments on x86-64 and arm64 Linux.
+    const result = this.#calls.ioctl.call(fd, BigInt(request), argument);
+    return result < 0 ? -this.errno : result;
+  }
+
   shutdown(fd: number, how: number): void {
     this.#check("shutdown", this.#calls.shutdown.call(fd, how));
   }
@@ -197,16 +205,18 @@ let libc: Libc | undefined;
  *
  * @throws {NetError} `EAFNOSUPPORT` on other systems than Linux, `EPERM` without `--allow-ffi`.
  */
-export function loadLibc(what: string): Libc {
-  if (libc !== undefined) return libc;
-  if (typeof Deno === "undefined" || Deno.build.os !== "linux") {
+export function loadLibc(
+  what: string,
+  os: string = typeof Deno === "undefined" ? "unknown" : Deno.build.os,
+): Libc {
+  if (os !== "linux") {
     throw new NetError(`${what}: EAFNOSUPPORT, Linux only`, {
       code: "EAFNOSUPPORT",
       syscall: "socket",
     });
   }
   try {
-    return libc = new Libc();
+    return libc ??= new Libc();
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) {
       throw new NetError(`${what}: EPERM, it takes --allow-ffi`, {

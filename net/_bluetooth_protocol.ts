@@ -1,8 +1,8 @@
 // Floor 3: driver.
-import { loadLibc } from "./_bluetooth_libc.ts";
-import { FfiSocket } from "./_bluetooth_socket.ts";
+import { checkAdapter } from "./_bluetooth_adapter.ts";
+import { explain, openSocket } from "./_bluetooth_open.ts";
+import type { FfiSocket } from "./_bluetooth_socket.ts";
 import {
-  AF_BLUETOOTH,
   type BluetoothEnd,
   BT_SECURITY,
   BTPROTO_L2CAP,
@@ -10,6 +10,7 @@ import {
   decodeL2capAddr,
   decodeL2capOptions,
   decodeRfcommAddr,
+  ECONNRESET,
   encodeL2capAddr,
   encodeRfcommAddr,
   L2CAP_OPTIONS,
@@ -20,11 +21,9 @@ import {
   SOL_BLUETOOTH,
   SOL_L2CAP,
   SystemError,
-  systemToNetError,
 } from "./_bluetooth_sys.ts";
 import { FfiTransport } from "./_bluetooth_transport.ts";
 import { BLUETOOTH_ANY, bluetoothAddress } from "./bluetooth_address.ts";
-import { NetError } from "./errors.ts";
 import type { OtherAddr } from "./transport.ts";
 import type { Deadline } from "./wait.ts";
 
@@ -99,26 +98,6 @@ export function checkLocalAddress(address: string | undefined): string {
   return address === undefined ? BLUETOOTH_ANY : bluetoothAddress(address);
 }
 
-/** A failure in words that help: the kernel without Bluetooth gets its own. */
-export function explain(error: unknown, what: string, end?: Partial<BluetoothEnd>): unknown {
-  const facts = { address: end?.address, port: end?.port };
-  if (!(error instanceof SystemError) || error.syscall !== "socket") {
-    return systemToNetError(error, what, facts);
-  }
-  const { code } = systemToNetError(error, what) as NetError;
-  if (code !== "EAFNOSUPPORT") return systemToNetError(error, what, facts);
-  return new NetError(
-    `${what}: EAFNOSUPPORT, this system has no Bluetooth sockets ` +
-      "(Linux with the modules bluetooth and rfcomm has them)",
-    { ...facts, code, syscall: "socket", cause: error },
-  );
-}
-
-/** @throws {SystemError | NetError} */
-export function openSocket(type: number, protocol: number, what: string): FfiSocket {
-  return FfiSocket.create(loadLibc(what), AF_BLUETOOTH, type, protocol);
-}
-
 export function setSecurity(socket: FfiSocket, security: Security | undefined): void {
   if (security === undefined) return;
   socket.setOption(SOL_BLUETOOTH, BT_SECURITY, Uint8Array.of(SECURITY[security], 0));
@@ -156,14 +135,20 @@ export async function dial(target: DialTarget, deadline: Deadline): Promise<Blue
   const { protocol, address, port } = target;
   const { encode, type, protocol: number, port: noun } = FAMILY[protocol];
   const what = `Cannot connect to Bluetooth "${address}", ${noun} ${port}`;
+  if (deadline.fired) throw deadline.fired;
   let socket: FfiSocket | undefined;
   try {
     socket = openSocket(type, number, what);
     setSecurity(socket, target.security);
     if (target.localAddress !== BLUETOOTH_ANY) {
+      checkAdapter(target.localAddress, what);
       socket.bind(encode({ address: target.localAddress, port: 0 }));
     }
-    await socket.connect(encode({ address, port }), deadline);
+    const errno = await socket.tryConnect(encode({ address, port }), deadline);
+    // An RFCOMM peer that accepts, sends and closes at once: that is a connection, and what it sent can be read.
+    if (errno !== 0 && !(errno === ECONNRESET && protocol === "rfcomm")) {
+      throw new SystemError("connect", errno);
+    }
     return new BluetoothConnection(socket, protocol, { address, port });
   } catch (error) {
     socket?.close();

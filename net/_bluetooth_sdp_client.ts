@@ -13,9 +13,8 @@ const MAX_PACKET = 0xffff;
 /** Asks over an open transport that carries one SDP packet a read. @throws {NetError} */
 export async function runSdpQuery(
   transport: Transport,
-  options: SdpQueryOptions,
+  query: SdpQuery,
 ): Promise<SdpRecord[]> {
-  const query = new SdpQuery(options);
   const packet = new Uint8Array(MAX_PACKET);
   do {
     await transport.write(query.request());
@@ -36,11 +35,12 @@ export async function querySdp(
   options: SdpQueryOptions,
   deadline: Deadline,
 ): Promise<SdpRecord[]> {
+  const query = new SdpQuery(options);
   await using transport = await dial({ ...target, port: PSM_SDP, protocol: "l2cap" }, deadline);
   // Closing ends the read that waits.
   deadline.onfire(() => transport.close());
   try {
-    return await runSdpQuery(transport, options);
+    return await runSdpQuery(transport, query);
   } catch (error) {
     throw deadline.fired ?? error;
   } finally {

@@ -86,14 +86,17 @@ export class FfiSocket {
 
   /** @throws {SystemError} with what the system has against it; {@linkcode NetError} when the deadline fires. */
   async connect(address: Uint8Array, deadline?: Deadline): Promise<void> {
+    const errno = await this.tryConnect(address, deadline);
+    if (errno !== 0) throw new SystemError("connect", errno);
+  }
+
+  /** As {@linkcode connect}, but returns what the system has against it: an errno, or 0. */
+  async tryConnect(address: Uint8Array, deadline?: Deadline): Promise<number> {
     if (deadline?.fired) throw deadline.fired;
     const errno = this.#libc.connect(this.fd, address);
-    if (errno === 0) return;
-    if (errno !== EINPROGRESS && errno !== EINTR) throw new SystemError("connect", errno);
+    if (errno !== EINPROGRESS && errno !== EINTR) return errno;
     await this.#wait("writable", deadline);
-    const result = new DataView(this.getOption(SOL_SOCKET, SO_ERROR, 4).buffer).getInt32(0, true);
-    if (result !== 0) throw new SystemError("connect", result);
-    if (this.remoteAddress(64) === undefined) throw new SystemError("connect", ENOTCONN);
+    return new DataView(this.getOption(SOL_SOCKET, SO_ERROR, 4).buffer).getInt32(0, true);
   }
 
   /** The next connection and the peer's address, which takes `size` bytes. */
@@ -144,6 +147,11 @@ export class FfiSocket {
   /** Whether the other end is gone, now. */
   get hungUp(): boolean {
     return (this.#libc.pollNow(this.fd, POLLRDHUP) & (POLLHUP | POLLRDHUP)) !== 0;
+  }
+
+  /** Returns 0 or more, or the errno as a negative number. */
+  control(request: number, argument: Uint8Array): number {
+    return this.#libc.control(this.fd, request, argument);
   }
 
   shutdown(how: number): void {

@@ -199,6 +199,32 @@ export function encodeHciAddr(device: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** ioctl HCIGETDEVINFO. */
+export const HCI_GET_DEVICE_INFO = 0x800448d3;
+
+/** An adapter of this machine. */
+export interface AdapterInfo {
+  index: number;
+  address: string;
+  up: boolean;
+}
+
+/** What to ask with: struct hci_dev_info (92 bytes), with nothing but the number of the adapter. */
+export function encodeDeviceInfo(index: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(128);
+  new DataView(bytes.buffer).setUint16(0, index, true);
+  return bytes;
+}
+
+/** struct hci_dev_info: number, name[8] @2, address @10, flags @16 (bit 0: up), and more. */
+export function decodeDeviceInfo(bytes: Uint8Array): AdapterInfo {
+  return {
+    index: bytes[0] | bytes[1] << 8,
+    address: addressFromBytes(bytes, 10),
+    up: (bytes[16] & 1) !== 0,
+  };
+}
+
 /** One end of an infrared socket: a 32-bit device address (0: any), and a service name. */
 export interface InfraredEnd {
   device: number;

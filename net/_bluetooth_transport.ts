@@ -10,6 +10,9 @@ import {
 } from "./_bluetooth_sys.ts";
 import type { OtherAddr, Transport } from "./transport.ts";
 
+/** After the peer's close, so many reads in a row that give nothing are the end of its packets. */
+const MAX_EMPTY = 8;
+
 /** How a {@linkcode FfiTransport} moves its bytes. */
 export interface FfiTransportOptions {
   localAddr: OtherAddr;
@@ -71,13 +74,15 @@ export class FfiTransport implements Transport, Disposable, AsyncDisposable {
   /** 0 at the end of the stream. */
   async #receive(into: Uint8Array): Promise<number> {
     try {
-      for (;;) {
-        const count = await this.#socket.read(into);
-        // An empty packet is not the end, and no data either.
-        if (count > 0 || this.#incoming === 0 || !this.#writable || this.#socket.hungUp) {
-          return count;
-        }
+      let count = await this.#socket.read(into);
+      if (this.#incoming === 0) return count;
+      // An empty packet is no end, and no data either. Nor is the first 0 after the peer's close the end: Linux reports the
+      // close first, and gives the packets that came before it afterwards.
+      for (let empty = 0; count === 0 && empty < MAX_EMPTY;) {
+        empty = this.#socket.hungUp ? empty + 1 : 0;
+        count = await this.#socket.read(into);
       }
+      return count;
     } catch (error) {
       if (error instanceof SystemError) {
         if (error.errno === ECONNRESET && this.#resetIsEnd) return 0;

@@ -1,24 +1,15 @@
 // Floor 3: driver.
-import { Adapter } from "./_bluetooth_adapter.ts";
+import { Adapter, listAdapters } from "./_bluetooth_adapter.ts";
 import type { HciInquiryResult } from "./_bluetooth_hci.ts";
-import { checkLocalAddress, explain, openSocket } from "./_bluetooth_protocol.ts";
+import { explain, openSocket } from "./_bluetooth_open.ts";
+import { checkLocalAddress } from "./_bluetooth_protocol.ts";
 import { querySdp } from "./_bluetooth_sdp_client.ts";
-import {
-  BTPROTO_HCI,
-  encodeHciAddr,
-  ENETDOWN,
-  ENODEV,
-  SOCK_RAW,
-  SystemError,
-} from "./_bluetooth_sys.ts";
+import { BTPROTO_HCI, encodeHciAddr, SOCK_RAW } from "./_bluetooth_sys.ts";
 import { BLUETOOTH_ANY, bluetoothAddress } from "./bluetooth_address.ts";
 import { NetError } from "./errors.ts";
 import { type BluetoothService, describeService } from "./sdp_service.ts";
 import type { SdpRecord } from "./sdp_record.ts";
-import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
-
-/** Adapters are numbered from 0; the kernel's HCI_MAX_DEV is higher, but nobody has more. */
-const MAX_ADAPTERS = 16;
+import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
 /** A device that {@linkcode discoverBluetooth} found. */
 export interface BluetoothDevice {
@@ -51,41 +42,27 @@ export interface DiscoverBluetoothOptions extends WaitOptions {
 
 const WHAT = "Cannot discover Bluetooth devices";
 
-function openAdapter(index: number): Adapter | undefined {
+/** Opens the first adapter that is up, or the one at `localAddress`. */
+function openAdapter(localAddress: string): Adapter {
+  const any = localAddress === BLUETOOTH_ANY;
+  const found = listAdapters(WHAT).find(({ address, up }) =>
+    up && (any || address === localAddress)
+  );
+  if (found === undefined) {
+    throw new NetError(`${WHAT}: EADDRNOTAVAIL, no adapter${any ? "" : ` ${localAddress}`} is up`, {
+      code: "EADDRNOTAVAIL",
+      syscall: "bind",
+      address: any ? undefined : localAddress,
+    });
+  }
   const socket = openSocket(SOCK_RAW, BTPROTO_HCI, WHAT);
   try {
-    socket.bind(encodeHciAddr(index));
+    socket.bind(encodeHciAddr(found.index));
     return new Adapter(socket);
   } catch (error) {
     socket.close();
-    if (error instanceof SystemError && error.errno === ENODEV) return undefined;
     throw error;
   }
-}
-
-/** Runs `use` with the first adapter that is up, or with the one at `localAddress`. */
-async function withAdapter<T>(
-  localAddress: string,
-  deadline: Deadline,
-  use: (adapter: Adapter) => Promise<T>,
-): Promise<T> {
-  for (let index = 0; index < MAX_ADAPTERS; index++) {
-    const opened = openAdapter(index);
-    if (opened === undefined) continue;
-    await using adapter = opened;
-    try {
-      const address = await adapter.address(deadline);
-      if (localAddress === BLUETOOTH_ANY || localAddress === address) return await use(adapter);
-    } catch (error) {
-      if (!(error instanceof SystemError && error.errno === ENETDOWN)) throw error;
-    }
-  }
-  const which = localAddress === BLUETOOTH_ANY ? "adapter" : `adapter ${localAddress}`;
-  throw new NetError(`${WHAT}: no ${which} is up`, {
-    code: "EADDRNOTAVAIL",
-    syscall: "bind",
-    address: localAddress,
-  });
 }
 
 /**
@@ -118,19 +95,18 @@ export async function discoverBluetooth(
   const deadline = deadlineSignal("discover Bluetooth devices", options);
   const found = new Map<string, HciInquiryResult>();
   try {
-    await withAdapter(localAddress, deadline, async (adapter) => {
-      await adapter.inquire(inquiryLength, (device) => {
-        // A device answers more than once, and perhaps only once with its name.
-        if (found.has(device.address) || found.size < maxDevices) {
-          found.set(device.address, { ...found.get(device.address), ...device });
-        }
-        return found.size >= maxDevices;
-      }, deadline);
-      if (!names) return;
-      for (const device of found.values()) {
-        device.name ??= await adapter.name(device, deadline);
+    if (deadline.fired) throw deadline.fired;
+    await using adapter = openAdapter(localAddress);
+    await adapter.inquire(inquiryLength, (device) => {
+      // A device answers more than once, and perhaps only once with its name.
+      if (found.has(device.address) || found.size < maxDevices) {
+        found.set(device.address, { ...found.get(device.address), ...device });
       }
-    });
+      return found.size >= maxDevices;
+    }, deadline);
+    for (const device of names ? found.values() : []) {
+      device.name ??= await adapter.name(device, deadline);
+    }
   } catch (error) {
     throw explain(error, WHAT);
   } finally {

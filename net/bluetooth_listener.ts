@@ -1,5 +1,7 @@
 // Floor 3: driver.
+import { checkAdapter } from "./_bluetooth_adapter.ts";
 import { FfiListener } from "./_bluetooth_listener.ts";
+import { explain, openSocket } from "./_bluetooth_open.ts";
 import {
   BluetoothConnection,
   checkChannel,
@@ -7,9 +9,7 @@ import {
   checkProtocol,
   checkPsm,
   checkSecurity,
-  explain,
   FAMILY,
-  openSocket,
   setSecurity,
   toAddr,
 } from "./_bluetooth_protocol.ts";
@@ -17,6 +17,7 @@ import { publishRecord } from "./_bluetooth_sdp_server.ts";
 import type { FfiSocket } from "./_bluetooth_socket.ts";
 import { EACCES, EADDRINUSE, PSM_SDP, SystemError } from "./_bluetooth_sys.ts";
 import type { BluetoothProtocol, BluetoothSecurity, BluetoothTransport } from "./bluetooth.ts";
+import { BLUETOOTH_ANY } from "./bluetooth_address.ts";
 import { bluetoothUuid } from "./bluetooth_uuid.ts";
 import { NetError } from "./errors.ts";
 import { serviceRecord } from "./sdp_service.ts";
@@ -78,6 +79,7 @@ function bindAndListen(
   const { encode, type, protocol: number } = FAMILY[protocol];
   const socket = openSocket(type, number, what);
   try {
+    if (options.localAddress !== BLUETOOTH_ANY) checkAdapter(options.localAddress, what);
     setSecurity(socket, options.security);
     socket.bind(encode({ address: options.localAddress, port: options.port }));
     socket.listen(options.backlog);

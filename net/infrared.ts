@@ -6,6 +6,7 @@ import {
   AF_IRDA,
   decodeIrdaAddr,
   encodeIrdaAddr,
+  ENOTCONN,
   type InfraredEnd,
   IRDA_NAME_MAX,
   SOCK_STREAM,
@@ -143,8 +144,12 @@ export async function connectInfrared(
   });
   let socket: FfiSocket | undefined;
   try {
+    if (deadline.fired) throw deadline.fired;
     socket = openSocket(what);
     await socket.connect(encodeIrdaAddr({ device, service }), deadline);
+    if (socket.remoteAddress(SOCKADDR_IRDA) === undefined) {
+      throw new SystemError("connect", ENOTCONN);
+    }
     return toTransport(socket, { device, service });
   } catch (error) {
     socket?.close();
