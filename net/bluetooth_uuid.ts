@@ -24,7 +24,6 @@ export const BLUETOOTH_UUIDS: Readonly<Record<string, number>> = {
   HTTP: 0x000c,
   WSP: 0x000e,
   BNEP: 0x000f,
-  UPNP: 0x0010,
   HIDP: 0x0011,
   HCCC: 0x0012,
   HCDC: 0x0014,
@@ -114,6 +113,8 @@ const BY_NAME: ReadonlyMap<string, number> = new Map(
   Object.entries(BLUETOOTH_UUIDS).map(([name, value]) => [name.toLowerCase(), value]),
 );
 
+const NAME = /^(.*?)(_protocol|serviceclass(?:id)?)?(?:_uuid)?$/;
+
 function fromNumber(value: number): string {
   return value.toString(16).padStart(8, "0") + BASE;
 }
@@ -148,10 +149,12 @@ export function bluetoothUuid(value: string | number): string {
     if (whole !== null && (whole[1] === "{") === (whole[8] === "}")) {
       return [whole[2], whole[4], whole[5], whole[6], whole[7]].join("-").toLowerCase();
     }
-    const name = text.toLowerCase().replace(/_uuid$/, "").replace(/_protocol$/, "")
-      .replace(/serviceclass(id)?$/, "");
-    const known = BY_NAME.get(name);
-    if (known !== undefined) return fromNumber(known);
+    const [, name, kind] = NAME.exec(text.toLowerCase()) ?? [];
+    const known = BY_NAME.get(name ?? "");
+    // Protocols have the numbers below 0x1000, service classes the others.
+    if (
+      known !== undefined && (kind === undefined || (kind === "_protocol") === (known < 0x1000))
+    ) return fromNumber(known);
   }
   throw new TypeError(
     `Not a Bluetooth service UUID: ${

@@ -4,6 +4,11 @@
  *
  * @module
  */
+export * from "./bluetooth.ts";
+export * from "./bluetooth_address.ts";
+export * from "./bluetooth_discovery.ts";
+export * from "./bluetooth_listener.ts";
+export * from "./bluetooth_uuid.ts";
 export * from "./clock.ts";
 export * from "./cobs_framer.ts";
 export * from "./connect.ts";
@@ -21,6 +26,7 @@ export * from "./framing_stream.ts";
 export * from "./host.ts";
 export * from "./http_connect.ts";
 export * from "./http_connect_handshake.ts";
+export * from "./infrared.ts";
 export * from "./ip.ts";
 export * from "./json_lines_framer.ts";
 export * from "./length_prefix_framer.ts";
@@ -41,6 +47,12 @@ export * from "./proxy_protocol_parser.ts";
 export * from "./proxy_url.ts";
 export * from "./raw_framer.ts";
 export * from "./reader.ts";
+export * from "./sdp.ts";
+export * from "./sdp_database.ts";
+export * from "./sdp_pdu.ts";
+export * from "./sdp_query.ts";
+export * from "./sdp_record.ts";
+export * from "./sdp_service.ts";
 export * from "./server.ts";
 export * from "./server_options.ts";
 export * from "./size_header_framer.ts";

@@ -125,7 +125,7 @@ export class SdpDatabase {
     return new Uint8Array(state.buffer);
   }
 
-  #matching(uuids: string[]): SdpRecord[] {
+  #matching(uuids: readonly string[]): SdpRecord[] {
     return [...this.#records.values()].filter((record) =>
       uuids.every((uuid) => [...record.values()].some((value) => holds(value, uuid)))
     );

@@ -64,21 +64,21 @@ export type SdpPdu =
   }
   & (
     | { kind: "error"; code: number }
-    | { kind: "search"; uuids: string[]; maxRecords: number; continuation: Uint8Array }
+    | { kind: "search"; uuids: readonly string[]; maxRecords: number; continuation: Uint8Array }
     | { kind: "searchResult"; total: number; handles: number[]; continuation: Uint8Array }
     | {
       kind: "attribute";
       handle: number;
       maxBytes: number;
-      ranges: SdpAttributeRange[];
+      ranges: readonly SdpAttributeRange[];
       continuation: Uint8Array;
     }
     | { kind: "attributeResult"; attributes: Uint8Array; continuation: Uint8Array }
     | {
       kind: "searchAttribute";
-      uuids: string[];
+      uuids: readonly string[];
       maxBytes: number;
-      ranges: SdpAttributeRange[];
+      ranges: readonly SdpAttributeRange[];
       continuation: Uint8Array;
     }
     | { kind: "searchAttributeResult"; attributes: Uint8Array; continuation: Uint8Array }
@@ -108,14 +108,14 @@ function u16(value: number): Uint8Array {
   return uint(value, 2);
 }
 
-function patternBytes(uuids: string[]): Uint8Array {
+function patternBytes(uuids: readonly string[]): Uint8Array {
   if (uuids.length === 0 || uuids.length > MAX_PATTERN) {
     throw new RangeError(`An SDP search has 1 to ${MAX_PATTERN} UUIDs, not ${uuids.length}`);
   }
   return encodeSdpElement(sdpSequence(...uuids.map((uuid) => sdpUuid(uuid))));
 }
 
-function rangeBytes(ranges: SdpAttributeRange[]): Uint8Array {
+function rangeBytes(ranges: readonly SdpAttributeRange[]): Uint8Array {
   return encodeSdpElement(sdpSequence(
     ...ranges.map(([first, last]) =>
       first === last ? sdpUint(first, 2) : sdpUint(first * 0x10000 + last, 4)

@@ -10,9 +10,9 @@ const NO_BYTES = new Uint8Array(0);
 /** What an {@linkcode SdpQuery} asks, and what bounds its answer. */
 export interface SdpQueryOptions {
   /** The UUIDs that a record must all hold; 1 to 12, in any form that {@linkcode bluetoothUuid} takes. */
-  uuids: (string | number)[];
+  uuids: readonly (string | number)[];
   /** The attributes wanted. @default {[[0, 0xffff]]} */
-  ranges?: SdpAttributeRange[];
+  ranges?: readonly SdpAttributeRange[];
   /** The number that ties answers to requests, 16 bits. @default {1} */
   transaction?: number;
   /** The most bytes of attributes that all answers may bring together. @default {64 KiB} */
@@ -40,8 +40,8 @@ export interface SdpQueryOptions {
 export class SdpQuery {
   /** The records found; complete once {@linkcode SdpQuery.receive} has returned `true`. */
   records: SdpRecord[] = [];
-  readonly #uuids: string[];
-  readonly #ranges: SdpAttributeRange[];
+  readonly #uuids: readonly string[];
+  readonly #ranges: readonly SdpAttributeRange[];
   readonly #maxBytes: number;
   #answersLeft: number;
   #transaction: number;
