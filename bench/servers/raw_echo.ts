@@ -1,5 +1,6 @@
 // The limit: an echo server on bare `conn.read` and `conn.write`: deno run --allow-net bench/servers/raw_echo.ts PORT
 async function serve(conn: Deno.TcpConn): Promise<void> {
+  conn.setNoDelay(true);
   const buffer = new Uint8Array(65_536);
   try {
     for (let n; (n = await conn.read(buffer)) !== null;) {

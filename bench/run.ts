@@ -1,0 +1,287 @@
+/**
+ * `deno task bench`: measures the servers of cells.ts side by side, with load from a process of its own, and writes the
+ * tables to bench/RESULTS.md and the chart beside it.
+ *
+ *     deno task bench [GROUP…] [--rounds N] [--seconds S] [--quick] [--dry]
+ *
+ * All servers of a group run at once and are loaded in turns, one short slice each a round; a ratio is the median of
+ * the ratios within the rounds. So what else happens on the machine hits all alike.
+ */
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { findProgram, freePort, type Peer, spawnPeer } from "../tests/_support/peers.ts";
+import {
+  type Bar,
+  type BenchServer,
+  type Group,
+  GROUPS,
+  type LoadGroup,
+  type MemoryGroup,
+  SERVERS,
+} from "./cells.ts";
+import { chart } from "./_chart.ts";
+import type { Slice } from "./load.ts";
+import { fetchedBun } from "./peers.ts";
+import {
+  type LoadResult,
+  median,
+  type MemoryResult,
+  type Result,
+  type ScriptResult,
+  tables,
+  type Verdict,
+} from "./_report.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** How long and how often things are measured. */
+interface Effort {
+  rounds: number;
+  seconds: number;
+  warm: number;
+  /** Connections of memory groups are divided by this. */
+  thin: number;
+  /** Only what runs on Deno. */
+  denoOnly: boolean;
+}
+
+const FULL: Effort = { rounds: 11, seconds: 0.6, warm: 0.2, thin: 1, denoOnly: false };
+const QUICK: Effort = { rounds: 1, seconds: 0.1, warm: 0.05, thin: 100, denoOnly: true };
+
+/** The command that starts a server; or why it can't be started here. */
+function command(server: BenchServer): string[] | string {
+  const file = `${here}servers/${server.file}`;
+  try {
+    Deno.statSync(file);
+  } catch {
+    return `no file ${server.file}`;
+  }
+  const { runtime = "deno", args = [] } = server;
+  if (runtime === "deno") return [Deno.execPath(), "run", "--quiet", "-A", file, ...args];
+  const program = runtime === "bun" ? fetchedBun() ?? findProgram("bun") : findProgram(runtime);
+  if (program === undefined) {
+    return `no ${runtime}${runtime === "bun" ? " (bench/peers.ts fetches it)" : ""}`;
+  }
+  return [program, file, ...args];
+}
+
+interface Running {
+  key: string;
+  port: number;
+  peer: Peer;
+}
+
+/** Starts a server and waits until it listens. */
+async function start(key: string): Promise<Running> {
+  const server = SERVERS[key];
+  const [program, ...rest] = command(server) as string[];
+  const port = freePort();
+  const at = rest.findIndex((arg) => arg.endsWith(server.file)) + 1;
+  const args = rest.toSpliced(at, 0, String(port));
+  return { key, port, peer: await spawnPeer(program, args, { ready: port }) };
+}
+
+/** The servers of a group that can run, and why the others can't. */
+function choose(keys: readonly string[], effort: Effort): { keys: string[]; missing: string[] } {
+  const missing: string[] = [];
+  const chosen = keys.filter((key) => {
+    const server = SERVERS[key];
+    if (effort.denoOnly && (server.runtime ?? "deno") !== "deno") return false;
+    const found = command(server);
+    if (typeof found === "string") missing.push(`${server.label}: ${found}`);
+    return typeof found !== "string";
+  });
+  return { keys: chosen, missing };
+}
+
+const loadCommand = (flags: string[]): Deno.Command =>
+  new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "--unsafely-ignore-certificate-errors=127.0.0.1"]
+      .concat(`${here}load.ts`, flags),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+
+async function runLoads(group: LoadGroup, effort: Effort): Promise<LoadResult> {
+  const { keys, missing } = choose(group.servers, effort);
+  const running: Running[] = [];
+  const result: LoadResult = { kind: "load", group, servers: keys, missing, cells: {} };
+  try {
+    for (const key of keys) running.push(await start(key));
+    for (const [name, load] of Object.entries(group.cells)) {
+      console.error(`  ${group.title}: ${name}`);
+      const flags = [load.protocol, load.pattern, running.map(({ port }) => port).join(",")]
+        .concat([load.connections, load.size, load.pipeline, effort.seconds].map(String))
+        .concat(`--rounds=${effort.rounds}`, `--warm=${effort.warm}`, "--json")
+        .concat(`--pids=${running.map(({ peer }) => peer.pid).join(",")}`);
+      for (const flag of ["text", "tls", "deflate"] as const) {
+        if (load[flag]) flags.push(`--${flag}`);
+      }
+      if (load.path !== undefined) flags.push(`--path=${load.path}`);
+      const { success, stdout, stderr } = await loadCommand(flags).spawn().output();
+      if (!success) {
+        throw new Error(`Cannot measure "${name}": ${new TextDecoder().decode(stderr)}`);
+      }
+      const slices = new TextDecoder().decode(stdout).trim().split("\n")
+        .map((line) => JSON.parse(line) as Slice);
+      result.cells[name] = Object.fromEntries(
+        running.map(({ key, port }) => [key, slices.filter((slice) => slice.port === port)]),
+      );
+    }
+  } finally {
+    await Promise.all(running.map(({ peer }) => peer[Symbol.asyncDispose]()));
+  }
+  return result;
+}
+
+/** The memory that a process holds, in bytes, once it has stopped changing. */
+async function settledMemory(pid: number): Promise<number> {
+  const read = (): number => {
+    const text = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^VmRSS:\s+(\d+)/m.exec(text)![1]) * 1024;
+  };
+  let last = read();
+  for (let same = 0, i = 0; same < 4 && i < 40; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const now = read();
+    same = Math.abs(now - last) < 100_000 ? same + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
+async function idleCost(key: string, group: MemoryGroup, connections: number): Promise<number> {
+  const { port, peer } = await start(key);
+  await using _peer = peer;
+  const hold = (count: number): Deno.ChildProcess =>
+    loadCommand([group.protocol, "idle", String(port), String(count), "0", "0", "120"]).spawn();
+  const before = await settledMemory(peer.pid);
+  const child = hold(connections);
+  const reader = child.stdout.getReader();
+  const first = await reader.read();
+  if (first.done) throw new Error(`Cannot hold ${connections} connections to "${key}"`);
+  const after = await settledMemory(peer.pid);
+  await child.stdin.close();
+  await reader.cancel();
+  await child.stderr.cancel();
+  await child.status;
+  return (after - before) / connections;
+}
+
+async function runMemory(group: MemoryGroup, effort: Effort): Promise<MemoryResult> {
+  const { keys, missing } = choose(group.servers, effort);
+  const connections = Math.ceil(group.connections / effort.thin);
+  const rounds = Math.min(3, effort.rounds);
+  const costs: Record<string, number[]> = Object.fromEntries(keys.map((key) => [key, []]));
+  for (let round = 0; round < rounds; round++) {
+    console.error(`  ${group.title}: round ${round + 1} of ${rounds}`);
+    for (const key of keys) costs[key].push(await idleCost(key, group, connections));
+  }
+  return { kind: "memory", group, connections, servers: keys, missing, costs };
+}
+
+async function runScript(
+  group: Extract<Group, { kind: "script" }>,
+): Promise<ScriptResult> {
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", `${here}${group.file}`],
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`Cannot measure: ${group.file} failed`);
+  return { kind: "script", group, output: new TextDecoder().decode(stdout).trimEnd() };
+}
+
+/** Whether each bar of a result is met. */
+function judge(result: Result): Verdict[] {
+  if (result.kind === "script") return [];
+  const verdicts: Verdict[] = [];
+  const has = ({ server, over }: Bar): boolean =>
+    result.servers.includes(server) && result.servers.includes(over);
+  if (result.kind === "memory") {
+    for (const bar of result.group.bars.filter(has)) {
+      const ratio = median(result.costs[bar.server]) / median(result.costs[bar.over]);
+      verdicts.push({ bar, ratio, met: ratio <= bar.least, most: true });
+    }
+    return verdicts;
+  }
+  for (const bar of result.group.bars.filter(has)) {
+    for (const cell of bar.cells ?? Object.keys(result.cells)) {
+      const slices = result.cells[cell];
+      const ratio = median(
+        slices[bar.server].map(({ rate }, round) => rate / slices[bar.over][round].rate),
+      );
+      verdicts.push({ bar, cell, ratio, met: ratio >= bar.least, most: false });
+    }
+  }
+  return verdicts;
+}
+
+async function versionOf(program: string): Promise<string> {
+  const { stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n")[0];
+}
+
+/** The machine and the versions, in a paragraph. */
+async function describe(): Promise<string> {
+  const cpu = /^model name\s*:\s*(.+)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? "CPU";
+  const versions = [`Deno ${Deno.version.deno} (V8 ${Deno.version.v8})`];
+  const node = findProgram("node");
+  if (node !== undefined) versions.push(`Node ${await versionOf(node)}`);
+  const bun = fetchedBun() ?? findProgram("bun");
+  if (bun !== undefined) versions.push(`Bun ${await versionOf(bun)}`);
+  const memory = Math.round(Deno.systemMemoryInfo().total / 1e9);
+  const kernel = Deno.osRelease().split("-")[0];
+  return `${navigator.hardwareConcurrency} × ${cpu}, ${memory} GB, Linux ${kernel}, loopback. ` +
+    `${versions.join(", ")}. ${new Date().toISOString().slice(0, 10)}.`;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      quick: { type: "boolean" },
+      dry: { type: "boolean" },
+    },
+  });
+  const unknown = positionals.find((name) => !Object.hasOwn(GROUPS, name));
+  if (unknown !== undefined) {
+    console.error(`There is no group "${unknown}", but ${Object.keys(GROUPS).join(", ")}`);
+    Deno.exit(2);
+  }
+  if (Deno.build.os !== "linux") {
+    console.error("The load generator needs Linux");
+    Deno.exit(2);
+  }
+  const effort = { ...(values.quick ? QUICK : FULL) };
+  if (values.rounds !== undefined) effort.rounds = Number(values.rounds);
+  if (values.seconds !== undefined) effort.seconds = Number(values.seconds);
+  const names = positionals.length > 0 ? positionals : Object.keys(GROUPS);
+  const results: Result[] = [];
+  const verdicts: Verdict[] = [];
+  for (const name of names) {
+    const group = GROUPS[name];
+    const result = group.kind === "load"
+      ? await runLoads(group, effort)
+      : group.kind === "memory"
+      ? await runMemory(group, effort)
+      : await runScript(group);
+    results.push(result);
+    verdicts.push(...judge(result));
+    console.log(`${tables([result], judge(result))}\n`);
+  }
+  // Only a whole run at full length is worth keeping.
+  if (positionals.length > 0 || values.quick || values.dry) return;
+  const about = await describe();
+  await Deno.writeTextFile(
+    `${here}RESULTS.md`,
+    `# Results\n\nMade by \`deno task bench\`; [README.md](README.md) says how. ${about}\n\n` +
+      `![ratios](results.svg)\n\n${tables(results, verdicts)}\n`,
+  );
+  await Deno.writeTextFile(`${here}results.svg`, chart(results, about));
+}
+
+if (import.meta.main) await main();
