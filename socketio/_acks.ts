@@ -1,0 +1,82 @@
+// Floor 3: driver.
+import { SocketIoError } from "./errors.ts";
+import type { Untyped } from "./types.ts";
+
+/** Takes the arguments of an acknowledgement. */
+export type AckCallback = (...args: Untyped[]) => void;
+
+interface Wait {
+  readonly event: string;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
+  readonly fail: (error: SocketIoError) => void;
+}
+
+/**
+ * The acknowledgements that one socket waits for. It is a map from number to callback, as npm's adapters expect it, and
+ * knows beside it which of them must be told when no acknowledgement will come.
+ *
+ * Bounded: above the limit the oldest one is given up.
+ */
+export class AckMap extends Map<number, AckCallback> {
+  readonly #limit: number;
+  #waits: Map<number, Wait> | undefined;
+
+  /** Makes a map for at most `limit` acknowledgements. */
+  constructor(limit: number) {
+    super();
+    this.#limit = limit;
+  }
+
+  override set(id: number, callback: AckCallback): this {
+    if (this.size >= this.#limit && !this.has(id)) {
+      const oldest = this.keys().next().value as number;
+      this.#fail(oldest, "ERR_LIMIT", `${this.#limit} later ones wait already`);
+    }
+    return super.set(id, callback);
+  }
+
+  override delete(id: number): boolean {
+    const wait = this.#waits?.get(id);
+    if (wait !== undefined) {
+      clearTimeout(wait.timer);
+      this.#waits!.delete(id);
+    }
+    return super.delete(id);
+  }
+
+  /**
+   * Waits for an acknowledgement, for at most `timeout` ms. `fail` is called in place of `callback` when it does not
+   * come in time, or when the socket is disconnected first.
+   */
+  wait(
+    id: number,
+    event: string,
+    timeout: number | undefined,
+    callback: AckCallback,
+    fail: (error: SocketIoError) => void,
+  ): void {
+    this.set(id, callback);
+    const timer = timeout === undefined
+      ? undefined
+      : setTimeout(() => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`), timeout);
+    (this.#waits ??= new Map()).set(id, { event, timer, fail });
+  }
+
+  /** Takes the callback of an acknowledgement that came. */
+  take(id: number): AckCallback | undefined {
+    const callback = this.get(id);
+    if (callback !== undefined) this.delete(id);
+    return callback;
+  }
+
+  /** Gives all up: those who must be told, are. */
+  abandon(reason: string): void {
+    for (const id of [...this.keys()]) this.#fail(id, "ERR_DISCONNECTED", reason);
+  }
+
+  #fail(id: number, code: "ERR_TIMEOUT" | "ERR_DISCONNECTED" | "ERR_LIMIT", why: string): void {
+    const wait = this.#waits?.get(id);
+    this.delete(id);
+    wait?.fail(new SocketIoError(code, `Cannot emit "${wait.event}" with an answer: ${why}`));
+  }
+}

@@ -1,0 +1,22 @@
+// Floor 3: driver.
+
+/**
+ * Where an error goes that a user's callback threw and that belongs to no connection: to the console, as `Deno.serve`
+ * does with those of its handlers. It never ends the process.
+ */
+export function reportCallbackError(error: unknown): void {
+  console.error(error);
+}
+
+/** Wraps a user's callback, so that what it throws does not reach those who call it. */
+export function guardCallback<A extends unknown[]>(
+  callback: (...args: A) => unknown,
+): (...args: A) => void {
+  return (...args) => {
+    try {
+      callback(...args);
+    } catch (error) {
+      reportCallbackError(error);
+    }
+  };
+}

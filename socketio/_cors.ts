@@ -1,0 +1,93 @@
+// Floor 2: protocol.
+import type { CorsOptions, CorsOrigin } from "./engine_options.ts";
+import type { EngineHeaders } from "./types.ts";
+
+/** The answer of the CORS rules to one request. */
+export interface CorsAnswer {
+  /** Whether the origin is let in. */
+  allowed: boolean;
+  /** The headers of the response. */
+  headers: [string, string][];
+}
+
+/** @throws {TypeError} if the options contradict themselves. */
+export function checkCors(options: CorsOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("Cannot use the option cors: it is not an object");
+  }
+  if (options.credentials && (options.origin ?? "*") === "*") {
+    throw new TypeError(
+      'Cannot use the option cors: credentials are not possible with the origin "*"; name the origins',
+    );
+  }
+}
+
+function list(value: string | readonly string[]): string {
+  return typeof value === "string" ? value : value.join(",");
+}
+
+function matches(rule: string | RegExp, origin: string): boolean {
+  if (typeof rule === "string") return rule === "*" || rule === origin;
+  rule.lastIndex = 0;
+  return rule.test(origin);
+}
+
+async function decide(
+  rule: CorsOrigin,
+  origin: string | undefined,
+): Promise<{ allowed: boolean; header: string | undefined }> {
+  const found = typeof rule === "function" ? await rule(origin) : rule;
+  if (found === "*") return { allowed: true, header: "*" };
+  if (origin === undefined) return { allowed: true, header: undefined };
+  const rules = Array.isArray(found) ? found : [found];
+  const allowed = rules.some((one) => typeof one === "boolean" ? one : matches(one, origin));
+  return { allowed, header: allowed ? origin : undefined };
+}
+
+/** What the rules say to a request. `preflight` is set for a request by `OPTIONS`. */
+export async function answerCors(
+  options: CorsOptions,
+  headers: EngineHeaders,
+  preflight: boolean,
+): Promise<CorsAnswer> {
+  const origin = typeof headers.origin === "string" ? headers.origin : undefined;
+  const { allowed, header } = await decide(options.origin ?? "*", origin);
+  const lines: [string, string][] = [];
+  if (header !== "*") lines.push(["Vary", "Origin"]);
+  if (header === undefined) return { allowed, headers: lines };
+  lines.push(["Access-Control-Allow-Origin", header]);
+  if (options.credentials && header !== "*") {
+    lines.push(["Access-Control-Allow-Credentials", "true"]);
+  }
+  if (!preflight) {
+    if (options.exposedHeaders !== undefined) {
+      lines.push(["Access-Control-Expose-Headers", list(options.exposedHeaders)]);
+    }
+    return { allowed, headers: lines };
+  }
+  lines.push(["Access-Control-Allow-Methods", list(options.methods ?? ["GET", "POST"])]);
+  const asked = headers["access-control-request-headers"];
+  const names = options.allowedHeaders !== undefined
+    ? list(options.allowedHeaders)
+    : typeof asked === "string"
+    ? asked
+    : "";
+  if (names !== "") lines.push(["Access-Control-Allow-Headers", names]);
+  if (options.maxAge !== undefined) lines.push(["Access-Control-Max-Age", String(options.maxAge)]);
+  return { allowed, headers: lines };
+}
+
+/** Whether a request's `Origin` header names the very host that the request is for. */
+export function isSameHost(origin: string, host: string | undefined): boolean {
+  if (host === undefined) return false;
+  let url: URL;
+  try {
+    url = new URL(origin);
+  } catch {
+    return false; // "null", or no URL at all
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") return false;
+  const port = url.protocol === "https:" ? ":443" : ":80";
+  const wanted = host.toLowerCase();
+  return url.host === wanted || url.host + port === wanted;
+}

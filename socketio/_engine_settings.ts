@@ -1,0 +1,129 @@
+// Floor 2: protocol.
+import { checkCors } from "./_cors.ts";
+import type {
+  AllowRequest,
+  CorsOptions,
+  EngineCookieOptions,
+  SocketIoEngineOptions,
+} from "./engine_options.ts";
+
+/** The options with their defaults. */
+export interface EngineSettings {
+  readonly path: string;
+  readonly pingInterval: number;
+  readonly pingTimeout: number;
+  readonly upgradeTimeout: number;
+  readonly closeTimeout: number;
+  readonly maxHttpBufferSize: number;
+  readonly transports: ReadonlySet<string>;
+  readonly allowUpgrades: boolean;
+  readonly allowRequest: AllowRequest | undefined;
+  readonly cors: CorsOptions | undefined;
+  readonly cookie: EngineCookieOptions | undefined;
+  readonly deflateThreshold: number | undefined;
+  readonly compressionThreshold: number;
+  readonly maxBufferedBytes: number;
+  readonly maxBufferedPackets: number;
+  readonly slowClient: "close" | "drop";
+  readonly maxConnections: number;
+}
+
+const TRANSPORTS: ReadonlySet<string> = new Set(["polling", "websocket"]);
+const MAX_TIME = 2 ** 31 - 1;
+
+/** Options of npm's engine.io that can't be honoured here, and why. */
+const IMPOSSIBLE: Readonly<Record<string, string>> = {
+  allowEIO3: "only revision 4 of the Engine.IO protocol is spoken",
+  wsEngine: "the WebSocket is the package's own",
+  jsonp: "polling by scripts is not supported",
+  initialPacket: "send it in the listener of a connection",
+};
+
+function positive(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  max = Infinity,
+): number {
+  if (value === undefined) return fallback;
+  if (!(value > 0 && value <= max)) {
+    throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+  }
+  return value;
+}
+
+function threshold(
+  option: boolean | { threshold?: number } | undefined,
+  byDefault: boolean,
+): number | undefined {
+  const on = option ?? byDefault;
+  if (on === false) return undefined;
+  return on === true ? 1024 : on.threshold ?? 1024;
+}
+
+/** Fills in the defaults. @throws {TypeError} for an option that can't be honoured, RangeError for a bad number. */
+export function resolveEngineOptions(
+  options: SocketIoEngineOptions,
+  defaultPath: string,
+): EngineSettings {
+  for (const [name, why] of Object.entries(IMPOSSIBLE)) {
+    if ((options as Record<string, unknown>)[name]) {
+      throw new TypeError(`Cannot use the option ${name}: ${why}`);
+    }
+  }
+  const transports = new Set<string>(options.transports ?? TRANSPORTS);
+  for (const name of transports) {
+    if (!TRANSPORTS.has(name)) {
+      throw new TypeError(`Cannot use the transport "${name}": it is not known`);
+    }
+  }
+  if (transports.size === 0) throw new TypeError("Cannot use the option transports: it is empty");
+  if (options.cors !== undefined) checkCors(options.cors);
+  const { cookie, slowClient = "close" } = options;
+  if (slowClient !== "close" && slowClient !== "drop") {
+    throw new TypeError('Cannot use the option slowClient: it is neither "close" nor "drop"');
+  }
+  const path = (options.path ?? defaultPath).replace(/\/$/, "");
+  return {
+    path: options.addTrailingSlash === false ? path : path + "/",
+    pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_TIME),
+    pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_TIME),
+    upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_TIME),
+    closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_TIME),
+    maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
+    transports,
+    allowUpgrades: options.allowUpgrades ?? true,
+    allowRequest: options.allowRequest,
+    cors: options.cors,
+    cookie: cookie === true ? {} : cookie || undefined,
+    deflateThreshold: threshold(options.perMessageDeflate, false),
+    compressionThreshold: threshold(options.httpCompression, true) ?? Infinity,
+    maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes, 16_777_216),
+    maxBufferedPackets: positive("maxBufferedPackets", options.maxBufferedPackets, 65_536),
+    slowClient,
+    maxConnections: positive("maxConnections", options.maxConnections, Infinity),
+  };
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// deno-lint-ignore no-control-regex
+const ATTRIBUTE = /^[^;\x00-\x1f\x7f]*$/;
+
+/** The `Set-Cookie` header of a session. @throws {TypeError} if a part of it can't be sent. */
+export function formatCookie(options: EngineCookieOptions, value: string): string {
+  const { name = "io", path = "/", httpOnly = true, sameSite = "lax", secure, maxAge, domain } =
+    options;
+  if (!TOKEN.test(name)) throw new TypeError("Cannot use the option cookie: its name is no token");
+  let cookie = `${name}=${encodeURIComponent(value)}`;
+  for (const [attribute, text] of [["Path", path], ["Domain", domain]] as const) {
+    if (text === undefined) continue;
+    if (!ATTRIBUTE.test(text)) {
+      throw new TypeError(`Cannot use the option cookie: its ${attribute} can't be sent`);
+    }
+    cookie += `; ${attribute}=${text}`;
+  }
+  if (maxAge !== undefined) cookie += `; Max-Age=${Math.floor(maxAge)}`;
+  if (httpOnly) cookie += "; HttpOnly";
+  if (secure) cookie += "; Secure";
+  return `${cookie}; SameSite=${sameSite[0].toUpperCase()}${sameSite.slice(1)}`;
+}

@@ -1,0 +1,411 @@
+// Floor 3: driver.
+import { reportCallbackError } from "./_callback.ts";
+import { EngineSession, type EngineSessionHost } from "./_engine_session.ts";
+import type { EngineSettings } from "./_engine_settings.ts";
+import type { HttpExchange, ResponseHeaders } from "./_exchange.ts";
+import { type Listener, Listeners } from "./_listeners.ts";
+import { PacketQueue } from "./_packet_queue.ts";
+import { type PollingHost, PollingTransport } from "./_polling_transport.ts";
+import type { Delay } from "./_scheduler.ts";
+import { shareMessage } from "./_shared_message.ts";
+import type { SocketTransportHost, WebSocketTransport } from "./_websocket_transport.ts";
+import { encodeEngineHandshake } from "./engine_handshake.ts";
+import type { EnginePacket } from "./engine_packet.ts";
+import type { EngineSocket, EngineSocketEvents, EngineTransport } from "./engine_socket.ts";
+import { SocketIoError } from "./errors.ts";
+import type {
+  EngineReadyState,
+  EngineRequest,
+  EngineWriteOptions,
+  ServerDisconnectReason,
+} from "./types.ts";
+
+/** Who takes the messages of a connection, faster than a listener. */
+export interface EngineSink {
+  onEngineData(data: string | Uint8Array): void;
+  onEngineClose(reason: ServerDisconnectReason, description?: unknown): void;
+}
+
+/** The part of an engine that a connection knows. */
+export interface EngineSocketHost {
+  readonly settings: EngineSettings;
+  readonly pingInterval: Delay<ServerEngineSocket>;
+  readonly pingTimeout: Delay<ServerEngineSocket>;
+  readonly upgradeTimeout: Delay<ServerEngineSocket>;
+  readonly noopDelay: Delay<ServerEngineSocket>;
+  readonly closeTimeout: Delay<ServerEngineSocket>;
+  /** The connection is over. */
+  onSocketGone(socket: ServerEngineSocket): void;
+  /** Lets the program add headers to a response. */
+  onHeaders(headers: ResponseHeaders, request: EngineRequest, sid: string): void;
+}
+
+/** One connection of the engine: a session, with the transport that it has at the time. */
+export class ServerEngineSocket
+  implements EngineSocket, EngineSessionHost, PollingHost, SocketTransportHost {
+  readonly id: string;
+  readonly protocol = 4;
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  _sink: EngineSink | undefined;
+  readonly #engine: EngineSocketHost;
+  readonly #session: EngineSession;
+  #transport: PollingTransport | WebSocketTransport;
+  /** The transport that wants to take over. */
+  #probe: WebSocketTransport | undefined;
+  /** Packets that wait for a polling client. */
+  #queue: PacketQueue | undefined;
+  #listeners: Listeners | undefined;
+  #tapped = false;
+
+  constructor(
+    engine: EngineSocketHost,
+    id: string,
+    request: EngineRequest,
+    remoteAddress: string,
+    transport?: WebSocketTransport,
+  ) {
+    this.#engine = engine;
+    this.id = id;
+    this.request = request;
+    this.remoteAddress = remoteAddress;
+    this.#session = new EngineSession(this);
+    if (transport === undefined) {
+      this.#transport = new PollingTransport(this, engine.settings);
+      this.#queue = this.#makeQueue();
+    } else this.#transport = transport;
+  }
+
+  get readyState(): EngineReadyState {
+    return this.#session.state;
+  }
+
+  get transport(): EngineTransport {
+    return this.#transport;
+  }
+
+  get upgrading(): boolean {
+    return this.#session.upgrading;
+  }
+
+  get upgraded(): boolean {
+    return this.#session.upgraded;
+  }
+
+  get bufferedAmount(): number {
+    const transport = this.#transport;
+    return transport.name === "websocket" ? transport.queued : this.#queue?.bytes ?? 0;
+  }
+
+  on<E extends keyof EngineSocketEvents>(event: E, listener: EngineSocketEvents[E]): this {
+    return this.#add(event, listener, false);
+  }
+
+  once<E extends keyof EngineSocketEvents>(event: E, listener: EngineSocketEvents[E]): this {
+    return this.#add(event, listener, true);
+  }
+
+  off<E extends keyof EngineSocketEvents>(event: E, listener: EngineSocketEvents[E]): this {
+    this.#listeners?.remove(event, listener);
+    return this;
+  }
+
+  removeListener(event: string, listener: Listener): this {
+    this.#listeners?.remove(event, listener);
+    return this;
+  }
+
+  removeAllListeners(event?: keyof EngineSocketEvents): this {
+    this.#listeners?.clear(event);
+    return this;
+  }
+
+  listenerCount(event: keyof EngineSocketEvents): number {
+    return this.#listeners?.count(event) ?? 0;
+  }
+
+  write(data: string | Uint8Array, options?: EngineWriteOptions): this {
+    if (this.#session.state !== "open") return this;
+    if (this.#tapped) this.#emit("packetCreate", { type: "message", data });
+    const transport = this.#transport;
+    if (transport.name === "polling") {
+      this.#enqueue({ type: "message", data });
+      return this;
+    }
+    if (transport.queued > this.#engine.settings.maxBufferedBytes) return this.#overflow();
+    const compress = options === undefined || options.compress !== false;
+    if (options !== undefined && options.preEncoded === true) {
+      transport.sendShared(shareMessage(data, options), compress);
+    } else transport.sendMessage(data, compress);
+    return this;
+  }
+
+  send(data: string | Uint8Array, options?: EngineWriteOptions): this {
+    return this.write(data, options);
+  }
+
+  close(discard = false): this {
+    const session = this.#session;
+    const transport = this.#transport;
+    if (!session.beginClose()) {
+      if (discard && session.state === "closing") session.close("forced close");
+      return this;
+    }
+    if (transport.name === "websocket" || discard || transport.writable) {
+      session.close("forced close");
+    } else {
+      // What is queued, and that this is the end, waits for the client's next request.
+      this.#engine.closeTimeout.start(this);
+    }
+    return this;
+  }
+
+  // For the engine.
+
+  /** The connection begins. */
+  start(): void {
+    const { settings } = this.#engine;
+    const canUpgrade = this.#transport.name === "polling" && settings.allowUpgrades &&
+      settings.transports.has("websocket");
+    const data = encodeEngineHandshake({
+      sid: this.id,
+      upgrades: canUpgrade ? ["websocket"] : [],
+      pingInterval: settings.pingInterval,
+      pingTimeout: settings.pingTimeout,
+      maxPayload: settings.maxHttpBufferSize,
+    });
+    this.#sendPacket({ type: "open", data });
+    this.#session.start();
+  }
+
+  /** Packets of the WebSocket are handed on from now on. */
+  startTransport(): void {
+    if (this.#transport.name === "websocket") this.#transport.start();
+  }
+
+  /** A polling request of the session. */
+  handle(exchange: HttpExchange): void {
+    if (this.#transport.name === "polling") this.#transport.handle(exchange);
+    else exchange.respond(400, {});
+  }
+
+  /** Whether a WebSocket may try to take over now; if so, it is waited for. */
+  beginUpgrade(): boolean {
+    if (!this.#session.beginUpgrade()) return false;
+    this.#engine.upgradeTimeout.start(this);
+    return true;
+  }
+
+  /** The WebSocket is there. */
+  probe(transport: WebSocketTransport): void {
+    if (!this.#session.upgrading) return transport.close(1000);
+    this.#probe = transport;
+    transport.start();
+  }
+
+  /** The WebSocket does not come, or not in time. */
+  abortUpgrade(): void {
+    const probe = this.#probe;
+    this.#probe = undefined;
+    this.#session.abortUpgrade();
+    this.#engine.upgradeTimeout.stop(this);
+    this.#engine.noopDelay.stop(this);
+    probe?.close(1000);
+  }
+
+  pingDue(): void {
+    this.#session.pingDue();
+  }
+
+  pongOverdue(): void {
+    this.#session.pongOverdue();
+  }
+
+  /** The client did not fetch what was queued when the connection was closed. */
+  closeOverdue(): void {
+    this.#session.close("forced close");
+  }
+
+  /** A probe was answered: a request that still waits is let go, so that the client can change over. */
+  releasePoll(): void {
+    if (!this.#session.probed || this.#transport.name !== "polling") return;
+    this.#transport.send([{ type: "noop" }]);
+    this.#engine.noopDelay.start(this);
+  }
+
+  // What the session asks for.
+
+  sendPing(): void {
+    this.#sendPacket({ type: "ping" });
+  }
+
+  startPingInterval(): void {
+    this.#engine.pingTimeout.stop(this);
+    this.#engine.pingInterval.start(this);
+  }
+
+  startPingTimeout(): void {
+    this.#engine.pingTimeout.start(this);
+  }
+
+  stopTimes(): void {
+    this.#engine.pingInterval.stop(this);
+    this.#engine.pingTimeout.stop(this);
+    this.#engine.closeTimeout.stop(this);
+  }
+
+  onMessage(data: string | Uint8Array): void {
+    if (this._sink !== undefined) this._sink.onEngineData(data);
+    if (this.#listeners === undefined) return;
+    if (this.#tapped) this.#emit("packet", { type: "message", data });
+    this.#emit("data", data);
+    this.#emit("message", data);
+  }
+
+  onHeartbeat(): void {
+    this.#emit("heartbeat");
+  }
+
+  onClose(reason: ServerDisconnectReason, description?: unknown): void {
+    this.abortUpgrade();
+    const transport = this.#transport;
+    if (transport.name === "polling") {
+      const last: EnginePacket = { type: reason === "transport close" ? "noop" : "close" };
+      transport.send([...this.#queue!.take(), last]);
+      transport.close(last);
+    } else if (reason === "ping timeout" || reason === "transport error") transport.terminate();
+    else if (reason === "parse error") transport.close(1002, "parse error");
+    else transport.close(1000);
+    this.#engine.onSocketGone(this);
+    this._sink?.onEngineClose(reason, description);
+    this.#emit("close", reason, description);
+  }
+
+  // What the polling transport tells.
+
+  onPollingPacket(packet: EnginePacket): boolean {
+    if (this.#tapped && packet.type !== "message") this.#emit("packet", packet);
+    this.#session.receive(packet);
+    return this.#session.state === "open";
+  }
+
+  onPollingReady(): void {
+    const queue = this.#queue!;
+    const transport = this.#transport as PollingTransport;
+    if (this.#session.state === "closing") {
+      transport.send([...queue.take(), { type: "close" }]);
+      this.#session.close("forced close");
+    } else if (queue.length > 0) this.#flush();
+    else if (this.#session.probed) this.#engine.noopDelay.start(this);
+  }
+
+  onPollingError(reason: ServerDisconnectReason, error: Error): void {
+    this.#session.close(reason, error);
+  }
+
+  onPollingHeaders(headers: ResponseHeaders, request: EngineRequest): void {
+    this.#engine.onHeaders(headers, request, this.id);
+  }
+
+  // What a WebSocket tells.
+
+  onTransportMessage(transport: WebSocketTransport, data: string | Uint8Array): void {
+    if (transport === this.#transport) this.#session.receiveMessage(data);
+    else this.abortUpgrade();
+  }
+
+  onTransportPacket(transport: WebSocketTransport, packet: EnginePacket): void {
+    if (transport !== this.#transport) return this.#onProbePacket(transport, packet);
+    if (this.#tapped) this.#emit("packet", packet);
+    this.#session.receive(packet);
+  }
+
+  onTransportFault(transport: WebSocketTransport, error: Error): void {
+    if (transport === this.#transport) this.#session.close("parse error", error);
+    else this.abortUpgrade();
+  }
+
+  onTransportDrain(transport: WebSocketTransport): void {
+    if (transport === this.#transport) this.#emit("drain");
+  }
+
+  onTransportClose(transport: WebSocketTransport, error: Error | undefined): void {
+    if (transport === this.#transport) {
+      this.#session.close(error === undefined ? "transport close" : "transport error", error);
+    } else if (transport === this.#probe) this.abortUpgrade();
+  }
+
+  #onProbePacket(transport: WebSocketTransport, packet: EnginePacket): void {
+    if (transport !== this.#probe) return transport.close(1000);
+    switch (this.#session.receiveProbe(packet)) {
+      case "pong":
+        transport.send({ type: "pong", data: "probe" });
+        this.#emit("upgrading", transport);
+        return this.releasePoll();
+      case "upgrade":
+        return this.#changeOver(transport);
+      default:
+        this.abortUpgrade();
+    }
+  }
+
+  #changeOver(transport: WebSocketTransport): void {
+    const polling = this.#transport as PollingTransport;
+    const queued = this.#queue!.take();
+    this.#probe = undefined;
+    this.#queue = undefined;
+    this.#engine.upgradeTimeout.stop(this);
+    this.#engine.noopDelay.stop(this);
+    this.#transport = transport;
+    polling.close({ type: "noop" });
+    for (const packet of queued) transport.send(packet);
+    this.#emit("upgrade", transport);
+    if (this.#session.state === "closing") this.#session.close("forced close");
+  }
+
+  #makeQueue(): PacketQueue {
+    const { maxBufferedBytes, maxBufferedPackets } = this.#engine.settings;
+    return new PacketQueue({ maxBytes: maxBufferedBytes, maxPackets: maxBufferedPackets });
+  }
+
+  #sendPacket(packet: EnginePacket): void {
+    if (this.#tapped) this.#emit("packetCreate", packet);
+    const transport = this.#transport;
+    if (transport.name === "websocket") transport.send(packet);
+    else this.#enqueue(packet);
+  }
+
+  #enqueue(packet: EnginePacket): void {
+    const queue = this.#queue!;
+    if (!queue.push(packet)) this.#overflow();
+    else if (this.#transport.writable) {
+      // What is written in the same turn goes in the same response.
+      if (queue.length === 1) queueMicrotask(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    const transport = this.#transport;
+    const queue = this.#queue;
+    if (transport.name !== "polling" || !transport.writable || !queue?.length) return;
+    transport.send(queue.take());
+    this.#emit("drain");
+  }
+
+  #overflow(): this {
+    if (this.#engine.settings.slowClient === "drop") return this;
+    const message = "Cannot send: the client is too slow, and what waits for it is at the limit";
+    this.#session.close("transport error", new SocketIoError("ERR_LIMIT", message));
+    return this;
+  }
+
+  #add(event: string, listener: Listener, once: boolean): this {
+    (this.#listeners ??= new Listeners()).add(event, listener, once);
+    if (event === "packet" || event === "packetCreate") this.#tapped = true;
+    return this;
+  }
+
+  #emit(event: keyof EngineSocketEvents, ...args: unknown[]): void {
+    this.#listeners?.emit(event, this, args, reportCallbackError);
+  }
+}

@@ -1,0 +1,90 @@
+// Floor 0: vocabulary.
+import type { EngineRequest } from "./types.ts";
+
+/** Headers of a response, by name; a list makes several lines. */
+export type ResponseHeaders = Record<string, string | string[]>;
+
+/** What middleware may do with a response: a part of what node's `ServerResponse` has. */
+export interface MiddlewareResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  getHeader(name: string): number | string | string[] | undefined;
+  removeHeader(name: string): void;
+  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
+  write(chunk: string | Uint8Array): boolean;
+  end(chunk?: string | Uint8Array): unknown;
+}
+
+/** One HTTP request and its response, whatever server they came through. */
+export interface HttpExchange {
+  readonly request: EngineRequest;
+  /** The address of the other end. */
+  readonly remoteAddress: string;
+  /** What middleware gets. */
+  readonly response: MiddlewareResponse;
+  /** Whether the other side has gone, or a response was sent. */
+  readonly done: boolean;
+  /** Called when the other side goes before the response was sent. */
+  onAbort: (() => void) | undefined;
+  /**
+   * Says that a response with status 200 comes later: who has to begin it in order to see the other side go, may.
+   * Returns whether its headers are gone now, and what is given to `respond` later is the body alone.
+   */
+  hold(headers: () => ResponseHeaders): boolean;
+  /** Reads the body, and gives up once it has more than `limit` bytes. */
+  readBody(limit: number): Promise<Uint8Array | "too large" | "aborted">;
+  /** Sends the response. */
+  respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void;
+}
+
+/** A request for a WebSocket that is not answered yet. */
+export interface UpgradeExchange {
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  /** Whether the other side has gone. */
+  readonly done: boolean;
+  /** Refuses the request with a status and a text. */
+  refuse(status: number, headers: ResponseHeaders, message: string): void;
+  /**
+   * Completes the handshake. The socket hands on nothing before `start` is called on it. Rejects if the other side's
+   * handshake is not valid; it has been told then.
+   */
+  accept(headers: ResponseHeaders): Promise<EngineWebSocket>;
+}
+
+/** Who is told what a WebSocket does. */
+export interface EngineWebSocketHost {
+  /** A message came. */
+  onSocketMessage(data: string | Uint8Array): void;
+  /** The queue has room again. */
+  onSocketDrain(): void;
+  /** The socket is closed; with an error if that was not in order. */
+  onSocketClose(error: Error | undefined): void;
+}
+
+/** A message that goes to many sockets: made once, and its bytes shared. */
+export interface SharedMessage {
+  /** What is sent: text with its packet type in front, or bytes. */
+  readonly payload: string | Uint8Array;
+  /** The complete WebSocket frame of it, uncompressed and without a mask. */
+  readonly frame: Uint8Array;
+}
+
+/** The WebSocket under a connection. */
+export interface EngineWebSocket {
+  /** How many bytes wait to be sent. */
+  readonly queued: number;
+  /** Whether so much waits that more should wait. */
+  readonly full: boolean;
+  /** Messages go to `host` from now on. */
+  start(host: EngineWebSocketHost): void;
+  /** Queues a message. */
+  send(data: string | Uint8Array, compress: boolean): void;
+  /** Queues a message whose frame is shared with other sockets. */
+  sendShared(message: SharedMessage, compress: boolean): void;
+  /** Sends what is queued, and then closes. */
+  close(code?: number, reason?: string): void;
+  /** Closes at once. */
+  terminate(): void;
+}

@@ -1,0 +1,175 @@
+// Floor 3: driver.
+import type {
+  EngineWebSocket,
+  HttpExchange,
+  ResponseHeaders,
+  UpgradeExchange,
+} from "./_exchange.ts";
+import { KeptResponse } from "./_middleware_response.ts";
+import { NativeEngineSocket } from "./_native_socket.ts";
+import type { EngineHeaders, EngineRequest, SocketIoRequestInfo } from "./types.ts";
+
+function addressOf({ remoteAddr }: SocketIoRequestInfo): string {
+  const hostname = remoteAddr !== undefined && "hostname" in remoteAddr
+    ? remoteAddr.hostname
+    : undefined;
+  return typeof hostname === "string" ? hostname : "";
+}
+
+/** A request of the web, as the engine sees it. */
+export function toEngineRequest(request: Request, remoteAddress: string): EngineRequest {
+  const url = new URL(request.url);
+  const headers: EngineHeaders = Object.create(null);
+  for (const [name, value] of request.headers) headers[name] = value;
+  return {
+    method: request.method,
+    url: url.pathname + url.search,
+    headers,
+    connection: { encrypted: url.protocol === "https:", remoteAddress },
+  };
+}
+
+function toHeaders(kept: ResponseHeaders, headers: ResponseHeaders): Headers {
+  const result = new Headers();
+  for (const [name, value] of [...Object.entries(kept), ...Object.entries(headers)]) {
+    if (typeof value === "string") result.set(name, value);
+    else {
+      result.delete(name);
+      for (const one of value) result.append(name, one);
+    }
+  }
+  return result;
+}
+
+/** A request of the web, and the response that becomes of it. */
+export class FetchExchange implements HttpExchange {
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  readonly response: KeptResponse;
+  onAbort: (() => void) | undefined;
+  /** The response, once it is there. */
+  readonly result: Promise<Response>;
+  readonly #request: Request;
+  #resolve!: (response: Response) => void;
+  #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #done = false;
+
+  constructor(request: Request, info: SocketIoRequestInfo = {}) {
+    this.#request = request;
+    this.remoteAddress = addressOf(info);
+    this.request = toEngineRequest(request, this.remoteAddress);
+    this.result = new Promise((resolve) => this.#resolve = resolve);
+    this.response = new KeptResponse(({ statusCode, body }) => this.respond(statusCode, {}, body));
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** A request that the other side gives up is seen only by its response's body: that has to begin. */
+  hold(headers: () => ResponseHeaders): boolean {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#stream = controller;
+      },
+      cancel: () => {
+        if (this.#done) return;
+        this.#done = true;
+        this.onAbort?.();
+      },
+    });
+    this.#resolve(new Response(body, { headers: toHeaders(this.response.headers, headers()) }));
+    return true;
+  }
+
+  async readBody(limit: number): Promise<Uint8Array | "too large" | "aborted"> {
+    const length = this.request.headers["content-length"];
+    if (typeof length === "string" && Number(length) > limit) return "too large";
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of this.#request.body ?? []) {
+        size += chunk.length;
+        if (size > limit) return "too large";
+        chunks.push(chunk);
+      }
+    } catch {
+      return "aborted";
+    }
+    return join(chunks, size);
+  }
+
+  respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
+    if (this.#done) return;
+    this.#done = true;
+    if (this.#stream !== undefined) {
+      if (body !== undefined) {
+        this.#stream.enqueue(typeof body === "string" ? new TextEncoder().encode(body) : body);
+      }
+      return this.#stream.close();
+    }
+    const all = toHeaders(this.response.headers, headers);
+    all.delete("connection"); // the server's own business
+    const init = { status, headers: all };
+    this.#resolve(new Response(status === 204 ? null : body as BodyInit | undefined, init));
+  }
+}
+
+/** Joins chunks to one array. */
+export function join(chunks: Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** A request of the web for a WebSocket, which `Deno.upgradeWebSocket` answers. */
+export class NativeUpgrade implements UpgradeExchange {
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  /** The response, once it is there. */
+  readonly result: Promise<Response>;
+  readonly #request: Request;
+  readonly #maxMessageSize: number;
+  #resolve!: (response: Response) => void;
+  #done = false;
+
+  constructor(request: Request, maxMessageSize: number, info: SocketIoRequestInfo = {}) {
+    this.#request = request;
+    this.#maxMessageSize = maxMessageSize;
+    this.remoteAddress = addressOf(info);
+    this.request = toEngineRequest(request, this.remoteAddress);
+    this.result = new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  refuse(status: number, headers: ResponseHeaders, message: string): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#resolve(new Response(message, { status, headers: toHeaders({}, headers) }));
+  }
+
+  async accept(headers: ResponseHeaders): Promise<EngineWebSocket> {
+    let upgrade: Deno.WebSocketUpgrade;
+    try {
+      // The heartbeat is the engine's.
+      upgrade = Deno.upgradeWebSocket(this.#request, { idleTimeout: 0 });
+    } catch (error) {
+      this.refuse(400, {}, "Bad request");
+      throw error;
+    }
+    this.#done = true;
+    for (const [name, value] of toHeaders({}, headers)) {
+      upgrade.response.headers.append(name, value);
+    }
+    this.#resolve(upgrade.response);
+    return await NativeEngineSocket.open(upgrade.socket, this.#maxMessageSize);
+  }
+}

@@ -1,0 +1,205 @@
+// Floor 3: driver.
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from "node:http";
+import type { Duplex } from "node:stream";
+import type { Transport } from "../net/transport.ts";
+import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
+import { HttpHeadReader, type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
+import { HttpDuplex } from "./_http_duplex.ts";
+import { type Delay, Scheduler } from "./_scheduler.ts";
+
+/** What a front door needs. */
+export interface FrontDoorOptions {
+  /** Where connections come from. */
+  listener: { accept(): Promise<Transport>; close(): void };
+  /** Whether they come over TLS. */
+  encrypted: boolean;
+  /** How long the head of the first request may take, in ms. */
+  headTimeout: number;
+  /** The most connections that are neither WebSockets nor known to be more than open yet. */
+  maxWaiting: number;
+  /** Whether a request for a WebSocket on this target is ours. */
+  takesUpgrade(target: string): boolean;
+  /** A request for a WebSocket. `rest` came behind its head. */
+  onUpgrade(upgrade: RawRequest): void;
+  /** Takes all other requests. */
+  onRequest(request: IncomingMessage, response: ServerResponse): void;
+  /** Takes a request for a WebSocket on a connection that had other requests before, as proxies do. */
+  onLateUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
+}
+
+/** A request for a WebSocket, on its raw connection. */
+export interface RawRequest {
+  readonly head: HttpRequestHead;
+  /** The head as it came. */
+  readonly text: string;
+  readonly transport: Transport;
+  readonly rest: Uint8Array;
+  readonly encrypted: boolean;
+}
+
+/** A connection whose first request has not come yet. */
+interface Waiting {
+  readonly transport: Transport;
+}
+
+/** How long a last response may take to leave, in ms. */
+const GRACE = 1_000;
+
+function latin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** Writes a last text, and closes. */
+export async function refuseRaw(transport: Transport, response: string): Promise<void> {
+  try {
+    let bytes = latin1(response);
+    while (bytes.length > 0) bytes = bytes.subarray(await transport.write(bytes));
+    await transport.closeWrite();
+  } catch {
+    // The other side has gone already.
+  }
+  transport.close();
+}
+
+/**
+ * The door of a port that WebSockets and plain HTTP share: it reads the head of a connection's first request, keeps
+ * WebSockets as raw connections, and hands all others to a `node:http` server that never listens itself.
+ */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  readonly #http: HttpServer;
+  readonly #delay: Delay<Waiting>;
+  readonly #waiting: Set<Waiting> = new Set();
+  readonly #plain: Set<HttpDuplex> = new Set();
+  #closed = false;
+  readonly #accepting: Promise<void>;
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+    this.#delay = new Scheduler().delay(options.headTimeout, (waiting) => this.#drop(waiting));
+    this.#http = createServer({
+      headersTimeout: options.headTimeout,
+      requestTimeout: options.headTimeout * 6,
+      connectionsCheckingInterval: Math.min(5000, options.headTimeout),
+    });
+    this.#http.on("request", options.onRequest);
+    this.#http.on("upgrade", options.onLateUpgrade);
+    // A server that is not listening keeps no connection alive, and looks after no deadlines.
+    Object.defineProperty(this.#http, "listening", { value: true, configurable: true });
+    this.#http.emit("listening");
+    this.#accepting = this.#accept();
+  }
+
+  /** Takes no new connections. */
+  stop(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.listener.close();
+    for (const waiting of [...this.#waiting]) this.#drop(waiting);
+  }
+
+  /** Closes the connections that plain HTTP has, those that a response is due on as well. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.#accepting;
+    Object.defineProperty(this.#http, "listening", { value: false, configurable: true });
+    this.#http.close(() => {});
+    const ends = [...this.#plain].map((duplex) =>
+      new Promise<void>((resolve) => {
+        duplex.once("close", resolve);
+        // A last response may be on its way.
+        duplex.end(() => duplex.destroy());
+        setTimeout(() => duplex.destroy(), duplex.writableLength === 0 ? 0 : GRACE);
+      })
+    );
+    await Promise.all(ends);
+  }
+
+  async #accept(): Promise<void> {
+    const { listener, maxWaiting } = this.#options;
+    while (!this.#closed) {
+      let transport: Transport;
+      try {
+        transport = await listener.accept();
+      } catch (error) {
+        if (this.#closed || error instanceof Deno.errors.BadResource) return;
+        // One connection failed (TLS, or too many open files): the next one may not.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        continue;
+      }
+      if (this.#closed || this.#waiting.size >= maxWaiting) transport.close();
+      else this.#greet(transport);
+    }
+  }
+
+  #drop(waiting: Waiting): void {
+    this.#forget(waiting);
+    waiting.transport.close();
+  }
+
+  #forget(waiting: Waiting): void {
+    this.#delay.stop(waiting);
+    this.#waiting.delete(waiting);
+  }
+
+  async #greet(transport: Transport): Promise<void> {
+    const waiting: Waiting = { transport };
+    this.#waiting.add(waiting);
+    this.#delay.start(waiting);
+    const { encrypted, takesUpgrade, onUpgrade } = this.#options;
+    const reader = new HttpHeadReader("request");
+    const pieces: Uint8Array[] = [];
+    try {
+      for (;;) {
+        // Usually one read has all of it; the array is not held longer than that takes.
+        const piece = new Uint8Array(2048);
+        const size = await transport.read(piece);
+        if (!this.#waiting.has(waiting)) return;
+        if (size === null) return this.#drop(waiting);
+        const bytes = piece.subarray(0, size);
+        const end = reader.push(bytes);
+        if (reader.fault !== undefined) {
+          this.#forget(waiting);
+          return refuseRaw(transport, buildRefusal(reader.fault.status, reader.fault.message));
+        }
+        pieces.push(bytes);
+        if (end < 0) continue;
+        const { text } = reader;
+        const head = parseRequestHead(text);
+        this.#forget(waiting);
+        if ("message" in head) {
+          return refuseRaw(transport, buildRefusal(head.status, head.message));
+        }
+        if (isUpgradeRequest(head) && takesUpgrade(head.target)) {
+          return onUpgrade({ head, text, transport, rest: bytes.subarray(end), encrypted });
+        }
+        return this.#handOver(transport, pieces);
+      }
+    } catch {
+      this.#drop(waiting);
+    }
+  }
+
+  #handOver(transport: Transport, pieces: Uint8Array[]): void {
+    const size = pieces.reduce((sum, { length }) => sum + length, 0);
+    const head = new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      head.set(piece, at);
+      at += piece.length;
+    }
+    const duplex = new HttpDuplex(transport, { head });
+    duplex.encrypted = this.#options.encrypted;
+    duplex.on("error", () => {});
+    this.#plain.add(duplex);
+    duplex.once("close", () => this.#plain.delete(duplex));
+    this.#http.emit("connection", duplex);
+  }
+}

@@ -1,0 +1,90 @@
+// Floor 2: protocol.
+import type { MiddlewareResponse, ResponseHeaders } from "./_exchange.ts";
+
+/**
+ * What middleware gets as the response where there is none of node's: it keeps the headers for the real response, and a
+ * body that ends the request.
+ */
+export class KeptResponse implements MiddlewareResponse {
+  statusCode = 200;
+  readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
+  #body = "";
+  #ended = false;
+  readonly #onend: (response: KeptResponse) => void;
+
+  constructor(onend: (response: KeptResponse) => void) {
+    this.#onend = onend;
+  }
+
+  get headersSent(): boolean {
+    return this.#ended;
+  }
+
+  get writableEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** What was written. */
+  get body(): string {
+    return this.#body;
+  }
+
+  /** The headers so far. */
+  get headers(): ResponseHeaders {
+    return Object.fromEntries(this.#headers.values());
+  }
+
+  setHeader(name: string, value: number | string | readonly string[]): this {
+    const text = typeof value === "number" || typeof value === "string"
+      ? String(value)
+      : [...value];
+    this.#headers.set(name.toLowerCase(), [name, text]);
+    return this;
+  }
+
+  getHeader(name: string): string | string[] | undefined {
+    return this.#headers.get(name.toLowerCase())?.[1];
+  }
+
+  removeHeader(name: string): void {
+    this.#headers.delete(name.toLowerCase());
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#headers.has(name.toLowerCase());
+  }
+
+  writeHead(status: number, headers: Record<string, number | string | string[]> = {}): this {
+    this.statusCode = status;
+    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+    return this;
+  }
+
+  write(chunk: string | Uint8Array): boolean {
+    this.#body += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+    return true;
+  }
+
+  end(chunk?: string | Uint8Array): this {
+    if (this.#ended) return this;
+    if (chunk !== undefined) this.write(chunk);
+    this.#ended = true;
+    this.#onend(this);
+    return this;
+  }
+
+  /** Listeners are never called. */
+  on(): this {
+    return this;
+  }
+
+  /** Listeners are never called. */
+  once(): this {
+    return this;
+  }
+
+  /** Listeners are never called. */
+  removeListener(): this {
+    return this;
+  }
+}

@@ -1,0 +1,87 @@
+// Floor 3: driver.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpExchange, MiddlewareResponse, ResponseHeaders } from "./_exchange.ts";
+import { join } from "./_fetch_exchange.ts";
+import type { EngineRequest } from "./types.ts";
+
+/** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
+export function nodeRequest(request: IncomingMessage): EngineRequest {
+  if (!("connection" in request)) {
+    Object.defineProperty(request, "connection", { value: (request as IncomingMessage).socket });
+  }
+  return request as unknown as EngineRequest;
+}
+
+/** A request that came through a `node:http` server, and its response. */
+export class NodeExchange implements HttpExchange {
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  readonly response: MiddlewareResponse;
+  onAbort: (() => void) | undefined;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #aborted = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request;
+    this.#response = response;
+    this.request = nodeRequest(request);
+    this.response = response as MiddlewareResponse;
+    this.remoteAddress = request.socket?.remoteAddress ?? "";
+    response.on("close", () => {
+      if (response.writableEnded) return;
+      this.#aborted = true;
+      this.onAbort?.();
+    });
+    response.on("error", () => {});
+  }
+
+  get done(): boolean {
+    return this.#aborted || this.#response.writableEnded;
+  }
+
+  hold(): boolean {
+    return false;
+  }
+
+  readBody(limit: number): Promise<Uint8Array | "too large" | "aborted"> {
+    const request = this.#request;
+    const length = Number(request.headers["content-length"] ?? 0);
+    if (length > limit) return Promise.resolve("too large");
+    return new Promise((resolve) => {
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      const settle = (result: Uint8Array | "too large" | "aborted") => {
+        request.removeListener("data", ondata);
+        request.removeListener("end", onend);
+        request.removeListener("close", onclose);
+        if (typeof result === "string") request.pause();
+        resolve(result);
+      };
+      const ondata = (chunk: Uint8Array) => {
+        size += chunk.length;
+        if (size > limit) settle("too large");
+        else chunks.push(chunk);
+      };
+      const onend = () => settle(join(chunks, size));
+      const onclose = () => settle("aborted");
+      request.on("data", ondata);
+      request.on("end", onend);
+      request.on("close", onclose);
+      request.on("error", onclose);
+    });
+  }
+
+  respond(status: number, headers: ResponseHeaders, body: string | Uint8Array = ""): void {
+    if (this.done) return;
+    const length = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    const all: ResponseHeaders = { ...headers };
+    if (status !== 204) all["Content-Length"] = String(length.length);
+    this.#response.writeHead(status, all);
+    this.#response.end(length);
+    // A request whose body is not read to its end has to end with its connection.
+    if (headers.Connection === "close") {
+      this.#response.once("finish", () => this.#request.destroy());
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// Floor 3: driver.
+import { promisify } from "node:util";
+import { deflate, gzip } from "node:zlib";
+import type { EngineSettings } from "./_engine_settings.ts";
+import type { HttpExchange, ResponseHeaders } from "./_exchange.ts";
+import { decodeEnginePayload, encodeEnginePayload, type EnginePacket } from "./engine_packet.ts";
+import { PacketFault, SocketIoError } from "./errors.ts";
+import type { EngineHeaders, EngineRequest, ServerDisconnectReason } from "./types.ts";
+
+const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) };
+
+const TEXT = "text/plain; charset=UTF-8";
+
+/** Who is told what a polling client does. */
+export interface PollingHost {
+  /** A packet came. Returns whether more of the same body may follow. */
+  onPollingPacket(packet: EnginePacket): boolean;
+  /** The client waits for packets. */
+  onPollingReady(): void;
+  /** The client broke the rules, or went. */
+  onPollingError(reason: ServerDisconnectReason, error: Error): void;
+  /** Lets the program add headers to a response. */
+  onPollingHeaders(headers: ResponseHeaders, request: EngineRequest): void;
+}
+
+function acceptedEncoding(headers: EngineHeaders): "gzip" | "deflate" | undefined {
+  const accepted = headers["accept-encoding"];
+  if (typeof accepted !== "string") return undefined;
+  for (const name of ["gzip", "deflate"] as const) {
+    const found = accepted.split(",").find((part) => part.trim().split(";")[0].trim() === name);
+    if (found !== undefined && !/;\s*q=0(\.0*)?\s*$/.test(found)) return name;
+  }
+  return undefined;
+}
+
+/**
+ * HTTP long-polling, on the server's side of one session: one `GET` of the client waits until there is something to
+ * send, its `POST`s bring what it sends.
+ *
+ * Source: Engine.IO protocol, revision 4, "HTTP long-polling".
+ */
+export class PollingTransport {
+  readonly name = "polling";
+  readonly #host: PollingHost;
+  readonly #settings: EngineSettings;
+  #poll: HttpExchange | undefined;
+  /** Whether the headers of the response that waits are gone. */
+  #held = false;
+  #post: HttpExchange | undefined;
+  #closed = false;
+
+  constructor(host: PollingHost, settings: EngineSettings) {
+    this.#host = host;
+    this.#settings = settings;
+  }
+
+  /** Whether a request waits for packets. */
+  get writable(): boolean {
+    return this.#poll !== undefined;
+  }
+
+  /** Takes a request of the session. */
+  handle(exchange: HttpExchange): void {
+    if (this.#closed) return exchange.respond(400, {});
+    if (exchange.request.method === "POST") this.#receive(exchange);
+    else if (exchange.request.method === "GET") this.#wait(exchange);
+    else exchange.respond(400, {});
+  }
+
+  /** Answers the request that waits. */
+  send(packets: EnginePacket[]): void {
+    const poll = this.#poll;
+    if (poll === undefined) return;
+    this.#poll = undefined;
+    poll.onAbort = undefined;
+    this.#respond(poll, encodeEnginePayload(packets));
+  }
+
+  /** Ends the transport. Who waits is told by `last`. */
+  close(last: EnginePacket): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.send([last]);
+    const post = this.#post;
+    this.#post = undefined;
+    if (post !== undefined && !post.done) post.respond(400, { Connection: "close" });
+  }
+
+  #wait(exchange: HttpExchange): void {
+    if (this.#poll !== undefined) {
+      exchange.respond(400, {});
+      return this.#fault("transport error", "two requests wait at a time");
+    }
+    this.#poll = exchange;
+    this.#held = false;
+    exchange.onAbort = () => {
+      if (this.#poll !== exchange) return;
+      this.#poll = undefined;
+      this.#fault("transport error", "a waiting request was given up");
+    };
+    this.#host.onPollingReady();
+    if (this.#poll === exchange) this.#held = exchange.hold(() => this.#headers(exchange, TEXT));
+  }
+
+  #receive(exchange: HttpExchange): void {
+    if (this.#post !== undefined) {
+      exchange.respond(400, {});
+      return this.#fault("transport error", "two requests bring packets at a time");
+    }
+    if (exchange.request.headers["content-type"] === "application/octet-stream") {
+      exchange.respond(400, {});
+      return this.#fault("transport error", "a request has the content type of revision 3");
+    }
+    this.#post = exchange;
+    exchange.readBody(this.#settings.maxHttpBufferSize).then((body) => {
+      if (this.#post !== exchange) return;
+      this.#post = undefined;
+      if (body === "aborted") {
+        return this.#fault("transport error", "a request ended before its body did");
+      }
+      if (body === "too large") {
+        exchange.respond(413, { Connection: "close" });
+        return this.#fault("transport error", "a request is too large");
+      }
+      this.#deliver(exchange, body);
+    });
+  }
+
+  #deliver(exchange: HttpExchange, body: Uint8Array): void {
+    let fault: PacketFault | undefined;
+    try {
+      const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+      fault = decodeEnginePayload(text, (packet) => this.#host.onPollingPacket(packet));
+    } catch {
+      fault = new PacketFault("text that is not UTF-8");
+    }
+    if (fault !== undefined) {
+      exchange.respond(400, {});
+      return this.#host.onPollingError("parse error", fault.toError());
+    }
+    // A browser would offer any other type of text as a download.
+    exchange.respond(200, this.#headers(exchange, "text/html"), "ok");
+  }
+
+  #respond(exchange: HttpExchange, payload: string): void {
+    if (this.#held) return exchange.respond(200, {}, payload);
+    const headers = this.#headers(exchange, TEXT);
+    const encoding = payload.length < this.#settings.compressionThreshold
+      ? undefined
+      : acceptedEncoding(exchange.request.headers);
+    if (encoding === undefined) return exchange.respond(200, headers, payload);
+    headers["Content-Encoding"] = encoding;
+    compressors[encoding](payload).then((body) => exchange.respond(200, headers, body));
+  }
+
+  #headers(exchange: HttpExchange, type: string): ResponseHeaders {
+    const headers: ResponseHeaders = { "Content-Type": type, "Cache-Control": "no-store" };
+    this.#host.onPollingHeaders(headers, exchange.request);
+    return headers;
+  }
+
+  #fault(reason: ServerDisconnectReason, why: string): void {
+    const error = new SocketIoError("ERR_TRANSPORT", `Cannot go on with polling: ${why}`);
+    this.#host.onPollingError(reason, error);
+  }
+}

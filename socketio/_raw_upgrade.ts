@@ -1,0 +1,127 @@
+// Floor 3: driver.
+import type { Transport } from "../net/transport.ts";
+import {
+  buildRefusal,
+  buildServerHandshake,
+  checkClientHandshake,
+} from "../websocket/handshake.ts";
+import { type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
+import type { EngineWebSocket, ResponseHeaders, UpgradeExchange } from "./_exchange.ts";
+import { type RawRequest, refuseRaw } from "./_front_door.ts";
+import { parseQuery } from "./_query.ts";
+import { RawSocket, type RawSocketOptions } from "./_raw_socket.ts";
+import { acceptKey } from "./_websocket_tools.ts";
+import { SocketIoError } from "./errors.ts";
+import type { EngineHeaders, EngineRequest } from "./types.ts";
+
+/** The headers of a request as node has them. */
+export function toEngineHeaders(head: HttpRequestHead): EngineHeaders {
+  const headers: EngineHeaders = Object.create(null);
+  for (const [name, value] of head.fields) {
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else headers[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`;
+  }
+  return headers;
+}
+
+/** A request on a raw connection. It is kept as text, and taken apart when somebody looks: few do. */
+export class RawEngineRequest implements EngineRequest {
+  readonly method = "GET";
+  readonly url: string;
+  readonly #text: string;
+  readonly #encrypted: boolean;
+  readonly #remoteAddress: string;
+  #headers: EngineHeaders | undefined;
+
+  constructor(url: string, text: string, encrypted: boolean, remoteAddress: string) {
+    this.url = url;
+    this.#text = text;
+    this.#encrypted = encrypted;
+    this.#remoteAddress = remoteAddress;
+  }
+
+  get headers(): EngineHeaders {
+    return this.#headers ??= toEngineHeaders(parseRequestHead(this.#text) as HttpRequestHead);
+  }
+
+  /** Lets go of what was taken apart, now that the request is answered. */
+  forget(): void {
+    this.#headers = undefined;
+  }
+
+  get _query(): Record<string, string> {
+    return parseQuery(this.url);
+  }
+
+  get connection(): { encrypted: boolean; remoteAddress: string } {
+    return { encrypted: this.#encrypted, remoteAddress: this.#remoteAddress };
+  }
+}
+
+function* lines(headers: ResponseHeaders): Iterable<[string, string]> {
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of typeof value === "string" ? [value] : value) yield [name, one];
+  }
+}
+
+/** A request for a WebSocket on a raw connection. */
+export class RawUpgrade implements UpgradeExchange {
+  readonly request: EngineRequest;
+  readonly remoteAddress: string;
+  readonly #raw: RawRequest;
+  readonly #options: RawSocketOptions;
+  #done = false;
+
+  constructor(raw: RawRequest, options: RawSocketOptions, request?: EngineRequest) {
+    this.#raw = raw;
+    this.#options = options;
+    this.remoteAddress = hostnameOf(raw.transport);
+    const { head, text, encrypted } = raw;
+    this.request = request ??
+      new RawEngineRequest(head.target, text, encrypted, this.remoteAddress);
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  refuse(status: number, headers: ResponseHeaders, message: string): void {
+    if (this.#done) return;
+    this.#done = true;
+    refuseRaw(this.#raw.transport, buildRefusal(status, message, lines(headers)));
+  }
+
+  accept(headers: ResponseHeaders): Promise<EngineWebSocket> {
+    const { head, transport, rest } = this.#raw;
+    const client = checkClientHandshake(head);
+    if (!("key" in client)) {
+      this.refuse(client.status, Object.fromEntries(client.headers), client.message);
+      const message = `Cannot open a WebSocket: ${client.message}`;
+      return Promise.reject(new SocketIoError("ERR_TRANSPORT", message));
+    }
+    let response: string;
+    try {
+      response = buildServerHandshake({ accept: acceptKey(client.key), headers: lines(headers) });
+    } catch (error) {
+      this.refuse(500, {}, "Internal error");
+      return Promise.reject(error);
+    }
+    this.#done = true;
+    if (this.request instanceof RawEngineRequest) this.request.forget();
+    const socket = new RawSocket(transport, rest.slice(), this.#options);
+    socket.greet(latin1(response));
+    return Promise.resolve(socket);
+  }
+}
+
+function latin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+function hostnameOf(transport: Transport): string {
+  const { remoteAddr } = transport;
+  return "hostname" in remoteAddr ? remoteAddr.hostname : "";
+}

@@ -1,0 +1,300 @@
+// Floor 3: driver.
+import { PacketFault, SocketIoError } from "./errors.ts";
+import {
+  PacketDecoder,
+  type PacketDecoderOptions,
+  PacketType,
+  type SocketIoPacket,
+} from "./packet.ts";
+import type { SocketClient } from "./socket.ts";
+import type { Delay } from "./_scheduler.ts";
+import type {
+  EngineConnection,
+  EngineRequest,
+  EngineWriteOptions,
+  ServerDisconnectReason,
+  SocketId,
+  SocketIoParser,
+  Untyped,
+} from "./types.ts";
+
+/** The part of a socket that a client knows. */
+export interface ClientSocket {
+  readonly id: SocketId;
+  readonly nsp: { readonly name: string };
+  disconnect(): unknown;
+  _onPacket(packet: SocketIoPacket): void;
+  _onError(error: Error): void;
+  _onClose(reason: ServerDisconnectReason, description?: unknown): void;
+}
+
+/** The part of a namespace that a client knows. */
+export interface ClientNamespace {
+  readonly name: string;
+  _add(
+    client: SocketClient,
+    auth: Record<string, Untyped>,
+    done: (socket: ClientSocket | undefined) => void,
+  ): void;
+}
+
+/** The part of a server that a client knows. */
+export interface ClientServer {
+  readonly encoder: { encode(packet: SocketIoPacket): (string | Uint8Array)[] };
+  readonly parser: SocketIoParser | undefined;
+  readonly decoderOptions: PacketDecoderOptions;
+  readonly maxNamespaces: number;
+  /** Ends a client that joined nothing in time. */
+  readonly connectDelay: Delay<ServerClient>;
+  /** Ends a client whose attachments did not come in time. */
+  readonly attachmentDelay: Delay<ServerClient>;
+  /** Finds, or makes, the namespace; `undefined` if there is none of this name for this client. */
+  findNamespace(
+    name: string,
+    auth: Record<string, Untyped>,
+    found: (namespace: ClientNamespace | undefined) => void,
+  ): void;
+}
+
+/** A connection that hands its messages to one sink, in place of listeners. */
+interface SinkConnection extends EngineConnection {
+  _sink: unknown;
+}
+
+function takesSink(conn: EngineConnection): conn is SinkConnection {
+  return "_sink" in conn;
+}
+
+/**
+ * One connection of a client, with its sockets in one or several namespaces: decodes what comes and hands it to the
+ * right socket, encodes what goes.
+ */
+export class ServerClient implements SocketClient {
+  readonly conn: EngineConnection;
+  readonly #server: ClientServer;
+  #decoder: PacketDecoder | undefined;
+  /** The usual client has one socket; the map is made for the second one. */
+  #socket: ClientSocket | undefined;
+  #more: Map<string, ClientSocket> | undefined;
+  /** Namespaces that were asked for and not let in yet. */
+  #pending: Set<string> | undefined;
+  /** Namespaces that were left: packets for them may still be on their way. */
+  #left: Set<string> | undefined;
+  #foreign: (() => void) | undefined;
+  #closed = false;
+
+  constructor(server: ClientServer, conn: EngineConnection) {
+    this.#server = server;
+    this.conn = conn;
+    if (server.parser === undefined) this.#decoder = new PacketDecoder(server.decoderOptions);
+    if (takesSink(conn) && server.parser === undefined) conn._sink = this;
+    else this.#listen(conn, server.parser);
+    server.connectDelay.start(this);
+  }
+
+  get id(): string {
+    return this.conn.id;
+  }
+
+  get request(): EngineRequest {
+    return this.conn.request;
+  }
+
+  /** The time to join a namespace is over. */
+  onConnectTimeout(): void {
+    if (this.#socket === undefined && this.#more === undefined) this.#close("forced server close");
+  }
+
+  /** The time for attachments is over. */
+  onAttachmentTimeout(): void {
+    this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet: attachments are missing"));
+  }
+
+  /** A message of the connection. */
+  onEngineData(data: string | Uint8Array): void {
+    const decoder = this.#decoder!;
+    const wasWaiting = decoder.waiting;
+    const packet = decoder.add(data);
+    if (decoder.waiting !== wasWaiting) {
+      if (wasWaiting) this.#server.attachmentDelay.stop(this);
+      else this.#server.attachmentDelay.start(this);
+    }
+    if (packet === undefined) return;
+    if (packet instanceof PacketFault) this.#fail(packet.toError());
+    else this.#onPacket(packet);
+  }
+
+  /** The connection is closed. */
+  onEngineClose(reason: ServerDisconnectReason, description?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#server.connectDelay.stop(this);
+    this.#server.attachmentDelay.stop(this);
+    this.#foreign?.();
+    this.#decoder?.reset();
+    for (const socket of this.#sockets()) socket._onClose(reason, description);
+    this.#socket =
+      this.#more =
+      this.#pending =
+      this.#left =
+        undefined;
+  }
+
+  writeToEngine(encoded: (string | Uint8Array)[], options: EngineWriteOptions): void {
+    const { conn } = this;
+    if (options.volatile === true && !conn.transport.writable) return;
+    if (encoded.length === 1) conn.write(encoded[0], options);
+    else for (const part of encoded) conn.write(part, options);
+  }
+
+  _packet(packet: SocketIoPacket, options: EngineWriteOptions): void {
+    if (this.conn.readyState !== "open") return;
+    const encoded = this.#server.encoder.encode(packet);
+    // An engine that is not ours may change the options that it gets.
+    this.writeToEngine(encoded, this.#foreign === undefined ? options : { ...options });
+  }
+
+  _remove(socket: { readonly id: SocketId }): void {
+    if (this.#socket?.id === socket.id) {
+      this.#leave(this.#socket.nsp.name);
+      this.#socket = undefined;
+      return;
+    }
+    for (const [name, other] of this.#more ?? []) {
+      if (other.id !== socket.id) continue;
+      this.#more!.delete(name);
+      this.#leave(name);
+    }
+  }
+
+  _disconnect(): void {
+    for (const socket of this.#sockets()) socket.disconnect();
+    this.#close("forced server close");
+  }
+
+  /** Closes the connection; its sockets hear of it at once, with this reason. */
+  _close(reason: ServerDisconnectReason, description?: unknown): void {
+    this.#close(reason, description);
+  }
+
+  #listen(conn: EngineConnection, parser: SocketIoParser | undefined): void {
+    let ondata: (data: Untyped) => void;
+    let destroy = () => {};
+    if (parser === undefined) {
+      ondata = (data) =>
+        this.onEngineData(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
+    } else {
+      const decoder = new parser.Decoder();
+      decoder.on("decoded", (packet) => this.#onForeignPacket(packet));
+      destroy = () => decoder.destroy();
+      ondata = (data) => {
+        try {
+          decoder.add(data);
+        } catch (cause) {
+          this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause }));
+        }
+      };
+    }
+    const onerror = (error: Error) => this.#fail(error);
+    const onclose = (reason: ServerDisconnectReason, description: unknown) =>
+      this.onEngineClose(reason, description);
+    conn.on("data", ondata);
+    conn.on("error", onerror);
+    conn.on("close", onclose);
+    this.#foreign = () => {
+      conn.removeListener("data", ondata);
+      conn.removeListener("error", onerror);
+      conn.removeListener("close", onclose);
+      destroy();
+    };
+  }
+
+  #find(name: string): ClientSocket | undefined {
+    const socket = this.#socket;
+    return socket !== undefined && socket.nsp.name === name ? socket : this.#more?.get(name);
+  }
+
+  *#sockets(): Iterable<ClientSocket> {
+    const more = [...this.#more?.values() ?? []];
+    if (this.#socket !== undefined) yield this.#socket;
+    yield* more;
+  }
+
+  /** A decoder of the user's choice may hand out anything. */
+  #onForeignPacket(packet: Untyped): void {
+    const valid = typeof packet === "object" && packet !== null && typeof packet.nsp === "string" &&
+      Number.isInteger(packet.type) && packet.type >= 0 && packet.type <= PacketType.BINARY_ACK;
+    if (!valid) return this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet"));
+    if (packet.type >= PacketType.BINARY_EVENT) packet.type -= 3;
+    if (packet.type === PacketType.EVENT || packet.type === PacketType.ACK) packet.data ??= [];
+    this.#onPacket(packet);
+  }
+
+  #onPacket(packet: SocketIoPacket): void {
+    if (this.#closed) return;
+    const socket = this.#find(packet.nsp);
+    if (packet.type === PacketType.CONNECT) {
+      if (socket !== undefined || this.#pending?.has(packet.nsp)) {
+        this.#violation("a namespace was joined twice");
+      } else this.#connect(packet.nsp, packet.data as Record<string, unknown> ?? {});
+    } else if (packet.type === PacketType.CONNECT_ERROR) {
+      this.#violation("only a server sends a connect error");
+    } else if (socket !== undefined) socket._onPacket(packet);
+    else if (!this.#left?.has(packet.nsp)) {
+      this.#violation("a packet for a namespace that was not joined");
+    }
+  }
+
+  #connect(name: string, auth: Record<string, Untyped>): void {
+    const server = this.#server;
+    const pending = this.#pending ??= new Set();
+    const count = pending.size + (this.#more?.size ?? 0) + (this.#socket === undefined ? 0 : 1);
+    if (count >= server.maxNamespaces) return this.#refuse(name, "Too many namespaces");
+    pending.add(name);
+    server.findNamespace(name, auth, (namespace) => {
+      if (this.#closed) return;
+      if (namespace === undefined) {
+        pending.delete(name);
+        this.#refuse(name, "Invalid namespace");
+      } else {
+        namespace._add(this, auth, (socket) => {
+          pending.delete(name);
+          if (socket !== undefined && !this.#closed) this.#join(name, socket);
+        });
+      }
+    });
+  }
+
+  #join(name: string, socket: ClientSocket): void {
+    this.#left?.delete(name);
+    if (this.#socket === undefined) this.#socket = socket;
+    else (this.#more ??= new Map()).set(name, socket);
+    if (this.#pending?.size === 0) this.#pending = undefined;
+    this.#server.connectDelay.stop(this);
+  }
+
+  #leave(name: string): void {
+    const left = this.#left ??= new Set();
+    left.add(name);
+    if (left.size > this.#server.maxNamespaces) left.delete(left.values().next().value as string);
+  }
+
+  #refuse(nsp: string, message: string): void {
+    this._packet({ type: PacketType.CONNECT_ERROR, nsp, data: { message } }, {});
+  }
+
+  #violation(what: string): void {
+    this.#fail(new SocketIoError("ERR_PARSE", `Cannot accept a packet: ${what}`));
+  }
+
+  #fail(error: Error): void {
+    for (const socket of this.#sockets()) socket._onError(error);
+    this.#close("parse error", error);
+  }
+
+  #close(reason: ServerDisconnectReason, description?: unknown): void {
+    if (this.#closed) return;
+    this.onEngineClose(reason, description);
+    if (this.conn.readyState === "open") this.conn.close();
+  }
+}

@@ -1,0 +1,381 @@
+// Floor 3: driver.
+import { hasBlob, readBlobs } from "./_attachments.ts";
+import { SocketIoError } from "./errors.ts";
+import { PacketType, RESERVED_EVENTS } from "./packet.ts";
+import type {
+  AckResult,
+  AllButLast,
+  BroadcastEventMap,
+  BroadcastFlags,
+  DefaultEventMap,
+  EventArgs,
+  EventMap,
+  EventNames,
+  Room,
+  SocketId,
+  SocketIoAdapter,
+  SocketIoHandshake,
+  TimeoutEventMap,
+  Untyped,
+} from "./types.ts";
+
+/** How long a broadcast waits for acknowledgements unless `timeout()` says otherwise, in ms. */
+export const DEFAULT_BROADCAST_TIMEOUT = 5_000;
+
+/** What is known of the adapter's namespace, to take back the acknowledgements that nobody waits for any more. */
+interface WithNamespace {
+  nsp?: { sockets?: ReadonlyMap<string, { acks: Map<number, unknown> }> };
+}
+
+type Ack = (...args: unknown[]) => void;
+
+/** Broadcasts that wait for the bytes of a `Blob`: later ones of the same namespace stay behind them. */
+const blobQueues = new WeakMap<SocketIoAdapter, Promise<void>>();
+
+function toList(room: Room | readonly Room[]): readonly Room[] {
+  return typeof room === "string" ? [room] : room;
+}
+
+/**
+ * A choice of sockets, and what can be done to all of them. Each step returns a new operator, so one can be kept and
+ * used again.
+ *
+ * `to` and `in` add rooms (a socket in several of them is reached once), `except` leaves out the members of rooms, and
+ * without any room the whole namespace is meant.
+ *
+ * @example
+ * ```ts ignore
+ * io.to("room1").to("room2").except("room3").emit("news", { hello: "world" });
+ * const answers = await io.timeout(1000).emitWithAck("are you there?");
+ * ```
+ */
+export class BroadcastOperator<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> {
+  readonly #adapter: SocketIoAdapter;
+  readonly #rooms: Set<Room>;
+  readonly #except: Set<Room>;
+  readonly #flags: BroadcastFlags;
+
+  /** Makes an operator; programs get theirs from a server, a namespace or a socket. */
+  constructor(
+    adapter: SocketIoAdapter,
+    rooms: Set<Room> = new Set(),
+    except: Set<Room> = new Set(),
+    flags: BroadcastFlags = {},
+  ) {
+    this.#adapter = adapter;
+    this.#rooms = rooms;
+    this.#except = except;
+    this.#flags = flags;
+  }
+
+  /** Adds rooms. */
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    const rooms = new Set([...this.#rooms, ...toList(room)]);
+    return new BroadcastOperator(this.#adapter, rooms, this.#except, this.#flags);
+  }
+
+  /** The same as `to`; it reads better with `fetchSockets` and the like. */
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.to(room);
+  }
+
+  /** Leaves out the members of rooms. */
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    const except = new Set([...this.#except, ...toList(room)]);
+    return new BroadcastOperator(this.#adapter, this.#rooms, except, this.#flags);
+  }
+
+  /** Whether the transport may compress the message, where it can. @default {true} */
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ compress });
+  }
+
+  /** The message may be dropped for clients that can't take it at once. */
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ volatile: true });
+  }
+
+  /** The message stays on this server of a cluster. */
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ local: true });
+  }
+
+  /** How long to wait for acknowledgements, in ms. @default {5_000} */
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#with({ timeout });
+  }
+
+  /**
+   * Sends an event to all chosen sockets; encoded once, and its bytes shared. With a callback as the last argument, it
+   * waits for the acknowledgement of every client: `(error, responses)`, where the error has the code `ERR_TIMEOUT` if
+   * some did not come in time.
+   *
+   * A message with a `Blob` is sent once the blob is read; later broadcasts of the namespace wait for it.
+   *
+   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   */
+  emit<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
+  ): boolean {
+    if (RESERVED_EVENTS.has(event)) {
+      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
+    }
+    const data: unknown[] = [event, ...args];
+    const last = data[data.length - 1];
+    const ack = typeof last === "function" ? data.pop() as Ack : undefined;
+    const queue = blobQueues.get(this.#adapter);
+    if (queue === undefined && !hasBlob(data)) this.#emit(data, ack);
+    else this.#emitLater(queue, data, ack);
+    return true;
+  }
+
+  /**
+   * Sends an event to all chosen sockets and resolves to the acknowledgements of the clients, in the order in which
+   * they come.
+   *
+   * @throws {SocketIoError} `ERR_TIMEOUT` if some do not come in time; `responses` of the error has those that did.
+   */
+  emitWithAck<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<EmitEvents, E>>
+  ): Promise<AckResult<EmitEvents, E>[]> {
+    return new Promise((resolve, reject) => {
+      const ack = (error: Error | null, responses: AckResult<EmitEvents, E>[]) => {
+        if (error === null) resolve(responses);
+        else reject(error);
+      };
+      this.emit(event, ...[...args, ack] as EventArgs<BroadcastEventMap<EmitEvents>, E>);
+    });
+  }
+
+  /**
+   * The chosen sockets, those of the other servers of a cluster included. A socket of another server is a
+   * {@linkcode RemoteSocket}: its data is a copy.
+   */
+  async fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
+    const found = await this.#adapter.fetchSockets(this.#options());
+    return found.map((socket: FetchedSocket<EmitEvents, SocketData> & { server?: unknown }) =>
+      socket.server ? socket : new RemoteSocket<EmitEvents, SocketData>(this.#adapter, socket)
+    );
+  }
+
+  /** The ids of the sockets in the chosen rooms, on all servers of a cluster. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.#adapter.sockets(this.#rooms);
+  }
+
+  /** Makes the chosen sockets join rooms. */
+  socketsJoin(room: Room | Room[]): void {
+    this.#adapter.addSockets(this.#options(), [...toList(room)]);
+  }
+
+  /** Makes the chosen sockets leave rooms. */
+  socketsLeave(room: Room | Room[]): void {
+    this.#adapter.delSockets(this.#options(), [...toList(room)]);
+  }
+
+  /** Disconnects the chosen sockets: from the namespace, or with `close` their connections. */
+  disconnectSockets(close = false): void {
+    this.#adapter.disconnectSockets(this.#options(), close);
+  }
+
+  #with(flags: BroadcastFlags): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.#adapter, this.#rooms, this.#except, {
+      ...this.#flags,
+      ...flags,
+    });
+  }
+
+  #options(): { rooms: Set<Room>; except: Set<Room>; flags: BroadcastFlags } {
+    return { rooms: this.#rooms, except: this.#except, flags: this.#flags };
+  }
+
+  #emit(data: unknown[], ack: Ack | undefined): void {
+    const packet: { type: number; data: unknown[]; id?: number } = {
+      type: PacketType.EVENT,
+      data,
+    };
+    if (ack === undefined) this.#adapter.broadcast(packet, this.#options());
+    else this.#emitWithAck(packet, ack);
+  }
+
+  #emitLater(queue: Promise<void> | undefined, data: unknown[], ack: Ack | undefined): void {
+    const adapter = this.#adapter;
+    const read = Promise.all([readBlobs(data), queue]);
+    const done = read.then(
+      ([read]) => this.#emit(read as unknown[], ack),
+      (cause) => {
+        const error = new SocketIoError("ERR_LIMIT", "Cannot emit: a blob could not be read", {
+          cause,
+        });
+        ack?.(error, this.#flags.expectSingleResponse ? undefined : []);
+      },
+    ).catch(() => {}).finally(() => {
+      if (blobQueues.get(adapter) === done) blobQueues.delete(adapter);
+    });
+    blobQueues.set(adapter, done);
+  }
+
+  #emitWithAck(packet: { type: number; data: unknown[]; id?: number }, ack: Ack): void {
+    const timeout = this.#flags.timeout ?? DEFAULT_BROADCAST_TIMEOUT;
+    const single = this.#flags.expectSingleResponse === true;
+    const name = String(packet.data[0]);
+    const responses: unknown[] = [];
+    let settled = false;
+    let servers = -1;
+    let answeredServers = 0;
+    let clients = 0;
+
+    const settle = (error: SocketIoError | null) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      ack(error, single ? responses[0] : responses);
+    };
+    const check = () => {
+      if (servers === answeredServers && responses.length === clients) settle(null);
+    };
+    const timer = setTimeout(() => {
+      this.#forgetAcks(packet.id);
+      const message = `Cannot emit "${name}": no answer from every client within ${timeout} ms`;
+      settle(new SocketIoError("ERR_TIMEOUT", message, { responses }));
+    }, timeout);
+
+    const options = { ...this.#options(), flags: { ...this.#flags, timeout } };
+    try {
+      this.#adapter.broadcastWithAck(packet, options, (count) => {
+        clients += count;
+        answeredServers++;
+        check();
+      }, (response: unknown) => {
+        responses.push(response);
+        check();
+      });
+    } catch (error) {
+      settled = true;
+      clearTimeout(timer);
+      throw error;
+    }
+    this.#adapter.serverCount().then((count) => {
+      servers = count;
+      check();
+    }, (cause) => {
+      const message = `Cannot emit "${name}": the servers of the cluster could not be counted`;
+      settle(new SocketIoError("ERR_TRANSPORT", message, { cause, responses }));
+    });
+  }
+
+  /** The sockets of this server need not wait for an acknowledgement that came too late. */
+  #forgetAcks(id: number | undefined): void {
+    const sockets = (this.#adapter as unknown as WithNamespace).nsp?.sockets;
+    if (id === undefined || sockets === undefined) return;
+    for (const socket of sockets.values()) socket.acks.delete(id);
+  }
+}
+
+/** What `fetchSockets` finds: a socket of this server, or of another one of the cluster. */
+export interface FetchedSocket<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> {
+  /** The public id. */
+  readonly id: SocketId;
+  /** What its first request and connect packet said. */
+  readonly handshake: SocketIoHandshake;
+  /** The rooms that it is in; of a socket of another server, when it was fetched. */
+  readonly rooms: Set<Room>;
+  /** The program's own data; of a socket of another server, a copy. */
+  data: Partial<SocketData>;
+  /** Sends it an event. */
+  emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
+  /** Makes it join rooms. */
+  join(room: Room | Room[]): Promise<void> | void;
+  /** Makes it leave a room. */
+  leave(room: Room): Promise<void> | void;
+  /** Disconnects it: from the namespace, or with `close` its connection. */
+  disconnect(close?: boolean): unknown;
+}
+
+/** A socket of another server of the cluster. */
+export class RemoteSocket<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> implements FetchedSocket<EmitEvents, SocketData> {
+  /** The public id. */
+  readonly id: SocketId;
+  /** What its first request and connect packet said. */
+  readonly handshake: SocketIoHandshake;
+  /** The rooms that it was in when it was fetched. */
+  readonly rooms: Set<Room>;
+  /** A copy of the program's own data. */
+  data: Partial<SocketData>;
+  readonly #operator: BroadcastOperator<EmitEvents, SocketData>;
+
+  /** Makes one from what an adapter tells; programs get theirs from `fetchSockets`. */
+  constructor(
+    adapter: SocketIoAdapter,
+    details: {
+      id: SocketId;
+      handshake: SocketIoHandshake;
+      rooms: Iterable<Room>;
+      data: Partial<SocketData>;
+    },
+  ) {
+    this.id = details.id;
+    this.handshake = details.handshake;
+    this.rooms = new Set(details.rooms);
+    this.data = details.data;
+    this.#operator = new BroadcastOperator<EmitEvents, SocketData>(
+      adapter,
+      new Set([this.id]),
+      new Set(),
+      { expectSingleResponse: true },
+    );
+  }
+
+  /** How long to wait for its acknowledgement, in ms. @default {5_000} */
+  timeout(timeout: number): {
+    /** Sends it an event; the acknowledgement callback has an error in front. */
+    emit<E extends EventNames<EmitEvents>>(
+      event: E,
+      ...args: EventArgs<TimeoutEventMap<EmitEvents>, E>
+    ): boolean;
+  } {
+    const operator = this.#operator.timeout(timeout);
+    return {
+      emit: (event, ...args) =>
+        operator.emit(
+          event,
+          ...args as unknown as EventArgs<BroadcastEventMap<EmitEvents>, typeof event>,
+        ),
+    };
+  }
+
+  /** Sends it an event; an acknowledgement callback gets an error, and the one answer. */
+  emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean {
+    return this.#operator.emit(
+      event,
+      ...args as unknown as EventArgs<BroadcastEventMap<EmitEvents>, E>,
+    );
+  }
+
+  /** Makes it join rooms. */
+  join(room: Room | Room[]): void {
+    this.#operator.socketsJoin(room);
+  }
+
+  /** Makes it leave rooms. */
+  leave(room: Room | Room[]): void {
+    this.#operator.socketsLeave(room);
+  }
+
+  /** Disconnects it: from the namespace, or with `close` its connection. */
+  disconnect(close = false): this {
+    this.#operator.disconnectSockets(close);
+    return this;
+  }
+}

@@ -1,0 +1,430 @@
+// Floor 3: driver.
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { NodeTransport } from "../net/node_transport.ts";
+import type { Transport } from "../net/transport.ts";
+import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
+import { reportCallbackError } from "./_callback.ts";
+import { EngineCore } from "./_engine_core.ts";
+import { resolveEngineOptions } from "./_engine_settings.ts";
+import { FetchExchange, NativeUpgrade } from "./_fetch_exchange.ts";
+import { fileRoutes } from "./_file_routes.ts";
+import { FrontDoor } from "./_front_door.ts";
+import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
+import { pathOf } from "./_query.ts";
+import { RawUpgrade } from "./_raw_upgrade.ts";
+import type { SocketIoEngineOptions } from "./engine_options.ts";
+import type { EngineSocket } from "./engine_socket.ts";
+import type { EngineHeaders, EngineRequest, SocketIoRequestInfo } from "./types.ts";
+
+/** Where, and how, an engine listens on a port of its own. */
+export interface SocketIoListenOptions {
+  /** The port; 0 for any free one. @default {0} */
+  port?: number;
+  /** The address of the interface. @default {"0.0.0.0"} */
+  hostname?: string;
+  /** The path of a Unix socket, in place of port and hostname. */
+  path?: string;
+  /** The certificate chain in PEM, for TLS. */
+  cert?: string;
+  /** The private key in PEM, for TLS. */
+  key?: string;
+  /** Answers the requests that are not the engine's. @default {404} */
+  handler?: (request: Request) => Response | Promise<Response>;
+  /** How long the head of a request may take, in ms. @default {10_000} */
+  headTimeout?: number;
+  /** The most connections whose first request has not come yet. @default {16_384} */
+  maxWaiting?: number;
+}
+
+/** Where an engine listens. */
+export interface SocketIoAddress {
+  /** The address of the interface; empty for a Unix socket. */
+  hostname: string;
+  /** The port; 0 for a Unix socket. */
+  port: number;
+  /** The path of the Unix socket. */
+  path?: string;
+}
+
+/** What is told about a connection that was refused. */
+export interface EngineConnectionError {
+  /** The request. */
+  req: EngineRequest;
+  /** The number of npm's engine.io: 0 to 5. */
+  code: number;
+  /** What the number means. */
+  message: string;
+  /** What led to it. */
+  context: Record<string, unknown>;
+}
+
+/** The events of a {@linkcode SocketIoEngine}. */
+export interface SocketIoEngineEvents {
+  /** A connection was made. */
+  connection: (socket: EngineSocket) => void;
+  /** A connection, or a request of one, was refused. */
+  connection_error: (error: EngineConnectionError) => void;
+  /** The headers of the first response of a connection; the listener may add to them. */
+  initial_headers: (headers: Record<string, string | string[]>, request: EngineRequest) => void;
+  /** The headers of a response; the listener may add to them. */
+  headers: (headers: Record<string, string | string[]>, request: EngineRequest) => void;
+}
+
+/** The response, as middleware of the engine sees it: a part of what node's `ServerResponse` has. */
+export interface EngineResponse {
+  /** The status. */
+  statusCode: number;
+  /** Whether the headers are sent. */
+  readonly headersSent: boolean;
+  /** Sets a header. */
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  /** A header that was set. */
+  getHeader(name: string): number | string | string[] | undefined;
+  /** Removes a header that was set. */
+  removeHeader(name: string): void;
+  /** Sets the status, and headers. */
+  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
+  /** Writes a part of the body. */
+  write(chunk: string | Uint8Array): boolean;
+  /** Ends the response: the request is answered, and goes no further. */
+  end(chunk?: string | Uint8Array): unknown;
+}
+
+/**
+ * Connections of Engine.IO, protocol revision 4, without Socket.IO on top: sessions over polling and WebSocket.
+ *
+ * It stands alone, or under npm's Socket.IO server: `io.bind(engine)`.
+ *
+ * There are three ways to run it. `listen()` opens a port of its own: WebSockets run on raw connections there, which is
+ * the fastest way. `attach()` uses a server of `node:http` or `node:https`. `handler()` makes a handler for `Deno.serve`
+ * and frameworks; WebSockets are those of the platform then, with their limits.
+ *
+ * @example
+ * ```ts
+ * import { SocketIoEngine } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const engine = new SocketIoEngine();
+ * engine.on("connection", (socket) => socket.on("data", (data) => socket.write(data)));
+ * const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const ws = new WebSocket(`ws://127.0.0.1:${port}/engine.io/?EIO=4&transport=websocket`);
+ * const messages: string[] = [];
+ * const closed = new Promise((resolve) => ws.onclose = resolve);
+ * ws.onmessage = ({ data }) => {
+ *   messages.push(data[0]);
+ *   if (data[0] === "0") ws.send("4hello");
+ *   else ws.close();
+ * };
+ * await closed;
+ * assertEquals(messages, ["0", "4"]);
+ * await engine.close();
+ * ```
+ */
+export class SocketIoEngine {
+  readonly #core: EngineCore;
+  readonly #doors: Set<FrontDoor> = new Set();
+  readonly #attached: Set<() => void> = new Set();
+
+  /**
+   * Makes an engine that does not run yet.
+   *
+   * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
+   */
+  constructor(options: SocketIoEngineOptions = {}) {
+    this.#core = new EngineCore(resolveEngineOptions(options, "/engine.io"), this);
+  }
+
+  /** How many connections there are. */
+  get clientsCount(): number {
+    return this.#core.sockets.size;
+  }
+
+  /** The connections, by id. */
+  get clients(): ReadonlyMap<string, EngineSocket> {
+    return this.#core.sockets;
+  }
+
+  /** The path of the engine's requests, as `/engine.io/`. */
+  get path(): string {
+    return this.#core.settings.path;
+  }
+
+  /**
+   * Makes the id of a connection: it is its only secret, so it must be unique, and nobody may guess it. The default is
+   * 15 random bytes.
+   */
+  get generateId(): (request: EngineRequest) => string | Promise<string> {
+    return this.#core.generateId;
+  }
+
+  set generateId(generate: (request: EngineRequest) => string | Promise<string>) {
+    this.#core.generateId = generate;
+  }
+
+  /** Adds a listener. */
+  on<E extends keyof SocketIoEngineEvents>(event: E, listener: SocketIoEngineEvents[E]): this {
+    this.#core.listeners.add(event, listener, false);
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<E extends keyof SocketIoEngineEvents>(event: E, listener: SocketIoEngineEvents[E]): this {
+    this.#core.listeners.add(event, listener, true);
+    return this;
+  }
+
+  /** Removes a listener. */
+  off<E extends keyof SocketIoEngineEvents>(event: E, listener: SocketIoEngineEvents[E]): this {
+    this.#core.listeners.remove(event, listener);
+    return this;
+  }
+
+  /** The same as `off`. */
+  removeListener<E extends keyof SocketIoEngineEvents>(
+    event: E,
+    listener: SocketIoEngineEvents[E],
+  ): this {
+    return this.off(event, listener);
+  }
+
+  /**
+   * Adds a middleware, as of Express, for every HTTP request of the engine and every request for a WebSocket. A
+   * middleware that needs all of node's request and response works under `attach()`, and for polling under `listen()`.
+   */
+  use(
+    middleware: (
+      request: EngineRequest,
+      response: EngineResponse,
+      next: (error?: unknown) => void,
+    ) => unknown,
+  ): this {
+    this.#core.middleware.push(middleware);
+    return this;
+  }
+
+  /** Opens a port, and lets connections in. Returns where it listens. */
+  listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
+    const all = typeof options === "number" ? { port: options } : options;
+    if ((all.cert === undefined) !== (all.key === undefined)) {
+      throw new TypeError("Cannot listen: TLS needs both cert and key");
+    }
+    if (all.path !== undefined && all.cert !== undefined) {
+      throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
+    }
+    try {
+      const [listener, address] = openListener(all);
+      this.#core.reopen();
+      const door = new FrontDoor({
+        listener,
+        encrypted: all.cert !== undefined,
+        headTimeout: all.headTimeout ?? 10_000,
+        maxWaiting: all.maxWaiting ?? 16_384,
+        takesUpgrade: (target) => this.#isEnginePath(target),
+        onUpgrade: (raw) => this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions)),
+        onRequest: (request, response) => this.#onRequest(request, response, all.handler),
+        onLateUpgrade: (request, socket, head) => {
+          if (this.#isEnginePath(request.url)) this.#onUpgrade(request, socket, head);
+          else socket.destroy();
+        },
+      });
+      this.#doors.add(door);
+      return Promise.resolve(address);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Takes the engine's requests of a server of `node:http` or `node:https`; all others stay with its own listeners.
+   * Closing that server is up to the program.
+   */
+  attach(server: HttpServer): this {
+    this.#core.reopen();
+    const listeners = server.listeners("request") as ((...args: unknown[]) => void)[];
+    server.removeAllListeners("request");
+    const onrequest = (request: IncomingMessage, response: ServerResponse) => {
+      if (this.#takes(request, response)) return;
+      for (const listener of listeners) listener.call(server, request, response);
+    };
+    const onupgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+      if (this.#isEnginePath(request.url)) this.#onUpgrade(request, socket, head);
+      // Somebody else's, if there is anybody: else it would stay open for nothing.
+      else if (server.listenerCount("upgrade") === 1) socket.destroy();
+    };
+    server.on("request", onrequest);
+    server.on("upgrade", onupgrade);
+    this.#attached.add(() => {
+      server.removeListener("request", onrequest);
+      server.removeListener("upgrade", onupgrade);
+      for (const listener of listeners) server.on("request", listener);
+    });
+    return this;
+  }
+
+  /**
+   * Makes a handler for `Deno.serve`, or for a route of Hono, Oak or Fresh. It answers requests on the engine's path, and
+   * all others with 404.
+   *
+   * WebSockets are the platform's then (`Deno.upgradeWebSocket`): they are slower, they hold up to 64 MiB before the size
+   * of a message can be looked at, they can't be closed by force, and they can't be compressed.
+   *
+   * @throws {TypeError} if compression of WebSockets is on.
+   */
+  handler(): (request: Request, info?: SocketIoRequestInfo) => Promise<Response> {
+    const { settings } = this.#core;
+    if (settings.deflateThreshold !== undefined) {
+      throw new TypeError(
+        "Cannot use the option perMessageDeflate: the platform's WebSockets don't",
+      );
+    }
+    this.#core.reopen();
+    return (request, info) => {
+      const { pathname } = new URL(request.url);
+      if (this.#isEnginePath(pathname)) {
+        if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+          const upgrade = new NativeUpgrade(request, settings.maxHttpBufferSize, info);
+          this.#core.handleUpgrade(upgrade);
+          return upgrade.result;
+        }
+        const exchange = new FetchExchange(request, info);
+        this.#core.handleRequest(exchange);
+        return exchange.result;
+      }
+      const exchange = new FetchExchange(request, info);
+      if (!fileRoutes.get(this)?.(exchange, pathname)) exchange.respond(404, {});
+      return exchange.result;
+    };
+  }
+
+  /** Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. */
+  async close(): Promise<void> {
+    for (const door of this.#doors) door.stop();
+    for (const detach of this.#attached) detach();
+    this.#attached.clear();
+    this.#core.close();
+    const doors = [...this.#doors];
+    this.#doors.clear();
+    await Promise.all(doors.map((door) => door.close()));
+  }
+
+  get #socketOptions(): { maxMessageSize: number } {
+    return { maxMessageSize: this.#core.settings.maxHttpBufferSize };
+  }
+
+  #isEnginePath(url: string | undefined): boolean {
+    const path = pathOf(url ?? "");
+    const own = this.#core.settings.path;
+    return path === own || (own.endsWith("/") && path === own.slice(0, -1));
+  }
+
+  /** Takes a request of a node server if it is for the engine, or for one of its files. */
+  #takes(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#isEnginePath(request.url)) {
+      this.#core.handleRequest(new NodeExchange(request, response));
+      return true;
+    }
+    const path = pathOf(request.url ?? "");
+    return fileRoutes.get(this)?.(new NodeExchange(request, response), path) ?? false;
+  }
+
+  #onRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    handler: SocketIoListenOptions["handler"],
+  ): void {
+    if (this.#takes(request, response)) return;
+    const exchange = new NodeExchange(request, response);
+    if (handler === undefined) exchange.respond(404, {});
+    else {
+      answer(handler, request, exchange).catch((error) => {
+        reportCallbackError(error);
+        exchange.respond(500, {});
+      });
+    }
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    socket.on("error", () => {});
+    const transport: Transport = new NodeTransport(socket, { head });
+    const raw = {
+      head: toHead(request),
+      text: "",
+      transport,
+      rest: new Uint8Array(0),
+      encrypted: (socket as { encrypted?: boolean }).encrypted === true,
+    };
+    this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions, nodeRequest(request)));
+  }
+}
+
+function openListener(
+  options: SocketIoListenOptions,
+): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
+  const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
+  if (path !== undefined) {
+    return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];
+  }
+  const listener = cert !== undefined && key !== undefined
+    ? Deno.listenTls({ port, hostname, cert, key, alpnProtocols: ["http/1.1"] })
+    : Deno.listen({ port, hostname });
+  const { addr } = listener;
+  return [listener, { hostname: addr.hostname, port: addr.port }];
+}
+
+/** The head of a node request, as the handshake's checks want it. */
+function toHead(request: IncomingMessage): HttpRequestHead {
+  const fields = new HttpFields();
+  const { rawHeaders } = request;
+  for (let i = 0; i < rawHeaders.length; i += 2) fields.append(rawHeaders[i], rawHeaders[i + 1]);
+  return {
+    method: request.method ?? "GET",
+    target: request.url ?? "/",
+    minorVersion: request.httpVersionMinor === 0 ? 0 : 1,
+    fields,
+  };
+}
+
+/** Has a handler of the web answer a request of node. */
+async function answer(
+  handler: (request: Request) => Response | Promise<Response>,
+  request: IncomingMessage,
+  exchange: NodeExchange,
+): Promise<void> {
+  const { method = "GET", url = "/", headers } = request;
+  const encrypted = (request.socket as { encrypted?: boolean }).encrypted === true;
+  const body = method === "GET" || method === "HEAD" ? undefined : toStream(request);
+  const init: Headers = new Headers();
+  for (const [name, value] of Object.entries(headers as EngineHeaders)) {
+    if (value !== undefined) init.set(name, typeof value === "string" ? value : value.join(", "));
+  }
+  const base = `${encrypted ? "https" : "http"}://${headers.host ?? "localhost"}`;
+  const response = await handler(new Request(new URL(url, base), { method, headers: init, body }));
+  const lines: Record<string, string | string[]> = {};
+  for (const [name, value] of response.headers) lines[name] = value;
+  const cookies = response.headers.getSetCookie();
+  if (cookies.length > 0) lines["set-cookie"] = cookies;
+  delete lines["content-length"];
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  exchange.respond(response.status, lines, method === "HEAD" ? undefined : bytes);
+}
+
+function toStream(request: IncomingMessage): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      request.on("data", (chunk: Uint8Array) => {
+        controller.enqueue(new Uint8Array(chunk));
+        if ((controller.desiredSize ?? 0) <= 0) request.pause();
+      });
+      request.on("end", () => controller.close());
+      request.on("error", (error) => controller.error(error));
+    },
+    pull() {
+      request.resume();
+    },
+    cancel() {
+      request.destroy();
+    },
+  });
+}

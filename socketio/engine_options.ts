@@ -1,0 +1,131 @@
+// Floor 0: vocabulary.
+import type { EngineRequest } from "./types.ts";
+
+/** Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. */
+export type CorsOrigin =
+  | boolean
+  | string
+  | RegExp
+  | readonly (string | RegExp)[]
+  | ((origin: string | undefined) => boolean | string | Promise<boolean | string>);
+
+/** Which web pages of other origins may use the server. */
+export interface CorsOptions {
+  /**
+   * The origins that are let in, for polling and for WebSocket.
+   *
+   * @default {"*"}
+   */
+  origin?: CorsOrigin;
+  /**
+   * Whether a page may send cookies. Not possible with the origin `*`.
+   *
+   * @default {false}
+   */
+  credentials?: boolean;
+  /**
+   * The methods that are let in.
+   *
+   * @default {["GET", "POST"]}
+   */
+  methods?: string | readonly string[];
+  /**
+   * The headers that a page may send.
+   *
+   * @default {those that it asks for}
+   */
+  allowedHeaders?: string | readonly string[];
+  /** The headers of the response that a page may read. */
+  exposedHeaders?: string | readonly string[];
+  /** How long a browser may keep the answer, in seconds. */
+  maxAge?: number;
+  /**
+   * The status of the answer to a preflight request.
+   *
+   * @default {204}
+   */
+  optionsSuccessStatus?: number;
+}
+
+/** The transports of a connection. */
+export type EngineTransportName = "polling" | "websocket";
+
+/** The cookie that names the session, so that a load balancer can send all its requests to one server. */
+export interface EngineCookieOptions {
+  /** The name. @default {"io"} */
+  name?: string;
+  /** The path. @default {"/"} */
+  path?: string;
+  /** Whether scripts of the page can't read it. @default {true} */
+  httpOnly?: boolean;
+  /** Which requests of other sites carry it. @default {"lax"} */
+  sameSite?: "strict" | "lax" | "none";
+  /** Whether it goes over TLS only. @default {false} */
+  secure?: boolean;
+  /** How long the browser keeps it, in seconds. @default {as long as the browser runs} */
+  maxAge?: number;
+  /** The host that it is for. @default {the host of the request} */
+  domain?: string;
+}
+
+/** Whether a connection is let in: an answer, or a call of `decide` as in npm's engine.io. */
+export type AllowRequest = (
+  request: EngineRequest,
+  decide: (message: string | null | undefined, allowed: boolean) => void,
+) => unknown;
+
+/** Options of a {@linkcode SocketIoEngine}. */
+export interface SocketIoEngineOptions {
+  /** The path of the engine's requests. @default {"/engine.io"; under a Socket.IO server "/socket.io"} */
+  path?: string;
+  /** Whether the path ends with a slash. @default {true} */
+  addTrailingSlash?: boolean;
+  /** The time from a pong to the next ping, in ms. @default {25_000} */
+  pingInterval?: number;
+  /** How long after a ping the client may be silent, in ms. @default {20_000} */
+  pingTimeout?: number;
+  /** How long an upgrade to another transport may take, in ms. @default {10_000} */
+  upgradeTimeout?: number;
+  /** How long the orderly close of a polling connection, or of a WebSocket, may take, in ms. @default {30_000} */
+  closeTimeout?: number;
+  /** The most bytes of one message, and of one polling request. Checked while they are read. @default {1_000_000} */
+  maxHttpBufferSize?: number;
+  /** The transports that are offered. @default {["polling", "websocket"]} */
+  transports?: readonly EngineTransportName[];
+  /** Whether polling connections may be upgraded. @default {true} */
+  allowUpgrades?: boolean;
+  /** Decides on each new connection, before it is made. A function that throws refuses. */
+  allowRequest?: AllowRequest;
+  /**
+   * Which web pages of other origins may connect, by polling and by WebSocket. A WebSocket request whose `Origin` is
+   * neither its own host nor let in here is refused with 403: browsers don't check that by themselves.
+   *
+   * @default {none}
+   */
+  cors?: CorsOptions;
+  /** Whether a cookie names the session. @default {false} */
+  cookie?: boolean | EngineCookieOptions;
+  /** Whether, and from how many bytes on, WebSocket messages are compressed. @default {false} */
+  perMessageDeflate?: boolean | {
+    /** Shorter messages are sent as they are, in bytes. @default {1_024} */
+    threshold?: number;
+  };
+  /** Whether, and from how many bytes on, polling responses are compressed. @default {threshold 1_024} */
+  httpCompression?: boolean | {
+    /** Shorter responses are sent as they are, in bytes. @default {1_024} */
+    threshold?: number;
+  };
+  /** The most bytes that wait for one slow client. @default {16_777_216} */
+  maxBufferedBytes?: number;
+  /** The most packets that wait for one polling client. @default {65_536} */
+  maxBufferedPackets?: number;
+  /**
+   * What becomes of a client that takes less than it is sent, once a limit is reached: its connection is closed, or
+   * what does not fit is dropped.
+   *
+   * @default {"close"}
+   */
+  slowClient?: "close" | "drop";
+  /** The most connections at a time; more are refused with 503. @default {no limit} */
+  maxConnections?: number;
+}

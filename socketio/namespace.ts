@@ -1,0 +1,465 @@
+// Floor 3: driver.
+import { reportCallbackError } from "./_callback.ts";
+import { Listeners } from "./_listeners.ts";
+import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
+import { SocketIoError } from "./errors.ts";
+import { SessionAwareAdapter } from "./session_aware_adapter.ts";
+import {
+  type SocketClient,
+  SocketIoSocket,
+  type SocketNamespace,
+  type SocketServer,
+} from "./socket.ts";
+import type {
+  AckResult,
+  AllButLast,
+  BroadcastEventMap,
+  DefaultEventMap,
+  EventArgs,
+  EventMap,
+  EventNames,
+  RecoveredSession,
+  Room,
+  SocketId,
+  SocketIoAdapter,
+  SocketIoListener,
+  Untyped,
+} from "./types.ts";
+
+/** Event names that a program can't use between the servers of a cluster. */
+const RESERVED: ReadonlySet<string> = new Set(["connect", "connection", "new_namespace"]);
+
+/** The events of a namespace. */
+export interface NamespaceReservedEvents<
+  ListenEvents extends EventMap<ListenEvents>,
+  EmitEvents extends EventMap<EmitEvents>,
+  ServerSideEvents extends EventMap<ServerSideEvents>,
+  SocketData,
+> {
+  /** A client connected. */
+  connection: (
+    socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ) => void;
+  /** The same as `connection`. */
+  connect: (socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
+  /** A namespace was made; only the main namespace has this event. */
+  new_namespace: (
+    namespace: SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ) => void;
+}
+
+/** A listener of one event of a namespace: one of its own, or one from another server of the cluster. */
+export type NamespaceListener<
+  L extends EventMap<L>,
+  E extends EventMap<E>,
+  S extends EventMap<S>,
+  D,
+  Ev,
+> = Ev extends keyof NamespaceReservedEvents<L, E, S, D> ? NamespaceReservedEvents<L, E, S, D>[Ev]
+  : Ev extends keyof S ? S[Ev] & SocketIoListener
+  : never;
+
+/** The error of a middleware: its message goes to the client, and its `data`. */
+export interface MiddlewareError extends Error {
+  /** Anything that JSON can hold. */
+  data?: Untyped;
+}
+
+/** A middleware of a namespace: it lets a socket in by calling `next()`, and keeps it out by giving `next` an error. */
+export type NamespaceMiddleware<
+  L extends EventMap<L> = DefaultEventMap,
+  E extends EventMap<E> = L,
+  S extends EventMap<S> = DefaultEventMap,
+  D = Untyped,
+> = (socket: SocketIoSocket<L, E, S, D>, next: (error?: MiddlewareError) => void) => unknown;
+
+/** The part of a server that a namespace knows. */
+export interface NamespaceServer extends SocketServer {
+  /** Makes an adapter. @ignore */
+  _makeAdapter(namespace: SocketNamespace): SocketIoAdapter;
+}
+
+/**
+ * A channel of its own over the connections of the server: with its own sockets, rooms, middleware and events. The
+ * program gets one from `io.of("/name")`.
+ *
+ * @example
+ * ```ts ignore
+ * const admin = io.of("/admin");
+ * admin.use((socket, next) => {
+ *   if (socket.handshake.auth.token === "secret") next();
+ *   else next(new Error("not allowed"));
+ * });
+ * admin.on("connection", (socket) => socket.join("staff"));
+ * admin.to("staff").emit("news", "hello");
+ * ```
+ */
+export class SocketIoNamespace<
+  ListenEvents extends EventMap<ListenEvents> = DefaultEventMap,
+  EmitEvents extends EventMap<EmitEvents> = ListenEvents,
+  ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> implements SocketNamespace {
+  /** The name; the main namespace is `/`. */
+  readonly name: string;
+  /** The server. */
+  readonly server: NamespaceServer;
+  /** The sockets that are connected here, by id. */
+  readonly sockets: Map<
+    SocketId,
+    SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  /** What keeps the rooms. */
+  adapter!: SocketIoAdapter;
+  /** The next acknowledgement number. @ignore */
+  _ids = 0;
+  /** Sockets that middleware still looks at. */
+  readonly #pending: Set<SocketId> = new Set();
+  #middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = [];
+  readonly #listeners: Listeners = new Listeners();
+  /** Called when the last socket is gone; set by a parent namespace. @ignore */
+  _onEmpty: (() => void) | undefined;
+
+  /** Made by the server. @ignore */
+  constructor(server: NamespaceServer, name: string) {
+    this.server = server;
+    this.name = name;
+    this._initAdapter();
+  }
+
+  /** Makes the adapter anew. @ignore */
+  _initAdapter(): void {
+    this.adapter = this.server._makeAdapter(this);
+    Promise.resolve(this.adapter.init()).catch(reportCallbackError);
+  }
+
+  /** Adds a middleware: it is run for each socket that wants to join, in the order of adding. */
+  use(
+    middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ): this {
+    this.#middleware = [...this.#middleware, middleware];
+    return this;
+  }
+
+  /** Adds a listener for `connection`, or for an event from another server of the cluster. */
+  on<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.#listeners.add(event, listener, false);
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.#listeners.add(event, listener, true);
+    return this;
+  }
+
+  /** Removes a listener. */
+  off<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.#listeners.remove(event, listener);
+    return this;
+  }
+
+  /** Removes all listeners of an event, or of all events. */
+  removeAllListeners(event?: string): this {
+    this.#listeners.clear(event);
+    return this;
+  }
+
+  /** The listeners of an event. */
+  listeners(event: string): SocketIoListener[] {
+    return this.#listeners.list(event);
+  }
+
+  /** How many listeners an event has. */
+  listenerCount(event: string): number {
+    return this.#listeners.count(event);
+  }
+
+  /**
+   * Sends an event to all sockets of the namespace. With a callback as the last argument, it waits for the
+   * acknowledgement of every client: `(error, responses)`.
+   */
+  emit<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
+  ): boolean {
+    return this.#operator().emit(event, ...args);
+  }
+
+  /** Sends an event to all sockets, and resolves to the acknowledgements of the clients. */
+  emitWithAck<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<EmitEvents, E>>
+  ): Promise<AckResult<EmitEvents, E>[]> {
+    return this.#operator().emitWithAck(event, ...args);
+  }
+
+  /** Sends a `message` event to all sockets. */
+  send(...args: Untyped[]): this {
+    (this as unknown as SocketIoNamespace).emit("message", ...args);
+    return this;
+  }
+
+  /** The same as `send`. */
+  write(...args: Untyped[]): this {
+    return this.send(...args);
+  }
+
+  /** Chooses the members of rooms. */
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().to(room);
+  }
+
+  /** The same as `to`. */
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().in(room);
+  }
+
+  /** Chooses everyone but the members of rooms. */
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().except(room);
+  }
+
+  /** Whether the transport may compress the next message, where it can. */
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().compress(compress);
+  }
+
+  /** The message may be dropped for clients that can't take it at once. */
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().volatile;
+  }
+
+  /** The message stays on this server of a cluster. */
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().local;
+  }
+
+  /** How long to wait for acknowledgements, in ms. */
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.#operator().timeout(timeout);
+  }
+
+  /** All sockets of the namespace, those of other servers of the cluster included. */
+  fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
+    return this.#operator().fetchSockets();
+  }
+
+  /** The ids of all sockets of the namespace, those of other servers of the cluster included. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.#operator().allSockets();
+  }
+
+  /** Makes all sockets join rooms. */
+  socketsJoin(room: Room | Room[]): void {
+    this.#operator().socketsJoin(room);
+  }
+
+  /** Makes all sockets leave rooms. */
+  socketsLeave(room: Room | Room[]): void {
+    this.#operator().socketsLeave(room);
+  }
+
+  /** Disconnects all sockets: from the namespace, or with `close` their connections. */
+  disconnectSockets(close = false): void {
+    this.#operator().disconnectSockets(close);
+  }
+
+  /**
+   * Sends an event to the namespace of the same name on the other servers of the cluster. With a callback as the last
+   * argument, it waits for their answers: `(error, responses)`.
+   *
+   * @throws {TypeError} if the event's name is reserved.
+   */
+  serverSideEmit<E extends EventNames<ServerSideEvents>>(
+    event: E,
+    ...args: EventArgs<BroadcastEventMap<ServerSideEvents>, E>
+  ): boolean {
+    if (RESERVED.has(event)) {
+      throw new TypeError(`Cannot emit "${event}" to other servers: it is a reserved event name`);
+    }
+    this.adapter.serverSideEmit([event, ...args]);
+    return true;
+  }
+
+  /** Sends an event to the other servers of the cluster, and resolves to their answers. */
+  serverSideEmitWithAck<E extends EventNames<ServerSideEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<ServerSideEvents, E>>
+  ): Promise<AckResult<ServerSideEvents, E>[]> {
+    return new Promise((resolve, reject) => {
+      const ack = (cause: Error | null, responses: AckResult<ServerSideEvents, E>[]) => {
+        if (cause === null) return resolve(responses);
+        const message = `Cannot emit "${event}" to other servers: some did not answer`;
+        reject(new SocketIoError("ERR_TIMEOUT", message, { cause, responses }));
+      };
+      this.serverSideEmit(
+        event,
+        ...[...args, ack] as unknown as EventArgs<BroadcastEventMap<ServerSideEvents>, E>,
+      );
+    });
+  }
+
+  /** An event of another server came. @ignore */
+  _onServerSideEmit(args: [string, ...unknown[]]): void {
+    const [event, ...rest] = args;
+    if (!RESERVED.has(event)) this.#listeners.emit(event, this, rest, reportCallbackError);
+  }
+
+  /** Tells the listeners of the main namespace about a new one. @ignore */
+  _onNewNamespace(
+    namespace: SocketIoNamespace<Untyped, Untyped, Untyped, Untyped>,
+  ): void {
+    this.#listeners.emit("new_namespace", this, [namespace], reportCallbackError);
+  }
+
+  /** Takes over middleware and listeners for connections from a parent namespace. @ignore */
+  _inherit(
+    parent: SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ): void {
+    this.#middleware = parent.#middleware;
+    for (const event of ["connect", "connection"] as const) {
+      for (const listener of parent.listeners(event)) this.#listeners.add(event, listener, false);
+    }
+  }
+
+  /** A client wants to join. `done` is called with the socket once it is let in, or without one. @ignore */
+  _add(
+    client: SocketClient,
+    auth: Record<string, Untyped>,
+    done: (
+      socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
+    ) => void,
+  ): void {
+    const session = this.#findSession(auth);
+    if (session === undefined) return this.#admit(client, auth, undefined, done);
+    Promise.resolve(session).catch((error) => {
+      // Not to be found is no failure: adapters of the npm world reject for it.
+      if (error instanceof TypeError) reportCallbackError(error);
+      return null;
+    }).then((found) => {
+      if (client.conn.readyState !== "open") return done(undefined);
+      this.#admit(client, auth, found ?? undefined, done);
+    }).catch(reportCallbackError);
+  }
+
+  /** A socket is gone. @ignore */
+  _remove(socket: { readonly id: SocketId }): void {
+    this.sockets.delete(socket.id);
+    this.#pending.delete(socket.id);
+    if (this.sockets.size === 0 && this.#pending.size === 0) this._onEmpty?.();
+  }
+
+  /** The session that the client asks for, if it does. */
+  #findSession(
+    auth: Record<string, unknown>,
+  ): Promise<RecoveredSession | null> | RecoveredSession | null | undefined {
+    if (!this.server.opts.connectionStateRecovery || typeof auth.pid !== "string") return undefined;
+    const { pid, offset } = auth;
+    try {
+      if (typeof offset === "string") return this.adapter.restoreSession(pid, offset);
+      if (offset === undefined && this.adapter instanceof SessionAwareAdapter) {
+        return this.adapter.restoreSession(pid, undefined);
+      }
+    } catch (error) {
+      reportCallbackError(error);
+    }
+    return undefined;
+  }
+
+  #admit(
+    client: SocketClient,
+    auth: Record<string, unknown>,
+    session: RecoveredSession | undefined,
+    done: (
+      socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
+    ) => void,
+  ): void {
+    const socket = new SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
+      this,
+      client,
+      auth,
+      session,
+    );
+    const skip = session !== undefined &&
+      this.server.opts.connectionStateRecovery.skipMiddlewares === true;
+    if (skip || this.#middleware.length === 0) return this.#connect(socket, done);
+    this.#pending.add(socket.id);
+    this.#runMiddleware(this.#middleware, 0, socket, (error) => {
+      this.#pending.delete(socket.id);
+      if (client.conn.readyState !== "open") {
+        socket._cleanUp();
+        done(undefined);
+      } else if (error) {
+        socket._cleanUp();
+        done(undefined);
+        socket._refuse({ message: String(error.message), data: error.data });
+      } else this.#connect(socket, done);
+    });
+  }
+
+  #runMiddleware(
+    middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[],
+    index: number,
+    socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    done: (error?: MiddlewareError) => void,
+  ): void {
+    if (index === middleware.length) return done();
+    let called = false;
+    const next = (error?: MiddlewareError) => {
+      if (called) return;
+      called = true;
+      if (error) done(error);
+      else this.#runMiddleware(middleware, index + 1, socket, done);
+    };
+    const failed = (error: unknown) => {
+      if (called) return reportCallbackError(error);
+      reportCallbackError(error);
+      next(new Error("Internal error"));
+    };
+    try {
+      const result = middleware[index](socket, next);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #connect(
+    socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    done: (socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+  ): void {
+    this.sockets.set(socket.id, socket);
+    // The client must know of the socket before listeners can use it or disconnect it.
+    done(socket);
+    socket._onConnect();
+    const fail = (error: unknown) => this.server._onListenerError(error, socket);
+    this.#listeners.emit("connect", this, [socket], fail);
+    this.#listeners.emit("connection", this, [socket], fail);
+  }
+
+  #operator(): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.adapter);
+  }
+}

@@ -1,0 +1,596 @@
+// Floor 3: driver.
+import type { Server as HttpServer } from "node:http";
+import { reportCallbackError } from "./_callback.ts";
+import { clientFileName, serveClientFile } from "./_client_files.ts";
+import { fileRoutes } from "./_file_routes.ts";
+import { randomId } from "./_random_id.ts";
+import { Scheduler } from "./_scheduler.ts";
+import { type ClientServer, ServerClient } from "./_server_client.ts";
+import type { BroadcastOperator, FetchedSocket } from "./broadcast_operator.ts";
+import { type SocketIoAddress, SocketIoEngine, type SocketIoListenOptions } from "./engine.ts";
+import type { SocketIoEngineOptions } from "./engine_options.ts";
+import { SocketIoError } from "./errors.ts";
+import { InMemoryAdapter } from "./in_memory_adapter.ts";
+import {
+  type NamespaceListener,
+  type NamespaceMiddleware,
+  type NamespaceReservedEvents,
+  type NamespaceServer,
+  SocketIoNamespace,
+} from "./namespace.ts";
+import { encodePacket, type SocketIoPacket } from "./packet.ts";
+import { type NamespaceMatcher, ParentNamespace } from "./parent_namespace.ts";
+import {
+  type ConnectionStateRecoveryOptions,
+  SessionAwareAdapter,
+} from "./session_aware_adapter.ts";
+import type { SocketIoSocket, SocketNamespace } from "./socket.ts";
+import type {
+  AckResult,
+  AllButLast,
+  BroadcastEventMap,
+  DefaultEventMap,
+  EngineConnection,
+  EngineServer,
+  EventArgs,
+  EventMap,
+  EventNames,
+  Room,
+  SocketId,
+  SocketIoAdapter,
+  SocketIoAdapterFactory,
+  SocketIoParser,
+  SocketIoRequestInfo,
+  Untyped,
+} from "./types.ts";
+
+/** Options of a {@linkcode SocketIoServer}; those of its engine are among them. */
+export interface SocketIoServerOptions extends SocketIoEngineOptions {
+  /** The path of all requests. @default {"/socket.io"} */
+  path?: string;
+  /**
+   * Whether the browser's client is served, at `/socket.io/socket.io.js` (and `.min.js`, `.esm.min.js`,
+   * `.msgpack.min.js`, with their maps). It is read from npm's package `socket.io-client`, which the first request for it
+   * loads; the program needs `--allow-read` for that.
+   *
+   * @default {true}
+   */
+  serveClient?: boolean;
+  /** What keeps the rooms, and carries broadcasts to other servers. @default {InMemoryAdapter} */
+  adapter?: SocketIoAdapterFactory;
+  /** A codec in place of the built-in one, as npm's `socket.io-msgpack-parser`. Clients need the same. */
+  parser?: SocketIoParser;
+  /** How long a connection may go without joining a namespace, in ms. @default {45_000} */
+  connectTimeout?: number;
+  /** Lets clients take up their session again after a short loss of the connection. @default {off} */
+  connectionStateRecovery?: ConnectionStateRecoveryOptions;
+  /** Whether a namespace that was made for a client goes with its last socket. @default {false} */
+  cleanupEmptyChildNamespaces?: boolean;
+  /** The most namespaces that one client may join. @default {128} */
+  maxNamespacesPerClient?: number;
+  /** The most acknowledgements that one socket waits for; above it the oldest is given up. @default {10_000} */
+  maxPendingAcks?: number;
+  /** The most attachments of one packet. @default {10} */
+  maxAttachments?: number;
+  /** The most bytes that the attachments of one packet have together. @default {10_000_000} */
+  maxAttachmentBytes?: number;
+  /** How long the attachments of a packet may take to come, in ms. @default {30_000} */
+  attachmentTimeout?: number;
+  /**
+   * Takes what a listener of a socket threw, or the promise that it returned was rejected with. The socket's connection
+   * is closed afterwards; all others go on.
+   *
+   * @default {`console.error`}
+   */
+  onListenerError?: (error: unknown, socket: SocketIoSocket) => void;
+}
+
+/** The options of a server as its parts see them. */
+export interface ResolvedServerOptions extends SocketIoServerOptions {
+  /** The most acknowledgements that one socket waits for. */
+  readonly maxPendingAcks: number;
+}
+
+function amount(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!(value > 0)) throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+  return value;
+}
+
+/**
+ * A Socket.IO server, protocol revision 5: events with acknowledgements, namespaces and rooms, for every client of
+ * Socket.IO 3 and 4 in browsers, phones and programs.
+ *
+ * `listen()` opens a port of its own, `attach()` uses a server of `node:http`, and `handler()` makes a handler for
+ * `Deno.serve` and frameworks. `bind()` takes another engine.
+ *
+ * The type parameters type the events: those from clients, those to clients, those between the servers of a cluster, and
+ * `socket.data`.
+ *
+ * @example
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * io.on("connection", (socket) => {
+ *   socket.on("hello", (name, answer) => answer(`hello, ${name}`));
+ * });
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}`);
+ * assertEquals(await socket.emitWithAck("hello", "world"), "hello, world");
+ * socket.disconnect();
+ * await io.close();
+ * ```
+ */
+export class SocketIoServer<
+  ListenEvents extends EventMap<ListenEvents> = DefaultEventMap,
+  EmitEvents extends EventMap<EmitEvents> = ListenEvents,
+  ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> implements NamespaceServer {
+  /** The options. */
+  readonly opts: ResolvedServerOptions;
+  /** Encodes packets. */
+  readonly encoder: {
+    /** Encodes one packet: its text, and then its attachments. */
+    encode(packet: SocketIoPacket): (string | Uint8Array)[];
+  };
+  /** The main namespace. */
+  readonly sockets: SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  /** All namespaces, by name. @ignore */
+  readonly _nsps: Map<
+    string,
+    SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  readonly #parents: Map<
+    NamespaceMatcher,
+    ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  readonly #patterns: Map<
+    RegExp,
+    ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
+  #adapter: SocketIoAdapterFactory;
+  #engine: EngineServer | undefined;
+  readonly #ownEngine: SocketIoEngine;
+  readonly #clientServer: ClientServer;
+
+  /**
+   * Makes a server that does not run yet.
+   *
+   * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
+   */
+  constructor(options: SocketIoServerOptions = {}) {
+    const recovery = options.connectionStateRecovery;
+    this.opts = {
+      ...options,
+      path: (options.path ?? "/socket.io").replace(/\/$/, ""),
+      cleanupEmptyChildNamespaces: options.cleanupEmptyChildNamespaces ?? false,
+      maxPendingAcks: amount("maxPendingAcks", options.maxPendingAcks, 10_000),
+      ...recovery && {
+        connectionStateRecovery: {
+          maxDisconnectionDuration: 120_000,
+          skipMiddlewares: true,
+          ...recovery,
+        },
+      },
+    };
+    this.#adapter = options.adapter ?? (recovery ? SessionAwareAdapter : InMemoryAdapter);
+    this.encoder = options.parser === undefined
+      ? { encode: encodePacket }
+      : new options.parser.Encoder();
+    this.#clientServer = this.#makeClientServer(options);
+    this.sockets = this.of("/");
+    // The options of the engine are looked at now, not when the first client comes.
+    this.#ownEngine = this.#makeEngine();
+  }
+
+  /** The engine: its events, its middleware, and how many connections there are. */
+  get engine(): SocketIoEngine {
+    if (this.#engine !== undefined) return this.#engine as SocketIoEngine;
+    this.bind(this.#ownEngine);
+    return this.#ownEngine;
+  }
+
+  /** Opens a port, and lets clients in. Returns where it listens. */
+  listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
+    return this.engine.listen(options);
+  }
+
+  /**
+   * Takes the requests on the server's path from a server of `node:http` or `node:https`, for example that of Express;
+   * all others stay with its own listeners.
+   */
+  attach(server: HttpServer): this {
+    this.engine.attach(server);
+    return this;
+  }
+
+  /**
+   * Makes a handler for `Deno.serve`, or for a route of Hono, Oak or Fresh. See {@linkcode SocketIoEngine.handler} for
+   * the limits of the platform's WebSockets.
+   *
+   * @throws {TypeError} if compression of WebSockets is on.
+   */
+  handler(): (request: Request, info?: SocketIoRequestInfo) => Promise<Response> {
+    return this.engine.handler();
+  }
+
+  /**
+   * Takes connections of an engine: a {@linkcode SocketIoEngine} with options of its own, or a server of npm's package
+   * `engine.io`.
+   */
+  bind(engine: EngineServer): this {
+    this.#engine = engine;
+    engine.on("connection", (conn: EngineConnection) => {
+      new ServerClient(this.#clientServer, conn);
+    });
+    return this;
+  }
+
+  /** Disconnects all clients, and closes the ports of `listen()`. Servers that it was attached to are left open. */
+  async close(): Promise<void> {
+    const closing: unknown[] = [];
+    for (const namespace of [...this._nsps.values()]) {
+      for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
+      closing.push(namespace.adapter.close());
+    }
+    await Promise.allSettled(closing);
+    await this.#engine?.close();
+  }
+
+  /** Closes the server at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Changes what keeps the rooms: for all namespaces, before clients come. */
+  adapter(factory: SocketIoAdapterFactory): this {
+    this.#adapter = factory;
+    for (const namespace of this._nsps.values()) {
+      namespace.adapter.close();
+      namespace._initAdapter();
+    }
+    return this;
+  }
+
+  /**
+   * A namespace; it is made if it is not there yet. With a regular expression or a function, clients may ask for any
+   * namespace that it lets pass, and its parent is returned.
+   *
+   * @throws {TypeError} if the regular expression has the flag `g` or `y`.
+   */
+  of(
+    name: string,
+    listener?: (
+      socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ) => void,
+  ): SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  /** The parent of all namespaces that a regular expression or a function lets pass. */
+  of(
+    match: RegExp | NamespaceMatcher,
+    listener?: (
+      socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ) => void,
+  ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  of(
+    name: string | RegExp | NamespaceMatcher,
+    listener?: (
+      socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ) => void,
+  ): SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const namespace = typeof name === "string" ? this.#static(name) : this.#dynamic(name);
+    if (listener !== undefined) namespace.on("connection", listener);
+    return namespace;
+  }
+
+  /** Adds a listener for `connection` of the main namespace, `new_namespace`, or an event of another server. */
+  on<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.sockets.on(event, listener);
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.sockets.once(event, listener);
+    return this;
+  }
+
+  /** Removes a listener. */
+  off<
+    Ev extends
+      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+      | EventNames<ServerSideEvents>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.sockets.off(event, listener);
+    return this;
+  }
+
+  /** Adds a middleware to the main namespace. */
+  use(
+    middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  ): this {
+    this.sockets.use(middleware);
+    return this;
+  }
+
+  /** Sends an event to all clients of the main namespace; see {@linkcode SocketIoNamespace.emit}. */
+  emit<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
+  ): boolean {
+    return this.sockets.emit(event, ...args);
+  }
+
+  /** Sends an event to all clients of the main namespace, and resolves to their acknowledgements. */
+  emitWithAck<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<EmitEvents, E>>
+  ): Promise<AckResult<EmitEvents, E>[]> {
+    return this.sockets.emitWithAck(event, ...args);
+  }
+
+  /** Sends a `message` event to all clients of the main namespace. */
+  send(...args: Untyped[]): this {
+    this.sockets.send(...args);
+    return this;
+  }
+
+  /** The same as `send`. */
+  write(...args: Untyped[]): this {
+    return this.send(...args);
+  }
+
+  /** Chooses the members of rooms of the main namespace. */
+  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.to(room);
+  }
+
+  /** The same as `to`. */
+  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.in(room);
+  }
+
+  /** Chooses everyone in the main namespace but the members of rooms. */
+  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.except(room);
+  }
+
+  /** Whether the transport may compress the next message, where it can. */
+  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.compress(compress);
+  }
+
+  /** The message may be dropped for clients that can't take it at once. */
+  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.volatile;
+  }
+
+  /** The message stays on this server of a cluster. */
+  get local(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.local;
+  }
+
+  /** How long to wait for acknowledgements, in ms. */
+  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets.timeout(timeout);
+  }
+
+  /** All sockets of the main namespace, those of other servers of the cluster included. */
+  fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
+    return this.sockets.fetchSockets();
+  }
+
+  /** The ids of all sockets of the main namespace, those of other servers of the cluster included. */
+  allSockets(): Promise<Set<SocketId>> {
+    return this.sockets.allSockets();
+  }
+
+  /** Makes all sockets of the main namespace join rooms. */
+  socketsJoin(room: Room | Room[]): void {
+    this.sockets.socketsJoin(room);
+  }
+
+  /** Makes all sockets of the main namespace leave rooms. */
+  socketsLeave(room: Room | Room[]): void {
+    this.sockets.socketsLeave(room);
+  }
+
+  /** Disconnects all sockets of the main namespace. */
+  disconnectSockets(close = false): void {
+    this.sockets.disconnectSockets(close);
+  }
+
+  /** Sends an event to the other servers of the cluster; see {@linkcode SocketIoNamespace.serverSideEmit}. */
+  serverSideEmit<E extends EventNames<ServerSideEvents>>(
+    event: E,
+    ...args: EventArgs<BroadcastEventMap<ServerSideEvents>, E>
+  ): boolean {
+    return this.sockets.serverSideEmit(event, ...args);
+  }
+
+  /** Sends an event to the other servers of the cluster, and resolves to their answers. */
+  serverSideEmitWithAck<E extends EventNames<ServerSideEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<ServerSideEvents, E>>
+  ): Promise<AckResult<ServerSideEvents, E>[]> {
+    return this.sockets.serverSideEmitWithAck(event, ...args);
+  }
+
+  /** Makes the adapter of a namespace. @ignore */
+  _makeAdapter(namespace: SocketNamespace): SocketIoAdapter {
+    // Both a class and a function that returns an object can be called so.
+    return new (this.#adapter as new (namespace: SocketNamespace) => SocketIoAdapter)(namespace);
+  }
+
+  /** A listener of a socket failed. @ignore */
+  _onListenerError(
+    cause: unknown,
+    socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
+  ): void {
+    try {
+      const { onListenerError = reportCallbackError } = this.opts;
+      onListenerError(cause, socket);
+    } catch (error) {
+      reportCallbackError(error);
+    }
+    const message = `Cannot go on with the socket "${socket.id}": a listener failed`;
+    const client = socket.client as ServerClient;
+    client._close("forced server close", new SocketIoError("ERR_LISTENER", message, { cause }));
+  }
+
+  /** Makes an id that can't be guessed. @ignore */
+  _generateId(): string {
+    return randomId();
+  }
+
+  #makeEngine(): SocketIoEngine {
+    const engine = new SocketIoEngine({ ...this.opts, path: this.opts.path });
+    if (this.opts.serveClient !== false) {
+      fileRoutes.set(engine, (exchange, path) => {
+        const name = clientFileName(path, this.opts.path!);
+        if (name === undefined) return false;
+        serveClientFile(name, exchange).catch(reportCallbackError);
+        return true;
+      });
+    }
+    return engine;
+  }
+
+  #makeClientServer(options: SocketIoServerOptions): ClientServer {
+    const scheduler = new Scheduler();
+    const connectTimeout = amount("connectTimeout", options.connectTimeout, 45_000);
+    const attachmentTimeout = amount("attachmentTimeout", options.attachmentTimeout, 30_000);
+    return {
+      encoder: this.encoder,
+      parser: options.parser,
+      decoderOptions: {
+        maxAttachments: amount("maxAttachments", options.maxAttachments, 10),
+        maxAttachmentBytes: amount("maxAttachmentBytes", options.maxAttachmentBytes, 10_000_000),
+      },
+      maxNamespaces: amount("maxNamespacesPerClient", options.maxNamespacesPerClient, 128),
+      connectDelay: scheduler.delay<ServerClient>(
+        connectTimeout,
+        (client) => client.onConnectTimeout(),
+      ),
+      attachmentDelay: scheduler.delay<ServerClient>(
+        attachmentTimeout,
+        (client) => client.onAttachmentTimeout(),
+      ),
+      findNamespace: (name, auth, found) => this.#find(name, auth, found),
+    };
+  }
+
+  #static(
+    given: string,
+  ): SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const name = given.startsWith("/") ? given : `/${given}`;
+    const present = this._nsps.get(name);
+    if (present !== undefined) return present;
+    for (const [pattern, parent] of this.#patterns) {
+      if (pattern.test(name)) return this.#createChild(parent, name);
+    }
+    const namespace = new SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
+      this,
+      name,
+    );
+    this._nsps.set(name, namespace);
+    if (name !== "/") this.sockets._onNewNamespace(namespace);
+    return namespace;
+  }
+
+  #dynamic(
+    match: RegExp | NamespaceMatcher,
+  ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const parent = new ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
+      this,
+    );
+    if (typeof match === "function") this.#parents.set(match, parent);
+    else {
+      if (match.global || match.sticky) {
+        throw new TypeError(
+          "Cannot match namespaces: the regular expression keeps a state (g or y)",
+        );
+      }
+      this.#parents.set((name, _auth, next) => next(null, match.test(name)), parent);
+      this.#patterns.set(match, parent);
+    }
+    return parent;
+  }
+
+  #createChild(
+    parent: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    name: string,
+  ): SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    const child = parent._createChild(name);
+    this._nsps.set(name, child);
+    if (this.opts.cleanupEmptyChildNamespaces) {
+      child._onEmpty = () => {
+        if (this._nsps.get(name) !== child) return;
+        this._nsps.delete(name);
+        parent.children.delete(child);
+        child.adapter.close();
+      };
+    }
+    this.sockets._onNewNamespace(child);
+    return child;
+  }
+
+  /** Finds the namespace that a client asks for, or makes it if a parent lets it. */
+  #find(
+    name: string,
+    auth: Record<string, Untyped>,
+    found: (
+      namespace:
+        | SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+        | undefined,
+    ) => void,
+  ): void {
+    const present = this._nsps.get(name);
+    if (present !== undefined) return found(present);
+    const parents = [...this.#parents];
+    const ask = (index: number): void => {
+      if (index === parents.length) return found(undefined);
+      const [match, parent] = parents[index];
+      let called = false;
+      const next = (error: Error | null, allow?: boolean) => {
+        if (called) return;
+        called = true;
+        if (error || !allow) return ask(index + 1);
+        found(this._nsps.get(name) ?? this.#createChild(parent, name));
+      };
+      try {
+        const result: unknown = match(name, auth, next);
+        if (result instanceof Promise) {
+          result.catch((error) => {
+            reportCallbackError(error);
+            next(error);
+          });
+        }
+      } catch (error) {
+        reportCallbackError(error);
+        next(error instanceof Error ? error : new Error("Internal error"));
+      }
+    };
+    ask(0);
+  }
+}

@@ -1,0 +1,205 @@
+// Floor 3: driver.
+import { InMemoryAdapter } from "./in_memory_adapter.ts";
+import { PacketType } from "./packet.ts";
+import type {
+  AdapterNamespace,
+  AdapterPacket,
+  BroadcastFlags,
+  BroadcastOptions,
+  RecoveredSession,
+  Room,
+  SessionToPersist,
+  SocketId,
+} from "./types.ts";
+
+/** Options of connection state recovery: how much is kept for clients that lost their connection, and how long. */
+export interface ConnectionStateRecoveryOptions {
+  /**
+   * How long a client may be away, in ms.
+   *
+   * @default {120_000}
+   */
+  maxDisconnectionDuration?: number;
+  /**
+   * Whether a client that comes back is let in without the namespace's middleware.
+   *
+   * @default {true}
+   */
+  skipMiddlewares?: boolean;
+  /**
+   * The most events that are kept for those who are away; the oldest go first.
+   *
+   * @default {10_000}
+   */
+  maxPackets?: number;
+  /**
+   * The most sessions that are kept; the oldest go first.
+   *
+   * @default {10_000}
+   */
+  maxSessions?: number;
+}
+
+interface KeptPacket {
+  id: string;
+  rooms: Set<Room>;
+  except: Set<Room>;
+  data: unknown[];
+  at: number;
+}
+
+interface KeptSession extends SessionToPersist {
+  at: number;
+  start: number;
+}
+
+/**
+ * Keeps, beside the rooms, what connection state recovery needs: for a while, the events that were sent and the sessions
+ * of those who lost their connection. In memory, so for a server that stands alone.
+ *
+ * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it.
+ */
+export class SessionAwareAdapter extends InMemoryAdapter {
+  readonly #maxAge: number;
+  readonly #maxPackets: number;
+  readonly #maxSessions: number;
+  readonly #prefix: string = Date.now().toString(36) + ".";
+  /** Oldest first; a head index in place of shifting each one out. */
+  #packets: KeptPacket[] = [];
+  /** The number of the first kept packet; those of the others follow. */
+  #first = 0;
+  readonly #sessions: Map<string, KeptSession> = new Map();
+  /** For each socket, the number of the next packet when it connected: where one that saw no event yet begins. */
+  readonly #starts: Map<SocketId, number> = new Map();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Makes an adapter for a namespace. */
+  constructor(nsp: AdapterNamespace) {
+    super(nsp);
+    const options: ConnectionStateRecoveryOptions = nsp.server.opts.connectionStateRecovery ?? {};
+    this.#maxAge = options.maxDisconnectionDuration ?? 120_000;
+    this.#maxPackets = options.maxPackets ?? 10_000;
+    this.#maxSessions = options.maxSessions ?? 10_000;
+  }
+
+  /** Forgets everything. */
+  override close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#first += this.#packets.length;
+    this.#packets = [];
+    this.#sessions.clear();
+    this.#starts.clear();
+  }
+
+  /** Puts a socket into rooms. */
+  override addAll(id: SocketId, rooms: Set<Room>): void {
+    if (!this.#starts.has(id)) this.#starts.set(id, this.#first + this.#packets.length);
+    super.addAll(id, rooms);
+  }
+
+  /** Takes a socket out of all rooms. */
+  override delAll(id: SocketId): void {
+    this.#starts.delete(id);
+    super.delAll(id);
+  }
+
+  /** Sends a packet; an event that is not volatile and wants no acknowledgement is kept for those who are away. */
+  override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
+    if (isKept(packet, options.flags)) {
+      const id = this.#prefix + (this.#first + this.#packets.length).toString(36);
+      packet.data.push(id);
+      this.#packets.push({
+        id,
+        rooms: new Set(options.rooms),
+        except: new Set(options.except),
+        data: packet.data,
+        at: Date.now(),
+      });
+      if (this.#packets.length > this.#maxPackets) this.#drop(this.#packets.length >> 2 || 1);
+      this.#arm();
+    }
+    super.broadcast(packet, options);
+  }
+
+  /** Keeps the session of a client that lost its connection. */
+  override persistSession(session: SessionToPersist): void {
+    this.#sessions.delete(session.pid);
+    const start = this.#starts.get(session.sid) ?? this.#first + this.#packets.length;
+    this.#sessions.set(session.pid, { ...session, at: Date.now(), start });
+    if (this.#sessions.size > this.#maxSessions) {
+      this.#sessions.delete(this.#sessions.keys().next().value as string);
+    }
+    this.#arm();
+  }
+
+  /**
+   * Takes a session up again, with the events that the client missed since `offset`; without one, since it connected. A
+   * session is handed out once.
+   */
+  override restoreSession(
+    pid: string,
+    offset: string | undefined,
+  ): Promise<RecoveredSession> | null {
+    const session = this.#sessions.get(pid);
+    if (session === undefined) return null;
+    const next = offset === undefined ? session.start - this.#first : this.#indexOf(offset) + 1;
+    const known = offset === undefined ? next >= 0 : next > 0;
+    if (session.at + this.#maxAge < Date.now() || !known) return null;
+    this.#sessions.delete(pid);
+    // If this connection is lost as well before an event comes through, the next one starts at the same place.
+    this.#starts.set(session.sid, session.start);
+    const missedPackets: unknown[][] = [];
+    for (let i = next; i < this.#packets.length; i++) {
+      const packet = this.#packets[i];
+      if (concerns(session.rooms, packet)) missedPackets.push(packet.data);
+    }
+    const { sid, rooms, data } = session;
+    return Promise.resolve({ sid, pid, rooms, data, missedPackets });
+  }
+
+  #indexOf(offset: string): number {
+    if (!offset.startsWith(this.#prefix)) return -1;
+    const index = parseInt(offset.slice(this.#prefix.length), 36) - this.#first;
+    return this.#packets[index]?.id === offset ? index : -1;
+  }
+
+  #drop(count: number): void {
+    this.#packets.splice(0, count);
+    this.#first += count;
+  }
+
+  /** A timer runs only while something is kept. It does not keep the process alive. */
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#sweep(), Math.min(this.#maxAge, 60_000));
+    unref(this.#timer);
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const oldest = Date.now() - this.#maxAge;
+    for (const [pid, session] of this.#sessions) {
+      if (session.at >= oldest) break;
+      this.#sessions.delete(pid);
+    }
+    const young = this.#packets.findIndex((packet) => packet.at >= oldest);
+    this.#drop(young === -1 ? this.#packets.length : young);
+    if (this.#packets.length > 0 || this.#sessions.size > 0) this.#arm();
+  }
+}
+
+function isKept(packet: AdapterPacket, flags: BroadcastFlags | undefined): boolean {
+  return packet.type === PacketType.EVENT && packet.id === undefined && !flags?.volatile;
+}
+
+function concerns(rooms: Room[], packet: KeptPacket): boolean {
+  return (packet.rooms.size === 0 || rooms.some((room) => packet.rooms.has(room))) &&
+    !rooms.some((room) => packet.except.has(room));
+}
+
+function unref(timer: unknown): void {
+  const handle = timer as number | { unref?(): void };
+  if (typeof handle === "object") handle.unref?.();
+  else if (typeof Deno !== "undefined") Deno.unrefTimer(handle);
+}
