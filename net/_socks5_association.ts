@@ -1,0 +1,170 @@
+// Floor 3: driver.
+import { createDatagramSocket, type Datagram, type DatagramSocket } from "./datagram_socket.ts";
+import type { DialPolicy } from "./dial_policy.ts";
+import { hostAndPort } from "./_host_port.ts";
+import { type HostLookup, lookupWith } from "./lookup.ts";
+import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
+import type { Transport } from "./transport.ts";
+
+/** Options of a {@linkcode Socks5Association}. */
+export interface Socks5AssociationOptions {
+  /** The address that the client's datagrams come to. */
+  localHostname: string;
+  /** The only address that the client's datagrams may come from. */
+  clientHostname: string;
+  /** The port that they will come from, if the client told it; else that of the first. */
+  clientPort: number;
+  /** Whether datagrams may go to a destination; asked once for each. */
+  allow(destination: Socks5Address): boolean | Promise<boolean>;
+  policy: DialPolicy | undefined;
+  lookup: HostLookup;
+  /** How long a lookup may take, in ms. */
+  lookupTimeout: number;
+  /** How many destinations are remembered. */
+  maxDestinations: number;
+  /** Something passed through. */
+  onactivity(): void;
+}
+
+/** The server's side of a relay of datagrams (RFC 1928 §7): one client, any number of destinations. */
+export class Socks5Association {
+  readonly #options: Socks5AssociationOptions;
+  readonly #inner: DatagramSocket;
+  readonly #outer: Record<"udp4" | "udp6", DatagramSocket | undefined> = {
+    udp4: undefined,
+    udp6: undefined,
+  };
+  /** What destinations resolved to, in the order of their first use; `undefined` for those refused. */
+  readonly #destinations = new Map<string, Socks5Address | undefined>();
+  /** Who may answer: `host:port` of all addresses that were sent to. */
+  readonly #peers = new Set<string>();
+  #clientPort: number;
+  #closed = false;
+  /** Datagrams that were not passed on. */
+  dropped = 0;
+
+  constructor(options: Socks5AssociationOptions) {
+    this.#options = options;
+    this.#clientPort = options.clientPort;
+    this.#inner = createDatagramSocket({
+      type: options.localHostname.includes(":") ? "udp6" : "udp4",
+      maxQueue: 256,
+    });
+  }
+
+  /** Starts to take datagrams; returns where. */
+  async bind(): Promise<Socks5Address> {
+    await this.#inner.bind({ address: this.#options.localHostname, port: 0 });
+    const { address, port } = this.#inner.address();
+    this.#fromClient();
+    return { hostname: address, port };
+  }
+
+  /** Closes all sockets. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#inner, this.#outer.udp4, this.#outer.udp6].map((s) => s?.close()));
+  }
+
+  async #fromClient(): Promise<void> {
+    for await (const datagram of this.#inner) {
+      try {
+        await this.#forward(datagram);
+      } catch {
+        // No way there: as on every network, the datagram is lost.
+        this.dropped++;
+      }
+    }
+  }
+
+  async #forward({ data, address, port }: Datagram): Promise<void> {
+    const { clientHostname } = this.#options;
+    const fromClient = address === clientHostname &&
+      (this.#clientPort === 0 || port === this.#clientPort);
+    const datagram = fromClient ? decodeSocks5Datagram(data) : undefined;
+    // RFC 1928 §7: an implementation without fragmentation drops fragments.
+    if (datagram === undefined || datagram.fragment !== 0 || datagram.address.port === 0) {
+      this.dropped++;
+      return;
+    }
+    this.#clientPort = port;
+    this.#options.onactivity();
+    const destination = await this.#resolve(datagram.address);
+    if (destination === undefined) {
+      this.dropped++;
+      return;
+    }
+    const socket = await this.#outerFor(destination.hostname);
+    await socket.send(datagram.data, { address: destination.hostname, port: destination.port });
+  }
+
+  /** The address of a destination that is allowed. */
+  async #resolve(destination: Socks5Address): Promise<Socks5Address | undefined> {
+    const { allow, policy, lookup, lookupTimeout, maxDestinations } = this.#options;
+    const { hostname, port } = destination;
+    const key = hostAndPort(hostname, port);
+    if (this.#destinations.has(key)) return this.#destinations.get(key);
+    let found: Socks5Address | undefined;
+    try {
+      if (await allow(destination)) {
+        const addresses = await lookupWith(lookup, hostname, { timeout: lookupTimeout });
+        policy?.check(hostname, port, addresses);
+        found = { hostname: addresses[0], port };
+      }
+    } catch {
+      // Refused, or nowhere to be found.
+    }
+    if (this.#destinations.size >= maxDestinations) {
+      const [oldest] = this.#destinations;
+      this.#destinations.delete(oldest[0]);
+      if (oldest[1] !== undefined) {
+        this.#peers.delete(hostAndPort(oldest[1].hostname, oldest[1].port));
+      }
+    }
+    this.#destinations.set(key, found);
+    if (found !== undefined) this.#peers.add(hostAndPort(found.hostname, port));
+    return found;
+  }
+
+  async #outerFor(hostname: string): Promise<DatagramSocket> {
+    const type = hostname.includes(":") ? "udp6" : "udp4";
+    let socket = this.#outer[type];
+    if (socket === undefined) {
+      if (this.#closed) throw new TypeError("Cannot relay datagrams: the association is closed");
+      socket = createDatagramSocket({ type, maxQueue: 256, ipv6Only: type === "udp6" });
+      this.#outer[type] = socket;
+      await socket.bind();
+      this.#toClient(socket);
+    }
+    return socket;
+  }
+
+  async #toClient(socket: DatagramSocket): Promise<void> {
+    for await (const { data, address, port } of socket) {
+      // Only who was spoken to may answer, or the relay would open the client to everybody.
+      if (!this.#peers.has(hostAndPort(address, port))) {
+        this.dropped++;
+        continue;
+      }
+      this.#options.onactivity();
+      try {
+        await this.#inner.send(encodeSocks5Datagram({ hostname: address, port }, data), {
+          address: this.#options.clientHostname,
+          port: this.#clientPort,
+        });
+      } catch {
+        this.dropped++;
+      }
+    }
+  }
+}
+
+/** Reads and forgets what comes on the connection that an association lives by, until it ends. */
+export async function untilEnd(control: Transport): Promise<void> {
+  const buffer = new Uint8Array(64);
+  try {
+    while (await control.read(buffer) !== null);
+  } catch {
+    // Broken is as good as ended.
+  }
+}

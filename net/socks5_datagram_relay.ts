@@ -1,0 +1,212 @@
+// Floor 3: driver.
+import { driveHandshake } from "./_handshake_driver.ts";
+import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
+import { NetError } from "./errors.ts";
+import { parseIp } from "./ip.ts";
+import { lookupHost } from "./lookup.ts";
+import type { Socks5ConnectOptions } from "./socks5.ts";
+import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
+import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
+import type { Transport } from "./transport.ts";
+import type { WaitOptions } from "./wait.ts";
+
+/** Options of {@linkcode socks5Associate}. */
+export interface Socks5AssociateOptions extends Socks5ConnectOptions {
+  /** The most datagrams that wait to be received; what comes beyond is dropped. @default {1024} */
+  maxQueue?: number;
+  /** The most bytes that wait to be received. @default {4 MiB} */
+  maxQueueBytes?: number;
+}
+
+/** A datagram that came through a {@linkcode Socks5DatagramRelay}. */
+export interface RelayedDatagram {
+  /** The payload. */
+  data: Uint8Array;
+  /** The address of the sender, or its name if the proxy tells one. */
+  address: string;
+  /** The port of the sender. */
+  port: number;
+}
+
+/** Where a datagram goes through a {@linkcode Socks5DatagramRelay}. */
+export interface RelaySendOptions extends WaitOptions {
+  /** A name, which the proxy resolves, or an IP address. */
+  address: string;
+  /** The port. */
+  port: number;
+}
+
+/**
+ * Datagrams through a SOCKS5 proxy, made by {@linkcode socks5Associate}. It lives as long as the connection to the proxy. As with all UDP,
+ * datagrams may get lost without anybody being told.
+ */
+export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>, AsyncDisposable {
+  readonly #control: Transport;
+  readonly #socket: DatagramSocket;
+  readonly #closed = Promise.withResolvers<void>();
+  #dropped = 0;
+  #open = true;
+
+  /** Takes over the connection to the proxy and a socket that is connected to its relay: see {@linkcode socks5Associate}. */
+  constructor(control: Transport, socket: DatagramSocket) {
+    this.#control = control;
+    this.#socket = socket;
+    this.#watch();
+  }
+
+  /** Settles when the relay is closed, by this side or by the proxy. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Datagrams dropped: the queue was full, they had no valid header, or they were fragments, which RFC 1928 §7 lets one drop. */
+  get dropped(): number {
+    return this.#dropped + this.#socket.metrics().dropped;
+  }
+
+  /**
+   * Sends one datagram, and resolves to the size of its payload when the system has taken it.
+   *
+   * @throws {TypeError} when the address is no valid host
+   * @throws {NetError} `EMSGSIZE` when it is too large together with its header, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`,
+   * `ERR_SOCKET_CLOSED`
+   */
+  async send(data: Uint8Array, to: RelaySendOptions): Promise<number> {
+    const { address, port, signal, timeout } = to;
+    const bytes = encodeSocks5Datagram({ hostname: address, port }, data);
+    await this.#socket.send(bytes, { signal, timeout });
+    return data.length;
+  }
+
+  /**
+   * Takes the next datagram.
+   *
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`
+   */
+  async receive(options: WaitOptions = {}): Promise<RelayedDatagram> {
+    const { signal, timeout = 0 } = options;
+    const start = performance.now();
+    for (;;) {
+      // What is dropped does not prolong the wait.
+      const left = timeout === 0 ? 0 : Math.max(1, timeout - (performance.now() - start));
+      const { data } = await this.#socket.receive({ signal, timeout: left });
+      const datagram = decodeSocks5Datagram(data);
+      if (datagram !== undefined && datagram.fragment === 0) {
+        const { hostname, port } = datagram.address;
+        return { data: datagram.data, address: hostname, port };
+      }
+      this.#dropped++;
+    }
+  }
+
+  /** Gives every datagram that comes, until the relay is closed. Leaving the loop does not close it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<RelayedDatagram, void, void> {
+    while (this.#open) {
+      try {
+        yield await this.receive();
+      } catch (error) {
+        if (error instanceof NetError && error.code === "ERR_SOCKET_CLOSED") return;
+        throw error;
+      }
+    }
+  }
+
+  /** Closes the relay and the connection to the proxy. A second call waits for the first. */
+  close(): Promise<void> {
+    if (this.#open) {
+      this.#open = false;
+      try {
+        this.#control.close();
+      } catch {
+        // It is closed already.
+      }
+      this.#socket.close().then(this.#closed.resolve, this.#closed.reject);
+    }
+    return this.#closed.promise;
+  }
+
+  /** {@linkcode Socks5DatagramRelay.close | close()}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The relay ends with its connection (RFC 1928 §6); what comes there means nothing. */
+  async #watch(): Promise<void> {
+    const buffer = new Uint8Array(64);
+    try {
+      while (await this.#control.read(buffer) !== null);
+    } catch {
+      // Broken is as good as ended.
+    }
+    await this.close();
+  }
+}
+
+/**
+ * Has a SOCKS5 proxy relay datagrams (RFC 1928 UDP ASSOCIATE), over a transport that is connected to the proxy, and which the relay keeps.
+ *
+ * Whatever fails closes the transport.
+ *
+ * @throws {TypeError} when the credentials can't be sent
+ * @throws {ProxyError} when the proxy refuses; each reply code has its error code
+ * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ENOTFOUND`, or what broke the transport
+ *
+ * @example
+ * ```ts ignore
+ * import { socks5Associate } from "@sluice/sockets/net";
+ *
+ * const proxy = await Deno.connect({ hostname: "127.0.0.1", port: 1080 });
+ * await using relay = await socks5Associate(proxy);
+ * await relay.send(new TextEncoder().encode("ping"), { address: "192.0.2.1", port: 7 });
+ * const { data } = await relay.receive({ timeout: 1000 });
+ * ```
+ */
+export async function socks5Associate(
+  transport: Transport,
+  options: Socks5AssociateOptions = {},
+): Promise<Socks5DatagramRelay> {
+  const { username, password, maxQueue, maxQueueBytes, signal } = options;
+  let socket: DatagramSocket | undefined;
+  try {
+    // Where the datagrams will come from is not known yet: zeros (RFC 1928 §6).
+    const handshake = new Socks5ClientHandshake({ hostname: "0.0.0.0", port: 0 }, {
+      command: "associate",
+      username,
+      password,
+    });
+    await driveHandshake(transport, handshake, "relay datagrams through proxy", options);
+    const { address, port } = await relayAddress(handshake.bound!, transport, { signal });
+    const type = address.includes(":") ? "udp6" : "udp4";
+    socket = createDatagramSocket({ type, maxQueue, maxQueueBytes });
+    await socket.connect(port, address, { signal });
+    return new Socks5DatagramRelay(transport, socket);
+  } catch (error) {
+    await socket?.close();
+    try {
+      transport.close();
+    } catch {
+      // It is closed already.
+    }
+    throw error;
+  }
+}
+
+/** Where the datagrams go: what the proxy tells; its own address when it tells none. */
+async function relayAddress(
+  bound: Socks5Address,
+  transport: Transport,
+  options: WaitOptions,
+): Promise<{ address: string; port: number }> {
+  let { hostname } = bound;
+  if (parseIp(hostname)?.bytes.every((byte) => byte === 0)) {
+    const { remoteAddr } = transport;
+    if (!("hostname" in remoteAddr)) {
+      throw new NetError("Cannot relay datagrams through proxy: it does not tell where to", {
+        code: "ERR_PROXY_PROTOCOL",
+      });
+    }
+    hostname = remoteAddr.hostname;
+  }
+  const [address] = await lookupHost(hostname, options);
+  return { address, port: bound.port };
+}

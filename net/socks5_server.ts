@@ -1,0 +1,152 @@
+// Floor 3: driver.
+import { closeQuietly, Socks5Session, Socks5Settings } from "./_socks5_session.ts";
+import { NetError } from "./errors.ts";
+import { toNetError } from "./os_error.ts";
+import type {
+  Socks5Client,
+  Socks5ListenOptions,
+  Socks5ServerAddr,
+  Socks5ServerOptions,
+} from "./socks5_server_options.ts";
+import type { Transport } from "./transport.ts";
+import { waitFor } from "./wait.ts";
+
+/** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
+const ACCEPT_PAUSE = 50;
+
+/** A SOCKS5 proxy (RFC 1928, 1929), made by {@linkcode createSocks5Server}. */
+export class Socks5Server implements AsyncDisposable {
+  readonly #options: Socks5ServerOptions;
+  readonly #settings: Socks5Settings;
+  readonly #sessions = new Map<Socks5Session, Promise<void>>();
+  #listener: Deno.TcpListener | undefined;
+  #accepting: Promise<void> | undefined;
+
+  /** Makes a server that does not listen yet; {@linkcode createSocks5Server} does the same. */
+  constructor(options: Socks5ServerOptions = {}) {
+    this.#options = options;
+    this.#settings = new Socks5Settings(options);
+  }
+
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Where the server listens. @throws {NetError} `ERR_SERVER_NOT_RUNNING` */
+  get addr(): Socks5ServerAddr {
+    if (this.#listener === undefined) {
+      throw new NetError("Cannot tell the address: the SOCKS5 server does not listen", {
+        code: "ERR_SERVER_NOT_RUNNING",
+      });
+    }
+    const { hostname, port } = this.#listener.addr;
+    return { transport: "tcp", hostname, port };
+  }
+
+  /**
+   * Starts to listen, and returns where.
+   *
+   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ERR_SERVER_ALREADY_LISTEN`
+   */
+  listen(options: Socks5ListenOptions = {}): Socks5ServerAddr {
+    const { hostname = "127.0.0.1", port = 0 } = options;
+    if (this.#listener !== undefined) {
+      throw new NetError("Cannot listen: the SOCKS5 server listens already", {
+        code: "ERR_SERVER_ALREADY_LISTEN",
+      });
+    }
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      throw toNetError(error, { syscall: "listen", address: hostname, port });
+    }
+    this.#accepting = this.#accept(this.#listener);
+    return this.addr;
+  }
+
+  /** Serves one client over a transport that was accepted elsewhere, to its end, and closes it. Never rejects. */
+  serve(transport: Transport): Promise<void> {
+    if (this.#sessions.size >= this.#settings.maxConnections) {
+      closeQuietly(transport);
+      return Promise.resolve();
+    }
+    const client: Socks5Client = { address: transport.remoteAddr };
+    const session = new Socks5Session(transport, client, this.#settings);
+    const served = session.run().catch((error) => {
+      if (!session.aborted) this.#report(error, client);
+    }).finally(() => this.#sessions.delete(session));
+    this.#sessions.set(session, served);
+    return served;
+  }
+
+  /**
+   * Stops to listen, and closes all connections: at once, or when they have ended by themselves or `drain` ms have passed. Settles when
+   * all is closed. The server can listen again afterwards.
+   */
+  async close(options: { drain?: number } = {}): Promise<void> {
+    const { drain = 0 } = options;
+    this.#listener?.close();
+    this.#listener = undefined;
+    await this.#accepting;
+    const all = Promise.all(this.#sessions.values());
+    if (drain > 0) await waitFor(all, "drain", { timeout: drain }).catch(() => {});
+    for (const session of this.#sessions.keys()) session.abort();
+    await all;
+  }
+
+  /** {@linkcode Socks5Server.close | close()}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    while (this.#listener === listener) {
+      try {
+        void this.serve(await listener.accept());
+      } catch (error) {
+        if (this.#listener !== listener) return;
+        this.#report(toNetError(error, { syscall: "accept" }), { address: listener.addr });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
+      }
+    }
+  }
+
+  #report(error: unknown, client: Socks5Client): void {
+    try {
+      this.#options.onerror?.(error, client);
+    } catch (thrown) {
+      reportError(thrown);
+    }
+  }
+}
+
+/**
+ * Makes a SOCKS5 proxy: CONNECT, and UDP ASSOCIATE if asked for; without authentication, or with user name and password.
+ *
+ * @throws {RangeError} when a limit is out of range
+ * @throws {TypeError} when `policy` is malformed, or could not act since `dial` is there
+ *
+ * @example
+ * ```ts
+ * import { createSocks5Server, socks5Connect } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = createSocks5Server({
+ *   authenticate: ({ username, password }) => username === "user" && password === "secret",
+ *   authorize: ({ port }) => port !== 25,
+ * });
+ * const proxy = await Deno.connect(server.listen());
+ * using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const transport = await socks5Connect(proxy, target.addr, {
+ *   username: "user",
+ *   password: "secret",
+ * });
+ * using accepted = await target.accept();
+ * assertEquals(accepted.remoteAddr.hostname, "127.0.0.1");
+ * transport.close();
+ * ```
+ */
+export function createSocks5Server(options: Socks5ServerOptions = {}): Socks5Server {
+  return new Socks5Server(options);
+}

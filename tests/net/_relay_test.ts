@@ -1,0 +1,96 @@
+import { assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
+import { relay } from "../../net/_relay.ts";
+import { writeAll } from "../../net/_handshake_driver.ts";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+import { hex, text, utf8 } from "../_support/framing.ts";
+
+async function readAll(transport: Transport): Promise<string> {
+  let all = "";
+  const buffer = new Uint8Array(100);
+  for (let n; (n = await transport.read(buffer)) !== null;) all += text(buffer.subarray(0, n));
+  return all;
+}
+
+/** Two ends that are joined by a relay. */
+function joined(options?: Parameters<typeof relay>[2], capacity?: number): {
+  left: Transport;
+  right: Transport;
+  relayed: Promise<void>;
+} {
+  const [left, a] = pair({ capacity });
+  const [b, right] = pair({ capacity });
+  return { left, right, relayed: relay(a, b, options) };
+}
+
+Deno.test("relay passes both ways, and each end of its own", async () => {
+  const { left, right, relayed } = joined();
+  await left.write(utf8("question"));
+  await left.closeWrite();
+  assertEquals(await readAll(right), "question");
+  await right.write(utf8("answer"));
+  await right.closeWrite();
+  assertEquals(await readAll(left), "answer");
+  await relayed;
+  left.close();
+  right.close();
+});
+
+Deno.test("relay pushes back when one side does not take what comes", async () => {
+  const { left, right, relayed } = joined({}, 1000);
+  const message = new Uint8Array(1000);
+  let written = 0;
+  const writing = (async () => {
+    for (let i = 0; i < 300; i++) {
+      await writeAll(left, message);
+      written++;
+    }
+    await left.closeWrite();
+  })();
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+  // Its queue of 64 KiB, and what lies in the pairs and in one read.
+  assertLessOrEqual(written, 70);
+  assertEquals((await readAll(right)).length, 300_000);
+  await writing;
+  await right.closeWrite();
+  await relayed;
+  left.close();
+  right.close();
+});
+
+Deno.test("relay ends when nothing passes, and only then", async () => {
+  const { left, right, relayed } = joined({ idleTimeout: 200 });
+  const failed = assertRejects(() => relayed, NetError);
+  for (let i = 0; i < 5; i++) {
+    await left.write(hex("61"));
+    await right.read(new Uint8Array(1));
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  assertEquals((await failed).code, "ETIMEDOUT");
+  assertEquals(await readAll(right).catch(() => ""), "");
+  left.close();
+  right.close();
+});
+
+Deno.test("relay ends by its signal, before and while it runs", async () => {
+  const controller = new AbortController();
+  const { left, right, relayed } = joined({ signal: controller.signal });
+  const failed = assertRejects(() => relayed, NetError);
+  controller.abort();
+  assertEquals((await failed).code, "ABORT_ERR");
+  const second = joined({ signal: controller.signal });
+  assertEquals((await assertRejects(() => second.relayed, NetError)).code, "ABORT_ERR");
+  for (const transport of [left, right, second.left, second.right]) transport.close();
+});
+
+Deno.test("relay passes on that a side broke, by closing the other", async () => {
+  const [left, a] = pair({ forth: { faults: [{ at: 1, action: "reset" }] } });
+  const [b, right] = pair();
+  const failed = assertRejects(() => relay(a, b), NetError);
+  await left.write(hex("6161")).catch(() => {});
+  assertEquals((await failed).code, "ECONNRESET");
+  await readAll(right).catch(() => {});
+  left.close();
+  right.close();
+});

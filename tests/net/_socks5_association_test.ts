@@ -1,0 +1,189 @@
+import { assertEquals } from "@std/assert";
+import {
+  Socks5Association,
+  type Socks5AssociationOptions,
+  untilEnd,
+} from "../../net/_socks5_association.ts";
+import { createDatagramSocket, type DatagramSocket } from "../../net/datagram_socket.ts";
+import { DialPolicy } from "../../net/dial_policy.ts";
+import { pair } from "../../net/pair.ts";
+import {
+  decodeSocks5Datagram,
+  encodeSocks5Datagram,
+  type Socks5Address,
+} from "../../net/socks5_codec.ts";
+import { hex, join, text, utf8 } from "../_support/framing.ts";
+
+interface Setting extends AsyncDisposable {
+  association: Socks5Association;
+  relay: Socks5Address;
+  client: DatagramSocket;
+  target: DatagramSocket;
+  /** The target's address and port. */
+  to: Socks5Address;
+}
+
+async function bound(): Promise<DatagramSocket> {
+  return await createDatagramSocket().bind({ address: "127.0.0.1" });
+}
+
+async function start(options: Partial<Socks5AssociationOptions> = {}): Promise<Setting> {
+  const association = new Socks5Association({
+    localHostname: "127.0.0.1",
+    clientHostname: "127.0.0.1",
+    clientPort: 0,
+    allow: () => true,
+    policy: undefined,
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+    lookupTimeout: 5000,
+    maxDestinations: 10,
+    onactivity: () => {},
+    ...options,
+  });
+  const relay = await association.bind();
+  const [client, target] = [await bound(), await bound()];
+  const { address, port } = target.address();
+  return {
+    association,
+    relay,
+    client,
+    target,
+    to: { hostname: address, port },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([association.close(), client.close(), target.close()]);
+    },
+  };
+}
+
+function send(socket: DatagramSocket, { relay }: Setting, bytes: Uint8Array): Promise<number> {
+  return socket.send(bytes, { address: relay.hostname, port: relay.port });
+}
+
+/** Waits until so many datagrams were dropped: they are taken one after the other. */
+async function droppedSoFar(setting: Setting, count: number): Promise<void> {
+  for (let i = 0; setting.association.dropped < count && i < 500; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assertEquals(setting.association.dropped, count);
+}
+
+Deno.test("SOCKS5 association passes datagrams both ways", async () => {
+  let active = 0;
+  await using setting = await start({ onactivity: () => active++ });
+  const { client, target, to } = setting;
+  await send(client, setting, encodeSocks5Datagram(to, utf8("ping")));
+  const ping = await target.receive({ timeout: 5000 });
+  assertEquals(text(ping.data), "ping");
+  await target.send(utf8("pong"), ping);
+  const pong = decodeSocks5Datagram((await client.receive({ timeout: 5000 })).data);
+  assertEquals([pong?.address, text(pong!.data), pong?.fragment], [to, "pong", 0]);
+  assertEquals(active, 2);
+});
+
+Deno.test("SOCKS5 association resolves names, asks once for each destination, and obeys", async () => {
+  const asked: string[] = [];
+  await using setting = await start({
+    allow: ({ hostname }) => {
+      asked.push(hostname);
+      return hostname === "good.example";
+    },
+    lookup: (name) => Promise.resolve(name === "good.example" ? ["127.0.0.1"] : []),
+  });
+  const { client, target, to } = setting;
+  for (const hostname of ["bad.example", "good.example", "bad.example", "good.example"]) {
+    await send(client, setting, encodeSocks5Datagram({ hostname, port: to.port }, utf8(hostname)));
+  }
+  for (let i = 0; i < 2; i++) {
+    assertEquals(text((await target.receive({ timeout: 5000 })).data), "good.example");
+  }
+  assertEquals(asked, ["bad.example", "good.example"]);
+  assertEquals(setting.association.dropped, 2);
+});
+
+Deno.test("SOCKS5 association sends nowhere that the policy forbids", async () => {
+  await using setting = await start({ policy: new DialPolicy() });
+  const { client, to } = setting;
+  await send(client, setting, encodeSocks5Datagram(to, utf8("x")));
+  await send(client, setting, encodeSocks5Datagram({ ...to, hostname: "name.example" }, utf8("x")));
+  await droppedSoFar(setting, 2);
+});
+
+Deno.test("SOCKS5 association drops fragments, broken headers and port 0", async () => {
+  await using setting = await start();
+  const { client, target, to } = setting;
+  const good = encodeSocks5Datagram(to, utf8("good"));
+  const fragment = good.slice();
+  fragment[2] = 1;
+  for (const bytes of [hex(""), hex("00"), fragment, join([hex("0100"), good.subarray(2)])]) {
+    await send(client, setting, bytes);
+  }
+  await send(client, setting, encodeSocks5Datagram({ ...to, port: 0 }, utf8("x")));
+  await send(client, setting, good);
+  assertEquals(text((await target.receive({ timeout: 5000 })).data), "good");
+  assertEquals(setting.association.dropped, 5);
+});
+
+Deno.test("SOCKS5 association takes datagrams of its client only, by the first port or the one told", async () => {
+  await using setting = await start();
+  const { client, target, to } = setting;
+  await send(client, setting, encodeSocks5Datagram(to, utf8("first")));
+  await target.receive({ timeout: 5000 });
+  await using stranger = await bound();
+  await send(stranger, setting, encodeSocks5Datagram(to, utf8("stranger")));
+  await droppedSoFar(setting, 1);
+
+  await using told = await start({ clientPort: client.address().port });
+  await send(stranger, told, encodeSocks5Datagram(told.to, utf8("stranger")));
+  await droppedSoFar(told, 1);
+  await send(client, told, encodeSocks5Datagram(told.to, utf8("told")));
+  assertEquals(text((await told.target.receive({ timeout: 5000 })).data), "told");
+
+  await using elsewhere = await start({ clientHostname: "127.0.0.2" });
+  await send(client, elsewhere, encodeSocks5Datagram(elsewhere.to, utf8("x")));
+  await droppedSoFar(elsewhere, 1);
+});
+
+Deno.test("SOCKS5 association lets nobody answer who was not spoken to", async () => {
+  await using setting = await start();
+  const { client, target, to } = setting;
+  await send(client, setting, encodeSocks5Datagram(to, utf8("x")));
+  const from = await target.receive({ timeout: 5000 });
+  await using stranger = await bound();
+  await stranger.send(utf8("spoofed"), from);
+  await droppedSoFar(setting, 1);
+  await target.send(utf8("answer"), from);
+  const answer = decodeSocks5Datagram((await client.receive({ timeout: 5000 })).data);
+  assertEquals(text(answer!.data), "answer");
+});
+
+Deno.test("SOCKS5 association forgets the oldest destination when there are too many", async () => {
+  const asked: number[] = [];
+  await using setting = await start({
+    maxDestinations: 2,
+    allow: ({ port }) => {
+      asked.push(port);
+      return true;
+    },
+  });
+  const { client, target, to } = setting;
+  await using other = await bound();
+  await using third = await bound();
+  const ports = [target, other, third, target].map((socket) => socket.address().port);
+  for (const port of ports) {
+    await send(client, setting, encodeSocks5Datagram({ ...to, port }, utf8("x")));
+  }
+  for (const socket of [target, other, third, target]) await socket.receive({ timeout: 5000 });
+  assertEquals(asked, ports);
+});
+
+Deno.test("SOCKS5 association lives until its connection ends or breaks", async () => {
+  const [here, there] = pair();
+  const ended = untilEnd(there);
+  await here.write(new Uint8Array(1000));
+  await here.closeWrite();
+  await ended;
+  const broken = untilEnd(here);
+  here.close();
+  await broken;
+  there.close();
+});

@@ -1,0 +1,222 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import { ProxyError } from "../../net/proxy_error.ts";
+import { connectThroughProxies } from "../../net/proxy_chain.ts";
+import { socks5Connect } from "../../net/socks5.ts";
+import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
+import type { Transport } from "../../net/transport.ts";
+import { hex, text, utf8 } from "../_support/framing.ts";
+
+/** A TCP server that echoes, until it is disposed of. */
+function echoServer(): AsyncDisposable & { addr: Deno.NetAddr } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const running: Promise<void>[] = [];
+  const conns: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const conn of listener) {
+      conns.push(conn);
+      running.push((async () => {
+        const buffer = new Uint8Array(65536);
+        try {
+          for (let n; (n = await conn.read(buffer)) !== null;) {
+            for (let at = 0; at < n;) at += await conn.write(buffer.subarray(at, n));
+          }
+          await conn.closeWrite();
+        } catch {
+          // cut off
+        }
+      })());
+    }
+  })();
+  return {
+    addr: listener.addr,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+      for (const conn of conns) conn.close();
+      await Promise.all(running);
+    },
+  };
+}
+
+async function echo(transport: Transport, message: Uint8Array): Promise<Uint8Array> {
+  const answer = new Uint8Array(message.length);
+  const writing = (async () => {
+    for (let at = 0; at < message.length;) at += await transport.write(message.subarray(at));
+  })();
+  for (let at = 0; at < message.length;) at += (await transport.read(answer.subarray(at)))!;
+  await writing;
+  return answer;
+}
+
+async function connections(server: Socks5Server, count: number): Promise<void> {
+  for (let i = 0; server.connections !== count && i < 500; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assertEquals(server.connections, count);
+}
+
+Deno.test("SOCKS5 server connects clients, by address and by name, and relays a megabyte", async () => {
+  await using target = echoServer();
+  await using server = createSocks5Server({ lookup: () => Promise.resolve(["127.0.0.1"]) });
+  const proxy = server.listen();
+  assertEquals(server.addr, proxy);
+  const message = crypto.getRandomValues(new Uint8Array(65536));
+  const large = new Uint8Array(1 << 20).map((_, i) => message[i % 65536] ^ (i >> 16));
+  for (const hostname of ["127.0.0.1", "example.org"]) {
+    const transport = await socks5Connect(await Deno.connect(proxy), {
+      hostname,
+      port: target.addr.port,
+    });
+    assertEquals(await echo(transport, large), large);
+    await transport.closeWrite();
+    assertEquals(await transport.read(new Uint8Array(1)), null);
+    transport.close();
+  }
+  await connections(server, 0);
+});
+
+Deno.test("SOCKS5 servers make a chain", async () => {
+  await using target = echoServer();
+  await using first = createSocks5Server({ authenticate: ({ password }) => password === "1" });
+  await using second = createSocks5Server({ authenticate: ({ password }) => password === "2" });
+  const proxies = [first.listen(), second.listen()]
+    .map(({ port }, i) => `socks5://u:${i + 1}@127.0.0.1:${port}`);
+  const transport = await connectThroughProxies(
+    await Deno.connect(first.addr),
+    proxies,
+    target.addr,
+  );
+  assertEquals(await echo(transport, utf8("through both")), utf8("through both"));
+  transport.close();
+});
+
+Deno.test("SOCKS5 server tells why it could not connect", async () => {
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr;
+  closed.close();
+  await using server = createSocks5Server({
+    policy: { preset: "none", allow: ["127.0.0.1"] },
+    lookup: (name) =>
+      name === "nowhere.example"
+        ? Promise.reject(new NetError("x", { code: "ENOTFOUND" }))
+        : Promise.resolve(["127.0.0.1", "127.0.0.2"]),
+  });
+  const proxy = server.listen();
+  const cases: [string, string][] = [
+    ["127.0.0.1", "ECONNREFUSED"],
+    ["127.0.0.2", "EACCES"],
+    ["half.example", "EACCES"],
+    ["nowhere.example", "EHOSTUNREACH"],
+  ];
+  for (const [hostname, code] of cases) {
+    const conn = await Deno.connect(proxy);
+    const error = await assertRejects(() => socks5Connect(conn, { hostname, port }), ProxyError);
+    assertEquals(error.code, code, hostname);
+  }
+});
+
+Deno.test("SOCKS5 server reports failures, and lives on after a throwing listener", async () => {
+  const errors: [string, string][] = [];
+  const reported: unknown[] = [];
+  const onreport = (event: ErrorEvent): void => {
+    event.preventDefault();
+    reported.push(event.error);
+  };
+  addEventListener("error", onreport);
+  try {
+    await using target = echoServer();
+    await using server = createSocks5Server({
+      onerror: (error, { address }) => {
+        errors.push([(error as NetError).code, address.transport]);
+        throw new Error("listener");
+      },
+    });
+    const conn = await Deno.connect(server.listen());
+    await conn.write(utf8("GET / HTTP/1.1\r\n\r\n"));
+    await conn.read(new Uint8Array(1)).catch(() => {});
+    conn.close();
+    await connections(server, 0);
+    assertEquals([errors, (reported[0] as Error).message], [
+      [["ERR_PROXY_PROTOCOL", "tcp"]],
+      "listener",
+    ]);
+    const transport = await socks5Connect(await Deno.connect(server.addr), target.addr);
+    assertEquals(text(await echo(transport, utf8("alive"))), "alive");
+    transport.close();
+  } finally {
+    removeEventListener("error", onreport);
+  }
+});
+
+Deno.test("SOCKS5 server takes no more clients than it is to", async () => {
+  await using server = createSocks5Server({ maxConnections: 1 });
+  const proxy = server.listen();
+  const first = await Deno.connect(proxy);
+  await first.write(hex("050100"));
+  const buffer = new Uint8Array(2);
+  await first.read(buffer);
+  const second = await Deno.connect(proxy);
+  await second.write(hex("050100")).catch(() => {});
+  assertEquals(await second.read(buffer).catch(() => null), null);
+  second.close();
+  first.close();
+  await connections(server, 0);
+  const third = await Deno.connect(proxy);
+  await third.write(hex("050100"));
+  assertEquals([await third.read(buffer), buffer], [2, hex("0500")]);
+  third.close();
+});
+
+Deno.test("SOCKS5 server closes idle connections", async () => {
+  await using target = echoServer();
+  await using server = createSocks5Server({ idleTimeout: 30 });
+  const transport = await socks5Connect(await Deno.connect(server.listen()), target.addr);
+  assertEquals(await transport.read(new Uint8Array(1)).catch(() => null), null);
+  transport.close();
+  await connections(server, 0);
+});
+
+Deno.test("SOCKS5 server drains: connections may end by themselves for a while", async () => {
+  await using target = echoServer();
+  const server = createSocks5Server();
+  const proxy = server.listen();
+  const ending = await socks5Connect(await Deno.connect(proxy), target.addr);
+  const staying = await socks5Connect(await Deno.connect(proxy), target.addr);
+  const closing = server.close({ drain: 300 });
+  assertEquals(text(await echo(ending, utf8("still"))), "still");
+  await assertRejects(() => Deno.connect(proxy), Deno.errors.ConnectionRefused);
+  ending.close();
+  await connections(server, 1);
+  await closing;
+  assertEquals(server.connections, 0);
+  assertEquals(await staying.read(new Uint8Array(1)).catch(() => null), null);
+  staying.close();
+});
+
+Deno.test("SOCKS5 server listens once at a time, and again after close", async () => {
+  await using server = createSocks5Server();
+  assertThrows(() => server.addr, NetError);
+  const { port } = server.listen();
+  const again = assertThrows(() => server.listen(), NetError);
+  assertEquals(again.code, "ERR_SERVER_ALREADY_LISTEN");
+  await using other = createSocks5Server();
+  const taken = assertThrows(() => other.listen({ port }), NetError);
+  assertEquals(taken.code, "EADDRINUSE");
+  await server.close();
+  await server.close();
+  assertEquals(server.listen({ port }).port, port);
+});
+
+Deno.test("SOCKS5 server serves a transport from elsewhere", async () => {
+  await using target = echoServer();
+  await using server = createSocks5Server();
+  const [client, accepted] = pair();
+  const served = server.serve(accepted);
+  const transport = await socks5Connect(client, target.addr);
+  assertEquals(text(await echo(transport, utf8("memory"))), "memory");
+  assertEquals(server.connections, 1);
+  transport.close();
+  await served;
+});
