@@ -29,6 +29,10 @@ export class FfiListener<T> implements AsyncIterable<T>, Disposable, AsyncDispos
     this.addr = options.addr;
   }
 
+  get closed(): boolean {
+    return this.#socket.closed;
+  }
+
   async accept(options: WaitOptions = {}): Promise<T> {
     const what = `accept ${this.#options.what}`;
     const deadline = deadlineSignal(what, options);

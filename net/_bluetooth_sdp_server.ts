@@ -27,7 +27,6 @@ export class SdpServer {
   readonly #connections = new Set<SdpConnection>();
   readonly #maxConnections: number;
   readonly #idleTimeout: number;
-  #open = true;
 
   constructor(listener: FfiListener<SdpConnection>, options: SdpServerOptions = {}) {
     this.#listener = listener;
@@ -38,7 +37,7 @@ export class SdpServer {
 
   /** Whether it accepts connections. */
   get open(): boolean {
-    return this.#open;
+    return !this.#listener.closed;
   }
 
   /** How many connections are open. */
@@ -54,8 +53,6 @@ export class SdpServer {
       }
     } catch {
       // The adapter is gone: the listener has closed itself, and nobody can ask any more.
-    } finally {
-      this.#open = false;
     }
   }
 
@@ -82,7 +79,6 @@ export class SdpServer {
   }
 
   close(): void {
-    this.#open = false;
     this.#listener.close();
     for (const connection of this.#connections) connection.close();
   }
