@@ -109,7 +109,9 @@ function latin1(bytes: Uint8Array): string {
   // A head is at most a few tens of KiB, but a caller may have raised the limits.
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    // `apply` takes the array as it is; spreading it would make an object for each byte.
+    const part = bytes.subarray(at, at + 8192) as unknown as number[];
+    text += String.fromCharCode.apply(null, part);
   }
   return text;
 }
