@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { closeQuietly, Socks5Session, Socks5Settings } from "./_socks5_session.ts";
-import { NetError } from "./errors.ts";
+import { NetError, type NetErrorCode } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type {
   Socks5Client,
@@ -10,6 +10,9 @@ import type {
 } from "./socks5_server_options.ts";
 import type { Transport } from "./transport.ts";
 import { waitFor } from "./wait.ts";
+
+/** Failures of `accept` that concern one client only. */
+const OWN_AFFAIRS: readonly NetErrorCode[] = ["ECONNABORTED", "ECONNRESET", "ENOTCONN"];
 
 /** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
 const ACCEPT_PAUSE = 50;
@@ -106,7 +109,10 @@ export class Socks5Server implements AsyncDisposable {
         void this.serve(await listener.accept());
       } catch (error) {
         if (this.#listener !== listener) return;
-        this.#report(toNetError(error, { syscall: "accept" }), { address: listener.addr });
+        const failure = toNetError(error, { syscall: "accept" });
+        // A client that resets before it is accepted makes `accept` fail: that is its own affair.
+        if (OWN_AFFAIRS.includes(failure.code)) continue;
+        this.#report(failure, { address: listener.addr });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
       }
     }
