@@ -69,6 +69,9 @@ Deno.test("COBS framer refuses a block beyond its end, an end inside a message, 
   assertEquals(unframe(framer, [hex("0411223300")]).messages, [hex("112233")]);
   assertEquals(unframe(framer, [hex("051122334400")]).error?.fault, "too-long");
   assertEquals(unframe(framer, [hex("010101010100")]).error?.fault, "too-long");
+  // As stuffed, 255 zeros are no longer than 254 bytes can be.
+  const zeros = frameMessage(cobsFramer(), new Uint8Array(255));
+  assertEquals(unframe(cobsFramer({ maxLength: 254 }), [zeros]).error?.fault, "too-long");
 });
 
 Deno.test("COBS framer hands out bytes that later messages do not touch", () => {
