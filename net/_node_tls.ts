@@ -1,0 +1,533 @@
+// Floor 3: driver.
+import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import {
+  checkServerIdentity,
+  connect,
+  type ConnectionOptions,
+  createSecureContext,
+  createServer,
+  getCACertificates,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+} from "node:tls";
+import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
+import { NetError } from "./errors.ts";
+import { parseIp } from "./ip.ts";
+import { NodeTransport, TransportDuplex } from "./node_transport.ts";
+import { TlsError, type TlsErrorReason, toTlsError } from "./tls_error.ts";
+import type {
+  PeerCertificate,
+  TlsCipher,
+  TlsClientOptions,
+  TlsIdentity,
+  TlsInfo,
+  TlsServerOptions,
+} from "./tls_options.ts";
+import type { Transport } from "./transport.ts";
+import type { Deadline } from "./wait.ts";
+
+/** A connection after its handshake. */
+export interface SecuredTransport {
+  readonly transport: Transport;
+  readonly info: TlsInfo;
+}
+
+/** What a handshake is about, for its errors. */
+export interface HandshakeContext {
+  what: string;
+  syscall: string;
+  address?: string;
+  port?: number;
+}
+
+/** Runs `start`, and `abort` when one of the deadlines fires first. */
+export function underDeadlines<T>(
+  deadlines: readonly Deadline[],
+  start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void,
+  abort: () => void,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let open = true;
+    for (const deadline of deadlines) {
+      deadline.onfire((error) => {
+        if (!open) return;
+        open = false;
+        reject(error);
+        abort();
+      });
+    }
+    if (!open) return;
+    start((value) => {
+      open = false;
+      resolve(value);
+    }, (error) => {
+      open = false;
+      reject(error);
+    });
+  });
+}
+
+class NodeTlsInfo implements TlsInfo {
+  readonly implementation = "node";
+  readonly authorized: boolean;
+  readonly authorizationError: string | null;
+  readonly alpnProtocol: string | null;
+  readonly servername: string | null;
+  readonly #socket: TLSSocket;
+
+  constructor(socket: TLSSocket, servername: string | null, verified: boolean) {
+    this.#socket = socket;
+    const error = verified ? socket.authorizationError as unknown : null;
+    this.authorized = verified && socket.authorized;
+    this.authorizationError = error instanceof Error
+      ? (error as { code?: string }).code ?? error.message
+      : (error as string | null | undefined) ?? null;
+    this.alpnProtocol = socket.alpnProtocol || null;
+    this.servername = servername;
+  }
+
+  get protocol(): string | null {
+    return this.#socket.getProtocol();
+  }
+
+  get cipher(): TlsCipher | null {
+    return (this.#socket.getCipher() as TlsCipher | undefined) ?? null;
+  }
+
+  getPeerCertificate(): PeerCertificate | null {
+    const certificate = this.#socket.getPeerCertificate() as unknown as PeerCertificate | null;
+    return certificate?.raw === undefined ? null : certificate;
+  }
+}
+
+/**
+ * node:tls reports a stream that was cut as an ordinary end (RFC 8446, 6.1, wants it told apart). With its end mark the peer ends
+ * the plain stream before the encrypted one below it ends; without, the encrypted one is the first.
+ */
+function watchEnd(socket: TLSSocket, raw: Duplex): () => Error | undefined {
+  let truncated = false;
+  const push = socket.push;
+  socket.push = function (this: TLSSocket, ...args: Parameters<typeof push>): boolean {
+    if (args[0] === null && raw.readableEnded) truncated = true;
+    return push.apply(this, args);
+  };
+  return () => {
+    if (!truncated) return undefined;
+    const message = "Cannot read: the connection ended without TLS's end mark";
+    return new TlsError(message, { reason: "TRUNCATED", syscall: "read" });
+  };
+}
+
+function secured(
+  socket: TLSSocket,
+  duplex: TlsDuplex,
+  inner: Transport,
+  servername: string | null,
+  verified: boolean,
+): SecuredTransport {
+  duplex.established();
+  const info = new NodeTlsInfo(socket, servername, verified);
+  return { transport: new NodeTlsTransport(socket, duplex, inner), info };
+}
+
+/** From how many bytes on a write waits until they are with the transport below. */
+const IN_FLIGHT = 65_536;
+
+/** What node:tls makes of a transport; its addresses and its settings are those of the transport below. */
+class NodeTlsTransport extends NodeTransport {
+  readonly #inner:
+    & Transport
+    & { setNoDelay?(on: boolean): void; setKeepAlive?(on: boolean): void }
+    & {
+      ref?(): void;
+      unref?(): void;
+      reset?(): void;
+    };
+
+  readonly #duplex: TlsDuplex;
+  #taken = 0;
+
+  constructor(socket: TLSSocket, duplex: TlsDuplex, inner: Transport) {
+    super(socket, { checkEnd: watchEnd(socket, duplex) });
+    this.#inner = inner;
+    this.#duplex = duplex;
+  }
+
+  /** A node:tls socket that is paused goes on to read and to store: only the stream below it stops. */
+  protected override pauseReading(): void {
+    this.#duplex.hold();
+  }
+
+  protected override resumeReading(): void {
+    this.#duplex.release();
+  }
+
+  /** node:tls takes all that it is given at once, whether the peer reads or not: the limit is made here. */
+  override async write(p: Uint8Array): Promise<number> {
+    const n = await super.write(p);
+    this.#taken += n;
+    if (this.#taken >= IN_FLIGHT) {
+      await this.#duplex.idle();
+      this.#taken = 0;
+      if (this.#duplex.destroyed) return await super.write(new Uint8Array(0));
+    }
+    return n;
+  }
+
+  override async closeWrite(): Promise<void> {
+    await super.closeWrite();
+    await this.#duplex.idle();
+    if (this.#duplex.destroyed) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#duplex.once("error", reject);
+      this.#duplex.once("close", resolve);
+      this.#duplex.end(resolve);
+    });
+  }
+
+  override close(): void {
+    super.close();
+    this.#duplex.cut();
+  }
+
+  override get localAddr(): Transport["localAddr"] {
+    return this.#inner.localAddr;
+  }
+
+  override get remoteAddr(): Transport["remoteAddr"] {
+    return this.#inner.remoteAddr;
+  }
+
+  override setNoDelay(on = true): void {
+    this.#inner.setNoDelay?.(on);
+  }
+
+  override setKeepAlive(on: boolean): void {
+    this.#inner.setKeepAlive?.(on);
+  }
+
+  override ref(): void {
+    this.#inner.ref?.();
+  }
+
+  override unref(): void {
+    this.#inner.unref?.();
+  }
+
+  override reset(): void {
+    if (this.#inner.reset === undefined) {
+      throw new NetError("Cannot reset the connection: this kind of connection has no reset", {
+        code: "ERR_UNSUPPORTED",
+      });
+    }
+    this.#inner.reset();
+    this.close();
+  }
+}
+
+/** How long the alert of a handshake that failed may take to leave, in ms. */
+const ALERT_TIMEOUT = 1000;
+
+/**
+ * What node:tls speaks through. It destroys its stream as soon as it is done, before its last records (an alert that tells the peer why,
+ * the end mark) have left; so `destroy` waits for them.
+ */
+class TlsDuplex extends TransportDuplex {
+  #state: "handshake" | "open" | "leaving" = "handshake";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #written: (() => void) | null = null;
+
+  /** The handshake is done. */
+  established(): void {
+    this.#state = "open";
+  }
+
+  override destroy(error?: Error): this {
+    if (this.#state === "leaving" || this.destroyed) return this;
+    const limited = this.#state === "handshake";
+    this.#state = "leaving";
+    setImmediate(() => {
+      if (this.destroyed) return;
+      if (limited) this.#timer = setTimeout(() => this.cut(error), ALERT_TIMEOUT);
+      this.end(() => this.cut(error));
+    });
+    return this;
+  }
+
+  /** Destroys at once. */
+  cut(error?: Error): void {
+    clearTimeout(this.#timer);
+    this.#state = "leaving";
+    super.destroy(error);
+    this.#written?.();
+  }
+
+  /** Destroys when the last records have left, and resolves then. */
+  async leave(): Promise<void> {
+    if (this.closed) return;
+    this.destroy();
+    await new Promise<void>((resolve) => this.once("close", resolve));
+  }
+
+  /** Resolves when all that node:tls has to send is with the transport, or the stream is destroyed. */
+  async idle(): Promise<void> {
+    for (;;) {
+      // node:tls hands on its records in a microtask.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.writableLength === 0 || this.destroyed) return;
+      await new Promise<void>((resolve) => this.#written = resolve);
+    }
+  }
+
+  override _write(
+    chunk: Uint8Array,
+    encoding: string,
+    callback: (error?: Error | null) => void,
+  ): void {
+    super._write(chunk, encoding, (error) => {
+      callback(error);
+      const written = this.#written;
+      this.#written = null;
+      written?.();
+    });
+  }
+}
+
+/** The client's side of a handshake, by node:tls. */
+export function nodeClientHandshake(
+  inner: Transport,
+  hostname: string | undefined,
+  options: TlsClientOptions,
+  deadlines: readonly Deadline[],
+  context: HandshakeContext,
+  head?: Uint8Array,
+): Promise<SecuredTransport> {
+  const name = options.servername ?? hostname;
+  const isIp = name !== undefined && parseIp(name) !== undefined;
+  const identity = options.cert === undefined && options.key === undefined
+    ? undefined
+    : loadIdentity(options);
+  const duplex = new TlsDuplex(inner, { head });
+  const settings: ConnectionOptions = {
+    socket: duplex,
+    host: name,
+    // RFC 6066, 3: no address as SNI
+    servername: isIp ? "" : name,
+    cert: identity?.cert,
+    key: identity?.key,
+    ca: clientAuthorities(options),
+    ALPNProtocols: options.ALPNProtocols as string[] | undefined,
+    minVersion: options.minVersion ?? "TLSv1.2",
+    maxVersion: options.maxVersion ?? "TLSv1.3",
+    // Always said, so that no environment variable turns it off.
+    rejectUnauthorized: options.rejectUnauthorized ?? true,
+    checkServerIdentity: (_host, certificate) => judge(options, name, certificate),
+  };
+  return underDeadlines<SecuredTransport>(
+    deadlines,
+    (resolve, reject) => {
+      const socket = connect(settings);
+      let last: unknown;
+      socket.on("error", (error) => last ??= error);
+      socket.once("secureConnect", () => {
+        resolve(secured(socket, duplex, inner, isIp ? null : name ?? null, true));
+      });
+      whenOver(duplex, (error) => reject(toTlsError(last ?? error, context)));
+    },
+    () => duplex.cut(),
+  ).catch(async (error) => {
+    await duplex.leave();
+    throw error;
+  });
+}
+
+/**
+ * node:tls takes no notice of an end during the handshake, so this closes the stream then; and when it is closed, and node:tls has had
+ * time to say why, it tells.
+ */
+function whenOver(duplex: TlsDuplex, tell: (error: Error) => void): void {
+  duplex.once("end", () => duplex.destroy());
+  duplex.once("close", () => {
+    let turns = 5;
+    const wait = (): void => {
+      if (turns-- > 0) setImmediate(wait);
+      else tell(duplex.errored ?? cutShort());
+    };
+    wait();
+  });
+}
+
+function cutShort(): Error {
+  return Object.assign(new Error("the connection was closed during the handshake"), {
+    code: "ECONNRESET",
+  });
+}
+
+function clientAuthorities(options: TlsClientOptions): string[] | undefined {
+  const { ca, caCerts } = options;
+  const own = ca === undefined ? undefined : loadAuthorities(ca);
+  if (caCerts === undefined) return own;
+  return [...own ?? getCACertificates("default"), ...loadAuthorities(caCerts)];
+}
+
+function judge(
+  options: TlsClientOptions,
+  name: string | undefined,
+  certificate: Parameters<typeof checkServerIdentity>[1],
+): Error | undefined {
+  if (options.checkServerIdentity === undefined) {
+    if (name !== undefined) return checkServerIdentity(name, certificate);
+    return new TypeError("no name to compare the certificate with");
+  }
+  const error = options.checkServerIdentity(
+    name ?? "",
+    certificate as unknown as PeerCertificate,
+  );
+  if (error === undefined || error === null) return undefined;
+  return new TlsError(`Cannot trust the certificate: ${error.message}`, {
+    reason: "CERT_REJECTED",
+    cause: error,
+  });
+}
+
+/** The certificates and settings of a server, ready for handshakes; they can be changed while it runs. */
+export class ServerContext {
+  readonly #options: TlsServerOptions;
+  #own: LoadedIdentity;
+  #ca: string[] | undefined;
+  #named = new Map<string, SecureContext>();
+  #idle: Server[] = [];
+
+  /** @throws {TypeError} When a certificate or key is no good. */
+  constructor(options: TlsServerOptions) {
+    this.#options = options;
+    this.#own = loadIdentity(options);
+    this.#ca = options.ca === undefined ? undefined : loadAuthorities(options.ca);
+    for (const [name, identity] of Object.entries(options.sni ?? {})) this.add(name, identity);
+  }
+
+  /** Changes the server's own certificate, and the authorities when they are given. Connections that stand keep theirs. */
+  replace(options: TlsIdentity & Pick<TlsServerOptions, "ca">): void {
+    const own = loadIdentity(options);
+    if (options.ca !== undefined) this.#ca = loadAuthorities(options.ca);
+    this.#own = own;
+    this.#idle = [];
+  }
+
+  /** Adds or changes the certificate for a name. */
+  add(name: string, identity: TlsIdentity): void {
+    if (!/^(\*\.)?[^*.\s][^*\s]*$/.test(name)) {
+      throw new TypeError(`Cannot use SNI name ${JSON.stringify(name)}`);
+    }
+    this.#named.set(name.toLowerCase(), createSecureContext({ ...loadIdentity(identity) }));
+  }
+
+  /** The server's side of a handshake, by node:tls. */
+  handshake(
+    inner: Transport,
+    deadlines: readonly Deadline[],
+    context: HandshakeContext,
+    head?: Uint8Array,
+  ): Promise<SecuredTransport> {
+    const duplex = new TlsDuplex(inner, { head });
+    // One handshake at a time for each of node's servers, so that its events are about this one.
+    const server = this.#idle.pop() ?? this.#makeServer();
+    return underDeadlines<SecuredTransport>(
+      deadlines,
+      (resolve, reject) => {
+        const fail = (error: unknown, socket?: TLSSocket): void => {
+          const reason = socket?.authorizationError as unknown as string | null | undefined;
+          reject(refused(reason, error, context) ?? toTlsError(error, context));
+        };
+        server.once("tlsClientError", fail);
+        server.once("secureConnection", (socket) => {
+          server.off("tlsClientError", fail);
+          if (this.#idle.length < 64 && server === this.#current(server)) this.#idle.push(server);
+          const name = (socket as { servername?: string | false }).servername;
+          const verified = this.#options.requestCert === true;
+          resolve(secured(socket, duplex, inner, name || null, verified));
+        });
+        whenOver(duplex, fail);
+        server.emit("connection", duplex);
+      },
+      () => duplex.cut(),
+    ).catch(async (error) => {
+      await duplex.leave();
+      throw error;
+    });
+  }
+
+  #generation = new WeakMap<Server, LoadedIdentity>();
+
+  #current(server: Server): Server | undefined {
+    return this.#generation.get(server) === this.#own ? server : undefined;
+  }
+
+  #makeServer(): Server {
+    const { requestCert = false, rejectUnauthorized = true, ALPNProtocols } = this.#options;
+    const server = createServer({
+      cert: this.#own.cert,
+      key: this.#own.key,
+      ca: this.#ca,
+      requestCert,
+      rejectUnauthorized,
+      ALPNProtocols: ALPNProtocols as string[] | undefined,
+      minVersion: this.#options.minVersion ?? "TLSv1.2",
+      maxVersion: this.#options.maxVersion ?? "TLSv1.3",
+      // The deadlines are the caller's.
+      handshakeTimeout: 0,
+      SNICallback: (name, done) => void this.#select(name, done),
+    });
+    server.on("tlsClientError", () => {});
+    this.#generation.set(server, this.#own);
+    return server;
+  }
+
+  async #select(
+    name: string,
+    done: (error: Error | null, context?: SecureContext) => void,
+  ): Promise<void> {
+    let found: SecureContext | undefined;
+    try {
+      found = this.#find(name.toLowerCase());
+      if (found === undefined && this.#options.SNICallback !== undefined) {
+        const identity = await this.#options.SNICallback(name);
+        if (identity !== undefined) found = createSecureContext({ ...loadIdentity(identity) });
+      }
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    done(null, found);
+  }
+
+  #find(name: string): SecureContext | undefined {
+    const exact = this.#named.get(name);
+    if (exact !== undefined) return exact;
+    const dot = name.indexOf(".");
+    return dot < 0 ? undefined : this.#named.get(`*${name.slice(dot)}`);
+  }
+}
+
+/** A client whose certificate was asked for and does not verify. */
+function refused(
+  authorizationError: string | null | undefined,
+  cause: unknown,
+  context: HandshakeContext,
+): TlsError | undefined {
+  if (!authorizationError) return undefined;
+  const { what, ...facts } = context;
+  const known = /EXPIRED|NOT_YET/.exec(authorizationError);
+  const reason: TlsErrorReason = known === null
+    ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+    : known[0] === "EXPIRED"
+    ? "CERT_HAS_EXPIRED"
+    : "CERT_NOT_YET_VALID";
+  return new TlsError(`${what}: the client's certificate does not verify, ${authorizationError}`, {
+    ...facts,
+    reason,
+    cause,
+  });
+}

@@ -1,0 +1,64 @@
+// Floor 3: driver.
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { Pem, TlsIdentity } from "./tls_options.ts";
+
+/** A certificate chain and key that fit together, as plain PEM text. */
+export interface LoadedIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+function text(pem: Pem): string {
+  return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
+}
+
+/**
+ * Looks into a certificate and its key, because Deno finds out only when a client comes, and then says nothing useful.
+ * An encrypted key is decrypted.
+ *
+ * @throws {TypeError} When one of them can't be read, or they don't belong together. The text holds no part of the key.
+ */
+export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
+  const { cert, key, passphrase } = identity;
+  if (cert === undefined || key === undefined) {
+    throw new TypeError(`Cannot use TLS without a ${cert === undefined ? "certificate" : "key"}`);
+  }
+  const chain = text(cert);
+  const leaf = loadCertificates(chain)[0];
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey({ key: text(key), passphrase });
+  } catch {
+    const locked = /ENCRYPTED/.test(text(key));
+    const why = locked ? "the passphrase is wrong or missing" : "it is no private key in PEM form";
+    throw new TypeError(`Cannot use the private key: ${why}`);
+  }
+  if (!leaf.checkPrivateKey(privateKey)) {
+    throw new TypeError("Cannot use the private key: it does not belong to the certificate");
+  }
+  const plain = privateKey.export({ type: "pkcs8", format: "pem" });
+  return { cert: chain, key: String(plain) };
+}
+
+/** The certificates of a PEM text. @throws {TypeError} When there is none, or one is malformed. */
+function loadCertificates(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  if (blocks === null) throw new TypeError("Cannot use the certificate: there is none in PEM form");
+  return blocks.map((block) => {
+    try {
+      return new X509Certificate(block);
+    } catch (error) {
+      throw new TypeError("Cannot use the certificate: it is malformed", { cause: error });
+    }
+  });
+}
+
+/** Authorities as PEM texts. @throws {TypeError} When one can't be read: ignored, it would leave the others in charge. */
+export function loadAuthorities(ca: Pem | readonly Pem[]): string[] {
+  const list: readonly Pem[] = typeof ca === "string" || ca instanceof Uint8Array ? [ca] : ca;
+  return list.map((pem) => {
+    const plain = text(pem);
+    loadCertificates(plain);
+    return plain;
+  });
+}

@@ -1,0 +1,308 @@
+// Floor 3: driver.
+import {
+  type HandshakeContext,
+  nodeClientHandshake,
+  type SecuredTransport,
+  type ServerContext,
+  underDeadlines,
+} from "./_node_tls.ts";
+import { loadAuthorities } from "./_tls_material.ts";
+import { NetError } from "./errors.ts";
+import { parseHost } from "./host.ts";
+import { formatEndpoint } from "./os_error.ts";
+import { toTlsError } from "./tls_error.ts";
+import type {
+  PeerCertificate,
+  TlsClientOptions,
+  TlsCommonOptions,
+  TlsInfo,
+  TlsServerOptions,
+} from "./tls_options.ts";
+import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
+import type { Transport } from "./transport.ts";
+import { type Deadline, deadlineSignal } from "./wait.ts";
+
+/** How long a handshake may take where nothing else is said, in ms, as in Node. */
+export const HANDSHAKE_TIMEOUT = 120_000;
+
+const infos = new WeakMap<Transport, TlsInfo>();
+
+/** What the handshake of a transport came to. */
+export function recallTls(transport: Transport): TlsInfo | undefined {
+  return infos.get(transport);
+}
+
+/** For the servers and dialers of this folder: remembers what a handshake came to. */
+export function rememberTls({ transport, info }: SecuredTransport): Transport {
+  infos.set(transport, info);
+  return transport;
+}
+
+class DenoTlsInfo implements TlsInfo {
+  readonly implementation = "deno";
+  readonly authorizationError = null;
+  readonly protocol = null;
+  readonly cipher = null;
+
+  constructor(
+    readonly alpnProtocol: string | null,
+    readonly servername: string | null,
+    readonly authorized: boolean,
+  ) {}
+
+  getPeerCertificate(): PeerCertificate | null {
+    throw new NetError(
+      "Cannot tell the peer's certificate: Deno's TLS does not; ask for implementation \"node\"",
+      { code: "ERR_UNSUPPORTED" },
+    );
+  }
+}
+
+/** What a handshake by Deno's TLS came to. */
+export function denoTlsInfo(
+  alpnProtocol: string | null,
+  servername: string | null,
+  authorized: boolean,
+): TlsInfo {
+  return new DenoTlsInfo(alpnProtocol, servername, authorized);
+}
+
+const COMMON: readonly (keyof TlsCommonOptions)[] = [
+  "cert",
+  "key",
+  "passphrase",
+  "ALPNProtocols",
+  "minVersion",
+  "maxVersion",
+  "handshakeTimeout",
+  "implementation",
+];
+
+const CLIENT_KEYS: ReadonlySet<string> = new Set<keyof StartTlsOptions>([
+  ...COMMON,
+  "servername",
+  "ca",
+  "caCerts",
+  "rejectUnauthorized",
+  "checkServerIdentity",
+  "hostname",
+  "head",
+  "timeout",
+  "signal",
+]);
+
+const SERVER_KEYS: ReadonlySet<string> = new Set<keyof StartServerTlsOptions>([
+  ...COMMON,
+  "ca",
+  "requestCert",
+  "rejectUnauthorized",
+  "sni",
+  "SNICallback",
+  "head",
+  "timeout",
+  "signal",
+]);
+
+/** TLS options that Node has and Deno ignores, or refuses late. */
+function checkOptions(options: object, keys: ReadonlySet<string>): void {
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined && !keys.has(key)) {
+      throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);
+    }
+  }
+  const { minVersion, maxVersion, ALPNProtocols, handshakeTimeout } = options as TlsCommonOptions;
+  for (const version of [minVersion, maxVersion]) {
+    if (version !== undefined && version !== "TLSv1.2" && version !== "TLSv1.3") {
+      throw new TypeError(`Cannot use TLS version ${JSON.stringify(version)}: it is not supported`);
+    }
+  }
+  if (minVersion === "TLSv1.3" && maxVersion === "TLSv1.2") {
+    throw new TypeError("Cannot use a minVersion above the maxVersion");
+  }
+  if (ALPNProtocols?.some((name) => name.length === 0 || name.length > 255)) {
+    throw new TypeError("Cannot use an ALPN protocol name that is not 1 to 255 bytes long");
+  }
+  if (handshakeTimeout !== undefined && !(handshakeTimeout >= 0)) {
+    throw new RangeError(`Cannot use a handshake timeout of ${handshakeTimeout} ms`);
+  }
+}
+
+/** Checks what can be checked of client options before anything is dialled. @throws {TypeError} */
+export function checkTlsClientOptions(options: TlsClientOptions): void {
+  checkOptions(options, CLIENT_KEYS);
+  if (options.servername !== undefined) parseHost(options.servername);
+  if (options.implementation === "deno") requireDeno(nodeOnlyClient(options));
+  if (options.caCerts !== undefined) loadAuthorities(options.caCerts);
+}
+
+/** Checks what can be checked of server options. @throws {TypeError} */
+export function checkTlsServerOptions(options: TlsServerOptions): void {
+  checkOptions(options, SERVER_KEYS);
+  if (options.implementation === "deno") requireDeno(nodeOnlyServer(options));
+}
+
+function requireDeno(option: string | undefined): void {
+  if (option === undefined) return;
+  throw new NetError(`Cannot use TLS option "${option}" with Deno's TLS`, {
+    code: "ERR_UNSUPPORTED",
+  });
+}
+
+/** The first option that Deno's TLS does not honour. */
+function nodeOnlyClient(options: TlsClientOptions): string | undefined {
+  const { cert, key, ca, minVersion, maxVersion, rejectUnauthorized, checkServerIdentity } =
+    options;
+  if (cert !== undefined || key !== undefined) return "cert"; // Deno.startTls ignores them
+  if (ca !== undefined) return "ca"; // Deno.startTls can only add to the usual authorities
+  if ((minVersion ?? "TLSv1.2") !== "TLSv1.2") return "minVersion";
+  if ((maxVersion ?? "TLSv1.3") !== "TLSv1.3") return "maxVersion";
+  if (rejectUnauthorized === false) return "rejectUnauthorized";
+  return checkServerIdentity === undefined ? undefined : "checkServerIdentity";
+}
+
+/** The first option that Deno's TLS does not honour. */
+function nodeOnlyServer(options: TlsServerOptions): string | undefined {
+  const { ca, requestCert, sni, SNICallback, minVersion, maxVersion } = options;
+  if (requestCert === true) return "requestCert";
+  if (ca !== undefined) return "ca";
+  if (sni !== undefined) return "sni";
+  if (SNICallback !== undefined) return "SNICallback";
+  if ((minVersion ?? "TLSv1.2") !== "TLSv1.2") return "minVersion";
+  return (maxVersion ?? "TLSv1.3") !== "TLSv1.3" ? "maxVersion" : undefined;
+}
+
+/** `Deno.startTls` takes no other connection. */
+function isTcpConn(transport: Transport): transport is Deno.TcpConn {
+  return transport.constructor.name === "TcpConn" && "setNoDelay" in transport;
+}
+
+/** {@linkcode startTls} under a deadline that is running already. */
+export async function startTlsUnder(
+  deadline: Deadline,
+  transport: Transport,
+  options: StartTlsOptions,
+): Promise<Transport> {
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT } = options;
+  const inner = deadlineSignal("finish the TLS handshake", { timeout: handshakeTimeout });
+  try {
+    checkTlsClientOptions(options);
+    const hostname = options.hostname === undefined
+      ? undefined
+      : parseHost(options.hostname).hostname;
+    const servername = options.servername === undefined
+      ? hostname
+      : parseHost(options.servername).hostname;
+    const context = contextOf(transport, hostname ?? servername);
+    const deadlines = [deadline, inner];
+    if (options.implementation === "deno") {
+      if (!isTcpConn(transport) || (options.head?.length ?? 0) > 0) {
+        throw new NetError(
+          "Cannot start Deno's TLS: it needs a fresh TCP connection of Deno's own",
+          {
+            code: "ERR_UNSUPPORTED",
+          },
+        );
+      }
+      return await denoClientHandshake(transport, servername, options, deadlines, context);
+    }
+    return rememberTls(
+      await nodeClientHandshake(
+        transport,
+        hostname,
+        { ...options, servername },
+        deadlines,
+        context,
+        options.head,
+      ),
+    );
+  } catch (error) {
+    closeQuietly(transport);
+    throw error;
+  } finally {
+    inner.clear();
+  }
+}
+
+function contextOf(transport: Transport, name: string | undefined): HandshakeContext {
+  const { remoteAddr } = transport;
+  const port = "hostname" in remoteAddr ? remoteAddr.port : undefined;
+  const address = name ?? ("hostname" in remoteAddr ? remoteAddr.hostname : undefined);
+  const endpoint = formatEndpoint(address, port);
+  return {
+    what: `Cannot start TLS${endpoint === "" ? "" : ` with "${endpoint}"`}`,
+    syscall: "startTls",
+    address,
+    port,
+  };
+}
+
+async function denoClientHandshake(
+  conn: Deno.TcpConn,
+  servername: string | undefined,
+  options: StartTlsOptions,
+  deadlines: readonly Deadline[],
+  context: HandshakeContext,
+): Promise<Transport> {
+  if (servername === undefined) {
+    throw new TypeError("Cannot start TLS without a hostname or a servername");
+  }
+  let tls: Deno.TlsConn | undefined;
+  let open = true;
+  return await underDeadlines<Transport>(
+    deadlines,
+    async (resolve, reject) => {
+      try {
+        tls = await Deno.startTls(conn, {
+          hostname: servername,
+          caCerts: options.caCerts as string[] | undefined,
+          alpnProtocols: options.ALPNProtocols as string[] | undefined,
+        });
+        if (!open) return closeQuietly(tls);
+        const { alpnProtocol } = await tls.handshake();
+        resolve(rememberTls({
+          transport: tls,
+          info: denoTlsInfo(alpnProtocol, servername, true),
+        }));
+      } catch (error) {
+        if (tls !== undefined) closeQuietly(tls);
+        reject(toTlsError(error, context));
+      }
+    },
+    () => {
+      open = false;
+      closeQuietly(tls ?? conn);
+    },
+  );
+}
+
+export function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // closed, or taken over by Deno.startTls
+  }
+}
+
+/** {@linkcode startServerTls} with certificates that are loaded already. */
+export async function serverHandshake(
+  certificates: ServerContext,
+  transport: Transport,
+  options: Pick<StartServerTlsOptions, "handshakeTimeout" | "timeout" | "signal" | "head">,
+): Promise<Transport> {
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT } = options;
+  const outer = deadlineSignal("start TLS", options);
+  const inner = deadlineSignal("finish the TLS handshake", { timeout: handshakeTimeout });
+  try {
+    return rememberTls(
+      await certificates.handshake(
+        transport,
+        [outer, inner],
+        contextOf(transport, undefined),
+        options.head,
+      ),
+    );
+  } finally {
+    outer.clear();
+    inner.clear();
+  }
+}

@@ -1,0 +1,455 @@
+// Floor 3: driver.
+import { Duplex } from "node:stream";
+import { NetError } from "./errors.ts";
+import { toNetError } from "./os_error.ts";
+import { TransportReader } from "./reader.ts";
+import type { Transport, TransportAddr } from "./transport.ts";
+
+/** What {@linkcode NodeTransport} uses of a node:net or node:tls socket, beside the stream. */
+export interface NodeSocketLike {
+  /** The peer's IP address. */
+  readonly remoteAddress?: string;
+  /** The peer's port. */
+  readonly remotePort?: number;
+  /** The own IP address. */
+  readonly localAddress?: string;
+  /** The own port. */
+  readonly localPort?: number;
+  /** Switches Nagle's algorithm off or on. */
+  setNoDelay?(noDelay?: boolean): unknown;
+  /** Has the system probe a silent connection. */
+  setKeepAlive?(enable?: boolean, initialDelay?: number): unknown;
+  /** Closes with a reset (RST). */
+  resetAndDestroy?(): unknown;
+  /** Keeps the program running. */
+  ref?(): unknown;
+  /** Lets the program end. */
+  unref?(): unknown;
+}
+
+/** Options of {@linkcode NodeTransport}. */
+export interface NodeTransportOptions {
+  /** Bytes that were read from the stream already, for example the `head` of an `upgrade` event: they come first. */
+  head?: Uint8Array;
+  /** From how many bytes that nobody has read the stream is paused. @default {65536} */
+  highWaterMark?: number;
+  /** Asked when the stream ends: an error is given to the reader instead of the end. */
+  checkEnd?: () => Error | undefined;
+}
+
+interface PendingRead {
+  into: Uint8Array;
+  resolve(size: number | null): void;
+  reject(error: unknown): void;
+}
+
+const UNKNOWN: TransportAddr = { transport: "memory" };
+
+function addrOf(address: string | undefined, port: number | undefined): TransportAddr {
+  if (address === undefined || port === undefined) return UNKNOWN;
+  return { transport: "tcp", hostname: address, port };
+}
+
+/**
+ * A transport over a Node stream: a node:net or node:tls socket, such as the `upgrade` event of a `node:http` server hands out,
+ * or any other `Duplex`. The stream belongs to the transport from then on.
+ *
+ * Half-open use needs a stream with `allowHalfOpen: true`, as the sockets of node:http have it.
+ *
+ * @example
+ * ```ts
+ * import { NodeTransport } from "@sluice/sockets/net";
+ * import { PassThrough } from "node:stream";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const transport = new NodeTransport(new PassThrough());
+ * await transport.write(Uint8Array.of(1, 2, 3));
+ * assertEquals(await transport.read(new Uint8Array(8)), 3);
+ * transport.close();
+ * ```
+ */
+export class NodeTransport implements Transport {
+  readonly #stream: Duplex & NodeSocketLike;
+  readonly #highWaterMark: number;
+  #chunks: Uint8Array[] = [];
+  #queued = 0;
+  #pending: PendingRead | null = null;
+  #writers = new Set<(error: unknown) => void>();
+  #ended = false;
+  #paused = false;
+  #closed = false;
+  #failure: Error | null = null;
+  #localAddr: TransportAddr;
+  #remoteAddr: TransportAddr;
+
+  /** Takes a stream over. */
+  constructor(stream: Duplex & NodeSocketLike, options: NodeTransportOptions = {}) {
+    this.#stream = stream;
+    this.#highWaterMark = options.highWaterMark ?? 65_536;
+    if (options.head !== undefined && options.head.length > 0) {
+      this.#chunks.push(options.head);
+      this.#queued = options.head.length;
+    }
+    this.#localAddr = addrOf(stream.localAddress, stream.localPort);
+    this.#remoteAddr = addrOf(stream.remoteAddress, stream.remotePort);
+    stream.on("data", (chunk: Uint8Array) => this.#ondata(chunk));
+    stream.on("end", () => {
+      const error = options.checkEnd?.();
+      if (error !== undefined) return this.#fail(error);
+      this.#ended = true;
+      if (this.#queued === 0) this.#settle(null);
+    });
+    stream.on("error", (error: Error) => this.#fail(error));
+    stream.on("close", () => {
+      if (!this.#ended || this.#writers.size > 0) this.#fail(closedError());
+    });
+    if (stream.readableEnded) this.#ended = true;
+    else if (stream.errored) this.#fail(stream.errored);
+    else if (stream.destroyed) this.#fail(closedError());
+  }
+
+  /** The address of this end. */
+  get localAddr(): TransportAddr {
+    return this.#localAddr;
+  }
+
+  /** The address of the other end. */
+  get remoteAddr(): TransportAddr {
+    return this.#remoteAddr;
+  }
+
+  /** Reads into `p`; `null` at the end of the stream. */
+  read(p: Uint8Array): Promise<number | null> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#pending !== null) {
+      return Promise.reject(new TypeError("Cannot read: another read is under way"));
+    }
+    if (this.#queued > 0) return Promise.resolve(this.#take(p));
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.#pending = { into: p, resolve, reject };
+    });
+  }
+
+  /** Writes all of `p`; resolves when the stream has handed it on. */
+  write(p: Uint8Array): Promise<number> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject);
+      this.#stream.write(p, (error) => {
+        if (!this.#writers.delete(reject)) return;
+        if (error) reject(this.#failure ?? toNetError(error, { syscall: "write" }));
+        else resolve(p.length);
+      });
+    });
+  }
+
+  /** Ends the writing direction. */
+  closeWrite(): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#stream.writableFinished) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#writers.add(reject);
+      this.#stream.end(() => {
+        if (this.#writers.delete(reject)) resolve();
+      });
+    });
+  }
+
+  /** Destroys the stream. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#chunks = [];
+    this.#queued = 0;
+    this.#fail(closedError());
+    this.#stream.destroy();
+  }
+
+  /** Switches Nagle's algorithm off (the default) or on, where the stream can. */
+  setNoDelay(noDelay = true): void {
+    this.#stream.setNoDelay?.(noDelay);
+  }
+
+  /** Has the system probe a silent connection, where the stream can; the first probe after `initialDelay` ms. */
+  setKeepAlive(enable: boolean, initialDelay: number): void {
+    this.#stream.setKeepAlive?.(enable, initialDelay);
+  }
+
+  /** Closes with a reset (RST), or, where the stream has none, at once. */
+  reset(): void {
+    if (this.#closed) return;
+    this.#stream.resetAndDestroy?.();
+    this.close();
+  }
+
+  /** Keeps the program running while the stream is open. */
+  ref(): void {
+    this.#stream.ref?.();
+  }
+
+  /** Lets the program end although the stream is open. */
+  unref(): void {
+    this.#stream.unref?.();
+  }
+
+  /** Stops the stream, and with it the peer: called when too much waits to be read. */
+  protected pauseReading(): void {
+    this.#stream.pause();
+  }
+
+  /** Lets the stream go on. */
+  protected resumeReading(): void {
+    this.#stream.resume();
+  }
+
+  #ondata(chunk: Uint8Array): void {
+    const pending = this.#pending;
+    if (pending !== null && chunk.length <= pending.into.length) {
+      this.#pending = null;
+      pending.into.set(chunk);
+      pending.resolve(chunk.length);
+      return;
+    }
+    this.#chunks.push(chunk);
+    this.#queued += chunk.length;
+    if (pending !== null) {
+      this.#pending = null;
+      pending.resolve(this.#take(pending.into));
+    }
+    if (this.#queued >= this.#highWaterMark && !this.#paused) {
+      this.#paused = true;
+      this.pauseReading();
+    }
+  }
+
+  #take(p: Uint8Array): number {
+    let size = 0;
+    while (size < p.length && this.#chunks.length > 0) {
+      const chunk = this.#chunks[0];
+      const n = Math.min(chunk.length, p.length - size);
+      p.set(n === chunk.length ? chunk : chunk.subarray(0, n), size);
+      size += n;
+      if (n === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(n);
+    }
+    this.#queued -= size;
+    if (this.#paused && this.#queued < this.#highWaterMark) {
+      this.#paused = false;
+      this.resumeReading();
+    }
+    return size;
+  }
+
+  #settle(size: number | null): void {
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.resolve(size);
+  }
+
+  #fail(cause: Error): void {
+    const error = this.#failure ??= toNetError(cause, { syscall: "read" });
+    const pending = this.#pending;
+    this.#pending = null;
+    pending?.reject(error);
+    const writers = [...this.#writers];
+    this.#writers.clear();
+    for (const reject of writers) reject(error);
+  }
+}
+
+function closedError(): NetError {
+  return new NetError("Cannot use the transport: it is closed", { code: "ERR_SOCKET_CLOSED" });
+}
+
+/** Options of {@linkcode TransportDuplex}. */
+export interface TransportDuplexOptions {
+  /** Bytes that were read from the transport already: they come first. */
+  head?: Uint8Array;
+  /** From how many bytes on it pushes back, in both directions. @default {65536} */
+  highWaterMark?: number;
+}
+
+/**
+ * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses of one, and the
+ * setters of one. The transport belongs to it from then on: destroying it closes the transport.
+ *
+ * @example
+ * ```ts
+ * import { pair, TransportDuplex } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const duplex = new TransportDuplex(a);
+ * duplex.end("hello");
+ * const p = new Uint8Array(16);
+ * assertEquals(new TextDecoder().decode(p.subarray(0, (await b.read(p))!)), "hello");
+ * duplex.destroy();
+ * b.close();
+ * ```
+ */
+export class TransportDuplex extends Duplex implements NodeSocketLike {
+  readonly #transport: Transport & {
+    setNoDelay?(noDelay: boolean): void;
+    setKeepAlive?(enable: boolean, initialDelay?: number): void;
+    ref?(): void;
+    unref?(): void;
+  };
+  readonly #reader: TransportReader;
+  #head: Uint8Array | null;
+  #started = false;
+  #held = false;
+
+  /** Takes a transport over. */
+  constructor(transport: Transport, options: TransportDuplexOptions = {}) {
+    const { highWaterMark = 65_536, head } = options;
+    super({ allowHalfOpen: true, highWaterMark, emitClose: true });
+    this.#transport = transport;
+    this.#head = head === undefined || head.length === 0 ? null : head;
+    this.#reader = new TransportReader(transport, {
+      data: (chunk) => {
+        if (!this.push(chunk)) this.#reader.pause();
+      },
+      end: () => {
+        this.push(null);
+      },
+      error: (error) => {
+        this.destroy(error instanceof Error ? error : new Error(String(error)));
+      },
+    });
+  }
+
+  /** The peer's IP address. */
+  get remoteAddress(): string | undefined {
+    return hostnameOf(this.#transport.remoteAddr);
+  }
+
+  /** The peer's port. */
+  get remotePort(): number | undefined {
+    return portOf(this.#transport.remoteAddr);
+  }
+
+  /** The family of the peer's address, `"IPv4"` or `"IPv6"`. */
+  get remoteFamily(): string | undefined {
+    return familyOf(this.remoteAddress);
+  }
+
+  /** The own IP address. */
+  get localAddress(): string | undefined {
+    return hostnameOf(this.#transport.localAddr);
+  }
+
+  /** The own port. */
+  get localPort(): number | undefined {
+    return portOf(this.#transport.localAddr);
+  }
+
+  /** Switches Nagle's algorithm off (the default) or on, where the transport can. */
+  setNoDelay(noDelay = true): this {
+    this.#transport.setNoDelay?.(noDelay);
+    return this;
+  }
+
+  /** Has the system probe a silent connection, where the transport can. */
+  setKeepAlive(enable = false, _initialDelay = 0): this {
+    this.#transport.setKeepAlive?.(enable);
+    return this;
+  }
+
+  /** There for node:http, which calls it; a Duplex keeps no idle time. */
+  setTimeout(_ms: number, _listener?: () => void): this {
+    return this;
+  }
+
+  /** Keeps the program running while the transport is open. */
+  ref(): this {
+    this.#transport.ref?.();
+    return this;
+  }
+
+  /** Lets the program end although the transport is open. */
+  unref(): this {
+    this.#transport.unref?.();
+    return this;
+  }
+
+  /** Stops reading from the transport, until {@linkcode TransportDuplex.release}; `pause` stops the stream only. */
+  hold(): void {
+    this.#held = true;
+    if (this.#started) this.#reader.pause();
+  }
+
+  /** Goes on after {@linkcode TransportDuplex.hold}. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.#started) this.#reader.resume();
+    else this._read();
+  }
+
+  /** For the stream's machinery. */
+  override _read(): void {
+    if (this.#held) return;
+    const head = this.#head;
+    if (head !== null) {
+      this.#head = null;
+      this.push(head);
+      return;
+    }
+    if (this.#started) this.#reader.resume();
+    else {
+      this.#started = true;
+      this.#reader.start();
+    }
+  }
+
+  /** For the stream's machinery. */
+  override _write(
+    chunk: Uint8Array,
+    _encoding: string,
+    callback: (error?: Error | null) => void,
+  ): void {
+    this.#writeAll(chunk).then(() => callback(), callback);
+  }
+
+  /** For the stream's machinery. */
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#transport.closeWrite().then(() => callback(), callback);
+  }
+
+  /** For the stream's machinery. */
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#reader.stop();
+    try {
+      this.#transport.close();
+    } catch {
+      // closed already
+    }
+    callback(error);
+  }
+
+  async #writeAll(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    for (;;) {
+      const n = await this.#transport.write(rest);
+      if (n === rest.length) return;
+      rest = rest.subarray(n);
+    }
+  }
+}
+
+function hostnameOf(addr: TransportAddr): string | undefined {
+  return "hostname" in addr ? addr.hostname : undefined;
+}
+
+function portOf(addr: TransportAddr): number | undefined {
+  return "hostname" in addr ? addr.port : undefined;
+}
+
+function familyOf(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  return address.includes(":") ? "IPv6" : "IPv4";
+}

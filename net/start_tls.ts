@@ -1,0 +1,66 @@
+// Floor 3: driver.
+import { ServerContext } from "./_node_tls.ts";
+import {
+  checkTlsServerOptions,
+  closeQuietly,
+  recallTls,
+  serverHandshake,
+  startTlsUnder,
+} from "./_tls_start.ts";
+import { NetError } from "./errors.ts";
+import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
+import type { TlsInfo } from "./tls_options.ts";
+import type { Transport } from "./transport.ts";
+import { deadlineSignal } from "./wait.ts";
+
+/** What the TLS handshake of a transport came to; `undefined` for transports without TLS, or whose TLS was not made here. */
+export function tlsInfo(transport: Transport): TlsInfo | undefined {
+  return recallTls(transport);
+}
+
+/**
+ * Starts TLS as a client on a transport that is connected: STARTTLS, or TLS through a proxy or inside TLS. Nothing may be reading from the
+ * transport. It belongs to the result from then on, and is closed when the handshake fails.
+ *
+ * @throws {TypeError} For an option that is malformed or not supported.
+ * @throws {NetError} A {@linkcode TlsError}, or `ECONNRESET`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_UNSUPPORTED`.
+ */
+export async function startTls(
+  transport: Transport,
+  options: StartTlsOptions = {},
+): Promise<Transport> {
+  const deadline = deadlineSignal("start TLS", options);
+  try {
+    return await startTlsUnder(deadline, transport, options);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/**
+ * Starts TLS as a server on a transport that is connected: STARTTLS's other side. Nothing may be reading from the transport. It belongs
+ * to the result from then on, and is closed when the handshake fails.
+ *
+ * @throws {TypeError} For an option that is malformed or not supported, a certificate or a key that is no good.
+ * @throws {NetError} A {@linkcode TlsError}, or `ECONNRESET`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_UNSUPPORTED`.
+ */
+export async function startServerTls(
+  transport: Transport,
+  options: StartServerTlsOptions,
+): Promise<Transport> {
+  try {
+    checkTlsServerOptions(options);
+    if (options.implementation === "deno") {
+      throw new NetError(
+        "Cannot start TLS as a server: Deno's TLS can't on a connection that stands",
+        {
+          code: "ERR_UNSUPPORTED",
+        },
+      );
+    }
+    return await serverHandshake(new ServerContext(options), transport, options);
+  } catch (error) {
+    closeQuietly(transport);
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+// Floor 0: vocabulary.
+
+/** Text or bytes in PEM form. */
+export type Pem = string | Uint8Array;
+
+/** A TLS version. Older ones are not to be had in Deno. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/**
+ * Who does the TLS. `"node"`, which is node:tls over the transport, can everything, and a connection that is closed is gone.
+ *
+ * `"deno"`, which is `Deno.startTls` and `Deno.listenTls`, takes half the processor time, a quarter with large messages. But closing such a
+ * connection while its peer stalls, in the handshake or by not reading, keeps it open inside Deno until the peer goes: deadlines then
+ * end the wait, not the connection. Choose it for peers that are trusted.
+ */
+export type TlsImplementation = "node" | "deno";
+
+/** A certificate chain and its key. */
+export interface TlsIdentity {
+  /** The certificate, followed by those between it and the authority's. */
+  cert: Pem;
+  /** Its private key: PKCS #8, PKCS #1 or SEC 1. */
+  key: Pem;
+  /** The passphrase of an encrypted key. */
+  passphrase?: string;
+}
+
+/** What both sides of TLS may choose. */
+export interface TlsCommonOptions {
+  /** The own certificate chain. */
+  cert?: Pem;
+  /** The private key of `cert`. */
+  key?: Pem;
+  /** The passphrase of an encrypted `key`. */
+  passphrase?: string;
+  /** The protocols to agree on by ALPN (RFC 7301), best first. @default {none, no ALPN} */
+  ALPNProtocols?: readonly string[];
+  /** The oldest version to speak. @default {"TLSv1.2"} */
+  minVersion?: TlsVersion;
+  /** The newest version to speak. @default {"TLSv1.3"} */
+  maxVersion?: TlsVersion;
+  /** How long the handshake may take, in ms. @default {120000}, as in Node */
+  handshakeTimeout?: number;
+  /** Who does it. Asked for what it can't do, `"deno"` throws `ERR_UNSUPPORTED`. @default {"node"} */
+  implementation?: TlsImplementation;
+}
+
+/**
+ * TLS on the client's side. The defaults are the safe ones: the server's certificate must lead to a known authority, be in date, and
+ * name the host that was asked for.
+ */
+export interface TlsClientOptions extends TlsCommonOptions {
+  /**
+   * The name to ask for (SNI) and to find in the certificate. For an IP address there is no SNI, and the certificate must hold the
+   * address. @default {the host that is dialled}
+   */
+  servername?: string;
+  /** The only authorities to trust, instead of the usual ones. */
+  ca?: Pem | readonly Pem[];
+  /** Authorities to trust beside the usual ones, by Deno's name. */
+  caCerts?: readonly string[];
+  /**
+   * Whether a certificate that does not verify ends the connection. With `false` anybody in between can read and change everything:
+   * look at `authorized` yourself.
+   * @default {true}
+   */
+  rejectUnauthorized?: boolean;
+  /**
+   * Judges the certificate instead of the comparison with the name; an error ends the connection. To pin a certificate, compare
+   * `fingerprint256`, and call node:tls's `checkServerIdentity` besides.
+   */
+  checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
+}
+
+/** Which certificate to show to clients that ask for a name; `undefined` for the server's own. */
+export type SniCallback = (
+  servername: string,
+) => TlsIdentity | undefined | Promise<TlsIdentity | undefined>;
+
+/** TLS on the server's side. */
+export interface TlsServerOptions extends TlsCommonOptions {
+  /** The authorities of clients' certificates. @default {the usual ones} */
+  ca?: Pem | readonly Pem[];
+  /** Asks clients for a certificate (mutual TLS). @default {false} */
+  requestCert?: boolean;
+  /** With `requestCert`: refuses clients whose certificate does not verify, or that have none. @default {true} */
+  rejectUnauthorized?: boolean;
+  /** Further certificates, by the name that the client asks for: `"a.example.org"` or `"*.example.org"`. */
+  sni?: Readonly<Record<string, TlsIdentity>>;
+  /** Finds the certificate for a name that is not in `sni`. What it throws ends that connection only. */
+  SNICallback?: SniCallback;
+}
+
+/** The parts of a certificate's subject or issuer, by their short names (`CN`, `O`, …). */
+export type CertificateName = Record<string, string | string[]>;
+
+/** A peer's certificate, as node:tls tells it. */
+export interface PeerCertificate {
+  /** Whom it is for. */
+  subject: CertificateName;
+  /** Who signed it. */
+  issuer: CertificateName;
+  /** The names and addresses that it is for, for example `DNS:example.org, IP Address:192.0.2.1`. */
+  subjectaltname?: string;
+  /** From when it is valid. */
+  valid_from: string;
+  /** Until when it is valid. */
+  valid_to: string;
+  /** Its serial number, in hexadecimal. */
+  serialNumber: string;
+  /** Its SHA-1 fingerprint, `AB:CD:…`. */
+  fingerprint: string;
+  /** Its SHA-256 fingerprint, `AB:CD:…`. */
+  fingerprint256: string;
+  /** The certificate itself, in DER form. */
+  raw: Uint8Array;
+}
+
+/** The cipher suite that a connection uses. */
+export interface TlsCipher {
+  /** OpenSSL's name. */
+  name: string;
+  /** The RFCs' name. */
+  standardName: string;
+  /** The TLS version it belongs to. */
+  version: string;
+}
+
+/** What the handshake came to. */
+export interface TlsInfo {
+  /** Who did it. */
+  readonly implementation: "deno" | "node";
+  /** Whether the peer's certificate verifies. A server that asked for none says `false`. */
+  readonly authorized: boolean;
+  /** Why the certificate does not verify, as node:tls calls it; null when it does, or when there is none to verify. */
+  readonly authorizationError: string | null;
+  /** The protocol that ALPN agreed on, or null. */
+  readonly alpnProtocol: string | null;
+  /** The name that the client asked for, or null. */
+  readonly servername: string | null;
+  /** The version, or null where Deno does not tell. */
+  readonly protocol: string | null;
+  /** The cipher suite, or null where Deno does not tell. */
+  readonly cipher: TlsCipher | null;
+  /**
+   * The peer's certificate, or null when it has shown none.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED` where Deno does not tell: ask for it with `implementation: "node"`.
+   */
+  getPeerCertificate(): PeerCertificate | null;
+}

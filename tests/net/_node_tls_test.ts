@@ -1,0 +1,173 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { nodeClientHandshake, ServerContext, underDeadlines } from "../../net/_node_tls.ts";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import type { TlsClientOptions } from "../../net/tls_options.ts";
+import type { Transport } from "../../net/transport.ts";
+import { deadlineSignal } from "../../net/wait.ts";
+import { CA, identity, OTHER_CA } from "../_support/certs.ts";
+
+const SERVER = identity("server");
+const CONTEXT = { what: "Cannot start TLS", syscall: "startTls" };
+
+async function tcp(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+}
+
+async function secured(
+  context: ServerContext,
+  ends: [Transport, Transport],
+  options: TlsClientOptions = {},
+  hostname = "localhost",
+): Promise<[Transport, Transport, string]> {
+  const [client, server] = await Promise.all([
+    nodeClientHandshake(ends[0], hostname, { ca: CA, ...options }, [], CONTEXT),
+    context.handshake(ends[1], [], CONTEXT),
+  ]);
+  const { subject, serialNumber } = client.info.getPeerCertificate()!;
+  return [client.transport, server.transport, `${subject.CN} ${serialNumber}`];
+}
+
+/** The certificate that a client gets to see. */
+async function shown(context: ServerContext, hostname = "localhost"): Promise<string> {
+  const [a, b, certificate] = await secured(context, pair(), {}, hostname);
+  a.close();
+  b.close();
+  return certificate;
+}
+
+/** Writes until nothing more is taken for a while, or `limit` bytes. */
+async function fill(transport: Transport, limit: number): Promise<number> {
+  let total = 0;
+  const p = new Uint8Array(65536);
+  const stalled = Symbol();
+  while (total < limit) {
+    const write = transport.write(p);
+    write.catch(() => {});
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<symbol>((resolve) => {
+      timer = setTimeout(() => resolve(stalled), 200);
+    });
+    const n = await Promise.race([write, timeout]);
+    clearTimeout(timer);
+    if (typeof n === "symbol") break;
+    total += n;
+  }
+  return total;
+}
+
+Deno.test("node TLS stops a writer whose peer does not read, and can be closed nevertheless", async () => {
+  const [client, server] = await tcp();
+  const [a, b] = await secured(new ServerContext(SERVER), [client, server]);
+  const limit = 64 << 20;
+  for (const [writer, name] of [[a, "client"], [b, "server"]] as const) {
+    const sent = await fill(writer, limit);
+    // what the system's buffers hold, and 64 KiB at either end
+    assert(sent < 16 << 20, `the ${name} could write ${sent} bytes`);
+  }
+  a.close();
+  const p = new Uint8Array(65536);
+  await assertRejects(async () => {
+    while (await b.read(p) !== null);
+  }, NetError);
+  b.close();
+});
+
+Deno.test("node TLS sends its last records before the connection is closed", async () => {
+  const context = new ServerContext(SERVER);
+  for (let round = 0; round < 20; round++) {
+    const [a, b] = await secured(context, await tcp());
+    await a.closeWrite();
+    const p = new Uint8Array(100);
+    assertEquals(await b.read(p), null);
+    await b.write(new Uint8Array(10));
+    await b.closeWrite();
+    b.close(); // everything has left by now, the end mark too
+    assertEquals(await a.read(p), 10);
+    assertEquals(await a.read(p), null);
+    a.close();
+  }
+});
+
+Deno.test("server context shows a new certificate to new connections only", async () => {
+  const context = new ServerContext(SERVER);
+  const first = await shown(context);
+  const [a, b] = await secured(context, pair());
+  context.replace(identity("renewed"));
+  const second = await shown(context);
+  assert(first !== second && second.startsWith("localhost "));
+  await a.write(Uint8Array.of(1));
+  assertEquals(await b.read(new Uint8Array(10)), 1);
+  a.close();
+  b.close();
+  // what is no good changes nothing
+  assertThrows(
+    () => context.replace({ cert: SERVER.cert, key: identity("renewed").key }),
+    TypeError,
+  );
+  assertEquals(await shown(context), second);
+});
+
+Deno.test("server context changes which authorities it trusts", async () => {
+  const context = new ServerContext({ ...SERVER, requestCert: true, ca: CA });
+  const meet = (): Promise<PromiseSettledResult<{ transport: Transport }>[]> => {
+    const [a, b] = pair();
+    return Promise.allSettled([
+      nodeClientHandshake(a, "localhost", { ca: CA, ...identity("stranger") }, [], CONTEXT),
+      context.handshake(b, [], CONTEXT),
+    ]);
+  };
+  const close = (results: PromiseSettledResult<{ transport: Transport }>[]): void => {
+    for (const result of results) if (result.status === "fulfilled") result.value.transport.close();
+  };
+  const before = await meet();
+  context.replace({ ...SERVER, ca: OTHER_CA });
+  const after = await meet();
+  close([...before, ...after]);
+  assertEquals([before[1].status, after[1].status], ["rejected", "fulfilled"]);
+});
+
+Deno.test("server context adds certificates by name, in any case", async () => {
+  const context = new ServerContext(SERVER);
+  assert((await shown(context)).startsWith("localhost "));
+  context.add("A.Example.COM", identity("a_example"));
+  context.add("*.b.test", identity("b_test"));
+  assert((await shown(context, "a.example.com")).startsWith("a.example.com "));
+  assert((await shown(context, "X.B.test")).startsWith("b.test "));
+  for (const name of ["", "*", "*.", "a*.b", "a b", "*.*.c"]) {
+    assertThrows(() => context.add(name, SERVER), TypeError, "SNI name");
+  }
+});
+
+Deno.test("node TLS is closed with its transport when the deadline fires", async () => {
+  const [a, b] = pair();
+  const deadline = deadlineSignal("wait", { timeout: 10 });
+  const error = await assertRejects(
+    () => new ServerContext(SERVER).handshake(b, [deadline], CONTEXT),
+    NetError,
+  );
+  assertEquals(error.code, "ETIMEDOUT");
+  assertEquals(await a.read(new Uint8Array(1)), null);
+  a.close();
+});
+
+Deno.test("underDeadlines takes what comes first", async () => {
+  const never = deadlineSignal("wait", {});
+  assertEquals(await underDeadlines<number>([never], (resolve) => resolve(5), () => {}), 5);
+  const fired = deadlineSignal("wait", { signal: AbortSignal.abort() });
+  let aborted = 0;
+  let started = 0;
+  await assertRejects(
+    () => underDeadlines([never, fired], () => started++, () => aborted++),
+    NetError,
+    "aborted",
+  );
+  assertEquals([started, aborted], [0, 1]);
+  const soon = deadlineSignal("wait", { timeout: 1 });
+  await assertRejects(() => underDeadlines([soon], () => {}, () => aborted++), NetError, "1 ms");
+  assertEquals(aborted, 2);
+});

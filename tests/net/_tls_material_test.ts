@@ -1,0 +1,46 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { loadAuthorities, loadIdentity } from "../../net/_tls_material.ts";
+import type { TlsIdentity } from "../../net/tls_options.ts";
+import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
+
+const SERVER = identity("server");
+
+Deno.test("TLS identity is a chain and its key, as text or bytes", () => {
+  const { cert, key } = loadIdentity(SERVER);
+  assertEquals(cert, SERVER.cert);
+  assert(key.startsWith("-----BEGIN PRIVATE KEY-----"));
+  const bytes = new TextEncoder().encode(SERVER.cert);
+  assertEquals(loadIdentity({ cert: bytes, key: SERVER.key }).cert, SERVER.cert);
+  assertEquals(loadIdentity({ cert: SERVER.cert + CA, key: SERVER.key }).cert, SERVER.cert + CA);
+});
+
+Deno.test("TLS identity takes an encrypted key with its passphrase, and gives a plain one", () => {
+  const { key } = loadIdentity({ cert: SERVER.cert, key: LOCKED_KEY, passphrase: "open-sesame" });
+  assertEquals(key, loadIdentity(SERVER).key);
+});
+
+Deno.test("TLS identity refuses what is no good, without a word of the key", () => {
+  const malformed = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+  const rows: [Partial<TlsIdentity>, RegExp][] = [
+    [{ cert: SERVER.cert }, /without a key/],
+    [{ key: SERVER.key }, /without a certificate/],
+    [{ cert: "x", key: SERVER.key }, /none in PEM form/],
+    [{ cert: malformed, key: SERVER.key }, /malformed/],
+    [{ cert: SERVER.cert + malformed, key: SERVER.key }, /malformed/],
+    [{ cert: SERVER.cert, key: "secret words" }, /no private key/],
+    [{ cert: SERVER.cert, key: identity("renewed").key }, /does not belong/],
+    [{ cert: SERVER.cert, key: LOCKED_KEY }, /passphrase/],
+    [{ cert: SERVER.cert, key: LOCKED_KEY, passphrase: "wrong words" }, /passphrase/],
+  ];
+  for (const [options, why] of rows) {
+    const error = assertThrows(() => loadIdentity(options), TypeError);
+    assert(why.test(error.message), error.message);
+    assert(!/secret words|wrong words|PRIVATE KEY/.test(Deno.inspect(error)));
+  }
+});
+
+Deno.test("TLS authorities are one or several texts, and all must be good", () => {
+  assertEquals(loadAuthorities(CA), [CA]);
+  assertEquals(loadAuthorities([CA, new TextEncoder().encode(OTHER_CA)]), [CA, OTHER_CA]);
+  assertThrows(() => loadAuthorities([CA, "garbage"]), TypeError, "PEM");
+});

@@ -1,0 +1,86 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  checkTlsClientOptions,
+  checkTlsServerOptions,
+  closeQuietly,
+  denoTlsInfo,
+  recallTls,
+  rememberTls,
+  startTlsUnder,
+} from "../../net/_tls_start.ts";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import type { TlsClientOptions, TlsServerOptions } from "../../net/tls_options.ts";
+import { deadlineSignal } from "../../net/wait.ts";
+import { CA, identity } from "../_support/certs.ts";
+
+Deno.test("TLS options are checked before anything is dialled", () => {
+  checkTlsClientOptions({ caCerts: [CA], servername: "a.example", ALPNProtocols: ["h2"] });
+  checkTlsServerOptions({ ...identity("server"), minVersion: "TLSv1.3", handshakeTimeout: 0 });
+  const wrong: TlsClientOptions[] = [
+    { ciphers: "x" } as TlsClientOptions,
+    { minVersion: "SSLv3" as "TLSv1.2" },
+    { ALPNProtocols: ["a".repeat(256)] },
+    { servername: "a b" },
+    { caCerts: ["x"] },
+  ];
+  for (const options of wrong) assertThrows(() => checkTlsClientOptions(options), TypeError);
+  assertThrows(() => checkTlsClientOptions({ handshakeTimeout: -1 }), RangeError);
+});
+
+Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
+  const implementation = "deno";
+  checkTlsClientOptions({ implementation, caCerts: [CA], ALPNProtocols: ["h2"] });
+  checkTlsServerOptions({ implementation, ...identity("server"), ALPNProtocols: ["h2"] });
+  const client: TlsClientOptions[] = [
+    identity("client"),
+    { ca: CA },
+    { maxVersion: "TLSv1.2" },
+    { checkServerIdentity: () => undefined },
+  ];
+  for (const options of client) {
+    const error = assertThrows(
+      () => checkTlsClientOptions({ implementation, ...options }),
+      NetError,
+    );
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+  }
+  const server: TlsServerOptions[] = [
+    { requestCert: true },
+    { ca: CA },
+    { sni: {} },
+    { SNICallback: () => undefined },
+    { minVersion: "TLSv1.3" },
+  ];
+  for (const options of server) {
+    const error = assertThrows(
+      () => checkTlsServerOptions({ implementation, ...options }),
+      NetError,
+    );
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+  }
+});
+
+Deno.test("TLS info is remembered with its transport", () => {
+  const [transport, other] = pair();
+  const info = denoTlsInfo("h2", "a.example", true);
+  assertEquals(rememberTls({ transport, info }), transport);
+  assertEquals(recallTls(transport), info);
+  assertEquals(recallTls(other), undefined);
+  assertThrows(() => info.getPeerCertificate(), NetError, "Deno's TLS");
+  transport.close();
+  closeQuietly(transport);
+  other.close();
+});
+
+Deno.test("TLS under a deadline that has fired closes the transport at once", async () => {
+  const [a, b] = pair();
+  const deadline = deadlineSignal("dial", { signal: AbortSignal.abort() });
+  await assertRejects(
+    () => startTlsUnder(deadline, a, { hostname: "localhost" }),
+    NetError,
+    "aborted",
+  );
+  assertEquals(await b.read(new Uint8Array(1)), null);
+  b.close();
+});

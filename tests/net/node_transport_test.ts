@@ -1,0 +1,336 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { once } from "node:events";
+import { createServer as createHttpServer, request } from "node:http";
+import { connect as nodeConnect, createServer as createNodeServer, type Socket } from "node:net";
+import { Duplex, PassThrough } from "node:stream";
+import { NetError } from "../../net/errors.ts";
+import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function readAll(transport: Transport, size = 65536): Promise<Uint8Array> {
+  const chunks: number[] = [];
+  const p = new Uint8Array(size);
+  for (let n; (n = await transport.read(p)) !== null;) chunks.push(...p.subarray(0, n));
+  return Uint8Array.from(chunks);
+}
+
+async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
+}
+
+/** A node:net connection: the client's socket, and the server's. */
+async function nodeSockets(): Promise<[Socket, Socket]> {
+  const server = createNodeServer({ allowHalfOpen: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const client = nodeConnect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const [[accepted]] = await Promise.all([once(server, "connection"), once(client, "connect")]);
+  server.close();
+  return [client, accepted as Socket];
+}
+
+async function code(promise: Promise<unknown>): Promise<string> {
+  return (await assertRejects(() => promise, NetError)).code;
+}
+
+Deno.test("node transport passes bytes both ways over node:net, half closed too", async () => {
+  const [a, b] = (await nodeSockets()).map((socket) => new NodeTransport(socket));
+  assertEquals(a.remoteAddr, b.localAddr);
+  assertEquals(a.localAddr, b.remoteAddr);
+  assertEquals((a.remoteAddr as { hostname: string }).hostname, "127.0.0.1");
+  await a.write(utf8("question"));
+  await a.closeWrite();
+  await a.closeWrite(); // again does nothing
+  assertEquals(await readAll(b), utf8("question"));
+  await b.write(utf8("late answer"));
+  await b.closeWrite();
+  assertEquals(await readAll(a, 3), utf8("late answer"));
+  assertEquals(await a.read(new Uint8Array(1)), null);
+  a.close();
+  b.close();
+});
+
+Deno.test("node transport gives the head first", async () => {
+  const stream = new PassThrough();
+  const transport = new NodeTransport(stream, { head: utf8("head") });
+  stream.write("body");
+  stream.end();
+  assertEquals(await readAll(transport, 3), utf8("headbody"));
+  transport.close();
+});
+
+Deno.test("node transport takes over the socket of an HTTP upgrade", async () => {
+  const server = createHttpServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const upgraded = once(server, "upgrade");
+  const client = request({
+    port,
+    host: "127.0.0.1",
+    headers: { Connection: "Upgrade", Upgrade: "x" },
+  });
+  client.end();
+  const [, socket, head] = await upgraded as [unknown, Socket, Uint8Array];
+  const transport = new NodeTransport(socket, { head });
+  const answered = once(client, "upgrade");
+  await transport.write(
+    utf8("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+  );
+  const [, clientSocket, clientHead] = await answered as [unknown, Socket, Uint8Array];
+  const other = new NodeTransport(clientSocket, { head: clientHead });
+  await other.write(utf8("hello"));
+  const p = new Uint8Array(10);
+  assertEquals(await transport.read(p), 5);
+  transport.close();
+  other.close();
+  server.close();
+  await once(server, "close");
+});
+
+Deno.test("node transport keeps all bytes and their order at any sizes", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 20 }),
+    fc.integer({ min: 1, max: 60 }),
+    fc.integer({ min: 1, max: 100 }),
+    async (chunks, size, highWaterMark) => {
+      const stream = new PassThrough();
+      const transport = new NodeTransport(stream, { highWaterMark });
+      for (const chunk of chunks) stream.write(chunk);
+      stream.end();
+      assertEquals(await readAll(transport, size), Uint8Array.from(chunks.flatMap((c) => [...c])));
+      transport.close();
+    },
+  ));
+});
+
+Deno.test("node transport stops its stream when nobody reads", async () => {
+  let pushed = 0;
+  const stream = new Duplex({
+    read() {
+      pushed += 1000;
+      this.push(new Uint8Array(1000));
+    },
+    write(_chunk, _encoding, callback) {
+      callback();
+    },
+  });
+  const transport = new NodeTransport(stream, { highWaterMark: 10_000 });
+  while (!stream.isPaused()) await new Promise((resolve) => setTimeout(resolve, 0));
+  const p = new Uint8Array(500);
+  assertEquals(await transport.read(p), 500);
+  assert(pushed < 200_000, `${pushed} bytes were taken`);
+  for (let total = 500; total < 100_000;) total += (await transport.read(p))!;
+  transport.close();
+});
+
+Deno.test("node transport writes wait for the stream", async () => {
+  let done: (() => void) | undefined;
+  const stream = new Duplex({
+    read() {},
+    write(_chunk, _encoding, callback) {
+      done = callback;
+    },
+  });
+  const transport = new NodeTransport(stream);
+  let settled = false;
+  const write = transport.write(utf8("abc")).then((n) => {
+    settled = true;
+    return n;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(settled, false);
+  done!();
+  assertEquals(await write, 3);
+  transport.close();
+});
+
+Deno.test("node transport close ends reads and writes that wait", async () => {
+  const stream = new Duplex({ read() {}, write() {} });
+  const transport = new NodeTransport(stream);
+  const read = code(transport.read(new Uint8Array(1)));
+  const write = code(transport.write(utf8("x")));
+  const ended = code(transport.closeWrite());
+  transport.close();
+  transport.close();
+  assertEquals(await Promise.all([read, write, ended]), [
+    "ERR_SOCKET_CLOSED",
+    "ERR_SOCKET_CLOSED",
+    "ERR_SOCKET_CLOSED",
+  ]);
+  assertEquals(await code(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  assertEquals(await code(transport.write(utf8("x"))), "ERR_SOCKET_CLOSED");
+  assertEquals(await code(transport.closeWrite()), "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("node transport allows one read at a time", async () => {
+  const transport = new NodeTransport(new PassThrough());
+  const first = code(transport.read(new Uint8Array(1)));
+  await assertRejects(() => transport.read(new Uint8Array(1)), TypeError, "another read");
+  transport.close();
+  await first;
+});
+
+Deno.test("node transport gives what came before an error, then the error", async () => {
+  const stream = new PassThrough();
+  const transport = new NodeTransport(stream);
+  stream.write("data");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  stream.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(await transport.read(new Uint8Array(10)), 4);
+  assertEquals(await code(transport.read(new Uint8Array(10))), "ECONNRESET");
+  assertEquals(await code(transport.write(utf8("x"))), "ECONNRESET");
+  assertEquals(await code(transport.closeWrite()), "ECONNRESET");
+  transport.close();
+});
+
+Deno.test("node transport takes a stream that is over already", async () => {
+  const destroyed = new PassThrough();
+  destroyed.destroy();
+  const closed = new NodeTransport(destroyed);
+  assertEquals(await code(closed.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  const failed = new PassThrough();
+  failed.on("error", () => {});
+  failed.destroy(Object.assign(new Error("x"), { code: "EPIPE" }));
+  const broken = new NodeTransport(failed);
+  assertEquals(await code(broken.read(new Uint8Array(1))), "EPIPE");
+});
+
+Deno.test("node transport resets the connection, and sets what the socket can", async () => {
+  const [client, server] = await nodeSockets();
+  const a = new NodeTransport(client);
+  const b = new NodeTransport(server);
+  a.setNoDelay();
+  a.setKeepAlive(true, 1000);
+  a.unref();
+  a.ref();
+  await b.write(utf8("never read"));
+  a.reset();
+  const outcome = await b.read(new Uint8Array(1)).catch((error) => error.code);
+  assertEquals(outcome, "ECONNRESET");
+  b.close();
+});
+
+Deno.test("node transport asks at the end whether it is one", async () => {
+  const stream = new PassThrough();
+  const transport = new NodeTransport(stream, {
+    checkEnd: () => new NetError("cut", { code: "ERR_TLS_TRUNCATED" }),
+  });
+  stream.end("rest");
+  assertEquals(await transport.read(new Uint8Array(10)), 4);
+  assertEquals(await code(transport.read(new Uint8Array(10))), "ERR_TLS_TRUNCATED");
+  transport.close();
+});
+
+Deno.test("transport duplex carries both directions and their ends", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a);
+  duplex.write("hello ");
+  duplex.end("world");
+  assertEquals(await readAll(b), utf8("hello world"));
+  await writeAll(b, utf8("and back"));
+  await b.closeWrite();
+  let text = "";
+  for await (const chunk of duplex) text += new TextDecoder().decode(chunk);
+  assertEquals(text, "and back");
+  b.close();
+});
+
+Deno.test("transport duplex gives the head first", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a, { head: utf8("first ") });
+  await b.write(utf8("second"));
+  await b.closeWrite();
+  let text = "";
+  for await (const chunk of duplex) text += new TextDecoder().decode(chunk);
+  assertEquals(text, "first second");
+  duplex.destroy();
+  b.close();
+});
+
+Deno.test("transport duplex serves HTTP for a node:http server that never listens", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const server = createHttpServer((req, res) => res.end(`hello ${req.socket.remoteAddress}`));
+  const accepted = listener.accept().then((conn) => {
+    server.emit("connection", new TransportDuplex(conn));
+  });
+  const client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  await accepted;
+  await writeAll(client, utf8("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const answer = new TextDecoder().decode(await readAll(client));
+  assert(answer.startsWith("HTTP/1.1 200") && answer.endsWith("hello 127.0.0.1"), answer);
+  client.close();
+});
+
+Deno.test("transport duplex pushes back on the transport, and can be held", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a, { highWaterMark: 1000 });
+  duplex.hold();
+  const got: number[] = [];
+  duplex.on("data", (chunk: Uint8Array) => got.push(chunk.length));
+  let sent = 0;
+  const sending = (async () => {
+    try {
+      for (;;) {
+        sent += await b.write(new Uint8Array(10_000));
+        await new Promise((resolve) => setTimeout(resolve, 0)); // or nothing else gets a turn
+      }
+    } catch {
+      // closed
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(got, []);
+  const held = sent;
+  duplex.release();
+  duplex.release();
+  while (sent < held + 50_000) await new Promise((resolve) => setTimeout(resolve, 0));
+  duplex.hold();
+  const before = sent;
+  for (let turn = 0; turn < 40; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assert(sent - before <= 80_000, `${sent - before} bytes were taken`); // the pair holds 64 KiB
+  duplex.destroy();
+  b.close();
+  await sending;
+});
+
+Deno.test("transport duplex hands on the failures of its transport", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a);
+  const failed = once(duplex, "error");
+  duplex.resume();
+  a.close();
+  assert((await failed)[0] instanceof Error);
+  b.close();
+});
+
+Deno.test("transport duplex has the addresses and the setters of a socket", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [client, server] = await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  const duplex = new TransportDuplex(client);
+  assertEquals(
+    [duplex.remoteAddress, duplex.remotePort, duplex.remoteFamily, duplex.localAddress],
+    ["127.0.0.1", listener.addr.port, "IPv4", "127.0.0.1"],
+  );
+  assertEquals(duplex.localPort, (server.remoteAddr as Deno.NetAddr).port);
+  duplex.setNoDelay().setKeepAlive(true).setTimeout(5).unref().ref();
+  duplex.destroy();
+  server.close();
+  const [a] = pair();
+  const memory = new TransportDuplex(a);
+  assertEquals([memory.remoteAddress, memory.remoteFamily, memory.localPort], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  memory.destroy();
+});
