@@ -38,9 +38,9 @@ export interface DatagramSocketOptions {
   reusePort?: boolean;
   /** An IPv6 socket that takes no IPv4 datagrams besides. @default {false} */
   ipv6Only?: boolean;
-  /** The system's receive buffer, in bytes. @default {the system's choice} */
+  /** Not to be had in Deno, see {@linkcode DatagramSocket.setRecvBufferSize}: any value throws `ERR_UNSUPPORTED`. */
   recvBufferSize?: number;
-  /** The system's send buffer, in bytes. @default {the system's choice} */
+  /** Not to be had in Deno: any value throws `ERR_UNSUPPORTED`. */
   sendBufferSize?: number;
   /** The most datagrams that wait to be received. @default {1024} */
   maxQueue?: number;
@@ -186,6 +186,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         code: "ERR_UNSUPPORTED",
       });
     }
+    if (options.recvBufferSize !== undefined || options.sendBufferSize !== undefined) {
+      throw noBufferSizes("set");
+    }
     this.type = type;
     const largest = type === "udp4" ? 65507 : 65527;
     this.#options = options;
@@ -250,9 +253,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       });
       if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
       this.#state = "bound";
-      const { recvBufferSize, sendBufferSize } = this.#options;
-      if (recvBufferSize !== undefined) this.setRecvBufferSize(recvBufferSize);
-      if (sendBufferSize !== undefined) this.setSendBufferSize(sendBufferSize);
     } catch (error) {
       if (this.#state === "binding") this.#state = "new";
       this.#bound = undefined;
@@ -661,26 +661,29 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#sourceMember("dropSourceSpecificMembership", source, group, multicastInterface);
   }
 
-  /** The system's receive buffer, in bytes. Linux doubles what was set. */
-  getRecvBufferSize(): number {
-    return this.#configure("getRecvBufferSize", () => this.#socket.getRecvBufferSize());
+  /**
+   * The system's receive buffer can be neither set nor told in Deno 2.9: its node:dgram keeps the number to itself (and cuts datagrams
+   * that are longer). What protects against bursts here is the queue: see `maxQueue` and `maxQueueBytes`.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED`, always.
+   */
+  setRecvBufferSize(_size: number): never {
+    throw noBufferSizes("set");
   }
 
-  /** The system's send buffer, in bytes. Linux doubles what was set. */
-  getSendBufferSize(): number {
-    return this.#configure("getSendBufferSize", () => this.#socket.getSendBufferSize());
+  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  setSendBufferSize(_size: number): never {
+    throw noBufferSizes("set");
   }
 
-  /** Sets the system's receive buffer, in bytes; the system has a limit of its own. */
-  setRecvBufferSize(size: number): void {
-    checkRange("setRecvBufferSize", size, 1, 0x7fffffff);
-    this.#configure("setRecvBufferSize", () => this.#socket.setRecvBufferSize(size));
+  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  getRecvBufferSize(): never {
+    throw noBufferSizes("tell");
   }
 
-  /** Sets the system's send buffer, in bytes; the system has a limit of its own. */
-  setSendBufferSize(size: number): void {
-    checkRange("setSendBufferSize", size, 1, 0x7fffffff);
-    this.#configure("setSendBufferSize", () => this.#socket.setSendBufferSize(size));
+  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  getSendBufferSize(): never {
+    throw noBufferSizes("tell");
   }
 
   /** Keeps the program alive while the socket is open, which is the default. To be called before `bind`, as `unref`. */
@@ -828,6 +831,12 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const code: NetErrorCode = closed ? "ERR_SOCKET_CLOSED" : "EINVAL";
     return new NetError(`${what}: ${closed ? "the socket is closed" : why}`, { code });
   }
+}
+
+function noBufferSizes(verb: "set" | "tell"): NetError {
+  return new NetError(`Cannot ${verb} the system's buffer sizes of a datagram socket: Deno can't`, {
+    code: "ERR_UNSUPPORTED",
+  });
 }
 
 function notConnected(what: string): NetError {
