@@ -50,7 +50,9 @@ export async function lookupWith(
     if (family === 0 || family === host.ip.family) return [host.hostname];
     throw notFound(hostname, `it is no IPv${family} address`);
   }
-  const name = host.absolute ? `${host.hostname}.` : host.hostname;
+  // The hosts file, where localhost is, knows no final dots.
+  const local = /(^|\.)localhost$/.test(host.hostname);
+  const name = host.absolute && !local ? `${host.hostname}.` : host.hostname;
   const found = await waitFor(lookup(name, options), `look up "${hostname}"`, options);
   const addresses = found.filter((address) =>
     family === 0 || (address.includes(":") ? 6 : 4) === family

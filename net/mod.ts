@@ -16,6 +16,7 @@ export * from "./connect_options.ts";
 export * from "./create_server.ts";
 export * from "./datagram_socket.ts";
 export * from "./delimiter_framer.ts";
+export * from "./dial.ts";
 export * from "./dial_policy.ts";
 export * from "./errors.ts";
 export * from "./fixed_size_framer.ts";

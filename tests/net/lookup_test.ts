@@ -24,7 +24,7 @@ Deno.test("lookup asks with the canonical name, and keeps a final dot", async ()
 Deno.test("lookup of localhost finds loopback", async () => {
   const found = await lookupHost("localhost");
   assert(found.includes("127.0.0.1") || found.includes("::1"), String(found));
-  assertEquals(await lookupHost("localhost", { family: 4 }), ["127.0.0.1"]);
+  assertEquals(await lookupHost("LOCALHOST.", { family: 4 }), ["127.0.0.1"]);
 });
 
 Deno.test("lookup refuses malformed hosts before it asks", async () => {

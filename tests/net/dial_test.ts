@@ -1,0 +1,498 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { dial, type DialOptions, type DialTarget } from "../../net/dial.ts";
+import { DialPolicy } from "../../net/dial_policy.ts";
+import { NetError } from "../../net/errors.ts";
+import { NodeTransport } from "../../net/node_transport.ts";
+import { startServerTls, tlsInfo } from "../../net/start_tls.ts";
+import type { TlsError } from "../../net/tls_error.ts";
+import type { Transport } from "../../net/transport.ts";
+import { blackhole } from "../_support/blackhole.ts";
+import { CA, identity } from "../_support/certs.ts";
+import { freePort, tempFolder } from "../_support/peers.ts";
+
+const LINUX = { ignore: Deno.build.os !== "linux" };
+
+function listen(hostname = "127.0.0.1", port = 0): Deno.TcpListener {
+  return Deno.listen({ hostname, port });
+}
+
+async function code(target: DialTarget, options: DialOptions = {}): Promise<string> {
+  return (await fails(target, options)).code;
+}
+
+function fails(target: DialTarget, options: DialOptions = {}): Promise<NetError> {
+  return assertRejects(() => dial(target, options), NetError);
+}
+
+/** Dials a listener, and gives what it accepted. */
+async function meet(
+  listener: Deno.Listener,
+  target: DialTarget,
+  options: DialOptions = {},
+): Promise<[Transport, Deno.Conn]> {
+  return await Promise.all([dial(target, { timeout: 10_000, ...options }), listener.accept()]);
+}
+
+async function closes(a: Transport, b: Transport): Promise<void> {
+  a.close();
+  assertEquals(await b.read(new Uint8Array(1)).catch(() => null), null);
+  b.close();
+}
+
+Deno.test("dial connects to a port of an address, in any spelling, and of a name", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  for (const hostname of ["127.0.0.1", "127.1", "0x7f000001", "[::ffff:127.0.0.1]", "localhost"]) {
+    const [a, b] = await meet(listener, { hostname, port });
+    assertEquals((a.remoteAddr as Deno.NetAddr).port, port);
+    await closes(a, b);
+  }
+});
+
+Deno.test(
+  "dial connects to a Unix socket file",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using folder = await tempFolder();
+    const path = `${folder.path}/s`;
+    using listener = Deno.listen({ transport: "unix", path });
+    const [a, b] = await meet(listener, { path });
+    assertEquals(a.remoteAddr, { transport: "unix", path });
+    await closes(a, b);
+    const error = await fails({ path: `${folder.path}/none` });
+    assertEquals([error.code, error.address], ["ENOENT", `${folder.path}/none`]);
+  },
+);
+
+Deno.test("dial says why it can't connect, with Node's codes", async () => {
+  const port = freePort();
+  const error = await fails({ hostname: "127.0.0.1", port });
+  assertEquals([error.code, error.syscall, error.address, error.port], [
+    "ECONNREFUSED",
+    "connect",
+    "127.0.0.1",
+    port,
+  ]);
+  assert(error.message.startsWith(`Cannot connect to "127.0.0.1:${port}": ECONNREFUSED`));
+  assertEquals(await code({ hostname: "no-such-host.invalid", port: 80 }), "ENOTFOUND");
+  const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
+  const both = await fails({ hostname: "both.example", port }, { lookup });
+  assertEquals(both.code, "ECONNREFUSED");
+  assertEquals(
+    both.message,
+    `Cannot connect to "both.example:${port}": ECONNREFUSED at 127.0.0.1, ECONNREFUSED at ::1`,
+  );
+  assertEquals((both.cause as AggregateError).errors.length, 2);
+});
+
+Deno.test("dial refuses malformed arguments", async () => {
+  const hosts = ["", "a\0b", "a\r\nb", "a b", "x".repeat(256), "%31.0.0.1", "[::1", "1.2.3.4.5"];
+  for (const hostname of hosts) {
+    await assertRejects(() => dial({ hostname, port: 80 }), TypeError, "Cannot use host");
+  }
+  for (const port of [0, -1, 65536, 1.5, NaN]) {
+    await assertRejects(() => dial({ hostname: "localhost", port }), RangeError, "port");
+  }
+  const target = { hostname: "localhost", port: 9 };
+  const odd: DialOptions[] = [
+    { tls: { ca: "x", ciphers: "y" } as DialOptions["tls"] },
+    { proxy: "ftp://x" },
+    { policy: { allow: ["x"] } },
+    { localAddress: "eth0" },
+  ];
+  for (const options of odd) await assertRejects(() => dial(target, options), TypeError);
+  const outOfRange: DialOptions[] = [
+    { timeout: -1 },
+    { attemptDelay: 0 },
+    { keepAlive: 0 },
+    { localPort: 70_000 },
+  ];
+  for (const options of outOfRange) await assertRejects(() => dial(target, options), RangeError);
+  await assertRejects(() => dial({ path: "" }), TypeError, "path");
+  await assertRejects(() => dial({ path: "a\0b" }), TypeError, "path");
+  for (
+    const options of [
+      { proxy: "socks5://localhost" },
+      { localAddress: "127.0.0.1" },
+      { family: 4 },
+      { keepAlive: true },
+    ] as DialOptions[]
+  ) await assertRejects(() => dial({ path: "/tmp/x" }, options), TypeError, "Unix socket file");
+});
+
+Deno.test("dial tries the next address when one refuses", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const lookup = () => Promise.resolve(["::1", "127.0.0.3", "127.0.0.1"]);
+  const seen: unknown[] = [];
+  const [a, b] = await meet(listener, { hostname: "Several.example", port }, {
+    lookup,
+    onlookup: (name, addresses) => seen.push(name, addresses),
+  });
+  assertEquals((a.remoteAddr as Deno.NetAddr).hostname, "127.0.0.1");
+  assertEquals(seen, ["Several.example", ["::1", "127.0.0.3", "127.0.0.1"]]);
+  await closes(a, b);
+});
+
+Deno.test("dial tries the next address when one does not answer", LINUX, async () => {
+  await using hole = await blackhole("::1");
+  using listener = listen("127.0.0.1", hole.port);
+  const lookup = () => Promise.resolve(["::1", "127.0.0.1"]);
+  const start = performance.now();
+  const [a, b] = await meet(listener, { hostname: "slow.example", port: hole.port }, {
+    lookup,
+    attemptDelay: 30,
+  });
+  const took = performance.now() - start;
+  assert(took >= 25 && took < 5000, `took ${took} ms`);
+  assertEquals((a.remoteAddr as Deno.NetAddr).hostname, "127.0.0.1");
+  await closes(a, b);
+});
+
+Deno.test("dial takes only the family that was asked for", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const lookup = () => Promise.resolve(["::1", "127.0.0.1"]);
+  const [a, b] = await meet(listener, { hostname: "x.example", port }, { lookup, family: 4 });
+  await closes(a, b);
+  assertEquals(await code({ hostname: "127.0.0.1", port }, { family: 6 }), "ENOTFOUND");
+});
+
+Deno.test("dial ends at its deadline and its signal in every phase", LINUX, async (t) => {
+  await using hole = await blackhole();
+  using silent = listen();
+  const never = () => new Promise<string[]>(() => {});
+  const { port } = silent.addr;
+  const local = { hostname: "127.0.0.1", port };
+  const phases: [string, DialTarget, DialOptions][] = [
+    ["lookup", { hostname: "slow.example", port: 80 }, { lookup: never }],
+    ["connect", { hostname: "127.0.0.1", port: hole.port }, {}],
+    ["connect by node", { hostname: "127.0.0.1", port: hole.port }, { localAddress: "127.0.0.1" }],
+    ["socks5", { hostname: "x.example", port: 80 }, { proxy: `socks5://127.0.0.1:${port}` }],
+    ["http proxy", { hostname: "x.example", port: 80 }, { proxy: `http://127.0.0.1:${port}` }],
+    ["TLS to proxy", { hostname: "x.example", port: 80 }, { proxy: `https://127.0.0.1:${port}` }],
+    ["lookup for proxy", { hostname: "x.example", port: 80 }, {
+      proxy: `socks5://127.0.0.1:${port}`,
+      policy: "public",
+      lookup: (name) => name === "127.0.0.1" ? Promise.resolve([name]) : never(),
+    }],
+    ["TLS", local, { tls: true }],
+  ];
+  const accepted: Promise<void>[] = [];
+  const serve = (async () => {
+    for await (const conn of silent) {
+      // Ends only when the client has closed.
+      accepted.push((async () => {
+        const p = new Uint8Array(4096);
+        while (await conn.read(p).catch(() => null) !== null);
+        conn.close();
+      })());
+    }
+  })();
+  for (const [name, target, options] of phases) {
+    await t.step(name, async () => {
+      const late = await fails(target, { ...options, timeout: 30 });
+      assertEquals(late.code, "ETIMEDOUT");
+      const endpoint = "path" in target ? target.path : `${target.hostname}:${target.port}`;
+      assertEquals(late.message, `Cannot connect to "${endpoint}": timed out after 30 ms`);
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(new Error("enough")), 20);
+      const aborted = await fails(target, { ...options, signal: controller.signal });
+      clearTimeout(timer);
+      assertEquals([aborted.code, (aborted.cause as Error).message], ["ABORT_ERR", "enough"]);
+      assertEquals(await code(target, { ...options, signal: AbortSignal.abort() }), "ABORT_ERR");
+    });
+  }
+  silent.close();
+  await serve;
+  await Promise.all(accepted); // every connection was closed
+});
+
+Deno.test("dial does not listen to its signal later", async () => {
+  using listener = listen();
+  const controller = new AbortController();
+  const { port } = listener.addr;
+  const [a, b] = await meet(listener, { hostname: "127.0.0.1", port }, {
+    signal: controller.signal,
+  });
+  controller.abort();
+  await a.write(Uint8Array.of(1));
+  assertEquals(await b.read(new Uint8Array(2)), 1);
+  await closes(a, b);
+});
+
+Deno.test("dial connects from the local address and port that was asked for", LINUX, async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const localPort = freePort("127.0.0.2");
+  const [a, b] = await meet(listener, { hostname: "127.0.0.1", port }, {
+    localAddress: "127.0.0.2",
+    localPort,
+  });
+  assertEquals(b.remoteAddr, { transport: "tcp", hostname: "127.0.0.2", port: localPort });
+  assert(a instanceof NodeTransport);
+  await closes(a, b);
+  const foreign = await code({ hostname: "127.0.0.1", port }, { localAddress: "192.0.2.77" });
+  assert(["EADDRNOTAVAIL", "EINVAL"].includes(foreign), foreign);
+});
+
+Deno.test("dial sets keep-alive, with a delay through node:net", LINUX, async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  for (const keepAlive of [true, 7000]) {
+    const [a, b] = await meet(listener, { hostname: "127.0.0.1", port }, {
+      keepAlive,
+      noDelay: false,
+    });
+    // "timer:(keepalive,6.9sec,0)" in the words of ss; here from the kernel's table: timer 02, and when it is due
+    const local = (a.localAddr as Deno.NetAddr).port.toString(16).toUpperCase().padStart(4, "0");
+    const row = Deno.readTextFileSync("/proc/net/tcp").split("\n")
+      .find((line) => new RegExp(`^\\s*\\d+: \\w+:${local} \\w+:\\w+ 01 `).test(line))!;
+    const [timer, due] = row.trim().split(/\s+/)[5].split(":");
+    assertEquals(timer, "02", row);
+    const seconds = parseInt(due, 16) / 100;
+    assert(keepAlive === true ? seconds > 100 : seconds > 2 && seconds <= 7, `${seconds} s`);
+    await closes(a, b);
+  }
+});
+
+Deno.test("dial with a policy refuses every spelling of this machine, before it connects", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const hosts = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "017700000001",
+    "0.0.0.0",
+    "0",
+    "[::]",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "localhost",
+    "LOCALHOST.",
+    "１２７.0.0.1",
+  ];
+  for (const hostname of hosts) {
+    assertEquals(await code({ hostname, port }, { policy: "public" }), "ERR_DIAL_POLICY", hostname);
+  }
+  const [a, b] = await meet(listener, { hostname: "127.1", port }, {
+    policy: { allow: ["127.0.0.1"] },
+  });
+  await closes(a, b); // the first connection that came
+});
+
+Deno.test("dial with a policy looks the name up once, and dials what was judged", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  let asked = 0;
+  const lookup = () => Promise.resolve([["127.0.0.1"], ["127.0.0.2"]][asked++]);
+  const policy = new DialPolicy({ allow: ["127.0.0.1"] });
+  const [a, b] = await meet(listener, { hostname: "rebind.example", port }, { lookup, policy });
+  assertEquals(asked, 1);
+  await closes(a, b);
+  assertEquals(
+    await code({ hostname: "rebind.example", port }, { lookup, policy }),
+    "ERR_DIAL_POLICY",
+  );
+  const mixed = () => Promise.resolve(["9.9.9.9", "127.0.0.2"]);
+  assertEquals(
+    await code({ hostname: "mixed.example", port }, { lookup: mixed, policy: "public" }),
+    "ERR_DIAL_POLICY",
+  );
+});
+
+Deno.test("dial with a policy refuses ports, names and Unix sockets that it does not allow", async () => {
+  const never = () => Promise.reject(new Error("looked up"));
+  const policy = new DialPolicy({ ports: [443], denyNames: ["*.bad.example"] });
+  assertEquals(
+    await code({ hostname: "x.example", port: 80 }, { policy, lookup: never }),
+    "ERR_DIAL_POLICY",
+  );
+  assertEquals(
+    await code({ hostname: "A.bad.example", port: 443 }, { policy, lookup: never }),
+    "ERR_DIAL_POLICY",
+  );
+  assertEquals(await code({ path: "/run/x" }, { policy: "public" }), "ERR_DIAL_POLICY");
+  assertEquals(await code({ path: "/run/none" }, { policy: { unix: true } }), "ENOENT");
+});
+
+/** Serves one SOCKS5 connection without authentication, and tells what was asked for. */
+async function socks(listener: Deno.TcpListener): Promise<{ host: string; conn: Deno.TcpConn }> {
+  const conn = await listener.accept();
+  const p = new Uint8Array(600);
+  const take = async (size: number): Promise<Uint8Array> => {
+    let n = 0;
+    while (n < size) n += (await conn.read(p.subarray(n, size)))!;
+    return p.slice(0, size);
+  };
+  const [, methods] = await take(2);
+  await take(methods);
+  await conn.write(Uint8Array.of(5, 0));
+  const [, , , type] = await take(4);
+  const length = type === 1 ? 4 : type === 4 ? 16 : (await take(1))[0];
+  const address = await take(length);
+  await take(2);
+  await conn.write(Uint8Array.of(5, 0, 0, 1, 127, 0, 0, 1, 0, 80));
+  return { host: type === 3 ? new TextDecoder().decode(address) : address.join("."), conn };
+}
+
+Deno.test("dial through a proxy leaves the name to it, but gives the judged address with a policy", async () => {
+  using listener = listen();
+  const proxy = `socks5://127.0.0.1:${listener.addr.port}`;
+  const lookup = (name: string) =>
+    Promise.resolve([name === "target.example" ? "198.51.100.7" : name]);
+  const rows: [DialOptions, string][] = [
+    [{}, "target.example"],
+    [{ policy: { allow: ["documentation"] }, lookup }, "198.51.100.7"],
+  ];
+  for (const [options, expected] of rows) {
+    const [transport, { host, conn }] = await Promise.all([
+      dial({ hostname: "target.example", port: 80 }, { proxy, timeout: 5000, ...options }),
+      socks(listener),
+    ]);
+    assertEquals(host, expected);
+    await closes(transport, conn);
+  }
+});
+
+Deno.test("dial through a proxy does not bypass the policy", async () => {
+  using listener = listen();
+  const proxy = `socks5://127.0.0.1:${listener.addr.port}`;
+  const lookup = () => Promise.resolve(["10.0.0.1"]);
+  for (const hostname of ["0x7f.1", "[::1]", "inner.example"]) {
+    const [error, conn] = await Promise.all([
+      fails({ hostname, port: 80 }, { proxy, policy: "public", lookup }),
+      listener.accept(),
+    ]);
+    assertEquals(error.code, "ERR_DIAL_POLICY");
+    assertEquals(await conn.read(new Uint8Array(9)), null); // nothing was said to the proxy
+    conn.close();
+  }
+});
+
+Deno.test("dial with TLS checks the target's name, directly and through a proxy", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const tls = { ca: CA };
+  const secure = (conn: Transport) =>
+    startServerTls(conn, identity("a_example")).catch((error) => error as NetError);
+  const proxy = `socks5://127.0.0.1:${port}`;
+  const lookup = () => Promise.resolve(["127.0.0.1"]);
+  for (const options of [{ tls, lookup }, { tls, proxy }]) {
+    const accept = async () =>
+      secure(options.proxy ? (await socks(listener)).conn : await listener.accept());
+    const [transport, server] = await Promise.all([
+      dial({ hostname: "a.example.com", port }, { ...options, timeout: 5000 }),
+      accept(),
+    ]);
+    assertEquals(tlsInfo(transport)?.servername, "a.example.com");
+    transport.close();
+    (server as Transport).close();
+    const [error] = await Promise.all([
+      fails({ hostname: "other.example", port }, options),
+      accept(),
+    ]);
+    assertEquals([error.code, (error as TlsError).reason], [
+      "ERR_TLS_CERT",
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+    ]);
+  }
+});
+
+Deno.test("dial with TLS keeps the name for SNI when the policy pins the address", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const [transport, server] = await Promise.all([
+    dial({ hostname: "x.b.test", port }, {
+      tls: { ca: CA },
+      policy: { allow: ["loopback"] },
+      lookup: () => Promise.resolve(["127.0.0.1"]),
+    }),
+    listener.accept().then((conn) => startServerTls(conn, identity("b_test"))),
+  ]);
+  assertEquals(tlsInfo(server)?.servername, "x.b.test");
+  await Promise.all([transport.closeWrite(), server.read(new Uint8Array(1))]);
+  transport.close();
+  server.close();
+});
+
+Deno.test(
+  "dial with TLS works over a Unix socket",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using folder = await tempFolder();
+    const path = `${folder.path}/s`;
+    using listener = Deno.listen({ transport: "unix", path });
+    const [transport, server] = await Promise.all([
+      dial({ path }, { tls: { ca: CA, servername: "localhost" } }),
+      listener.accept().then((conn) => startServerTls(conn, identity("server"))),
+    ]);
+    assertEquals(tlsInfo(transport)?.authorized, true);
+    transport.close();
+    server.close();
+  },
+);
+
+Deno.test("dial needs no permission but that for the name", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const module = new URL("../../net/dial.ts", import.meta.url).href;
+  const run = async (permission: string, options: string): Promise<string> => {
+    const script = `import { dial } from ${JSON.stringify(module)};
+      await dial({ hostname: "localhost", port: ${port} }, ${options})
+        .then((transport) => { transport.close(); console.log("open"); }, (error) => console.log(error.code));`;
+    const file = await Deno.makeTempFile({ suffix: ".ts" });
+    try {
+      await Deno.writeTextFile(file, script);
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-check", "--quiet", "--no-prompt", permission, file],
+        stderr: "inherit",
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    } finally {
+      await Deno.remove(file);
+    }
+  };
+  const accepting = listener.accept().then((conn) => conn.close());
+  assertEquals(await run(`--allow-net=localhost:${port}`, "{}"), "open");
+  await accepting;
+  assertEquals(await run("--allow-net=example.org", "{}"), "EPERM");
+  assertEquals(await run("--allow-env", "{}"), "EPERM");
+  // to judge an address, it must be dialled as such
+  assertEquals(await run(`--allow-net=localhost`, '{ policy: { allow: ["loopback"] } }'), "EPERM");
+});
+
+Deno.test("dial obeys --deny-net for the address behind a name", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const module = new URL("../../net/dial.ts", import.meta.url).href;
+  const script = `import { dial } from ${JSON.stringify(module)};
+    for (const hostname of ["localhost", "127.1", "0x7f000001", "2130706433", "[::ffff:127.0.0.1]"]) {
+      await dial({ hostname, port: ${port} }).then(() => console.log("open"), (error) => console.log(error.code));
+    }`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, script);
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-check",
+        "--quiet",
+        "--no-prompt",
+        "--allow-net",
+        "--deny-net=127.0.0.1",
+        file,
+      ],
+      stderr: "inherit",
+    }).output();
+    const codes = new TextDecoder().decode(stdout).trim().split("\n");
+    assertEquals(codes.length, 5);
+    assert(codes.every((each) => each === "EPERM" || each === "ECONNREFUSED"), String(codes));
+    assert(codes.slice(1, 4).every((each) => each === "EPERM"), String(codes));
+  } finally {
+    await Deno.remove(file);
+  }
+});
