@@ -1,5 +1,6 @@
-// Floor 0: vocabulary.
+// Floor 1: codec.
 import type { ConnectOptions } from "./connect_options.ts";
+import { parseIp } from "./ip.ts";
 
 /** A `TypeError` with Node's `code`. */
 export function codedTypeError(code: string, message: string): TypeError {
@@ -11,9 +12,14 @@ export function codedRangeError(code: string, message: string): RangeError {
   return Object.assign(new RangeError(message), { code });
 }
 
+/** Whether a value is text that stands for a number. */
+export function isNumeric(value: unknown): value is string {
+  return typeof value === "string" && /^\s*\d+\s*$/.test(value);
+}
+
 /** A port as a number, from a number or a numeric text. @throws {RangeError} `ERR_SOCKET_BAD_PORT`. */
 export function checkPort(port: unknown, lowest = 0): number {
-  const number = typeof port === "string" && /^\s*\d+\s*$/.test(port) ? Number(port) : port;
+  const number = isNumeric(port) ? Number(port) : port;
   if (
     typeof number !== "number" || !Number.isInteger(number) || number < lowest || number > 65_535
   ) {
@@ -25,15 +31,37 @@ export function checkPort(port: unknown, lowest = 0): number {
   return number;
 }
 
-/** A path that the system can take. @throws {TypeError} `ERR_INVALID_ARG_VALUE`. */
-export function checkPath(path: string): string {
-  if (path === "" || path.includes("\0")) {
+/** A path that the system can take. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`. */
+export function checkPath(path: unknown): string {
+  const text = checkText("path", path);
+  if (text === "" || text.includes("\0")) {
     throw codedTypeError(
       "ERR_INVALID_ARG_VALUE",
       "Cannot use the path: it is empty or holds a NUL character",
     );
   }
-  return path;
+  return text;
+}
+
+/** A value that must be text. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
+export function checkText(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw codedTypeError("ERR_INVALID_ARG_TYPE", `Cannot use "${name}": it must be a string`);
+}
+
+/**
+ * A time in ms that a timer can take; 0 for none.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`. @throws {RangeError} `ERR_OUT_OF_RANGE`.
+ */
+export function checkTimeout(ms: unknown): number {
+  if (typeof ms !== "number") {
+    throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot set the timeout: it must be a number");
+  }
+  if (!(ms >= 0 && ms <= 2_147_483_647)) {
+    throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot set the timeout: ${ms} ms is out of range`);
+  }
+  return ms;
 }
 
 /** Takes `(options | port [, host] | path [, listener])` apart, as Node's `connect` and Luvit's do. */
@@ -47,14 +75,46 @@ export function connectArguments(
   if (typeof first === "object" && first !== null) {
     return { options: first as ConnectOptions, listener };
   }
-  if (typeof first === "string" && !/^\s*\d+\s*$/.test(first)) {
+  if (typeof first === "string" && !isNumeric(first)) {
     return { options: { path: first }, listener };
   }
-  if (first === undefined) {
+  const host = typeof second === "string" ? second : undefined;
+  return { options: { port: first as number | undefined, host }, listener };
+}
+
+/**
+ * Checks what `connect` was given; ports come back as numbers.
+ *
+ * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`.
+ * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`.
+ */
+export function checkConnect(options: ConnectOptions): ConnectOptions {
+  const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
+  if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
+  if (options.timeout !== undefined) checkTimeout(options.timeout);
+  if (path !== undefined) return { ...options, path: checkPath(path) };
+  if (port === undefined) {
+    throw codedTypeError("ERR_MISSING_ARGS", 'Cannot connect: "port" or "path" must be given');
+  }
+  if (host !== undefined) checkText("host", host);
+  if (hostname !== undefined) checkText("hostname", hostname);
+  if (
+    localAddress !== undefined && parseIp(checkText("localAddress", localAddress)) === undefined
+  ) {
     throw codedTypeError(
-      "ERR_MISSING_ARGS",
-      'Cannot connect: "port" or "path" must be given',
+      "ERR_INVALID_IP_ADDRESS",
+      `Cannot connect from ${JSON.stringify(localAddress)}: it is no IP address`,
     );
   }
-  return { options: { port: checkPort(first), host: second as string | undefined }, listener };
+  if (family !== 0 && family !== 4 && family !== 6) {
+    throw codedTypeError(
+      "ERR_INVALID_ARG_VALUE",
+      `Cannot connect with family ${String(family)}: it is 0, 4 or 6`,
+    );
+  }
+  return {
+    ...options,
+    port: checkPort(port, 1),
+    localPort: localPort === undefined ? undefined : checkPort(localPort),
+  };
 }

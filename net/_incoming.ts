@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { TransportReader, type TransportSink } from "./reader.ts";
 import type { Transport } from "./transport.ts";
 
-/** Who reads a socket: one style at a time, for the socket's whole life. */
+/** Who reads a socket: one style at a time, for the connection's whole life. */
 export type ReadStyle = "events" | "stream" | "iterator";
 
 const STYLE_NAMES: Record<ReadStyle, string> = {
@@ -12,14 +12,16 @@ const STYLE_NAMES: Record<ReadStyle, string> = {
   iterator: "by `for await`",
 };
 
-/** What `Incoming` tells its socket. */
+/** What {@linkcode Incoming} tells its socket. None of it throws. */
 export interface IncomingOwner {
   /** Something came. */
   onactivity(): void;
+  /** A chunk, while it flows. */
+  ondata(chunk: Uint8Array): void;
   /** The peer ended, and all it sent has been taken. */
   onend(): void;
   /** Reading failed. */
-  onfail(error: unknown): void;
+  onreadfail(error: unknown): void;
 }
 
 interface Waiter {
@@ -32,18 +34,20 @@ const allocate = (size: number): Uint8Array => Buffer.from(new ArrayBuffer(size)
 /**
  * The reading side of a socket. Until somebody reads, it takes one chunk from the transport and holds it, so that the
  * peer is pushed back but an end without data is noticed.
+ *
+ * Who pulls chunks (`take`, `next`) is told of the end when it asks for what comes after the last chunk, and only then
+ * is the owner told: a loop that answers each chunk has answered the last one by then.
  */
 export class Incoming implements TransportSink {
   readonly #owner: IncomingOwner;
   #reader: TransportReader | null = null;
   #style: ReadStyle | null = null;
-  #consumer: ((chunk: Uint8Array) => void) | null = null;
   #waiter: Waiter | null = null;
   #flowing = false;
-  #held: Uint8Array[] | null = null;
+  #held: Uint8Array | null = null;
   #eof = false;
   #done = false;
-  #error: { error: unknown } | null = null;
+  #stopped: { error: unknown } | null = null;
 
   constructor(owner: IncomingOwner) {
     this.#owner = owner;
@@ -54,9 +58,14 @@ export class Incoming implements TransportSink {
     return this.#reader?.bytesRead ?? 0;
   }
 
-  /** Whether chunks go to the consumer as they come. */
+  /** Whether chunks go to the owner as they come. */
   get flowing(): boolean {
     return this.#flowing;
+  }
+
+  /** Whether the owner was told of the end. */
+  get done(): boolean {
+    return this.#done;
   }
 
   /** Says how the socket is read. @throws {TypeError} When it is read in another style already. */
@@ -79,12 +88,11 @@ export class Incoming implements TransportSink {
 
   /** Takes the first chunk, or the end, although nobody reads yet. */
   begin(): void {
-    this.#reader?.resume();
+    if (this.#held === null) this.#reader?.resume();
   }
 
-  /** Gives chunks to `consumer` as they come, what is held first. */
-  flow(consumer: (chunk: Uint8Array) => void): void {
-    this.#consumer = consumer;
+  /** Gives chunks to the owner as they come, from the next turn on, what is held first. */
+  flow(): void {
     if (this.#flowing) return;
     this.#flowing = true;
     queueMicrotask(() => this.#drain());
@@ -96,11 +104,14 @@ export class Incoming implements TransportSink {
     this.#reader?.pause();
   }
 
-  /** The next chunk; null at the end. Only one call at a time. */
+  /** The next chunk; null at the end. @throws {TypeError} When another call waits. */
   next(): Promise<Uint8Array | null> {
     const chunk = this.take();
     if (chunk !== undefined) return Promise.resolve(chunk);
-    if (this.#error !== null) return Promise.reject(this.#error.error);
+    if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
+    if (this.#waiter !== null) {
+      return Promise.reject(new TypeError("Cannot read the socket: somebody else waits for it"));
+    }
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
       this.#reader?.resume();
@@ -109,58 +120,55 @@ export class Incoming implements TransportSink {
 
   /** The next chunk if it is there, null at the end, undefined when it has to be waited for. */
   take(): Uint8Array | null | undefined {
-    const chunk = this.#held?.shift();
-    if (chunk !== undefined) {
-      if (this.#eof && this.#held!.length === 0) queueMicrotask(() => this.#finish());
+    const chunk = this.#held;
+    if (chunk !== null) {
+      this.#held = null;
       return chunk;
     }
-    if (this.#done) return null;
-    if (this.#eof) {
-      this.#finish();
-      return null;
-    }
-    return undefined;
+    if (this.#eof) this.#finish();
+    return this.#done ? null : undefined;
   }
 
   /** Ends all reading: who waits gets `error`, and so does who asks later, unless the end was reached. */
   stop(error: unknown): void {
     this.#reader?.stop();
     this.#held = null;
-    this.#flowing = false;
-    this.#error ??= { error };
+    this.#eof = this.#flowing = false;
+    this.#stopped ??= { error };
     const waiter = this.#waiter;
     this.#waiter = null;
-    if (this.#done) waiter?.resolve(null);
-    else waiter?.reject(error);
+    waiter?.reject(error);
   }
 
-  /** Chunks from the transport. */
+  /** A chunk from the transport. */
   data(chunk: Uint8Array): void {
-    this.#owner.onactivity();
-    if (this.#flowing) return this.#consumer!(chunk);
+    const owner = this.#owner;
+    owner.onactivity();
+    if (this.#flowing) return owner.ondata(chunk);
     const waiter = this.#waiter;
     if (waiter !== null) {
       this.#waiter = null;
       waiter.resolve(chunk);
       return;
     }
-    (this.#held ??= []).push(chunk);
+    this.#held = chunk;
     this.#reader!.pause();
   }
 
   /** The transport's end. */
   end(): void {
-    this.#eof = true;
-    if (this.#held === null || this.#held.length === 0) this.#finish();
+    const pulled = this.#style === "stream" || this.#style === "iterator";
+    if (pulled && this.#waiter === null) this.#eof = true;
+    else this.#finish();
   }
 
   /** The transport's failure. */
   error(error: unknown): void {
-    this.#owner.onfail(error);
+    this.#owner.onreadfail(error);
   }
 
   #finish(): void {
-    if (this.#done || this.#error !== null) return;
+    this.#eof = false;
     this.#done = true;
     const waiter = this.#waiter;
     this.#waiter = null;
@@ -169,11 +177,11 @@ export class Incoming implements TransportSink {
   }
 
   #drain(): void {
-    while (this.#flowing && this.#held !== null && this.#held.length > 0) {
-      this.#consumer!(this.#held.shift()!);
+    const chunk = this.#held;
+    if (this.#flowing && chunk !== null) {
+      this.#held = null;
+      this.#owner.ondata(chunk);
     }
-    if (!this.#flowing || this.#error !== null) return;
-    if (this.#eof) this.#finish();
-    else this.#reader?.resume();
+    if (this.#flowing) this.#reader?.resume();
   }
 }

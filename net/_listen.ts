@@ -1,10 +1,22 @@
 // Floor 3: driver.
-import { checkPath, checkPort, codedTypeError } from "./_connect_arguments.ts";
+import {
+  checkPath,
+  checkPort,
+  checkText,
+  codedRangeError,
+  isNumeric,
+} from "./_connect_arguments.ts";
+import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
-import { toNetError } from "./os_error.ts";
+import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 
-/** Takes `([port | path | options] [, host] [, backlog] [, listener])` apart, as Node's `listen` and Luvit's do. */
+/**
+ * Takes `([port | path | options] [, host] [, backlog] [, listener])` apart, as Node's `listen` and Luvit's do, and checks it.
+ *
+ * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`.
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+ */
 export function listenArguments(
   args: readonly unknown[],
 ): { options: ListenOptions; listener?: () => void } {
@@ -12,81 +24,130 @@ export function listenArguments(
   const last = rest.at(-1);
   const listener = typeof last === "function" ? rest.pop() as () => void : undefined;
   const [first, ...others] = rest;
-  const backlog = others.find((value) => typeof value === "number");
   if (typeof first === "object" && first !== null) {
-    const { port, path } = first as ListenOptions;
-    if (path === undefined) checkPort(port ?? 0);
-    else checkPath(path);
-    return { options: first as ListenOptions, listener };
+    return { options: checkListen(first as ListenOptions), listener };
   }
-  if (typeof first === "string" && !/^\s*\d+\s*$/.test(first)) {
-    return { options: { path: checkPath(first), backlog }, listener };
+  const backlog = others.find((value) => typeof value === "number");
+  if (typeof first === "string" && !isNumeric(first)) {
+    return { options: checkListen({ path: first, backlog }), listener };
   }
   const host = others.find((value) => typeof value === "string");
-  return { options: { port: checkPort(first ?? 0), host, backlog }, listener };
+  return { options: checkListen({ port: (first ?? 0) as number, host, backlog }), listener };
+}
+
+function checkListen(options: ListenOptions): ListenOptions {
+  const { path, port, host, hostname, backlog } = options;
+  if (backlog !== undefined && !(Number.isInteger(backlog) && backlog >= 0)) {
+    throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot listen with a backlog of ${backlog}`);
+  }
+  if (path !== undefined) return { ...options, path: checkPath(path) };
+  if (host !== undefined) checkText("host", host);
+  if (hostname !== undefined) checkText("hostname", hostname);
+  return { ...options, port: checkPort(port ?? 0) };
 }
 
 /**
- * Opens a listener. A host with a NUL or another character that no host has is refused before the system sees it.
+ * Opens a listener: at once, but for a socket file that has to be looked at first, and for one `viaNode`, whose
+ * connections can set a keep-alive delay.
  *
- * @throws {TypeError} For a bad host. @throws {NetError} With Node's code.
+ * @throws {NetError} With Node's code.
  */
-export async function openListener(options: ListenOptions): Promise<TransportListener> {
-  const { path, port = 0, backlog } = options;
+export function openListener(
+  options: ListenOptions,
+  viaNode = false,
+): TransportListener | Promise<TransportListener> {
+  const { path, reusePort = false } = options;
+  try {
+    // Deno ends the program when it is asked for this without the flag.
+    if (reusePort && (viaNode || path !== undefined || !("listenDatagram" in Deno))) {
+      throw new NetError("Cannot share the port: it needs Deno's own TCP and --unstable-net", {
+        code: "ERR_UNSUPPORTED",
+        syscall: "listen",
+      });
+    }
+    if (path !== undefined) return listenUnix(path, options.removeStale === true);
+    const opened = viaNode ? listenNode(options) : listenTcp(options);
+    return opened instanceof Promise ? opened.catch((error) => fail(error, options)) : opened;
+  } catch (error) {
+    return fail(error, options);
+  }
+}
+
+function fail(error: unknown, options: ListenOptions): never {
+  const { path, port } = options;
+  const address = path ?? options.host ?? options.hostname ?? "::";
+  throw toNetError(error, {
+    syscall: "listen",
+    address,
+    port: path === undefined ? port : undefined,
+    what: `Cannot listen on "${path ?? formatEndpoint(address, port)}"`,
+  });
+}
+
+function listenTcp(options: ListenOptions): TransportListener {
+  const { port = 0, backlog, reusePort } = options;
   const hostname = options.host ?? options.hostname;
-  // deno-lint-ignore no-control-regex
-  if (hostname !== undefined && /[\x00-\x20\x7f]/.test(hostname)) {
-    throw codedTypeError(
-      "ERR_INVALID_ARG_VALUE",
-      "Cannot listen: the host holds a control character",
-    );
-  }
+  const settings = { port, tcpBacklog: backlog, reusePort };
+  if (hostname !== undefined) return Deno.listen({ ...settings, hostname });
   try {
-    if (path !== undefined) return await listenUnix(path, options.removeStale === true);
-    const settings = { port, tcpBacklog: backlog, reusePort: options.reusePort };
-    if (hostname !== undefined) return Deno.listen({ ...settings, hostname });
-    try {
-      return Deno.listen({ ...settings, hostname: "::" });
-    } catch (error) {
-      const { code } = toNetError(error, { syscall: "listen" });
-      if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") throw error;
-      return Deno.listen({ ...settings, hostname: "0.0.0.0" });
-    }
+    return Deno.listen({ ...settings, hostname: "::" });
   } catch (error) {
-    const address = path ?? hostname ?? "::";
-    const what = `Cannot listen on "${path ?? `${address}:${port}`}"`;
-    throw toNetError(error, {
-      syscall: "listen",
-      address,
-      port: path === undefined ? port : undefined,
-      what,
-    });
+    const { code } = toNetError(error, { syscall: "listen" });
+    if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") throw error;
+    return Deno.listen({ ...settings, hostname: "0.0.0.0" });
   }
 }
 
-async function listenUnix(path: string, removeStale: boolean): Promise<TransportListener> {
+function listenUnix(
+  path: string,
+  removeStale: boolean,
+): TransportListener | Promise<TransportListener> {
   try {
     return Deno.listen({ transport: "unix", path });
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse) || !await isStale(path)) throw error;
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return takeOver(path, removeStale, error);
+  }
+}
+
+/** A file is in the way: when it is a socket that nobody listens on, it can be removed. */
+async function takeOver(
+  path: string,
+  removeStale: boolean,
+  cause: unknown,
+): Promise<TransportListener> {
+  const why = async (): Promise<string> => {
+    const file = await Deno.lstat(path);
+    if (!file.isSocket) return "a file is there that is no socket";
+    if (!await isStale(path)) return "another program listens on it";
     if (!removeStale) {
-      throw new NetError(
-        `Cannot listen on "${path}": EADDRINUSE, a socket file is there that nobody listens on; ` +
-          "remove it, or set removeStale",
-        { code: "EADDRINUSE", syscall: "listen", address: path, cause: error },
-      );
+      return "a socket file is there that nobody listens on; remove it, or set removeStale";
     }
-    await Deno.remove(path);
-    return Deno.listen({ transport: "unix", path });
+    // Another server may have come meanwhile, and its file is not stale.
+    if (Deno.lstatSync(path).ino !== file.ino) return "another program has just begun to listen";
+    Deno.removeSync(path);
+    return "";
+  };
+  const reason = await why().catch((error) => fail(error, { path }));
+  if (reason === "") {
+    try {
+      return Deno.listen({ transport: "unix", path });
+    } catch (error) {
+      return fail(error, { path });
+    }
   }
+  throw new NetError(`Cannot listen on "${path}": EADDRINUSE, ${reason}`, {
+    code: "EADDRINUSE",
+    syscall: "listen",
+    address: path,
+    cause,
+  });
 }
 
-/** Whether a socket file is there, but nobody behind it. */
+/** Whether nobody is behind a socket file. */
 async function isStale(path: string): Promise<boolean> {
   try {
-    if (!(await Deno.lstat(path)).isSocket) return false;
-    const conn = await Deno.connect({ transport: "unix", path });
-    conn.close();
+    (await Deno.connect({ transport: "unix", path })).close();
     return false;
   } catch (error) {
     return error instanceof Deno.errors.ConnectionRefused;

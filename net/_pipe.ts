@@ -9,55 +9,67 @@ export interface PipeSource {
   off(event: "end", listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  destroy(error: Error): unknown;
 }
 
-/** The pipes of one socket. */
-export type Pipes = Map<PipeDestination, () => void>;
+/** The pipes of one socket: what comes goes into every destination, at the pace of the slowest. */
+export class Pipes {
+  readonly #source: PipeSource;
+  readonly #removers = new Map<PipeDestination, () => void>();
+  /** The destinations that are full. */
+  readonly #full = new Set<PipeDestination>();
 
-/** Writes all that `source` emits into `destination`; how to undo that is put into `pipes`. */
-export function addPipe(
-  pipes: Pipes,
-  source: PipeSource,
-  destination: PipeDestination,
-  options: PipeOptions = {},
-): void {
-  let waiting = false;
-  const data = (chunk: Uint8Array): void => {
-    if (destination.write(chunk) === false) {
-      waiting = true;
+  constructor(source: PipeSource) {
+    this.#source = source;
+  }
+
+  /** Begins a pipe; one to the same destination is replaced. */
+  add(destination: PipeDestination, options: PipeOptions = {}): void {
+    const source = this.#source;
+    const data = (chunk: Uint8Array): void => {
+      if (destination.write(chunk) !== false) return;
+      this.#full.add(destination);
       source.pause();
-    }
-  };
-  const drain = (): void => {
-    if (!waiting) return;
-    waiting = false;
-    source.resume();
-  };
-  const end = (): void => {
-    remove();
-    if (options.end !== false) destination.end();
-  };
-  const remove = (): void => {
-    if (!pipes.delete(destination)) return;
-    source.off("data", data);
-    source.off("end", end);
-    destination.off("drain", drain);
-    destination.off("close", remove);
-    destination.off("error", remove);
-    destination.emit("unpipe", source);
-  };
-  pipes.get(destination)?.();
-  pipes.set(destination, remove);
-  destination.on("drain", drain);
-  destination.on("close", remove);
-  destination.on("error", remove);
-  destination.emit("pipe", source);
-  source.on("end", end);
-  source.on("data", data);
-}
+    };
+    const drain = (): void => {
+      if (this.#full.delete(destination) && this.#full.size === 0) source.resume();
+    };
+    const end = (): void => {
+      remove();
+      if (options.end !== false) destination.end();
+    };
+    const close = (): void => remove();
+    const fail = (error: Error): void => {
+      remove();
+      // When nobody else hears of the failure, the source tells of it.
+      if (destination.listenerCount("error") === 0) source.destroy(error);
+    };
+    const remove = (): void => {
+      if (!this.#removers.delete(destination)) return;
+      source.off("data", data);
+      source.off("end", end);
+      destination.off("drain", drain);
+      destination.off("close", close);
+      destination.off("error", fail);
+      this.#full.delete(destination);
+      // As in Node: what comes then waits for a new reader.
+      if (this.#removers.size === 0) source.pause();
+      else if (this.#full.size === 0) source.resume();
+      destination.emit("unpipe", source);
+    };
+    this.remove(destination);
+    this.#removers.set(destination, remove);
+    destination.on("drain", drain);
+    destination.on("close", close);
+    destination.on("error", fail);
+    destination.emit("pipe", source);
+    source.on("end", end);
+    source.on("data", data);
+  }
 
-/** Ends the pipe to `destination`, or all of them. */
-export function removePipes(pipes: Pipes, destination?: PipeDestination): void {
-  if (destination !== undefined) pipes.get(destination)?.();
-  else for (const remove of [...pipes.values()]) remove();
+  /** Ends the pipe to `destination`, or all of them. */
+  remove(destination?: PipeDestination): void {
+    if (destination !== undefined) this.#removers.get(destination)?.();
+    else for (const remove of [...this.#removers.values()]) remove();
+  }
 }

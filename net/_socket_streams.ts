@@ -1,39 +1,54 @@
 // Floor 3: driver.
 import type { Incoming } from "./_incoming.ts";
 
-/** A web stream of what comes in: nothing is read ahead of the reader but one chunk. */
-export function incomingStream(
-  incoming: Incoming,
-  cancel: (reason: unknown) => void,
-): ReadableStream<Uint8Array> {
-  let claimed = false;
-  return new ReadableStream<Uint8Array>({
-    pull(controller): void | Promise<void> {
-      if (!claimed) {
+/** What comes in as a web stream: nothing is read ahead of the reader but one chunk. */
+export class IncomingStream {
+  /** The stream. */
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #incoming: Incoming;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #open = true;
+
+  /** Makes the stream; `cancel` is called when its reader gives it up. */
+  constructor(incoming: Incoming, cancel: () => void) {
+    this.#incoming = incoming;
+    this.stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: (): void | Promise<void> => {
         incoming.claim("stream");
-        claimed = true;
-      }
-      const chunk = incoming.take();
-      if (chunk === undefined) return incoming.next().then((next) => put(controller, next));
-      put(controller, chunk);
-    },
-    cancel(reason): void {
-      cancel(reason);
-    },
-  }, { highWaterMark: 0 });
+        const chunk = incoming.take();
+        if (chunk === undefined) return incoming.next().then((next) => this.#put(next));
+        this.#put(chunk);
+      },
+      cancel: () => {
+        this.#open = false;
+        cancel();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** The socket has closed: the stream ends if all was read, and fails with `reason` if not. */
+  stop(reason: Error): void {
+    if (this.#incoming.done) this.#put(null);
+    else if (this.#open) {
+      this.#open = false;
+      this.#controller.error(reason);
+    }
+  }
+
+  #put(chunk: Uint8Array | null): void {
+    if (!this.#open) return;
+    if (chunk !== null) return this.#controller.enqueue(chunk);
+    this.#open = false;
+    this.#controller.close();
+  }
 }
 
-function put(
-  controller: ReadableStreamDefaultController<Uint8Array>,
-  chunk: Uint8Array | null,
-): void {
-  if (chunk === null) controller.close();
-  else controller.enqueue(chunk);
-}
-
-/** What a `WritableStream` of a socket writes to. */
+/** What an {@linkcode OutgoingStream} writes to. */
 export interface OutgoingSink {
-  /** Queues a chunk; false when the queue is full. */
+  /** Queues a chunk; false when the queue is full. @throws When it can't. */
   write(chunk: Uint8Array): boolean;
   /** Resolves when the queue has room. */
   drained(): Promise<void>;
@@ -43,16 +58,35 @@ export interface OutgoingSink {
   abort(reason: unknown): void;
 }
 
-/** A web stream into the connection: `ready` follows the queue's high-water mark. */
-export function outgoingStream(sink: OutgoingSink): WritableStream<Uint8Array> {
-  return new WritableStream<Uint8Array>({
-    write(chunk): void | Promise<void> {
-      if (!(chunk instanceof Uint8Array)) {
-        throw new TypeError("Cannot write to the socket: the chunk is no Uint8Array");
-      }
-      if (!sink.write(chunk)) return sink.drained();
-    },
-    close: () => sink.end(),
-    abort: (reason) => sink.abort(reason),
-  });
+/** The way out as a web stream: `ready` follows the queue's high-water mark. */
+export class OutgoingStream {
+  /** The stream. */
+  readonly stream: WritableStream<Uint8Array>;
+  #controller!: WritableStreamDefaultController;
+  #closing = false;
+
+  /** Makes the stream. */
+  constructor(sink: OutgoingSink) {
+    this.stream = new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      write: (chunk): void | Promise<void> => {
+        if (!(chunk instanceof Uint8Array)) {
+          throw new TypeError("Cannot write to the socket: the chunk is no Uint8Array");
+        }
+        if (!sink.write(chunk)) return sink.drained();
+      },
+      close: () => {
+        this.#closing = true;
+        return sink.end();
+      },
+      abort: (reason) => sink.abort(reason),
+    });
+  }
+
+  /** The socket has closed: the stream fails with `reason`, unless it was closed; then its `close` tells. */
+  stop(reason: Error): void {
+    if (!this.#closing) this.#controller.error(reason);
+  }
 }

@@ -16,6 +16,11 @@ export function addressInfo(addr: TransportAddr | undefined): SocketAddressInfo 
   };
 }
 
+/** Says on the console what a listener threw that nobody else hears of. */
+export function reportFault(whose: string, error: unknown): void {
+  console.error(`Uncaught error in a listener of ${whose}:`, error);
+}
+
 /** A chunk as bytes. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_STREAM_NULL_VALUES`, `ERR_UNKNOWN_ENCODING`. */
 export function encodeChunk(chunk: unknown, encoding: string | undefined): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;

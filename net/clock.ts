@@ -66,8 +66,13 @@ export class ManualClock implements Clock {
     if (index >= 0) this.#timers.splice(index, 1);
   }
 
-  /** Moves the time by `ms`, and runs the timers that fall due, in order of time. */
+  /**
+   * Moves the time by `ms`, and runs the timers that fall due, in order of time, with those that they set meanwhile.
+   *
+   * @throws {RangeError} When `ms` is negative or not a number.
+   */
   advance(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`Cannot move the time by ${ms} ms`);
     const until = this.#now + ms;
     for (;;) {
       let next: ManualTimer | undefined;

@@ -33,6 +33,7 @@
  * | `ERR_SOCKET_CLOSED` | used after close |
  * | `ERR_SERVER_ALREADY_LISTEN` | listening already |
  * | `ERR_SERVER_NOT_RUNNING` | closed, or never listened |
+ * | `ERR_STREAM_ALREADY_FINISHED` | ended after all was written and ended |
  * | `ERR_STREAM_DESTROYED` | written after `destroy()` |
  * | `ERR_STREAM_WRITE_AFTER_END` | written after `end()` |
  * | `ERR_TLS` | the TLS handshake or stream failed |
@@ -74,6 +75,7 @@ export type NetErrorCode =
   | "ERR_SOCKET_CLOSED"
   | "ERR_SERVER_ALREADY_LISTEN"
   | "ERR_SERVER_NOT_RUNNING"
+  | "ERR_STREAM_ALREADY_FINISHED"
   | "ERR_STREAM_DESTROYED"
   | "ERR_STREAM_WRITE_AFTER_END"
   | "ERR_TLS"

@@ -8,8 +8,9 @@ export interface PairFault {
   /** After how many bytes of this direction it happens. */
   at: number;
   /**
-   * What happens: `"stall"` holds everything behind for `duration` ms (for good when left out), `"end"` cuts the
-   * stream with an ordinary end, `"reset"` cuts both directions with `ECONNRESET`.
+   * What happens when a read comes to that byte: `"stall"` holds everything behind for `duration` ms (for good when
+   * left out), `"end"` cuts the stream with an ordinary end and swallows what is written later, `"reset"` cuts both
+   * directions with `ECONNRESET`.
    */
   action: "stall" | "end" | "reset";
   /** How long a stall lasts, in ms. @default {Infinity} */
@@ -37,6 +38,14 @@ export interface PairOptions extends PairDirection {
   /** The clock of delays and stalls: a `ManualClock` in tests. @default {the system's} */
   clock?: Clock;
 }
+
+/** One end of a {@linkcode pair}. */
+export interface PairEnd extends Transport {
+  /** Closes this end with a reset: the other end gets `ECONNRESET`, and bytes on their way are lost. */
+  reset(): void;
+}
+
+const ACTIONS = ["stall", "end", "reset"];
 
 function closedError(what: string): NetError {
   return new NetError(`Cannot ${what}: closed`, { code: "ERR_SOCKET_CLOSED", syscall: what });
@@ -89,6 +98,13 @@ class Lane {
       );
     }
     this.#faults = [...options.faults ?? []].sort((a, b) => a.at - b.at);
+    for (const { at, action, duration = Infinity } of this.#faults) {
+      if (!(at >= 0 && duration >= 0) || !ACTIONS.includes(action)) {
+        throw new RangeError(
+          `Cannot make a pair: no fault "${action}" at byte ${at} for ${duration} ms`,
+        );
+      }
+    }
     this.#clock = clock;
     this.#reset = reset;
   }
@@ -174,6 +190,7 @@ class Lane {
   #fill(): void {
     if (this.#writer === null || this.#size >= this.#capacity) return;
     const { bytes, resolve } = this.#take("writer");
+    if (this.#cut) return resolve(bytes.length);
     const n = Math.min(bytes.length, this.#capacity - this.#size);
     if (n > 0) {
       this.#chunks.push({ bytes: bytes.slice(0, n), due: this.#clock.now() + this.#delay });
@@ -195,6 +212,9 @@ class Lane {
       }
       if (fault.action === "end") {
         this.#cut = true;
+        this.#chunks = [];
+        this.#size = 0;
+        this.#fill();
         return 0;
       }
       this.#heldUntil = now + (fault.duration ?? Infinity);
@@ -227,7 +247,7 @@ class Lane {
   }
 }
 
-class MemoryTransport implements Transport {
+class MemoryTransport implements PairEnd {
   readonly localAddr: OtherAddr;
   readonly remoteAddr: OtherAddr;
   readonly #incoming: Lane;
@@ -261,6 +281,14 @@ class MemoryTransport implements Transport {
     this.#incoming.leave();
     this.#outgoing.end();
   }
+
+  reset(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#incoming.leave();
+    this.#incoming.fail();
+    this.#outgoing.fail();
+  }
 }
 
 /**
@@ -270,6 +298,8 @@ class MemoryTransport implements Transport {
  * A direction can split what passes, delay it, and follow a script of faults at exact byte positions. With a
  * {@linkcode ManualClock} time stands still until the test moves it. `close()` lets the other end read what was sent
  * and then see the end; writing to a closed end fails with `EPIPE`. Closing twice is fine.
+ *
+ * @throws {RangeError} When a number is out of range, or a fault unknown.
  *
  * @example
  * ```ts
@@ -286,7 +316,7 @@ class MemoryTransport implements Transport {
  * b.close();
  * ```
  */
-export function pair(options: PairOptions = {}): [Transport, Transport] {
+export function pair(options: PairOptions = {}): [PairEnd, PairEnd] {
   const { forth, back, clock = SYSTEM_CLOCK, ...both } = options;
   const reset = (): void => {
     there.fail();

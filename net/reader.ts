@@ -1,13 +1,16 @@
 // Floor 3: driver.
 import type { Transport } from "./transport.ts";
 
-/** Who gets what a {@linkcode TransportReader} reads. The calls are synchronous and in order; after `end` or `error` there are none. */
+/**
+ * Who gets what a {@linkcode TransportReader} reads. The calls are synchronous and in order; after `end` or `error`
+ * there are none, but for an `error` with what `end` threw.
+ */
 export interface TransportSink {
   /** Bytes came. They are the receiver's: the reader never writes them again, so views may be kept, handed on or changed in place. */
   data(chunk: Uint8Array): void;
   /** The peer ended its direction. */
   end(): void;
-  /** Reading failed. */
+  /** Reading failed, or `data` or `end` threw this. Must not throw. */
   error(error: unknown): void;
 }
 
@@ -27,12 +30,19 @@ const LONG = 1000;
 const SHORT = 100;
 /** Slabs for small reads grow up to this; only reads that fill their window make larger ones, in bytes. */
 const SMALL_READS = 16_384;
+/**
+ * How many bytes all slabs above `SMALL_READS` may hold together. A read under way can't be called back, so a
+ * connection that goes quiet after a burst keeps its large slab: this bounds what many such connections cost.
+ */
+const LARGE_LIMIT = 67_108_864;
+let large = 0;
 
 /**
  * Drives `transport.read` in a loop and hands what comes to a sink, synchronously, as views into a slab.
  *
  * The slab starts small, grows while reads fill it or use it up quickly, and shrinks again when the connection goes
- * quiet. Bytes once handed out are never written again: reading goes on behind them, and in a new slab when the old
+ * quiet. All large slabs together take at most 64 MiB; with more connections than that allows, some read in smaller
+ * ones. Bytes once handed out are never written again: reading goes on behind them, and in a new slab when the old
  * one is used up. A view that is kept keeps its slab (up to `maxSlab` bytes) alive: copy what is to live long.
  *
  * `pause()` stops reading from the transport, so that the peer is pushed back; at most one read that was under way
@@ -126,7 +136,7 @@ export class TransportReader {
   stop(): void {
     this.#state = 2;
     this.#held = null;
-    this.#slab = null;
+    this.#drop();
   }
 
   async #loop(): Promise<void> {
@@ -144,6 +154,7 @@ export class TransportReader {
         this.#deliver("end");
         return;
       }
+      if (n === 0) continue;
       this.#learn(n, window.length);
       if (!this.#deliver(n === window.length ? window : window.subarray(0, n))) return;
     }
@@ -152,21 +163,27 @@ export class TransportReader {
 
   /** The rest of the slab where it is long enough for what usually comes, or else a new slab. */
   #window(): Uint8Array {
-    let slab = this.#slab;
-    if (slab !== null && slab.length > this.#size) slab = null;
-    const rest = slab === null ? 0 : slab.length - this.#pos;
-    if (slab !== null && this.#pos === 0) return slab;
-    if (rest < 64 || rest < this.#usual * 1.5) {
-      const now = Date.now();
-      if (slab !== null) this.#resize(now - this.#born);
-      slab = this.#allocate?.(this.#size) ?? new Uint8Array(this.#size);
-      this.#slab = slab;
-      this.#pos = 0;
-      this.#reads = 0;
-      this.#born = now;
-      return slab;
+    const slab = this.#slab;
+    if (slab !== null && slab.length <= this.#size) {
+      if (this.#pos === 0) return slab;
+      const rest = slab.length - this.#pos;
+      if (rest >= 64 && rest >= this.#usual * 1.5) return slab.subarray(this.#pos);
+      this.#resize(Date.now() - this.#born);
     }
-    return slab!.subarray(this.#pos);
+    this.#drop();
+    let size = this.#size;
+    if (size > SMALL_READS && large + size > LARGE_LIMIT) size = SMALL_READS;
+    const fresh = this.#slab = this.#allocate?.(size) ?? new Uint8Array(size);
+    if (fresh.length > SMALL_READS) large += fresh.length;
+    this.#pos = 0;
+    this.#reads = 0;
+    this.#born = Date.now();
+    return fresh;
+  }
+
+  #drop(): void {
+    if (this.#slab !== null && this.#slab.length > SMALL_READS) large -= this.#slab.length;
+    this.#slab = null;
   }
 
   /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
@@ -203,6 +220,7 @@ export class TransportReader {
       this.#held = event;
       return false;
     }
+    let failure: { error: unknown };
     try {
       if (event instanceof Uint8Array) {
         this.#bytesRead += event.length;
@@ -210,12 +228,16 @@ export class TransportReader {
         return true;
       }
       this.stop();
-      if (event === "end") this.#sink.end();
-      else this.#sink.error(event.error);
+      if (event === "end") {
+        this.#sink.end();
+        return false;
+      }
+      failure = event;
     } catch (error) {
       this.stop();
-      this.#sink.error(error);
+      failure = { error };
     }
+    this.#sink.error(failure.error);
     return false;
   }
 

@@ -1,12 +1,16 @@
 // Floor 3: driver.
-import { EventEmitter } from "node:events";
+import { captureRejectionSymbol, EventEmitter } from "node:events";
+// Without it what an async listener throws is lost: it travels by `process.nextTick`.
+import "node:process";
 import { Admission } from "./_admission.ts";
+import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
-import { addressInfo } from "./_socket_util.ts";
+import { addressInfo, reportFault } from "./_socket_util.ts";
 import { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type {
   DropInfo,
+  DropReason,
   ListenOptions,
   ServerCloseOptions,
   ServerMetrics,
@@ -25,7 +29,7 @@ export interface ServerEvents {
   connection: [socket: Socket];
   /** The server was closed, and its last connection, too. */
   close: [];
-  /** Listening failed, or broke down. */
+  /** Listening failed or broke down, or a listener of the server's own events threw this. */
   error: [error: Error];
   /** A connection was dropped: a cap, a list or the rate did not let it in. */
   drop: [info: DropInfo];
@@ -40,6 +44,9 @@ const ACCEPT_REST = 50;
  * `listen` and `close` return the server, which can be awaited meanwhile: `await server.listen(0)` waits until it
  * listens and throws if it can't, `await server.close()` waits until the last connection has closed. When nobody waits
  * and nobody listens for `error`, a failure to listen ends the program, as in Node.
+ *
+ * What a listener for `connection` throws, also an `async` one, ends that connection and nothing else. When the system
+ * runs out of file descriptors the server goes on with the connections it has, and accepts again when there are some.
  *
  * @example
  * ```ts
@@ -60,10 +67,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   readonly #sockets = new Set<Socket>();
   readonly #forget: (this: Socket) => void;
   #listener: TransportListener | null = null;
-  #opening = false;
+  #opening: object | null = null;
+  #loops = 0;
   #closing: PromiseWithResolvers<void> | null = null;
   #refed = true;
-  #rest: { timer: ReturnType<typeof setTimeout>; wake(): void } | null = null;
+  #wake: (() => void) | null = null;
   #drain: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | null = null;
   #accepted = 0;
@@ -72,13 +80,31 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #read = 0;
   #wrote = 0;
 
-  /** Makes a server that does not listen yet; `listener` is called with every connection. */
+  static {
+    // What an async listener throws comes here, and not to the program's end.
+    Object.defineProperty(Server.prototype, captureRejectionSymbol, {
+      value(this: Server, error: unknown, event: string, subject: unknown): void {
+        if (subject instanceof Socket) blame(subject, error);
+        else this.#complain(event, error);
+      },
+    });
+  }
+
+  /**
+   * Makes a server that does not listen yet; `listener` is called with every connection.
+   *
+   * @throws {RangeError} When a cap, a rate or a limit is out of range. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   */
   constructor(options: ServerOptions = {}, listener?: (socket: Socket) => void) {
-    super();
+    super({ captureRejections: true });
+    if (typeof options !== "object" || options === null) {
+      throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot make a server: options are an object");
+    }
     const { maxConnections = 65_536 } = options;
     if (!(maxConnections >= 0)) {
       throw new RangeError(`Cannot make a server for ${maxConnections} connections`);
     }
+    new Socket(options); // checks what of the options is the sockets'
     this.#options = options;
     this.maxConnections = maxConnections;
     this.#admission = new Admission(options);
@@ -104,19 +130,18 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /**
    * Listens as the options say. `listener` is called once on `listening`.
    *
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {NetError} `ERR_SERVER_ALREADY_LISTEN`.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+   * @throws {NetError} `ERR_SERVER_ALREADY_LISTEN`, and, to who awaits it, what kept the server from listening.
    */
   listen(options: ListenOptions, listener?: () => void): this & PromiseLike<this>;
   listen(...args: unknown[]): this & PromiseLike<this> {
     const { options, listener } = listenArguments(args);
-    if (this.#listener !== null || this.#opening) {
+    if (this.#listener !== null || this.#opening !== null) {
       throw new NetError("Cannot listen: the server listens already", {
         code: "ERR_SERVER_ALREADY_LISTEN",
       });
     }
     if (listener !== undefined) this.once("listening", listener);
-    this.#opening = true;
-    this.#closing = null;
     return this.#thenable(this.#open(options), (error) => this.emit("error", error as Error));
   }
 
@@ -146,7 +171,15 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** How many connections are open: the result, and what `callback` is called with. */
   getConnections(callback?: (error: Error | null, count: number) => void): Promise<number> {
     const count = this.#sockets.size;
-    if (callback !== undefined) queueMicrotask(() => callback(null, count));
+    if (callback !== undefined) {
+      queueMicrotask(() => {
+        try {
+          callback(null, count);
+        } catch (error) {
+          this.#complain("getConnections", error);
+        }
+      });
+    }
     return Promise.resolve(count);
   }
 
@@ -170,8 +203,10 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   /**
    * Stops accepting. Open connections go on; when the last has closed, `close` is emitted and `callback` called. With
-   * `drain` they are destroyed after so many milliseconds. When the server does not listen, `callback` gets
-   * `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
+   * `drain` they are destroyed after so many milliseconds; a later call may shorten that. When the server does not
+   * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
+   *
+   * @throws {RangeError} When `drain` is negative or not a number.
    */
   close(
     options?: ServerCloseOptions | ((error?: Error) => void),
@@ -180,21 +215,17 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (typeof options === "function") [options, callback] = [undefined, options];
     const { drain = Infinity } = options ?? {};
     if (!(drain >= 0)) throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
-    const running = this.#listener !== null || this.#opening;
+    const running = this.listening || this.#opening !== null;
     if (callback !== undefined) {
-      if (running) this.once("close", callback);
-      else {queueMicrotask(() =>
-          callback(
-            new NetError("Cannot close the server: it does not listen", {
-              code: "ERR_SERVER_NOT_RUNNING",
-            }),
-          )
-        );}
+      const error = running ? undefined : new NetError(
+        "Cannot close the server: it does not listen",
+        { code: "ERR_SERVER_NOT_RUNNING" },
+      );
+      const told = callback;
+      this.once("close", () => told(error));
     }
-    this.#closing ??= Promise.withResolvers();
-    const { promise } = this.#closing;
-    if (running) this.#stopListening();
-    else if (this.#sockets.size === 0) this.#closing.resolve();
+    const { promise } = this.#closing ??= Promise.withResolvers();
+    this.#stopListening();
     if (drain < Infinity) this.#drainWithin(drain);
     return this.#thenable(promise);
   }
@@ -223,9 +254,10 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     return this;
   }
 
-  /** Opens what `listen` accepts from; a server over another kind of transport overrides it. */
-  protected openListener(options: ListenOptions): Promise<TransportListener> {
-    return openListener(options);
+  /** Opens what `listen` accepts from, at once or later; a server over another kind of transport overrides it. */
+  protected openListener(options: ListenOptions): TransportListener | Promise<TransportListener> {
+    const { keepAlive, keepAliveInitialDelay = 0 } = this.#options;
+    return openListener(options, keepAlive === true && keepAliveInitialDelay > 0);
   }
 
   /** Makes the socket of a connection that was let in. */
@@ -239,27 +271,35 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 
   async #open(options: ListenOptions): Promise<void> {
+    const opening = this.#opening = {};
     let listener: TransportListener;
     try {
-      listener = await this.openListener(options);
+      const opened = this.openListener(options);
+      listener = opened instanceof Promise ? await opened : opened;
     } catch (error) {
-      this.#opening = false;
-      if (this.#closing !== null) this.#finish();
+      if (this.#opening !== opening) return;
+      this.#opening = null;
       throw error;
     }
-    this.#opening = false;
-    if (this.#closing !== null) {
-      listener.close();
-      return this.#finish();
-    }
+    if (this.#opening !== opening) return listener.close();
+    this.#opening = null;
     this.#listener = listener;
     if (!this.#refed) listener.unref?.();
     this.#watch(options.signal);
+    await undefined;
+    if (this.#listener !== listener) return;
+    this.#tell("listening");
     this.#accept(listener);
-    this.emit("listening");
   }
 
   async #accept(listener: TransportListener): Promise<void> {
+    this.#loops++;
+    await this.#acceptAll(listener);
+    this.#loops--;
+    this.#finish();
+  }
+
+  async #acceptAll(listener: TransportListener): Promise<void> {
     while (this.#listener === listener) {
       let transport: Transport;
       try {
@@ -269,7 +309,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         // Out of descriptors, or the peer left before it was accepted: those that are served go on, and so does this.
         this.#acceptErrors++;
         if (error instanceof Deno.errors.BadResource) {
-          this.emit("error", toNetError(error, { syscall: "accept" }));
+          this.#complain("accept", toNetError(error, { syscall: "accept" }));
           return this.#stopListening();
         }
         await this.#pause();
@@ -282,13 +322,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const wake = (): void => {
+      const timer = setTimeout(() => this.#wake?.(), ACCEPT_REST);
+      this.#wake = () => {
         clearTimeout(timer);
-        this.#rest = null;
+        this.#wake = null;
         resolve();
       };
-      const timer = setTimeout(wake, ACCEPT_REST);
-      this.#rest = { timer, wake };
     });
   }
 
@@ -301,31 +340,40 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       this.maxConnections,
       performance.now(),
     );
-    if (reason !== undefined) {
-      this.#dropped++;
-      const local = addressInfo(transport.localAddr);
+    if (reason !== undefined) return this.#drop(transport, reason);
+    let socket: Socket;
+    try {
+      socket = this.makeSocket(transport, this.#options);
+    } catch (error) {
+      this.#admission.leave(remote?.address);
+      this.#acceptErrors++;
       transport.close();
-      this.emit("drop", {
-        reason,
-        localAddress: local?.address,
-        localPort: local?.port,
-        localFamily: local?.family,
-        remoteAddress: remote?.address,
-        remotePort: remote?.port,
-        remoteFamily: remote?.family,
-      });
-      return;
+      return this.#complain("accept", error);
     }
     this.#accepted++;
-    const socket = this.makeSocket(transport, this.#options);
     this.#sockets.add(socket);
     socket.on("close", this.#forget);
     try {
       this.welcome(socket);
     } catch (error) {
-      // A listener of the user threw: that ends its connection and nothing else.
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      blame(socket, error);
     }
+  }
+
+  #drop(transport: Transport, reason: DropReason): void {
+    this.#dropped++;
+    const local = addressInfo(transport.localAddr);
+    const remote = addressInfo(transport.remoteAddr);
+    transport.close();
+    this.#tell("drop", {
+      reason,
+      localAddress: local?.address,
+      localPort: local?.port,
+      localFamily: local?.family,
+      remoteAddress: remote?.address,
+      remotePort: remote?.port,
+      remoteFamily: remote?.family,
+    });
   }
 
   #remove(socket: Socket): void {
@@ -333,19 +381,18 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#admission.leave(socket.remoteAddress);
     this.#read += socket.bytesRead;
     this.#wrote += socket.bytesWritten;
-    if (this.#closing !== null && this.#listener === null && this.#sockets.size === 0) {
-      this.#finish();
-    }
+    this.#finish();
   }
 
   #stopListening(): void {
     const listener = this.#listener;
-    this.#listener = null;
+    this.#listener = this.#opening = null;
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#rest?.wake();
+    this.#wake?.();
     listener?.close();
-    if (listener !== null && this.#sockets.size === 0) queueMicrotask(() => this.#finish());
+    this.#closing ??= Promise.withResolvers();
+    queueMicrotask(() => this.#finish());
   }
 
   #drainWithin(ms: number): void {
@@ -354,11 +401,15 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (this.#sockets.size > 0) this.#drain = setTimeout(() => this.closeAllConnections(), ms);
   }
 
+  /** Ends the closing when nothing is left: no listener, no accept under way, no connection. */
   #finish(): void {
-    if (this.#listener !== null || this.#opening) return;
+    const closing = this.#closing;
+    const busy = this.#listener !== null || this.#opening !== null || this.#loops > 0;
+    if (closing === null || busy || this.#sockets.size > 0) return;
+    this.#closing = null;
     clearTimeout(this.#drain);
-    this.#closing?.resolve();
-    this.emit("close");
+    closing.resolve();
+    this.#tell("close");
   }
 
   #watch(signal: AbortSignal | undefined): void {
@@ -367,6 +418,23 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (signal.aborted) queueMicrotask(abort);
     signal.addEventListener("abort", abort, { once: true });
     this.#unwatch = () => signal.removeEventListener("abort", abort);
+  }
+
+  /** Emits. What a listener throws goes no further. */
+  #tell<K extends keyof ServerEvents>(event: K, ...args: ServerEvents[K]): void {
+    try {
+      // deno-lint-ignore no-explicit-any
+      this.emit(event as any, ...args as any);
+    } catch (error) {
+      this.#complain(event, error);
+    }
+  }
+
+  /** Tells of an error that belongs to no connection. */
+  #complain(event: string, error: unknown): void {
+    const known = error instanceof Error ? error : new Error(String(error));
+    if (event !== "error" && this.listenerCount("error") > 0) this.#tell("error", known);
+    else reportFault("a server", known);
   }
 
   /** Lets the server itself be awaited until `promise` is settled. */
@@ -387,4 +455,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     });
     return this as this & PromiseLike<this>;
   }
+}
+
+/** A listener for a connection threw: that ends the connection and nothing else. */
+function blame(socket: Socket, thrown: unknown): void {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (socket.destroyed || socket.listenerCount("error") === 0) reportFault("a server", error);
+  socket.destroy(error);
 }

@@ -1,12 +1,16 @@
 // Floor 3: driver.
-import { EventEmitter } from "node:events";
+import { captureRejectionSymbol, EventEmitter } from "node:events";
+// Without it what an async listener throws is lost: it travels by `process.nextTick`.
+import "node:process";
 import { StringDecoder } from "node:string_decoder";
-import { checkPort, connectArguments } from "./_connect_arguments.ts";
-import { Incoming } from "./_incoming.ts";
+import { checkConnect, checkTimeout, connectArguments } from "./_connect_arguments.ts";
+import { IdleTimer } from "./_idle_timer.ts";
+import { Incoming, type IncomingOwner } from "./_incoming.ts";
 import { openTransport } from "./_open.ts";
-import { addPipe, type Pipes, removePipes } from "./_pipe.ts";
-import { incomingStream, outgoingStream } from "./_socket_streams.ts";
-import { addressInfo, encodeChunk } from "./_socket_util.ts";
+import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
+import { Pipes } from "./_pipe.ts";
+import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
+import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
@@ -20,7 +24,7 @@ import type {
   SocketReadyState,
 } from "./socket_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { TransportWriter } from "./writer.ts";
+import { waitFor } from "./wait.ts";
 
 /** What a transport may have beside its duty: `Deno.TcpConn` has most of it. */
 interface TransportExtras {
@@ -38,13 +42,16 @@ export type SocketChunk = string | Uint8Array;
 /** Called when a write has been handed to the system, or with the error that prevented it. */
 export type SocketCallback = (error?: Error | null) => void;
 
-/** How many bytes may be queued for sending where nothing else is said. */
-const WRITE_LIMIT = 67_108_864;
+/** How long `await using` waits until all is written, in ms. */
+const DISPOSE_TIMEOUT = 5000;
+
+/** Errors that listeners threw: nobody may hear of them but through the console. */
+const thrownByListeners = new WeakSet<Error>();
 
 /**
  * A connection: Node's and Luvit's `Socket`, and the web's streams, on one object.
  *
- * **Reading.** Choose one style for a socket: `"data"` events (with `pause`, `resume`, `pipe`), the web stream
+ * **Reading.** Choose one style for a connection: `"data"` events (with `pause`, `resume`, `pipe`), the web stream
  * `readable`, or `for await`. A second style throws a `TypeError`. Nothing is read before somebody reads, but one
  * chunk: a slow reader stops the sender at the other end. Chunks are `Buffer`s; they are views that nothing writes
  * again, and a kept one keeps up to 256 KiB alive.
@@ -54,11 +61,15 @@ const WRITE_LIMIT = 67_108_864;
  * mark on, and `drain` follows.
  *
  * **Ending.** `end()` ends the own direction; what the peer sends before its end still arrives. With
- * `allowHalfOpen: false` (the default) the peer's end also ends the own direction. When both have ended the socket
- * closes. `destroy()` closes at once. Both may be called again, which does nothing.
+ * `allowHalfOpen: false` (the default) the peer's end also ends the own direction, unless `writable` is locked: then its
+ * holder ends it. When both have ended the socket closes. `destroy()` closes at once. Both may be called again.
  *
  * **Errors.** `error` is emitted when something listens for it, then `close(true)`. With no listener nothing is thrown:
- * `closed`, `opened`, the streams and the callbacks of writes tell. Codes are Node's; see {@linkcode NetErrorCode}.
+ * `closed`, `opened`, the streams and the callbacks of writes tell. What a listener throws, also an `async` one, ends its
+ * socket and nothing else; when nobody listens for `error` it goes to the console. Codes are Node's; see
+ * {@linkcode NetErrorCode}.
+ *
+ * `remoteAddress` and its like stay known after the socket has closed. `connect()` may be called again then.
  *
  * @example
  * ```ts
@@ -75,49 +86,80 @@ const WRITE_LIMIT = 67_108_864;
  * ```
  */
 export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposable {
-  readonly #options: SocketOptions;
-  #transport: (Transport & TransportExtras) | null = null;
+  #options: SocketOptions;
+  readonly #owner: IncomingOwner & OutgoingOwner;
   #incoming: Incoming;
-  #writer: TransportWriter | null = null;
-  #early: { chunk: Uint8Array; callback: SocketCallback | undefined }[] | null = null;
-  #earlyBytes = 0;
-  #corks = 0;
-  #callbacks: { at: number; callback: SocketCallback }[] | null = null;
+  #outgoing: Outgoing;
+  #transport: (Transport & TransportExtras) | null = null;
   #connecting: AbortController | null = null;
   #paused = false;
   #readEnded = false;
-  #ending = false;
-  #finished = false;
   #destroyed = false;
   #closed = false;
-  #needDrain = false;
   #refed = true;
   #error: Error | null = null;
   #decoder: StringDecoder | null = null;
-  #timeout = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #active = 0;
+  #idle: IdleTimer | null = null;
   #opened: PromiseWithResolvers<SocketOpenInfo> | null = null;
   #closing: PromiseWithResolvers<void> | null = null;
-  #readable: ReadableStream<Uint8Array> | null = null;
-  #writable: WritableStream<Uint8Array> | null = null;
+  #readable: IncomingStream | null = null;
+  #writable: OutgoingStream | null = null;
   #pipes: Pipes | null = null;
-  #read = 0;
-  #wrote = 0;
   #unwatch: (() => void) | null = null;
-  #consume = (chunk: Uint8Array): void => this.#emitData(chunk);
 
-  /** Makes a socket that is not connected yet. */
-  constructor(options: SocketOptions = {}) {
-    super();
-    const { highWaterMark = 65_536, writeLimit = WRITE_LIMIT } = options;
-    if (!(highWaterMark >= 0) || !(writeLimit >= highWaterMark)) {
-      throw new RangeError(
-        `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${writeLimit} bytes`,
-      );
+  // What the two directions tell comes in here: one object, and not a closure for each.
+  static readonly #Owner = class implements IncomingOwner, OutgoingOwner {
+    readonly #socket: Socket;
+    constructor(socket: Socket) {
+      this.#socket = socket;
     }
+    onactivity(): void {
+      const idle = this.#socket.#idle;
+      if (idle !== null) idle.touch();
+    }
+    ondata(chunk: Uint8Array): void {
+      this.#socket.#ondata(chunk);
+    }
+    onend(): void {
+      this.#socket.#onend();
+    }
+    onreadfail(error: unknown): void {
+      this.#socket.#fail(error, "read");
+    }
+    ondrain(): void {
+      this.#socket.#tell("drain");
+    }
+    onfinish(): void {
+      this.#socket.#onfinish();
+    }
+    onwritefail(error: unknown): void {
+      this.#socket.#fail(error, "write");
+    }
+    onthrow(error: unknown): void {
+      this.#socket.#threw(error);
+    }
+  };
+
+  static {
+    // What an async listener throws comes here, and not to the program's end.
+    Object.defineProperty(Socket.prototype, captureRejectionSymbol, {
+      value(this: Socket, error: unknown): void {
+        this.#threw(error);
+      },
+    });
+  }
+
+  /**
+   * Makes a socket that is not connected yet.
+   *
+   * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
+   */
+  constructor(options: SocketOptions = {}) {
+    super({ captureRejections: true });
     this.#options = options;
-    this.#incoming = this.#newIncoming();
+    this.#owner = new Socket.#Owner(this);
+    this.#incoming = new Incoming(this.#owner);
+    this.#outgoing = new Outgoing(this.#owner, options);
   }
 
   /**
@@ -141,25 +183,29 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Connects to a port of this machine, or to a socket file. */
   connect(portOrPath: number | string, listener?: () => void): this;
   /**
-   * Connects as the options say.
+   * Connects as the options say. What is set in the same turn (`setKeepAlive`, `setNoDelay`) counts, too.
    *
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {NetError} `EISCONN` when connected or connecting already.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+   * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_IP_ADDRESS`.
+   * @throws {NetError} `EISCONN` when connected or connecting already.
    */
   connect(options: ConnectOptions, listener?: () => void): this;
   connect(...args: unknown[]): this {
-    const { options, listener } = connectArguments(args);
-    if (options.path === undefined) checkPort(options.port, 1);
+    const { options: given, listener } = connectArguments(args);
+    const options = checkConnect(given);
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
       throw new NetError("Cannot connect: the socket is connected or connecting already", {
         code: "EISCONN",
         syscall: "connect",
       });
     }
+    this.#options = { ...this.#options, ...options };
     if (this.#destroyed) this.#renew();
+    this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
     if (options.timeout) this.setTimeout(options.timeout);
     if (options.signal !== undefined) this.#watch(options.signal);
-    this.#open({ ...this.#options, ...options });
+    this.#open(options);
     return this;
   }
 
@@ -168,9 +214,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#connecting !== null;
   }
 
-  /** Whether the socket is not connected yet. */
+  /** Whether the socket is not connected: not yet, or not any more. */
   get pending(): boolean {
-    return this.#transport === null;
+    return this.#transport === null || this.#destroyed;
   }
 
   /** Whether `destroy()` was called, or the socket closed by itself. */
@@ -187,7 +233,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   get readyState(): SocketReadyState {
     if (this.#connecting !== null) return "opening";
     if (this.#transport === null || this.#destroyed) return "closed";
-    if (this.#ending) return this.#readEnded ? "closed" : "readOnly";
+    if (this.#outgoing.ending) return this.#readEnded ? "closed" : "readOnly";
     return this.#readEnded ? "writeOnly" : "open";
   }
 
@@ -220,11 +266,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   // ---- writing
 
   /**
-   * Queues bytes, or text (UTF-8 when no encoding is named). Before the connection is there they wait for it.
+   * Queues bytes, or text (UTF-8 when no encoding is named). While the socket is connecting they wait for it.
    * `callback` is called when they have been handed to the system, or with the error.
    *
    * @returns Whether the queue is below the high-water mark; when not, `drain` follows.
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_UNKNOWN_ENCODING`.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_UNKNOWN_ENCODING`, `ERR_STREAM_NULL_VALUES`.
    */
   write(chunk: SocketChunk, callback?: SocketCallback): boolean;
   /** Queues text in `encoding`. */
@@ -235,61 +281,53 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     callback?: SocketCallback,
   ): boolean {
     if (typeof encoding === "function") [encoding, callback] = [undefined, encoding];
-    const bytes = encodeChunk(chunk, encoding);
-    const writer = this.#writer;
-    if (this.#destroyed || this.#ending) return this.#refuse(callback);
-    if (writer === null) return this.#hold(bytes, callback);
-    if (this.#timeout > 0) this.#active = Date.now();
-    try {
-      const below = writer.writeShared(bytes);
-      if (!below) this.#needDrain = true;
-      if (callback !== undefined) this.#whenWritten(callback);
-      return below;
-    } catch (error) {
-      this.destroy(error as Error);
-      callback?.(error as Error);
-      return false;
-    }
+    const bytes = chunk instanceof Uint8Array ? chunk : encodeChunk(chunk, encoding);
+    const offline = this.#transport === null && this.#connecting === null;
+    if (this.#destroyed || this.#outgoing.ending || offline) return this.#refuse(callback);
+    if (this.#idle !== null) this.#idle.touch();
+    return this.#outgoing.write(bytes, callback);
   }
 
-  /** Writes `chunk`, if there is one, and ends the own direction (FIN) once all is written. Reading goes on. */
-  end(callback?: () => void): this;
+  /**
+   * Writes `chunk`, if there is one, and ends the own direction (FIN) once all is written. Reading goes on.
+   * `callback` is called then, or with the error.
+   */
+  end(callback?: SocketCallback): this;
   /** Writes `chunk` and ends. */
-  end(chunk: SocketChunk, callback?: () => void): this;
+  end(chunk: SocketChunk, callback?: SocketCallback): this;
   /** Writes text in `encoding` and ends. */
-  end(chunk: SocketChunk, encoding?: string, callback?: () => void): this;
+  end(chunk: SocketChunk, encoding?: string, callback?: SocketCallback): this;
   end(...args: unknown[]): this {
-    const callback = typeof args.at(-1) === "function" ? args.pop() as () => void : undefined;
+    const callback = typeof args.at(-1) === "function" ? args.pop() as SocketCallback : undefined;
     const [chunk, encoding] = args as [SocketChunk | undefined, string | undefined];
     if (chunk !== undefined && chunk !== null) this.write(chunk, encoding);
-    if (callback !== undefined) {
-      if (this.#finished) queueMicrotask(callback);
-      else this.once("finish", callback);
+    if (this.#outgoing.finished || this.#destroyed) {
+      if (callback !== undefined) {
+        const error = this.#outgoing.finished
+          ? new NetError("Cannot end: ended already", { code: "ERR_STREAM_ALREADY_FINISHED" })
+          : this.#writeError();
+        this.#soon(() => callback(error));
+      }
+      return this;
     }
-    if (this.#ending || this.#destroyed) return this;
-    this.#ending = true;
-    this.#corks = 0;
-    if (this.#writer !== null) this.#finish(this.#writer);
-    else if (this.#connecting === null) this.destroy();
+    this.#outgoing.end(callback);
+    if (this.#transport === null && this.#connecting === null) this.destroy();
     return this;
   }
 
   /** Holds writes back until `uncork()`, so that they leave together. Calls nest. */
   cork(): void {
-    this.#corks++;
-    this.#writer?.cork();
+    this.#outgoing.cork();
   }
 
   /** Ends a `cork()`. */
   uncork(): void {
-    if (this.#corks === 0) return;
-    this.#corks--;
-    this.#writer?.uncork();
+    this.#outgoing.uncork();
   }
 
   /** How many bytes are queued for sending. */
   get writableLength(): number {
-    return this.#writer === null ? this.#earlyBytes : this.#writer.queued;
+    return this.#outgoing.queued;
   }
 
   /** How many bytes are queued for sending, by its old name. */
@@ -299,22 +337,22 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /** From how many queued bytes `write` returns false. */
   get writableHighWaterMark(): number {
-    return this.#options.highWaterMark ?? 65_536;
+    return this.#options.highWaterMark ?? HIGH_WATER_MARK;
   }
 
   /** Whether `write` returned false and `drain` has not come yet. */
   get writableNeedDrain(): boolean {
-    return this.#needDrain;
+    return this.#outgoing.needDrain && !this.#outgoing.ending && !this.#destroyed;
   }
 
   /** Whether `end()` was called. */
   get writableEnded(): boolean {
-    return this.#ending;
+    return this.#outgoing.ending;
   }
 
   /** Whether all was written and the own direction has ended. */
   get writableFinished(): boolean {
-    return this.#finished;
+    return this.#outgoing.finished;
   }
 
   /** Whether the peer's direction has ended and all of it was read. */
@@ -363,7 +401,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   resume(): this {
     this.#incoming.claim("events");
     this.#paused = false;
-    this.#incoming.flow(this.#consume);
+    this.#incoming.flow();
     return this;
   }
 
@@ -372,50 +410,68 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#paused;
   }
 
-  /** Has `data` events, and `for await`, bring text; characters that are split over chunks are put together. */
+  /**
+   * Has `data` events, and `for await`, bring text; characters that are split over chunks are put together. The web
+   * stream goes on bringing bytes.
+   *
+   * @throws {TypeError} `ERR_UNKNOWN_ENCODING`.
+   */
   setEncoding(encoding: string = "utf8"): this {
     this.#decoder = new StringDecoder(encoding as BufferEncoding);
     return this;
   }
 
-  /** Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`. */
+  /**
+   * Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`. When the
+   * destination fails the pipe ends and the socket is paused; when nobody listens for the failure, the socket is
+   * destroyed with it.
+   */
   pipe<T extends PipeDestination>(destination: T, options?: PipeOptions): T {
-    addPipe(this.#pipes ??= new Map(), this, destination, options);
+    (this.#pipes ??= new Pipes(this)).add(destination, options);
     return destination;
   }
 
-  /** Ends a `pipe()`; all of them without a destination. */
+  /** Ends a `pipe()`; all of them without a destination. The socket is paused after the last one. */
   unpipe(destination?: PipeDestination): this {
-    if (this.#pipes !== null) removePipes(this.#pipes, destination);
+    this.#pipes?.remove(destination);
     return this;
   }
 
   /** What comes in, as a web stream. Cancelling it closes the socket. */
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= incomingStream(this.#incoming, () => this.destroy());
+    if (this.#readable === null) {
+      this.#readable = new IncomingStream(this.#incoming, () => this.destroy());
+      if (this.#destroyed) this.#readable.stop(this.#error ?? closedError("read"));
+    }
+    return this.#readable.stream;
   }
 
   /** The way out, as a web stream. Closing it ends the own direction, aborting it destroys the socket. */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= outgoingStream({
-      write: (chunk) => {
-        if (this.#ending || this.#destroyed) throw this.#error ?? this.#writeError();
-        const below = this.write(chunk);
-        if (this.#destroyed) throw this.#error ?? this.#writeError();
-        return below;
-      },
-      drained: () => this.#drained(),
-      end: () => this.#ended(),
-      abort: (reason) => void this.destroy(reason instanceof Error ? reason : undefined),
-    });
+    if (this.#writable === null) {
+      this.#writable = new OutgoingStream({
+        write: (chunk) => {
+          if (this.#destroyed || this.#outgoing.ending) throw this.#error ?? this.#writeError();
+          const below = this.write(chunk);
+          if (this.#destroyed) throw this.#error ?? this.#writeError();
+          return below;
+        },
+        drained: () => this.#outgoing.drained(),
+        end: () => this.#ended(),
+        abort: (reason) => void this.destroy(reason instanceof Error ? reason : undefined),
+      });
+      if (this.#destroyed) this.#writable.stop(this.#error ?? this.#writeError());
+    }
+    return this.#writable.stream;
   }
 
   /** Reads chunk by chunk: `Buffer`s, or text after `setEncoding`. Leaving the loop early destroys the socket. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array | string, void, undefined> {
-    this.#incoming.claim("iterator");
+    const incoming = this.#incoming;
+    incoming.claim("iterator");
     try {
       for (;;) {
-        const chunk = await this.#incoming.next();
+        const chunk = await incoming.next();
         if (chunk === null) break;
         const text = this.#decoder?.write(chunk as never);
         if (text !== "") yield text ?? chunk;
@@ -423,7 +479,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       const rest = this.#decoder?.end();
       if (rest) yield rest;
     } finally {
-      if (!this.#readEnded) this.destroy();
+      if (!incoming.done && incoming === this.#incoming) this.destroy();
     }
   }
 
@@ -436,56 +492,54 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#error = error ?? null;
     this.#connecting?.abort();
     this.#connecting = null;
-    clearTimeout(this.#timer);
+    this.#idle?.stop();
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#read = this.#incoming.bytesRead;
     const reason = error ?? closedError("use the socket");
+    const outgoing = this.#outgoing;
     this.#incoming.stop(reason);
-    if (this.#writer !== null) {
-      this.#wrote = this.#writer.bytesWritten;
-      this.#writer.stop(reason);
-    }
-    try {
-      this.#transport?.close();
-    } catch {
-      // Closed by the system already.
-    }
-    queueMicrotask(() => this.#emitClose(reason));
+    outgoing.stop(reason);
+    this.#readable?.stop(reason);
+    this.#writable?.stop(reason);
+    if (this.#transport !== null) closeQuietly(this.#transport);
+    this.#opened?.reject(reason);
+    queueMicrotask(() => this.#emitClose(outgoing, error ?? null, reason));
     return this;
   }
 
   /** Ends the own direction and destroys the socket once all is written. */
   destroySoon(): void {
-    if (!this.#ending) this.end();
-    if (this.#finished || this.#destroyed) this.destroy();
+    if (!this.#outgoing.ending) this.end();
+    if (this.#outgoing.finished || this.#destroyed) this.destroy();
     else this.once("finish", () => this.destroy());
   }
 
   /**
-   * Closes with a reset (RST) instead of an end.
+   * Closes with a reset (RST) instead of an end. While connecting, as soon as it is connected.
    *
-   * @throws {NetError} `ERR_UNSUPPORTED` where the transport can't (a plain `Deno.TcpConn` can't), and `ENOTCONN`.
+   * @throws {NetError} `ERR_UNSUPPORTED` where the transport can't. Deno's own connections can't; a `NodeTransport` over a
+   * socket of node:net can, and so a connection that was opened with `keepAliveInitialDelay`.
    */
   resetAndDestroy(): this {
-    if (this.#transport === null) {
-      throw new NetError("Cannot reset the connection: not connected", { code: "ENOTCONN" });
+    if (this.#connecting !== null) {
+      this.once("connect", () => this.resetAndDestroy());
+      return this;
     }
+    if (this.#transport === null || this.#destroyed) return this.destroy(closedError("reset"));
     if (this.#transport.reset === undefined) {
       throw new NetError("Cannot reset the connection: this kind of connection has no reset", {
         code: "ERR_UNSUPPORTED",
       });
     }
-    if (!this.#destroyed) this.#transport.reset();
+    this.#transport.reset();
     return this.destroy();
   }
 
   /** Ends the socket, waits up to five seconds until all is written, and closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#destroyed) {
-      this.end();
       try {
-        await this.#writer?.flushed({ timeout: 5000 });
+        await waitFor(this.#ended(), "close the socket", { timeout: DISPOSE_TIMEOUT });
       } catch {
         // Closed meanwhile, or the peer does not read: closed all the same.
       }
@@ -496,58 +550,61 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   // ---- settings
 
-  /** Emits `timeout` when nothing has passed for `ms` milliseconds; 0 switches it off. */
+  /**
+   * Emits `timeout` when nothing has passed for `ms` milliseconds, and again after that only when something has passed
+   * meanwhile; 0 switches it off. The socket stays open.
+   *
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   */
   setTimeout(ms: number, listener?: () => void): this {
-    if (!(ms >= 0 && ms <= 2_147_483_647)) {
-      throw new RangeError(`Cannot set the timeout: ${ms} ms is out of range`);
-    }
-    this.#timeout = ms;
-    clearTimeout(this.#timer);
+    checkTimeout(ms);
+    this.#idle?.stop();
+    this.#idle = ms === 0 ? null : new IdleTimer(ms, this.#refed, () => this.#tell("timeout"));
     if (listener !== undefined) {
       if (ms === 0) this.off("timeout", listener);
       else this.once("timeout", listener);
     }
-    if (ms > 0 && !this.#destroyed) {
-      this.#active = Date.now();
-      this.#arm(ms);
-    }
+    if (!this.pending || this.#connecting !== null) this.#idle?.touch();
     return this;
   }
 
   /** The time of `setTimeout`, in ms; 0 for none. */
   get timeout(): number {
-    return this.#timeout;
+    return this.#idle?.ms ?? 0;
   }
 
   /** Sends small writes at once (the default), or lets the system gather them (Nagle). */
   setNoDelay(on = true): this {
-    this.#options.noDelay = on;
+    this.#options = { ...this.#options, noDelay: on };
     this.#transport?.setNoDelay?.(on);
     return this;
   }
 
   /**
-   * Has the system probe a silent connection.
+   * Has the system probe a silent connection, the first time after `initialDelay` ms; 0 leaves that to the system.
    *
-   * @throws {NetError} `ERR_UNSUPPORTED` for an `initialDelay` (ms) where the transport can't set one: a plain
-   * `Deno.TcpConn` can't.
+   * A delay needs a connection that was opened with it: call this before `connect()` or right after it, or set
+   * `keepAliveInitialDelay`.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED` for an `initialDelay` on a connection that can't set one: one of Deno's own can't.
    */
   setKeepAlive(on = false, initialDelay = 0): this {
-    const { setKeepAlive } = this.#transport ?? {};
-    if (initialDelay > 0 && (setKeepAlive?.length ?? 0) < 2) {
+    const transport = this.#transport;
+    if (on && initialDelay > 0 && transport !== null && (transport.setKeepAlive?.length ?? 0) < 2) {
       throw new NetError(
-        "Cannot set the keep-alive delay: Deno's connections take the system's delay only",
+        "Cannot set the keep-alive delay: the connection was opened without one, and Deno can't set it later",
         { code: "ERR_UNSUPPORTED" },
       );
     }
-    this.#options.keepAlive = on;
-    this.#transport?.setKeepAlive?.(on, initialDelay);
+    this.#options = { ...this.#options, keepAlive: on, keepAliveInitialDelay: initialDelay };
+    transport?.setKeepAlive?.(on, initialDelay);
     return this;
   }
 
   /** Lets the socket keep the program running (the default). */
   ref(): this {
     this.#refed = true;
+    this.#idle?.keep(true);
     this.#transport?.ref?.();
     return this;
   }
@@ -555,6 +612,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Lets the program end although the socket is open. */
   unref(): this {
     this.#refed = false;
+    this.#idle?.keep(false);
     this.#transport?.unref?.();
     return this;
   }
@@ -608,14 +666,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /** How many bytes came. */
   get bytesRead(): number {
-    return this.#destroyed ? this.#read : this.#incoming.bytesRead;
+    return this.#incoming.bytesRead;
   }
 
   /** How many bytes were written, with those that are queued. */
   get bytesWritten(): number {
-    if (this.#destroyed) return this.#wrote;
-    const writer = this.#writer;
-    return writer === null ? this.#earlyBytes : writer.bytesWritten + writer.queued;
+    return this.#outgoing.bytesWritten;
   }
 
   // ---- Luvit's names
@@ -642,242 +698,193 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   // ---- inner life
 
-  #newIncoming(): Incoming {
-    return new Incoming({
-      onactivity: () => {
-        if (this.#timeout > 0) this.#active = Date.now();
-      },
-      onend: () => this.#onend(),
-      onfail: (error) => this.#fail(error, "read"),
-    });
-  }
-
-  /** Makes a closed socket new, for another `connect`. */
+  /** Makes a socket that has closed ready for another connection. */
   #renew(): void {
-    this.#incoming = this.#newIncoming();
-    this.#transport =
-      this.#writer =
-      this.#early =
-      this.#callbacks =
-        null;
-    this.#opened =
-      this.#closing =
-      this.#readable =
-      this.#writable =
-        null;
-    this.#error = this.#decoder = null;
-    this.#earlyBytes =
-      this.#read =
-      this.#wrote =
-      this.#corks =
-        0;
-    this.#readEnded =
-      this.#ending =
-      this.#finished =
-      this.#needDrain =
+    if (!this.#closed) this.#settleClosed();
+    this.#transport = this.#error = this.#decoder = null;
+    this.#opened = this.#closing = null;
+    this.#readable = this.#writable = null;
+    this.#destroyed =
+      this.#closed =
+      this.#paused =
+      this.#readEnded =
         false;
-    this.#destroyed = this.#closed = this.#paused = false;
+    this.#incoming = new Incoming(this.#owner);
+    this.#outgoing = new Outgoing(this.#owner, this.#options);
     if (this.listenerCount("data") > 0) this.#listen();
   }
 
   async #open(options: ConnectOptions): Promise<void> {
     const controller = this.#connecting = new AbortController();
+    this.#idle?.touch();
+    // What is set in the same turn counts, too.
+    await undefined;
+    if (controller.signal.aborted) return;
     let transport: Transport;
     try {
       transport = await openTransport(
-        options,
+        { ...options, ...this.#options },
         controller.signal,
         (error, address, family, host) => {
-          if (this.#connecting === controller) this.emit("lookup", error, address, family, host);
+          if (this.#connecting === controller) this.#tell("lookup", error, address, family, host);
         },
       );
     } catch (error) {
-      if (this.#connecting === controller) {
-        this.destroy(
-          error instanceof TypeError ? error : toNetError(error, {
-            syscall: "connect",
-            address: options.path ?? options.host ?? options.hostname ?? "localhost",
-            port: options.port,
-          }),
-        );
-      }
+      if (this.#connecting !== controller) return;
+      this.destroy(
+        toNetError(error, {
+          syscall: "connect",
+          address: options.path ?? options.host ?? options.hostname ?? "localhost",
+          port: options.port,
+        }),
+      );
       return;
     }
-    if (this.#connecting !== controller) return transport.close();
+    if (this.#connecting !== controller) return closeQuietly(transport);
     this.#connecting = null;
     this.#attach(transport);
     this.#opened?.resolve(this.#openInfo());
-    this.emit("connect");
-    if (!this.#destroyed) this.emit("ready");
-    if (!this.#destroyed && !this.#paused) this.#incoming.begin();
+    const incoming = this.#incoming;
+    this.#tell("connect");
+    this.#tell("ready");
+    if (this.#incoming === incoming && !this.#paused) incoming.begin();
   }
 
-  #attach(transport: Transport): void {
+  #attach(transport: Transport & TransportExtras): void {
     this.#transport = transport;
-    const { noDelay = true, keepAlive, highWaterMark, writeLimit } = this.#options;
-    if (noDelay) this.#transport.setNoDelay?.(true);
-    if (keepAlive) this.#transport.setKeepAlive?.(true);
-    if (!this.#refed) this.#transport.unref?.();
-    const writer = this.#writer = new TransportWriter(transport, {
-      highWaterMark,
-      limit: writeLimit ?? WRITE_LIMIT,
-      ondrain: () => this.#ondrain(),
-      onwritten: (written) => this.#onwritten(written),
-      onerror: (error) => this.#fail(error, "write"),
-    });
-    for (let i = 0; i < this.#corks; i++) writer.cork();
-    this.#flushEarly(writer);
-    if (this.#ending) this.#finish(writer);
+    const { noDelay = true, keepAlive, keepAliveInitialDelay } = this.#options;
+    try {
+      if (noDelay) transport.setNoDelay?.(true);
+      if (keepAlive) transport.setKeepAlive?.(true, keepAliveInitialDelay);
+      if (!this.#refed) transport.unref?.();
+    } catch {
+      // The peer has left already: reading will tell.
+    }
+    this.#outgoing.attach(transport);
     this.#incoming.attach(transport);
   }
 
-  #flushEarly(writer: TransportWriter): void {
-    const early = this.#early;
-    this.#early = null;
-    this.#earlyBytes = 0;
-    if (early === null) return;
-    writer.cork();
-    for (const { chunk, callback } of early) {
-      writer.write(chunk);
-      if (callback !== undefined) this.#whenWritten(callback);
+  /** Emits. What a listener throws ends this socket and goes no further. */
+  #tell<K extends keyof SocketEvents>(event: K, ...args: SocketEvents[K]): void {
+    try {
+      // deno-lint-ignore no-explicit-any
+      this.emit(event as any, ...args as any);
+    } catch (error) {
+      this.#threw(error);
     }
-    writer.uncork();
   }
 
-  #hold(chunk: Uint8Array, callback: SocketCallback | undefined): boolean {
-    const { highWaterMark = 65_536, writeLimit = WRITE_LIMIT } = this.#options;
-    if (this.#earlyBytes > writeLimit) {
-      const error = new NetError(
-        `Cannot write: ${this.#earlyBytes} bytes are queued, above the limit of ${writeLimit}`,
-        { code: "ERR_BUFFER_LIMIT" },
-      );
-      this.destroy(error);
-      callback?.(error);
-      return false;
-    }
-    (this.#early ??= []).push({ chunk, callback });
-    this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes < highWaterMark) return true;
-    this.#needDrain = true;
-    return false;
+  /** A listener or a callback of the user threw. */
+  #threw(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    if (this.#destroyed) return reportFault("a socket", error);
+    thrownByListeners.add(error);
+    this.destroy(error);
+  }
+
+  /** Calls a callback of the user after this turn. */
+  #soon(callback: () => void): void {
+    queueMicrotask(() => {
+      try {
+        callback();
+      } catch (error) {
+        this.#threw(error);
+      }
+    });
   }
 
   #writeError(): NetError {
-    return this.#destroyed
-      ? new NetError("Cannot write: the socket is closed", { code: "ERR_STREAM_DESTROYED" })
-      : new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" });
+    if (this.#destroyed) {
+      return new NetError("Cannot write: the socket is closed", { code: "ERR_STREAM_DESTROYED" });
+    }
+    return this.#outgoing.ending
+      ? new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" })
+      : new NetError("Cannot write: the socket is not connected", { code: "ERR_SOCKET_CLOSED" });
   }
 
   #refuse(callback: SocketCallback | undefined): false {
     const error = this.#writeError();
-    queueMicrotask(() => {
-      callback?.(error);
-      if (!this.#destroyed) this.destroy(error);
+    this.#soon(() => {
+      try {
+        callback?.(error);
+      } finally {
+        if (!this.#destroyed) this.destroy(error);
+      }
     });
     return false;
   }
 
-  #whenWritten(callback: SocketCallback): void {
-    const writer = this.#writer!;
-    (this.#callbacks ??= []).push({ at: writer.bytesWritten + writer.queued, callback });
-    if (writer.idle) queueMicrotask(() => this.#onwritten(writer.bytesWritten));
-  }
-
-  #onwritten(written: number): void {
-    if (this.#timeout > 0) this.#active = Date.now();
-    const callbacks = this.#callbacks;
-    if (callbacks === null) return;
-    while (callbacks.length > 0 && callbacks[0].at <= written) callbacks.shift()!.callback(null);
-    if (callbacks.length === 0) this.#callbacks = null;
-  }
-
-  #ondrain(): void {
-    if (this.#needDrain && !this.#destroyed && !this.#ending) {
-      this.#needDrain = false;
-      this.emit("drain");
-    }
-  }
-
-  #finish(writer: TransportWriter): void {
-    writer.end().then(() => {
-      if (this.#destroyed) return;
-      this.#finished = true;
-      this.emit("finish");
-      if (this.#readEnded) this.destroy();
-    }, () => {});
-  }
-
-  #drained(): Promise<void> {
-    if (this.#writer !== null) return this.#writer.drained();
-    return this.opened.then(() => this.#writer!.drained());
-  }
-
+  /** Ends the own direction; resolves when that is done. */
   #ended(): Promise<void> {
-    this.end();
-    if (this.#finished) return Promise.resolve();
-    if (this.#destroyed) return Promise.reject(this.#error ?? this.#writeError());
+    if (this.#outgoing.finished) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.once("finish", resolve);
-      this.once("close", () => reject(this.#error ?? this.#writeError()));
+      this.end((error) => {
+        if (error) reject(this.#error ?? error);
+        else resolve();
+      });
     });
   }
 
   #listen(): void {
     this.#incoming.claim("events");
-    if (!this.#paused) this.#incoming.flow(this.#consume);
+    if (!this.#paused) this.#incoming.flow();
   }
 
-  #emitData(chunk: Uint8Array): void {
-    if (this.#decoder === null) this.emit("data", chunk);
-    else {
-      const text = this.#decoder.write(chunk as never);
-      if (text !== "") this.emit("data", text);
+  #ondata(chunk: Uint8Array): void {
+    try {
+      if (this.#decoder === null) this.emit("data", chunk);
+      else {
+        const text = this.#decoder.write(chunk as never);
+        if (text !== "") this.emit("data", text);
+      }
+    } catch (error) {
+      this.#threw(error);
     }
   }
 
   #onend(): void {
-    if (this.#destroyed) return;
     const rest = this.#incoming.flowing ? this.#decoder?.end() : "";
-    if (rest) this.emit("data", rest);
-    this.#readEnded = true;
-    this.emit("end");
+    if (rest) this.#tell("data", rest);
     if (this.#destroyed) return;
-    if (this.#finished) this.destroy();
-    else if (this.#options.allowHalfOpen !== true) this.end();
+    this.#readEnded = true;
+    this.#tell("end");
+    if (this.#destroyed) return;
+    if (this.#outgoing.finished) this.destroy();
+    else if (this.#options.allowHalfOpen !== true && this.#writable?.stream.locked !== true) {
+      this.end();
+    }
+  }
+
+  #onfinish(): void {
+    this.#tell("finish");
+    if (this.#readEnded) this.destroy();
   }
 
   #fail(error: unknown, syscall: string): void {
     if (this.#destroyed) return;
-    // What a listener of the user threw comes this way, too: it ends this socket and no other.
     const { remoteAddress: address, remotePort: port } = this;
-    const known = error instanceof Error && !isSystemError(error);
-    this.destroy(known ? error : toNetError(error, { syscall, address, port }));
+    this.destroy(toNetError(error, { syscall, address, port }));
   }
 
-  #emitClose(reason: Error): void {
-    const error = this.#error;
-    const callbacks = this.#callbacks ?? [];
-    const early = this.#early ?? [];
-    this.#callbacks = this.#early = null;
-    for (const { callback } of callbacks) callback(reason);
-    for (const { callback } of early) callback?.(reason);
-    this.#opened?.reject(reason);
-    try {
-      if (error !== null && this.listenerCount("error") > 0) this.emit("error", error);
-      else if (error !== null && !(error instanceof NetError) && this.#closing === null) {
-        // Not the network's doing, and nobody listens: most likely a fault in a listener.
-        console.error("Uncaught error in a socket's listener:", error);
+  #emitClose(outgoing: Outgoing, error: Error | null, reason: Error): void {
+    outgoing.fail(reason);
+    if (error !== null) {
+      if (this.listenerCount("error") > 0) this.#tell("error", error);
+      else if (thrownByListeners.has(error) && this.#closing === null) {
+        reportFault("a socket", error);
       }
-    } finally {
-      this.#closed = true;
-      if (this.#closing !== null) this.#settleClosed();
-      this.emit("close", error !== null);
     }
+    // A listener may have connected anew: then this is the end of the former connection only.
+    if (this.#outgoing === outgoing) {
+      this.#closed = true;
+      this.#settleClosed();
+    }
+    this.#tell("close", error !== null);
   }
 
   #settleClosed(): void {
-    if (this.#error === null) this.#closing!.resolve();
-    else this.#closing!.reject(this.#error);
+    if (this.#error === null) this.#closing?.resolve();
+    else this.#closing?.reject(this.#error);
   }
 
   #openInfo(): SocketOpenInfo {
@@ -895,24 +902,16 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     signal.addEventListener("abort", abort, { once: true });
     this.#unwatch = () => signal.removeEventListener("abort", abort);
   }
-
-  #arm(ms: number): void {
-    this.#timer = setTimeout(() => {
-      const left = this.#active + this.#timeout - Date.now();
-      if (left > 0) this.#arm(left);
-      else {
-        this.#active = Date.now();
-        this.emit("timeout");
-      }
-    }, ms);
-    if (!this.#refed) Deno.unrefTimer(this.#timer as unknown as number);
-  }
 }
 
 function closedError(what: string): NetError {
   return new NetError(`Cannot ${what}: closed`, { code: "ERR_SOCKET_CLOSED" });
 }
 
-function isSystemError(error: Error): boolean {
-  return error.name in Deno.errors || "code" in error || error.message.includes("os error");
+function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // Closed by the system already.
+  }
 }

@@ -20,6 +20,12 @@ export interface SocketOptions {
   noDelay?: boolean;
   /** Has the system probe a silent connection (`SO_KEEPALIVE`). @default {false} */
   keepAlive?: boolean;
+  /**
+   * With `keepAlive`: how long a connection is silent before the first probe, in ms; 0 leaves it to the system. Deno's own
+   * connections can't set it: those with a delay go over node:net, which is slower.
+   * @default {0}
+   */
+  keepAliveInitialDelay?: number;
 }
 
 /** The events of a socket, with what their listeners are called with. */
@@ -88,12 +94,18 @@ export interface PipeDestination {
   write(chunk: Uint8Array): unknown;
   /** Ends it. */
   end(): unknown;
+  /** Listens. */
   // deno-lint-ignore no-explicit-any
-  /** Listens. */ on(event: any, listener: () => void): unknown;
+  on(event: any, listener: (...args: any[]) => void): unknown;
+  /** Stops listening. */
   // deno-lint-ignore no-explicit-any
-  /** Stops listening. */ off(event: any, listener: () => void): unknown;
+  off(event: any, listener: (...args: any[]) => void): unknown;
+  /** Tells of the pipe. */
   // deno-lint-ignore no-explicit-any
-  /** Tells of the pipe. */ emit(event: any, source: any): unknown;
+  emit(event: any, source: any): unknown;
+  /** How many listen. */
+  // deno-lint-ignore no-explicit-any
+  listenerCount(event: any): number;
 }
 
 /** Options of `Socket.pipe`. */

@@ -6,7 +6,7 @@ import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
 /** Options of a {@linkcode TransportWriter}. */
 export interface TransportWriterOptions {
-  /** From how many queued bytes `write` returns false. @default {65536} */
+  /** From how many queued bytes `write` returns false; 0 for every write. @default {65536} */
   highWaterMark?: number;
   /** Above how many queued bytes `write` throws. One write below it may pass it, however large. @default {16777216} */
   limit?: number;
@@ -27,15 +27,6 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-// Uncorked writers with something to write: flushed together at the end of the microtask turn.
-let dirty: TransportWriter[] = [];
-
-function flushDirty(): void {
-  const writers = dirty;
-  dirty = [];
-  for (const writer of writers) writer.flush();
-}
-
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -44,7 +35,7 @@ const EMPTY = new Uint8Array(0);
  * Small chunks are copied into one buffer at once, so the caller may reuse them; chunks of 16 KiB and more are kept
  * by reference and must not change until they are written. Writes made in one turn leave together at its end, or at
  * `uncork()`, or at `flush()`. `write` returns false from the high-water mark on; `drained()` waits. Above the hard
- * limit it throws.
+ * limit it throws. An idle writer holds no buffer.
  *
  * @example
  * ```ts
@@ -77,16 +68,33 @@ export class TransportWriter {
   #pos = 0;
   #queued = 0;
   #written = 0;
+  #flushTo = 0;
   #corks = 0;
   #writing = false;
   #scheduled = false;
   #wasFull = false;
   #ending: PromiseWithResolvers<void> | null = null;
+  #ended = false;
   #stopped: { error: unknown } | null = null;
-  #waiters: Waiter[] | null = null;
-  #drainWaiters: Waiter[] | null = null;
+  #waiters: Set<Waiter> | null = null;
+  #drainWaiters: Set<Waiter> | null = null;
 
-  /** Makes a writer for `transport`. */
+  // Uncorked writers with something to write: flushed together at the end of the microtask turn.
+  static #dirty: TransportWriter[] = [];
+  static readonly #flushDirty = (): void => {
+    const writers = TransportWriter.#dirty;
+    TransportWriter.#dirty = [];
+    for (const writer of writers) {
+      writer.#scheduled = false;
+      if (writer.#corks === 0) writer.flush();
+    }
+  };
+
+  /**
+   * Makes a writer for `transport`.
+   *
+   * @throws {RangeError} When a limit is negative, or the hard limit below the high-water mark.
+   */
   constructor(transport: Transport, options: TransportWriterOptions = {}) {
     this.#transport = transport;
     this.#options = options;
@@ -154,8 +162,8 @@ export class TransportWriter {
     if (chunk.length === 0) return true;
     this.#check();
     this.#queued = chunk.length;
-    if (this.#queued >= this.#high) this.#wasFull = true;
     this.#writing = true;
+    if (this.#queued >= this.#high) this.#wasFull = true;
     this.#run(chunk);
     return this.#queued < this.#high;
   }
@@ -172,8 +180,15 @@ export class TransportWriter {
     return this.#pos;
   }
 
-  /** Queues the first `n` bytes of what was reserved. Returns false from the high-water mark on. */
+  /**
+   * Queues the first `n` bytes of what was reserved. Returns false from the high-water mark on.
+   *
+   * @throws {RangeError} When `n` is negative or more than there is room for.
+   */
   commit(n: number): boolean {
+    if (!(n >= 0 && n <= this.buffer.length - this.#pos)) {
+      throw new RangeError(`Cannot queue ${n} bytes: they were not reserved`);
+    }
     this.#pos += n;
     return this.#added(n);
   }
@@ -190,8 +205,8 @@ export class TransportWriter {
 
   /** Writes what is queued now, unless a write is under way: then it follows at once. Corks do not hold it. */
   flush(): void {
-    this.#scheduled = false;
-    if (this.#writing || this.#stopped !== null || this.#queued === 0) return;
+    this.#flushTo = this.#written + this.#queued;
+    if (this.#writing || this.#queued === 0) return;
     this.#writing = true;
     this.#run(this.#next());
   }
@@ -203,23 +218,27 @@ export class TransportWriter {
    */
   drained(options: WaitOptions = {}): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
-    if (this.#queued < this.#high) return Promise.resolve();
-    return this.#wait(this.#drainWaiters ??= [], 0, "wait for the queue to drain", options);
+    if (this.#queued < this.#high || this.#queued === 0) return Promise.resolve();
+    return this.#wait(this.#drainWaiters ??= new Set(), 0, "wait for the queue to drain", options);
   }
 
   /**
    * Waits until all that is queued now has been written.
    *
-   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, or what stopped the writer.
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, or what stopped the writer; nothing after an `end()` that went well.
    */
   flushed(options: WaitOptions = {}): Promise<void> {
-    if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
+    if (this.#stopped !== null && !this.#ended) return Promise.reject(this.#stopped.error);
     if (this.#queued === 0) return Promise.resolve();
     const at = this.#written + this.#queued;
-    return this.#wait(this.#waiters ??= [], at, "wait for the queue to be written", options);
+    return this.#wait(this.#waiters ??= new Set(), at, "wait for the queue to be written", options);
   }
 
-  /** Writes what is queued and then ends the writing direction. A second call gives the same promise. */
+  /**
+   * Writes what is queued, corked or not, and then ends the writing direction. A second call gives the same promise.
+   *
+   * @throws {NetError} What stopped the writer.
+   */
   end(): Promise<void> {
     if (this.#stopped !== null) {
       return this.#ending?.promise ?? Promise.reject(this.#stopped.error);
@@ -227,7 +246,7 @@ export class TransportWriter {
     if (this.#ending === null) {
       this.#ending = Promise.withResolvers();
       this.#ending.promise.catch(() => {});
-      if (this.#queued === 0) this.#finish();
+      if (!this.#writing && this.#queued === 0) this.#finish();
       else this.flush();
     }
     return this.#ending.promise;
@@ -242,9 +261,10 @@ export class TransportWriter {
     this.buffer = EMPTY;
     this.#start = this.#pos = this.#queued = 0;
     this.#ending?.reject(reason);
-    const waiters = [...this.#waiters ?? [], ...this.#drainWaiters ?? []];
+    for (const waiters of [this.#waiters, this.#drainWaiters]) {
+      if (waiters !== null) { for (const waiter of waiters) waiter.reject(reason); }
+    }
     this.#waiters = this.#drainWaiters = null;
-    for (const waiter of waiters) waiter.reject(reason);
   }
 
   #check(): void {
@@ -269,9 +289,9 @@ export class TransportWriter {
     const queued = this.#queued += n;
     if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
       this.#scheduled = true;
-      if (dirty.push(this) === 1) queueMicrotask(flushDirty);
+      if (TransportWriter.#dirty.push(this) === 1) queueMicrotask(TransportWriter.#flushDirty);
     }
-    if (queued < this.#high) return true;
+    if (queued < this.#high || queued === 0) return true;
     this.#wasFull = true;
     return false;
   }
@@ -295,7 +315,7 @@ export class TransportWriter {
       this.#start = this.#pos = 0;
       return;
     }
-    this.buffer = takeJoinBuffer(open === 0 ? max : Math.max(open + max, open * 2));
+    this.buffer = takeJoinBuffer(open + max);
     if (open > 0) this.buffer.set(old.subarray(this.#start, this.#pos));
     if (free) giveJoinBuffer(old);
     else if (old.length > 0) this.#leave(old);
@@ -343,16 +363,22 @@ export class TransportWriter {
     const transport = this.#transport;
     try {
       for (;;) {
-        let n = await transport.write(piece);
-        this.#taken(n);
-        while (n < piece.length) {
+        const n = await transport.write(piece);
+        if (this.#stopped !== null) return;
+        if (n !== piece.length) {
+          if (!(n > 0 && n < piece.length)) throw badCount(n, piece.length);
+          this.#taken(n);
           if (this.#stopped !== null) return;
-          const more = await transport.write(piece.subarray(n));
-          n += more;
-          this.#taken(more);
+          piece = piece.subarray(n);
+          continue;
         }
+        this.#taken(n);
         if (this.#stopped !== null) return;
         if (this.#queued === 0) break;
+        if (this.#corks > 0 && this.#ending === null && this.#written >= this.#flushTo) {
+          this.#writing = false;
+          return;
+        }
         piece = this.#next();
       }
       this.#rest();
@@ -380,19 +406,28 @@ export class TransportWriter {
   }
 
   #taken(n: number): void {
-    if (this.#stopped !== null) return;
     this.#written += n;
     this.#queued -= n;
     if (this.#left !== null) this.#reuse(this.#left);
-    if (this.#waiters !== null) this.#waiters = settle(this.#waiters, this.#written);
-    this.#options.onwritten?.(this.#written);
-    if (this.#wasFull && this.#queued <= this.#high >> 1) {
+    if (this.#waiters !== null) this.#settle(this.#waiters);
+    if (this.#wasFull && this.#queued <= this.#high / 2) {
       this.#wasFull = false;
       const waiters = this.#drainWaiters;
       this.#drainWaiters = null;
       if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }
       this.#options.ondrain?.();
+      if (this.#stopped !== null) return;
     }
+    this.#options.onwritten?.(this.#written);
+  }
+
+  #settle(waiters: Set<Waiter>): void {
+    for (const waiter of waiters) {
+      if (waiter.at > this.#written) return;
+      waiters.delete(waiter);
+      waiter.resolve();
+    }
+    this.#waiters = null;
   }
 
   #reuse(left: { buffer: Uint8Array; at: number }[]): void {
@@ -405,19 +440,21 @@ export class TransportWriter {
     try {
       await this.#transport.closeWrite();
     } catch (error) {
-      if (this.#stopped === null) {
+      if (this.#stopped !== null) return;
+      // The peer has reset the connection, which reading tells: there is nothing left to end.
+      if (!isNotConnected(error)) {
         this.stop(error);
         this.#options.onerror?.(error);
+        return;
       }
-      return;
     }
-    if (this.#stopped === null) {
-      ending.resolve();
-      this.stop(new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" }));
-    }
+    if (this.#stopped !== null) return;
+    this.#ended = true;
+    ending.resolve();
+    this.stop(new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" }));
   }
 
-  #wait(list: Waiter[], at: number, what: string, options: WaitOptions): Promise<void> {
+  #wait(list: Set<Waiter>, at: number, what: string, options: WaitOptions): Promise<void> {
     const deadline = deadlineSignal(what, options);
     return new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
@@ -432,22 +469,22 @@ export class TransportWriter {
         },
       };
       deadline.onfire((error) => {
-        const index = list.indexOf(waiter);
-        if (index >= 0) list.splice(index, 1);
+        list.delete(waiter);
         reject(error);
       });
-      if (!deadline.fired) list.push(waiter);
+      if (!deadline.fired) list.add(waiter);
     });
   }
 }
 
-/** Resolves who waits for `written` bytes or fewer; returns the others. */
-function settle(waiters: Waiter[], written: number): Waiter[] | null {
-  const rest: Waiter[] = [];
-  for (const waiter of waiters) {
-    if (waiter.at <= written) waiter.resolve();
-    else rest.push(waiter);
-  }
-  return rest.length > 0 ? rest : null;
+function badCount(n: number, of: number): NetError {
+  return new NetError(`Cannot write: the transport says that it took ${n} of ${of} bytes`, {
+    code: "EIO",
+    syscall: "write",
+  });
 }
 
+function isNotConnected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === "NotConnected" || (error as { code?: unknown }).code === "ENOTCONN";
+}

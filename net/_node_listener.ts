@@ -1,0 +1,73 @@
+// Floor 3: driver.
+import { createServer, type Server } from "node:net";
+import { NodeTransport } from "./node_transport.ts";
+import type { ListenOptions, TransportListener } from "./server_options.ts";
+import type { InetAddr, Transport } from "./transport.ts";
+
+/** A listener on node:net: its connections can set a keep-alive delay and be reset, and are slower than Deno's own. */
+class NodeListener implements TransportListener {
+  readonly addr: InetAddr;
+  readonly #server: Server;
+  readonly #came: Transport[] = [];
+  #waiter: PromiseWithResolvers<Transport> | null = null;
+  #closed = false;
+
+  constructor(server: Server) {
+    this.#server = server;
+    const { address, port } = server.address() as { address: string; port: number };
+    this.addr = { transport: "tcp", hostname: address, port };
+    server.on("connection", (socket) => {
+      const transport = new NodeTransport(socket);
+      const waiter = this.#waiter;
+      this.#waiter = null;
+      if (waiter !== null) waiter.resolve(transport);
+      else if (this.#closed) transport.close();
+      else this.#came.push(transport);
+    });
+  }
+
+  accept(): Promise<Transport> {
+    if (this.#closed) return Promise.reject(closedError());
+    const transport = this.#came.shift();
+    if (transport !== undefined) return Promise.resolve(transport);
+    this.#waiter ??= Promise.withResolvers();
+    return this.#waiter.promise;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const transport of this.#came) transport.close();
+    this.#server.close();
+    this.#waiter?.reject(closedError());
+    this.#waiter = null;
+  }
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+}
+
+function closedError(): Error {
+  return new Deno.errors.BadResource("the listener is closed");
+}
+
+/** Listens on a port through node:net. */
+export function listenNode(options: ListenOptions): Promise<TransportListener> {
+  const server = createServer({ allowHalfOpen: true });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({
+      port: options.port ?? 0,
+      host: options.host ?? options.hostname,
+      backlog: options.backlog,
+    }, () => {
+      server.off("error", reject);
+      resolve(new NodeListener(server));
+    });
+  });
+}

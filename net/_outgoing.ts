@@ -1,0 +1,249 @@
+// Floor 3: driver.
+import { NetError } from "./errors.ts";
+import type { Transport } from "./transport.ts";
+import type { WaitOptions } from "./wait.ts";
+import { TransportWriter, type TransportWriterOptions } from "./writer.ts";
+
+/** Called when a write, or the end, has been handed to the system, or with the error that prevented it. */
+export type WriteCallback = (error?: Error | null) => void;
+
+/** What {@linkcode Outgoing} tells its socket. None of it throws. */
+export interface OutgoingOwner {
+  /** Bytes were handed to the system. */
+  onactivity(): void;
+  /** The queue has room again after `write` returned false. */
+  ondrain(): void;
+  /** All was written, and the own direction has ended. */
+  onfinish(): void;
+  /** Writing failed. */
+  onwritefail(error: unknown): void;
+  /** A callback of the user threw. */
+  onthrow(error: unknown): void;
+}
+
+/** From how many queued bytes `write` returns false, where nothing else is said. */
+export const HIGH_WATER_MARK = 65_536;
+/** How many bytes may be queued for sending, where nothing else is said. */
+export const WRITE_LIMIT = 67_108_864;
+
+/** What of a socket's options concerns writing. */
+export interface OutgoingLimits {
+  /** From how many queued bytes `write` returns false. */
+  highWaterMark?: number;
+  /** How many bytes may be queued. */
+  writeLimit?: number;
+}
+
+/** A callback, and how many bytes must have been written before it is called. */
+interface Pending {
+  at: number;
+  callback: WriteCallback;
+}
+
+/** What was written before the connection was there. */
+interface Early {
+  chunks: Uint8Array[];
+  size: number;
+  drained: PromiseWithResolvers<void> | null;
+}
+
+/** The writing side of a socket: a {@linkcode TransportWriter}, what is written before there is one, and the callbacks. */
+export class Outgoing implements TransportWriterOptions {
+  /** From how many queued bytes `write` returns false. */
+  highWaterMark = HIGH_WATER_MARK;
+  /** How many bytes may be queued. */
+  limit = WRITE_LIMIT;
+  /** Whether `write` returned false and `ondrain` has not come yet. */
+  needDrain = false;
+  /** Whether `end` was called. */
+  ending = false;
+  /** Whether all was written and the own direction has ended. */
+  finished = false;
+  readonly #owner: OutgoingOwner;
+  #writer: TransportWriter | null = null;
+  #early: Early | null = null;
+  #corks = 0;
+  #stopped: Error | null = null;
+  #written: Pending[] | null = null;
+  #ended: WriteCallback[] | null = null;
+
+  constructor(owner: OutgoingOwner, options: OutgoingLimits) {
+    this.#owner = owner;
+    this.configure(options);
+  }
+
+  /** Sets the limits. To be called before `attach`. @throws {RangeError} When they don't fit. */
+  configure(options: OutgoingLimits): void {
+    const { highWaterMark = HIGH_WATER_MARK, writeLimit = WRITE_LIMIT } = options;
+    if (!(highWaterMark >= 0) || !(writeLimit >= highWaterMark)) {
+      throw new RangeError(
+        `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${writeLimit} bytes`,
+      );
+    }
+    this.highWaterMark = highWaterMark;
+    this.limit = writeLimit;
+  }
+
+  /** How many bytes are queued. */
+  get queued(): number {
+    return this.#writer === null ? this.#early?.size ?? 0 : this.#writer.queued;
+  }
+
+  /** How many bytes were written, with those that are queued. */
+  get bytesWritten(): number {
+    return this.queued + (this.#writer?.bytesWritten ?? 0);
+  }
+
+  /** Says where to write to, and writes what has waited for it. */
+  attach(transport: Transport): void {
+    const writer = this.#writer = new TransportWriter(transport, this);
+    const early = this.#early;
+    this.#early = null;
+    if (early !== null) {
+      writer.cork();
+      for (const chunk of early.chunks) writer.write(chunk);
+      writer.uncork();
+      if (early.drained !== null) {
+        writer.drained().then(early.drained.resolve, early.drained.reject);
+      }
+    }
+    for (let i = 0; i < this.#corks; i++) writer.cork();
+    if (this.ending) this.#finish(writer);
+  }
+
+  /** Queues a chunk, which must not change until it is written; false when the queue is full. */
+  write(chunk: Uint8Array, callback: WriteCallback | undefined): boolean {
+    const writer = this.#writer;
+    try {
+      const below = writer === null ? this.#hold(chunk) : writer.writeShared(chunk);
+      if (!below) this.needDrain = true;
+      if (callback !== undefined) this.#later(callback);
+      return below;
+    } catch (error) {
+      if (callback !== undefined) (this.#written ??= []).push({ at: Infinity, callback });
+      this.#owner.onwritefail(error);
+      return false;
+    }
+  }
+
+  /** Ends the own direction once all is written; `callback` is called then, or with the error. */
+  end(callback: WriteCallback | undefined): void {
+    if (callback !== undefined) (this.#ended ??= []).push(callback);
+    if (this.ending) return;
+    this.ending = true;
+    this.#corks = 0;
+    if (this.#writer !== null) this.#finish(this.#writer);
+  }
+
+  /** Holds what is queued back. Calls nest. */
+  cork(): void {
+    this.#corks++;
+    this.#writer?.cork();
+  }
+
+  /** Ends a `cork()`. */
+  uncork(): void {
+    if (this.#corks === 0) return;
+    this.#corks--;
+    this.#writer?.uncork();
+  }
+
+  /** Waits until the queue has room. */
+  drained(): Promise<void> {
+    if (this.#writer !== null) return this.#writer.drained();
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    const early = this.#early;
+    if (early === null || early.size < this.highWaterMark) return Promise.resolve();
+    early.drained ??= Promise.withResolvers();
+    return early.drained.promise;
+  }
+
+  /** Waits until all that is queued has been written. */
+  flushed(options: WaitOptions): Promise<void> {
+    return this.#writer === null ? Promise.resolve() : this.#writer.flushed(options);
+  }
+
+  /** Ends all writing; `fail` is to follow. */
+  stop(reason: Error): void {
+    this.#stopped = reason;
+    this.#writer?.stop(reason);
+    this.#early?.drained?.reject(reason);
+    this.#early = null;
+  }
+
+  /** Calls the callbacks of what was not written. */
+  fail(reason: Error): void {
+    const written = this.#written ?? [];
+    const ended = this.#ended ?? [];
+    this.#written = this.#ended = null;
+    for (const { callback } of written) this.#call(callback, reason);
+    for (const callback of ended) this.#call(callback, reason);
+  }
+
+  /** For the writer: calls the callbacks of what has been written. */
+  onwritten(bytesWritten: number): void {
+    this.#owner.onactivity();
+    const pending = this.#written;
+    if (pending === null) return;
+    while (pending.length > 0 && pending[0].at <= bytesWritten) {
+      this.#call(pending.shift()!.callback, null);
+      if (this.#stopped !== null) return;
+    }
+    if (pending.length === 0) this.#written = null;
+  }
+
+  /** For the writer. */
+  ondrain(): void {
+    if (!this.needDrain || this.ending) return;
+    this.needDrain = false;
+    this.#owner.ondrain();
+  }
+
+  /** For the writer. */
+  onerror(error: unknown): void {
+    this.#owner.onwritefail(error);
+  }
+
+  #hold(chunk: Uint8Array): boolean {
+    const early = this.#early ??= { chunks: [], size: 0, drained: null };
+    if (early.size > this.limit) {
+      throw new NetError(
+        `Cannot write: ${early.size} bytes are queued, above the limit of ${this.limit}`,
+        { code: "ERR_BUFFER_LIMIT" },
+      );
+    }
+    early.chunks.push(chunk);
+    early.size += chunk.length;
+    return early.size < this.highWaterMark;
+  }
+
+  #later(callback: WriteCallback): void {
+    const at = this.bytesWritten;
+    (this.#written ??= []).push({ at, callback });
+    const writer = this.#writer;
+    if (writer !== null && writer.idle) {
+      queueMicrotask(() => {
+        if (this.#stopped === null) this.onwritten(writer.bytesWritten);
+      });
+    }
+  }
+
+  #finish(writer: TransportWriter): void {
+    writer.end().then(() => {
+      if (this.#stopped !== null) return;
+      this.finished = true;
+      const callbacks = this.#ended ?? [];
+      this.#ended = null;
+      for (const callback of callbacks) this.#call(callback, null);
+      if (this.#stopped === null) this.#owner.onfinish();
+    }, () => {});
+  }
+
+  #call(callback: WriteCallback, error: Error | null): void {
+    try {
+      callback(error);
+    } catch (thrown) {
+      this.#owner.onthrow(thrown);
+    }
+  }
+}
