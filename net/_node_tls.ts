@@ -69,16 +69,18 @@ export function underDeadlines<T>(
   });
 }
 
+/** All of it is asked for at once: after the connection has closed, node:tls knows nothing of it any more. */
 class NodeTlsInfo implements TlsInfo {
   readonly implementation = "node";
   readonly authorized: boolean;
   readonly authorizationError: string | null;
   readonly alpnProtocol: string | null;
   readonly servername: string | null;
-  readonly #socket: TLSSocket;
+  readonly protocol: string | null;
+  readonly cipher: TlsCipher | null;
+  readonly #certificate: PeerCertificate | null;
 
   constructor(socket: TLSSocket, servername: string | null, verified: boolean) {
-    this.#socket = socket;
     const error = verified ? socket.authorizationError as unknown : null;
     this.authorized = verified && socket.authorized;
     this.authorizationError = error instanceof Error
@@ -86,19 +88,17 @@ class NodeTlsInfo implements TlsInfo {
       : (error as string | null | undefined) ?? null;
     this.alpnProtocol = socket.alpnProtocol || null;
     this.servername = servername;
-  }
-
-  get protocol(): string | null {
-    return this.#socket.getProtocol();
-  }
-
-  get cipher(): TlsCipher | null {
-    return (this.#socket.getCipher() as TlsCipher | undefined) ?? null;
+    this.protocol = socket.getProtocol();
+    this.cipher = (socket.getCipher() as TlsCipher | undefined) ?? null;
+    // A server that asked for no certificate needs not look for one.
+    const certificate = verified
+      ? socket.getPeerCertificate() as unknown as PeerCertificate | null
+      : null;
+    this.#certificate = certificate?.raw === undefined ? null : certificate;
   }
 
   getPeerCertificate(): PeerCertificate | null {
-    const certificate = this.#socket.getPeerCertificate() as unknown as PeerCertificate | null;
-    return certificate?.raw === undefined ? null : certificate;
+    return this.#certificate;
   }
 }
 

@@ -1,0 +1,384 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { dial } from "../../net/dial.ts";
+import { NetError } from "../../net/errors.ts";
+import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
+import type { StartServerTlsOptions } from "../../net/start_tls_options.ts";
+import type { TlsError } from "../../net/tls_error.ts";
+import type { TlsImplementation } from "../../net/tls_options.ts";
+import type { Transport } from "../../net/transport.ts";
+import { CA, certPath, identity } from "../_support/certs.ts";
+import {
+  freePort,
+  type Peer,
+  peerTest,
+  runPeer,
+  spawnPeer,
+  tempFolder,
+} from "../_support/peers.ts";
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const SERVER = identity("server");
+const OPENSSL = { needs: ["openssl"] };
+const IMPLEMENTATIONS: TlsImplementation[] = ["node", "deno"];
+
+/** Reads until `text` has come, or to the end. */
+async function readText(transport: Transport, until?: string): Promise<string> {
+  const p = new Uint8Array(65536);
+  let text = "";
+  for (let n; (n = await transport.read(p)) !== null;) {
+    text += new TextDecoder().decode(p.subarray(0, n));
+    if (until !== undefined && text.includes(until)) break;
+  }
+  return text;
+}
+
+async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
+}
+
+/** Echoes one connection, and gives the outcome of its handshake. */
+async function echoOnce(
+  listener: Deno.TcpListener,
+  options: StartServerTlsOptions,
+): Promise<Transport | NetError> {
+  const conn = await listener.accept();
+  let transport: Transport;
+  try {
+    transport = await startServerTls(conn, { timeout: 20_000, ...options });
+  } catch (error) {
+    return error as NetError;
+  }
+  try {
+    await writeAll(transport, utf8(`echo: ${await readText(transport, "\n")}`));
+    await transport.closeWrite();
+    await readText(transport);
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+  }
+  transport.close();
+  return transport;
+}
+
+function listen(): Deno.TcpListener {
+  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+}
+
+async function openssl(port: number, args: string[], input = "hello\n"): Promise<string> {
+  const { stdout, stderr } = await runPeer(
+    "openssl",
+    ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", certPath("ca.pem"), ...args],
+    { stdin: input, timeout: 20_000 },
+  );
+  return stdout + stderr;
+}
+
+function server(args: string[], port: number): Promise<Peer> {
+  return spawnPeer("openssl", [
+    "s_server",
+    "-accept",
+    `127.0.0.1:${port}`,
+    "-cert",
+    certPath("server.pem"),
+    "-key",
+    certPath("server.key"),
+    ...args,
+  ], { ready: port, stdin: true });
+}
+
+peerTest("TLS server answers openssl s_client in both versions", OPENSSL, async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  for (const [flag, version] of [["-tls1_3", "TLSv1.3"], ["-tls1_2", "TLSv1.2"]]) {
+    const [output, outcome] = await Promise.all([
+      openssl(port, [flag, "-verify_return_error", "-verify_hostname", "localhost", "-ign_eof"]),
+      echoOnce(listener, SERVER),
+    ]);
+    assert(output.includes("Verify return code: 0 (ok)"), output);
+    assert(output.includes("echo: hello\n"), output);
+    assertEquals(tlsInfo(outcome as Transport)?.protocol, version);
+  }
+});
+
+peerTest(
+  "TLS server ends its stream so that openssl s_client finds it whole",
+  OPENSSL,
+  async () => {
+    using listener = listen();
+    const [output] = await Promise.all([
+      openssl(listener.addr.port, ["-ign_eof"]),
+      echoOnce(listener, SERVER),
+    ]);
+    assert(!/unexpected eof/i.test(output), output);
+  },
+);
+
+peerTest(
+  "TLS server chooses certificate and protocol as openssl s_client asks",
+  OPENSSL,
+  async () => {
+    using listener = listen();
+    const options: StartServerTlsOptions = {
+      ...SERVER,
+      ALPNProtocols: ["h2", "echo"],
+      sni: { "a.example.com": identity("a_example"), "*.b.test": identity("b_test") },
+    };
+    const rows = [
+      [["-servername", "a.example.com", "-alpn", "echo"], "a.example.com", "echo"],
+      [["-servername", "www.b.test", "-alpn", "h2,echo"], "b.test", "h2"],
+      [["-noservername"], "localhost", undefined],
+    ] as const;
+    for (const [args, name, protocol] of rows) {
+      const [output] = await Promise.all([
+        openssl(listener.addr.port, [...args, "-ign_eof"]),
+        echoOnce(listener, options),
+      ]);
+      assert(output.includes(`CN = ${name}`), output);
+      if (protocol !== undefined) assert(output.includes(`ALPN protocol: ${protocol}`), output);
+    }
+    const [output, outcome] = await Promise.all([
+      openssl(listener.addr.port, ["-alpn", "nothing"]),
+      echoOnce(listener, options),
+    ]);
+    assert(/alert no application protocol/i.test(output), output);
+    assertEquals((outcome as TlsError).reason, "NO_APPLICATION_PROTOCOL");
+  },
+);
+
+peerTest("TLS server judges the certificate that openssl s_client shows", OPENSSL, async () => {
+  using listener = listen();
+  const options = { ...SERVER, ca: CA, requestCert: true };
+  const cert = (name: string): string[] => [
+    "-cert",
+    certPath(`${name}.pem`),
+    "-key",
+    certPath(`${name}.key`),
+  ];
+  const [output, let_in] = await Promise.all([
+    openssl(listener.addr.port, [...cert("client"), "-ign_eof"]),
+    echoOnce(listener, options),
+  ]);
+  assert(output.includes("echo: hello\n"), output);
+  const info = tlsInfo(let_in as Transport)!;
+  assertEquals([info.authorized, info.getPeerCertificate()?.subject.CN], [true, "Alice Client"]);
+  const [none, without] = await Promise.all([
+    openssl(listener.addr.port, ["-ign_eof"]),
+    echoOnce(listener, options),
+  ]);
+  assert(/certificate required/i.test(none), none);
+  assertEquals((without as TlsError).reason, "CERT_REQUIRED");
+  const [, strange] = await Promise.all([
+    openssl(listener.addr.port, [...cert("stranger"), "-ign_eof"]),
+    echoOnce(listener, options),
+  ]);
+  assertEquals((strange as TlsError).reason, "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+});
+
+peerTest("TLS server takes STARTTLS from openssl s_client (SMTP)", OPENSSL, async () => {
+  using listener = listen();
+  const serve = async (): Promise<Transport> => {
+    const conn = await listener.accept();
+    await writeAll(conn, utf8("220 mail.example ESMTP\r\n"));
+    await readText(conn, "\r\n");
+    await writeAll(conn, utf8("250-mail.example\r\n250 STARTTLS\r\n"));
+    assertEquals(await readText(conn, "\r\n"), "STARTTLS\r\n");
+    await writeAll(conn, utf8("220 go ahead\r\n"));
+    const transport = await startServerTls(conn, { ...SERVER, timeout: 20_000 });
+    await writeAll(transport, utf8(`secret ${await readText(transport, "\n")}`));
+    await transport.closeWrite();
+    await readText(transport).catch(() => {});
+    transport.close();
+    return transport;
+  };
+  const [output] = await Promise.all([
+    openssl(listener.addr.port, ["-starttls", "smtp", "-ign_eof", "-verify_return_error"]),
+    serve(),
+  ]);
+  assert(output.includes("secret hello"), output);
+});
+
+for (const implementation of IMPLEMENTATIONS) {
+  const trusting = { implementation, caCerts: [CA] };
+  const target = (port: number) => ({ hostname: "localhost", port });
+
+  peerTest(`TLS client (${implementation}) speaks with openssl s_server`, OPENSSL, async () => {
+    const port = freePort();
+    for (const flag of ["-tls1_3", "-tls1_2"]) {
+      await using _openssl = await server([flag, "-rev", "-quiet"], port);
+      const transport = await dial(target(port), { family: 4, tls: trusting, timeout: 20_000 });
+      await writeAll(transport, utf8("stressed\n"));
+      assertEquals(await readText(transport, "\n"), "desserts\n");
+      transport.close();
+    }
+  });
+
+  peerTest(
+    `TLS client (${implementation}) refuses what openssl s_server shows`,
+    OPENSSL,
+    async () => {
+      const rows = [
+        ["expired", "localhost", "CERT_HAS_EXPIRED"],
+        ["foreign", "localhost", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+        ["server", "other.example", "ERR_TLS_CERT_ALTNAME_INVALID"],
+      ];
+      for (const [name, servername, reason] of rows) {
+        const port = freePort();
+        await using _openssl = await server(
+          ["-quiet", "-cert", certPath(`${name}.pem`), "-key", certPath(`${name}.key`)],
+          port,
+        );
+        const error = await assertRejects(
+          () =>
+            dial(target(port), { family: 4, tls: { ...trusting, servername }, timeout: 20_000 }),
+          NetError,
+        );
+        assertEquals(error.code, "ERR_TLS_CERT");
+        const expected = implementation === "node" && name === "expired"
+          ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+          : reason;
+        assertEquals((error as TlsError).reason, expected);
+      }
+    },
+  );
+
+  peerTest(
+    `TLS client (${implementation}) finds a stream of openssl s_server cut`,
+    OPENSSL,
+    async () => {
+      const port = freePort();
+      await using peer = await server(["-quiet"], port);
+      const transport = await dial(target(port), { family: 4, tls: trusting, timeout: 20_000 });
+      await peer.write("partial");
+      const p = new Uint8Array(100);
+      assertEquals(await transport.read(p), 7);
+      Deno.kill(peer.pid, "SIGKILL");
+      const error = await assertRejects(async () => await transport.read(p));
+      const { code, name } = error as NetError;
+      assert(
+        ["ERR_TLS_TRUNCATED", "ECONNRESET"].includes(code) || name === "UnexpectedEof",
+        `${error}`,
+      );
+      transport.close();
+    },
+  );
+
+  peerTest(
+    `TLS client (${implementation}) starts TLS on a connection that stands`,
+    OPENSSL,
+    async () => {
+      const port = freePort();
+      await using _openssl = await server(["-quiet", "-rev"], port);
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      const transport = await startTls(conn, {
+        ...trusting,
+        hostname: "localhost",
+        timeout: 20_000,
+      });
+      await writeAll(transport, utf8("drawer\n"));
+      assertEquals(await readText(transport, "\n"), "reward\n");
+      transport.close();
+    },
+  );
+}
+
+peerTest("TLS client shows its certificate to openssl s_server", OPENSSL, async () => {
+  const port = freePort();
+  await using peer = await server([
+    "-Verify",
+    "2",
+    "-verify_return_error",
+    "-CAfile",
+    certPath("ca.pem"),
+  ], port);
+  const tls = { ca: CA, ...identity("client") };
+  const transport = await dial({ hostname: "localhost", port }, {
+    family: 4,
+    tls,
+    timeout: 20_000,
+  });
+  await peer.waitFor(/CN = Alice Client/, 10_000);
+  transport.close();
+});
+
+peerTest(
+  "TLS client speaks with socat's OpenSSL listener, and ends whole",
+  { needs: ["socat"] },
+  async () => {
+    await using folder = await tempFolder();
+    const pem = `${folder.path}/server.pem`;
+    await Deno.writeTextFile(pem, SERVER.cert + SERVER.key);
+    const port = freePort();
+    await using _socat = await spawnPeer("socat", [
+      `OPENSSL-LISTEN:${port},bind=127.0.0.1,reuseaddr,cert=${pem},verify=0,fork`,
+      "EXEC:cat",
+    ], { ready: port });
+    const big = "x".repeat(300_000);
+    const transport = await dial({ hostname: "127.0.0.1", port }, {
+      tls: { ca: CA },
+      timeout: 20_000,
+    });
+    const reading = readText(transport, `${big}end`);
+    await writeAll(transport, utf8(`${big}end`));
+    assertEquals((await reading).length, 300_003);
+    transport.close();
+  },
+);
+
+const NODE_SERVER = `
+const tls = require("node:tls"), fs = require("node:fs");
+const [dir] = process.argv.slice(1);
+const read = (name) => fs.readFileSync(dir + name);
+const server = tls.createServer({ cert: read("server.pem"), key: read("server.key"), ca: read("ca.pem"),
+  requestCert: true, rejectUnauthorized: false, ALPNProtocols: ["echo"], allowHalfOpen: true }, (socket) => {
+  socket.on("error", () => {});
+  const { subject } = socket.getPeerCertificate();
+  socket.write(JSON.stringify({ authorized: socket.authorized, name: subject && subject.CN,
+    servername: socket.servername, alpn: socket.alpnProtocol }) + "\\n");
+  socket.pipe(socket);
+});
+server.listen(0, "127.0.0.1", () => console.log("port=" + server.address().port));
+`;
+
+peerTest("TLS client and Node's tls server agree", { needs: ["node"] }, async () => {
+  await using node = await spawnPeer("node", ["-e", NODE_SERVER, certPath("")], {
+    ready: /port=\d+/,
+  });
+  const port = Number(/port=(\d+)/.exec(node.stdout)![1]);
+  const tls = { ca: CA, ...identity("client"), ALPNProtocols: ["echo"] };
+  const transport = await dial({ hostname: "localhost", port }, {
+    family: 4,
+    tls,
+    timeout: 20_000,
+  });
+  assertEquals(JSON.parse(await readText(transport, "\n")), {
+    authorized: true,
+    name: "Alice Client",
+    servername: "localhost",
+    alpn: "echo",
+  });
+  const data = "y".repeat(500_000);
+  const reading = readText(transport);
+  await writeAll(transport, utf8(data));
+  await transport.closeWrite(); // half close: Node echoes all, then ends
+  assertEquals((await reading).length, data.length);
+  transport.close();
+});
+
+peerTest("TLS server and Node's tls client agree", { needs: ["node"] }, async () => {
+  using listener = listen();
+  const program = `
+    const tls = require("node:tls"), fs = require("node:fs");
+    const socket = tls.connect({ port: ${listener.addr.port}, host: "127.0.0.1", servername: "localhost",
+      ca: fs.readFileSync(process.argv[1]) }, () => {
+      process.stdout.write(socket.authorized + " " + socket.getProtocol() + " ");
+      socket.end("hello\\n");
+    });
+    socket.on("data", (data) => process.stdout.write(data));
+    socket.on("end", () => process.stdout.write("end"));
+    socket.on("error", (error) => process.stdout.write(error.code));`;
+  const [{ stdout }, outcome] = await Promise.all([
+    runPeer("node", ["-e", program, certPath("ca.pem")]),
+    echoOnce(listener, SERVER),
+  ]);
+  assertEquals(stdout, "true TLSv1.3 echo: hello\nend");
+  assertEquals(tlsInfo(outcome as Transport)?.servername, "localhost");
+});
