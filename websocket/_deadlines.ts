@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { type Clock, SYSTEM_CLOCK } from "../net/clock.ts";
 
 /** Something that has a deadline. It carries its place in the queue, so that nothing is made for it. */
 export interface Expiring {
@@ -10,22 +11,6 @@ export interface Expiring {
   onDeadline(now: number): void;
 }
 
-/** The clock and the timer that a queue runs on. */
-export interface DeadlineClock {
-  /** The time, in ms from any point. */
-  now(): number;
-  /** Calls back once, not before `delay` ms have passed. */
-  setTimer(callback: () => void, delay: number): unknown;
-  /** Forgets a timer. */
-  clearTimer(timer: unknown): void;
-}
-
-const SYSTEM_CLOCK: DeadlineClock = {
-  now: () => performance.now(),
-  setTimer: (callback, delay) => setTimeout(callback, delay),
-  clearTimer: (timer) => clearTimeout(timer as number),
-};
-
 /** The longest delay that a timer takes, in ms. */
 const LONGEST = 2_147_483_647;
 
@@ -34,12 +19,12 @@ const LONGEST = 2_147_483_647;
  */
 export class DeadlineQueue {
   readonly #heap: Expiring[] = [];
-  readonly #clock: DeadlineClock;
+  readonly #clock: Clock;
   #timer: unknown;
   #timerAt = Infinity;
 
   /** Makes an empty queue on a clock. */
-  constructor(clock: DeadlineClock = SYSTEM_CLOCK) {
+  constructor(clock: Clock = SYSTEM_CLOCK) {
     this.#clock = clock;
   }
 
@@ -90,11 +75,11 @@ export class DeadlineQueue {
     this.#disarm();
     this.#timerAt = first;
     const delay = Math.min(LONGEST, Math.max(0, Math.ceil(first - this.#clock.now())));
-    this.#timer = this.#clock.setTimer(this.#fire, delay);
+    this.#timer = this.#clock.setTimeout(this.#fire, delay);
   }
 
   #disarm(): void {
-    if (this.#timerAt !== Infinity) this.#clock.clearTimer(this.#timer);
+    if (this.#timerAt !== Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAt = Infinity;
   }
 

@@ -13,6 +13,7 @@
  * | `HANDSHAKE_PROTOCOL` | the server chose a subprotocol that was not offered |
  * | `HANDSHAKE_EXTENSION` | the server chose an extension, or a parameter of it, that was not offered |
  * | `HANDSHAKE_REDIRECT` | a redirect that is not followed: too many, or no valid `Location` |
+ * | `HANDSHAKE_CLOSED` | the server ended the connection before it answered |
  * | `HANDSHAKE_TIMEOUT` | the handshake was not complete at its deadline |
  * | `HANDSHAKE_REFUSED` | this server refused the client: origin, authorization, or too many connections |
  * | `RESERVED_BITS` | a frame has a reserved bit set that no extension gave a meaning to |
@@ -34,7 +35,6 @@
  * | `PENDING_PINGS` | the ping was not sent: too many are unanswered |
  * | `CONNECTION_LOST` | the transport failed or ended without a close handshake |
  * | `CLOSED` | the connection is closing or closed |
- * | `TIMEOUT` | what was waited for did not come in time |
  * | `CALLBACK` | a callback of the user's threw |
  */
 export type WebSocketErrorCode =
@@ -46,6 +46,7 @@ export type WebSocketErrorCode =
   | "HANDSHAKE_PROTOCOL"
   | "HANDSHAKE_EXTENSION"
   | "HANDSHAKE_REDIRECT"
+  | "HANDSHAKE_CLOSED"
   | "HANDSHAKE_TIMEOUT"
   | "HANDSHAKE_REFUSED"
   | "RESERVED_BITS"
@@ -67,7 +68,6 @@ export type WebSocketErrorCode =
   | "PENDING_PINGS"
   | "CONNECTION_LOST"
   | "CLOSED"
-  | "TIMEOUT"
   | "CALLBACK";
 
 /** The code of a {@linkcode WebSocketHandshakeError}. */

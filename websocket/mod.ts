@@ -3,13 +3,20 @@
  *
  * @module
  */
+export * from "./client.ts";
 export * from "./close_code.ts";
+export * from "./connection.ts";
+export * from "./connection_options.ts";
 export * from "./errors.ts";
 export * from "./extensions.ts";
 export * from "./frame.ts";
 export * from "./handshake.ts";
 export * from "./http_head.ts";
 export * from "./mask.ts";
+export * from "./origin.ts";
 export * from "./permessage_deflate.ts";
 export * from "./protocol.ts";
+export * from "./server.ts";
+export * from "./server_options.ts";
 export * from "./types.ts";
+export * from "./url.ts";

@@ -43,7 +43,7 @@ export interface WebSocketProtocolSink {
   /** A pong. */
   pong(payload: Uint8Array): void;
   /** The peer's close frame; the reply is sent already. Nothing comes after it. */
-  close(): void;
+  closing(): void;
   /** The peer broke a rule; it has been told. Nothing comes after it. */
   fail(error: WebSocketProtocolError): void;
 }
@@ -148,7 +148,7 @@ const DISCARD = 2;
 export class WebSocketProtocol {
   readonly #client: boolean;
   readonly #sink: WebSocketProtocolSink;
-  readonly #output: WebSocketProtocolOutput;
+  #output: WebSocketProtocolOutput;
   readonly #tools: WebSocketProtocolTools;
   readonly #compression: WebSocketCompression | undefined;
   readonly #maxSize: number;
@@ -309,6 +309,12 @@ export class WebSocketProtocol {
   /** Bytes that were kept while paused. */
   get heldBytes(): number {
     return this.#held === undefined ? 0 : this.#held.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** The output takes nothing more. What would be sent from now on is forgotten; receiving goes on. */
+  loseOutput(): void {
+    this.#output = new LostOutput();
+    this.#owedPong = undefined;
   }
 
   /** Frees the compressors. The protocol is not to be used afterwards. */
@@ -641,7 +647,7 @@ export class WebSocketProtocol {
     // "When sending a Close frame in response, the endpoint typically echos the status code it received." §5.5.1
     if (maySendClose(this.#state)) this.#writeClose(code, "");
     this.#discard();
-    this.#sink.close();
+    this.#sink.closing();
   }
 
   // Sending.
@@ -741,6 +747,18 @@ export class WebSocketProtocol {
     this.#owedPong = undefined;
     this.#writeFrame(0x88, payload, 0, payload.length);
     this.#advance("sendClose");
+  }
+
+  /** Sends a close frame, and takes nothing more in: for a reason of this end's own. The sink is not told. */
+  abandon(code: number, reason: string = ""): void {
+    if (maySendClose(this.#state)) this.#writeClose(code, reason);
+    this.#advance("fault");
+    this.#discard();
+  }
+
+  /** Whether the message that is under way is handed on in pieces. */
+  get receivingStream(): boolean {
+    return this.#assembly?.streamed === true;
   }
 
   /** Fails the connection for a reason of this end's own: as if the peer had broken a rule. */
@@ -871,9 +889,7 @@ export class WebSocketProtocol {
 
   /** The one place where a fault ends the connection (RFC 6455 §7.1.7). */
   #fail(code: WebSocketErrorCode, closeCode: number, why: string): false {
-    if (maySendClose(this.#state)) this.#writeClose(closeCode, why);
-    this.#advance("fault");
-    this.#discard();
+    this.abandon(closeCode, why);
     this.#sink.fail(
       new WebSocketProtocolError(`The WebSocket failed: ${why}`, { code, closeCode }),
     );
@@ -889,6 +905,18 @@ export class WebSocketProtocol {
     this.#held = this.#carry = this.#assembly = undefined;
     this.#left = 0;
   }
+}
+
+/** Takes everything, and keeps nothing. */
+class LostOutput implements WebSocketProtocolOutput {
+  buffer: Uint8Array = NOTHING;
+  readonly full = false;
+  reserve(max: number): number {
+    if (this.buffer.length < max) this.buffer = new Uint8Array(max);
+    return 0;
+  }
+  commit(): void {}
+  write(): void {}
 }
 
 /** Small payloads are copied faster by a loop than by a call. */

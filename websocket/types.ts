@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import type { WebSocketError } from "./errors.ts";
 
 /**
  * The frame opcodes of RFC 6455 §5.2 (and the constants of the same names in lua-websockets).
@@ -54,6 +55,10 @@ export interface WebSocketCloseInfo {
   code: number;
   /** The reason that the peer sent, or the empty string. */
   reason: string;
+  /** What {@linkcode code} is called by `WebSocketStream`. */
+  closeCode: number;
+  /** Why the connection ended, if it was not by a close handshake. */
+  error?: WebSocketError;
 }
 
 /** What the protocol takes in before it gives up on a peer. Every limit is on by default. */

@@ -1,0 +1,61 @@
+// Floor 3: driver.
+
+/** A listener. What it returns is looked at only to find a promise that rejects. */
+export type AnyListener = (...args: never[]) => unknown;
+
+const ORIGINAL = Symbol("listener");
+
+/** A listener that takes itself off; it knows the one that was given to `once`. */
+interface OnceListener extends AnyListener {
+  [ORIGINAL]?: AnyListener;
+}
+
+/**
+ * The listeners of one object's events. Lists are replaced when they change, so that one that is being gone through
+ * stays as it was.
+ */
+export class ListenerLists<Name extends string> {
+  readonly #lists = new Map<Name, readonly AnyListener[]>();
+
+  /** The listeners of an event, in order. */
+  of(name: Name): readonly AnyListener[] | undefined {
+    return this.#lists.get(name);
+  }
+
+  /** Adds a listener. */
+  add(name: Name, listener: AnyListener): void {
+    if (typeof listener !== "function") {
+      throw new TypeError(`Cannot listen for "${name}": the listener is not a function`);
+    }
+    this.#lists.set(name, [...this.#lists.get(name) ?? [], listener]);
+  }
+
+  /** Adds a listener for one time; `changed` is called when it goes. */
+  addOnce(name: Name, listener: AnyListener, changed: () => void): void {
+    if (typeof listener !== "function") return this.add(name, listener);
+    const wrapper: OnceListener = (...args: never[]) => {
+      this.#delete(name, wrapper);
+      changed();
+      return listener(...args);
+    };
+    wrapper[ORIGINAL] = listener;
+    this.add(name, wrapper);
+  }
+
+  /** Takes a listener off: the one that was added last. */
+  delete(name: Name, listener: AnyListener): void {
+    const list = this.#lists.get(name) ?? [];
+    const found = list.findLast((one) =>
+      one === listener || (one as OnceListener)[ORIGINAL] === listener
+    );
+    if (found !== undefined) this.#delete(name, found);
+  }
+
+  #delete(name: Name, listener: AnyListener): void {
+    const list = this.#lists.get(name);
+    const index = list?.lastIndexOf(listener) ?? -1;
+    if (list === undefined || index < 0) return;
+    if (list.length === 1) this.#lists.delete(name);
+    else this.#lists.set(name, list.toSpliced(index, 1));
+  }
+}

@@ -1,0 +1,157 @@
+// Floor 3: driver.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { TransportDuplex } from "../net/node_transport.ts";
+import type { Transport } from "../net/transport.ts";
+import { DEADLINES, type Expiring } from "./_deadlines.ts";
+import type { ReceivedHead } from "./_head_exchange.ts";
+
+/** A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets. */
+class FrontDoorSocket extends TransportDuplex implements Expiring {
+  /** When the idle time is over. */
+  deadline = 0;
+  /** Its place in the queue of deadlines. */
+  deadlineIndex = -1;
+  /** What node:http looks at to tell https. */
+  readonly encrypted: boolean;
+  #idle = 0;
+
+  constructor(transport: Transport, head: Uint8Array, secure: boolean) {
+    super(transport, { head });
+    this.encrypted = secure;
+  }
+
+  override setTimeout(ms: number, listener?: () => void): this {
+    this.#idle = ms;
+    if (listener !== undefined) this.once("timeout", listener);
+    if (ms > 0) this.#touch();
+    else DEADLINES.delete(this);
+    return this;
+  }
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    this.#touch();
+    return super.push(chunk, encoding);
+  }
+
+  override _write(
+    chunk: Uint8Array,
+    encoding: string,
+    callback: (error?: Error | null) => void,
+  ): void {
+    this.#touch();
+    super._write(chunk, encoding, callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#idle = 0;
+    DEADLINES.delete(this);
+    super._destroy(error, callback);
+  }
+
+  onDeadline(): void {
+    if (!this.emit("timeout")) this.destroy();
+  }
+
+  #touch(): void {
+    if (this.#idle > 0 && !this.destroyed) DEADLINES.set(this, DEADLINES.now() + this.#idle);
+  }
+}
+
+type BufferEncoding = Parameters<TransportDuplex["push"]>[1];
+
+/**
+ * Hands a connection whose first request head was read already to a `node:http` server, which need not listen.
+ *
+ * @returns What the server takes for a socket; it emits `"close"` at its end.
+ */
+export function injectConnection(
+  server: Server,
+  transport: Transport,
+  received: ReceivedHead,
+  secure: boolean,
+): TransportDuplex {
+  received.reader.stop();
+  const { text, rest } = received;
+  const head = new Uint8Array(text.length + rest.length);
+  for (let i = 0; i < text.length; i++) head[i] = text.charCodeAt(i);
+  head.set(rest, text.length);
+  const socket = new FrontDoorSocket(transport, head, secure);
+  // Nobody else listens for what happens to a client that goes away between two requests.
+  socket.on("error", () => {});
+  server.emit("connection", socket);
+  return socket;
+}
+
+/** Answers a plain HTTP request. */
+export type HttpHandler = (
+  request: Request,
+  info: { remoteAddr: Transport["remoteAddr"] },
+) => Response | Promise<Response>;
+
+/** Makes a `node:http` server that answers by a web handler. It does not listen. */
+export function createHandlerServer(
+  handler: HttpHandler,
+  onError: (error: unknown) => void,
+): Server {
+  const server = createServer((request, response) => {
+    respond(handler, request, response).catch((error) => {
+      onError(error);
+      if (!response.headersSent) response.writeHead(500, { connection: "close" });
+      response.end();
+    });
+  });
+  server.on("clientError", (_error: Error, socket: TransportDuplex) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  return server;
+}
+
+async function respond(
+  handler: HttpHandler,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const aborted = new AbortController();
+  outgoing.once("close", () => aborted.abort());
+  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
+  const secure = (incoming.socket as unknown as { encrypted?: boolean }).encrypted === true;
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
+  const hasBody = method !== "GET" && method !== "HEAD";
+  const request = new Request(
+    `${secure ? "https" : "http"}://${headers.host ?? "localhost"}${url}`,
+    {
+      method,
+      headers: pairs,
+      body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
+      signal: aborted.signal,
+    },
+  );
+  const { remoteAddress = "", remotePort = 0 } = incoming.socket;
+  const remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort } as const;
+  const response = await handler(request, { remoteAddr });
+  const fields: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of response.headers) {
+    if (name !== "set-cookie") fields[name] = value;
+  }
+  const cookies = response.headers.getSetCookie();
+  if (cookies.length > 0) fields["set-cookie"] = cookies;
+  outgoing.writeHead(response.status, response.statusText, fields);
+  if (response.body !== null && method !== "HEAD") {
+    for await (const chunk of response.body) {
+      if (outgoing.destroyed) break;
+      if (!outgoing.write(chunk)) {
+        await new Promise<void>((resolve) => {
+          const go = () => {
+            outgoing.off("drain", go).off("close", go);
+            resolve();
+          };
+          outgoing.on("drain", go).on("close", go);
+        });
+      }
+    }
+  } else await response.body?.cancel();
+  outgoing.end();
+}

@@ -1,0 +1,75 @@
+// Floor 3: driver.
+import { toNetError } from "../net/os_error.ts";
+import type { TransportListener } from "../net/server_options.ts";
+import type { TlsServerOptions } from "../net/tls_options.ts";
+import type { Transport } from "../net/transport.ts";
+import type { WaitOptions } from "../net/wait.ts";
+import { startServerTls } from "../net/start_tls.ts";
+import type { ServeWebSocketOptions } from "./server_options.ts";
+
+/** A listener, and whether what it accepts runs over TLS. */
+export interface WebSocketListening {
+  /** Accepts connections. */
+  listener: TransportListener;
+  /** Whether they run over TLS. */
+  secure: boolean;
+  /** Starts TLS on a connection, where the listener does not. */
+  startTls?: (transport: Transport, wait: WaitOptions) => Promise<Transport>;
+}
+
+/**
+ * Opens what a server listens on.
+ *
+ * @throws {TypeError} If options contradict each other.
+ * @throws {NetError} If the system refuses.
+ */
+export function openListening(options: ServeWebSocketOptions): WebSocketListening {
+  const { listener, path, port, hostname, tls } = options;
+  const given = [listener, path, port].filter((value) => value !== undefined).length;
+  if (given > 1) {
+    throw new TypeError("Cannot serve WebSockets: give one of `port`, `path` and `listener`");
+  }
+  if (hostname !== undefined && (path !== undefined || listener !== undefined)) {
+    throw new TypeError("Cannot serve WebSockets: `hostname` goes with `port` only");
+  }
+  if (tls !== undefined && (path !== undefined || listener !== undefined)) {
+    throw new TypeError("Cannot serve WebSockets: `tls` goes with `port` only");
+  }
+  if (listener !== undefined) return { listener, secure: false };
+  try {
+    if (path !== undefined) {
+      return { listener: Deno.listen({ transport: "unix", path }), secure: false };
+    }
+    const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
+    if (tls === undefined) return { listener: Deno.listen(where), secure: false };
+    const plain = plainCertificate(tls);
+    if (plain !== undefined) {
+      return { listener: Deno.listenTls({ ...where, ...plain }), secure: true };
+    }
+    const settings = { ALPNProtocols: ["http/1.1"], ...tls };
+    return {
+      listener: Deno.listen(where),
+      secure: true,
+      startTls: (transport, wait) => startServerTls(transport, { ...settings, ...wait }),
+    };
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) throw error;
+    const what = `Cannot listen on "${path ?? `${hostname ?? "0.0.0.0"}:${port ?? 0}`}"`;
+    throw toNetError(error, { syscall: "listen", address: path ?? hostname, port, what });
+  }
+}
+
+/** What Deno's own TLS listener takes; `undefined` if more than that is wanted. */
+function plainCertificate(
+  tls: TlsServerOptions,
+): { cert: string; key: string; alpnProtocols: string[] } | undefined {
+  const { cert, key, ALPNProtocols, ...others } = tls;
+  const more = Object.values(others).some((value) => value !== undefined);
+  if (more || ALPNProtocols !== undefined || cert === undefined || key === undefined) {
+    return undefined;
+  }
+  const text = (pem: string | Uint8Array) =>
+    typeof pem === "string" ? pem : new TextDecoder().decode(pem);
+  // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
+  return { cert: text(cert), key: text(key), alpnProtocols: ["http/1.1"] };
+}

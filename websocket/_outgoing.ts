@@ -1,0 +1,130 @@
+// Floor 3: driver.
+import { decodeUtf8, encodeUtf8, Utf8Validator } from "../buffer/utf8.ts";
+import type { WaitOptions } from "../net/wait.ts";
+import type { Link } from "./_connection_parts.ts";
+import { WebSocketError } from "./errors.ts";
+import type { WebSocketData, WebSocketMessageOpcode } from "./types.ts";
+
+/** One part of a message that is sent while it is made. */
+export type OutgoingPart = string | Uint8Array | ArrayBuffer | ArrayBufferView;
+/** A message that is sent while it is made. */
+export type OutgoingParts = Iterable<OutgoingPart> | AsyncIterable<OutgoingPart>;
+
+/** The bytes that a view or a buffer shows, and no others; `undefined` for anything else. */
+export function toBytes(data: unknown): Uint8Array | undefined {
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  return undefined;
+}
+
+/** A message of text or bytes. @throws {TypeError} For anything else. */
+export function toMessage(data: unknown): WebSocketData {
+  const message = typeof data === "string" ? data : toBytes(data);
+  if (message === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
+  return message;
+}
+
+/** A message with the opcode that was asked for. */
+export function withOpcode(
+  data: WebSocketData,
+  opcode: WebSocketMessageOpcode | undefined,
+): WebSocketData {
+  if (opcode === 1 && typeof data !== "string") return decodeUtf8(data, { fatal: true });
+  if (opcode === 2 && typeof data === "string") return encodeUtf8(data);
+  return data;
+}
+
+/** Whether this can be gone through. Strings and bytes can, too: ask for those first. */
+export function isParts(data: unknown): data is OutgoingParts {
+  return typeof data === "object" && data !== null &&
+    (Symbol.asyncIterator in data || Symbol.iterator in data);
+}
+
+/** Options of {@linkcode sendParts}. */
+export interface SendPartsOptions extends WaitOptions {
+  /** Whether it is text or binary. @default {what the first part is} */
+  opcode?: WebSocketMessageOpcode;
+  /** Whether it is compressed. */
+  compress?: boolean;
+}
+
+/** Sends a message while it is made: a frame for each part, and an empty last one. */
+export async function sendParts(
+  link: Link,
+  parts: OutgoingParts,
+  options: SendPartsOptions,
+): Promise<void> {
+  const encoder = new PartEncoder(options.opcode);
+  let begun = false;
+  try {
+    for await (const part of parts) {
+      const bytes = encoder.encode(part);
+      if (bytes.length === 0) continue;
+      link.sendFragment(bytes, encoder.opcode!, false, options.compress);
+      begun = true;
+      if (link.full) await link.drained(options);
+    }
+    const rest = encoder.finish();
+    link.sendFragment(rest, encoder.opcode ?? 2, true, options.compress);
+  } catch (cause) {
+    // Half a message can't be taken back: only the end of the connection tells the peer that the rest is missing.
+    if (begun) {
+      link.failWith(
+        new WebSocketError("The WebSocket was closed: a message could not be sent to its end", {
+          code: "CALLBACK",
+          closeCode: 1011,
+          cause,
+        }),
+      );
+    }
+    throw cause;
+  }
+}
+
+/** Turns the parts of one message into bytes: all text or all bytes, and characters whole. */
+class PartEncoder {
+  opcode: WebSocketMessageOpcode | undefined;
+  #fixed: boolean;
+  /** The first half of a character whose second half begins the next part. */
+  #half = "";
+  #validator: Utf8Validator | undefined;
+
+  constructor(opcode: WebSocketMessageOpcode | undefined) {
+    this.opcode = opcode;
+    this.#fixed = opcode !== undefined;
+  }
+
+  encode(part: OutgoingPart): Uint8Array {
+    const text = typeof part === "string";
+    this.opcode ??= text ? 1 : 2;
+    if (!this.#fixed && text !== (this.opcode === 1)) {
+      throw new TypeError("Cannot send a message of text and bytes: it is one or the other");
+    }
+    if (text) return encodeUtf8(this.#whole(part));
+    const bytes = toBytes(part);
+    if (bytes === undefined) {
+      throw new TypeError("Cannot send: a part is neither a string nor bytes");
+    }
+    if (this.opcode === 1) {
+      this.#validator ??= new Utf8Validator();
+      if (!this.#validator.push(bytes)) throw new TypeError("Cannot send as text: not UTF-8");
+    }
+    return bytes;
+  }
+
+  finish(): Uint8Array {
+    if (this.#validator?.finish() === false) throw new TypeError("Cannot send as text: not UTF-8");
+    return encodeUtf8(this.#half);
+  }
+
+  #whole(part: string): string {
+    const text = this.#half + part;
+    const last = text.charCodeAt(text.length - 1);
+    const cut = last >= 0xd800 && last < 0xdc00;
+    this.#half = cut ? text.slice(-1) : "";
+    return cut ? text.slice(0, -1) : text;
+  }
+}

@@ -1,0 +1,601 @@
+// Floor 3: driver.
+import { TransportReader, type TransportSink } from "../net/reader.ts";
+import type { Transport, TransportAddr } from "../net/transport.ts";
+import type { WaitOptions } from "../net/wait.ts";
+import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
+import { type DeadlineQueue, DEADLINES, type Expiring } from "./_deadlines.ts";
+import type { Link, LinkEvents, SendOutcome } from "./_connection_parts.ts";
+import { PLATFORM_TOOLS } from "./_tools.ts";
+import type { ResolvedConnectionOptions } from "./connection_options.ts";
+import { WebSocketError, type WebSocketProtocolError } from "./errors.ts";
+import {
+  type WebSocketCompression,
+  WebSocketProtocol,
+  type WebSocketProtocolSink,
+} from "./protocol.ts";
+import type {
+  WebSocketCloseInfo,
+  WebSocketData,
+  WebSocketMessageOpcode,
+  WebSocketRole,
+} from "./types.ts";
+
+/** How long a peer that was told of a fault may go on sending, in ms: closing at once would destroy what it was told. */
+const LINGER = 1000;
+/** Deadlines are rounded up to this part of their length, so that many connections share one wake-up. */
+const ROUNDING = 32;
+
+/** A reader's sink that can be exchanged: the handshake's first, then the connection's. */
+export class SinkRelay implements TransportSink {
+  /** Who gets what is read. */
+  target: TransportSink;
+
+  /** Makes a relay to `target`. */
+  constructor(target: TransportSink) {
+    this.target = target;
+  }
+  /** Passes bytes on. */
+  data(chunk: Uint8Array): void {
+    this.target.data(chunk);
+  }
+  /** Passes the end on. */
+  end(): void {
+    this.target.end();
+  }
+  /** Passes a failure on. */
+  error(error: unknown): void {
+    this.target.error(error);
+  }
+}
+
+/** Whoever broadcasts over a link keeps its frames back for a moment; what else is sent must go behind them. */
+export interface BroadcastSource {
+  /** Whether frames wait. */
+  readonly pending: boolean;
+  /** Sends those that wait for this link. */
+  catchUp(): void;
+}
+
+/** What a {@linkcode RawLink} is made from. */
+export interface RawLinkInit {
+  /** Which end this is. */
+  role: WebSocketRole;
+  /** The subprotocol, or the empty string. */
+  protocol: string;
+  /** The extensions, or the empty string. */
+  extensions: string;
+  /** Compression, if it was agreed on. */
+  compression: WebSocketCompression | undefined;
+  /** Limits and deadlines; one object serves many links. */
+  options: ResolvedConnectionOptions;
+  /** The reader that the handshake began with, paused, and its relay. */
+  reading?: { reader: TransportReader; relay: SinkRelay };
+  /** Bytes that came behind the handshake. */
+  rest?: Uint8Array;
+  /** Where its deadlines are. @default {the queue of all} */
+  deadlines?: DeadlineQueue;
+}
+
+/**
+ * Our own protocol over a transport: reads, writes, keeps alive, and ends what takes too long.
+ *
+ * It is its reader's sink, its writer's options, its protocol's sink and its own entry in the queue of deadlines, so
+ * that an idle connection is five objects and no closures.
+ */
+export class RawLink
+  implements Link, TransportSink, TransportWriterOptions, WebSocketProtocolSink, Expiring {
+  /** The subprotocol, or the empty string. */
+  readonly protocol: string;
+  /** The extensions, or the empty string. */
+  readonly extensions: string;
+  /** The writer's high-water mark. */
+  readonly highWaterMark: number;
+  /** The writer's own limit: this link has its own policy. */
+  readonly limit = Infinity;
+  /** When its next deadline is. */
+  deadline = Infinity;
+  /** Where in the queue of deadlines it is. */
+  deadlineIndex = -1;
+  /** Who broadcasts over this link, if somebody does. */
+  source: BroadcastSource | undefined;
+  /** Messages dropped because the queue was at its limit. */
+  dropped = 0;
+
+  readonly #transport: Transport;
+  readonly #reader: TransportReader;
+  readonly #writer: TransportWriter;
+  readonly #core: WebSocketProtocol;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #deadlines: DeadlineQueue;
+  readonly #client: boolean;
+  #events: LinkEvents | undefined;
+  #rest: Uint8Array | undefined;
+  #paused = false;
+  #ending = false;
+  #ended = false;
+  #finished = false;
+  #writeFailed = false;
+  #error: WebSocketError | undefined;
+  /** Deadlines, in ms; 0 for none. */
+  #closeAt = 0;
+  #messageAt = 0;
+  #keepAliveAt = 0;
+  #messagesSeen = 0;
+  #readSeen = -1;
+  #writtenSeen = 0;
+  #pinged = false;
+
+  /** Makes a link; nothing is read before {@linkcode start}. */
+  constructor(transport: Transport, init: RawLinkInit) {
+    const { options, reading } = init;
+    this.#transport = transport;
+    this.#options = options;
+    this.#client = init.role === "client";
+    this.protocol = init.protocol;
+    this.extensions = init.extensions;
+    this.highWaterMark = options.highWaterMark;
+    this.#deadlines = init.deadlines ?? DEADLINES;
+    this.#rest = init.rest;
+    this.#writer = new TransportWriter(transport, this);
+    this.#core = new WebSocketProtocol(init.role, this, this.#writer, PLATFORM_TOOLS, {
+      maxMessageSize: options.maxMessageSize,
+      maxFragments: options.maxFragments,
+      maxChunks: options.maxChunks,
+      compression: init.compression,
+    });
+    if (reading === undefined) this.#reader = new TransportReader(transport, this);
+    else {
+      this.#reader = reading.reader;
+      reading.relay.target = this;
+    }
+  }
+
+  /** The address of this end. */
+  get localAddr(): TransportAddr {
+    return this.#transport.localAddr;
+  }
+
+  /** The address of the other end. */
+  get remoteAddr(): TransportAddr {
+    return this.#transport.remoteAddr;
+  }
+
+  /** Whether messages can be sent. */
+  get open(): boolean {
+    return this.#core.open && !this.#writeFailed;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queued(): number {
+    return this.#writer.queued;
+  }
+
+  /** Whether {@linkcode queued} is at the high-water mark. */
+  get full(): boolean {
+    return this.#writer.full;
+  }
+
+  /** Whether a message that begins now is handed on in pieces. */
+  get streaming(): boolean {
+    return this.#core.streaming;
+  }
+  set streaming(value: boolean) {
+    this.#core.streaming = value;
+  }
+
+  /** The protocol, for who broadcasts. */
+  get core(): WebSocketProtocol {
+    return this.#core;
+  }
+
+  /** The writer, for who broadcasts and for the handshake. */
+  get writer(): TransportWriter {
+    return this.#writer;
+  }
+
+  /** Begins to receive, with what came behind the handshake. */
+  start(events: LinkEvents): void {
+    this.#events = events;
+    const { keepAliveInterval } = this.#options;
+    if (keepAliveInterval > 0) {
+      this.#keepAliveAt = this.#later(keepAliveInterval);
+      this.#schedule(this.#keepAliveAt);
+    }
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined && rest.length > 0) this.data(rest);
+    if (this.#finished || this.#paused) return;
+    if (this.#reader.paused) this.#reader.resume();
+    else this.#reader.start();
+  }
+
+  // What the reader tells.
+
+  /** Bytes came. All that is sent while they are worked off leaves in one write. */
+  data(chunk: Uint8Array): void {
+    const writer = this.#writer;
+    const core = this.#core;
+    writer.cork();
+    core.receive(chunk);
+    writer.uncork();
+    if (core.midMessage) this.#watchMessage();
+    else this.#messageAt = 0;
+  }
+
+  /** The transport ended. */
+  end(): void {
+    this.#ended = true;
+    if (!this.#core.end() && !this.#ending) {
+      this.#error ??= new WebSocketError(
+        "The WebSocket was lost: the peer left without closing it",
+        {
+          code: "CONNECTION_LOST",
+          closeCode: 1006,
+        },
+      );
+    }
+    // What was still to be written, a close frame perhaps, is written if it can be.
+    if (!this.#ending || this.#writer.idle) this.#finish();
+  }
+
+  /** Reading failed, or who was told of a message threw. */
+  error(cause: unknown): void {
+    if (this.#finished) return;
+    if (!this.#core.done) this.#lost(cause);
+    this.#finish();
+  }
+
+  // What the writer tells.
+
+  /** The queue has drained. */
+  ondrain(): void {
+    this.#core.drained();
+    this.#events?.drain();
+  }
+
+  /** Writing failed: the peer is gone, or at least deaf. What it said before may still be read. */
+  onerror(cause: unknown): void {
+    if (this.#finished) return;
+    this.#writeFailed = true;
+    this.#core.loseOutput();
+    if (this.#paused || this.#ending) {
+      if (!this.#core.done) this.#lost(cause);
+      this.#finish();
+    } else {
+      this.#error ??= lostError(cause);
+      this.#closeWithin(Math.min(LINGER, this.#options.closeTimeout));
+    }
+  }
+
+  // What the protocol tells.
+
+  /** A message came. */
+  message(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
+    this.#events!.message(data, opcode);
+  }
+
+  /** A part of a message came. */
+  piece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void {
+    this.#events!.piece(bytes, opcode, last);
+  }
+
+  /** The peer's close frame came, and is answered. */
+  closing(): void {
+    this.#error = undefined;
+    this.#shutDown(this.#options.closeTimeout);
+  }
+
+  /** The peer broke a rule, and has been told. */
+  fail(error: WebSocketProtocolError): void {
+    this.#error = error;
+    this.#events?.error(error);
+    this.#shutDown(Math.min(LINGER, this.#options.closeTimeout));
+  }
+
+  /** A ping came, and is answered. */
+  ping(payload: Uint8Array): void {
+    this.#events!.ping(payload);
+  }
+
+  /** A pong came. */
+  pong(payload: Uint8Array): void {
+    this.#events!.pong(payload);
+  }
+
+  // What the connection wants.
+
+  /** Sends a message, or does with it what the policy says when the queue is at its limit. */
+  send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
+    this.#checkOpen();
+    if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
+    const { source } = this;
+    if (source !== undefined && source.pending) source.catchUp();
+    this.#core.send(data, compress);
+    return "sent";
+  }
+
+  /** Sends a fragment. The queue's limit is for the connection to see to: it waits between fragments. */
+  sendFragment(
+    bytes: Uint8Array,
+    opcode: WebSocketMessageOpcode,
+    fin: boolean,
+    compress: boolean | undefined,
+  ): void {
+    this.#checkOpen();
+    const { source } = this;
+    if (source !== undefined && source.pending) source.catchUp();
+    this.#core.sendFragment(bytes, opcode, fin, compress);
+  }
+
+  /** Sends frames that several links share. Nobody waits here: at the queue's limit, `"wait"` is `"close"`. */
+  sendEncoded(frames: Uint8Array, compressed: boolean): SendOutcome {
+    const writer = this.#writer;
+    if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false);
+    if (compressed) this.#core.forgetWindow();
+    writer.writeShared(frames);
+    return "sent";
+  }
+
+  /** Whether frames of somebody else may go out now. */
+  get takesEncoded(): boolean {
+    return this.#core.open && !this.#writeFailed && !this.#core.sendingFragments;
+  }
+
+  /** Sends a ping. */
+  sendPing(payload: Uint8Array): void {
+    this.#checkOpen();
+    this.#core.ping(payload);
+  }
+
+  /** Sends a pong. */
+  sendPong(payload: Uint8Array): void {
+    this.#checkOpen();
+    this.#core.pong(payload);
+  }
+
+  /** Begins the closing handshake. */
+  close(code: number | undefined, reason: string): void {
+    const { source } = this;
+    if (this.open && source !== undefined && source.pending) source.catchUp();
+    this.#core.close(code, reason);
+    if (this.#finished || this.#ending) return;
+    this.resume();
+    if (this.#closeAt === 0) this.#closeWithin(this.#options.closeTimeout);
+  }
+
+  /** Ends everything at once. */
+  terminate(): void {
+    this.#core.end();
+    this.#finish();
+  }
+
+  /** Ends the connection with a close code for a reason of this end's own. */
+  failWith(error: WebSocketError): void {
+    if (this.#finished || this.#core.done) return;
+    const { source } = this;
+    if (this.open && source !== undefined && source.pending) source.catchUp();
+    this.#error = error;
+    this.#events?.error(error);
+    if (this.#finished) return;
+    this.#core.abandon(error.closeCode ?? 1011);
+    this.#shutDown(Math.min(LINGER, this.#options.closeTimeout));
+  }
+
+  /** Stops reading. */
+  pause(): void {
+    if (this.#ending || this.#finished || this.#paused) return;
+    this.#paused = true;
+    this.#core.pause();
+    this.#reader.pause();
+  }
+
+  /** Goes on reading, with what was held first. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#writer.cork();
+    this.#core.resume();
+    this.#writer.uncork();
+    if (this.#paused || this.#finished) return;
+    if (this.#reader.paused) this.#reader.resume();
+    else this.#reader.start();
+  }
+
+  /** Holds back what is sent. */
+  cork(): void {
+    this.#writer.cork();
+  }
+
+  /** Sends what was held back. */
+  uncork(): void {
+    this.#writer.uncork();
+  }
+
+  /** Waits until there is room to send. */
+  async drained(options?: WaitOptions): Promise<void> {
+    try {
+      await this.#writer.drained(options);
+    } catch (cause) {
+      if (!this.#finished && !this.#writeFailed) throw cause;
+      throw new WebSocketError("Cannot send: the connection ended", {
+        code: "CLOSED",
+        closeCode: this.#core.closeCode,
+        cause,
+      });
+    }
+  }
+
+  // Its own affairs.
+
+  #checkOpen(): void {
+    if (this.#writeFailed) {
+      throw new WebSocketError("Cannot send: the connection was lost", {
+        code: "CLOSED",
+        closeCode: 1006,
+      });
+    }
+  }
+
+  #overLimit(mayWait: boolean): SendOutcome {
+    const { slowReader, maxSendQueue } = this.#options;
+    if (slowReader === "wait" && mayWait) return "refused";
+    this.dropped++;
+    if (slowReader !== "drop") {
+      this.#error = new WebSocketError(
+        `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
+        { code: "SLOW_READER", closeCode: 1008 },
+      );
+      this.#events?.error(this.#error);
+      // A close frame would have to queue behind everything that is not being read.
+      this.terminate();
+    }
+    return "dropped";
+  }
+
+  #lost(cause: unknown): void {
+    this.#error ??= lostError(cause);
+    this.#events?.error(this.#error);
+  }
+
+  /** Both close frames went, or the peer was told of a fault: writes what is left, and ends. */
+  #shutDown(within: number): void {
+    if (this.#ending || this.#finished) return;
+    this.#ending = true;
+    this.#closeWithin(within);
+    // A fault's remains are read and thrown away, or closing would destroy the close frame under way. A client waits
+    // for the server to end the transport (RFC 6455 §7.1.1).
+    if (this.#paused) {
+      this.#paused = false;
+      if (this.#reader.paused) this.#reader.resume();
+      else this.#reader.start();
+    }
+    const waits = this.#client || !this.#core.wasClean;
+    this.#writer.end().then(() => {
+      if (!waits || this.#ended) this.#finish();
+    }, () => this.#finish());
+  }
+
+  #closeWithin(delay: number): void {
+    this.#closeAt = this.#deadlines.now() + delay;
+    this.#schedule(this.#closeAt);
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#deadlines.delete(this);
+    this.#reader.stop();
+    this.#writer.stop();
+    this.#transport.close();
+    const core = this.#core;
+    core.end();
+    core.dispose();
+    const { wasClean, closeCode, closeReason } = core;
+    const info: WebSocketCloseInfo = {
+      wasClean,
+      code: closeCode,
+      reason: closeReason,
+      closeCode,
+    };
+    if (!wasClean && this.#error !== undefined) info.error = this.#error;
+    this.#events?.closed(info);
+  }
+
+  // Deadlines.
+
+  /** A message is under way: it has its time from its first byte on. */
+  #watchMessage(): void {
+    const { messageTimeout } = this.#options;
+    const { messagesReceived } = this.#core;
+    if (messageTimeout === 0 || (this.#messageAt > 0 && messagesReceived === this.#messagesSeen)) {
+      return;
+    }
+    this.#messagesSeen = messagesReceived;
+    this.#messageAt = this.#later(messageTimeout);
+    this.#schedule(this.#messageAt);
+  }
+
+  #later(delay: number): number {
+    const step = Math.max(1, delay / ROUNDING);
+    return Math.ceil((this.#deadlines.now() + delay) / step) * step;
+  }
+
+  #schedule(at: number): void {
+    if (this.#finished) return;
+    if (this.deadlineIndex < 0 || at < this.deadline) this.#deadlines.set(this, at);
+  }
+
+  /** One of the deadlines has come. */
+  onDeadline(now: number): void {
+    if (this.#closeAt > 0 && now >= this.#closeAt) {
+      this.#closeTimedOut();
+      return;
+    }
+    if (this.#messageAt > 0 && now >= this.#messageAt) {
+      this.#messageAt = 0;
+      // While this end itself holds the peer back, the time is not the peer's.
+      if (this.#paused || this.#core.receivingStream) this.#messageAt = 0;
+      else if (this.#core.midMessage) {
+        this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
+      }
+    }
+    if (this.#keepAliveAt > 0 && now >= this.#keepAliveAt) this.#keepAlive();
+    if (this.#finished) return;
+    const next = Math.min(
+      this.#closeAt || Infinity,
+      this.#messageAt || Infinity,
+      this.#keepAliveAt || Infinity,
+    );
+    if (next < Infinity) this.#schedule(next);
+  }
+
+  #closeTimedOut(): void {
+    if (!this.#core.done && this.#error === undefined) {
+      this.#error = new WebSocketError(
+        "The WebSocket was closed: the peer did not answer in time",
+        {
+          code: "CLOSE_TIMEOUT",
+          closeCode: 1006,
+        },
+      );
+      this.#events?.error(this.#error);
+    } else if (this.#writeFailed && this.#error !== undefined) this.#events?.error(this.#error);
+    this.#finish();
+  }
+
+  /** Something came since the last look: all is well. If nothing came, a ping; if nothing came after that, the end. */
+  #keepAlive(): void {
+    const { keepAliveInterval, keepAliveTimeout } = this.#options;
+    const { bytesRead } = this.#reader;
+    const { bytesWritten, idle } = this.#writer;
+    // A peer that takes in what is queued for it is alive, even if it says nothing.
+    const alive = bytesRead !== this.#readSeen || (!idle && bytesWritten !== this.#writtenSeen);
+    this.#readSeen = bytesRead;
+    this.#writtenSeen = bytesWritten;
+    if (this.#paused || this.#ending || alive) {
+      this.#pinged = false;
+      this.#keepAliveAt = this.#later(keepAliveInterval);
+    } else if (!this.#pinged) {
+      this.#pinged = true;
+      if (this.open) this.#core.ping();
+      this.#keepAliveAt = this.#later(keepAliveTimeout);
+    } else {
+      this.#error = new WebSocketError(
+        `The WebSocket was lost: nothing came from the peer for ${
+          keepAliveInterval + keepAliveTimeout
+        } ms`,
+        { code: "KEEPALIVE_TIMEOUT", closeCode: 1006 },
+      );
+      this.#events?.error(this.#error);
+      this.terminate();
+    }
+  }
+}
+
+function lostError(cause: unknown): WebSocketError {
+  return new WebSocketError("The WebSocket was lost: the transport failed", {
+    code: "CONNECTION_LOST",
+    closeCode: 1006,
+    cause,
+  });
+}

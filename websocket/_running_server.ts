@@ -1,0 +1,242 @@
+// Floor 3: driver.
+import type { Server as HttpServer } from "node:http";
+import type { Transport, TransportAddr } from "../net/transport.ts";
+import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { createHandlerServer, injectConnection } from "./_front_door.ts";
+import { HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
+import { openListening, type WebSocketListening } from "./_listen.ts";
+import { toMessage } from "./_outgoing.ts";
+import { type Arrival, closeQuietly, parseHead, ServerCore } from "./_server_core.ts";
+import { isWebSocketCloseCode } from "./close_code.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { isUpgradeRequest } from "./handshake.ts";
+import type { ServeWebSocketOptions } from "./server_options.ts";
+
+/** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
+const ACCEPT_PAUSE = 100;
+const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+interface PublishSettings {
+  except?: WebSocketConnection;
+  compress?: boolean;
+  protocol?: string;
+}
+
+interface CloseSettings extends WaitOptions {
+  keepClients?: boolean;
+  code?: number;
+  reason?: string;
+  over?: number;
+}
+
+/** What `serveWebSocket` and `attachWebSocket` return. */
+export class RunningServer implements AsyncDisposable {
+  readonly addr: TransportAddr | undefined;
+  readonly #core: ServerCore;
+  readonly #stop: () => void;
+  readonly #finished = Promise.withResolvers<void>();
+  #stopped = false;
+  #wake: (() => void) | undefined;
+
+  /** `stop` stops listening; it is called once. */
+  constructor(core: ServerCore, addr: TransportAddr | undefined, stop: () => void) {
+    this.#core = core;
+    this.addr = addr;
+    this.#stop = stop;
+  }
+
+  get port(): number {
+    return this.addr !== undefined && "port" in this.addr ? this.addr.port ?? 0 : 0;
+  }
+
+  get clients(): ReadonlySet<WebSocketConnection> {
+    return this.#core.connections;
+  }
+
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  broadcast(data: unknown, options: PublishSettings = {}): number {
+    const { compress, protocol, except } = options;
+    return this.#core.broadcast(toMessage(data), compress, protocol, except);
+  }
+
+  publish(topic: string, data: unknown, options: PublishSettings = {}): number {
+    const { compress, except } = options;
+    return this.#core.publish(topic, toMessage(data), compress, this.#core.find(except));
+  }
+
+  subscribers(topic: string): number {
+    return this.#core.subscribers(topic);
+  }
+
+  async close(options: CloseSettings = {}): Promise<void> {
+    const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
+    if (!isWebSocketCloseCode(code)) {
+      throw new RangeError(`Cannot close with code ${code}: it must not be sent`);
+    }
+    const deadline = deadlineSignal("close the server", options);
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#core.closing = true;
+      this.#stop();
+      this.#core.dropArrivals();
+      this.#core.idle().then(this.#finished.resolve);
+    }
+    if (keepClients) {
+      deadline.clear();
+      return;
+    }
+    this.#core.hub.flush();
+    deadline.onfire(() => {
+      this.#wake?.();
+      this.#core.endOthers();
+      for (const ws of [...this.clients]) ws.terminate();
+    });
+    await this.#closeClients(code, reason, over, () => deadline.fired !== null);
+    this.#core.endOthers();
+    await this.#core.idle();
+    deadline.clear();
+  }
+
+  /** Closes one client after the other, evenly over the time. */
+  async #closeClients(
+    code: number,
+    reason: string,
+    over: number,
+    cut: () => boolean,
+  ): Promise<void> {
+    const clients = [...this.clients];
+    const start = performance.now();
+    for (const [i, ws] of clients.entries()) {
+      const wait = start + (over * i) / clients.length - performance.now();
+      if (over > 0 && wait > 0 && !cut() && this.clients.size > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, wait);
+          this.#wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      if (ws.state !== "closed") ws.close(code, reason);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** Listens, and takes in who comes. */
+export function startAccepting(options: ServeWebSocketOptions): RunningServer {
+  const core = new ServerCore(options);
+  if (options.http !== undefined && options.handler !== undefined) {
+    throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");
+  }
+  options.signal?.throwIfAborted();
+  const listening = openListening(options);
+  const http = options.http ??
+    (options.handler && createHandlerServer(options.handler, (error) => core.report(error)));
+  const acceptor = new Acceptor(core, listening, options, http);
+  const onAbort = () => {
+    server.close();
+  };
+  const server = new RunningServer(core, listening.listener.addr, () => {
+    options.signal?.removeEventListener("abort", onAbort);
+    acceptor.stop();
+  });
+  options.signal?.addEventListener("abort", onAbort);
+  acceptor.run();
+  return server;
+}
+
+/** Accepts connections, reads their first request, and sends them where they belong. */
+class Acceptor {
+  readonly #core: ServerCore;
+  readonly #listening: WebSocketListening;
+  readonly #options: ServeWebSocketOptions;
+  readonly #http: HttpServer | undefined;
+  #stopped = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    core: ServerCore,
+    listening: WebSocketListening,
+    options: ServeWebSocketOptions,
+    http: HttpServer | undefined,
+  ) {
+    this.#core = core;
+    this.#listening = listening;
+    this.#options = options;
+    this.#http = http;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#listening.listener.close();
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        this.#take(await this.#listening.listener.accept());
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#core.report(error);
+        await new Promise<void>((resolve) => {
+          this.#timer = setTimeout(resolve, ACCEPT_PAUSE);
+        });
+      }
+    }
+  }
+
+  #take(transport: Transport): void {
+    const arrival = this.#core.arrive(transport);
+    if (arrival === undefined) {
+      const bytes = Uint8Array.from(BUSY, (char) => char.charCodeAt(0));
+      const close = () => closeQuietly(transport);
+      transport.write(bytes).then(close, close);
+      return;
+    }
+    (transport as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+    this.#receive(arrival).catch((error) => {
+      this.#core.drop(arrival);
+      this.#core.report(error);
+    });
+  }
+
+  async #receive(arrival: Arrival): Promise<void> {
+    let received: ReceivedHead;
+    const { startTls } = this.#listening;
+    try {
+      if (startTls !== undefined) {
+        const timeout = this.#core.handshakeTimeout;
+        arrival.transport = await startTls(arrival.transport, { timeout });
+        if (arrival.over) return closeQuietly(arrival.transport);
+      }
+      received = await receiveHead(arrival.transport, "request", this.#options.head);
+    } catch (error) {
+      if (error instanceof HeadFaultError) {
+        const { status, message } = error.fault;
+        await this.#core.refuse(arrival, error.received, status, `Malformed request: ${message}`);
+      } else this.#core.drop(arrival);
+      return;
+    }
+    if (arrival.over) return received.reader.stop();
+    const head = parseHead(received.text);
+    if (this.#http !== undefined && head !== undefined && !isUpgradeRequest(head)) {
+      this.#inject(arrival, received);
+    } else await this.#core.admit(arrival, received, this.#listening.secure);
+  }
+
+  #inject(arrival: Arrival, received: ReceivedHead): void {
+    const gone = this.#core.handOver(arrival, () => closeQuietly(arrival.transport));
+    injectConnection(this.#http!, arrival.transport, received, this.#listening.secure).once(
+      "close",
+      gone,
+    );
+  }
+}

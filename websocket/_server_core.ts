@@ -1,0 +1,526 @@
+// Floor 3: driver.
+import type { Transport } from "../net/transport.ts";
+import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
+import { type ConnectionHost, ConnectionParts } from "./_connection_parts.ts";
+import { DEADLINES, type Expiring } from "./_deadlines.ts";
+import { HandshakeInfo } from "./_handshake_info.ts";
+import { type ReceivedHead, writeLatin1 } from "./_head_exchange.ts";
+import { Hub, type HubGroup, type HubMember } from "./_hub.ts";
+import { type BroadcastSource, RawLink } from "./_raw_link.ts";
+import { acceptKey } from "./_tools.ts";
+import { WebSocketConnection } from "./connection.ts";
+import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
+import { WebSocketError } from "./errors.ts";
+import {
+  buildRefusal,
+  buildServerHandshake,
+  checkClientHandshake,
+  checkSubprotocols,
+  type ClientRequest,
+} from "./handshake.ts";
+import { type HttpRequestHead, parseRequestHead } from "./http_head.ts";
+import { isOriginAllowed } from "./origin.ts";
+import {
+  acceptDeflate,
+  type AcceptedDeflate,
+  checkDeflateOptions,
+  type PerMessageDeflateOptions,
+} from "./permessage_deflate.ts";
+import type {
+  WebSocketAcceptOptions,
+  WebSocketAdmission,
+  WebSocketHandler,
+} from "./server_options.ts";
+import type { WebSocketData } from "./types.ts";
+
+/** How long a refused client has to read why, in ms. */
+const LINGER = 1000;
+const NO_TOPICS: ReadonlySet<string> = new Set();
+/** The most characters of a body that `authorize` refuses with. */
+const MAX_REFUSAL = 65_536;
+
+/** A connection from its first byte to the end of its handshake: it has until the deadline. */
+export class Arrival implements Expiring {
+  deadline = 0;
+  deadlineIndex = -1;
+  over = false;
+  constructor(
+    /** The connection; another one once TLS runs on it. */
+    public transport: Transport,
+    readonly core: ServerCore,
+  ) {}
+
+  onDeadline(): void {
+    this.core.drop(this);
+  }
+}
+
+/** One client: its connection, what carries it, and its topics. */
+class Client implements HubMember, ConnectionHost, BroadcastSource {
+  taken: number;
+  ws: WebSocketConnection | undefined;
+  over = false;
+  #topics: Set<string> | undefined;
+
+  constructor(
+    readonly core: ServerCore,
+    readonly link: RawLink,
+    readonly windowBits: number,
+  ) {
+    this.taken = core.hub.next;
+    link.source = this;
+  }
+
+  get pending(): boolean {
+    return this.core.hub.pending;
+  }
+
+  catchUp(): void {
+    this.core.hub.catchUp(this);
+  }
+
+  sendLater(data: WebSocketData, compress: boolean): void {
+    this.ws!.send(data, { compress });
+  }
+
+  closed(): void {
+    this.core.gone(this);
+  }
+
+  get topics(): ReadonlySet<string> {
+    return this.#topics ?? NO_TOPICS;
+  }
+
+  subscribe(topic: string): void {
+    (this.#topics ??= new Set()).add(topic);
+    this.core.group(topic).add(this);
+  }
+
+  unsubscribe(topic: string): void {
+    if (this.#topics?.delete(topic)) this.core.leaveGroup(topic, this);
+  }
+
+  leave(): void {
+    for (const topic of this.#topics ?? []) this.core.leaveGroup(topic, this);
+    this.#topics = undefined;
+  }
+
+  publish(topic: string, data: WebSocketData, compress: boolean | undefined): number {
+    return this.core.publish(topic, data, compress, this);
+  }
+
+  broadcast(data: WebSocketData, compress: boolean | undefined): number {
+    return this.core.broadcast(data, compress, this.link.protocol, undefined);
+  }
+}
+
+/** Makes a connection from parts: the constructor's other form, which is not for users. */
+const makeConnection = WebSocketConnection as unknown as new (
+  parts: ConnectionParts,
+) => WebSocketConnection;
+
+/** Everything of a server but where its connections come from. */
+export class ServerCore {
+  readonly hub: Hub;
+  readonly connections = new Set<WebSocketConnection>();
+  readonly options: WebSocketAcceptOptions;
+  closing = false;
+
+  readonly #resolved: ResolvedConnectionOptions;
+  readonly #deflate: PerMessageDeflateOptions | undefined;
+  readonly #handlers: ReadonlyMap<string, WebSocketHandler>;
+  readonly #maxConnections: number;
+  readonly handshakeTimeout: number;
+  readonly #clients = new Set<Client>();
+  readonly #byProtocol = new Map<string, Set<Client>>();
+  readonly #byTopic = new Map<string, Set<Client>>();
+  readonly #arrivals = new Set<Arrival>();
+  /** Connections that were handed to an HTTP server: how to end each. */
+  readonly #others = new Set<() => void>();
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @throws {TypeError} @throws {RangeError} For options that can't be honoured. */
+  constructor(options: WebSocketAcceptOptions) {
+    const { protocols = {}, perMessageDeflate = false, handshakeTimeout, maxConnections } = options;
+    this.options = options;
+    this.#resolved = resolveConnectionOptions(options);
+    this.#handlers = new Map(Object.entries(protocols));
+    checkSubprotocols([...this.#handlers.keys()]);
+    if (this.#handlers.size === 0 && options.default === undefined) {
+      throw new TypeError("Cannot serve WebSockets: there is neither `protocols` nor `default`");
+    }
+    for (const handler of [...this.#handlers.values(), options.default ?? (() => {})]) {
+      if (typeof handler !== "function") {
+        throw new TypeError("Cannot serve WebSockets: a handler is not a function");
+      }
+    }
+    if (perMessageDeflate !== false) {
+      this.#deflate = perMessageDeflate === true ? {} : perMessageDeflate;
+      checkDeflateOptions(this.#deflate);
+    }
+    this.handshakeTimeout = handshakeTimeout ?? 10_000;
+    this.#maxConnections = maxConnections ?? 16_384;
+    if (!(this.handshakeTimeout > 0) || !(this.#maxConnections >= 1)) {
+      throw new RangeError(
+        "Cannot serve WebSockets: handshakeTimeout or maxConnections is out of range",
+      );
+    }
+    // A header that can't be sent is told now, not at the first client.
+    buildServerHandshake({ accept: "", headers: new Headers(options.headers) });
+    this.hub = new Hub(this.#deflate ?? {}, this.#deflate?.threshold ?? DEFAULT_THRESHOLD);
+  }
+
+  /** How many connections there are, of all kinds. */
+  get size(): number {
+    return this.#clients.size + this.#arrivals.size + this.#others.size;
+  }
+
+  /** Tells the user's function, which may throw what it likes. */
+  report(error: unknown): void {
+    try {
+      const result: unknown = this.options.onError?.(error);
+      if (result instanceof Promise) result.catch(() => {});
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
+  // Arriving.
+
+  /** Takes a new connection in; `undefined` if there are too many. */
+  arrive(transport: Transport): Arrival | undefined {
+    if (this.size >= this.#maxConnections || this.closing) return undefined;
+    const arrival = new Arrival(transport, this);
+    this.#arrivals.add(arrival);
+    DEADLINES.set(arrival, DEADLINES.now() + this.handshakeTimeout);
+    return arrival;
+  }
+
+  /** Ends a connection that is in its handshake. */
+  drop(arrival: Arrival): void {
+    if (arrival.over) return;
+    this.settle(arrival);
+    closeQuietly(arrival.transport);
+  }
+
+  /** A connection is through its handshake, one way or another. */
+  settle(arrival: Arrival): void {
+    arrival.over = true;
+    DEADLINES.delete(arrival);
+    this.#arrivals.delete(arrival);
+    this.#checkIdle();
+  }
+
+  /** A connection goes to an HTTP server. `end` ends it; call what is returned when it has ended. */
+  handOver(arrival: Arrival, end: () => void): () => void {
+    this.#others.add(end);
+    this.settle(arrival);
+    return () => {
+      this.#others.delete(end);
+      this.#checkIdle();
+    };
+  }
+
+  /** Ends the connections that were handed to an HTTP server. */
+  endOthers(): void {
+    for (const end of [...this.#others]) end();
+  }
+
+  /** Answers that a client is not let in, lets it read that, and ends the connection. */
+  async refuse(
+    arrival: Arrival,
+    received: ReceivedHead | undefined,
+    status: number,
+    message: string,
+    headers: Iterable<readonly [string, string]> = [],
+  ): Promise<void> {
+    if (arrival.over) return;
+    const { transport } = arrival;
+    DEADLINES.set(arrival, Math.min(arrival.deadline, DEADLINES.now() + LINGER));
+    const { promise: ended, resolve } = Promise.withResolvers<void>();
+    if (received !== undefined) {
+      // What else the client sends is thrown away: it is no new request.
+      received.relay.target = { data: () => {}, end: resolve, error: () => resolve() };
+      received.reader.resume();
+    }
+    try {
+      await writeLatin1(transport, buildRefusal(status, message, headers));
+      await transport.closeWrite();
+      if (received !== undefined && !arrival.over) await ended;
+    } catch {
+      // The client is gone already.
+    }
+    received?.reader.stop();
+    this.drop(arrival);
+  }
+
+  /** Looks at an upgrade request, and lets it in or refuses it. */
+  async admit(arrival: Arrival, received: ReceivedHead, secure: boolean): Promise<void> {
+    const head = parseRequestHead(received.text);
+    if ("message" in head) return this.refuse(arrival, received, head.status, head.message);
+    const request = checkClientHandshake(head);
+    if ("status" in request) {
+      const { status, message, headers } = request;
+      return this.refuse(arrival, received, status, message, headers);
+    }
+    const { pathname, default: fallback } = this.options;
+    if (pathname !== undefined && pathOf(head.target) !== pathname) {
+      return this.refuse(arrival, received, 404, "There is no WebSocket here");
+    }
+    if (!this.#isOriginAllowed(request, secure)) {
+      return this.refuse(arrival, received, 403, "This origin is not allowed");
+    }
+    const protocol = request.protocols.find((offered) => this.#handlers.has(offered)) ?? "";
+    const handler = protocol === "" ? fallback : this.#handlers.get(protocol);
+    if (handler === undefined) {
+      return this.refuse(arrival, received, 400, "None of the subprotocols offered is served here");
+    }
+    const info = new HandshakeInfo("request", received.text, undefined, secure);
+    let headers = new Headers(this.options.headers);
+    if (this.options.authorize !== undefined) {
+      const admission = await this.#authorize(arrival, received, info, request, protocol);
+      if (admission === undefined || arrival.over) return;
+      headers = admission;
+    }
+    this.#open(arrival, received, request, protocol, handler, info, headers);
+  }
+
+  #isOriginAllowed(request: ClientRequest, secure: boolean): boolean {
+    try {
+      const { origin, host } = request;
+      return isOriginAllowed(this.options.origin ?? "same-host", origin, host, secure);
+    } catch (error) {
+      this.report(error);
+      return false;
+    }
+  }
+
+  /** Asks the user. Returns the response's headers; `undefined` if the client was refused. */
+  async #authorize(
+    arrival: Arrival,
+    received: ReceivedHead,
+    info: HandshakeInfo,
+    { protocols }: ClientRequest,
+    protocol: string,
+  ): Promise<Headers | undefined> {
+    try {
+      const { remoteAddr } = arrival.transport;
+      const answer = await this.options.authorize!(info.request!, {
+        remoteAddr,
+        protocols,
+        protocol,
+      });
+      if (answer === false) {
+        await this.refuse(arrival, received, 403, "Not allowed");
+        return undefined;
+      }
+      if (answer instanceof Response) {
+        await this.#refuseWith(arrival, received, answer);
+        return undefined;
+      }
+      const headers = new Headers(this.options.headers);
+      const own = typeof answer === "object" ? (answer as WebSocketAdmission).headers : undefined;
+      for (const [name, value] of new Headers(own)) headers.append(name, value);
+      buildServerHandshake({ accept: "", headers });
+      return headers;
+    } catch (error) {
+      this.report(error);
+      await this.refuse(arrival, received, 500, "Internal error");
+      return undefined;
+    }
+  }
+
+  async #refuseWith(arrival: Arrival, received: ReceivedHead, response: Response): Promise<void> {
+    const body = (await response.text()).slice(0, MAX_REFUSAL).trim();
+    const own = ["connection", "content-length", "content-type", "transfer-encoding"];
+    const headers = [...response.headers].filter(([name]) => !own.includes(name));
+    await this.refuse(arrival, received, response.status, body, headers);
+  }
+
+  #open(
+    arrival: Arrival,
+    received: ReceivedHead,
+    request: ClientRequest,
+    protocol: string,
+    handler: WebSocketHandler,
+    info: HandshakeInfo,
+    headers: Headers,
+  ): void {
+    const deflate = this.#deflate && acceptDeflate(request.extensions, this.#deflate);
+    const response = buildServerHandshake({
+      accept: acceptKey(request.key),
+      protocol,
+      extension: deflate?.response,
+      headers,
+    });
+    const link = this.#link(arrival.transport, received, protocol, deflate);
+    const { writer } = link;
+    const at = writer.reserve(response.length);
+    for (let i = 0; i < response.length; i++) writer.buffer[at + i] = response.charCodeAt(i);
+    writer.commit(response.length);
+    const bits = deflate === undefined ? 0 : deflate.parameters.serverMaxWindowBits;
+    const client = new Client(this, link, bits);
+    this.#clients.add(client);
+    this.settle(arrival);
+    if (this.#handlers.size > 0) this.#addTo(this.#byProtocol, protocol, client);
+    const ws = new makeConnection(new ConnectionParts(link, this.#resolved, info, client));
+    client.ws = ws;
+    this.connections.add(ws);
+    if (client.over) this.gone(client);
+    else this.#handle(client, ws, handler);
+  }
+
+  #link(
+    transport: Transport,
+    received: ReceivedHead,
+    protocol: string,
+    deflate: AcceptedDeflate | undefined,
+  ): RawLink {
+    return new RawLink(transport, {
+      role: "server",
+      protocol,
+      extensions: deflate === undefined ? "" : "permessage-deflate",
+      compression: deflate && createCompression("server", deflate.parameters, this.#deflate),
+      options: this.#resolved,
+      reading: received,
+      rest: received.rest,
+    });
+  }
+
+  /** A client's connection has ended. */
+  gone(client: Client): void {
+    client.over = true;
+    if (client.ws === undefined) return;
+    client.leave();
+    this.#clients.delete(client);
+    this.connections.delete(client.ws);
+    this.#removeFrom(this.#byProtocol, client.link.protocol, client);
+    this.#checkIdle();
+  }
+
+  #handle(client: Client, ws: WebSocketConnection, handler: WebSocketHandler): void {
+    const { link } = client;
+    const failed = (cause: unknown) => {
+      this.report(cause);
+      link.failWith(
+        new WebSocketError("The WebSocket was closed: its handler threw", {
+          code: "CALLBACK",
+          closeCode: 1011,
+          cause,
+        }),
+      );
+    };
+    try {
+      const result = handler(ws);
+      if (typeof result === "object" && result !== null && "then" in result) {
+        Promise.resolve(result).catch(failed);
+      }
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  // Sending to many.
+
+  /** The subscribers of a topic, to add one. */
+  group(topic: string): Set<Client> {
+    let group = this.#byTopic.get(topic);
+    if (group === undefined) this.#byTopic.set(topic, group = new Set());
+    return group;
+  }
+
+  /** Takes a subscriber off. What was published before still reaches it. */
+  leaveGroup(topic: string, client: Client): void {
+    this.hub.flush();
+    this.#removeFrom(this.#byTopic, topic, client);
+  }
+
+  /** How many subscribe to a topic. */
+  subscribers(topic: string): number {
+    return this.#byTopic.get(topic)?.size ?? 0;
+  }
+
+  /** Sends to the subscribers of a topic. */
+  publish(
+    topic: string,
+    data: WebSocketData,
+    compress: boolean | undefined,
+    except: HubMember | undefined,
+  ): number {
+    const group = this.#byTopic.get(topic);
+    return group === undefined ? 0 : this.hub.send(group, data, compress, except);
+  }
+
+  /** Sends to all clients, or to those with a subprotocol. */
+  broadcast(
+    data: WebSocketData,
+    compress: boolean | undefined,
+    protocol: string | undefined,
+    except: WebSocketConnection | undefined,
+  ): number {
+    const all = protocol === undefined || (protocol === "" && this.#handlers.size === 0);
+    const group: HubGroup | undefined = all ? this.#clients : this.#byProtocol.get(protocol);
+    if (group === undefined) return 0;
+    return this.hub.send(group, data, compress, this.find(except));
+  }
+
+  /** The client of a connection, if it is one of this server's. */
+  find(ws: WebSocketConnection | undefined): HubMember | undefined {
+    if (ws === undefined) return undefined;
+    for (const client of this.#clients) if (client.ws === ws) return client;
+    return undefined;
+  }
+
+  #addTo(groups: Map<string, Set<Client>>, name: string, client: Client): void {
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, new Set([client]));
+    else group.add(client);
+  }
+
+  #removeFrom(groups: Map<string, Set<Client>>, name: string, client: Client): void {
+    const group = groups.get(name);
+    if (group?.delete(client) && group.size === 0) groups.delete(name);
+  }
+
+  // Ending.
+
+  /** Ends the connections that are in their handshake. */
+  dropArrivals(): void {
+    for (const arrival of [...this.#arrivals]) this.drop(arrival);
+  }
+
+  /** Resolves when there are no more connections. */
+  idle(): Promise<void> {
+    const { promise } = this.#idle ??= Promise.withResolvers<void>();
+    this.#checkIdle();
+    return promise;
+  }
+
+  #checkIdle(): void {
+    if (this.#idle !== undefined && this.size === 0) {
+      this.#idle.resolve();
+      this.#idle = undefined;
+    }
+  }
+}
+
+/** Closes a transport that may be closed already. */
+export function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It was closed.
+  }
+}
+
+/** A request target without its query. */
+function pathOf(target: string): string {
+  const query = target.indexOf("?");
+  return query < 0 ? target : target.slice(0, query);
+}
+
+/** Whether a head asks for an upgrade, well or badly. */
+export function parseHead(text: string): HttpRequestHead | undefined {
+  const head = parseRequestHead(text);
+  return "message" in head ? undefined : head;
+}

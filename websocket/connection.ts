@@ -1,0 +1,1063 @@
+// Floor 3: driver.
+import type { NetError } from "../net/errors.ts";
+import type { Transport, TransportAddr } from "../net/transport.ts";
+import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
+import { createCompression } from "./_compression.ts";
+import {
+  type ConnectionHost,
+  ConnectionParts,
+  type Link,
+  type LinkEvents,
+} from "./_connection_parts.ts";
+import { type AnyListener, ListenerLists } from "./_emitter.ts";
+import type { HandshakeInfo } from "./_handshake_info.ts";
+import { Inbox } from "./_inbox.ts";
+import { IncomingStream } from "./_incoming_stream.ts";
+import {
+  isParts,
+  type OutgoingParts,
+  sendParts,
+  toBytes,
+  toMessage,
+  withOpcode,
+} from "./_outgoing.ts";
+import { RawLink } from "./_raw_link.ts";
+import {
+  resolveConnectionOptions,
+  type ResolvedConnectionOptions,
+  type WebSocketConnectionOptions,
+} from "./connection_options.ts";
+import { WebSocketError } from "./errors.ts";
+import type {
+  PerMessageDeflateOptions,
+  PerMessageDeflateParameters,
+} from "./permessage_deflate.ts";
+import type {
+  WebSocketCloseInfo,
+  WebSocketData,
+  WebSocketMessageOpcode,
+  WebSocketRole,
+  WebSocketState,
+} from "./types.ts";
+import { encodeUtf8 } from "../buffer/utf8.ts";
+
+/** The events of a {@linkcode WebSocketConnection}, with what their listeners get. */
+export interface WebSocketEvents {
+  /**
+   * A message: a string if it was sent as text, bytes if it was sent as binary. The bytes are a view into a larger buffer, which
+   * stays in memory as long as the view does: copy (`data.slice()`) what is to live long. Nobody writes them again.
+   */
+  message: (data: WebSocketData, opcode: WebSocketMessageOpcode) => unknown;
+  /** A ping came. It is answered already. */
+  ping: (payload: Uint8Array) => unknown;
+  /** A pong came, asked for or not. */
+  pong: (payload: Uint8Array) => unknown;
+  /** The send queue has room again, after it had reached the high-water mark. */
+  drain: () => unknown;
+  /** The connection fails. `close` follows. Without a listener nothing happens: `closed` tells the same. */
+  error: (error: WebSocketError) => unknown;
+  /** The connection has ended. It is the last event. */
+  close: (info: WebSocketCloseInfo) => unknown;
+}
+
+/** What can be sent: text, bytes, a Blob, or the parts of a message as they are made. */
+export type WebSocketSendable =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | Iterable<string | ArrayBuffer | ArrayBufferView>
+  | AsyncIterable<string | ArrayBuffer | ArrayBufferView>;
+
+/** Options of {@linkcode WebSocketConnection.send}. */
+export interface WebSocketSendOptions extends WaitOptions {
+  /**
+   * Whether to compress the message, if compression was agreed on. Never compress a secret together with what an
+   * attacker can choose.
+   *
+   * @default {true from the threshold on}
+   */
+  compress?: boolean;
+  /** Sends bytes as text (1), or text as binary (2). Bytes that are no UTF-8 are refused with a TypeError. */
+  opcode?: WebSocketMessageOpcode;
+}
+
+/** A message, as {@linkcode WebSocketConnection.receive} returns it. */
+export interface ReceivedMessage {
+  /** A string if it was sent as text, bytes if it was sent as binary. */
+  data: WebSocketData;
+  /** 1 for text, 2 for binary. */
+  opcode: WebSocketMessageOpcode;
+  /** Absent: the connection is not closed. */
+  wasClean?: undefined;
+  /** Absent: the connection is not closed. */
+  code?: undefined;
+  /** Absent: the connection is not closed. */
+  reason?: undefined;
+}
+
+/** The end of the connection, as {@linkcode WebSocketConnection.receive} returns it. */
+export interface ReceivedClose extends WebSocketCloseInfo {
+  /** Absent: there are no more messages. */
+  data?: undefined;
+  /** Absent: there are no more messages. */
+  opcode?: undefined;
+}
+
+/** A message that is read while it comes. */
+export interface ReceivedStream {
+  /** The message's bytes; those of a text message are UTF-8, and checked. */
+  readable: ReadableStream<Uint8Array>;
+  /** 1 for text, 2 for binary. */
+  opcode: WebSocketMessageOpcode;
+  /** Absent: the connection is not closed. */
+  wasClean?: undefined;
+  /** Absent: the connection is not closed. */
+  code?: undefined;
+  /** Absent: the connection is not closed. */
+  reason?: undefined;
+}
+
+/** The web streams of a connection, in the shape of `WebSocketStream.opened`. */
+export interface WebSocketOpenInfo {
+  /** The messages that come. */
+  readable: ReadableStream<WebSocketData>;
+  /** Takes the messages to be sent. */
+  writable: WritableStream<WebSocketSendable>;
+  /** The subprotocol, or the empty string. */
+  protocol: string;
+  /** The extensions, or the empty string. */
+  extensions: string;
+}
+
+/** What a {@linkcode WebSocketConnection} over a transport of your own starts from. */
+export interface WebSocketConnectionInit extends WebSocketConnectionOptions {
+  /** Which end this is. */
+  role: WebSocketRole;
+  /** The subprotocol that was agreed on. @default {none} */
+  protocol?: string;
+  /** The compression that was agreed on. @default {none} */
+  deflate?: PerMessageDeflateParameters;
+  /** How this end compresses. */
+  perMessageDeflate?: PerMessageDeflateOptions;
+  /** Bytes that came behind the opening handshake. */
+  rest?: Uint8Array;
+}
+
+const MESSAGE = 0;
+const NEXT = 1;
+const STREAM = 2;
+
+/** Somebody who waits for the next message, in one of three forms. */
+interface Waiter {
+  kind: 0 | 1 | 2;
+  resolve(value: unknown): void;
+  deadline: Deadline | undefined;
+}
+
+interface PendingPing {
+  key: number;
+  sent: number;
+  resolve(ms: number): void;
+  reject(error: Error): void;
+}
+
+/** What `send` returns when there is nothing to wait for. */
+const DONE: Promise<void> = Promise.resolve();
+/** How often in a row a consumer may be found to have taken nothing before what it sent is written all the same. */
+const PATIENCE = 16;
+/** Blobs up to this size are sent in one frame, in bytes. */
+const SMALL_BLOB = 65_536;
+
+/** A promise that nobody has to catch: not awaiting `send` must not end the program. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+let createPort: (connection: WebSocketConnection) => LinkEvents;
+
+/**
+ * A WebSocket connection, on a client or on a server: one object that can be used in four styles.
+ *
+ * - **Events**: `on("message", …)`. Listeners are called synchronously as the bytes are parsed. It is the fastest way.
+ * - **Pull**: `receive()`, or `for await (const message of ws)`.
+ * - **Web streams**: `readable` and `writable`, as `WebSocketStream` has them.
+ * - **Piece by piece**: `send` takes an iterable or a stream, `receiveStream()` gives a message while it comes.
+ *
+ * The styles mix by these rules. Each message goes to exactly one taker: to the one who has waited longest in
+ * `receive()`, an iterator, `readable` or `receiveStream()`; if nobody waits, to the `message` listeners; if there are none, it is kept
+ * for whoever comes next. What is kept is bounded: at `maxInbox` bytes reading stops, and so does the peer.
+ * A listener that is added gets what was kept first.
+ *
+ * A listener that throws, or whose promise rejects, ends this connection with 1011 and nothing else.
+ *
+ * @example Events
+ * ```ts
+ * import { pair } from "@sluice/sockets/net";
+ * import { WebSocketConnection } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const client = new WebSocketConnection(a, { role: "client" });
+ * const server = new WebSocketConnection(b, { role: "server" });
+ * server.on("message", (data) => server.send(`you said ${data}`));
+ * await client.send("hello");
+ * const { data } = await client.receive();
+ * assertEquals(data, "you said hello");
+ * const { wasClean, code } = await client.close(1000, "bye");
+ * assertEquals([wasClean, code], [true, 1000]);
+ * await server.closed;
+ * ```
+ *
+ * @example Pull
+ * ```ts
+ * import { pair } from "@sluice/sockets/net";
+ * import { WebSocketConnection } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const client = new WebSocketConnection(a, { role: "client" });
+ * const server = new WebSocketConnection(b, { role: "server" });
+ * const got: unknown[] = [];
+ * const reading = (async () => {
+ *   for await (const message of server) got.push(message);
+ * })();
+ * await client.send("one");
+ * await client.send("two");
+ * await client.close();
+ * await reading;
+ * assertEquals(got, ["one", "two"]);
+ * await server.closed;
+ * ```
+ */
+export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSocketData> {
+  static {
+    // The way in for the link, without a public method: it is told what comes, and nobody else.
+    class Port implements LinkEvents {
+      readonly #ws: WebSocketConnection;
+      constructor(ws: WebSocketConnection) {
+        this.#ws = ws;
+      }
+      message(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
+        this.#ws.#deliver(data, opcode);
+      }
+      piece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void {
+        this.#ws.#deliverPiece(bytes, opcode, last);
+      }
+      ping(payload: Uint8Array): void {
+        if (this.#ws.#listeners !== undefined) this.#ws.#emit("ping", payload);
+      }
+      pong(payload: Uint8Array): void {
+        this.#ws.#answerPings(payload);
+        if (this.#ws.#listeners !== undefined) this.#ws.#emit("pong", payload);
+      }
+      drain(): void {
+        this.#ws.#draining = undefined;
+        this.#ws.#emit("drain");
+      }
+      error(error: WebSocketError): void {
+        this.#ws.#emit("error", error);
+      }
+      closed(info: WebSocketCloseInfo): void {
+        this.#ws.#end(info);
+      }
+    }
+    createPort = (connection) => new Port(connection);
+  }
+
+  readonly #link: Link;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #info: HandshakeInfo | undefined;
+  readonly #host: ConnectionHost | undefined;
+
+  #listeners: ListenerLists<keyof WebSocketEvents> | undefined;
+  #onmessage: readonly AnyListener[] | undefined;
+  #inbox: Inbox | undefined;
+  #waiters: Waiter[] | undefined;
+  #incoming: IncomingStream | undefined;
+  /** Reasons not to read. */
+  #paused = false;
+  #inboxFull = false;
+  #streamFull = false;
+  #betweenStreams = false;
+  #closing = false;
+  #closeInfo: WebSocketCloseInfo | undefined;
+  #closed: PromiseWithResolvers<WebSocketCloseInfo> | undefined;
+
+  /** The end of a queue of sends; set while a message is being sent in parts. */
+  #tail: Promise<void> | undefined;
+  #tailBytes = 0;
+  #draining: Promise<void> | undefined;
+  #pings: PendingPing[] | undefined;
+  #pingKey = 0;
+  #streams:
+    | { readable: ReadableStream<WebSocketData>; writable: WritableStream<WebSocketSendable> }
+    | undefined;
+
+  /** Somebody pulls messages out: what it sends is held back until it has taken all that came together. */
+  #pulled = false;
+  #holding = false;
+  #heldCount = 0;
+  #patience = 0;
+  #look: (() => void) | undefined;
+
+  /**
+   * Makes a connection over a transport on which the opening handshake is done (or not wanted, as over `pair()`).
+   * `connectWebSocket` and `serveWebSocket` make the handshake, too.
+   *
+   * @throws {RangeError} If a limit or a time is out of range.
+   */
+  constructor(transport: Transport, init: WebSocketConnectionInit);
+  constructor(from: Transport | ConnectionParts, init?: WebSocketConnectionInit) {
+    const parts = from instanceof ConnectionParts ? from : partsOver(from, init!);
+    this.#link = parts.link;
+    this.#options = parts.options;
+    this.#info = parts.info;
+    this.#host = parts.host;
+    this.#link.start(createPort(this));
+  }
+
+  /** The subprotocol that was agreed on, or the empty string. */
+  get protocol(): string {
+    return this.#link.protocol;
+  }
+
+  /** The extensions that were agreed on, as the header says them, or the empty string. */
+  get extensions(): string {
+    return this.#link.extensions;
+  }
+
+  /** The URL of the connection; empty if the handshake was made elsewhere. */
+  get url(): string {
+    return this.#info?.url ?? "";
+  }
+
+  /** The headers of the peer's opening handshake: the client's request on a server, the server's response on a client. */
+  get headers(): Headers {
+    return this.#info?.headers ?? new Headers();
+  }
+
+  /** The client's opening request, on a server. A new object each time. */
+  get request(): Request | undefined {
+    return this.#info?.request;
+  }
+
+  /** The address of this end. */
+  get localAddr(): TransportAddr {
+    return this.#link.localAddr;
+  }
+
+  /** The address of the other end. */
+  get remoteAddr(): TransportAddr {
+    return this.#link.remoteAddr;
+  }
+
+  /** `"open"`, then `"closing"` from the first close frame on, then `"closed"`. */
+  get state(): WebSocketState {
+    if (this.#closeInfo !== undefined) return "closed";
+    return this.#link.open && !this.#closing ? "open" : "closing";
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedAmount(): number {
+    return this.#link.queued + this.#tailBytes;
+  }
+
+  /** Messages that were not sent because the peer reads too slowly, with the policies `"drop"` and `"close"`. */
+  get dropped(): number {
+    return this.#link.dropped;
+  }
+
+  // Events.
+
+  /**
+   * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
+   */
+  on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
+    (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
+    if (event === "message") this.#messageListenersChanged();
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
+    const changed = () => {
+      if (event === "message") this.#messageListenersChanged();
+    };
+    (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener, changed);
+    changed();
+    return this;
+  }
+
+  /** Takes a listener off. Without a `message` listener messages are kept again. */
+  off<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
+    this.#listeners?.delete(event, listener as AnyListener);
+    if (event === "message") this.#messageListenersChanged();
+    return this;
+  }
+
+  #messageListenersChanged(): void {
+    const before = this.#onmessage;
+    this.#onmessage = this.#listeners!.of("message");
+    if (before !== undefined || this.#onmessage === undefined) return;
+    this.#betweenStreams = false;
+    // Whoever adds a listener may want to add others before the first one is called.
+    queueMicrotask(() => this.#deliverKept());
+  }
+
+  /** Hands kept messages to the listeners, until one of them pauses or is gone. */
+  #deliverKept(): void {
+    const inbox = this.#inbox;
+    while (
+      inbox !== undefined && inbox.count > 0 && !this.#paused && this.#onmessage !== undefined
+    ) {
+      const data = inbox.shift();
+      this.#dispatch(this.#onmessage, data, typeof data === "string" ? 1 : 2);
+    }
+    this.#regulate();
+  }
+
+  #dispatch(
+    listeners: readonly AnyListener[],
+    data: WebSocketData,
+    opcode: WebSocketMessageOpcode,
+  ): void {
+    try {
+      for (let i = 0; i < listeners.length; i++) {
+        const result = (listeners[i] as WebSocketEvents["message"])(data, opcode);
+        if (result !== undefined) this.#watch(result);
+      }
+    } catch (error) {
+      this.#callbackFailed(error);
+    }
+  }
+
+  #emit<E extends keyof WebSocketEvents>(event: E, ...args: Parameters<WebSocketEvents[E]>): void {
+    const listeners = this.#listeners?.of(event);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        const result = (listener as (...args: unknown[]) => unknown)(...args);
+        if (result !== undefined) this.#watch(result);
+      } catch (error) {
+        this.#callbackFailed(error);
+      }
+    }
+  }
+
+  /** A listener may be an async function: its failure is a failure, too. */
+  #watch(result: unknown): void {
+    if (typeof result === "object" && result !== null && "then" in result) {
+      Promise.resolve(result).catch((error) => this.#callbackFailed(error));
+    }
+  }
+
+  #callbackFailed(cause: unknown): void {
+    this.#link.failWith(
+      new WebSocketError("The WebSocket was closed: a listener threw", {
+        code: "CALLBACK",
+        closeCode: 1011,
+        cause,
+      }),
+    );
+  }
+
+  // Receiving.
+
+  #deliver(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
+    if (this.#waiters !== undefined) {
+      this.#give(data, opcode);
+      return;
+    }
+    const listeners = this.#onmessage;
+    const inbox = this.#inbox;
+    if (listeners !== undefined && !this.#paused && (inbox === undefined || inbox.count === 0)) {
+      this.#dispatch(listeners, data, opcode);
+      return;
+    }
+    this.#keep(data);
+  }
+
+  #keep(data: WebSocketData): void {
+    // Whoever closes does not want the peer to be held back: what there is no room for is not wanted either.
+    if (this.#closing && this.#inboxFull) return;
+    const inbox = this.#inbox ??= new Inbox();
+    inbox.push(data);
+    if (this.#pulled && !this.#holding) this.#hold();
+    if (!this.#inboxFull && inbox.size >= this.#options.maxInbox) {
+      this.#inboxFull = true;
+      this.#regulate();
+    }
+  }
+
+  /** Takes a kept message; there has to be one. */
+  #take(): WebSocketData {
+    const inbox = this.#inbox!;
+    const data = inbox.shift();
+    if (this.#inboxFull && inbox.size <= this.#options.maxInbox >> 1) {
+      this.#inboxFull = false;
+      this.#regulate();
+    }
+    return data;
+  }
+
+  /** Stops or starts reading, after one of the reasons has changed. */
+  #regulate(): void {
+    if (this.#closeInfo !== undefined) return;
+    const stop = !this.#closing &&
+      (this.#paused || this.#inboxFull || this.#streamFull || this.#betweenStreams);
+    if (stop) this.#link.pause();
+    else this.#link.resume();
+  }
+
+  /** Gives a message to who has waited longest. */
+  #give(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
+    const waiter = this.#nextWaiter();
+    if (waiter.kind === NEXT) waiter.resolve({ done: false, value: data });
+    else if (waiter.kind === MESSAGE) waiter.resolve({ data, opcode });
+    else waiter.resolve({ readable: wholeStream(data), opcode });
+  }
+
+  #nextWaiter(): Waiter {
+    const waiters = this.#waiters!;
+    const waiter = waiters.shift()!;
+    if (waiters.length === 0) this.#waiters = undefined;
+    waiter.deadline?.clear();
+    this.#chooseForm();
+    return waiter;
+  }
+
+  /** The next message is handed on in pieces if who gets it asked for that. */
+  #chooseForm(): void {
+    this.#link.streaming = this.#waiters !== undefined && this.#waiters[0].kind === STREAM;
+  }
+
+  #wait<T>(kind: 0 | 1 | 2, options: WaitOptions | undefined): Promise<T> {
+    this.#betweenStreams = false;
+    return new Promise<T>((resolve, reject) => {
+      const waiter: Waiter = {
+        kind,
+        resolve: resolve as (value: unknown) => void,
+        deadline: undefined,
+      };
+      if (options?.timeout || options?.signal) {
+        const deadline = deadlineSignal("receive", options);
+        waiter.deadline = deadline;
+        deadline.onfire((error: NetError) => {
+          this.#dropWaiter(waiter);
+          reject(error);
+        });
+        if (deadline.fired) return;
+      }
+      if (this.#waiters === undefined) this.#waiters = [waiter];
+      else this.#waiters.push(waiter);
+      this.#chooseForm();
+      this.#regulate();
+    });
+  }
+
+  #dropWaiter(waiter: Waiter): void {
+    const index = this.#waiters?.indexOf(waiter) ?? -1;
+    if (index < 0) return;
+    if (this.#waiters!.length === 1) this.#waiters = undefined;
+    else this.#waiters!.splice(index, 1);
+    this.#chooseForm();
+  }
+
+  /**
+   * Waits for the next message. At the end of the connection it resolves to how it ended, each time it is called.
+   *
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`; the message then stays for who comes next.
+   */
+  receive(options?: WaitOptions): Promise<ReceivedMessage | ReceivedClose> {
+    this.#pulled = true;
+    if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+      const data = this.#take();
+      return Promise.resolve({ data, opcode: typeof data === "string" ? 1 : 2 });
+    }
+    if (this.#holding) this.#release();
+    if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
+    return this.#wait(MESSAGE, options);
+  }
+
+  /**
+   * Waits for the next message, and gives it while it comes: its size is not limited, and the peer is held back as
+   * long as its bytes are not read. A message that had begun before is given as a whole.
+   *
+   * While one who streams is between two messages, nothing is read; so call it again, or `close()`.
+   *
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
+   *
+   * @example
+   * ```ts
+   * import { pair } from "@sluice/sockets/net";
+   * import { WebSocketConnection } from "@sluice/sockets/websocket";
+   * import { assert, assertEquals } from "@std/assert";
+   *
+   * const [a, b] = pair();
+   * const client = new WebSocketConnection(a, { role: "client" });
+   * const server = new WebSocketConnection(b, { role: "server" });
+   * const received = server.receiveStream();
+   * await client.send(["a ", "few ", "parts"]);
+   * const message = await received;
+   * assert("readable" in message);
+   * assertEquals(await new Response(message.readable).text(), "a few parts");
+   * await Promise.all([client.close(), server.close()]);
+   * ```
+   */
+  receiveStream(options?: WaitOptions): Promise<ReceivedStream | ReceivedClose> {
+    if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+      const data = this.#take();
+      return Promise.resolve({
+        readable: wholeStream(data),
+        opcode: typeof data === "string" ? 1 : 2,
+      });
+    }
+    if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
+    return this.#wait(STREAM, options);
+  }
+
+  #deliverPiece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void {
+    let incoming = this.#incoming;
+    if (incoming === undefined) {
+      incoming = new IncomingStream(() => {
+        if (this.#incoming !== undefined && this.#incoming !== incoming) return;
+        this.#streamFull = false;
+        this.#regulate();
+      });
+      this.#incoming = incoming;
+      this.#nextWaiter().resolve({ readable: incoming.readable, opcode });
+    }
+    incoming.push(bytes, last);
+    if (last) {
+      this.#incoming = undefined;
+      this.#streamFull = false;
+      this.#betweenStreams = this.#waiters === undefined && this.#onmessage === undefined;
+    } else this.#streamFull = !incoming.wants;
+    if (this.#streamFull || this.#betweenStreams) this.#regulate();
+  }
+
+  /** The messages as they come, until the connection ends. Leaving the loop does not close the connection. */
+  [Symbol.asyncIterator](): AsyncIterator<WebSocketData, undefined> {
+    return {
+      next: () => {
+        this.#pulled = true;
+        if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+          return Promise.resolve({ done: false, value: this.#take() });
+        }
+        if (this.#holding) this.#release();
+        if (this.#closeInfo !== undefined) return Promise.resolve({ done: true, value: undefined });
+        return this.#wait(NEXT, undefined);
+      },
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+
+  /** Stops reading from the peer, who is held back in turn. Until `resume` no message comes, and no close either. */
+  pause(): void {
+    this.#paused = true;
+    this.#regulate();
+  }
+
+  /** Goes on reading. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#deliverKept();
+  }
+
+  /** Whether `pause` was called. */
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  // Holding back what a consumer sends while it works off what came together.
+
+  #hold(): void {
+    this.#holding = true;
+    this.#heldCount = this.#inbox!.count;
+    this.#patience = PATIENCE;
+    this.#link.cork();
+    queueMicrotask(this.#look ??= () => this.#lookAgain());
+  }
+
+  #release(): void {
+    this.#holding = false;
+    this.#link.uncork();
+  }
+
+  /** A consumer that has turned to something else must not keep back what it sent. */
+  #lookAgain(): void {
+    if (!this.#holding) return;
+    const { count } = this.#inbox!;
+    if (count !== this.#heldCount) {
+      this.#heldCount = count;
+      this.#patience = PATIENCE;
+    } else if (--this.#patience === 0) {
+      this.#release();
+      return;
+    }
+    queueMicrotask(this.#look!);
+  }
+
+  // Sending.
+
+  /**
+   * Sends a message: text, bytes, a Blob, or parts as they are made (an iterable, a generator, a stream), each part in
+   * a frame of its own.
+   *
+   * The promise resolves at once while the send queue is below the high-water mark, and otherwise when it has drained:
+   * who awaits it can't fill the memory. It rejects, and the message is not sent, if the connection is closed or the
+   * queue is at its limit. A rejection that nobody awaits does no harm.
+   *
+   * Bytes of 16 KiB and more are not copied on a server: leave them unchanged until they are sent.
+   * `signal` and `timeout` end the waiting only; but parts that come too slowly end the connection with them, because
+   * half a message can't be taken back.
+   *
+   * @throws {TypeError} At once, for what can't be sent.
+   * @throws {WebSocketError} `CLOSED` or `SEND_QUEUE_FULL`.
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
+   */
+  send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void> {
+    if (
+      this.#tail === undefined && options === undefined &&
+      (typeof data === "string" || data instanceof Uint8Array)
+    ) return this.#sendNow(data, undefined, undefined);
+    return this.#sendAny(data, options ?? {});
+  }
+
+  #sendNow(
+    data: WebSocketData,
+    compress: boolean | undefined,
+    options: WaitOptions | undefined,
+  ): Promise<void> {
+    let outcome;
+    try {
+      outcome = this.#link.send(data, compress);
+    } catch (error) {
+      return quiet(Promise.reject(error));
+    }
+    if (outcome === "refused") return quiet(Promise.reject(this.#fullError()));
+    if (!this.#link.full || outcome === "dropped") return DONE;
+    if (options?.signal || options?.timeout) return quiet(this.#link.drained(options));
+    return this.#draining ??= quiet(this.#link.drained());
+  }
+
+  #fullError(): WebSocketError {
+    return new WebSocketError(
+      `Cannot send: ${this.bufferedAmount} bytes are waiting to be sent, the limit is ${this.#options.maxSendQueue}`,
+      { code: "SEND_QUEUE_FULL" },
+    );
+  }
+
+  #sendAny(data: WebSocketSendable, options: WebSocketSendOptions): Promise<void> {
+    const bytes = typeof data === "string" ? data : toBytes(data);
+    if (bytes !== undefined) {
+      const message = withOpcode(bytes, options.opcode);
+      if (this.#tail === undefined) return this.#sendNow(message, options.compress, options);
+      return this.#enqueue(message.length, () => this.#sendNow(message, options.compress, options));
+    }
+    if (data instanceof Blob) {
+      if (options.opcode === 1) throw new TypeError("Cannot send a Blob as text");
+      return this.#enqueue(64, async () => {
+        if (data.size > SMALL_BLOB) return sendParts(this.#link, data.stream(), options);
+        await this.#sendNow(await data.bytes(), options.compress, options);
+      });
+    }
+    if (!isParts(data)) {
+      throw new TypeError(
+        "Cannot send: a message is a string, bytes, a Blob, or an iterable of strings or bytes",
+      );
+    }
+    return this.#enqueue(64, () => sendParts(this.#link, data as OutgoingParts, options));
+  }
+
+  /** Messages behind one that is being sent in parts have to wait: frames of two messages must not mix. */
+  #enqueue(size: number, run: () => Promise<void>): Promise<void> {
+    if (this.bufferedAmount >= this.#options.maxSendQueue) {
+      return quiet(Promise.reject(this.#fullError()));
+    }
+    if (!this.#link.open) {
+      return quiet(Promise.reject(
+        new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
+      ));
+    }
+    this.#tailBytes += size;
+    const sent = (this.#tail ?? DONE).then(run);
+    const settled = () => {
+      this.#tailBytes -= size;
+      if (this.#tail === tail) this.#tail = undefined;
+    };
+    const tail: Promise<void> = sent.then(settled, settled);
+    this.#tail = tail;
+    return quiet(sent);
+  }
+
+  /**
+   * Sends a message if it can be sent without waiting: the connection is open, and its queue below the high-water mark.
+   *
+   * @returns Whether it was sent.
+   * @throws {TypeError} For anything but a string or bytes.
+   */
+  trySend(
+    data: string | ArrayBuffer | ArrayBufferView,
+    options: WebSocketSendOptions = {},
+  ): boolean {
+    const bytes = typeof data === "string" ? data : toBytes(data);
+    if (bytes === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
+    const link = this.#link;
+    if (this.#tail !== undefined || !link.open || link.full) return false;
+    return link.send(withOpcode(bytes, options.opcode), options.compress) === "sent";
+  }
+
+  /**
+   * Sends a ping, and resolves to the time until its answer came, in ms.
+   *
+   * @throws {WebSocketError} `CLOSED` if the connection is closed, or closes meanwhile; `PENDING_PINGS` if too many are unanswered.
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
+   */
+  ping(options: WaitOptions = {}): Promise<number> {
+    if ((this.#pings?.length ?? 0) >= this.#options.maxPendingPings) {
+      return quiet(Promise.reject(
+        new WebSocketError(`Cannot ping: ${this.#pings!.length} pings are unanswered`, {
+          code: "PENDING_PINGS",
+        }),
+      ));
+    }
+    const key = this.#pingKey = (this.#pingKey + 1) >>> 0;
+    const payload = new Uint8Array([key >>> 24, key >>> 16, key >>> 8, key]);
+    try {
+      this.#link.sendPing(payload);
+    } catch (error) {
+      return quiet(Promise.reject(error));
+    }
+    const answered = quiet(
+      new Promise<number>((resolve, reject) => {
+        (this.#pings ??= []).push({ key, sent: performance.now(), resolve, reject });
+      }),
+    );
+    if (!options.timeout && !options.signal) return answered;
+    return quiet(waitFor(answered, "ping", options));
+  }
+
+  /** Sends a pong that nobody asked for; pings are answered without it. Up to 125 bytes. */
+  pong(payload: Uint8Array = new Uint8Array(0)): void {
+    this.#link.sendPong(payload);
+  }
+
+  /** An answer answers all pings before it, too: a peer may skip some. */
+  #answerPings(payload: Uint8Array): void {
+    const pings = this.#pings;
+    if (pings === undefined || payload.length !== 4) return;
+    const key = (payload[0] << 24 | payload[1] << 16 | payload[2] << 8 | payload[3]) >>> 0;
+    const index = pings.findIndex((ping) => ping.key === key);
+    if (index < 0) return;
+    const now = performance.now();
+    for (const ping of pings.splice(0, index + 1)) ping.resolve(now - ping.sent);
+    if (pings.length === 0) this.#pings = undefined;
+  }
+
+  // Topics, on a server.
+
+  /** The topics that this connection is subscribed to, on a server. */
+  get topics(): ReadonlySet<string> {
+    return this.#host?.topics ?? new Set();
+  }
+
+  /**
+   * Subscribes to a topic of the server: `server.publish(topic, …)` then reaches this connection. Twice is once.
+   *
+   * @throws {TypeError} If the connection is not one of `serveWebSocket` or `attachWebSocket`.
+   */
+  subscribe(topic: string): void {
+    this.#needHost().subscribe(topic);
+  }
+
+  /** Ends a subscription. @throws {TypeError} As `subscribe` does. */
+  unsubscribe(topic: string): void {
+    this.#needHost().unsubscribe(topic);
+  }
+
+  /**
+   * Sends to all other subscribers of a topic.
+   *
+   * @returns To how many.
+   * @throws {TypeError} As `subscribe` does.
+   */
+  publish(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    options: { compress?: boolean } = {},
+  ): number {
+    return this.#needHost().publish(topic, toMessage(data), options.compress);
+  }
+
+  /**
+   * Sends to all connections of the server with the same subprotocol, this one included.
+   *
+   * @returns To how many.
+   * @throws {TypeError} As `subscribe` does.
+   */
+  broadcast(
+    data: string | ArrayBuffer | ArrayBufferView,
+    options: { compress?: boolean } = {},
+  ): number {
+    return this.#needHost().broadcast(toMessage(data), options.compress);
+  }
+
+  #needHost(): ConnectionHost {
+    if (this.#host === undefined) {
+      throw new TypeError("Cannot use topics: the connection belongs to no server that has them");
+    }
+    return this.#host;
+  }
+
+  // Web streams.
+
+  /**
+   * The messages that come, as a web stream with backpressure. It ends when the connection was closed cleanly, and
+   * errors if it was lost. Cancelling it closes the connection.
+   */
+  get readable(): ReadableStream<WebSocketData> {
+    return this.#webStreams().readable;
+  }
+
+  /** Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011. */
+  get writable(): WritableStream<WebSocketSendable> {
+    return this.#webStreams().writable;
+  }
+
+  /** The streams, subprotocol and extensions, in the shape of `WebSocketStream`. */
+  get opened(): Promise<WebSocketOpenInfo> {
+    const { readable, writable } = this.#webStreams();
+    const { protocol, extensions } = this;
+    return Promise.resolve({ readable, writable, protocol, extensions });
+  }
+
+  #webStreams(): {
+    readable: ReadableStream<WebSocketData>;
+    writable: WritableStream<WebSocketSendable>;
+  } {
+    return this.#streams ??= {
+      readable: new ReadableStream<WebSocketData>({
+        pull: async (controller) => {
+          const { data, wasClean, error } = await this.receive() as ReceivedClose & {
+            data?: WebSocketData;
+          };
+          if (data !== undefined) controller.enqueue(data);
+          else if (wasClean) controller.close();
+          else controller.error(error ?? closedError());
+        },
+        cancel: async () => {
+          await this.close();
+        },
+      }, { highWaterMark: 0 }),
+      writable: new WritableStream<WebSocketSendable>({
+        write: (chunk) => this.send(chunk),
+        close: async () => {
+          await this.close();
+        },
+        abort: async () => {
+          await this.close(1011);
+        },
+      }),
+    };
+  }
+
+  // The end.
+
+  /** Resolves to how the connection ended. It never rejects. */
+  get closed(): Promise<WebSocketCloseInfo> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      if (this.#closeInfo !== undefined) this.#closed.resolve(this.#closeInfo);
+    }
+    return this.#closed.promise;
+  }
+
+  /**
+   * Closes the connection: sends what is queued and then a close frame, waits for the peer's, and closes the transport.
+   * Takes `closeTimeout` at most. Called again, it sends nothing more and waits for the same end.
+   *
+   * Messages that the peer had sent before still come; those that nobody takes and that have no room are dropped.
+   *
+   * @param code 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999. @default {1000}
+   * @param reason Up to 123 bytes of text for the peer.
+   * @returns How the connection ended: with the code and reason that the peer sent.
+   * @throws {RangeError} At once, for a code that must not be sent.
+   * @throws {TypeError} At once, for a reason that is too long.
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, when `options` say not to wait so long; the connection goes on closing.
+   */
+  close(
+    code: number | { closeCode?: number; reason?: string } = 1000,
+    reason: string = "",
+    options?: WaitOptions,
+  ): Promise<WebSocketCloseInfo> {
+    const closeCode = typeof code === "number" ? code : code.closeCode;
+    const closeReason = typeof code === "number" ? reason : code.reason ?? "";
+    this.#link.close(closeCode ?? (closeReason === "" ? undefined : 1000), closeReason);
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#regulate();
+    }
+    if (!options?.timeout && !options?.signal) return this.closed;
+    return quiet(waitFor(this.closed, "close", options));
+  }
+
+  /** Ends the connection at once, without a close frame. What is queued is lost. */
+  terminate(): void {
+    this.#closing = true;
+    this.#link.terminate();
+  }
+
+  /** Closes with 1000, and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #end(info: WebSocketCloseInfo): void {
+    // Messages that a pause held back come before the end.
+    if (this.#onmessage !== undefined) {
+      this.#paused = false;
+      this.#deliverKept();
+    }
+    this.#closeInfo = info;
+    this.#incoming?.fail(info.error ?? closedError());
+    this.#incoming = undefined;
+    for (const waiter of this.#waiters ?? []) {
+      waiter.deadline?.clear();
+      waiter.resolve(waiter.kind === NEXT ? { done: true, value: undefined } : info);
+    }
+    this.#waiters = undefined;
+    for (const ping of this.#pings ?? []) ping.reject(closedError());
+    this.#pings = undefined;
+    this.#closed?.resolve(info);
+    this.#host?.closed();
+    this.#emit("close", info);
+  }
+}
+
+function closedError(): WebSocketError {
+  return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
+}
+
+/** A message that came whole, as a stream. */
+function wholeStream(data: WebSocketData): ReadableStream<Uint8Array> {
+  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
+
+function partsOver(transport: Transport, init: WebSocketConnectionInit): ConnectionParts {
+  const { role, protocol = "", deflate, perMessageDeflate, rest } = init;
+  const options = resolveConnectionOptions(init);
+  const compression = deflate && createCompression(role, deflate, perMessageDeflate);
+  const extensions = deflate === undefined ? "" : "permessage-deflate";
+  const link = new RawLink(transport, { role, protocol, extensions, compression, options, rest });
+  return new ConnectionParts(link, options, undefined, undefined);
+}

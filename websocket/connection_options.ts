@@ -1,0 +1,94 @@
+// Floor 0: vocabulary.
+import {
+  DEFAULT_MAX_CHUNKS,
+  DEFAULT_MAX_FRAGMENTS,
+  DEFAULT_MAX_MESSAGE_SIZE,
+  type WebSocketReceiveLimits,
+} from "./types.ts";
+
+/**
+ * What happens when a peer reads so slowly that {@linkcode WebSocketConnectionOptions.maxSendQueue} is reached:
+ *
+ * - `"wait"`: `send` rejects with `SEND_QUEUE_FULL`. Whoever awaits each `send` waits at the high-water mark and never gets there.
+ * - `"drop"`: the message is dropped and counted in `dropped`; for data of which only the latest matters.
+ * - `"close"`: the connection is closed with the error `SLOW_READER`.
+ */
+export type SlowReaderPolicy = "wait" | "drop" | "close";
+
+/** What can be set on every WebSocket connection, of a client or of a server. All limits and deadlines are on by default. */
+export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
+  /**
+   * Received messages that nobody has taken yet, in bytes. At this size reading stops, so that the peer is pushed back,
+   * and goes on at half of it. Each message counts 64 bytes more than it has.
+   *
+   * @default {1_048_576}
+   */
+  maxInbox?: number;
+  /** From how many queued bytes `send` waits and `trySend` refuses. @default {65_536} */
+  highWaterMark?: number;
+  /** The most bytes that wait to be sent. See {@linkcode slowReader}. @default {16_777_216} */
+  maxSendQueue?: number;
+  /** What happens at {@linkcode maxSendQueue}. @default {"wait"} */
+  slowReader?: SlowReaderPolicy;
+  /** The most unanswered pings of `ping()`. @default {16} */
+  maxPendingPings?: number;
+  /**
+   * After how long without a byte from the peer it is pinged, in ms; 0 for never. Proxies and load balancers cut
+   * connections that are silent for 30 to 60 seconds.
+   *
+   * @default {20_000}
+   */
+  keepAliveInterval?: number;
+  /** How long the peer has to send anything after that ping, in ms, before the connection is given up. @default {20_000} */
+  keepAliveTimeout?: number;
+  /** How long a message may take from its first byte to its last, in ms; 0 for no limit. Streamed messages have none. @default {60_000} */
+  messageTimeout?: number;
+  /** How long the peer has to answer the close frame, in ms, before the transport is closed. @default {10_000} */
+  closeTimeout?: number;
+}
+
+/** {@linkcode WebSocketConnectionOptions} with nothing left out. */
+export type ResolvedConnectionOptions = Required<WebSocketConnectionOptions>;
+
+/** The longest delay that a timer takes, in ms. */
+const MAX_DELAY = 2_147_483_647;
+
+/**
+ * Checks options, and fills in the defaults.
+ *
+ * @throws {RangeError} If a limit or a time is out of range.
+ * @throws {TypeError} If {@linkcode WebSocketConnectionOptions.slowReader} is none of its words.
+ */
+export function resolveConnectionOptions(
+  options: WebSocketConnectionOptions = {},
+): ResolvedConnectionOptions {
+  const maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE;
+  const resolved: ResolvedConnectionOptions = {
+    maxMessageSize,
+    maxFragments: options.maxFragments ?? DEFAULT_MAX_FRAGMENTS,
+    maxChunks: options.maxChunks ?? Math.max(DEFAULT_MAX_CHUNKS, Math.ceil(maxMessageSize / 256)),
+    maxInbox: options.maxInbox ?? 1_048_576,
+    highWaterMark: options.highWaterMark ?? 65_536,
+    maxSendQueue: options.maxSendQueue ?? 16_777_216,
+    slowReader: options.slowReader ?? "wait",
+    maxPendingPings: options.maxPendingPings ?? 16,
+    keepAliveInterval: options.keepAliveInterval ?? 20_000,
+    keepAliveTimeout: options.keepAliveTimeout ?? 20_000,
+    messageTimeout: options.messageTimeout ?? 60_000,
+    closeTimeout: options.closeTimeout ?? 10_000,
+  };
+  const { slowReader, ...numbers } = resolved;
+  if (slowReader !== "wait" && slowReader !== "drop" && slowReader !== "close") {
+    throw new TypeError('Cannot open a WebSocket: slowReader takes "wait", "drop" or "close"');
+  }
+  for (const [name, value] of Object.entries(numbers)) {
+    const time = name.endsWith("Timeout") || name.endsWith("Interval");
+    if (!(value >= 0) || (time && value > MAX_DELAY)) {
+      throw new RangeError(`Cannot open a WebSocket: ${name} ${value} is out of range`);
+    }
+  }
+  if (resolved.maxSendQueue < resolved.highWaterMark) {
+    throw new RangeError("Cannot open a WebSocket: maxSendQueue is below highWaterMark");
+  }
+  return resolved;
+}

@@ -1,0 +1,93 @@
+// Floor 3: driver.
+import type { Server as HttpServer } from "node:http";
+import type { TransportListener } from "../net/server_options.ts";
+import type { TlsServerOptions } from "../net/tls_options.ts";
+import type { TransportAddr } from "../net/transport.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { WebSocketConnectionOptions } from "./connection_options.ts";
+import type { HttpHeadLimits } from "./http_head.ts";
+import type { OriginPolicy } from "./origin.ts";
+import type { PerMessageDeflateOptions } from "./permessage_deflate.ts";
+
+/**
+ * Takes a connection. What it throws, or rejects with, ends that connection with 1011 and goes to `onError`; when it
+ * is done the connection stays open.
+ */
+export type WebSocketHandler = (ws: WebSocketConnection) => unknown;
+
+/** What a server knows of a client that asks to be let in. */
+export interface WebSocketRequestInfo {
+  /** The client's address. */
+  remoteAddr: TransportAddr;
+  /** The subprotocols that the client offers. */
+  protocols: readonly string[];
+  /** The subprotocol that was chosen, or the empty string. */
+  protocol: string;
+}
+
+/** What `authorize` may say beside yes and no. */
+export interface WebSocketAdmission {
+  /** Headers for the response, for example `Set-Cookie`. */
+  headers?: HeadersInit;
+}
+
+/** The answer of `authorize`: `false` refuses with 403, a `Response` with its status, headers and text; all else lets the client in. */
+export type AuthorizeResult = boolean | undefined | void | Response | WebSocketAdmission;
+
+/** What a WebSocket server does with those who connect, wherever the connections come from. */
+export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
+  /** Handlers by subprotocol. The first subprotocol that the client offers and the server has is taken. */
+  protocols?: Readonly<Record<string, WebSocketHandler>>;
+  /** The handler for clients that offer no subprotocol, or none that the server has. Without it they are refused with 400. */
+  default?: WebSocketHandler;
+  /** Only this path is served; other upgrade requests get 404 (or are left alone, by `attachWebSocket`). @default {all paths} */
+  pathname?: string;
+  /** Which pages may connect. @default {"same-host"} */
+  origin?: OriginPolicy;
+  /**
+   * Decides about a client before the handshake is answered. What it throws refuses with 500; a promise that does not
+   * settle refuses at the handshake's deadline.
+   */
+  authorize?: (
+    request: Request,
+    info: WebSocketRequestInfo,
+  ) => AuthorizeResult | Promise<AuthorizeResult>;
+  /** Headers for each accepting response. */
+  headers?: HeadersInit;
+  /** Compresses messages with clients that can; `true` for the defaults. See the danger told there. @default {false} */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
+  /** How long a client has from connecting to the end of the handshake, in ms. @default {10_000} */
+  handshakeTimeout?: number;
+  /** The most connections, those in the handshake included; more are refused with 503. @default {16_384} */
+  maxConnections?: number;
+  /** Told what handlers and `authorize` throw, and what goes wrong while accepting. @default {nobody is told} */
+  onError?: (error: unknown) => void;
+}
+
+/** Options of `serveWebSocket`. */
+export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
+  /** The port; 0 lets the system choose. @default {0} */
+  port?: number;
+  /** The address to listen on. @default {"0.0.0.0"} */
+  hostname?: string;
+  /** A Unix socket file, instead of a port. */
+  path?: string;
+  /** Anything that accepts transports, instead of a port. The server closes it. */
+  listener?: TransportListener;
+  /** Speaks TLS (`wss:`). */
+  tls?: TlsServerOptions;
+  /** Limits for the head of the client's request. */
+  head?: HttpHeadLimits;
+  /** Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. */
+  handler?: (
+    request: Request,
+    info: { remoteAddr: TransportAddr },
+  ) => Response | Promise<Response>;
+  /**
+   * A `node:http` server that answers plain HTTP requests on the same port, instead of `handler`. It need not listen;
+   * WebSockets do not pass through it.
+   */
+  http?: HttpServer;
+  /** Closes the server when it fires, as `close()` does. */
+  signal?: AbortSignal;
+}
