@@ -1,8 +1,9 @@
 // Floor 3: driver.
 import type { FfiListener } from "./_bluetooth_listener.ts";
 import { SdpDatabase } from "./sdp_database.ts";
+import { BLUETOOTH_ANY } from "./bluetooth_address.ts";
 import type { SdpRecord } from "./sdp_record.ts";
-import type { Transport } from "./transport.ts";
+import type { OtherAddr, Transport } from "./transport.ts";
 
 /** The largest packet that L2CAP can carry. */
 const MAX_PACKET = 0xffff;
@@ -10,6 +11,7 @@ const MAX_PACKET = 0xffff;
 /** A connection that the server answers: packets, with a largest size. */
 export interface SdpConnection extends Transport {
   readonly mtu: number | undefined;
+  readonly localAddr: OtherAddr;
 }
 
 /** What bounds an {@linkcode SdpServer}. */
@@ -22,7 +24,9 @@ export interface SdpServerOptions {
 
 /** Answers SDP requests on the connections of a listener, until it is closed. */
 export class SdpServer {
-  readonly database = new SdpDatabase();
+  readonly #database = new SdpDatabase();
+  /** The adapter of each record. */
+  readonly #adapters = new Map<number, string>();
   readonly #listener: FfiListener<SdpConnection>;
   readonly #connections = new Set<SdpConnection>();
   readonly #maxConnections: number;
@@ -33,6 +37,23 @@ export class SdpServer {
     this.#maxConnections = options.maxConnections ?? 16;
     this.#idleTimeout = options.idleTimeout ?? 30_000;
     this.#accept();
+  }
+
+  /** How many records it has. */
+  get size(): number {
+    return this.#adapters.size;
+  }
+
+  /** Adds a record that is visible through one adapter (by its address), or all; returns its handle. */
+  add(adapter: string, record: SdpRecord): number {
+    const handle = this.#database.add(record);
+    this.#adapters.set(handle, adapter);
+    return handle;
+  }
+
+  /** Removes a record; returns whether there was one. */
+  remove(handle: number): boolean {
+    return this.#adapters.delete(handle) && this.#database.remove(handle);
   }
 
   /** Whether it accepts connections. */
@@ -59,6 +80,11 @@ export class SdpServer {
   async #serve(connection: SdpConnection): Promise<void> {
     this.#connections.add(connection);
     const packet = new Uint8Array(MAX_PACKET);
+    const { mtu = 48, localAddr } = connection;
+    const visible = (handle: number) => {
+      const adapter = this.#adapters.get(handle);
+      return adapter === BLUETOOTH_ANY || adapter === localAddr.address;
+    };
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       for (;;) {
@@ -66,8 +92,7 @@ export class SdpServer {
         const count = await connection.read(packet);
         clearTimeout(timer);
         if (count === null) break;
-        const mtu = connection.mtu ?? 48;
-        await connection.write(this.database.answer(packet.subarray(0, count), mtu));
+        await connection.write(this.#database.answer(packet.subarray(0, count), mtu, visible));
       }
     } catch {
       // The client is gone, or was idle for too long.
@@ -84,23 +109,22 @@ export class SdpServer {
   }
 }
 
-const servers = new Map<string, SdpServer>();
+let server: SdpServer | undefined;
 
 /**
- * Publishes a record for an adapter (by its address) and returns what takes it back. There is one server for each adapter,
- * which `listen` opens for the first record and which closes after the last.
+ * Publishes a record for an adapter (by its address) and returns what takes it back. There is one server for all adapters,
+ * which `listen` opens for the first record and which closes after the last. (With one server bound to each adapter, Linux would
+ * give the requests to a server that is bound to all of them, if there is one.)
  */
 export function publishRecord(
-  localAddress: string,
+  adapter: string,
   record: SdpRecord,
   listen: () => FfiListener<SdpConnection>,
 ): () => void {
-  let server = servers.get(localAddress);
-  if (!server?.open) servers.set(localAddress, server = new SdpServer(listen()));
-  const handle = server.database.add(record);
+  if (!server?.open) server = new SdpServer(listen());
+  const own = server;
+  const handle = own.add(adapter, record);
   return () => {
-    if (!server.database.remove(handle) || server.database.size > 0) return;
-    server.close();
-    if (servers.get(localAddress) === server) servers.delete(localAddress);
+    if (own.remove(handle) && own.size === 0) own.close();
   };
 }

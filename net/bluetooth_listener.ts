@@ -35,7 +35,7 @@ export interface ListenBluetoothOptions {
   /**
    * The service's UUID, in any form that {@linkcode bluetoothUuid} takes. With it the service can be found: this process
    * answers SDP requests (PSM 1) as long as the listener is open, which takes a privileged user (CAP_NET_BIND_SERVICE) and no
-   * other SDP server, such as bluetoothd, on the adapter. @default {undefined, not published}
+   * other SDP server, such as bluetoothd, on this machine. @default {undefined, not published}
    */
   uuid?: string | number;
   /** The service's name in its record; needs `uuid`. */
@@ -106,13 +106,13 @@ function wrap(
 }
 
 /** Opens the SDP server's own listener. */
-function listenForSdp(localAddress: string, what: string): FfiListener<BluetoothConnection> {
+function listenForSdp(what: string): FfiListener<BluetoothConnection> {
   try {
-    const place = { port: PSM_SDP, localAddress, backlog: 16 };
+    const place = { port: PSM_SDP, localAddress: BLUETOOTH_ANY, backlog: 16 };
     return wrap(bindAndListen("l2cap", place, what), "l2cap");
   } catch (error) {
     const why = error instanceof SystemError && error.errno === EADDRINUSE
-      ? "EADDRINUSE, another SDP server (bluetoothd?) answers on this adapter"
+      ? "EADDRINUSE, another SDP server (bluetoothd?) answers"
       : error instanceof SystemError && error.errno === EACCES
       ? "EACCES, answering SDP requests (PSM 1) takes a privileged user"
       : undefined;
@@ -191,7 +191,7 @@ export function listenBluetooth(options: ListenBluetoothOptions = {}): Bluetooth
         name,
         description,
       });
-      unpublish = publishRecord(localAddress, record, () => listenForSdp(localAddress, what));
+      unpublish = publishRecord(localAddress, record, () => listenForSdp(what));
     }
     return listener;
   } catch (error) {

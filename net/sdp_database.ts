@@ -12,6 +12,7 @@ function holds(element: SdpElement, uuid: string): boolean {
   return element.value.some((child) => holds(child, uuid));
 }
 
+type Visible = (handle: number) => boolean;
 type Request = Extract<SdpPdu, { kind: "search" | "attribute" | "searchAttribute" }>;
 
 /** What bounds an {@linkcode SdpDatabase}. */
@@ -76,16 +77,25 @@ export class SdpDatabase {
 
   /**
    * The answer to one request, each one packet; the answer has at most `mtu` bytes (48 at least).
-   * A request that can't be read gets an error response.
+   * A request that can't be read gets an error response. Records whose handle `visible` denies are left out; always the same for
+   * one client.
    */
-  answer(packet: Uint8Array, mtu: number): Uint8Array {
+  answer(
+    packet: Uint8Array,
+    mtu: number,
+    visible: (handle: number) => boolean = () => true,
+  ): Uint8Array {
     const transaction = packet.length >= 3 ? packet[1] << 8 | packet[2] : 0;
     let result: SdpPdu | number;
     if (packet.length >= 5 && (packet[3] << 8 | packet[4]) !== packet.length - 5) {
       result = SDP_ERROR.InvalidPduSize;
     } else {
       try {
-        result = this.#answer(decodeSdpPdu(packet, { maxElements: 512 }), Math.max(mtu, 48));
+        result = this.#answer(
+          decodeSdpPdu(packet, { maxElements: 512 }),
+          Math.max(mtu, 48),
+          visible,
+        );
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
         result = SDP_ERROR.InvalidSyntax;
@@ -96,13 +106,13 @@ export class SdpDatabase {
     );
   }
 
-  #answer(pdu: SdpPdu, mtu: number): SdpPdu | number {
+  #answer(pdu: SdpPdu, mtu: number, visible: Visible): SdpPdu | number {
     switch (pdu.kind) {
       case "search":
-        return this.#search(pdu, mtu);
+        return this.#search(pdu, mtu, visible);
       case "attribute":
       case "searchAttribute":
-        return this.#attributes(pdu, mtu);
+        return this.#attributes(pdu, mtu, visible);
       default:
         return SDP_ERROR.InvalidSyntax;
     }
@@ -125,15 +135,23 @@ export class SdpDatabase {
     return new Uint8Array(state.buffer);
   }
 
-  #matching(uuids: readonly string[]): SdpRecord[] {
-    return [...this.#records.values()].filter((record) =>
-      uuids.every((uuid) => [...record.values()].some((value) => holds(value, uuid)))
-    );
+  #matching(uuids: readonly string[], visible: Visible): SdpRecord[] {
+    const matching: SdpRecord[] = [];
+    for (const [handle, record] of this.#records) {
+      if (handle !== 0 && !visible(handle)) continue;
+      const values = [...record.values()];
+      if (uuids.every((uuid) => values.some((value) => holds(value, uuid)))) matching.push(record);
+    }
+    return matching;
   }
 
-  #search(request: Extract<Request, { kind: "search" }>, mtu: number): SdpPdu | number {
+  #search(
+    request: Extract<Request, { kind: "search" }>,
+    mtu: number,
+    visible: Visible,
+  ): SdpPdu | number {
     if (request.maxRecords === 0) return SDP_ERROR.InvalidSyntax;
-    const all = this.#matching(request.uuids).slice(0, request.maxRecords)
+    const all = this.#matching(request.uuids, visible).slice(0, request.maxRecords)
       .map((record) => record.get(SDP_ATTRIBUTE.ServiceRecordHandle)!)
       .map((element) => element.type === "uint" ? Number(element.value) : 0);
     const from = this.#offset(request);
@@ -154,6 +172,7 @@ export class SdpDatabase {
   #attributes(
     request: Extract<Request, { kind: "attribute" | "searchAttribute" }>,
     mtu: number,
+    visible: Visible,
   ): SdpPdu | number {
     if (request.maxBytes < 7) return SDP_ERROR.InvalidSyntax; // §4.6.1
     const wanted = (attribute: number) =>
@@ -161,10 +180,12 @@ export class SdpDatabase {
     let element: SdpElement;
     if (request.kind === "attribute") {
       const record = this.#records.get(request.handle);
-      if (record === undefined) return SDP_ERROR.InvalidRecordHandle;
+      if (record === undefined || (request.handle !== 0 && !visible(request.handle))) {
+        return SDP_ERROR.InvalidRecordHandle;
+      }
       element = sdpRecordToElement(record, wanted);
     } else {
-      const lists = this.#matching(request.uuids).map((record) =>
+      const lists = this.#matching(request.uuids, visible).map((record) =>
         sdpRecordToElement(record, wanted)
       );
       element = sdpSequence(

@@ -31,7 +31,12 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   hciconfig: "bluez",
   sdptool: "bluez",
   rfcomm: "bluez",
+  bluetoothd: "bluez",
+  "dbus-daemon": "dbus-daemon",
 };
+
+/** The tests against BlueZ's own programs; they come last, because bluetoothd takes the adapters over. */
+const PEER_TESTS = "tests/interop/bluetooth_bluez_test.ts";
 
 /** The line that the guest ends with, before the exit code. */
 const EXIT_MARK = "sluice-vm-exit:";
@@ -123,7 +128,15 @@ async function unpackPackages(debs: string[], cache: string): Promise<string> {
     const kernel = basename(deb).startsWith("linux-image-");
     const parts = kernel
       ? ["./boot/vmlinuz-*", ..."arch crypto drivers/bluetooth lib net".split(" ").map(inKernel)]
-      : ["./bin/*", "./sbin/*", "./lib/*", "./usr/bin/*", "./usr/sbin/*", "./usr/lib/*"];
+      : [
+        "./bin/*",
+        "./sbin/*",
+        "./lib/*",
+        "./usr/bin/*",
+        "./usr/sbin/*",
+        "./usr/lib/*",
+        "./usr/libexec/*",
+      ];
     const script = `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --no-same-owner --wildcards ${
       parts.map((part) => `'${part}'`).join(" ")
     } 2>/dev/null || true`; // tar fails for patterns without a match
@@ -263,7 +276,7 @@ export function* cpioArchive(entries: Iterable<ArchiveEntry>): Generator<Uint8Ar
 
 /** The file of a program in the unpacked packages. */
 async function findProgram(root: string, name: string): Promise<string> {
-  for (const folder of ["bin", "sbin", "usr/bin", "usr/sbin"]) {
+  for (const folder of ["bin", "sbin", "usr/bin", "usr/sbin", "usr/libexec/bluetooth"]) {
     const path = join(root, folder, name);
     if (await exists(path)) return path;
   }
@@ -508,7 +521,7 @@ async function findTests(): Promise<string[]> {
       tests.push(`tests/net/${name}`);
     }
   }
-  return tests.sort();
+  return [...tests.sort(), PEER_TESTS];
 }
 
 async function findKernel(root: string): Promise<string> {
@@ -523,7 +536,13 @@ async function main(args: string[]): Promise<number> {
   const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   const own = args[0] === "--run" ? args.slice(1).join(" ") : undefined;
   const tests = own === undefined && args.length > 0 ? args : await findTests();
-  const command = own ?? `deno test -A --no-check --cached-only --no-lock ${tests.join(" ")}`;
+  const runs = [
+    tests.filter((test) => test !== PEER_TESTS),
+    tests.filter((test) => test === PEER_TESTS),
+  ]
+    .filter((run) => run.length > 0)
+    .map((run) => `deno test -A --no-check --cached-only --no-lock ${run.join(" ")}`);
+  const command = own ?? runs.join(" && ");
   const cache = cacheFolder();
   const debs = await downloadPackages(join(cache, "debs"));
   const root = await unpackPackages(debs, cache);

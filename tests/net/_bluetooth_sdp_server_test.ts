@@ -6,6 +6,7 @@ import { publishRecord, type SdpConnection, SdpServer } from "../../net/_bluetoo
 import { FfiSocket } from "../../net/_bluetooth_socket.ts";
 import { SOCK_SEQPACKET } from "../../net/_bluetooth_sys.ts";
 import { FfiTransport } from "../../net/_bluetooth_transport.ts";
+import { BLUETOOTH_ANY } from "../../net/bluetooth_address.ts";
 import { SdpQuery } from "../../net/sdp_query.ts";
 import { describeService, serviceRecord } from "../../net/sdp_service.ts";
 import { AF_UNIX, HAS_FFI, listenUnix } from "../_support/ffi_sockets.ts";
@@ -52,7 +53,7 @@ async function names(client: FfiTransport): Promise<(string | undefined)[]> {
 test("answers several clients, one request after the other", async () => {
   const { listener, connect } = listen();
   const server = new SdpServer(listener);
-  server.database.add(RECORD);
+  assertEquals(server.add(BLUETOOTH_ANY, RECORD) > 0, true);
   const clients = await Promise.all([connect(), connect(), connect()]);
   for (const client of clients) {
     assertEquals(await names(client), ["A name that takes more than one packet"]);
@@ -93,25 +94,47 @@ test("closes a connection that is idle", async () => {
   await client[Symbol.asyncDispose]();
 });
 
-test("is opened for an adapter's first record, and closed after its last", async () => {
+test("shows the records of the adapter that is asked, and those of all", async () => {
+  const { listener, connect } = listen();
+  const server = new SdpServer(listener);
+  const add = (adapter: string, name: string) =>
+    server.add(adapter, serviceRecord({ uuid: "SerialPort", protocol: "rfcomm", port: 1, name }));
+  const own = add("near", "own");
+  const foreign = add("far", "foreign");
+  add(BLUETOOTH_ANY, "common");
+  const client = await connect();
+  assertEquals(await names(client), ["own", "common"]);
+  assertEquals(server.size, 3);
+  assertEquals([server.remove(foreign), server.remove(own), server.remove(own)], [
+    true,
+    true,
+    false,
+  ]);
+  assertEquals(await names(client), ["common"]);
+  server.close();
+  await client[Symbol.asyncDispose]();
+});
+
+test("is opened for the first record, and closed after the last", async () => {
   const opened: ReturnType<typeof listen>[] = [];
   const open = () => {
     opened.push(listen());
     return opened.at(-1)!.listener;
   };
-  const takeBack = [publishRecord("A", RECORD, open), publishRecord("A", RECORD, open)];
-  const elsewhere = publishRecord("B", RECORD, open);
-  assertEquals(opened.length, 2);
+  const takeBack = [publishRecord("near", RECORD, open), publishRecord("near", RECORD, open)];
+  const elsewhere = publishRecord("far", RECORD, open);
+  assertEquals(opened.length, 1);
   const client = await opened[0].connect();
   assertEquals((await names(client)).length, 2);
   takeBack[0]();
   takeBack[0](); // no second time
   assertEquals((await names(client)).length, 1);
   takeBack[1]();
-  assertEquals(await client.read(new Uint8Array(1)), null);
+  assertEquals((await names(client)).length, 0);
   elsewhere();
-  const again = publishRecord("A", RECORD, open);
-  assertEquals(opened.length, 3);
+  assertEquals(await client.read(new Uint8Array(1)), null);
+  const again = publishRecord("near", RECORD, open);
+  assertEquals(opened.length, 2);
   again();
   await client[Symbol.asyncDispose]();
 });
@@ -120,20 +143,20 @@ test("that can't be opened leaves nothing behind", async () => {
   const fail = () => {
     throw new Error("taken");
   };
-  assertThrows(() => publishRecord("C", RECORD, fail), Error, "taken");
+  assertThrows(() => publishRecord("near", RECORD, fail), Error, "taken");
   const { listener } = listen();
-  const takeBack = publishRecord("C", RECORD, () => listener);
+  const takeBack = publishRecord("near", RECORD, () => listener);
   takeBack();
+  assertEquals(listener.closed, true);
   await listener[Symbol.asyncDispose]();
 });
 
 test("that has lost its listener makes way for a new one", async () => {
   const first = listen();
-  const takeFirst = publishRecord("D", RECORD, () => first.listener);
+  const takeFirst = publishRecord("near", RECORD, () => first.listener);
   first.listener.close();
-  await first.listener[Symbol.asyncDispose]();
   const second = listen();
-  const takeSecond = publishRecord("D", RECORD, () => second.listener);
+  const takeSecond = publishRecord("near", RECORD, () => second.listener);
   const client = await second.connect();
   assertEquals((await names(client)).length, 1);
   takeFirst();

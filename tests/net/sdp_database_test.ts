@@ -200,3 +200,19 @@ Deno.test("SDP database keeps nothing of what it was given", () => {
   record.set(SDP_ATTRIBUTE.ServiceName, { type: "text", value: encodeSdpElement({ type: "nil" }) });
   assertEquals(database.answer(request, 672), before);
 });
+
+Deno.test("SDP database leaves out the records that a client may not see", () => {
+  const database = filled();
+  const visible = (handle: number) => handle !== 0x10001;
+  const ask = (pdu: SdpPdu) => decodeSdpPdu(database.answer(encodeSdpPdu(pdu), 672, visible));
+  const uuids = [RFCOMM];
+  assertEquals(names(ask({ kind: "searchAttribute", transaction: 1, uuids, ...ALL })), ["one"]);
+  const search = ask({ kind: "search", transaction: 1, uuids, maxRecords: 9, continuation: NONE });
+  assertEquals(search.kind === "searchResult" && search.handles, [0x10000]);
+  const hidden = ask({ kind: "attribute", transaction: 1, handle: 0x10001, ...ALL });
+  assertEquals(hidden.kind === "error" && hidden.code, SDP_ERROR.InvalidRecordHandle);
+  assertEquals(
+    ask({ kind: "attribute", transaction: 1, handle: 0, ...ALL }).kind,
+    "attributeResult",
+  );
+});
