@@ -46,8 +46,13 @@ export class HttpFields implements Iterable<[name: string, value: string]> {
 
   /** The value under `name`, those of several lines joined by `", "`; `undefined` if there is none. */
   get(name: string): string | undefined {
-    const all = this.getAll(name);
-    return all.length === 0 ? undefined : all.join(", ");
+    const wanted = name.toLowerCase();
+    let joined: string | undefined;
+    for (let i = 0; i < this.#names.length; i++) {
+      if (this.#names[i] !== wanted) continue;
+      joined = joined === undefined ? this.#values[i] : `${joined}, ${this.#values[i]}`;
+    }
+    return joined;
   }
 
   /** The values under `name`, one for each line. */
