@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
+import { TakenOver } from "./_taken_over.ts";
 import { TransportReader, type TransportSink } from "./reader.ts";
 import type { Transport } from "./transport.ts";
 
@@ -41,6 +42,7 @@ const allocate = (size: number): Uint8Array => Buffer.from(new ArrayBuffer(size)
 export class Incoming implements TransportSink {
   readonly #owner: IncomingOwner;
   #reader: TransportReader | null = null;
+  #before = 0;
   #style: ReadStyle | null = null;
   #waiter: Waiter | null = null;
   #flowing = false;
@@ -55,7 +57,7 @@ export class Incoming implements TransportSink {
 
   /** How many bytes came. */
   get bytesRead(): number {
-    return this.#reader?.bytesRead ?? 0;
+    return this.#before + (this.#reader?.bytesRead ?? 0);
   }
 
   /** Whether chunks go to the owner as they come. */
@@ -84,6 +86,18 @@ export class Incoming implements TransportSink {
     this.#reader = new TransportReader(transport, this, { allocate });
     if (!this.#flowing && this.#waiter === null) this.#reader.pause();
     this.#reader.start();
+  }
+
+  /**
+   * Lets go of the transport, for somebody who goes on reading it: what comes from now on, and what is held, goes there.
+   * To be followed by another `attach`.
+   */
+  handOver(transport: Transport): Transport {
+    const taken = new TakenOver(transport, this.#reader!, this.#held);
+    this.#before = this.bytesRead;
+    this.#reader = null;
+    this.#held = null;
+    return taken;
   }
 
   /** Takes the first chunk, or the end, although nobody reads yet. */

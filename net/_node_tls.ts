@@ -28,6 +28,9 @@ import type {
 import type { Transport } from "./transport.ts";
 import type { Deadline } from "./wait.ts";
 
+/** How long a handshake may take where nothing else is said, in ms, as in Node. */
+export const HANDSHAKE_TIMEOUT = 120_000;
+
 /** A connection after its handshake. */
 export interface SecuredTransport {
   readonly transport: Transport;
@@ -406,6 +409,11 @@ export class ServerContext {
     this.#own = loadIdentity(options);
     this.#ca = options.ca === undefined ? undefined : loadAuthorities(options.ca);
     for (const [name, identity] of Object.entries(options.sni ?? {})) this.add(name, identity);
+  }
+
+  /** How long a handshake may take, in ms. */
+  get handshakeTimeout(): number {
+    return this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT;
   }
 
   /** Changes the server's own certificate, and the authorities when they are given. Connections that stand keep theirs. */

@@ -1,30 +1,47 @@
 // Floor 3: driver.
-import { checkPath, checkPort } from "./_connect_arguments.ts";
 import type { ConnectOptions } from "./connect_options.ts";
-import { toNetError } from "./os_error.ts";
+import { dial, type DialOptions } from "./dial.ts";
+import { NetError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
-/** Stand-in. */
+/** Told what a lookup brought: the error, the first address and its family, and the name. */
+export type LookupListener = (
+  error: Error | null,
+  address: string | null,
+  family: 4 | 6 | null,
+  host: string,
+) => void;
+
+/** Opens what a socket connects to: {@linkcode dial}, in the words of Node's options. */
 export async function openTransport(
   options: ConnectOptions,
   signal: AbortSignal,
-  onlookup: (e: Error | null, a: string | null, f: 4 | 6 | null, h: string) => void,
+  onlookup: LookupListener,
 ): Promise<Transport> {
-  void onlookup;
+  const { path, tls, policy, connectTimeout: timeout } = options;
+  const common: DialOptions = { timeout, signal, tls, policy };
+  if (path !== undefined) return await dial({ path }, common);
+  const { port, localAddress, localPort, family, noDelay, proxy, lookup } = options;
+  const { keepAlive = false, keepAliveInitialDelay = 0 } = options;
+  const hostname = options.host ?? options.hostname ?? "localhost";
   try {
-    if (options.path !== undefined) {
-      return await Deno.connect({ transport: "unix", path: checkPath(options.path) });
+    return await dial({ hostname, port: port! }, {
+      ...common,
+      localAddress,
+      localPort,
+      family,
+      noDelay,
+      proxy,
+      lookup,
+      keepAlive: keepAlive && keepAliveInitialDelay > 0 ? keepAliveInitialDelay : keepAlive,
+      onlookup: (host, [address]) => {
+        onlookup(null, address, address.includes(":") ? 6 : 4, host);
+      },
+    });
+  } catch (error) {
+    if (error instanceof NetError && error.syscall === "getaddrinfo") {
+      onlookup(error, null, null, hostname);
     }
-    return await Deno.connect({
-      hostname: options.host ?? options.hostname ?? "localhost",
-      port: checkPort(options.port),
-      signal,
-    });
-  } catch (e) {
-    throw toNetError(e, {
-      syscall: "connect",
-      address: options.path ?? options.host ?? "localhost",
-      port: options.port,
-    });
+    throw error;
   }
 }

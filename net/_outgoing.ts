@@ -61,6 +61,8 @@ export class Outgoing implements TransportWriterOptions {
   finished = false;
   readonly #owner: OutgoingOwner;
   #writer: TransportWriter | null = null;
+  #before = 0;
+  #leaving = 0;
   #early: Early | null = null;
   #corks = 0;
   #stopped: Error | null = null;
@@ -91,7 +93,8 @@ export class Outgoing implements TransportWriterOptions {
 
   /** How many bytes were written, with those that are queued. */
   get bytesWritten(): number {
-    return this.queued + (this.#writer?.bytesWritten ?? 0);
+    const writer = this.#writer;
+    return this.queued + (writer === null ? this.#leaving : this.#before + writer.bytesWritten);
   }
 
   /** Says where to write to, and writes what has waited for it. */
@@ -109,6 +112,20 @@ export class Outgoing implements TransportWriterOptions {
     }
     for (let i = 0; i < this.#corks; i++) writer.cork();
     if (this.ending) this.#finish(writer);
+  }
+
+  /**
+   * Lets go of the transport, and resolves when all that was written before has been handed to it. What is written from
+   * now on waits for the next `attach`.
+   */
+  async detach(options: WaitOptions): Promise<void> {
+    const writer = this.#writer;
+    if (writer === null) return;
+    this.#leaving = this.bytesWritten;
+    this.#writer = null;
+    writer.flush();
+    await writer.flushed(options);
+    this.#before = this.#leaving;
   }
 
   /** Queues a chunk, which must not change until it is written; false when the queue is full. */
@@ -185,7 +202,8 @@ export class Outgoing implements TransportWriterOptions {
     this.#owner.onactivity();
     const pending = this.#written;
     if (pending === null) return;
-    while (pending.length > 0 && pending[0].at <= bytesWritten) {
+    const total = this.#before + bytesWritten;
+    while (pending.length > 0 && pending[0].at <= total) {
       this.#call(pending.shift()!.callback, null);
       if (this.#stopped !== null) return;
     }

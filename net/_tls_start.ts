@@ -1,9 +1,10 @@
 // Floor 3: driver.
 import {
+  HANDSHAKE_TIMEOUT,
   type HandshakeContext,
   nodeClientHandshake,
   type SecuredTransport,
-  type ServerContext,
+  ServerContext,
   underDeadlines,
 } from "./_node_tls.ts";
 import { loadAuthorities } from "./_tls_material.ts";
@@ -21,9 +22,6 @@ import type {
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { Transport } from "./transport.ts";
 import { type Deadline, deadlineSignal } from "./wait.ts";
-
-/** How long a handshake may take where nothing else is said, in ms, as in Node. */
-export const HANDSHAKE_TIMEOUT = 120_000;
 
 const infos = new WeakMap<Transport, TlsInfo>();
 
@@ -91,16 +89,13 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set<keyof StartTlsOptions>([
   "signal",
 ]);
 
-const SERVER_KEYS: ReadonlySet<string> = new Set<keyof StartServerTlsOptions>([
+const SERVER_KEYS: ReadonlySet<string> = new Set<keyof TlsServerOptions>([
   ...COMMON,
   "ca",
   "requestCert",
   "rejectUnauthorized",
   "sni",
   "SNICallback",
-  "head",
-  "timeout",
-  "signal",
 ]);
 
 /** TLS options that Node has and Deno ignores, or refuses late. */
@@ -283,15 +278,44 @@ export function closeQuietly(transport: Transport): void {
   }
 }
 
-/** {@linkcode startServerTls} with certificates that are loaded already. */
+const contexts = new WeakMap<object, ServerContext>();
+
+/** Remembers what a `SecureContext` stands for. */
+export function keepContext(key: object, context: ServerContext): void {
+  contexts.set(key, context);
+}
+
+/**
+ * What does the handshakes for a `SecureContext`, or for options.
+ *
+ * @throws {TypeError} When they are no good. @throws {NetError} `ERR_UNSUPPORTED`.
+ */
+export function serverContext(certificates: object | TlsServerOptions): ServerContext {
+  const kept = contexts.get(certificates);
+  if (kept !== undefined) return kept;
+  const options = certificates as TlsServerOptions;
+  checkTlsServerOptions(options);
+  if (options.implementation === "deno") {
+    throw new NetError(
+      "Cannot do this with Deno's TLS: it has no server on a connection that stands",
+      {
+        code: "ERR_UNSUPPORTED",
+      },
+    );
+  }
+  return new ServerContext(options);
+}
+
+/** Does a server's handshake under its deadlines. */
 export async function serverHandshake(
   certificates: ServerContext,
   transport: Transport,
-  options: Pick<StartServerTlsOptions, "handshakeTimeout" | "timeout" | "signal" | "head">,
+  options: StartServerTlsOptions,
 ): Promise<Transport> {
-  const { handshakeTimeout = HANDSHAKE_TIMEOUT } = options;
   const outer = deadlineSignal("start TLS", options);
-  const inner = deadlineSignal("finish the TLS handshake", { timeout: handshakeTimeout });
+  const inner = deadlineSignal("finish the TLS handshake", {
+    timeout: certificates.handshakeTimeout,
+  });
   try {
     return rememberTls(
       await certificates.handshake(

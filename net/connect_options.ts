@@ -1,5 +1,8 @@
-// Floor 0: vocabulary.
+// Floor 1: codec.
+import type { DialPolicyInit } from "./dial_policy.ts";
+import type { HostLookup } from "./lookup_options.ts";
 import type { SocketOptions } from "./socket_options.ts";
+import type { TlsClientOptions } from "./tls_options.ts";
 
 /** Where and how a socket connects: to a `port` on a `host`, or to the socket file `path`. */
 export interface ConnectOptions extends SocketOptions {
@@ -19,6 +22,14 @@ export interface ConnectOptions extends SocketOptions {
   family?: 0 | 4 | 6;
   /** Gives up after so many milliseconds, the name's resolution included. @default {0}, no limit but the system's */
   connectTimeout?: number;
+  /** Connects with TLS; `secureConnect` follows `connect`. `connectTls` takes its options without this level. @default {false} */
+  tls?: boolean | TlsClientOptions;
+  /** A proxy by its URL (`socks5://`, `http://`, `https://`), or a chain of them, the nearest first. */
+  proxy?: string | URL | readonly (string | URL)[];
+  /** Where the host may be: see `dial`. @default {everywhere} */
+  policy?: DialPolicyInit;
+  /** Finds the addresses of the host. @default {the system's lookup} */
+  lookup?: HostLookup;
   /** The idle time after which `timeout` is emitted, in ms, as `setTimeout` sets it. @default {0}, never */
   timeout?: number;
   /** Destroys the socket when it fires, also later. */

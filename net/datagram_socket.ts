@@ -5,7 +5,8 @@ import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { type IpAddress, parseIp } from "./ip.ts";
-import { type HostLookup, lookupWith, systemHostLookup } from "./lookup.ts";
+import { lookupWith, systemHostLookup } from "./lookup.ts";
+import type { HostLookup } from "./lookup_options.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
 

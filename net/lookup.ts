@@ -2,19 +2,8 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
-import { waitFor, type WaitOptions } from "./wait.ts";
-
-/** Options of {@linkcode lookupHost}, and what a {@linkcode HostLookup} is called with. */
-export interface LookupHostOptions extends WaitOptions {
-  /** Only addresses of this family; 0 for both. @default {0} */
-  family?: 0 | 4 | 6;
-}
-
-/** Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. */
-export type HostLookup = (
-  hostname: string,
-  options: LookupHostOptions,
-) => Promise<readonly string[]>;
+import type { HostLookup, LookupHostOptions } from "./lookup_options.ts";
+import { waitFor } from "./wait.ts";
 
 /**
  * Finds the addresses of a host as the system does (hosts file and DNS), best first. An address, in any spelling, comes

@@ -70,7 +70,7 @@ let large = 0;
  */
 export class TransportReader {
   readonly #transport: Transport;
-  readonly #sink: TransportSink;
+  #sink: TransportSink;
   readonly #min: number;
   readonly #max: number;
   readonly #allocate: ((size: number) => Uint8Array) | undefined;
@@ -109,6 +109,11 @@ export class TransportReader {
   /** How many bytes were delivered to the sink. */
   get bytesRead(): number {
     return this.#bytesRead;
+  }
+
+  /** Delivers to another sink from now on: what a read under way brings, too. */
+  redirect(sink: TransportSink): void {
+    this.#sink = sink;
   }
 
   /** Begins to read. A second call does nothing. */

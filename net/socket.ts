@@ -14,6 +14,7 @@ import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
+import type { SecureContext } from "./secure_context.ts";
 import type {
   PipeDestination,
   PipeOptions,
@@ -23,8 +24,11 @@ import type {
   SocketOptions,
   SocketReadyState,
 } from "./socket_options.ts";
+import { startServerTls, startTls, tlsInfo } from "./start_tls.ts";
+import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
+import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor, type WaitOptions } from "./wait.ts";
 
 /** What a transport may have beside its duty: `Deno.TcpConn` has most of it. */
 interface TransportExtras {
@@ -86,12 +90,13 @@ const thrownByListeners = new WeakSet<Error>();
  * ```
  */
 export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposable {
-  #options: SocketOptions;
+  #options: SocketOptions & Pick<ConnectOptions, "host" | "hostname">;
   readonly #owner: IncomingOwner & OutgoingOwner;
   #incoming: Incoming;
   #outgoing: Outgoing;
   #transport: (Transport & TransportExtras) | null = null;
   #connecting: AbortController | null = null;
+  #securing = false;
   #paused = false;
   #readEnded = false;
   #destroyed = false;
@@ -483,6 +488,88 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
   }
 
+  // ---- TLS
+
+  /**
+   * Starts TLS as the client, on the connection that stands (STARTTLS). What was written before leaves as it is; what is written from
+   * now on, and what comes, is TLS: so are bytes that have come and that nobody has read yet. Listeners stay. `secureConnect`
+   * and `secure` are emitted; a failure destroys the socket.
+   *
+   * @throws {TypeError} For options that are malformed or not supported.
+   * @throws {NetError} What `startTls` throws; `ENOTCONN` when the socket is not connected, `EINVAL` while TLS is being started.
+   */
+  startTls(options: StartTlsOptions = {}): Promise<this> {
+    const hostname = options.hostname ?? this.#options.host ?? this.#options.hostname;
+    return this.#secure((raw) => startTls(raw, { ...options, hostname }), options, true);
+  }
+
+  /**
+   * Starts TLS as the server, on the connection that stands: the other side of {@linkcode Socket.startTls}. `secure` is emitted.
+   *
+   * @throws {TypeError} For options that are malformed or not supported, certificates and keys that are no good.
+   * @throws {NetError} What `startServerTls` throws; `ENOTCONN`, `EINVAL`.
+   */
+  startServerTls(
+    certificates: TlsServerOptions | SecureContext,
+    options: StartServerTlsOptions = {},
+  ): Promise<this> {
+    return this.#secure((raw) => startServerTls(raw, certificates, options), options, false);
+  }
+
+  /** What the TLS handshake came to; `undefined` without TLS. */
+  get tls(): TlsInfo | undefined {
+    return this.#transport === null ? undefined : tlsInfo(this.#transport);
+  }
+
+  /** Whether TLS is on. */
+  get encrypted(): boolean {
+    return this.tls !== undefined;
+  }
+
+  /** Whether the peer's certificate verifies; false for a server that asked for none. */
+  get authorized(): boolean {
+    return this.tls?.authorized ?? false;
+  }
+
+  /** Why the peer's certificate does not verify, as Node calls it; null when it does, or when there is none to verify. */
+  get authorizationError(): string | null {
+    return this.tls?.authorizationError ?? null;
+  }
+
+  /** The protocol that ALPN agreed on; false when there is none. */
+  get alpnProtocol(): string | false {
+    return this.tls?.alpnProtocol ?? false;
+  }
+
+  /** The name that the client asked for by SNI; false when there is none. */
+  get servername(): string | false {
+    return this.tls?.servername ?? false;
+  }
+
+  /** The TLS version, or null where it is not known. */
+  getProtocol(): string | null {
+    return this.tls?.protocol ?? null;
+  }
+
+  /** The TLS version, by Luvit's name. */
+  version(): string | null {
+    return this.getProtocol();
+  }
+
+  /** The cipher suite, or null where it is not known. */
+  getCipher(): TlsCipher | null {
+    return this.tls?.cipher ?? null;
+  }
+
+  /**
+   * The peer's certificate; null when it has shown none, or was not asked for one.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED` with implementation `"deno"`.
+   */
+  getPeerCertificate(): PeerCertificate | null {
+    return this.tls?.getPeerCertificate() ?? null;
+  }
+
   // ---- closing
 
   /** Closes at once; what is queued is lost. With an error, `error` is emitted before `close`. */
@@ -708,6 +795,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.#closed =
       this.#paused =
       this.#readEnded =
+      this.#securing =
         false;
     this.#incoming = new Incoming(this.#owner);
     this.#outgoing = new Outgoing(this.#owner, this.#options);
@@ -747,7 +835,48 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const incoming = this.#incoming;
     this.#tell("connect");
     this.#tell("ready");
+    if (this.encrypted) {
+      this.#tell("secureConnect");
+      this.#tell("secure");
+    }
     if (this.#incoming === incoming && !this.#paused) incoming.begin();
+  }
+
+  async #secure(
+    start: (raw: Transport) => Promise<Transport>,
+    waiting: WaitOptions,
+    client: boolean,
+  ): Promise<this> {
+    const transport = this.#transport;
+    const open = transport !== null && !this.#destroyed && !this.#outgoing.ending;
+    if (!open || this.#readEnded) {
+      throw new NetError("Cannot start TLS: the socket is not connected", { code: "ENOTCONN" });
+    }
+    if (this.#securing) {
+      throw new NetError("Cannot start TLS: it is being started already", { code: "EINVAL" });
+    }
+    this.#securing = true;
+    const incoming = this.#incoming;
+    const raw = incoming.handOver(transport);
+    try {
+      const { timeout, signal } = waiting;
+      await this.#outgoing.detach({ timeout, signal });
+      const secure = await start(raw);
+      if (this.#incoming !== incoming || this.#destroyed) {
+        closeQuietly(secure);
+        throw closedError("start TLS");
+      }
+      this.#attach(secure);
+      if (client) this.#tell("secureConnect");
+      this.#tell("secure");
+      if (this.#incoming === incoming && !this.#paused) incoming.begin();
+      return this;
+    } catch (error) {
+      if (this.#incoming === incoming) this.destroy(error as Error);
+      throw error;
+    } finally {
+      if (this.#incoming === incoming) this.#securing = false;
+    }
   }
 
   #attach(transport: Transport & TransportExtras): void {

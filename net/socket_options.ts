@@ -36,6 +36,10 @@ export interface SocketEvents {
   connect: [];
   /** The connection is there and can be used; after `connect`. */
   ready: [];
+  /** TLS is on, on the client's side: after `connect` when it connected with TLS, or after `startTls`. */
+  secureConnect: [];
+  /** TLS is on, on either side. */
+  secure: [];
   /** Bytes came (a `Buffer`), or text after `setEncoding`. */
   // deno-lint-ignore no-explicit-any
   data: [chunk: any];

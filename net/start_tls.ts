@@ -1,15 +1,14 @@
 // Floor 3: driver.
-import { ServerContext } from "./_node_tls.ts";
 import {
-  checkTlsServerOptions,
   closeQuietly,
   recallTls,
+  serverContext,
   serverHandshake,
   startTlsUnder,
 } from "./_tls_start.ts";
-import { NetError } from "./errors.ts";
+import type { SecureContext } from "./secure_context.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
-import type { TlsInfo } from "./tls_options.ts";
+import type { TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal } from "./wait.ts";
 
@@ -46,19 +45,11 @@ export async function startTls(
  */
 export async function startServerTls(
   transport: Transport,
-  options: StartServerTlsOptions,
+  certificates: TlsServerOptions | SecureContext,
+  options: StartServerTlsOptions = {},
 ): Promise<Transport> {
   try {
-    checkTlsServerOptions(options);
-    if (options.implementation === "deno") {
-      throw new NetError(
-        "Cannot start TLS as a server: Deno's TLS can't on a connection that stands",
-        {
-          code: "ERR_UNSUPPORTED",
-        },
-      );
-    }
-    return await serverHandshake(new ServerContext(options), transport, options);
+    return await serverHandshake(serverContext(certificates), transport, options);
   } catch (error) {
     closeQuietly(transport);
     throw error;

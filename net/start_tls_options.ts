@@ -1,5 +1,5 @@
 // Floor 0: vocabulary.
-import type { TlsClientOptions, TlsServerOptions } from "./tls_options.ts";
+import type { TlsClientOptions } from "./tls_options.ts";
 
 /** Options of `startTls`. */
 export interface StartTlsOptions extends TlsClientOptions {
@@ -13,8 +13,8 @@ export interface StartTlsOptions extends TlsClientOptions {
   head?: Uint8Array;
 }
 
-/** Options of `startServerTls`. */
-export interface StartServerTlsOptions extends TlsServerOptions {
+/** Options of `startServerTls`, beside the certificates. */
+export interface StartServerTlsOptions {
   /** Gives up after so many milliseconds; no limit but the handshake's when left out or 0. */
   timeout?: number;
   /** Gives up when it fires. */

@@ -2,9 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dial } from "../../net/dial.ts";
 import { NetError } from "../../net/errors.ts";
 import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
-import type { StartServerTlsOptions } from "../../net/start_tls_options.ts";
 import type { TlsError } from "../../net/tls_error.ts";
-import type { TlsImplementation } from "../../net/tls_options.ts";
+import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, certPath, identity } from "../_support/certs.ts";
 import {
@@ -39,12 +38,12 @@ async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> 
 /** Echoes one connection, and gives the outcome of its handshake. */
 async function echoOnce(
   listener: Deno.TcpListener,
-  options: StartServerTlsOptions,
+  options: TlsServerOptions,
 ): Promise<Transport | NetError> {
   const conn = await listener.accept();
   let transport: Transport;
   try {
-    transport = await startServerTls(conn, { timeout: 20_000, ...options });
+    transport = await startServerTls(conn, options, { timeout: 20_000 });
   } catch (error) {
     return error as NetError;
   }
@@ -117,7 +116,7 @@ peerTest(
   OPENSSL,
   async () => {
     using listener = listen();
-    const options: StartServerTlsOptions = {
+    const options: TlsServerOptions = {
       ...SERVER,
       ALPNProtocols: ["h2", "echo"],
       sni: { "a.example.com": identity("a_example"), "*.b.test": identity("b_test") },
@@ -182,7 +181,7 @@ peerTest("TLS server takes STARTTLS from openssl s_client (SMTP)", OPENSSL, asyn
     await writeAll(conn, utf8("250-mail.example\r\n250 STARTTLS\r\n"));
     assertEquals(await readText(conn, "\r\n"), "STARTTLS\r\n");
     await writeAll(conn, utf8("220 go ahead\r\n"));
-    const transport = await startServerTls(conn, { ...SERVER, timeout: 20_000 });
+    const transport = await startServerTls(conn, SERVER, { timeout: 20_000 });
     await writeAll(transport, utf8(`secret ${await readText(transport, "\n")}`));
     await transport.closeWrite();
     await readText(transport).catch(() => {});

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
-import type { StartServerTlsOptions, StartTlsOptions } from "../../net/start_tls_options.ts";
+import type { StartTlsOptions } from "../../net/start_tls_options.ts";
 import { TlsError } from "../../net/tls_error.ts";
-import type { TlsImplementation } from "../../net/tls_options.ts";
+import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, type CertName, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
 
@@ -35,7 +35,7 @@ async function tcp(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
 /** Both handshakes at once; what fails is told for each side. */
 async function handshake(
   client: StartTlsOptions,
-  server: StartServerTlsOptions,
+  server: TlsServerOptions,
   ends?: [Transport, Transport],
 ): Promise<[Transport | NetError, Transport | NetError]> {
   const [a, b] = ends ?? await tcp();
@@ -45,13 +45,13 @@ async function handshake(
   };
   return await Promise.all([
     startTls(a, { hostname: "localhost", timeout: 10_000, ...client }).catch(tell),
-    startServerTls(b, { timeout: 10_000, ...server }).catch(tell),
+    startServerTls(b, server, { timeout: 10_000 }).catch(tell),
   ]);
 }
 
 async function secured(
   client: StartTlsOptions,
-  server: StartServerTlsOptions = SERVER,
+  server: TlsServerOptions = SERVER,
   ends?: [Transport, Transport],
 ): Promise<[Transport, Transport]> {
   const [a, b] = await handshake(client, server, ends);
@@ -63,7 +63,7 @@ async function secured(
 /** The error of the client; the server's side is closed. */
 async function refused(
   client: StartTlsOptions,
-  server: StartServerTlsOptions = SERVER,
+  server: TlsServerOptions = SERVER,
 ): Promise<NetError> {
   const [a, b] = await handshake(client, server);
   if (!(b instanceof Error)) b.close();
@@ -307,7 +307,7 @@ Deno.test("TLS begins with the bytes that were read already", async () => {
     if (side === "server") {
       const p = new Uint8Array(100);
       head = p.subarray(0, (await read.read(p))!);
-      own = startServerTls(read, { ...SERVER, head });
+      own = startServerTls(read, SERVER, { head });
     } else {
       own = startTls(read, { hostname: "localhost", ca: CA, head: new Uint8Array(0) });
     }
@@ -448,7 +448,7 @@ Deno.test("TLS server without rejectUnauthorized lets such clients in, and says 
 
 Deno.test("TLS server chooses the certificate by name", async () => {
   const asked: string[] = [];
-  const server: StartServerTlsOptions = {
+  const server: TlsServerOptions = {
     ...SERVER,
     sni: { "A.example.com": identity("a_example"), "*.b.test": identity("b_test") },
     SNICallback(name) {
@@ -476,7 +476,7 @@ Deno.test("TLS server chooses the certificate by name", async () => {
 
 Deno.test("TLS server survives an SNICallback that throws, rejects, or never answers", async () => {
   const never = new Promise<undefined>(() => {});
-  const callbacks: StartServerTlsOptions["SNICallback"][] = [
+  const callbacks: TlsServerOptions["SNICallback"][] = [
     () => {
       throw new Error("callback's fault");
     },
@@ -510,7 +510,7 @@ Deno.test("TLS server survives anything that is not TLS", async () => {
   await fc.assert(
     fc.asyncProperty(junk, async (bytes) => {
       const [a, b] = pair();
-      const failed = assertRejects(() => startServerTls(b, { ...SERVER, timeout: 5000 }), NetError);
+      const failed = assertRejects(() => startServerTls(b, SERVER, { timeout: 5000 }), NetError);
       await a.write(bytes).catch(() => {});
       await a.closeWrite().catch(() => {});
       await failed;
