@@ -62,8 +62,11 @@ export interface Link {
   sendPing(payload: Uint8Array): void;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */
   sendPong(payload: Uint8Array): void;
-  /** Begins the closing handshake; does nothing if it has begun. */
-  close(code: number | undefined, reason: string): void;
+  /**
+   * Begins the closing handshake; does nothing if it has begun. With `after` it waits for that first; the close timeout
+   * runs all the same.
+   */
+  close(code: number | undefined, reason: string, after?: Promise<void>): void;
   /** Ends the link at once. */
   terminate(): void;
   /** Ends the link with a close code for a reason of this end's own. */

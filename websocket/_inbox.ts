@@ -42,10 +42,4 @@ export class Inbox {
     }
     return data;
   }
-
-  /** Throws everything away. */
-  clear(): void {
-    this.#messages = [];
-    this.#head = this.#size = 0;
-  }
 }

@@ -354,7 +354,13 @@ export class RawLink
   }
 
   /** Begins the closing handshake. */
-  close(code: number | undefined, reason: string): void {
+  close(code: number | undefined, reason: string, after?: Promise<void>): void {
+    if (after !== undefined) {
+      this.#core.checkClose(code, reason);
+      if (this.#closeAt === 0) this.#closeWithin(this.#options.closeTimeout);
+      after.then(() => this.close(code, reason));
+      return;
+    }
     const { source } = this;
     if (this.open && source !== undefined && source.pending) source.catchUp();
     this.#core.close(code, reason);
@@ -375,9 +381,9 @@ export class RawLink
     const { source } = this;
     if (this.open && source !== undefined && source.pending) source.catchUp();
     this.#error = error;
-    this.#events?.error(error);
-    if (this.#finished) return;
+    // It is over before anybody is told: a listener of this error may throw, too.
     this.#core.abandon(error.closeCode ?? 1011);
+    this.#events?.error(error);
     this.#shutDown(Math.min(LINGER, this.#options.closeTimeout));
   }
 

@@ -720,6 +720,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void> {
+    if (this.#closing) return quiet(Promise.reject(closedError()));
     if (
       this.#tail === undefined && options === undefined &&
       (typeof data === "string" || data instanceof Uint8Array)
@@ -807,7 +808,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
     const link = this.#link;
-    if (this.#tail !== undefined || !link.open || link.full) return false;
+    if (this.#tail !== undefined || this.#closing || !link.open || link.full) return false;
     return link.send(withOpcode(bytes, options.opcode), options.compress) === "sent";
   }
 
@@ -996,7 +997,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   ): Promise<WebSocketCloseInfo> {
     const closeCode = typeof code === "number" ? code : code.closeCode;
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";
-    this.#link.close(closeCode ?? (closeReason === "" ? undefined : 1000), closeReason);
+    // Messages that are being sent in parts are sent to their end.
+    this.#link.close(closeCode ?? (closeReason === "" ? undefined : 1000), closeReason, this.#tail);
     if (!this.#closing) {
       this.#closing = true;
       this.#regulate();

@@ -58,11 +58,10 @@ export function isOriginAllowed(
 }
 
 function isSameHost(origin: string, host: string, secure: boolean): boolean {
-  const page = endpoint(origin);
-  if (page === undefined || (page.protocol !== "https:" && page.protocol !== "http:")) return false;
-  if (secure && page.protocol !== "https:") return false;
   // An origin is scheme, host and port and nothing else; anything more was not made by a browser.
-  if (origin.slice(page.protocol.length + 2).includes("/") || origin.includes("@")) return false;
+  if (!/^https?:\/\/[^\s/\\?#@]+$/i.test(origin)) return false;
+  const page = endpoint(origin);
+  if (page === undefined || (secure && page.protocol !== "https:")) return false;
   // A proxy that ends TLS passes on the Host header without a port: it has the one of the page's scheme.
   const own = endpoint(`${page.protocol}//${host}`);
   return own !== undefined && own.hostname === page.hostname && own.port === page.port;

@@ -749,6 +749,11 @@ export class WebSocketProtocol {
     this.#advance("sendClose");
   }
 
+  /** Throws what {@linkcode close} would throw, and does nothing else. */
+  checkClose(code: number | undefined, reason: string): void {
+    closePayload(code, reason, this.#tools);
+  }
+
   /** Sends a close frame, and takes nothing more in: for a reason of this end's own. The sink is not told. */
   abandon(code: number, reason: string = ""): void {
     if (maySendClose(this.#state)) this.#writeClose(code, reason);
@@ -934,7 +939,12 @@ function copy(
   for (let i = start, to = at; i < end; i++, to++) target[to] = from[i];
 }
 
-/** The payload of a close frame. */
+/**
+ * The payload of a close frame.
+ *
+ * @throws {RangeError} For a code that must not be sent.
+ * @throws {TypeError} For a reason of more than 123 bytes, or a reason without a code.
+ */
 function closePayload(
   code: number | undefined,
   reason: string,

@@ -1,33 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type DeadlineClock, DeadlineQueue, type Expiring } from "../../websocket/_deadlines.ts";
-
-class TestClock implements DeadlineClock {
-  time = 0;
-  timers = new Map<number, { at: number; callback: () => void }>();
-  #next = 1;
-  now(): number {
-    return this.time;
-  }
-  setTimer(callback: () => void, delay: number): number {
-    this.timers.set(this.#next, { at: this.time + delay, callback });
-    return this.#next++;
-  }
-  clearTimer(timer: unknown): void {
-    this.timers.delete(timer as number);
-  }
-  advance(to: number): void {
-    for (;;) {
-      const next = [...this.timers].filter(([, { at }]) => at <= to)
-        .sort(([, a], [, b]) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.timers.delete(next[0]);
-      this.time = next[1].at;
-      next[1].callback();
-    }
-    this.time = to;
-  }
-}
+import { ManualClock } from "../../net/clock.ts";
+import { DeadlineQueue, type Expiring } from "../../websocket/_deadlines.ts";
 
 class Item implements Expiring {
   deadline = 0;
@@ -42,7 +16,7 @@ Deno.test("deadlines fire in order, once each, and never early", () => {
   fc.assert(fc.property(
     fc.array(fc.tuple(fc.nat(100), fc.option(fc.nat(100)), fc.boolean()), { maxLength: 40 }),
     (plan) => {
-      const clock = new TestClock();
+      const clock = new ManualClock();
       const queue = new DeadlineQueue(clock);
       const fired: Array<[Item, number]> = [];
       const expected: Array<[Item, number]> = [];
@@ -53,17 +27,17 @@ Deno.test("deadlines fire in order, once each, and never early", () => {
         if (deleted) queue.delete(item);
         else expected.push([item, changed ?? at]);
       }
-      assertEquals(clock.timers.size <= 1, true);
+      assertEquals(clock.pending <= 1, true);
       clock.advance(200);
       assertEquals(fired.map(([, now]) => now), expected.map(([, at]) => at).sort((a, b) => a - b));
       assertEquals(new Set(fired.map(([item]) => item)), new Set(expected.map(([item]) => item)));
-      assertEquals([queue.size, clock.timers.size], [0, 0]);
+      assertEquals([queue.size, clock.pending], [0, 0]);
     },
   ));
 });
 
 Deno.test("deadline may be set again while it fires", () => {
-  const clock = new TestClock();
+  const clock = new ManualClock();
   const queue = new DeadlineQueue(clock);
   const times: number[] = [];
   const item = new Item((item, now) => {
@@ -73,7 +47,7 @@ Deno.test("deadline may be set again while it fires", () => {
   queue.set(item, 10);
   clock.advance(100);
   assertEquals(times, [10, 20, 30]);
-  assertEquals(clock.timers.size, 0);
+  assertEquals(clock.pending, 0);
 });
 
 Deno.test("queue with nothing in it holds no timer", () => {

@@ -1,0 +1,851 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { pair } from "../../net/pair.ts";
+import { NetError } from "../../net/errors.ts";
+import { closeBoth, rawPeer, webSocketPair } from "../_support/websocket_pair.ts";
+import { hex, joined, toBytes } from "../_support/websocket_rig.ts";
+import { WebSocketConnection } from "../../websocket/connection.ts";
+import { WebSocketError } from "../../websocket/errors.ts";
+import type { WebSocketCloseInfo, WebSocketData } from "../../websocket/types.ts";
+
+const DEFLATE = {
+  serverNoContextTakeover: false,
+  clientNoContextTakeover: false,
+  serverMaxWindowBits: 15,
+  clientMaxWindowBits: 15,
+};
+
+/** A turn of the event loop: everything that is in memory has arrived. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function rejectsWith(code: string, run: () => Promise<unknown>): Promise<WebSocketError> {
+  const error = await assertRejects(run, WebSocketError);
+  assertEquals(error.code, code);
+  return error;
+}
+
+// Events.
+
+Deno.test("events: messages, pings, pongs and the end, in order", async () => {
+  const [client, server] = webSocketPair();
+  const log: unknown[] = [];
+  server.on("message", (data, opcode) => log.push(["message", data, opcode]));
+  server.on("ping", (payload) => log.push(["ping", payload.length]));
+  server.on("pong", (payload) => log.push(["pong", payload]));
+  server.on("error", (error) => log.push(["error", error.code]));
+  server.on("close", (info) => log.push(["close", info.code, info.reason, info.wasClean]));
+  await client.send("text");
+  await client.send(new Uint8Array([1, 2]));
+  assert(await client.ping() >= 0);
+  client.pong(toBytes("unasked"));
+  await client.close(4000, "done");
+  await server.closed;
+  assertEquals(log, [
+    ["message", "text", 1],
+    ["message", new Uint8Array([1, 2]), 2],
+    ["ping", 4],
+    ["pong", toBytes("unasked")],
+    ["close", 4000, "done", true],
+  ]);
+});
+
+Deno.test("events: listeners can be several, for one time, and taken off", async () => {
+  const [client, server] = webSocketPair();
+  const log: string[] = [];
+  const first = (data: WebSocketData) => log.push(`first ${data}`);
+  const second = (data: WebSocketData) => log.push(`second ${data}`);
+  server.on("message", first).on("message", second).once("message", () => log.push("once"));
+  await client.send("a");
+  await settle();
+  server.off("message", first);
+  await client.send("b");
+  await settle();
+  assertEquals(log, ["first a", "second a", "once", "second b"]);
+  assertThrows(() => server.on("message", "no" as unknown as () => void), TypeError);
+  await closeBoth(client, server);
+});
+
+Deno.test("events: what came before the first listener comes to it, in order and once", async () => {
+  const [client, server] = webSocketPair();
+  for (const text of ["1", "2", "3"]) await client.send(text);
+  await settle();
+  const got: WebSocketData[] = [];
+  server.on("message", (data) => got.push(data));
+  await client.send("4");
+  await settle();
+  assertEquals(got, ["1", "2", "3", "4"]);
+  await closeBoth(client, server);
+});
+
+for (
+  const [name, listener] of [
+    ["throws", () => {
+      throw new Error("mine");
+    }],
+    ["rejects", () => Promise.reject(new Error("mine"))],
+  ] as const
+) {
+  Deno.test(`listener that ${name} ends its own connection with 1011 and no other`, async () => {
+    const [client, server] = webSocketPair();
+    const [client2, server2] = webSocketPair();
+    const errors: WebSocketError[] = [];
+    server.on("message", listener);
+    server.on("error", (error) => errors.push(error));
+    await client.send("x");
+    const info = await client.closed;
+    assertEquals([info.code, info.wasClean], [1011, true]);
+    const own = await server.closed;
+    assertEquals([own.wasClean, own.error?.code], [false, "CALLBACK"]);
+    assertEquals(errors.map(({ code, cause }) => [code, (cause as Error).message]), [
+      ["CALLBACK", "mine"],
+    ]);
+    await client2.send("still here");
+    assertEquals((await server2.receive()).data, "still here");
+    await closeBoth(client2, server2);
+  });
+}
+
+Deno.test("listeners of close and error that throw do no harm", async () => {
+  const [client, server] = webSocketPair();
+  const bad = () => {
+    throw new Error("mine");
+  };
+  server.on("close", bad).on("error", bad).on("ping", bad);
+  await client.ping();
+  assertEquals((await client.closed).code, 1011);
+  await server.closed;
+});
+
+// Pull.
+
+Deno.test("receive gives messages with their opcodes, and then the end, again and again", async () => {
+  const [client, server] = webSocketPair();
+  client.send("one");
+  client.send(new Uint8Array([2]));
+  client.close(1001, "bye");
+  assertEquals(await server.receive(), { data: "one", opcode: 1 });
+  assertEquals(await server.receive(), { data: new Uint8Array([2]), opcode: 2 });
+  for (let i = 0; i < 2; i++) {
+    const { data, opcode, wasClean, code, reason } = await server.receive();
+    assertEquals([data, opcode, wasClean, code, reason], [undefined, undefined, true, 1001, "bye"]);
+  }
+  await client.closed;
+});
+
+Deno.test("receive serves who came first, before any listener", async () => {
+  const [client, server] = webSocketPair();
+  const listened: WebSocketData[] = [];
+  server.on("message", (data) => listened.push(data));
+  const first = server.receive();
+  const second = server.receive();
+  for (const text of ["a", "b", "c"]) await client.send(text);
+  assertEquals([(await first).data, (await second).data], ["a", "b"]);
+  await settle();
+  assertEquals(listened, ["c"]);
+  await closeBoth(client, server);
+});
+
+Deno.test("receive that times out or is aborted leaves the message for the next", async () => {
+  const [client, server] = webSocketPair();
+  const timeout = await assertRejects(() => server.receive({ timeout: 1 }), NetError);
+  assertEquals(timeout.code, "ETIMEDOUT");
+  const controller = new AbortController();
+  const aborted = server.receive({ signal: controller.signal, timeout: 10_000 });
+  controller.abort();
+  assertEquals((await assertRejects(() => aborted, NetError)).code, "ABORT_ERR");
+  const gone = await assertRejects(() => server.receive({ signal: controller.signal }), NetError);
+  assertEquals(gone.code, "ABORT_ERR");
+  await client.send("late");
+  assertEquals((await server.receive({ timeout: 10_000 })).data, "late");
+  await closeBoth(client, server);
+});
+
+Deno.test("iteration gives all messages and ends with the connection", async () => {
+  const [client, server] = webSocketPair();
+  const reading = (async () => {
+    const got: WebSocketData[] = [];
+    for await (const message of server) got.push(message);
+    return got;
+  })();
+  const sent = Array.from({ length: 300 }, (_, i) => `${i}`);
+  for (const text of sent) await client.send(text);
+  await client.close();
+  assertEquals(await reading, sent);
+});
+
+Deno.test("iteration can be left and taken up again", async () => {
+  const [client, server] = webSocketPair();
+  for (const text of ["a", "b", "c"]) await client.send(text);
+  for await (const message of server) {
+    assertEquals(message, "a");
+    break;
+  }
+  assertEquals(server.state, "open");
+  for await (const message of server) {
+    if (message === "c") break;
+    assertEquals(message, "b");
+  }
+  await closeBoth(client, server);
+});
+
+Deno.test("echo by iteration answers a burst in few writes", async () => {
+  const [a, b] = pair();
+  let writes = 0;
+  const counted = {
+    read: (p: Uint8Array) => b.read(p),
+    write: (p: Uint8Array) => (writes++, b.write(p)),
+    closeWrite: () => b.closeWrite(),
+    close: () => b.close(),
+    localAddr: b.localAddr,
+    remoteAddr: b.remoteAddr,
+  };
+  const client = new WebSocketConnection(a, { role: "client" });
+  const server = new WebSocketConnection(counted, { role: "server" });
+  const echo = (async () => {
+    for await (const message of server) await server.send(message);
+  })();
+  for (let i = 0; i < 100; i++) client.send(`${i}`);
+  for (let i = 0; i < 100; i++) assertEquals((await client.receive()).data, `${i}`);
+  assert(writes < 20, `${writes} writes`);
+  await client.close();
+  await echo;
+});
+
+Deno.test("consumer that turns to something else does not keep back what it sent", async () => {
+  const [client, server] = webSocketPair();
+  for (let i = 0; i < 10; i++) client.send(`${i}`);
+  assertEquals((await server.receive()).data, "0");
+  await server.send("answer");
+  // The server takes nothing more; its answer comes all the same.
+  assertEquals((await client.receive()).data, "answer");
+  await closeBoth(client, server);
+});
+
+Deno.test("inbox that is full stops the peer, and goes on when it is read", async () => {
+  const [client, server] = webSocketPair({
+    server: { maxInbox: 10_000 },
+    client: { highWaterMark: 1000 },
+  });
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < 1000; sent++) await client.send("x".repeat(936));
+  })();
+  await settle();
+  await settle();
+  // What is in the inbox, in the pair (64 KiB) and in the client's queue; not all.
+  assert(sent > 10 && sent < 300, `${sent} sent`);
+  for (let i = 0; i < 1000; i++) assertEquals((await server.receive()).data?.length, 936);
+  await sending;
+  await closeBoth(client, server);
+});
+
+Deno.test("close does not hang on an inbox that nobody reads", async () => {
+  const [client, server] = webSocketPair({ server: { maxInbox: 1000 } });
+  for (let i = 0; i < 100; i++) client.send("x".repeat(900));
+  await settle();
+  const info = await server.close(1000);
+  assertEquals(info.wasClean, true);
+  await client.closed;
+});
+
+// Pausing.
+
+Deno.test("pause stops events at once, in the middle of a burst, and resume goes on", async () => {
+  const [client, server] = webSocketPair();
+  const got: WebSocketData[] = [];
+  server.on("message", (data) => {
+    got.push(data);
+    if (data === "2") server.pause();
+  });
+  for (let i = 0; i < 5; i++) client.send(`${i}`);
+  await settle();
+  assertEquals([got.length, server.isPaused], [3, true]);
+  server.resume();
+  await settle();
+  assertEquals(got, ["0", "1", "2", "3", "4"]);
+  await closeBoth(client, server);
+});
+
+Deno.test("pause stops the peer", async () => {
+  const [client, server] = webSocketPair({ client: { highWaterMark: 1000 } });
+  server.on("message", () => {});
+  server.pause();
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < 300; sent++) await client.send("x".repeat(1000));
+  })();
+  await settle();
+  await settle();
+  assert(sent < 200, `${sent} sent`);
+  server.resume();
+  await sending;
+  await closeBoth(client, server);
+});
+
+Deno.test("close resumes a paused connection, and both sides end cleanly", async () => {
+  const [client, server] = webSocketPair();
+  server.pause();
+  client.send("kept");
+  await settle();
+  const closing = server.close();
+  assertEquals((await closing).wasClean, true);
+  assertEquals((await server.receive()).data, "kept");
+  await client.closed;
+});
+
+// Web streams.
+
+Deno.test("web streams carry messages both ways, and end with the connection", async () => {
+  const [client, server] = webSocketPair();
+  const { readable, writable, protocol } = await server.opened;
+  assertEquals(protocol, "");
+  assert(server.readable === readable && server.writable === writable);
+  const echo = readable.pipeTo(writable);
+  await client.send("a");
+  await client.send(new Uint8Array([1]));
+  assertEquals((await client.receive()).data, "a");
+  assertEquals((await client.receive()).data, new Uint8Array([1]));
+  await client.close();
+  await echo;
+});
+
+Deno.test("readable errors when the connection is lost, and closes it when it is cancelled", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const reading = ws.readable.getReader().read();
+  peer.transport.close();
+  await rejectsWith("CONNECTION_LOST", () => reading);
+  const [client, server] = webSocketPair();
+  await server.readable.cancel();
+  assertEquals((await client.closed).code, 1000);
+});
+
+Deno.test("writable that is aborted closes with 1011", async () => {
+  const [client, server] = webSocketPair();
+  await server.writable.abort(new Error("mine"));
+  assertEquals((await client.closed).code, 1011);
+});
+
+Deno.test("close takes and tells codes as WebSocketStream has them", async () => {
+  const [client, server] = webSocketPair();
+  await client.close({ closeCode: 4001, reason: "stream" });
+  const { closeCode, reason } = await server.closed;
+  assertEquals([closeCode, reason], [4001, "stream"]);
+  const [client2, server2] = webSocketPair();
+  await client2.close({});
+  assertEquals((await server2.closed).code, 1005);
+});
+
+// Piece by piece.
+
+Deno.test("message is sent while it is made, and received while it comes", async () => {
+  const [client, server] = webSocketPair();
+  const gate = Promise.withResolvers<void>();
+  const sending = client.send((async function* () {
+    yield "first ";
+    await gate.promise;
+    yield "second";
+  })());
+  const message = await server.receiveStream();
+  assert("readable" in message);
+  assertEquals(message.opcode, 1);
+  const reader = message.readable.getReader();
+  assertEquals((await reader.read()).value, toBytes("first "));
+  gate.resolve();
+  assertEquals((await reader.read()).value, toBytes("second"));
+  assertEquals((await reader.read()).done, true);
+  await sending;
+  await closeBoth(client, server);
+});
+
+Deno.test("messages behind one that is being made wait for it, and keep their order", async () => {
+  const [client, server] = webSocketPair();
+  const gate = Promise.withResolvers<void>();
+  client.send((async function* () {
+    yield "a";
+    await gate.promise;
+    yield "b";
+  })());
+  client.send("second");
+  client.send(new Blob(["third"]));
+  const fourth = client.send("fourth", { opcode: 2 });
+  assertEquals(client.trySend("no"), false);
+  assert(client.bufferedAmount > 0);
+  const ping = client.ping();
+  await settle();
+  await ping;
+  gate.resolve();
+  const got = [];
+  for (let i = 0; i < 4; i++) got.push((await server.receive()).data);
+  assertEquals(got, ["ab", "second", toBytes("third"), toBytes("fourth")]);
+  await fourth;
+  assertEquals(client.trySend("yes"), true);
+  await closeBoth(client, server);
+});
+
+Deno.test("streamed message larger than the limit passes, with backpressure", async () => {
+  const size = 3 << 20;
+  const [client, server] = webSocketPair();
+  const blob = new Blob([new Uint8Array(size).fill(7)]);
+  let done = false;
+  const sending = client.send(blob).then(() => done = true);
+  const message = await server.receiveStream();
+  assert("readable" in message);
+  await settle();
+  await settle();
+  assertEquals(done, false, "the sender waits for the reader");
+  let received = 0;
+  for await (const bytes of message.readable) received += bytes.length;
+  await sending;
+  assertEquals(received, size);
+  // The next one is not streamed, and has the limit.
+  client.send("small");
+  assertEquals((await server.receive()).data, "small");
+  await closeBoth(client, server);
+});
+
+Deno.test("several large messages are streamed one after the other", async () => {
+  const [client, server] = webSocketPair({ server: { maxMessageSize: 1000 } });
+  for (let i = 0; i < 3; i++) {
+    client.send([new Uint8Array(800).fill(i), new Uint8Array(800).fill(i)]);
+  }
+  client.close();
+  for (let i = 0; i < 3; i++) {
+    const message = await server.receiveStream();
+    assert("readable" in message);
+    const bytes = await new Response(message.readable).bytes();
+    assertEquals([bytes.length, bytes[0], bytes[1599]], [1600, i, i]);
+    await settle();
+  }
+  assertEquals((await server.receiveStream()).code, 1000);
+});
+
+Deno.test("streamed message that is not read to its end is skipped", async () => {
+  const [client, server] = webSocketPair();
+  client.send(["a".repeat(100_000), "b".repeat(100_000)]);
+  const message = await server.receiveStream();
+  assert("readable" in message);
+  await message.readable.cancel();
+  client.send("next");
+  assertEquals((await server.receive()).data, "next");
+  await closeBoth(client, server);
+});
+
+Deno.test("streamed message fails if the connection ends inside it", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const received = ws.receiveStream();
+  await peer.send(2, "half", { fin: false });
+  const message = await received;
+  assert("readable" in message);
+  const reading = new Response(message.readable).bytes();
+  peer.transport.close();
+  await rejectsWith("CONNECTION_LOST", () => reading);
+});
+
+Deno.test("stream of a message that is there already is that message", async () => {
+  const [client, server] = webSocketPair();
+  client.send("whole");
+  await settle();
+  const message = await server.receiveStream();
+  assert("readable" in message);
+  assertEquals(await new Response(message.readable).text(), "whole");
+  await closeBoth(client, server);
+});
+
+Deno.test("source that fails half-way ends the connection", async () => {
+  const [client, server] = webSocketPair();
+  const sending = client.send((function* () {
+    yield "half";
+    throw new RangeError("mine");
+  })());
+  await assertRejects(() => sending, RangeError, "mine");
+  assertEquals((await server.closed).code, 1011);
+  assertEquals((await client.closed).error?.code, "CALLBACK");
+});
+
+// Sending.
+
+Deno.test("send takes every kind of bytes, and only those", async () => {
+  const [client, server] = webSocketPair();
+  const bytes = new Uint8Array([9, 1, 2, 3, 4, 9]);
+  for (
+    const data of [bytes.subarray(1, 5), new DataView(bytes.buffer, 1, 4), bytes.slice(1, 5).buffer]
+  ) {
+    await client.send(data);
+    assertEquals((await server.receive()).data, new Uint8Array([1, 2, 3, 4]));
+  }
+  for (const bad of [10, null, undefined, {}, true]) {
+    assertThrows(() => client.send(bad as unknown as string), TypeError);
+    assertThrows(() => client.trySend(bad as unknown as string), TypeError);
+  }
+  assertThrows(() => client.send(new Uint8Array([0xff]), { opcode: 1 }), TypeError);
+  assertThrows(() => client.send(new Blob(), { opcode: 1 }), TypeError);
+  await closeBoth(client, server);
+});
+
+Deno.test("send waits at the high-water mark, and drain tells when there is room", async () => {
+  const { ws, peer } = rawPeer({ role: "server", highWaterMark: 1000 }, { capacity: 100 });
+  let drained = 0;
+  ws.on("drain", () => drained++);
+  await ws.send("x".repeat(500));
+  let done = false;
+  const waiting = ws.send("x".repeat(500)).then(() => done = true);
+  const aborted = ws.send("x", { timeout: 1 });
+  assertEquals(ws.trySend("x"), false);
+  assertEquals((await assertRejects(() => aborted, NetError)).code, "ETIMEDOUT");
+  assertEquals([done, drained, ws.bufferedAmount > 800], [false, 0, true]);
+  for (let i = 0; i < 3; i++) await peer.read();
+  await waiting;
+  assertEquals([drained, ws.trySend("x")], [1, true]);
+  ws.terminate();
+  peer.transport.close();
+});
+
+Deno.test("send queue at its limit refuses, drops or closes, as the policy says", async () => {
+  for (const slowReader of ["wait", "drop", "close"] as const) {
+    const { ws, peer } = rawPeer(
+      { role: "server", highWaterMark: 100, maxSendQueue: 1000, slowReader },
+      { capacity: 10 },
+    );
+    const errors: string[] = [];
+    ws.on("error", (error) => errors.push(error.code));
+    for (let i = 0; i < 10; i++) ws.send("x".repeat(100));
+    const last = ws.send("last");
+    if (slowReader === "wait") {
+      await rejectsWith("SEND_QUEUE_FULL", () => last);
+      await rejectsWith("SEND_QUEUE_FULL", () => ws.send(["a"]));
+      assertEquals([ws.dropped, ws.state], [0, "open"]);
+    } else {
+      await last;
+      assertEquals(ws.dropped, 1);
+      assertEquals(ws.state, slowReader === "drop" ? "open" : "closed");
+    }
+    assertEquals(errors, slowReader === "close" ? ["SLOW_READER"] : []);
+    ws.terminate();
+    const { error } = await ws.closed;
+    assertEquals(error?.code, slowReader === "close" ? "SLOW_READER" : undefined);
+    peer.transport.close();
+  }
+});
+
+Deno.test("send after the end rejects, and harms nobody who does not look", async () => {
+  const [client, server] = webSocketPair();
+  await closeBoth(client, server);
+  client.send("x");
+  client.send(["x"]);
+  client.ping();
+  await rejectsWith("CLOSED", () => client.send("x"));
+  await rejectsWith("CLOSED", () => client.send(["x"]));
+  await rejectsWith("CLOSED", () => client.ping());
+  assertEquals(client.trySend("x"), false);
+  assertThrows(() => client.pong(), WebSocketError);
+  await settle();
+});
+
+Deno.test("send that waits when the connection ends rejects", async () => {
+  const { ws, peer } = rawPeer({ role: "server", highWaterMark: 10 }, { capacity: 10 });
+  const waiting = ws.send("x".repeat(100));
+  peer.transport.close();
+  await rejectsWith("CLOSED", () => waiting);
+  await ws.closed;
+});
+
+// Pings.
+
+Deno.test("ping gives the round-trip time, and a late pong answers the earlier ones too", async () => {
+  const { ws, peer } = rawPeer({ role: "client" });
+  const first = ws.ping();
+  const second = ws.ping();
+  await peer.read();
+  const { payload } = (await peer.read())!;
+  await peer.send(10, "something else");
+  await peer.send(10, new Uint8Array(4));
+  await peer.send(10, payload);
+  assert(await first >= 0 && await second >= 0);
+  ws.terminate();
+  peer.transport.close();
+});
+
+Deno.test("pings are bounded in number and time, and end with the connection", async () => {
+  const { ws, peer } = rawPeer({ role: "client", maxPendingPings: 2 });
+  const late = await assertRejects(() => ws.ping({ timeout: 1 }), NetError);
+  assertEquals(late.code, "ETIMEDOUT");
+  const second = ws.ping();
+  await rejectsWith("PENDING_PINGS", () => ws.ping());
+  peer.transport.close();
+  await rejectsWith("CLOSED", () => second);
+});
+
+// Keepalive and deadlines.
+
+Deno.test("keepalive pings a silent peer, and gives up on a dead one", async () => {
+  const { ws, peer } = rawPeer({ role: "server", keepAliveInterval: 20, keepAliveTimeout: 30 });
+  const ping = await peer.read();
+  assertEquals(ping?.opcode, 9);
+  await peer.send(10, ping!.payload);
+  assertEquals((await peer.read())?.opcode, 9);
+  const info = await ws.closed;
+  assertEquals([info.code, info.wasClean, info.error?.code], [1006, false, "KEEPALIVE_TIMEOUT"]);
+  peer.transport.close();
+});
+
+Deno.test("keepalive leaves a paused connection alone", async () => {
+  const { ws, peer } = rawPeer({ role: "server", keepAliveInterval: 5, keepAliveTimeout: 5 });
+  ws.pause();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assertEquals(ws.state, "open");
+  ws.terminate();
+  peer.transport.close();
+});
+
+Deno.test("message that is not complete in time is refused with 1008", async () => {
+  const { ws, peer } = rawPeer({ role: "server", messageTimeout: 40 });
+  await peer.send(1, "whole");
+  await peer.send(1, "half", { fin: false });
+  const dripping = (async () => {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (ws.state !== "open") return;
+      await peer.send(0, "x", { fin: false }).catch(() => {});
+    }
+  })();
+  const close = await peer.read();
+  assertEquals([close?.opcode, close?.payload.slice(0, 2)], [8, hex("03f0")]);
+  await dripping;
+  peer.transport.close();
+  assertEquals((await ws.closed).error?.code, "MESSAGE_TIMEOUT");
+});
+
+Deno.test("peer that does not answer a close frame is cut off", async () => {
+  const { ws, peer } = rawPeer({ role: "client", closeTimeout: 20 });
+  const info = await ws.close();
+  assertEquals([info.code, info.wasClean, info.error?.code], [1006, false, "CLOSE_TIMEOUT"]);
+  peer.transport.close();
+});
+
+Deno.test("peer that reads nothing is cut off at the close timeout, whatever is queued", async () => {
+  const { ws, peer } = rawPeer({ role: "server", closeTimeout: 20 }, { capacity: 10 });
+  ws.send("x".repeat(1000));
+  const info = await ws.close();
+  assertEquals(info.error?.code, "CLOSE_TIMEOUT");
+  peer.transport.close();
+});
+
+Deno.test("close can be waited for with a timeout of one's own", async () => {
+  const { ws, peer } = rawPeer({ role: "client" });
+  const error = await assertRejects(() => ws.close(1000, "", { timeout: 1 }), NetError);
+  assertEquals(error.code, "ETIMEDOUT");
+  assertEquals(ws.state, "closing");
+  ws.terminate();
+  peer.transport.close();
+});
+
+// The end.
+
+Deno.test("state goes from open to closing to closed, on both sides", async () => {
+  const [client, server] = webSocketPair();
+  assertEquals([client.state, server.state], ["open", "open"]);
+  const states: string[] = [];
+  server.on("close", () => states.push(server.state));
+  const closing = client.close();
+  assertEquals(client.state, "closing");
+  assert(client.close() !== undefined);
+  await closing;
+  assertEquals([client.state, states], ["closed", ["closed"]]);
+});
+
+Deno.test("both ends may close at the same moment", async () => {
+  const [client, server] = webSocketPair();
+  const [a, b] = await Promise.all([client.close(4001, "c"), server.close(4002, "s")]);
+  assertEquals([a.wasClean, a.code, a.reason], [true, 4002, "s"]);
+  assertEquals([b.wasClean, b.code, b.reason], [true, 4001, "c"]);
+});
+
+Deno.test("queued messages are sent before the close frame", async () => {
+  const [client, server] = webSocketPair({ pair: { capacity: 100 } });
+  for (let i = 0; i < 50; i++) client.send(`${i}`);
+  client.close();
+  const got: WebSocketData[] = [];
+  for await (const message of server) got.push(message);
+  assertEquals(got.length, 50);
+  assertEquals((await server.closed).wasClean, true);
+  assertEquals((await client.closed).wasClean, true);
+});
+
+Deno.test("messages that are being made are sent to their end before the close frame", async () => {
+  const [client, server] = webSocketPair();
+  const gate = Promise.withResolvers<void>();
+  client.send((async function* () {
+    yield "a";
+    await gate.promise;
+    yield "b";
+  })());
+  client.send("c");
+  const closing = client.close(4000, "done");
+  assertEquals(client.state, "closing");
+  await rejectsWith("CLOSED", () => client.send("late"));
+  gate.resolve();
+  assertEquals((await server.receive()).data, "ab");
+  assertEquals((await server.receive()).data, "c");
+  assertEquals((await server.receive()).code, 4000);
+  assertEquals((await closing).wasClean, true);
+});
+
+Deno.test("message that is made without end does not keep a connection from closing", async () => {
+  const { ws, peer } = rawPeer({ role: "client", closeTimeout: 20 });
+  let ended = false;
+  const sending = ws.send((async function* () {
+    try {
+      for (;;) {
+        yield "x";
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      ended = true;
+    }
+  })());
+  assertThrows(() => ws.close(999), RangeError);
+  assertEquals(ws.state, "open");
+  assertEquals((await ws.close()).error?.code, "CLOSE_TIMEOUT");
+  await rejectsWith("CLOSED", () => sending);
+  assertEquals(ended, true);
+  peer.transport.close();
+});
+
+Deno.test("terminate ends at once", async () => {
+  const [client, server] = webSocketPair();
+  client.terminate();
+  assertEquals(client.state, "closed");
+  client.terminate();
+  assertEquals((await client.closed).code, 1006);
+  const info = await server.closed;
+  assertEquals([info.code, info.wasClean, info.error?.code], [1006, false, "CONNECTION_LOST"]);
+});
+
+Deno.test("reset is an error with its cause, a mere end is none", async () => {
+  for (const action of ["reset", "end"] as const) {
+    const { ws, peer } = rawPeer({ role: "server" }, { back: { faults: [{ at: 3, action }] } });
+    const errors: WebSocketError[] = [];
+    ws.on("error", (error) => errors.push(error));
+    await peer.send(1, "cut off").catch(() => {});
+    const info = await ws.closed;
+    assertEquals([info.code, info.error?.code], [1006, "CONNECTION_LOST"]);
+    assertEquals(errors.length, action === "reset" ? 1 : 0);
+    peer.transport.close();
+  }
+});
+
+Deno.test("peer that broke a rule is told so, even if it goes on sending", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const errors: WebSocketError[] = [];
+  ws.on("error", (error) => errors.push(error));
+  await peer.send(3, "x");
+  const flooding = (async () => {
+    while (ws.state !== "closed") {
+      try {
+        await peer.send(1, "x".repeat(10_000));
+        await settle();
+      } catch {
+        return;
+      }
+    }
+  })();
+  const close = await peer.read();
+  assertEquals([close?.opcode, close?.payload.slice(0, 2)], [8, hex("03ea")]);
+  assertEquals(await peer.read(), undefined);
+  await flooding;
+  const info = await ws.closed;
+  assertEquals([info.code, info.wasClean, info.error?.code], [1006, false, "RESERVED_OPCODE"]);
+  assertEquals([errors.length, errors[0].closeCode], [1, 1002]);
+  peer.transport.close();
+});
+
+Deno.test("bytes that came behind the handshake are taken in", async () => {
+  const { ws, peer } = rawPeer({ role: "client", rest: joined(hex("8101 61"), hex("8102 62")) });
+  assertEquals((await ws.receive()).data, "a");
+  await peer.write(hex("63"));
+  assertEquals((await ws.receive()).data, "bc");
+  ws.terminate();
+  peer.transport.close();
+});
+
+Deno.test("fault in the first bytes is told to who listens later", async () => {
+  const { ws, peer } = rawPeer({ role: "client", rest: hex("83 00") });
+  const info = await new Promise<WebSocketCloseInfo>((resolve) => {
+    ws.on("close", resolve);
+    peer.read().then(() => peer.transport.close());
+  });
+  assertEquals(info.error?.code, "RESERVED_OPCODE");
+});
+
+Deno.test("connection is async disposable", async () => {
+  const [client, server] = webSocketPair();
+  {
+    await using _client = client;
+    await client.send("x");
+  }
+  assertEquals(client.state, "closed");
+  assertEquals((await server.closed).wasClean, true);
+});
+
+Deno.test("connections over byte-wise and delayed transports carry all messages", async () => {
+  for (const wire of [{ split: 1 }, { split: 3, delay: 1, capacity: 7 }]) {
+    const [client, server] = webSocketPair({ pair: wire, deflate: DEFLATE });
+    const messages = ["a", "é€𝄞".repeat(40), "", "x".repeat(700)];
+    const reading = (async () => {
+      const got: WebSocketData[] = [];
+      for await (const message of server) got.push(message);
+      return got;
+    })();
+    for (const message of messages) await client.send(message);
+    await client.close();
+    assertEquals(await reading, messages);
+    assertEquals((await server.closed).wasClean, true);
+  }
+});
+
+Deno.test("compression carries messages both ways, in one piece and in parts", async () => {
+  for (const serverNoContextTakeover of [false, true]) {
+    const deflate = { ...DEFLATE, serverNoContextTakeover, clientMaxWindowBits: 9 };
+    const [client, server] = webSocketPair({ deflate, perMessageDeflate: { threshold: 0 } });
+    const echo = (async () => {
+      for await (const message of server) await server.send(message);
+    })();
+    const text = JSON.stringify(Array.from({ length: 300 }, (_, i) => ({ i, name: `n${i}` })));
+    for (const data of [text, toBytes(text), "", "x"]) {
+      for (const compress of [undefined, true, false]) {
+        await client.send(data, { compress });
+        assertEquals((await client.receive()).data, data);
+      }
+    }
+    await client.send([text, "", text]);
+    assertEquals((await client.receive()).data, text + text);
+    await client.send(new Blob([text]));
+    assertEquals((await client.receive()).data, toBytes(text));
+    await client.close();
+    await echo;
+  }
+});
+
+Deno.test("topics belong to servers", async () => {
+  const [client, server] = webSocketPair();
+  assertEquals(client.topics.size, 0);
+  for (
+    const use of [
+      () => client.subscribe("t"),
+      () => client.unsubscribe("t"),
+      () => client.publish("t", "x"),
+      () => client.broadcast("x"),
+    ]
+  ) assertThrows(use, TypeError);
+  await closeBoth(client, server);
+});
+
+Deno.test("connection over a transport has no URL, headers or request", async () => {
+  const [client, server] = webSocketPair({ protocol: "p" });
+  assertEquals([client.url, [...client.headers], client.request], ["", [], undefined]);
+  assertEquals([client.protocol, client.extensions], ["p", ""]);
+  assertEquals(client.localAddr.transport, "memory");
+  assertEquals(client.remoteAddr.transport, "memory");
+  await closeBoth(client, server);
+});

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { isOriginAllowed, type OriginPolicy } from "../../websocket/origin.ts";
+
+const SAME_HOST: Array<
+  [origin: string | undefined, host: string, secure: boolean, allowed: boolean]
+> = [
+  [undefined, "good.com", true, true],
+  ["https://good.com", "good.com", true, true],
+  ["https://GOOD.com", "Good.COM", true, true],
+  ["https://good.com:443", "good.com", true, true],
+  ["https://good.com", "good.com:443", true, true],
+  ["http://good.com", "good.com", false, true],
+  ["https://good.com", "good.com", false, true],
+  ["http://good.com:8080", "good.com:8080", false, true],
+  ["http://[::1]:8080", "[::1]:8080", false, true],
+  ["http://good.com", "good.com", true, false],
+  ["https://good.com.evil.com", "good.com", true, false],
+  ["https://evilgood.com", "good.com", true, false],
+  ["https://sub.good.com", "good.com", true, false],
+  ["https://good.com:444", "good.com", true, false],
+  ["http://good.com:8080", "good.com:8081", false, false],
+  ["null", "good.com", false, false],
+  ["null", "null", false, false],
+  ["", "good.com", false, false],
+  ["good.com", "good.com", false, false],
+  ["https://user@good.com", "good.com", true, false],
+  ["https://good.com/", "good.com", true, false],
+  ["https://good.com/path", "good.com", true, false],
+  ["file://", "good.com", false, false],
+  ["chrome-extension://good.com", "good.com", false, false],
+  ["https://good.com https://evil.com", "good.com", true, false],
+  ["https://good.com\\.evil.com", "good.com", true, false],
+];
+
+for (const [origin, host, secure, allowed] of SAME_HOST) {
+  Deno.test(`same-host ${allowed ? "lets in" : "refuses"} ${origin} at ${host}${secure ? " over TLS" : ""}`, () => {
+    assertEquals(isOriginAllowed("same-host", origin, host, secure), allowed);
+  });
+}
+
+Deno.test("list of origins matches whole strings and patterns", () => {
+  const policy: OriginPolicy = ["https://a.example", /^https:\/\/[a-z]+\.b\.example$/];
+  const check = (origin: string) => isOriginAllowed(policy, origin, "x", true);
+  assertEquals(["https://a.example", "https://A.example", "https://x.b.example"].map(check), [
+    true,
+    true,
+    true,
+  ]);
+  assertEquals(["https://a.example.evil", "http://a.example", "https://b.example"].map(check), [
+    false,
+    false,
+    false,
+  ]);
+});
+
+Deno.test("any lets in everything, a function decides about everything", () => {
+  assertEquals(isOriginAllowed("any", "null", "x", true), true);
+  const seen: unknown[] = [];
+  const policy = (
+    origin: string | undefined,
+    host: string,
+  ) => (seen.push([origin, host]), origin === undefined);
+  assertEquals(isOriginAllowed(policy, undefined, "h", true), true);
+  assertEquals(isOriginAllowed(policy, "https://h", "h", true), false);
+  assertEquals(seen, [[undefined, "h"], ["https://h", "h"]]);
+  // Only a plain yes is a yes.
+  assertEquals(
+    isOriginAllowed((() => Promise.resolve(true)) as unknown as () => boolean, "x", "x", true),
+    false,
+  );
+});
