@@ -76,13 +76,17 @@ const COMMON: readonly (keyof TlsCommonOptions)[] = [
   "implementation",
 ];
 
-const CLIENT_KEYS: ReadonlySet<string> = new Set<keyof StartTlsOptions>([
+const CLIENT: readonly (keyof TlsClientOptions)[] = [
   ...COMMON,
   "servername",
   "ca",
   "caCerts",
   "rejectUnauthorized",
   "checkServerIdentity",
+];
+
+const CLIENT_KEYS: ReadonlySet<string> = new Set<keyof StartTlsOptions>([
+  ...CLIENT,
   "hostname",
   "head",
   "timeout",
@@ -97,6 +101,61 @@ const SERVER_KEYS: ReadonlySet<string> = new Set<keyof TlsServerOptions>([
   "sni",
   "SNICallback",
 ]);
+
+/** Options of node:tls that Deno ignores. */
+const UNSUPPORTED: readonly string[] = [
+  "ALPNCallback",
+  "ciphers",
+  "clientCertEngine",
+  "crl",
+  "dhparam",
+  "ecdhCurve",
+  "enableTrace",
+  "honorCipherOrder",
+  "minDHSize",
+  "pfx",
+  "privateKeyEngine",
+  "pskCallback",
+  "requestOCSP",
+  "secureOptions",
+  "secureProtocol",
+  "session",
+  "sessionIdContext",
+  "sessionTimeout",
+  "sigalgs",
+  "socket",
+  "ticketKeys",
+];
+
+/** Parts options that stand on one level, as Node has them. */
+function split(options: object, keys: ReadonlySet<string>): [tls: object, rest: object] {
+  const tls: Record<string, unknown> = {};
+  const rest: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined && UNSUPPORTED.includes(key)) {
+      throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);
+    }
+    (keys.has(key) ? tls : rest)[key] = value;
+  }
+  return [tls, rest];
+}
+
+/** Parts the options of `connectTls`. @throws {TypeError} For options of node:tls that are not supported. */
+export function splitTlsClientOptions<T extends TlsClientOptions>(
+  options: T,
+): { tls: TlsClientOptions; rest: Omit<T, keyof TlsClientOptions> } {
+  const [tls, rest] = split(options, new Set(CLIENT));
+  checkTlsClientOptions(tls);
+  return { tls, rest: rest as Omit<T, keyof TlsClientOptions> };
+}
+
+/** Parts the options of a secure server. @throws {TypeError} For options of node:tls that are not supported. */
+export function splitTlsServerOptions<T extends TlsServerOptions>(
+  options: T,
+): { tls: TlsServerOptions; rest: Omit<T, keyof TlsServerOptions> } {
+  const [tls, rest] = split(options, SERVER_KEYS);
+  return { tls, rest: rest as Omit<T, keyof TlsServerOptions> };
+}
 
 /** TLS options that Node has and Deno ignores, or refuses late. */
 function checkOptions(options: object, keys: ReadonlySet<string>): void {
@@ -304,6 +363,32 @@ export function serverContext(certificates: object | TlsServerOptions): ServerCo
     );
   }
   return new ServerContext(options);
+}
+
+/** Waits for the handshake of a connection that `Deno.listenTls` accepted, and remembers what it came to. */
+export async function denoServerHandshake(
+  conn: Deno.TlsConn,
+  { handshakeTimeout = HANDSHAKE_TIMEOUT }: TlsServerOptions,
+): Promise<void> {
+  const deadline = deadlineSignal("finish the TLS handshake", { timeout: handshakeTimeout });
+  const context = contextOf(conn, undefined);
+  try {
+    await underDeadlines<void>(
+      [deadline],
+      async (resolve, reject) => {
+        try {
+          const { alpnProtocol } = await conn.handshake();
+          rememberTls({ transport: conn, info: denoTlsInfo(alpnProtocol, null, false) });
+          resolve();
+        } catch (error) {
+          reject(toTlsError(error, context));
+        }
+      },
+      () => closeQuietly(conn),
+    );
+  } finally {
+    deadline.clear();
+  }
 }
 
 /** Does a server's handshake under its deadlines. */

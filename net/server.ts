@@ -33,6 +33,10 @@ export interface ServerEvents {
   error: [error: Error];
   /** A connection was dropped: a cap, a list or the rate did not let it in. */
   drop: [info: DropInfo];
+  /** The TLS handshake of a connection is done: of secure servers. */
+  secureConnection: [socket: Socket];
+  /** The TLS handshake of a connection failed, and the connection is gone: of secure servers. */
+  tlsClientError: [error: Error, socket: Socket];
 }
 
 /** How long `accept` rests after it failed for want of resources, in ms. */

@@ -1,0 +1,140 @@
+// Floor 3: driver.
+import { listenDenoTls } from "./_deno_tls_listener.ts";
+import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";
+import { loadIdentity } from "./_tls_material.ts";
+import { NetError } from "./errors.ts";
+import { SecureContext } from "./secure_context.ts";
+import { Server } from "./server.ts";
+import type { ListenOptions, ServerOptions, TransportListener } from "./server_options.ts";
+import type { Socket } from "./socket.ts";
+import type { TlsIdentity, TlsServerOptions } from "./tls_options.ts";
+import type { Transport } from "./transport.ts";
+
+/** Options of a secure server: those of a server and those of TLS on one level, as in Node. */
+export interface SecureServerOptions extends ServerOptions, TlsServerOptions {
+  /** Certificates and settings that are loaded already, instead of TLS options here. */
+  secureContext?: SecureContext;
+}
+
+/**
+ * A server that speaks TLS: Node's and Luvit's `tls.Server`. Every connection gets its handshake, and `secureConnection` is emitted
+ * when that is done; when it fails, `tlsClientError` is, and the connection is gone. `connection` comes before the handshake,
+ * with the same socket: what is written to it waits for the end of the handshake.
+ *
+ * Certificates can be changed while the server runs: {@linkcode SecureServer.setSecureContext},
+ * {@linkcode SecureServer.addContext}.
+ *
+ * @example
+ * ```ts ignore
+ * import { createSecureServer } from "@sluice/sockets/net";
+ *
+ * const cert = await Deno.readTextFile("server.pem");
+ * const key = await Deno.readTextFile("server.key");
+ * const server = createSecureServer({ cert, key }, (socket) => socket.pipe(socket));
+ * await server.listen(8443);
+ * ```
+ */
+export class SecureServer extends Server {
+  readonly #context: SecureContext | undefined;
+  readonly #deno: TlsServerOptions | undefined;
+  readonly #conns = new WeakMap<Socket, Deno.TlsConn>();
+
+  /**
+   * Makes a server that does not listen yet; `listener` is called with every connection after its handshake.
+   *
+   * @throws {TypeError} For certificates and keys that are no good, options that are malformed or not supported.
+   * @throws {NetError} `ERR_UNSUPPORTED` for what the chosen implementation can't do.
+   */
+  constructor(options: SecureServerOptions, listener?: (socket: Socket) => void) {
+    const { secureContext, ...others } = options;
+    const { tls, rest } = splitTlsServerOptions(others);
+    super(rest);
+    if (secureContext !== undefined) {
+      const [key] = Object.keys(tls);
+      if (key !== undefined) {
+        throw new TypeError(`Cannot use the option ${key} beside secureContext: it belongs there`);
+      }
+      this.#context = secureContext;
+    } else if (tls.implementation === "deno") {
+      checkTlsServerOptions(tls);
+      loadIdentity(tls); // throws now, and not when it listens
+      this.#deno = tls;
+    } else this.#context = new SecureContext(tls);
+    if (listener !== undefined) this.on("secureConnection", listener);
+  }
+
+  /**
+   * Changes the certificate, and the authorities of clients' when `ca` is given, for the connections to come.
+   *
+   * @throws {TypeError} When they are no good; nothing has changed then. @throws {NetError} `ERR_UNSUPPORTED` with
+   * implementation `"deno"`.
+   */
+  setSecureContext(identity: TlsIdentity & Pick<TlsServerOptions, "ca">): void {
+    this.#changeable().setIdentity(identity);
+  }
+
+  /**
+   * Adds or changes the certificate for a name that clients ask for, `"a.example.org"` or `"*.example.org"`.
+   *
+   * @throws {TypeError} When the name or the certificate is no good. @throws {NetError} `ERR_UNSUPPORTED` with
+   * implementation `"deno"`.
+   */
+  addContext(name: string, identity: TlsIdentity): void {
+    this.#changeable().addContext(name, identity);
+  }
+
+  /** {@linkcode SecureServer.addContext} for several names, by Luvit's name. */
+  sni(hosts: Readonly<Record<string, TlsIdentity>>): void {
+    for (const [name, identity] of Object.entries(hosts)) this.addContext(name, identity);
+  }
+
+  #changeable(): SecureContext {
+    if (this.#context !== undefined) return this.#context;
+    throw new NetError('Cannot change the certificate of a server with implementation "deno"', {
+      code: "ERR_UNSUPPORTED",
+    });
+  }
+
+  /** Opens what `listen` accepts from. */
+  protected override openListener(
+    options: ListenOptions,
+  ): TransportListener | Promise<TransportListener> {
+    return this.#deno === undefined
+      ? super.openListener(options)
+      : listenDenoTls(options, this.#deno);
+  }
+
+  /** Makes the socket of a connection that was let in. */
+  protected override makeSocket(transport: Transport, options: ServerOptions): Socket {
+    const socket = super.makeSocket(transport, options);
+    if (this.#deno !== undefined) this.#conns.set(socket, transport as Deno.TlsConn);
+    return socket;
+  }
+
+  /** Does the handshake of a connection that was let in, and announces it then. */
+  protected override welcome(socket: Socket): void {
+    // First the handshake, so that nothing that a listener writes goes out in plain text.
+    const secured = this.#context === undefined
+      ? denoServerHandshake(this.#conns.get(socket)!, this.#deno!)
+      : socket.startServerTls(this.#context);
+    secured.then(() => {
+      if (socket.destroyed) return;
+      this.emit("secureConnection", socket);
+    }, (error) => {
+      socket.destroy(error);
+      if (this.listenerCount("tlsClientError") > 0) this.emit("tlsClientError", error, socket);
+    }).catch((error) => {
+      // A listener of the user threw: that ends its connection and nothing else.
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+    super.welcome(socket);
+  }
+}
+
+/** Makes a {@linkcode SecureServer}; `listener` is called with every connection after its handshake. */
+export function createSecureServer(
+  options: SecureServerOptions,
+  listener?: (socket: Socket) => void,
+): SecureServer {
+  return new SecureServer(options, listener);
+}

@@ -1,0 +1,389 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { once } from "node:events";
+import { connect } from "../../net/connect.ts";
+import { connectTls, type ConnectTlsOptions } from "../../net/connect_tls.ts";
+import { createServer } from "../../net/create_server.ts";
+import { NetError } from "../../net/errors.ts";
+import { createSecureServer, type SecureServer } from "../../net/secure_server.ts";
+import type { Socket } from "../../net/socket.ts";
+import { startServerTls } from "../../net/start_tls.ts";
+import type { TlsError } from "../../net/tls_error.ts";
+import { CA, identity } from "../_support/certs.ts";
+
+const SERVER = identity("server");
+const LOCAL = { host: "127.0.0.1", servername: "localhost", ca: CA };
+
+async function echoServer(): Promise<SecureServer> {
+  return await createSecureServer(SERVER, (socket) => socket.pipe(socket)).listen(0, "127.0.0.1");
+}
+
+async function text(socket: Socket): Promise<string> {
+  let all = "";
+  for await (const chunk of socket.setEncoding("utf8")) all += chunk;
+  return all;
+}
+
+Deno.test("connectTls connects, and emits Node's events in Node's order", async () => {
+  const server = await echoServer();
+  const seen: string[] = [];
+  const socket = connectTls({ ...LOCAL, port: server.port }, () => seen.push("listener"));
+  for (const event of ["connect", "ready", "secureConnect", "secure"] as const) {
+    socket.on(event, () => seen.push(event));
+  }
+  assertEquals([socket.encrypted, socket.authorized, socket.alpnProtocol], [false, false, false]);
+  socket.end("early bytes"); // wait for the handshake
+  assertEquals(await text(socket), "early bytes");
+  assertEquals(seen, ["connect", "ready", "listener", "secureConnect", "secure"]);
+  await server.close();
+});
+
+Deno.test("connectTls tells of the connection by Node's names", async () => {
+  const server = await createSecureServer({ ...SERVER, ALPNProtocols: ["x"] }, (socket) => {
+    assertEquals([socket.encrypted, socket.servername], [true, "localhost"]);
+    socket.end();
+  }).listen(0, "127.0.0.1");
+  const socket = connectTls({ ...LOCAL, port: server.port, ALPNProtocols: ["x"] });
+  await once(socket, "secureConnect");
+  assertEquals([socket.encrypted, socket.authorized, socket.authorizationError], [
+    true,
+    true,
+    null,
+  ]);
+  assertEquals([socket.alpnProtocol, socket.getProtocol(), socket.version()], [
+    "x",
+    "TLSv1.3",
+    "TLSv1.3",
+  ]);
+  assertEquals(socket.getCipher()?.version, "TLSv1.3");
+  assertEquals(socket.getPeerCertificate()?.subject.CN, "localhost");
+  assertEquals(socket.tls?.implementation, "node");
+  await socket.resume().closed;
+  await server.close();
+});
+
+Deno.test("connectTls takes port, host and options as Node does", async () => {
+  const server = await echoServer();
+  const secure = Promise.withResolvers<void>();
+  const { ca, servername } = LOCAL;
+  const socket = connectTls(server.port, "127.0.0.1", { ca, servername }, secure.resolve);
+  await secure.promise;
+  socket.end();
+  await socket.resume().closed;
+  await server.close();
+});
+
+Deno.test("connectTls works with Deno's TLS, too", async () => {
+  const server = await echoServer();
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: server.port,
+    servername: "localhost",
+    caCerts: [CA],
+    implementation: "deno",
+  });
+  socket.end("by deno");
+  assertEquals(await text(socket), "by deno");
+  assertEquals(socket.tls?.implementation, "deno");
+  assertThrows(() => socket.getPeerCertificate(), NetError, "Deno's TLS");
+  await server.close();
+});
+
+Deno.test("connectTls destroys the socket when the certificate is not valid", async () => {
+  const server = await echoServer();
+  const refused = once(server, "tlsClientError");
+  for (
+    const [options, reason] of [
+      [{ servername: "other.example" }, "ERR_TLS_CERT_ALTNAME_INVALID"],
+      [{ ca: undefined }, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    ] as [ConnectTlsOptions, string][]
+  ) {
+    const socket = connectTls({ ...LOCAL, ...options, port: server.port });
+    const [error] = await once(socket, "error") as [TlsError];
+    assertEquals([error.code, error.reason], ["ERR_TLS_CERT", reason]);
+    await assertRejects(() => socket.closed, NetError);
+    await assertRejects(() => socket.opened, NetError);
+  }
+  await refused;
+  await server.close();
+});
+
+Deno.test("connectTls without rejectUnauthorized tells what is wrong", async () => {
+  const server = await echoServer();
+  const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  assertEquals([socket.authorized, socket.authorizationError], [
+    false,
+    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  ]);
+  socket.end();
+  await socket.resume().closed;
+  await server.close();
+});
+
+Deno.test("connectTls ends at connectTimeout with a silent server", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = listener.accept();
+  const socket = connectTls({ ...LOCAL, port: listener.addr.port, connectTimeout: 30 });
+  const error = await assertRejects(() => socket.closed, NetError);
+  assertEquals(error.code, "ETIMEDOUT");
+  const conn = await accepted;
+  const p = new Uint8Array(4096);
+  while (await conn.read(p) !== null); // the client has closed
+  conn.close();
+});
+
+Deno.test("connectTls refuses options that it can't honour", () => {
+  const odd: object[] = [
+    { ciphers: "AES" },
+    { pfx: "x" },
+    { session: "x" },
+    { socket: {} },
+    { minVersion: "TLSv1" },
+    { caCerts: ["x"] },
+  ];
+  for (const options of odd) {
+    assertThrows(() => connectTls({ port: 1, ...options } as ConnectTlsOptions), TypeError);
+  }
+  assertThrows(() => connectTls({ port: 70_000 }), RangeError);
+  assertThrows(() => connectTls({ port: 1, ca: CA, implementation: "deno" }), NetError, "ca");
+});
+
+Deno.test("connect with the option tls is the same", async () => {
+  const server = await echoServer();
+  const socket = connect({
+    host: "127.0.0.1",
+    port: server.port,
+    tls: { ca: CA, servername: "localhost" },
+  });
+  socket.end("nested");
+  assertEquals(await text(socket), "nested");
+  assertEquals(socket.encrypted, true);
+  await server.close();
+});
+
+Deno.test("connect resolves names through its own lookup and judges them by its policy", async () => {
+  const server = await createServer((socket) => socket.end("in")).listen(0, "127.0.0.1");
+  const lookup = () => Promise.resolve(["127.0.0.1"]);
+  const socket = connect({ host: "inner.example", port: server.port, lookup });
+  const looked = once(socket, "lookup");
+  assertEquals(await text(socket), "in");
+  assertEquals(await looked, [null, "127.0.0.1", 4, "inner.example"]);
+  const refused = connect({ host: "inner.example", port: server.port, lookup, policy: "public" });
+  const error = await assertRejects(() => refused.closed, NetError);
+  assertEquals(error.code, "ERR_DIAL_POLICY");
+  const unknown = connect({ host: "none.example", port: 9, lookup: () => Promise.resolve([]) });
+  const failed = once(unknown, "lookup");
+  assertEquals((await assertRejects(() => unknown.closed, NetError)).code, "ENOTFOUND");
+  assertEquals(((await failed)[0] as NetError).code, "ENOTFOUND");
+  await server.close();
+});
+
+// ---- STARTTLS
+
+/** A server that answers lines, and starts TLS when it is told to. */
+async function lineServer(onsecure: (socket: Socket) => void = () => {}) {
+  return await createServer((socket) => {
+    let line = "";
+    socket.on("data", (chunk) => {
+      line += String(chunk);
+      for (let at; (at = line.indexOf("\n")) >= 0; line = line.slice(at + 1)) {
+        const word = line.slice(0, at);
+        if (word === "STARTTLS") {
+          socket.write("GO\n");
+          line = "";
+          socket.startServerTls(SERVER).then(onsecure, () => {});
+          return;
+        }
+        socket.write(`${socket.encrypted ? "secret" : "plain"} ${word}\n`);
+      }
+    });
+  }).listen(0, "127.0.0.1");
+}
+
+/** Waits for the next line of a socket that is read by events. */
+function lines(socket: Socket): () => Promise<string> {
+  let rest = "";
+  const waiting: ((line: string) => void)[] = [];
+  const came: string[] = [];
+  socket.on("data", (chunk) => {
+    rest += String(chunk);
+    for (let at; (at = rest.indexOf("\n")) >= 0; rest = rest.slice(at + 1)) {
+      const line = rest.slice(0, at);
+      const waiter = waiting.shift();
+      if (waiter === undefined) came.push(line);
+      else waiter(line);
+    }
+  });
+  return () => {
+    const line = came.shift();
+    return line === undefined
+      ? new Promise((resolve) => waiting.push(resolve))
+      : Promise.resolve(line);
+  };
+}
+
+Deno.test("socket starts TLS in place, on both sides, with its listeners", async () => {
+  const server = await lineServer();
+  const socket = connect(server.port, "127.0.0.1");
+  const next = lines(socket);
+  socket.write("one\n");
+  assertEquals(await next(), "plain one");
+  socket.write("STARTTLS\n");
+  assertEquals(await next(), "GO");
+  const seen: string[] = [];
+  socket.on("secureConnect", () => seen.push("secureConnect"));
+  const secured = socket.startTls({ ca: CA, servername: "localhost" });
+  socket.write("two\n"); // waits for the end of the handshake
+  assertEquals(await secured, socket);
+  assertEquals([seen, socket.encrypted, socket.authorized], [["secureConnect"], true, true]);
+  assertEquals(await next(), "secret two");
+  assertEquals(socket.remotePort, server.port);
+  socket.setNoDelay(false).setKeepAlive(true).unref().ref();
+  socket.end();
+  await socket.closed;
+  await server.close();
+});
+
+Deno.test("socket starts TLS whatever the style it is read in", async () => {
+  const server = await lineServer();
+  const decode = (chunk: Uint8Array | undefined) => new TextDecoder().decode(chunk);
+  for (const style of ["stream", "iterator"]) {
+    const socket = connect(server.port, "127.0.0.1");
+    await socket.opened;
+    const reader = style === "stream" ? socket.readable.getReader() : undefined;
+    const iterator = style === "iterator" ? socket[Symbol.asyncIterator]() : undefined;
+    const read = async (): Promise<string> =>
+      decode(((await (reader?.read() ?? iterator!.next())).value) as Uint8Array | undefined);
+    socket.write("STARTTLS\n");
+    assertEquals(await read(), "GO\n");
+    const pending = read(); // begun before, and answered by what comes through TLS
+    await socket.startTls({ ca: CA, servername: "localhost" });
+    socket.write("hello\n");
+    assertEquals(await pending, "secret hello\n");
+    socket.destroy();
+  }
+  await server.close();
+});
+
+Deno.test("socket takes the host that it connected to for the certificate's name", async () => {
+  const server = await lineServer();
+  const lookup = () => Promise.resolve(["127.0.0.1"]);
+  for (const [host, ok] of [["localhost", true], ["other.example", false]] as const) {
+    const socket = connect({ host, port: server.port, lookup });
+    const next = lines(socket);
+    socket.write("STARTTLS\n");
+    await next();
+    const promise = socket.startTls({ ca: CA });
+    if (ok) await promise;
+    else {
+      const error = await assertRejects(() => promise, NetError) as TlsError;
+      assertEquals(error.reason, "ERR_TLS_CERT_ALTNAME_INVALID");
+    }
+    socket.destroy();
+    await socket.closed.catch(() => {});
+  }
+  await server.close();
+});
+
+Deno.test("socket does not take plain text behind STARTTLS for what came through TLS", async () => {
+  // CVE-2011-0411: a man in the middle adds a command to the packet with STARTTLS.
+  const server = await lineServer();
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await conn.write(new TextEncoder().encode("STARTTLS\nINJECTED\n"));
+  const p = new Uint8Array(1000);
+  assertEquals(new TextDecoder().decode(p.subarray(0, (await conn.read(p))!)), "GO\n");
+  const { startTls } = await import("../../net/start_tls.ts");
+  const transport = await startTls(conn, { ca: CA, hostname: "localhost" });
+  await transport.write(new TextEncoder().encode("honest\n"));
+  const n = (await transport.read(p))!;
+  assertEquals(new TextDecoder().decode(p.subarray(0, n)), "secret honest\n");
+  transport.close();
+  await server.close();
+});
+
+Deno.test("socket sends nothing in plain text once TLS is being started", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = connect(listener.addr.port, "127.0.0.1");
+  const conn = await listener.accept();
+  await socket.opened;
+  socket.write("before ");
+  const promise = socket.startTls({ ca: CA, servername: "localhost", timeout: 5000 });
+  socket.write("secret");
+  const p = new Uint8Array(4096);
+  let plain = "";
+  while (!plain.includes("\x16\x03")) {
+    plain += new TextDecoder("latin1").decode(p.subarray(0, (await conn.read(p))!));
+  }
+  assert(plain.startsWith("before \x16\x03"), plain.slice(0, 20));
+  assert(!plain.includes("secret"));
+  socket.destroy();
+  await assertRejects(() => promise, NetError);
+  while (await conn.read(p).catch(() => null) !== null);
+  conn.close();
+});
+
+Deno.test("socket that is destroyed ends the handshake", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = connect(listener.addr.port, "127.0.0.1");
+  const conn = await listener.accept();
+  await socket.opened;
+  const promise = socket.startTls({ ca: CA });
+  await assertRejects(() => socket.startTls(), NetError, "being started already");
+  socket.destroy();
+  await assertRejects(() => promise, NetError);
+  const p = new Uint8Array(4096);
+  while (await conn.read(p).catch(() => null) !== null);
+  conn.close();
+});
+
+Deno.test("socket can't start TLS when it is not connected, or has ended", async () => {
+  const server = await lineServer();
+  const socket = connect(server.port, "127.0.0.1");
+  assertEquals((await assertRejects(() => socket.startTls(), NetError)).code, "ENOTCONN");
+  await socket.opened;
+  socket.end();
+  assertEquals((await assertRejects(() => socket.startTls(), NetError)).code, "ENOTCONN");
+  socket.destroy();
+  assertEquals((await assertRejects(() => socket.startTls(), NetError)).code, "ENOTCONN");
+  await server.close();
+});
+
+Deno.test("socket is destroyed when TLS fails, on either side", async () => {
+  const secure = Promise.withResolvers<Socket>();
+  const server = await createServer((socket) => {
+    socket.startServerTls({ ...SERVER, handshakeTimeout: 5000 }).catch(() =>
+      secure.resolve(socket)
+    );
+  }).listen(0, "127.0.0.1");
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await conn.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+  const socket = await secure.promise;
+  assertEquals(socket.destroyed, true);
+  const p = new Uint8Array(100);
+  while (await conn.read(p).catch(() => null) !== null);
+  conn.close();
+  await server.close();
+});
+
+Deno.test("socket counts its bytes over the change to TLS, and calls back what was written", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = connect(listener.addr.port, "127.0.0.1");
+  const conn = await listener.accept();
+  await socket.opened;
+  const done: string[] = [];
+  socket.write("12345", () => done.push("before"));
+  const p = new Uint8Array(5);
+  await conn.read(p);
+  const promise = socket.startTls({ ca: CA, servername: "localhost" });
+  socket.write("678", () => done.push("behind"));
+  assertEquals([socket.bytesWritten, socket.writableLength, done], [8, 3, ["before"]]);
+  const [transport] = await Promise.all([startServerTls(conn, SERVER), promise]);
+  const q = new Uint8Array(10);
+  assertEquals(await transport.read(q), 3);
+  assertEquals([socket.bytesWritten, done], [8, ["before", "behind"]]);
+  await transport.write(new Uint8Array(7));
+  await once(socket, "data");
+  assertEquals(socket.bytesRead >= 7, true);
+  socket.destroy();
+  transport.close();
+});
