@@ -6,13 +6,13 @@ import { Socket } from "./socket.ts";
 import type { TlsClientOptions } from "./tls_options.ts";
 
 /** Where and how a socket connects with TLS: the options of both on one level, as in Node. */
-export interface ConnectTlsOptions extends Omit<ConnectOptions, "tls">, TlsClientOptions {}
+export interface SecureSocketOptions extends Omit<ConnectOptions, "tls">, TlsClientOptions {}
 
 /** Connects with TLS to a port of a host; `listener` is called once on `secureConnect`. */
 export function connectTls(
   port: number | string,
   host?: string,
-  options?: ConnectTlsOptions,
+  options?: SecureSocketOptions,
   listener?: () => void,
 ): Socket;
 /**
@@ -31,14 +31,14 @@ export function connectTls(
  * console.log(socket.authorized, socket.getPeerCertificate()?.subject.CN);
  * ```
  */
-export function connectTls(options: ConnectTlsOptions, listener?: () => void): Socket;
+export function connectTls(options: SecureSocketOptions, listener?: () => void): Socket;
 export function connectTls(...args: unknown[]): Socket {
   const listener = typeof args.at(-1) === "function" ? args.pop() as () => void : undefined;
   const extra = typeof args[0] !== "object" && typeof args.at(-1) === "object" && args.length > 1
-    ? args.pop() as ConnectTlsOptions
+    ? args.pop() as SecureSocketOptions
     : undefined;
   const { options } = connectArguments(args);
-  const { tls, rest } = splitTlsClientOptions({ ...options, ...extra } as ConnectTlsOptions);
+  const { tls, rest } = splitTlsClientOptions({ ...options, ...extra } as SecureSocketOptions);
   const socket = new Socket(rest);
   if (listener !== undefined) socket.once("secureConnect", listener);
   return socket.connect({ ...rest, tls });

@@ -51,7 +51,7 @@ export async function lookupWith(
 }
 
 /** The lookup of the operating system. */
-export const systemHostLookup: HostLookup = async (hostname, options) => {
+export const systemHostLookup: HostLookup = async (hostname, options): Promise<string[]> => {
   try {
     const found = await systemLookup(hostname, {
       all: true,

@@ -40,6 +40,7 @@ export type TlsErrorReason =
  * more exact.
  */
 export class TlsError extends NetError {
+  /** `"TlsError"`. */
   override readonly name: string = "TlsError";
   /** What exactly is wrong. */
   readonly reason: TlsErrorReason;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { connect } from "../../net/connect.ts";
-import { connectTls, type ConnectTlsOptions } from "../../net/connect_tls.ts";
+import { connectTls, type SecureSocketOptions } from "../../net/connect_tls.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
 import { createSecureServer, type SecureServer } from "../../net/secure_server.ts";
@@ -95,7 +95,7 @@ Deno.test("connectTls destroys the socket when the certificate is not valid", as
     const [options, reason] of [
       [{ servername: "other.example" }, "ERR_TLS_CERT_ALTNAME_INVALID"],
       [{ ca: undefined }, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
-    ] as [ConnectTlsOptions, string][]
+    ] as [SecureSocketOptions, string][]
   ) {
     const socket = connectTls({ ...LOCAL, ...options, port: server.port });
     const [error] = await once(socket, "error") as [TlsError];
@@ -142,7 +142,7 @@ Deno.test("connectTls refuses options that it can't honour", () => {
     { caCerts: ["x"] },
   ];
   for (const options of odd) {
-    assertThrows(() => connectTls({ port: 1, ...options } as ConnectTlsOptions), TypeError);
+    assertThrows(() => connectTls({ port: 1, ...options } as SecureSocketOptions), TypeError);
   }
   assertThrows(() => connectTls({ port: 70_000 }), RangeError);
   assertThrows(() => connectTls({ port: 1, ca: CA, implementation: "deno" }), NetError, "ca");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
-import { connectTls, type ConnectTlsOptions } from "../../net/connect_tls.ts";
+import { connectTls, type SecureSocketOptions } from "../../net/connect_tls.ts";
 import { NetError } from "../../net/errors.ts";
 import { SecureContext } from "../../net/secure_context.ts";
 import {
@@ -29,7 +29,7 @@ async function listen(
 
 async function ask(
   server: SecureServer,
-  options: ConnectTlsOptions = {},
+  options: SecureSocketOptions = {},
 ): Promise<[answer: string, certificate: string]> {
   const socket = connectTls({ ...LOCAL, port: server.port, ...options });
   await once(socket, "secureConnect");
