@@ -2,7 +2,8 @@
 import { createDatagramSocket, type Datagram, type DatagramSocket } from "./datagram_socket.ts";
 import type { DialPolicy } from "./dial_policy.ts";
 import { hostAndPort } from "./_host_port.ts";
-import { type HostLookup, lookupWith } from "./lookup.ts";
+import { lookupWith } from "./lookup.ts";
+import type { HostLookup } from "./lookup_options.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import type { Transport } from "./transport.ts";
 

@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import type { DialPolicyInit } from "./dial_policy.ts";
-import type { HostLookup } from "./lookup.ts";
+import type { HostLookup } from "./lookup_options.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
