@@ -29,6 +29,8 @@ export type SendOutcome = "sent" | "dropped" | "refused";
 
 /** What carries the messages of a connection: our own protocol over a transport, or the runtime's WebSocket. */
 export interface Link {
+  /** Whether the peer can be held back. */
+  readonly canPause: boolean;
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
   /** The extensions, or the empty string. */

@@ -84,6 +84,8 @@ export interface RawLinkInit {
  */
 export class RawLink
   implements Link, TransportSink, TransportWriterOptions, WebSocketProtocolSink, Expiring {
+  /** The peer can be held back. */
+  readonly canPause = true;
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
   /** The extensions, or the empty string. */

@@ -487,7 +487,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (this.#pulled && !this.#holding) this.#hold();
     if (!this.#inboxFull && inbox.size >= this.#options.maxInbox) {
       this.#inboxFull = true;
-      this.#regulate();
+      if (this.#link.canPause) this.#regulate();
+      else this.#link.failWith(inboxError());
     }
   }
 
@@ -654,8 +655,15 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     };
   }
 
-  /** Stops reading from the peer, who is held back in turn. Until `resume` no message comes, and no close either. */
+  /**
+   * Stops reading from the peer, who is held back in turn. Until `resume` no message comes, and no close either.
+   *
+   * @throws {TypeError} If the connection is one of `upgradeWebSocket`.
+   */
   pause(): void {
+    if (!this.#link.canPause) {
+      throw new TypeError("Cannot pause: the runtime's own WebSocket under this connection can't");
+    }
     this.#paused = true;
     this.#regulate();
   }
@@ -1042,6 +1050,13 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
 function closedError(): WebSocketError {
   return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
+}
+
+function inboxError(): WebSocketError {
+  return new WebSocketError(
+    "The WebSocket was closed: messages came faster than they were taken, and the peer can't be held back",
+    { code: "INBOX_FULL", closeCode: 1008 },
+  );
 }
 
 /** A message that came whole, as a stream. */

@@ -32,6 +32,7 @@
  * | `CLOSE_TIMEOUT` | the peer did not answer the close frame |
  * | `SLOW_READER` | the peer reads too slowly: the send queue reached its limit |
  * | `SEND_QUEUE_FULL` | the message was not sent: the send queue is at its limit |
+ * | `INBOX_FULL` | messages were not taken in time, and the peer could not be held back (`upgradeWebSocket` only) |
  * | `PENDING_PINGS` | the ping was not sent: too many are unanswered |
  * | `CONNECTION_LOST` | the transport failed or ended without a close handshake |
  * | `CLOSED` | the connection is closing or closed |
@@ -65,6 +66,7 @@ export type WebSocketErrorCode =
   | "CLOSE_TIMEOUT"
   | "SLOW_READER"
   | "SEND_QUEUE_FULL"
+  | "INBOX_FULL"
   | "PENDING_PINGS"
   | "CONNECTION_LOST"
   | "CLOSED"

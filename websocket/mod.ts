@@ -3,6 +3,8 @@
  *
  * @module
  */
+export * from "./attach.ts";
+export * from "./backoff.ts";
 export * from "./client.ts";
 export * from "./close_code.ts";
 export * from "./connection.ts";
@@ -16,7 +18,10 @@ export * from "./mask.ts";
 export * from "./origin.ts";
 export * from "./permessage_deflate.ts";
 export * from "./protocol.ts";
+export * from "./reconnecting.ts";
 export * from "./server.ts";
 export * from "./server_options.ts";
+export * from "./standard_web_socket.ts";
 export * from "./types.ts";
+export * from "./upgrade.ts";
 export * from "./url.ts";

@@ -1,0 +1,310 @@
+// Floor 3: driver.
+import type { TransportAddr } from "../net/transport.ts";
+import { abortError, timeoutError, type WaitOptions } from "../net/wait.ts";
+import type { Link, LinkEvents, SendOutcome } from "./_connection_parts.ts";
+import { DEADLINES, type Expiring } from "./_deadlines.ts";
+import { isWebSocketCloseCode } from "./close_code.ts";
+import type { ResolvedConnectionOptions } from "./connection_options.ts";
+import { WebSocketError } from "./errors.ts";
+import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
+
+/** The runtime tells nobody when its queue has drained: one has to look, every so many ms. */
+const POLL = 5;
+
+/** The addresses of a connection that `Deno.serve` accepted. */
+export interface NativeAddresses {
+  /** This end. */
+  localAddr: TransportAddr;
+  /** The other end. */
+  remoteAddr: TransportAddr;
+}
+
+function unsupported(what: string): TypeError {
+  return new TypeError(`Cannot ${what}: the runtime's own WebSocket under this connection can't`);
+}
+
+/** The codes that the runtime lets through; others are moved to the range for private use. */
+function nativeCode(code: number): number {
+  return code === 1000 || code >= 3000 ? code : code + 3000;
+}
+
+/** The runtime's WebSocket, as far as it goes. */
+export class NativeLink implements Link, Expiring {
+  readonly canPause = false;
+  readonly protocol: string;
+  readonly localAddr: TransportAddr;
+  readonly remoteAddr: TransportAddr;
+  streaming = false;
+  dropped = 0;
+  deadline = 0;
+  deadlineIndex = -1;
+
+  readonly #socket: WebSocket;
+  readonly #options: ResolvedConnectionOptions;
+  #events: LinkEvents | undefined;
+  /** What was sent before the socket was open. */
+  #early: WebSocketData[] = [];
+  #earlySize = 0;
+  #closing = false;
+  #finished = false;
+  #error: WebSocketError | undefined;
+  #wasFull = false;
+  #polling: ReturnType<typeof setTimeout> | undefined;
+  #waiting: Array<() => void> = [];
+
+  /** Takes a socket that `Deno.upgradeWebSocket` made. */
+  constructor(
+    socket: WebSocket,
+    protocol: string,
+    options: ResolvedConnectionOptions,
+    { localAddr, remoteAddr }: NativeAddresses,
+  ) {
+    this.#socket = socket;
+    this.protocol = protocol;
+    this.#options = options;
+    this.localAddr = localAddr;
+    this.remoteAddr = remoteAddr;
+    socket.binaryType = "arraybuffer";
+  }
+
+  get extensions(): string {
+    return this.#socket.extensions;
+  }
+
+  get open(): boolean {
+    return !this.#closing && !this.#finished && this.#socket.readyState <= 1;
+  }
+
+  get queued(): number {
+    return this.#socket.bufferedAmount + this.#earlySize;
+  }
+
+  get full(): boolean {
+    return this.queued >= this.#options.highWaterMark;
+  }
+
+  start(events: LinkEvents): void {
+    this.#events = events;
+    const socket = this.#socket;
+    socket.onopen = () => this.#opened();
+    socket.onmessage = ({ data }) => this.#message(data);
+    socket.onerror = (event) => {
+      const { message } = event as ErrorEvent;
+      this.#error ??= new WebSocketError(`The WebSocket was lost: ${message || "no reason told"}`, {
+        code: "CONNECTION_LOST",
+        closeCode: 1006,
+      });
+    };
+    socket.onclose = ({ code, reason, wasClean }) => this.#closed(code, reason, wasClean);
+  }
+
+  #opened(): void {
+    const early = this.#early;
+    this.#early = [];
+    this.#earlySize = 0;
+    for (const data of early) this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    if (this.#closing) this.#closeNow?.();
+  }
+  #closeNow: (() => void) | undefined;
+
+  #message(data: string | ArrayBuffer): void {
+    if (this.#finished) return;
+    const message = typeof data === "string" ? data : new Uint8Array(data);
+    const { maxMessageSize } = this.#options;
+    // A text has at most three bytes for each of its units: most need not be measured.
+    if (
+      message.length > maxMessageSize ||
+      (typeof message === "string" && message.length * 3 > maxMessageSize &&
+        new TextEncoder().encode(message).length > maxMessageSize)
+    ) {
+      this.failWith(
+        new WebSocketError(
+          `The WebSocket failed: a message is larger than ${maxMessageSize} bytes`,
+          {
+            code: "MESSAGE_TOO_BIG",
+            closeCode: 1009,
+          },
+        ),
+      );
+    } else this.#events!.message(message, typeof message === "string" ? 1 : 2);
+  }
+
+  #closed(code: number, reason: string, wasClean: boolean): void {
+    if (this.#finished) return;
+    // It tells 0 where the RFC has 1006.
+    const known = isWebSocketCloseCode(code) || code === 1005 ? code : 1006;
+    this.#finish(known, reason, wasClean && known !== 1006);
+  }
+
+  #finish(code: number, reason: string, wasClean: boolean): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    DEADLINES.delete(this);
+    clearTimeout(this.#polling);
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = null;
+    const clean = wasClean && this.#error === undefined;
+    const info: WebSocketCloseInfo = { wasClean: clean, code, reason, closeCode: code };
+    if (!clean) {
+      this.#error ??= new WebSocketError("The WebSocket was lost: it ended without a close frame", {
+        code: "CONNECTION_LOST",
+        closeCode: 1006,
+      });
+      info.error = this.#error;
+    }
+    for (const wake of this.#waiting.splice(0)) wake();
+    this.#events?.closed(info);
+  }
+
+  send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
+    if (compress === true) throw unsupported("compress");
+    if (!this.open) throw closedError();
+    const { maxSendQueue, slowReader } = this.#options;
+    if (this.queued >= maxSendQueue) {
+      if (slowReader === "wait") return "refused";
+      this.dropped++;
+      if (slowReader === "close") {
+        this.#error = new WebSocketError(
+          `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
+          { code: "SLOW_READER", closeCode: 1008 },
+        );
+        this.#events?.error(this.#error);
+        this.terminate();
+      }
+      return "dropped";
+    }
+    if (this.#socket.readyState === 0) {
+      this.#early.push(typeof data === "string" ? data : data.slice());
+      this.#earlySize += data.length;
+    } else this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    if (this.full && !this.#wasFull) {
+      this.#wasFull = true;
+      this.#poll();
+    }
+    return "sent";
+  }
+
+  sendFragment(): void {
+    throw unsupported("send in parts");
+  }
+
+  sendPing(): void {
+    throw unsupported("ping");
+  }
+
+  sendPong(): void {
+    throw unsupported("send a pong");
+  }
+
+  close(code: number | undefined, reason: string, after?: Promise<void>): void {
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new RangeError(
+        `Cannot close with code ${code}: the runtime's own WebSocket under this connection takes 1000, or 3000 to 4999`,
+      );
+    }
+    if (new TextEncoder().encode(reason).length > 123) {
+      throw new TypeError("Cannot close: the reason has more than 123 bytes");
+    }
+    if (this.#finished || this.#closing) return;
+    if (after !== undefined) {
+      after.then(() => this.close(code, reason));
+      return;
+    }
+    this.#startClosing(code, reason);
+  }
+
+  #startClosing(code: number | undefined, reason: string): void {
+    this.#closing = true;
+    DEADLINES.set(this, DEADLINES.now() + this.#options.closeTimeout);
+    this.#closeNow = () => {
+      if (code === undefined) this.#socket.close();
+      else this.#socket.close(code, reason);
+    };
+    // A socket that is closed before it is open is never opened, and what was sent before would be lost.
+    if (this.#socket.readyState !== 0) this.#closeNow();
+  }
+
+  terminate(): void {
+    if (this.#finished) return;
+    this.#socket.close();
+    this.#finish(1006, "", false);
+  }
+
+  failWith(error: WebSocketError): void {
+    if (this.#finished || this.#error !== undefined) return;
+    this.#error = error;
+    this.#events?.error(error);
+    if (!this.#closing) this.#startClosing(nativeCode(error.closeCode ?? 1011), "");
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  cork(): void {}
+
+  uncork(): void {}
+
+  /** The peer did not answer the close frame. */
+  onDeadline(): void {
+    this.#error ??= new WebSocketError(
+      "The WebSocket was closed: the peer did not answer in time",
+      {
+        code: "CLOSE_TIMEOUT",
+        closeCode: 1006,
+      },
+    );
+    this.#events?.error(this.#error);
+    this.#finish(1006, "", false);
+  }
+
+  drained({ timeout = 0, signal }: WaitOptions = {}): Promise<void> {
+    if (this.#finished) return Promise.reject(closedError());
+    if (!this.full) return Promise.resolve();
+    if (signal?.aborted) return Promise.reject(abortError("wait for the queue to drain", signal));
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const end = (error?: Error) => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        if (error === undefined && !this.#finished) resolve();
+        else reject(error ?? closedError());
+      };
+      const wake = () => end();
+      const give = (error: Error) => {
+        const index = this.#waiting.indexOf(wake);
+        if (index >= 0) this.#waiting.splice(index, 1);
+        end(error);
+      };
+      const onAbort = () => give(abortError("wait for the queue to drain", signal!));
+      signal?.addEventListener("abort", onAbort);
+      if (timeout > 0) {
+        timer = setTimeout(
+          () => give(timeoutError("wait for the queue to drain", timeout)),
+          timeout,
+        );
+      }
+      this.#waiting.push(wake);
+      this.#poll();
+    });
+  }
+
+  #poll(): void {
+    if (this.#polling !== undefined || this.#finished) return;
+    this.#polling = setTimeout(() => {
+      this.#polling = undefined;
+      if (this.queued > this.#options.highWaterMark >> 1) return this.#poll();
+      for (const wake of this.#waiting.splice(0)) wake();
+      if (!this.#wasFull) return;
+      this.#wasFull = false;
+      this.#events?.drain();
+    }, POLL);
+  }
+}
+
+function closedError(): WebSocketError {
+  return new WebSocketError("Cannot send: the connection is closing or closed", {
+    code: "CLOSED",
+    closeCode: 1006,
+  });
+}

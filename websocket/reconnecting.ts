@@ -1,0 +1,237 @@
+// Floor 3: driver.
+import type { WaitOptions } from "../net/wait.ts";
+import { waitFor } from "../net/wait.ts";
+import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
+import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
+import type { WebSocketConnection, WebSocketSendable, WebSocketSendOptions } from "./connection.ts";
+import { WebSocketError, WebSocketHandshakeError } from "./errors.ts";
+import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
+
+/** Options of {@linkcode reconnecting}. */
+export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "transport" | "signal"> {
+  /** How long to wait before each attempt. */
+  backoff?: BackoffOptions;
+  /**
+   * Whether to come back after a connection that ended so. By default after every end but this side's own `close()`,
+   * and after every failed attempt but those that will not get better by themselves: a handshake that the server
+   * answered with a status from 400 to 499 (408, 425 and 429 excepted), or that it does not understand.
+   */
+  retry?: (reason: WebSocketCloseInfo | Error) => boolean;
+  /** Gives up for good when it fires, and closes the connection. */
+  signal?: AbortSignal;
+}
+
+/** What the server may do better the next time. */
+const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
+
+function retriesByDefault(reason: WebSocketCloseInfo | Error): boolean {
+  if (reason instanceof TypeError || reason instanceof RangeError) return false;
+  if (!(reason instanceof WebSocketHandshakeError)) return true;
+  const { code, status } = reason;
+  if (status !== undefined && status >= 400 && status < 500) return TEMPORARY.has(status);
+  return code === "HANDSHAKE_STATUS" || code === "HANDSHAKE_TIMEOUT" || code === "HANDSHAKE_CLOSED";
+}
+
+/**
+ * A connection that comes back: an async iterable of connections, each opened when the one before has ended.
+ *
+ * Made by {@linkcode reconnecting}.
+ */
+export interface ReconnectingWebSocket extends AsyncDisposable {
+  /** The connection that is open now, if one is. */
+  readonly current: WebSocketConnection | undefined;
+  /** How often a connection was opened. */
+  readonly connections: number;
+  /** Each connection in turn. The next one is opened when this one has ended and the loop asks for more. */
+  [Symbol.asyncIterator](): AsyncIterator<WebSocketConnection, undefined>;
+  /** The messages of all connections. What the server sent while there was none is not among them. */
+  messages(): AsyncIterableIterator<WebSocketData, undefined>;
+  /**
+   * Sends on the connection that is open, or on the next one.
+   *
+   * Only somebody who iterates opens connections: without a loop it waits for good.
+   *
+   * @throws {WebSocketError} `CLOSED` after `close()`, or when it was given up.
+   */
+  send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void>;
+  /** Resolves to the next connection, or at once to the one that is open. @throws {WebSocketError} `CLOSED` as `send`. */
+  connected(options?: WaitOptions): Promise<WebSocketConnection>;
+  /** Ends it for good. */
+  close(code?: number, reason?: string): Promise<void>;
+}
+
+/**
+ * Connects again and again, with growing and random waits between failed attempts.
+ *
+ * @throws {RangeError} If a part of `backoff` is out of range.
+ *
+ * @example
+ * ```ts
+ * import { reconnecting, serveWebSocket } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * let visits = 0;
+ * await using server = await serveWebSocket({
+ *   hostname: "127.0.0.1",
+ *   default: (ws) => {
+ *     ws.send(`visit ${++visits}`);
+ *     ws.close(1012);
+ *   },
+ * });
+ * const got: unknown[] = [];
+ * await using feed = reconnecting(`ws://127.0.0.1:${server.port}`, { backoff: { initial: 1 } });
+ * for await (const message of feed.messages()) {
+ *   got.push(message);
+ *   if (got.length === 3) break;
+ * }
+ * assertEquals(got, ["visit 1", "visit 2", "visit 3"]);
+ * ```
+ */
+export function reconnecting(
+  url: string | URL,
+  options: ReconnectingOptions = {},
+): ReconnectingWebSocket {
+  checkBackoff(options.backoff ?? {});
+  return new Reconnecting(url, options);
+}
+
+class Reconnecting implements ReconnectingWebSocket {
+  current: WebSocketConnection | undefined;
+  connections = 0;
+  readonly #url: string | URL;
+  readonly #options: ReconnectingOptions;
+  readonly #over = new AbortController();
+  #failures = 0;
+  #next: PromiseWithResolvers<WebSocketConnection> | undefined;
+  /** One iteration at a time opens connections; another one waits for it. */
+  #opening: Promise<WebSocketConnection | undefined> | undefined;
+  #unlisten: () => void = () => {};
+
+  constructor(url: string | URL, options: ReconnectingOptions) {
+    this.#url = url;
+    this.#options = options;
+    const { signal } = options;
+    if (signal?.aborted) this.#over.abort(signal.reason);
+    else if (signal !== undefined) {
+      const onAbort = () => {
+        this.close();
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#unlisten = () => signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WebSocketConnection, undefined> {
+    for (;;) {
+      const ws = await this.#open();
+      if (ws === undefined) return undefined;
+      yield ws;
+      const info = await ws.closed;
+      if (this.current === ws) this.current = undefined;
+      if (!this.#wantsMore(info)) {
+        await this.close();
+        return undefined;
+      }
+    }
+  }
+
+  async *messages(): AsyncGenerator<WebSocketData, undefined> {
+    for await (const ws of this) {
+      yield* ws;
+    }
+    return undefined;
+  }
+
+  #open(): Promise<WebSocketConnection | undefined> {
+    if (this.current !== undefined && this.current.state === "open") {
+      return Promise.resolve(this.current);
+    }
+    return this.#opening ??= this.#tryUntilOpen().finally(() => {
+      this.#opening = undefined;
+    });
+  }
+
+  async #tryUntilOpen(): Promise<WebSocketConnection | undefined> {
+    const { backoff = {}, retry: _retry, signal: _signal, ...options } = this.#options;
+    const { signal } = this.#over;
+    for (;;) {
+      if (this.connections + this.#failures > 0 && !signal.aborted) {
+        await this.#sleep(backoffDelay(backoff, this.#failures, Math.random()));
+      }
+      if (signal.aborted) return undefined;
+      try {
+        const ws = await connectWebSocket(this.#url, { ...options, signal });
+        this.#opened(ws);
+        return ws;
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#failures++;
+        const { attempts = Infinity } = backoff;
+        if (this.#failures >= attempts || !this.#wantsMore(error as Error)) {
+          await this.close();
+          throw error;
+        }
+      }
+    }
+  }
+
+  #opened(ws: WebSocketConnection): void {
+    this.current = ws;
+    this.connections++;
+    this.#failures = 0;
+    this.#next?.resolve(ws);
+    this.#next = undefined;
+  }
+
+  #wantsMore(reason: WebSocketCloseInfo | Error): boolean {
+    if (this.#over.signal.aborted) return false;
+    return (this.#options.retry ?? retriesByDefault)(reason);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { signal } = this.#over;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  async send(data: WebSocketSendable, options: WebSocketSendOptions = {}): Promise<void> {
+    const { timeout, signal } = options;
+    const ws = await this.connected({ timeout, signal });
+    await ws.send(data, options);
+  }
+
+  async connected(options: WaitOptions = {}): Promise<WebSocketConnection> {
+    if (this.#over.signal.aborted) throw closedError();
+    if (this.current?.state === "open") return this.current;
+    if (this.#next === undefined) {
+      this.#next = Promise.withResolvers();
+      this.#next.promise.catch(() => {});
+    }
+    return await waitFor(this.#next.promise, "wait for a connection", options);
+  }
+
+  async close(code: number = 1000, reason: string = ""): Promise<void> {
+    this.#unlisten();
+    if (!this.#over.signal.aborted) this.#over.abort();
+    this.#next?.reject(closedError());
+    this.#next = undefined;
+    if (this.current?.state === "open") await this.current.close(code, reason);
+    else await this.current?.closed;
+    this.current = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function closedError(): WebSocketError {
+  return new WebSocketError("Cannot send: the connection was given up", { code: "CLOSED" });
+}

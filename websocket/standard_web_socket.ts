@@ -1,0 +1,255 @@
+// Floor 3: driver.
+import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { checkSubprotocols } from "./handshake.ts";
+import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
+import { parseWebSocketUrl } from "./url.ts";
+
+/** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. */
+export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
+
+type Handler<E extends Event> = ((this: StandardWebSocket, event: E) => unknown) | null;
+
+/**
+ * The browser's `WebSocket` over our own connection: for libraries that take a WebSocket constructor, or expect one in
+ * `globalThis`.
+ *
+ * It checks the handshake, compresses if asked to, has the limits of `connectWebSocket`, and closes with the codes of the RFC.
+ * Its third parameter takes `connectWebSocket`'s options; so may its second.
+ *
+ * @example
+ * ```ts
+ * import { serveWebSocket, StandardWebSocket } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = await serveWebSocket({
+ *   hostname: "127.0.0.1",
+ *   default: (ws) => void ws.on("message", (data) => ws.send(data)),
+ * });
+ * const ws = new StandardWebSocket(`ws://127.0.0.1:${server.port}`);
+ * const data = await new Promise((resolve) => {
+ *   ws.onopen = () => ws.send("hello");
+ *   ws.onmessage = (event) => resolve(event.data);
+ * });
+ * assertEquals(data, "hello");
+ * const closed = new Promise<CloseEvent>((resolve) => ws.onclose = resolve);
+ * ws.close(1000);
+ * assertEquals((await closed).wasClean, true);
+ * ```
+ */
+export class StandardWebSocket extends EventTarget {
+  /** The connection is being opened. */
+  static readonly CONNECTING = 0;
+  /** Messages can be sent. */
+  static readonly OPEN = 1;
+  /** The closing handshake is under way. */
+  static readonly CLOSING = 2;
+  /** The connection has ended, or was never opened. */
+  static readonly CLOSED = 3;
+  /** The connection is being opened. */
+  readonly CONNECTING = 0;
+  /** Messages can be sent. */
+  readonly OPEN = 1;
+  /** The closing handshake is under way. */
+  readonly CLOSING = 2;
+  /** The connection has ended, or was never opened. */
+  readonly CLOSED = 3;
+
+  readonly #url: string;
+  readonly #abort = new AbortController();
+  #state: 0 | 1 | 2 | 3 = 0;
+  #connection: WebSocketConnection | undefined;
+  #binaryType: BinaryType = "blob";
+  /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
+  #lost = 0;
+  readonly #handlers = new Map<string, Handler<Event>>();
+
+  /**
+   * Begins to open a connection.
+   *
+   * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol.
+   */
+  constructor(
+    url: string | URL,
+    protocols: string | string[] | StandardWebSocketOptions = [],
+    options: StandardWebSocketOptions = {},
+  ) {
+    super();
+    const given = typeof protocols === "string" || Array.isArray(protocols);
+    const offered = given ? [protocols].flat() as string[] : [protocols.protocols ?? []].flat();
+    const settings = given ? options : protocols;
+    try {
+      checkSubprotocols(offered);
+      parseWebSocketUrl(url);
+    } catch (error) {
+      throw new DOMException((error as Error).message, "SyntaxError");
+    }
+    const parsed = new URL(url);
+    if (parsed.protocol === "http:") parsed.protocol = "ws:";
+    if (parsed.protocol === "https:") parsed.protocol = "wss:";
+    this.#url = parsed.href;
+    this.#open(url, { ...settings, protocols: offered, signal: this.#abort.signal });
+  }
+
+  async #open(url: string | URL, options: ConnectWebSocketOptions): Promise<void> {
+    let ws: WebSocketConnection;
+    try {
+      ws = await connectWebSocket(url, options);
+    } catch (error) {
+      this.#state = 3;
+      this.dispatchEvent(new ErrorEvent("error", { error, message: (error as Error).message }));
+      this.dispatchEvent(new CloseEvent("close", { code: 1006, reason: "", wasClean: false }));
+      return;
+    }
+    this.#connection = ws;
+    ws.on("close", (info) => this.#onClose(info));
+    if (this.#state === 2) {
+      ws.terminate();
+      return;
+    }
+    this.#state = 1;
+    this.dispatchEvent(new Event("open"));
+    ws.on("message", (data) => this.#onMessage(data));
+  }
+
+  #onMessage(data: WebSocketData): void {
+    // "If ready state is not OPEN (1), then return." WebSockets standard, §"Feedback from the protocol"
+    if (this.#state !== 1) return;
+    let value: string | ArrayBuffer | Blob;
+    if (typeof data === "string") value = data;
+    else if (this.#binaryType === "blob") value = new Blob([data as Uint8Array<ArrayBuffer>]);
+    else value = (data as Uint8Array<ArrayBuffer>).slice().buffer;
+    const { origin } = new URL(this.#url);
+    this.dispatchEvent(new MessageEvent("message", { data: value, origin }));
+  }
+
+  #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
+    this.#state = 3;
+    if (!wasClean) this.dispatchEvent(new ErrorEvent("error", { error, message: error?.message }));
+    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+  }
+
+  /** The URL, without a fragment. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** 0 (CONNECTING), 1 (OPEN), 2 (CLOSING) or 3 (CLOSED). */
+  get readyState(): 0 | 1 | 2 | 3 {
+    if (this.#state === 1 && this.#connection!.state !== "open") return 2;
+    return this.#state;
+  }
+
+  /** Bytes that were given to `send` and are not sent. */
+  get bufferedAmount(): number {
+    return (this.#connection?.bufferedAmount ?? 0) + this.#lost;
+  }
+
+  /** The extensions that the server chose. */
+  get extensions(): string {
+    return this.#connection?.extensions ?? "";
+  }
+
+  /** The subprotocol that the server chose. */
+  get protocol(): string {
+    return this.#connection?.protocol ?? "";
+  }
+
+  /** What binary messages are given as: `"blob"` or `"arraybuffer"`. @default {"blob"} */
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+  set binaryType(value: BinaryType) {
+    if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
+  }
+
+  /** Called when the connection is open. */
+  get onopen(): Handler<Event> {
+    return this.#handlers.get("open") ?? null;
+  }
+  set onopen(handler: Handler<Event>) {
+    this.#handle("open", handler);
+  }
+
+  /** Called for each message. */
+  get onmessage(): Handler<MessageEvent> {
+    return this.#handlers.get("message") as Handler<MessageEvent> ?? null;
+  }
+  set onmessage(handler: Handler<MessageEvent>) {
+    this.#handle("message", handler as Handler<Event>);
+  }
+
+  /** Called when the connection failed; `close` follows. */
+  get onerror(): Handler<Event> {
+    return this.#handlers.get("error") ?? null;
+  }
+  set onerror(handler: Handler<Event>) {
+    this.#handle("error", handler);
+  }
+
+  /** Called when the connection has ended. */
+  get onclose(): Handler<CloseEvent> {
+    return this.#handlers.get("close") as Handler<CloseEvent> ?? null;
+  }
+  set onclose(handler: Handler<CloseEvent>) {
+    this.#handle("close", handler as Handler<Event>);
+  }
+
+  /** A handler keeps its place among the listeners when it is exchanged. */
+  #handle(type: string, handler: Handler<Event>): void {
+    const value = typeof handler === "function" ? handler : null;
+    if (!this.#handlers.has(type)) {
+      this.addEventListener(type, (event) => this.#handlers.get(type)?.call(this, event));
+    }
+    this.#handlers.set(type, value);
+  }
+
+  /**
+   * Sends a message. Once the connection is closing it is dropped without a word, as the standard says.
+   *
+   * @throws {DOMException} `InvalidStateError` while the connection is being opened.
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
+    const state = this.readyState;
+    if (state === 0) {
+      throw new DOMException("Cannot send: the connection is not open yet", "InvalidStateError");
+    }
+    const message = typeof data === "string" || data instanceof ArrayBuffer ||
+        ArrayBuffer.isView(data) || data instanceof Blob
+      ? data
+      : String(data);
+    if (state !== 1) this.#lost += sizeOf(message);
+    else this.#connection!.send(message);
+  }
+
+  /**
+   * Begins the closing handshake, or gives up opening.
+   *
+   * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999, `SyntaxError` for a reason of more than 123 bytes.
+   */
+  close(code?: number, reason: string = ""): void {
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new DOMException(
+        `Cannot close with code ${code}: it takes 1000, or 3000 to 4999`,
+        "InvalidAccessError",
+      );
+    }
+    if (new TextEncoder().encode(reason).length > 123) {
+      throw new DOMException("Cannot close: the reason has more than 123 bytes", "SyntaxError");
+    }
+    if (this.#state >= 2) return;
+    if (this.#state === 0) {
+      this.#state = 2;
+      this.#abort.abort();
+      return;
+    }
+    this.#state = 2;
+    if (code === undefined && reason === "") this.#connection!.close({});
+    else this.#connection!.close(code ?? 1000, reason);
+  }
+}
+
+function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {
+  if (typeof data === "string") return new TextEncoder().encode(data).length;
+  return data instanceof Blob ? data.size : data.byteLength;
+}
