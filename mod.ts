@@ -10,3 +10,4 @@ export * from "./buffer/mod.ts";
 export * from "./net/mod.ts";
 export * from "./websocket/mod.ts";
 export * from "./socketio/mod.ts";
+export * from "./socket/mod.ts";

@@ -1,0 +1,190 @@
+// Floor 3: driver.
+import { type BookOperation, closedHere, SocketFailure, toBookError } from "./_failure.ts";
+import type { NamedSocket } from "./_named_socket.ts";
+import type { SocketBookError } from "./errors.ts";
+
+/** A socket that was made, and the port that it listens on. */
+export interface MadeSocket {
+  socket: NamedSocket;
+  port?: number;
+}
+
+/** For how many names an error is remembered. */
+const MAX_ERRORS = 1024;
+
+/** A name that is taken by a socket which is being made. */
+class Reservation {
+  readonly aborter = new AbortController();
+  readonly #done = Promise.withResolvers<void>();
+
+  /** Gives up, and waits until that is done. */
+  cancel(): Promise<void> {
+    this.aborter.abort();
+    return this.#done.promise;
+  }
+
+  settle(): void {
+    this.#done.resolve();
+  }
+}
+
+/** The names of a book, and what became of its calls. */
+export class Registry {
+  readonly #throws: boolean;
+  readonly #maxSockets: number;
+  readonly #entries = new Map<string, MadeSocket | Reservation>();
+  readonly #errors = new Map<string, SocketBookError>();
+  readonly #closing = new Set<Promise<void>>();
+  #channels = 0;
+  /** Why the call that ended last failed. */
+  lastError: SocketBookError | null = null;
+
+  constructor(throws: boolean, maxSockets: number) {
+    this.#throws = throws;
+    this.#maxSockets = maxSockets;
+  }
+
+  errorOf(name: string): SocketBookError | null {
+    return this.#errors.get(name) ?? null;
+  }
+
+  get names(): string[] {
+    return [...this.#entries].filter(([, entry]) => !(entry instanceof Reservation))
+      .map(([name]) => name);
+  }
+
+  /** The socket of that name; `undefined` when there is none. */
+  find(name: string): MadeSocket | undefined {
+    const entry = this.#entries.get(checkName(name));
+    return entry instanceof Reservation ? undefined : entry;
+  }
+
+  get(name: string): NamedSocket {
+    const found = this.find(name);
+    if (found === undefined) {
+      throw new SocketFailure("UNKNOWN_NAME", "there is no socket of that name");
+    }
+    return found.socket;
+  }
+
+  /** A name for a channel that nobody has had. */
+  channelName(listener: string): string {
+    let name: string;
+    do name = `${listener}#${++this.#channels}`; while (this.#entries.has(name));
+    return name;
+  }
+
+  /** Runs an operation. What goes wrong becomes `failed` and the last error, or is thrown. */
+  async run<T>(
+    operation: BookOperation,
+    name: string,
+    failed: T,
+    action: () => T | Promise<T>,
+  ): Promise<T> {
+    checkName(name);
+    try {
+      const result = await action();
+      this.#succeeded(operation, name);
+      return result;
+    } catch (error) {
+      return this.#fail(error, operation, name, failed);
+    }
+  }
+
+  /** {@linkcode run} for what does not wait. */
+  runNow<T>(operation: BookOperation, name: string, failed: T, action: () => T): T {
+    checkName(name);
+    try {
+      const result = action();
+      this.#succeeded(operation, name);
+      return result;
+    } catch (error) {
+      return this.#fail(error, operation, name, failed);
+    }
+  }
+
+  #succeeded(operation: BookOperation, name: string): void {
+    this.lastError = null;
+    // What was waiting for a socket that is closed looks for its error afterwards.
+    if (operation !== "close") this.#errors.delete(name);
+  }
+
+  #fail<T>(error: unknown, operation: BookOperation, name: string, failed: T): T {
+    const told = toBookError(error, operation, name);
+    this.remember(told);
+    if (this.#throws) throw told;
+    return failed;
+  }
+
+  /** Keeps an error that nobody is told of by a call. */
+  remember(error: SocketBookError): void {
+    this.lastError = error;
+    this.#errors.delete(error.socketName);
+    this.#errors.set(error.socketName, error);
+    if (this.#errors.size > MAX_ERRORS) {
+      const [oldest] = this.#errors.keys();
+      this.#errors.delete(oldest);
+    }
+  }
+
+  /** Makes a socket. Its name is taken from the beginning; the signal fires when it is closed before it is there. */
+  async make(
+    name: string,
+    action: (signal: AbortSignal) => MadeSocket | Promise<MadeSocket>,
+  ): Promise<void> {
+    if (this.#entries.has(name)) {
+      throw new SocketFailure("NAME_IN_USE", "there is a socket of that name already");
+    }
+    if (this.#entries.size >= this.#maxSockets) {
+      throw new SocketFailure(
+        "LIMIT_REACHED",
+        `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets}`,
+      );
+    }
+    const reservation = new Reservation();
+    this.#entries.set(name, reservation);
+    try {
+      const made = await action(reservation.aborter.signal);
+      if (reservation.aborter.signal.aborted) {
+        await made.socket.close({ timeout: 1 });
+        throw closedHere();
+      }
+      // Replaced, not set anew, so that the order of the names is that of the calls.
+      this.#entries.set(name, made);
+    } catch (error) {
+      this.#entries.delete(name);
+      throw reservation.aborter.signal.aborted ? closedHere() : error;
+    } finally {
+      reservation.settle();
+    }
+  }
+
+  /** Closes what has that name, made or not. */
+  async close(name: string, timeout: number): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) {
+      throw new SocketFailure("UNKNOWN_NAME", "there is no socket of that name");
+    }
+    if (entry instanceof Reservation) {
+      await entry.cancel();
+      return;
+    }
+    this.#entries.delete(name);
+    const closing = entry.socket.close({ timeout });
+    this.#closing.add(closing);
+    await closing;
+    this.#closing.delete(closing);
+  }
+
+  /** Closes everything, and waits for what is being closed already. */
+  async closeAll(timeout: number): Promise<void> {
+    const closing = [...this.#entries.keys()].map((name) => this.close(name, timeout));
+    await Promise.all([...closing, ...this.#closing]);
+  }
+}
+
+/** @throws {TypeError} If it is no text, or empty. */
+function checkName(name: string): string {
+  if (typeof name === "string" && name !== "") return name;
+  throw new TypeError("The name of a socket is a text that is not empty");
+}

@@ -1,0 +1,302 @@
+// Floor 3: driver.
+import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
+import type { Encoding, EncodingName } from "../buffer/types.ts";
+import { NetError } from "../net/errors.ts";
+import { Socket } from "../net/socket.ts";
+import { waitFor, type WaitOptions } from "../net/wait.ts";
+import { incompleteTail } from "./_incomplete_tail.ts";
+import { type SocketData, socketDataBytes } from "./socket_data.ts";
+
+/** Options of a {@linkcode SimpleSocket}. */
+export interface SimpleSocketOptions {
+  /** The encoding of text, written and for `ontext`. @default {"utf8"} */
+  encoding?: EncodingName;
+  /** How long `connect` may take, in ms, unless it is told otherwise; 0 for no limit. @default {20000} */
+  connectTimeout?: number;
+  /** How long `close` may take to send what is queued, in ms. @default {5000} */
+  closeTimeout?: number;
+  /** How many bytes may be queued for sending; a `write` on a longer queue ends the connection. @default {16777216} */
+  writeLimit?: number;
+}
+
+/** What a handler may be: a function, or nothing to take it off. Its result is not looked at, but a promise that rejects is a failure. */
+export type SimpleSocketHandler<A extends unknown[]> = ((...args: A) => unknown) | null | undefined;
+
+interface Handlers {
+  connect?: SimpleSocketHandler<[]>;
+  data?: SimpleSocketHandler<[Uint8Array]>;
+  text?: SimpleSocketHandler<[string]>;
+  close?: SimpleSocketHandler<[]>;
+  error?: SimpleSocketHandler<[Error]>;
+}
+
+/** Marks a promise as heard: who does not await it must not end the program. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/**
+ * A TCP socket with nothing to learn: connect, write, and a handler for what happens. It is the `socket` of Unified Remote's
+ * custom remotes.
+ *
+ * Each handler is set by a call, and setting it again replaces it. What goes wrong is told to the `onerror` handler, and rejects the
+ * promise of the call that it went wrong in; a promise that nobody awaits never ends the program. A handler that throws ends its
+ * own connection, and `onerror` gets what it threw.
+ *
+ * A socket that was closed can be connected again.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "@sluice/sockets/net";
+ * import { SimpleSocket } from "@sluice/sockets/socket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = await createServer((peer) => peer.pipe(peer)).listen(0, "127.0.0.1");
+ * const got = Promise.withResolvers<string>();
+ * const socket = new SimpleSocket();
+ * socket.onconnect(() => socket.write("hello"));
+ * socket.ondata((data) => got.resolve(`${data}`));
+ * socket.onerror((error) => got.reject(error));
+ * socket.connect("127.0.0.1", server.port);
+ * assertEquals(await got.promise, "hello");
+ * await socket.close();
+ * await server.close();
+ * ```
+ */
+export class SimpleSocket implements AsyncDisposable {
+  readonly #encoding: Encoding;
+  readonly #options: SimpleSocketOptions;
+  readonly #handlers: Handlers = {};
+  #socket: Socket | null = null;
+  #state: "idle" | "connecting" | "abandoned" | "open" | "closing" = "idle";
+  #connecting: Promise<void> = Promise.resolve();
+  #tail: Uint8Array | null = null;
+
+  /**
+   * Makes a socket that is not connected yet.
+   *
+   * @throws {TypeError} if there is no such encoding.
+   */
+  constructor(options: SimpleSocketOptions = {}) {
+    this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
+    this.#options = options;
+  }
+
+  /**
+   * Connects to a port of a host. Returns at once: `onconnect` is called when the connection is there, and the promise resolves after it.
+   *
+   * `timeout` is in ms. @default {20000}
+   *
+   * @throws {NetError} (rejects) `ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`, `EISCONN` when it is connected or connecting
+   * already, `ERR_SOCKET_CLOSED` when it is closed meanwhile, and others.
+   */
+  connect(host: string, port: number, options: WaitOptions = {}): Promise<void> {
+    if (this.#state === "idle") {
+      return this.#connecting = quiet(this.#connect(host, port, options));
+    }
+    const error = new NetError("Cannot connect: the socket is connected or connecting already", {
+      code: "EISCONN",
+      syscall: "connect",
+    });
+    this.#report(error);
+    return quiet(Promise.reject(error));
+  }
+
+  /** Whether the connection is there. */
+  connected(): boolean {
+    return this.#state === "open";
+  }
+
+  /** The connection below: its addresses, settings and counters. `null` when there is none. */
+  get connection(): Socket | null {
+    return this.#socket;
+  }
+
+  /**
+   * Sends text (in the socket's encoding), bytes, or what a `ByteBuffer` has not read yet. Before the connection is there it waits for it.
+   * The promise resolves when all has been handed to the system. Bytes are not copied: do not change them before.
+   *
+   * @throws {TypeError} At once, for data of another kind.
+   * @throws {NetError} (rejects) `ENOTCONN` when there is no connection, `ERR_BUFFER_LIMIT`, or what broke the connection.
+   */
+  write(data: SocketData): Promise<void> {
+    const bytes = socketDataBytes(data, this.#encoding);
+    const socket = this.#socket;
+    if (socket === null || socket.destroyed) {
+      const error = new NetError("Cannot write: not connected", { code: "ENOTCONN" });
+      // One that broke just now is told of already.
+      if (socket === null) this.#report(error);
+      return quiet(Promise.reject(error));
+    }
+    return quiet(
+      new Promise<void>((resolve, reject) => {
+        socket.write(bytes, (error) => error ? reject(error) : resolve());
+      }),
+    );
+  }
+
+  /**
+   * Closes the connection, once what was written is sent; `onclose` follows, and then the promise resolves. Data that comes meanwhile is dropped.
+   * A connection that is being made is given up. Closing again does nothing.
+   */
+  close(): Promise<void> {
+    const socket = this.#socket;
+    return socket === null ? Promise.resolve() : quiet(this.#close(socket));
+  }
+
+  /** {@linkcode SimpleSocket.close | close()}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Sets what is called when the connection is there. */
+  onconnect(handler: SimpleSocketHandler<[]>): this {
+    this.#handlers.connect = handler;
+    return this;
+  }
+
+  /**
+   * Sets what is called with the bytes that come, in the pieces that they come in. They are a `Buffer`: `${data}` is their UTF-8 text. They belong
+   * to the handler, but a kept piece keeps up to 256 KiB alive.
+   */
+  ondata(handler: SimpleSocketHandler<[data: Uint8Array]>): this {
+    this.#handlers.data = handler;
+    return this;
+  }
+
+  /** Sets what is called with the text that comes, in the socket's encoding; characters that come in two parts are put together. */
+  ontext(handler: SimpleSocketHandler<[text: string]>): this {
+    this.#handlers.text = handler;
+    return this;
+  }
+
+  /** Sets what is called when a connection that was there has ended, from either side. */
+  onclose(handler: SimpleSocketHandler<[]>): this {
+    this.#handlers.close = handler;
+    return this;
+  }
+
+  /** Sets what is called when connecting, writing or reading fails, or a handler throws. */
+  onerror(handler: SimpleSocketHandler<[error: Error]>): this {
+    this.#handlers.error = handler;
+    return this;
+  }
+
+  async #connect(host: string, port: number, options: WaitOptions): Promise<void> {
+    const socket = new Socket({ writeLimit: this.#options.writeLimit ?? 16_777_216 });
+    try {
+      this.#socket = socket;
+      this.#state = "connecting";
+      this.#listen(socket);
+      socket.connect({ host, port });
+      await waitFor(socket.opened, `connect to "${host}:${port}"`, {
+        ...options,
+        timeout: options.timeout ?? this.#options.connectTimeout ?? 20_000,
+      });
+    } catch (error) {
+      socket.destroy();
+      // Closed by the owner: that is no failure to tell of.
+      if (this.#state !== "abandoned") this.#report(error as Error);
+      this.#forget();
+      throw error;
+    }
+    this.#state = "open";
+    this.#call("connect");
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (data: Uint8Array) => {
+      if (this.#state !== "open") return;
+      this.#call("data", data);
+      if (this.#handlers.text) this.#text(data);
+    });
+    socket.on("end", () => this.#text(null));
+    socket.on("error", (error) => {
+      // What goes wrong before, `connect` tells.
+      if (this.#state === "open" || this.#state === "closing") this.#report(error);
+    });
+    socket.on("close", () => {
+      if (this.#state !== "open" && this.#state !== "closing") return;
+      this.#forget();
+      this.#call("close");
+    });
+  }
+
+  #forget(): void {
+    this.#socket = null;
+    this.#tail = null;
+    this.#state = "idle";
+  }
+
+  /** Gives `ontext` what is whole of what came; `null` for the end. */
+  #text(data: Uint8Array | null): void {
+    const held = this.#tail;
+    this.#tail = null;
+    let bytes = data ?? new Uint8Array(0);
+    if (held !== null) {
+      bytes = new Uint8Array(held.length + (data?.length ?? 0));
+      bytes.set(held);
+      if (data !== null) bytes.set(data, held.length);
+    }
+    const rest = data === null ? 0 : incompleteTail(bytes, this.#encoding);
+    if (rest > 0) this.#tail = bytes.slice(bytes.length - rest);
+    const text = decodeText(bytes.subarray(0, bytes.length - rest), this.#encoding);
+    if (text !== "") this.#call("text", text);
+  }
+
+  async #close(socket: Socket): Promise<void> {
+    if (this.#state === "connecting") {
+      this.#state = "abandoned";
+      socket.destroy();
+      // It is the failed `connect` that forgets the socket.
+      await this.#connecting.catch(() => {});
+      return;
+    }
+    if (this.#state === "open") {
+      this.#state = "closing";
+      socket.destroySoon();
+    }
+    const { closeTimeout = 5000 } = this.#options;
+    try {
+      await waitFor(socket.closed, "close", { timeout: closeTimeout });
+    } catch {
+      // It is broken, or the peer does not read: closed all the same.
+      socket.destroy();
+      await socket.closed.catch(() => {});
+    }
+  }
+
+  #call(name: "connect" | "close"): void;
+  #call(name: "data", data: Uint8Array): void;
+  #call(name: "text", text: string): void;
+  #call(name: Exclude<keyof Handlers, "error">, arg?: Uint8Array | string): void {
+    const handler = this.#handlers[name] as ((arg?: unknown) => unknown) | null | undefined;
+    const socket = this.#socket;
+    const failed = (error: unknown): void => {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      if (socket === null || socket.destroyed) this.#report(reason);
+      else socket.destroy(reason);
+    };
+    try {
+      const result = handler?.(arg);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #report(error: Error): void {
+    const { error: handler } = this.#handlers;
+    try {
+      const result = handler?.(error);
+      if (result instanceof Promise) result.catch((reason) => this.#uncaught(reason));
+    } catch (reason) {
+      this.#uncaught(reason);
+    }
+  }
+
+  #uncaught(reason: unknown): void {
+    console.error("Uncaught error in a socket's onerror handler:", reason);
+  }
+}

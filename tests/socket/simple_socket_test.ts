@@ -1,0 +1,327 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { ByteBuffer } from "../../buffer/byte_buffer.ts";
+import { NetError } from "../../net/errors.ts";
+import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_socket.ts";
+import { echoServer, rawServer } from "../_support/raw_peer.ts";
+
+/** A socket whose handlers write down what happens. */
+function recorded(options?: SimpleSocketOptions) {
+  const log: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  const failed = Promise.withResolvers<Error>();
+  let text = "";
+  let enough: { length: number; done(): void } | undefined;
+  const socket = new SimpleSocket(options);
+  socket.onconnect(() => log.push("connect"));
+  socket.ondata((data) => {
+    text += data;
+    if (enough && text.length >= enough.length) enough.done();
+  });
+  socket.onclose(() => {
+    log.push("close");
+    closed.resolve();
+  });
+  socket.onerror((error) => {
+    log.push("error");
+    failed.resolve(error);
+  });
+  return {
+    socket,
+    log,
+    closed: closed.promise,
+    failed: failed.promise,
+    /** Resolves to all that came, once it is so long. */
+    data: (length: number) =>
+      new Promise<string>((resolve) => {
+        enough = { length, done: () => resolve(text) };
+        if (text.length >= length) resolve(text);
+      }),
+  };
+}
+
+Deno.test("simple socket connects, writes, reads and closes, by handlers alone", async () => {
+  await using server = await echoServer();
+  const { socket, log, data, closed } = recorded();
+  assertEquals(socket.connected(), false);
+  socket.onconnect(() => {
+    log.push(`connected ${socket.connected()}`);
+    socket.write("hello");
+  });
+  socket.connect("127.0.0.1", server.port);
+  assertEquals(socket.connected(), false);
+  assertEquals(await data(5), "hello");
+  socket.close();
+  assertEquals(socket.connected(), false);
+  await closed;
+  assertEquals(log, ["connected true", "close"]);
+});
+
+Deno.test("simple socket: connect, write and close can be awaited", async () => {
+  await using server = await echoServer();
+  const { socket, data } = recorded();
+  await socket.connect("localhost", server.port);
+  assert(socket.connected());
+  assertEquals(socket.connection?.remotePort, server.port);
+  await socket.write("a");
+  await socket.write(new Uint8Array([98]));
+  await socket.write(new ByteBuffer().writeLine("c"));
+  assertEquals(await data(4), "abc\n");
+  await socket.close();
+  assert(!socket.connected());
+  assertEquals(socket.connection, null);
+});
+
+Deno.test("simple socket sends what was written before the connection was there", async () => {
+  await using server = await echoServer();
+  const { socket, data } = recorded();
+  const connecting = socket.connect("127.0.0.1", server.port);
+  const written = socket.write("early");
+  await connecting;
+  await written;
+  assertEquals(await data(5), "early");
+  await socket.close();
+});
+
+Deno.test("simple socket writes text in its encoding and puts split characters together", async () => {
+  await using server = await rawServer();
+  await using socket = new SimpleSocket({ encoding: "utf8" });
+  const texts: string[] = [];
+  const done = Promise.withResolvers<void>();
+  socket.ontext((text) => {
+    texts.push(text);
+    if (texts.join("").endsWith("!")) done.resolve();
+  });
+  await socket.connect("127.0.0.1", server.port);
+  const peer = await server.accept();
+  await socket.write("é");
+  assertEquals(await peer.read(2), new Uint8Array([0xc3, 0xa9]));
+  for (const byte of new TextEncoder().encode("1 € = 🙂!")) await peer.write(Uint8Array.of(byte));
+  await done.promise;
+  assertEquals(texts.join(""), "1 € = 🙂!");
+  peer.close();
+
+  await using latin = new SimpleSocket({ encoding: "latin1" });
+  await latin.connect("127.0.0.1", server.port);
+  using second = await server.accept();
+  await latin.write("é");
+  assertEquals(await second.read(1), new Uint8Array([0xe9]));
+  assertThrows(() => new SimpleSocket({ encoding: "ebcdic" as "utf8" }), TypeError, "ebcdic");
+});
+
+Deno.test("simple socket gives an unfinished character at the end of the stream", async () => {
+  await using server = await rawServer();
+  const socket = new SimpleSocket();
+  let text = "";
+  const closed = Promise.withResolvers<void>();
+  socket.ontext((part) => text += part).onclose(() => closed.resolve());
+  await socket.connect("127.0.0.1", server.port);
+  const peer = await server.accept();
+  await peer.write(new Uint8Array([0x61, 0xe2, 0x82]));
+  peer.close();
+  await closed.promise;
+  assertEquals(text, "a\ufffd");
+});
+
+Deno.test("simple socket tells a failure to onerror, once, and rejects the promise", async () => {
+  const port = await unusedPort();
+  const { socket, log, failed } = recorded();
+  // Nobody awaits this one: it must not end the program.
+  socket.connect("127.0.0.1", port);
+  assertEquals((await failed as NetError).code, "ECONNREFUSED");
+  assertEquals(log, ["error"]);
+  const silent = new SimpleSocket();
+  const error = await assertRejects(() => silent.connect("127.0.0.1", port), NetError);
+  assertEquals(error.code, "ECONNREFUSED");
+  assertEquals(silent.connected(), false);
+});
+
+Deno.test("simple socket: a host or a port that can't be is told like any failure", async () => {
+  const { socket, failed } = recorded();
+  await assertRejects(() => socket.connect("127.0.0.1", 70_000), RangeError);
+  assertMatch((await failed).message, /port 70000/);
+  await assertRejects(() => new SimpleSocket().connect("bad\0host", 80));
+});
+
+Deno.test("simple socket gives up at its deadline or at the signal", async () => {
+  // A server whose queue is full takes no connection; the same is had at once by a signal that has fired.
+  const { socket, log, failed } = recorded();
+  const controller = new AbortController();
+  const connecting = socket.connect("127.0.0.1", 9, { signal: controller.signal });
+  controller.abort();
+  const error = await assertRejects(() => connecting, NetError);
+  assert(["ABORT_ERR", "ECONNREFUSED"].includes(error.code));
+  await failed;
+  assertEquals(log, ["error"]);
+});
+
+Deno.test("simple socket refuses to connect twice", async () => {
+  await using server = await echoServer();
+  const { socket, log } = recorded();
+  const first = socket.connect("127.0.0.1", server.port);
+  const error = await assertRejects(() => socket.connect("127.0.0.1", server.port), NetError);
+  assertEquals(error.code, "EISCONN");
+  await first;
+  await assertRejects(() => socket.connect("127.0.0.1", server.port), NetError);
+  assert(socket.connected());
+  await socket.close();
+  assertEquals(log, ["error", "connect", "error", "close"]);
+});
+
+Deno.test("simple socket can be connected again after close, and after a failure", async () => {
+  await using server = await echoServer();
+  const port = await unusedPort();
+  const { socket, log, data } = recorded();
+  await assertRejects(() => socket.connect("127.0.0.1", port), NetError);
+  for (let i = 0; i < 2; i++) {
+    await socket.connect("127.0.0.1", server.port);
+    await socket.write("x");
+    await data(i + 1);
+    await socket.close();
+  }
+  assertEquals(log, ["error", "connect", "close", "connect", "close"]);
+});
+
+Deno.test("simple socket: close while connecting gives up without an error", async () => {
+  await using server = await echoServer();
+  const { socket, log } = recorded();
+  const connecting = socket.connect("127.0.0.1", server.port);
+  await socket.close();
+  await assertRejects(() => connecting, NetError, "closed");
+  assertEquals(log, []);
+  await socket.connect("127.0.0.1", server.port);
+  await socket.close();
+  assertEquals(log, ["connect", "close"]);
+});
+
+Deno.test("simple socket: closing what is closed does nothing", async () => {
+  const socket = new SimpleSocket();
+  await socket.close();
+  await socket.close();
+});
+
+Deno.test("simple socket sends what is queued before it closes", async () => {
+  await using server = await rawServer();
+  const socket = new SimpleSocket();
+  await socket.connect("127.0.0.1", server.port);
+  using peer = await server.accept();
+  socket.write(new Uint8Array(300_000));
+  const closing = socket.close();
+  assertEquals((await peer.readAll()).length, 300_000);
+  await closing;
+});
+
+Deno.test("simple socket closes within its time although the peer does not read", async () => {
+  await using server = await rawServer();
+  const socket = new SimpleSocket({ closeTimeout: 50 });
+  await socket.connect("127.0.0.1", server.port);
+  using _peer = await server.accept();
+  const written = socket.write(new Uint8Array(10_000_000));
+  await socket.close();
+  await assertRejects(() => written);
+});
+
+Deno.test("simple socket: onclose is called when the peer hangs up", async () => {
+  await using server = await rawServer();
+  const { socket, log, closed, data } = recorded();
+  await socket.connect("127.0.0.1", server.port);
+  const peer = await server.accept();
+  await peer.write("bye");
+  peer.close();
+  await closed;
+  assertEquals(await data(3), "bye");
+  assertEquals(log, ["connect", "close"]);
+  const error = await assertRejects(() => socket.write("late"), NetError);
+  assertEquals(error.code, "ENOTCONN");
+  assertEquals(log, ["connect", "close", "error"]);
+});
+
+Deno.test("simple socket: a handler that throws ends its own connection", async () => {
+  await using server = await echoServer();
+  const handlers: ((socket: SimpleSocket) => void)[] = [
+    (socket) => {
+      socket.onconnect(() => {
+        throw new Error("mine");
+      });
+    },
+    (socket) => {
+      socket.onconnect(() => socket.write("x"));
+      socket.ondata(() => Promise.reject(new Error("mine")));
+    },
+    (socket) => {
+      socket.onconnect(() => socket.write("x"));
+      socket.ontext(() => {
+        throw "mine";
+      });
+    },
+  ];
+  for (const set of handlers) {
+    const { socket, failed, closed } = recorded();
+    set(socket);
+    await socket.connect("127.0.0.1", server.port);
+    assertEquals((await failed).message, "mine");
+    await closed;
+  }
+  const { socket, failed } = recorded();
+  socket.onclose(() => {
+    throw new Error("in onclose");
+  });
+  await socket.connect("127.0.0.1", server.port);
+  await socket.close();
+  assertEquals((await failed).message, "in onclose");
+});
+
+Deno.test("simple socket: an onerror handler that throws is written to the console", async () => {
+  const port = await unusedPort();
+  const written: unknown[] = [];
+  const { error } = console;
+  console.error = (...args) => written.push(args.at(-1));
+  try {
+    const thrown = new Error("in onerror");
+    const socket = new SimpleSocket();
+    socket.onerror(() => {
+      throw thrown;
+    });
+    await assertRejects(() => socket.connect("127.0.0.1", port));
+    socket.onerror(() => Promise.reject(thrown));
+    await assertRejects(() => socket.write("x"));
+    await Promise.resolve();
+    assertEquals(written, [thrown, thrown]);
+  } finally {
+    console.error = error;
+  }
+});
+
+Deno.test("simple socket: a handler is replaced by the next one, and taken off by null", async () => {
+  await using server = await echoServer();
+  const { socket, log } = recorded();
+  socket.onconnect(() => log.push("second"));
+  socket.onclose(null);
+  await socket.connect("127.0.0.1", server.port);
+  await socket.close();
+  assertEquals(log, ["second"]);
+});
+
+Deno.test("simple socket bounds what is queued for sending", async () => {
+  await using server = await rawServer();
+  const { socket, failed, closed } = recorded({ writeLimit: 100_000 });
+  await socket.connect("127.0.0.1", server.port);
+  using _peer = await server.accept();
+  for (let i = 0; i < 3; i++) socket.write(new Uint8Array(20_000_000));
+  assertEquals((await failed as NetError).code, "ERR_BUFFER_LIMIT");
+  await closed;
+});
+
+Deno.test("simple socket refuses data that is neither text nor bytes", async () => {
+  await using server = await echoServer();
+  await using socket = new SimpleSocket();
+  await socket.connect("127.0.0.1", server.port);
+  assertThrows(() => socket.write(42 as unknown as string), TypeError, "Cannot write");
+});
+
+/** A port that nobody listens on. */
+async function unusedPort(): Promise<number> {
+  const server = await rawServer();
+  const { port } = server;
+  await server[Symbol.asyncDispose]();
+  return port;
+}
