@@ -18,7 +18,7 @@ export interface SdpConnection extends Transport {
 export interface SdpServerOptions {
   /** The most connections; further ones are closed at once. @default {16} */
   maxConnections?: number;
-  /** After so many milliseconds without a request a connection is closed. @default {30000} */
+  /** A connection on which a request and its answer take longer than so many milliseconds is closed. @default {30000} */
   idleTimeout?: number;
 }
 
@@ -90,9 +90,9 @@ export class SdpServer {
       for (;;) {
         timer = setTimeout(() => connection.close(), this.#idleTimeout);
         const count = await connection.read(packet);
-        clearTimeout(timer);
         if (count === null) break;
         await connection.write(this.#database.answer(packet.subarray(0, count), mtu, visible));
+        clearTimeout(timer);
       }
     } catch {
       // The client is gone, or was idle for too long.

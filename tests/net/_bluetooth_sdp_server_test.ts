@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { loadLibc } from "../../net/_bluetooth_libc.ts";
 import { FfiListener } from "../../net/_bluetooth_listener.ts";
 import { runSdpQuery } from "../../net/_bluetooth_sdp_client.ts";
@@ -7,6 +7,7 @@ import { FfiSocket } from "../../net/_bluetooth_socket.ts";
 import { SOCK_SEQPACKET } from "../../net/_bluetooth_sys.ts";
 import { FfiTransport } from "../../net/_bluetooth_transport.ts";
 import { BLUETOOTH_ANY } from "../../net/bluetooth_address.ts";
+import { NetError } from "../../net/errors.ts";
 import { SdpQuery } from "../../net/sdp_query.ts";
 import { describeService, serviceRecord } from "../../net/sdp_service.ts";
 import { AF_UNIX, HAS_FFI, listenUnix } from "../_support/ffi_sockets.ts";
@@ -90,6 +91,20 @@ test("closes a connection that is idle", async () => {
   const client = await connect();
   assertEquals(await names(client), []);
   assertEquals(await client.read(new Uint8Array(1)), null);
+  server.close();
+  await client[Symbol.asyncDispose]();
+});
+
+test("closes a connection whose client doesn't take its answers", async () => {
+  const { listener, connect } = listen();
+  const server = new SdpServer(listener, { idleTimeout: 20 });
+  const client = await connect();
+  const request = new SdpQuery({ uuids: ["SerialPort"] }).request();
+  // Until the server, which can't write any more, has been closed from within.
+  await assertRejects(async () => {
+    for (;;) await client.write(request);
+  }, NetError);
+  while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 0));
   server.close();
   await client[Symbol.asyncDispose]();
 });

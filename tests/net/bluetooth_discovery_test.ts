@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AF_BLUETOOTH, BTPROTO_RFCOMM } from "../../net/_bluetooth_sys.ts";
 import { discoverBluetooth, discoverBluetoothServices } from "../../net/bluetooth_discovery.ts";
 import { NetError } from "../../net/errors.ts";
-import { bluetoothTest, hasFamily } from "../_support/ffi_sockets.ts";
+import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
 
 Deno.test("discoverBluetooth refuses options that are out of range", async () => {
   for (const inquiryLength of [0, 49, 1.5]) {
@@ -20,7 +20,7 @@ Deno.test("discoverBluetooth refuses options that are out of range", async () =>
 
 Deno.test({
   name: "discoverBluetooth says so where the system has no Bluetooth",
-  ignore: hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
+  ignore: !HAS_FFI || hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
   async fn() {
     const why = "EAFNOSUPPORT, this system has no Bluetooth sockets";
     const error = await assertRejects(() => discoverBluetooth(), NetError, why);

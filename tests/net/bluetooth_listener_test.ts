@@ -6,7 +6,7 @@ import { discoverBluetoothServices } from "../../net/bluetooth_discovery.ts";
 import { listenBluetooth, type ListenBluetoothOptions } from "../../net/bluetooth_listener.ts";
 import { bluetoothUuid } from "../../net/bluetooth_uuid.ts";
 import { NetError } from "../../net/errors.ts";
-import { bluetoothTest, hasFamily } from "../_support/ffi_sockets.ts";
+import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
 
 Deno.test("listenBluetooth refuses options that don't go together", () => {
   const cases: [ListenBluetoothOptions, typeof TypeError | typeof RangeError][] = [
@@ -30,7 +30,7 @@ Deno.test("listenBluetooth refuses options that don't go together", () => {
 
 Deno.test({
   name: "listenBluetooth says so where the system has no Bluetooth",
-  ignore: hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
+  ignore: !HAS_FFI || hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
   fn() {
     for (const options of [{}, { channel: 3 }, { uuid: "SerialPort" }, { psm: 0x1001 }]) {
       const error = assertThrows(

@@ -16,7 +16,7 @@ import {
 import { listenBluetooth, type ListenBluetoothOptions } from "../../net/bluetooth_listener.ts";
 import { NetError } from "../../net/errors.ts";
 import type { Transport } from "../../net/transport.ts";
-import { bluetoothTest, hasFamily } from "../_support/ffi_sockets.ts";
+import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
 
 const ABSENT = "00:AA:01:77:77:77";
 
@@ -78,7 +78,7 @@ Deno.test("connectBluetooth refuses a target that can't be", async () => {
 
 Deno.test({
   name: "connectBluetooth says so where the system has no Bluetooth",
-  ignore: hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
+  ignore: !HAS_FFI || hasFamily(AF_BLUETOOTH, BTPROTO_RFCOMM),
   async fn() {
     for (const port of [{ channel: 3 }, { psm: 0x1001 }, { uuid: "SerialPort" }]) {
       const error = await assertRejects(
