@@ -201,6 +201,8 @@ bluetoothTest(
   },
 );
 
+// A device that doesn't answer (EHOSTDOWN) is left out: Debian's kernel 6.1.192 crashes when the socket that called it is
+// closed (list_del corruption in hci_chan_del), which `sdptool browse` brings about as well.
 bluetoothTest("connectBluetooth says why: nobody listens, no such adapter", async (near, far) => {
   const error = await assertRejects(
     () => connectBluetooth({ address: far, localAddress: near, channel: 29 }),
