@@ -49,6 +49,10 @@ export interface Link {
   readonly dropped: number;
   /** Whether a message that begins now is handed on in pieces. */
   streaming: boolean;
+  /** Whether messages are waiting behind one that is sent in parts: nobody may send around the connection. */
+  reserved: boolean;
+  /** Sends what broadcasts left for this link, before something else is queued. */
+  catchUp(): void;
   /** Begins to receive. */
   start(events: LinkEvents): void;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */

@@ -58,6 +58,26 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   }
 }
 
+/**
+ * Lets a `node:http` server keep connections alive although it does not listen: Deno's takes such a server for one that
+ * is closing, and ends each connection after its first response.
+ *
+ * @returns What puts it back as it was.
+ */
+export function keepAliveWithoutListening(server: Server): () => void {
+  const before = Object.getOwnPropertyDescriptor(server, "listening");
+  Object.defineProperty(server, "listening", { value: true, configurable: true });
+  return () => {
+    if (before === undefined) delete (server as { listening?: boolean }).listening;
+    else Object.defineProperty(server, "listening", before);
+  };
+}
+
+/** Whether a socket is one that {@linkcode injectConnection} made. */
+export function isInjected(socket: unknown): boolean {
+  return socket instanceof FrontDoorSocket;
+}
+
 type BufferEncoding = Parameters<TransportDuplex["push"]>[1];
 
 /**
@@ -138,7 +158,7 @@ async function respond(
   }
   const cookies = response.headers.getSetCookie();
   if (cookies.length > 0) fields["set-cookie"] = cookies;
-  outgoing.writeHead(response.status, response.statusText, fields);
+  outgoing.writeHead(response.status, response.statusText || undefined, fields);
   if (response.body !== null && method !== "HEAD") {
     for await (const chunk of response.body) {
       if (outgoing.destroyed) break;

@@ -114,11 +114,10 @@ export class Hub {
   /** Sends to one member what waits for it, before something else is sent there. */
   catchUp(member: HubMember): void {
     const { next } = this;
-    if (this.#group?.has(member) && member.taken < next) {
-      const from = Math.max(0, member.taken - this.#base);
-      this.#sendTo(member, this.#messages.slice(from), undefined);
-    }
+    const { taken } = member;
     member.taken = next;
+    if (taken >= next || !this.#group?.has(member)) return;
+    this.#sendTo(member, this.#messages.slice(Math.max(0, taken - this.#base)), undefined);
   }
 
   /** Sends everything that waits. */

@@ -3,7 +3,6 @@ import { toNetError } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
-import type { WaitOptions } from "../net/wait.ts";
 import { startServerTls } from "../net/start_tls.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
 
@@ -14,7 +13,7 @@ export interface WebSocketListening {
   /** Whether they run over TLS. */
   secure: boolean;
   /** Starts TLS on a connection, where the listener does not. */
-  startTls?: (transport: Transport, wait: WaitOptions) => Promise<Transport>;
+  startTls?: (transport: Transport) => Promise<Transport>;
 }
 
 /**
@@ -46,11 +45,12 @@ export function openListening(options: ServeWebSocketOptions): WebSocketListenin
     if (plain !== undefined) {
       return { listener: Deno.listenTls({ ...where, ...plain }), secure: true };
     }
-    const settings = { ALPNProtocols: ["http/1.1"], ...tls };
+    const { handshakeTimeout = 10_000 } = options;
+    const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
     return {
       listener: Deno.listen(where),
       secure: true,
-      startTls: (transport, wait) => startServerTls(transport, { ...settings, ...wait }),
+      startTls: (transport) => startServerTls(transport, settings),
     };
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw error;

@@ -35,6 +35,7 @@ export class NativeLink implements Link, Expiring {
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
   streaming = false;
+  reserved = false;
   dropped = 0;
   deadline = 0;
   deadlineIndex = -1;
@@ -236,6 +237,8 @@ export class NativeLink implements Link, Expiring {
     this.#events?.error(error);
     if (!this.#closing) this.#startClosing(nativeCode(error.closeCode ?? 1011), "");
   }
+
+  catchUp(): void {}
 
   pause(): void {}
 

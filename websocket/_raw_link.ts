@@ -100,6 +100,8 @@ export class RawLink
   deadlineIndex = -1;
   /** Who broadcasts over this link, if somebody does. */
   source: BroadcastSource | undefined;
+  /** Whether messages are waiting behind one that is sent in parts. */
+  reserved = false;
   /** Messages dropped because the queue was at its limit. */
   dropped = 0;
 
@@ -310,10 +312,15 @@ export class RawLink
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
     if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
-    const { source } = this;
-    if (source !== undefined && source.pending) source.catchUp();
+    this.catchUp();
     this.#core.send(data, compress);
     return "sent";
+  }
+
+  /** Sends what broadcasts left for this link. */
+  catchUp(): void {
+    const { source } = this;
+    if (source !== undefined && source.pending) source.catchUp();
   }
 
   /** Sends a fragment. The queue's limit is for the connection to see to: it waits between fragments. */
@@ -324,8 +331,6 @@ export class RawLink
     compress: boolean | undefined,
   ): void {
     this.#checkOpen();
-    const { source } = this;
-    if (source !== undefined && source.pending) source.catchUp();
     this.#core.sendFragment(bytes, opcode, fin, compress);
   }
 
@@ -340,7 +345,7 @@ export class RawLink
 
   /** Whether frames of somebody else may go out now. */
   get takesEncoded(): boolean {
-    return this.#core.open && !this.#writeFailed && !this.#core.sendingFragments;
+    return this.open && !this.reserved && !this.#core.sendingFragments;
   }
 
   /** Sends a ping. */
@@ -363,8 +368,7 @@ export class RawLink
       after.then(() => this.close(code, reason));
       return;
     }
-    const { source } = this;
-    if (this.open && source !== undefined && source.pending) source.catchUp();
+    this.catchUp();
     this.#core.close(code, reason);
     if (this.#finished || this.#ending) return;
     this.resume();
@@ -380,8 +384,7 @@ export class RawLink
   /** Ends the connection with a close code for a reason of this end's own. */
   failWith(error: WebSocketError): void {
     if (this.#finished || this.#core.done) return;
-    const { source } = this;
-    if (this.open && source !== undefined && source.pending) source.catchUp();
+    this.catchUp();
     this.#error = error;
     // It is over before anybody is told: a listener of this error may throw, too.
     this.#core.abandon(error.closeCode ?? 1011);

@@ -1,12 +1,19 @@
 // Floor 3: driver.
-import type { Server as HttpServer } from "node:http";
+import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
-import { createHandlerServer, injectConnection } from "./_front_door.ts";
+import {
+  createHandlerServer,
+  injectConnection,
+  isInjected,
+  keepAliveWithoutListening,
+} from "./_front_door.ts";
 import { HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
 import { toMessage } from "./_outgoing.ts";
 import { type Arrival, closeQuietly, parseHead, ServerCore } from "./_server_core.ts";
+import { takeUpgrade } from "./_upgrade_event.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
@@ -139,12 +146,20 @@ export function startAccepting(options: ServeWebSocketOptions): RunningServer {
   const listening = openListening(options);
   const http = options.http ??
     (options.handler && createHandlerServer(options.handler, (error) => core.report(error)));
+  // An upgrade may come on a connection that has carried plain HTTP before.
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    if (isInjected(socket)) takeUpgrade(core, request, socket, head);
+  };
+  http?.on("upgrade", onUpgrade);
+  const restore = http && !http.listening ? keepAliveWithoutListening(http) : () => {};
   const acceptor = new Acceptor(core, listening, options, http);
   const onAbort = () => {
     server.close();
   };
   const server = new RunningServer(core, listening.listener.addr, () => {
     options.signal?.removeEventListener("abort", onAbort);
+    http?.off("upgrade", onUpgrade);
+    restore();
     acceptor.stop();
   });
   options.signal?.addEventListener("abort", onAbort);
@@ -213,8 +228,7 @@ class Acceptor {
     const { startTls } = this.#listening;
     try {
       if (startTls !== undefined) {
-        const timeout = this.#core.handshakeTimeout;
-        arrival.transport = await startTls(arrival.transport, { timeout });
+        arrival.transport = await startTls(arrival.transport);
         if (arrival.over) return closeQuietly(arrival.transport);
       }
       received = await receiveHead(arrival.transport, "request", this.#options.head);

@@ -2,16 +2,11 @@
 import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { NodeTransport } from "../net/node_transport.ts";
-import { TransportReader } from "../net/reader.ts";
-import type { Transport } from "../net/transport.ts";
-import { SinkRelay } from "./_raw_link.ts";
 import { RunningServer } from "./_running_server.ts";
-import { closeQuietly, ServerCore } from "./_server_core.ts";
+import { ServerCore } from "./_server_core.ts";
+import { takeUpgrade } from "./_upgrade_event.ts";
 import type { WebSocketServer } from "./server.ts";
 import type { WebSocketAcceptOptions } from "./server_options.ts";
-
-const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
 
 /**
  * Serves WebSockets on a `node:http` or `node:https` server that somebody else has made: Express's, for example.
@@ -55,7 +50,7 @@ export function attachWebSocket(
       pathname !== undefined && pathOf(request.url ?? "") !== pathname &&
       (server as HttpServer).listenerCount("upgrade") > 1
     ) return;
-    take(core, request, socket, head);
+    takeUpgrade(core, request, socket, head);
   };
   (server as HttpServer).on("upgrade", onUpgrade);
   return new RunningServer(core, undefined, () => (server as HttpServer).off("upgrade", onUpgrade));
@@ -63,25 +58,4 @@ export function attachWebSocket(
 
 function pathOf(target: string): string {
   return target.split("?", 1)[0];
-}
-
-/** Goes on with a connection whose request `node:http` has read. */
-function take(core: ServerCore, request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-  const transport: Transport = new NodeTransport(socket, { head });
-  const arrival = core.arrive(transport);
-  if (arrival === undefined) return closeQuietly(transport);
-  const { method, url, httpVersion, rawHeaders } = request;
-  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
-  }
-  const relay = new SinkRelay(IGNORE);
-  const reader = new TransportReader(transport, relay);
-  reader.pause();
-  const secure = (request.socket as { encrypted?: boolean }).encrypted === true;
-  core.admit(arrival, { text: `${text}\r\n`, rest: new Uint8Array(0), reader, relay }, secure)
-    .catch((error) => {
-      core.drop(arrival);
-      core.report(error);
-    });
 }

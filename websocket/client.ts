@@ -23,8 +23,8 @@ import { type HttpHeadLimits, type HttpResponseHead, parseResponseHead } from ".
 import type { PerMessageDeflateOptions } from "./permessage_deflate.ts";
 import { parseWebSocketUrl, type WebSocketTarget } from "./url.ts";
 
-/** What `connectWebSocket` hands on to `dial`. */
-type WebSocketDialOptions = Pick<
+/** What {@linkcode connectWebSocket} hands on to `dial`. */
+export type WebSocketDialOptions = Pick<
   DialOptions,
   | "tls"
   | "proxy"

@@ -792,11 +792,15 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
       ));
     }
+    this.#link.catchUp();
+    this.#link.reserved = true;
     this.#tailBytes += size;
     const sent = (this.#tail ?? DONE).then(run);
     const settled = () => {
       this.#tailBytes -= size;
-      if (this.#tail === tail) this.#tail = undefined;
+      if (this.#tail !== tail) return;
+      this.#tail = undefined;
+      this.#link.reserved = false;
     };
     const tail: Promise<void> = sent.then(settled, settled);
     this.#tail = tail;
@@ -1005,6 +1009,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   ): Promise<WebSocketCloseInfo> {
     const closeCode = typeof code === "number" ? code : code.closeCode;
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";
+    this.#link.catchUp();
     // Messages that are being sent in parts are sent to their end.
     this.#link.close(closeCode ?? (closeReason === "" ? undefined : 1000), closeReason, this.#tail);
     if (!this.#closing) {

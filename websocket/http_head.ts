@@ -58,7 +58,11 @@ export class HttpFields implements Iterable<[name: string, value: string]> {
   /** The values under `name`, one for each line. */
   getAll(name: string): string[] {
     const wanted = name.toLowerCase();
-    return this.#values.filter((_, i) => this.#names[i] === wanted);
+    const values: string[] = [];
+    for (let i = 0; i < this.#names.length; i++) {
+      if (this.#names[i] === wanted) values.push(this.#values[i]);
+    }
+    return values;
   }
 
   /** Whether there is a line with this name. */
@@ -109,8 +113,15 @@ function fault(status: HttpHeadFault["status"], message: string): HttpHeadFault 
   return { status, message };
 }
 
+const UTF8 = new TextDecoder();
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** Bytes as Latin-1 text, which is what HTTP heads are made of. */
 function latin1(bytes: Uint8Array): string {
+  // Nearly all heads are ASCII, which is the same in both.
+  const ascii = UTF8.decode(bytes);
+  if (ascii.length === bytes.length && ASCII.test(ascii)) return ascii;
   // A head is at most a few tens of KiB, but a caller may have raised the limits.
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192) {

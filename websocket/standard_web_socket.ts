@@ -8,7 +8,10 @@ import { parseWebSocketUrl } from "./url.ts";
 /** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. */
 export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
 
-type Handler<E extends Event> = ((this: StandardWebSocket, event: E) => unknown) | null;
+/** What the `on…` properties of {@linkcode StandardWebSocket} take. */
+export type StandardWebSocketHandler<E extends Event> =
+  | ((this: StandardWebSocket, event: E) => unknown)
+  | null;
 
 /**
  * The browser's `WebSocket` over our own connection: for libraries that take a WebSocket constructor, or expect one in
@@ -62,7 +65,7 @@ export class StandardWebSocket extends EventTarget {
   #binaryType: BinaryType = "blob";
   /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
   #lost = 0;
-  readonly #handlers = new Map<string, Handler<Event>>();
+  readonly #handlers = new Map<string, StandardWebSocketHandler<Event>>();
 
   /**
    * Begins to open a connection.
@@ -164,39 +167,39 @@ export class StandardWebSocket extends EventTarget {
   }
 
   /** Called when the connection is open. */
-  get onopen(): Handler<Event> {
+  get onopen(): StandardWebSocketHandler<Event> {
     return this.#handlers.get("open") ?? null;
   }
-  set onopen(handler: Handler<Event>) {
+  set onopen(handler: StandardWebSocketHandler<Event>) {
     this.#handle("open", handler);
   }
 
   /** Called for each message. */
-  get onmessage(): Handler<MessageEvent> {
-    return this.#handlers.get("message") as Handler<MessageEvent> ?? null;
+  get onmessage(): StandardWebSocketHandler<MessageEvent> {
+    return this.#handlers.get("message") as StandardWebSocketHandler<MessageEvent> ?? null;
   }
-  set onmessage(handler: Handler<MessageEvent>) {
-    this.#handle("message", handler as Handler<Event>);
+  set onmessage(handler: StandardWebSocketHandler<MessageEvent>) {
+    this.#handle("message", handler as StandardWebSocketHandler<Event>);
   }
 
   /** Called when the connection failed; `close` follows. */
-  get onerror(): Handler<Event> {
+  get onerror(): StandardWebSocketHandler<Event> {
     return this.#handlers.get("error") ?? null;
   }
-  set onerror(handler: Handler<Event>) {
+  set onerror(handler: StandardWebSocketHandler<Event>) {
     this.#handle("error", handler);
   }
 
   /** Called when the connection has ended. */
-  get onclose(): Handler<CloseEvent> {
-    return this.#handlers.get("close") as Handler<CloseEvent> ?? null;
+  get onclose(): StandardWebSocketHandler<CloseEvent> {
+    return this.#handlers.get("close") as StandardWebSocketHandler<CloseEvent> ?? null;
   }
-  set onclose(handler: Handler<CloseEvent>) {
-    this.#handle("close", handler as Handler<Event>);
+  set onclose(handler: StandardWebSocketHandler<CloseEvent>) {
+    this.#handle("close", handler as StandardWebSocketHandler<Event>);
   }
 
   /** A handler keeps its place among the listeners when it is exchanged. */
-  #handle(type: string, handler: Handler<Event>): void {
+  #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
     const value = typeof handler === "function" ? handler : null;
     if (!this.#handlers.has(type)) {
       this.addEventListener(type, (event) => this.#handlers.get(type)?.call(this, event));

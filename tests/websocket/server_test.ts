@@ -1,0 +1,672 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+import { CA, identity } from "../_support/certs.ts";
+import { hex } from "../_support/websocket_rig.ts";
+import {
+  ACCEPT,
+  ask,
+  RawClient,
+  serve,
+  until,
+  upgradeRequest,
+  urlOf,
+} from "../_support/websocket_server.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
+import type { WebSocketConnection } from "../../websocket/connection.ts";
+import { WebSocketHandshakeError } from "../../websocket/errors.ts";
+import { serveWebSocket } from "../../websocket/server.ts";
+import type { AuthorizeResult, ServeWebSocketOptions } from "../../websocket/server_options.ts";
+
+Deno.test("server echoes text and bytes of all sizes", async () => {
+  await using server = await serve();
+  await using ws = await connectWebSocket(urlOf(server));
+  for (const size of [0, 5, 125, 126, 127, 65_534, 65_535, 65_536, 300_000]) {
+    const text = "x".repeat(size);
+    const bytes = new Uint8Array(size).fill(size);
+    await ws.send(text);
+    await ws.send(bytes);
+    assertEquals((await ws.receive()).data, text);
+    assertEquals((await ws.receive()).data, bytes);
+  }
+});
+
+Deno.test("server answers the RFC's handshake", async () => {
+  await using server = await serve();
+  using client = await RawClient.connect(server.port);
+  await client.write(upgradeRequest());
+  assertEquals(
+    await client.readHead(),
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
+  );
+});
+
+Deno.test("server takes in frames in the same segment as the request, good and bad ones", async () => {
+  await using server = await serve();
+  using good = await RawClient.connect(server.port);
+  await good.write(upgradeRequest() + "\x81\x81\x01\x02\x03\x04`");
+  await good.readUntil((text) => text.endsWith("\x81\x01a"));
+  assert(good.text.endsWith("\x81\x01a"));
+  using bad = await RawClient.connect(server.port);
+  await bad.write(upgradeRequest() + "\xf1\x81\x01\x02\x03\x04`");
+  const answer = await bad.readUntil();
+  assertStringIncludes(answer, "\x88");
+  assertStringIncludes(answer, "\x03\xea");
+});
+
+Deno.test("server chooses the first subprotocol of the client that it has", async () => {
+  const seen: string[] = [];
+  const handler = (name: string) => (ws: WebSocketConnection) => {
+    seen.push(`${name}:${ws.protocol}`);
+  };
+  await using server = await serve({
+    protocols: { a: handler("a"), b: handler("b") },
+    default: handler("default"),
+  });
+  for (const protocols of [["x", "b", "a"], ["x"], []]) {
+    await using ws = await connectWebSocket(urlOf(server), { protocols });
+    assertEquals(ws.protocol, protocols.includes("b") ? "b" : "");
+  }
+  assertEquals(seen, ["b:b", "default:", "default:"]);
+});
+
+Deno.test("server without a default refuses clients that offer nothing it has", async () => {
+  await using server = await serve({ protocols: { a: () => {} } });
+  for (const protocols of [[], ["b"], ["constructor"], ["__proto__"]]) {
+    const error = await assertRejects(
+      () => connectWebSocket(urlOf(server), { protocols }),
+      WebSocketHandshakeError,
+    );
+    assertEquals(error.status, 400);
+  }
+});
+
+Deno.test("server tells connections what the client asked for", async () => {
+  const handled = Promise.withResolvers<WebSocketConnection>();
+  await using server = await serve({ default: handled.resolve });
+  await using _client = await connectWebSocket(urlOf(server, "/room?id=1"), {
+    headers: { "x-token": "t" },
+  });
+  const ws = await handled.promise;
+  assertEquals(ws.url, urlOf(server, "/room?id=1"));
+  assertEquals(ws.headers.get("x-token"), "t");
+  assertEquals(new URL(ws.request!.url).searchParams.get("id"), "1");
+  assert("hostname" in ws.remoteAddr && ws.remoteAddr.hostname === "127.0.0.1");
+  assertEquals([...server.clients], [ws]);
+});
+
+for (
+  const [name, options, status] of [
+    ["a foreign origin", { headers: { Origin: "https://evil.example" } }, 403],
+    ["the origin null", { headers: { Origin: "null" } }, 403],
+    ["another version", { headers: { "Sec-WebSocket-Version": "8" } }, 426],
+    ["no key", { headers: { "Sec-WebSocket-Key": undefined } }, 400],
+    ["POST", { line: "POST / HTTP/1.1" }, 405],
+    ["an absolute target", { line: "GET http://evil.example/ HTTP/1.1" }, 400],
+    ["HTTP/1.0", { line: "GET / HTTP/1.0" }, 400],
+    ["HTTP/2", { line: "PRI * HTTP/2.0" }, 505],
+    ["no upgrade", { headers: { Upgrade: undefined } }, 426],
+    ["a header of 9 KB", { headers: { "X-A": "x".repeat(9000) } }, 431],
+  ] as const
+) {
+  Deno.test(`server refuses ${name} with ${status}, and ends the connection`, async () => {
+    await using server = await serve();
+    const { headers, line } = options as { headers?: Record<string, string>; line?: string };
+    const answer = await ask(server.port, upgradeRequest(headers, line));
+    assertStringIncludes(answer, `HTTP/1.1 ${status} `);
+    assertStringIncludes(answer.toLowerCase(), "close");
+    assertEquals(server.clients.size, 0);
+  });
+}
+
+Deno.test("server does not read what follows a refused request as another one", async () => {
+  await using server = await serve();
+  const answer = await ask(
+    server.port,
+    upgradeRequest({ "Sec-WebSocket-Version": "8" }) + upgradeRequest(),
+  );
+  assertEquals(answer.match(/HTTP\/1\.1/g)?.length, 1);
+});
+
+Deno.test("server refuses 2000 headers, and goes on serving", async () => {
+  await using server = await serve();
+  const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`X-${i}`, "1"]));
+  const answer = await ask(server.port, upgradeRequest({ ...many, Upgrade: "websocket" }));
+  assertStringIncludes(answer, "HTTP/1.1 431 ");
+  await using ws = await connectWebSocket(urlOf(server));
+  assertEquals(ws.state, "open");
+});
+
+Deno.test("server serves one path only if it is told to", async () => {
+  await using server = await serve({ pathname: "/chat" });
+  await using ws = await connectWebSocket(urlOf(server, "/chat?x=1"));
+  assertEquals(ws.state, "open");
+  for (const path of ["/", "/chat/", "/chat2"]) {
+    const error = await assertRejects(
+      () => connectWebSocket(urlOf(server, path)),
+      WebSocketHandshakeError,
+    );
+    assertEquals(error.status, 404);
+  }
+});
+
+const ANSWERS: Array<[
+  name: string,
+  answer: () => AuthorizeResult | Promise<AuthorizeResult>,
+  status: number,
+]> = [
+  ["says yes", () => true, 101],
+  ["says nothing", () => {}, 101],
+  ["says yes later", () => Promise.resolve(true), 101],
+  ["gives headers", () => ({ headers: { "x-session": "7" } }), 101],
+  ["says no", () => false, 403],
+  ["says no later", () => Promise.resolve(false), 403],
+  [
+    "gives a response",
+    () => new Response("pay first", { status: 402, headers: { "x-a": "b" } }),
+    402,
+  ],
+  ["throws", () => {
+    throw new Error("mine");
+  }, 500],
+  ["rejects", () => Promise.reject(new Error("mine")), 500],
+  ["gives headers that can't be sent", () => ({ headers: { upgrade: "x" } }), 500],
+];
+
+for (const [name, answer, status] of ANSWERS) {
+  Deno.test(`server whose authorize ${name} answers ${status}`, async () => {
+    const errors: unknown[] = [];
+    const paths: string[] = [];
+    await using server = await serve({
+      onError: (error) => errors.push(error),
+      authorize: (request, info) => {
+        paths.push(new URL(request.url).pathname + info.protocols.join());
+        return answer();
+      },
+    });
+    using client = await RawClient.connect(server.port);
+    await client.write(upgradeRequest({ "Sec-WebSocket-Protocol": "p, q" }, "GET /a HTTP/1.1"));
+    const head = await client.readHead();
+    assertStringIncludes(head, `HTTP/1.1 ${status} `);
+    assertEquals(head.includes("x-session: 7"), name === "gives headers");
+    if (status === 402) assertStringIncludes(await client.readUntil(), "pay first");
+    assertEquals([errors.length, paths], [status === 500 ? 1 : 0, ["/ap,q"]]);
+  });
+}
+
+Deno.test("server ends handshakes at the deadline, counted from connecting, whatever drips in", async () => {
+  await using server = await serve({
+    handshakeTimeout: 60,
+    authorize: () => new Promise<boolean>(() => {}),
+  });
+  const start = performance.now();
+  using silent = await RawClient.connect(server.port);
+  using dripping = await RawClient.connect(server.port);
+  using waiting = await RawClient.connect(server.port);
+  await waiting.write(upgradeRequest());
+  const drip = (async () => {
+    for (const char of upgradeRequest().slice(0, 40)) {
+      await dripping.write(char).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+  })();
+  await Promise.all([silent, dripping, waiting].map((client) => client.readUntil()));
+  assert(performance.now() - start < 2000);
+  await drip;
+});
+
+Deno.test("server refuses more connections than it may have, those in the handshake included", async () => {
+  await using server = await serve({ maxConnections: 2 });
+  using waiting = await RawClient.connect(server.port);
+  const ws = await connectWebSocket(urlOf(server));
+  assertStringIncludes(await ask(server.port, ""), "HTTP/1.1 503 ");
+  waiting.close();
+  await ws.close();
+  await until(() => server.clients.size === 0);
+  for (let tries = 0;; tries++) {
+    // The server has to notice first that one is gone.
+    const again = await connectWebSocket(urlOf(server)).catch(() => undefined);
+    if (again) {
+      await again.close();
+      break;
+    }
+    assert(tries < 1000);
+  }
+});
+
+for (
+  const [name, handler] of [
+    ["throws", () => {
+      throw new Error("mine");
+    }],
+    ["rejects", () => Promise.reject(new Error("mine"))],
+  ] as const
+) {
+  Deno.test(`handler that ${name} ends its connection with 1011, and the server goes on`, async () => {
+    const errors: unknown[] = [];
+    await using server = await serve({
+      protocols: { bad: handler },
+      default: (ws) => void ws.send("hello"),
+      onError: (error) => {
+        errors.push((error as Error).message);
+        throw error;
+      },
+    });
+    const ws = await connectWebSocket(urlOf(server), { protocols: "bad" });
+    assertEquals((await ws.closed).code, 1011);
+    assertEquals(errors, ["mine"]);
+    await using other = await connectWebSocket(urlOf(server));
+    assertEquals((await other.receive()).data, "hello");
+  });
+}
+
+Deno.test("client that goes away at any moment of the handshake leaves nothing behind", async () => {
+  await using server = await serve();
+  const request = upgradeRequest();
+  for (let cut = 0; cut <= request.length; cut += 7) {
+    using client = await RawClient.connect(server.port);
+    await client.write(request.slice(0, cut));
+  }
+  await until(() => server.clients.size === 0);
+});
+
+// Sending to many.
+
+Deno.test("broadcast reaches all clients, or those of a subprotocol, or all but one", async () => {
+  await using server = await serve({
+    protocols: { a: () => {}, b: () => {} },
+    default: () => {},
+  });
+  const connect = (protocols: string[]) => connectWebSocket(urlOf(server), { protocols });
+  const clients = [
+    await connect(["a"]),
+    await connect(["a"]),
+    await connect(["b"]),
+    await connect([]),
+  ];
+  await until(() => server.clients.size === 4);
+  const [first] = server.clients;
+  assertEquals(server.broadcast("all"), 4);
+  assertEquals(server.broadcast("a", { protocol: "a" }), 2);
+  assertEquals(server.broadcast("not the first", { except: first }), 3);
+  assertEquals(server.broadcast("nobody", { protocol: "constructor" }), 0);
+  assertEquals(server.broadcast(new Uint8Array([1])), 4);
+  first.broadcast("from the first");
+  const got = await Promise.all(clients.map(async (ws) => {
+    const messages: unknown[] = [];
+    ws.on("message", (data) => messages.push(data));
+    await ws.ping();
+    await ws.ping();
+    return messages;
+  }));
+  const one = new Uint8Array([1]);
+  assertEquals(got, [
+    ["all", "a", one, "from the first"],
+    ["all", "a", "not the first", one, "from the first"],
+    ["all", "not the first", one],
+    ["all", "not the first", one],
+  ]);
+  await Promise.all(clients.map((ws) => ws.close()));
+});
+
+Deno.test("broadcasts and other messages keep their order", async () => {
+  await using server = await serve({
+    default: (ws) => {
+      ws.on("message", () => {
+        ws.send("1");
+        server.broadcast("2");
+        ws.send("3");
+        ws.send(["4", "5"]);
+        server.broadcast("6");
+        server.broadcast("7");
+        ws.close(1000, "8");
+      });
+    },
+  });
+  const ws = await connectWebSocket(urlOf(server));
+  await ws.send("go");
+  const got: unknown[] = [];
+  for await (const message of ws) got.push(message);
+  assertEquals(got, ["1", "2", "3", "45", "6", "7"]);
+  assertEquals((await ws.closed).reason, "8");
+});
+
+Deno.test("topics reach their subscribers, and nobody after they left", async () => {
+  await using server = await serve({
+    default: (ws) => {
+      ws.on("message", (data) => {
+        const [verb, topic, text] = String(data).split(" ");
+        if (verb === "sub") ws.subscribe(topic);
+        if (verb === "unsub") ws.unsubscribe(topic);
+        if (verb === "pub") ws.publish(topic, text);
+      });
+    },
+  });
+  const [a, b] = [await connectWebSocket(urlOf(server)), await connectWebSocket(urlOf(server))];
+  const log: string[] = [];
+  a.on("message", (data) => log.push(`a ${data}`));
+  b.on("message", (data) => log.push(`b ${data}`));
+  const say = async (ws: WebSocketConnection, text: string) => {
+    await ws.send(text);
+    await ws.ping();
+    await a.ping();
+    await b.ping();
+  };
+  await say(a, "sub news");
+  await say(a, "sub news");
+  await say(b, "sub news");
+  assertEquals(server.subscribers("news"), 2);
+  await say(a, "pub news 1");
+  assertEquals(server.publish("news", "2"), 2);
+  assertEquals(server.publish("other", "x"), 0);
+  await say(b, "unsub news");
+  await say(a, "pub news 3");
+  assertEquals(server.publish("news", "4"), 1);
+  await a.ping();
+  assertEquals(log.sort(), ["a 2", "a 4", "b 1", "b 2"]);
+  const [first] = server.clients;
+  assertEquals([...first.topics], ["news"]);
+  await a.close();
+  await until(() => server.subscribers("news") === 0);
+  await b.close();
+});
+
+Deno.test("broadcast is compressed for those who agreed to it, with their own windows", async () => {
+  await using server = await serve({ default: () => {}, perMessageDeflate: { threshold: 0 } });
+  const text = "all the same ".repeat(50);
+  const clients = await Promise.all([
+    connectWebSocket(urlOf(server)),
+    connectWebSocket(urlOf(server), { perMessageDeflate: true }),
+    connectWebSocket(urlOf(server), { perMessageDeflate: { serverMaxWindowBits: 9 } }),
+    connectWebSocket(urlOf(server), { perMessageDeflate: { serverNoContextTakeover: true } }),
+  ]);
+  await until(() => server.clients.size === 4);
+  assertEquals(clients.map(({ extensions }) => extensions !== ""), [false, true, true, true]);
+  for (let round = 0; round < 3; round++) {
+    for (const ws of server.clients) ws.send(text + round);
+    server.broadcast(text);
+    server.broadcast("short", { compress: false });
+    for (const ws of server.clients) ws.send(text + round);
+  }
+  for (const ws of clients) {
+    for (let round = 0; round < 3; round++) {
+      const got = [];
+      for (let i = 0; i < 4; i++) got.push((await ws.receive()).data);
+      assertEquals(got, [text + round, text, "short", text + round]);
+    }
+  }
+  await Promise.all(clients.map((ws) => ws.close()));
+});
+
+Deno.test("client that does not read is cut off, and the others get everything", async () => {
+  await using server = await serve({
+    default: () => {},
+    maxSendQueue: 300_000,
+    highWaterMark: 100_000,
+  });
+  using stuck = await RawClient.connect(server.port);
+  await stuck.write(upgradeRequest());
+  await stuck.readHead();
+  await using ws = await connectWebSocket(urlOf(server));
+  let received = 0;
+  ws.on("message", () => received++);
+  await until(() => server.clients.size === 2);
+  let sent = 0;
+  while (server.clients.size === 2 && sent < 1000) {
+    server.broadcast("x".repeat(100_000));
+    sent++;
+    await until(() => received === sent);
+  }
+  assert(sent < 1000);
+  assertEquals(server.clients.size, 1);
+});
+
+// Plain HTTP on the same port.
+
+Deno.test("server answers plain HTTP by its handler: pages, bodies, keep-alive and streams", async () => {
+  const errors: unknown[] = [];
+  await using server = await serve({
+    onError: (error) => errors.push(error),
+    handler: async (request, info) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/throw") throw new Error("mine");
+      if (pathname === "/addr") {
+        return Response.json("hostname" in info.remoteAddr && info.remoteAddr);
+      }
+      const headers = new Headers({ "x-method": request.method });
+      headers.append("set-cookie", "a=1");
+      headers.append("set-cookie", "b=2");
+      if (pathname === "/stream") {
+        const parts = ["a", "b".repeat(100_000), "c"];
+        return new Response(
+          ReadableStream.from(parts.map((part) => new TextEncoder().encode(part))),
+          { headers },
+        );
+      }
+      return new Response(`got ${await request.text()}`, { status: 201, headers });
+    },
+  });
+  const base = `http://127.0.0.1:${server.port}`;
+  const client = Deno.createHttpClient({});
+  const get = (path: string, init: RequestInit = {}) => fetch(base + path, { ...init, client });
+  const page = await get("/");
+  assertEquals([page.status, await page.text()], [201, "got "]);
+  assertEquals(page.headers.getSetCookie(), ["a=1", "b=2"]);
+  const posted = await get("/", { method: "POST", body: "x".repeat(200_000) });
+  assertEquals((await posted.text()).length, 200_004);
+  assertEquals((await (await get("/stream")).text()).length, 100_002);
+  assertEquals((await (await get("/addr")).json()).hostname, "127.0.0.1");
+  const head = await get("/", { method: "HEAD" });
+  assertEquals([head.headers.get("x-method"), await head.text()], ["HEAD", ""]);
+  const thrown = await get("/throw");
+  assertEquals([thrown.status, await thrown.text(), errors.length], [500, "", 1]);
+  await using ws = await connectWebSocket(urlOf(server));
+  await ws.send("and a socket");
+  assertEquals((await ws.receive()).data, "and a socket");
+  client.close();
+});
+
+Deno.test("server upgrades a connection that was kept alive", async () => {
+  await using server = await serve({ handler: () => new Response("page") });
+  using client = await RawClient.connect(server.port);
+  await client.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+  await client.readUntil((text) => text.includes("page"));
+  client.text = "";
+  await client.write(upgradeRequest());
+  assertStringIncludes(await client.readHead(), "HTTP/1.1 101 ");
+  await client.write("\x81\x81\x01\x02\x03\x04`");
+  await client.readUntil((text) => text.endsWith("\x81\x01a"));
+  assert(client.text.endsWith("\x81\x01a"));
+});
+
+Deno.test("server hands plain HTTP to a node:http server that does not listen", async () => {
+  const { createServer } = await import("node:http");
+  const http = createServer((request, response) => response.end(`node ${request.url}`));
+  await using server = await serve({ http });
+  const answer = await ask(server.port, "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(answer, "node /x");
+});
+
+// Where it listens.
+
+Deno.test("server listens on a Unix socket file", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/ws.sock`;
+  {
+    await using server = await serve({ path });
+    assertEquals([server.addr, server.port], [{ transport: "unix", path }, 0]);
+    await using ws = await connectWebSocket(`ws+unix:${path}:/chat`);
+    await ws.send("hello");
+    assertEquals((await ws.receive()).data, "hello");
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+for (const extra of [{}, { minVersion: "TLSv1.2" as const, implementation: "node" as const }]) {
+  Deno.test(`server speaks TLS by ${"implementation" in extra ? "node:tls" : "Deno"}`, async () => {
+    const { cert, key } = identity("server");
+    await using server = await serve({ hostname: "127.0.0.1", tls: { cert, key, ...extra } });
+    await using ws = await connectWebSocket(`wss://localhost:${server.port}`, {
+      tls: { ca: CA },
+      lookup: () => Promise.resolve(["127.0.0.1"]),
+      headers: { origin: `https://localhost:${server.port}` },
+    });
+    await ws.send("hello");
+    assertEquals((await ws.receive()).data, "hello");
+    assertEquals(ws.url, `wss://localhost:${server.port}/`);
+  });
+}
+
+Deno.test("server takes connections from any listener", async () => {
+  const waiting: Array<(transport: Transport) => void> = [];
+  const closed = Promise.withResolvers<Transport>();
+  const listener = {
+    accept: () =>
+      Promise.race([new Promise<Transport>((resolve) => waiting.push(resolve)), closed.promise]),
+    close: () => closed.reject(new Error("closed")),
+    addr: { transport: "memory" as const },
+  };
+  await using server = await serve({ listener });
+  const [a, b] = pair();
+  waiting.shift()!(b);
+  await using ws = await connectWebSocket("ws://memory/", { transport: a });
+  await ws.send("hello");
+  assertEquals((await ws.receive()).data, "hello");
+  assertEquals(server.clients.size, 1);
+});
+
+Deno.test("listener that fails for a while does not end the server", async () => {
+  const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let failures = 2;
+  const errors: unknown[] = [];
+  const listener = {
+    accept: () => failures-- > 0 ? Promise.reject(new Error("EMFILE")) : real.accept(),
+    close: () => real.close(),
+    addr: real.addr,
+  };
+  await using server = await serve({ listener, onError: (error) => errors.push(error) });
+  await using ws = await connectWebSocket(urlOf({ port: real.addr.port }));
+  assertEquals([ws.state, errors.length, server.port], ["open", 2, real.addr.port]);
+});
+
+Deno.test("server refuses options that contradict each other or mean nothing", async () => {
+  const handler = () => {};
+  const bad: Array<[ServeWebSocketOptions, typeof TypeError | typeof RangeError]> = [
+    [{}, TypeError],
+    [{ protocols: {} }, TypeError],
+    [{ protocols: { "a b": handler } }, TypeError],
+    [{ default: 5 as unknown as () => void }, TypeError],
+    [{ default: handler, port: 0, path: "/x" }, TypeError],
+    [{ default: handler, path: "/x", hostname: "h" }, TypeError],
+    [{ default: handler, path: "/x", tls: {} }, TypeError],
+    [{ default: handler, headers: { upgrade: "x" } }, TypeError],
+    [{ default: handler, handler: () => new Response(), http: {} as never }, TypeError],
+    [{ default: handler, handshakeTimeout: 0 }, RangeError],
+    [{ default: handler, maxConnections: 0 }, RangeError],
+    [{ default: handler, maxMessageSize: -1 }, RangeError],
+    [{ default: handler, perMessageDeflate: { level: 77 } }, RangeError],
+    [{ default: handler, signal: AbortSignal.abort(new TypeError("aborted")) }, TypeError],
+  ];
+  for (const [options, kind] of bad) await assertRejects(() => serveWebSocket(options), kind);
+  await using server = await serve();
+  const taken = await assertRejects(
+    () => serve({ port: server.port }),
+    NetError,
+  );
+  assertEquals(taken.code, "EADDRINUSE");
+});
+
+// Closing.
+
+Deno.test("server that closes says goodbye to its clients", async () => {
+  const server = await serve({ default: () => {} });
+  const clients = await Promise.all([1, 2, 3].map(() => connectWebSocket(urlOf(server))));
+  const closing = server.close({ code: 1012, reason: "new version" });
+  const infos = await Promise.all(clients.map((ws) => ws.closed));
+  assertEquals(infos.map(({ code, reason, wasClean }) => [code, reason, wasClean]), [
+    [1012, "new version", true],
+    [1012, "new version", true],
+    [1012, "new version", true],
+  ]);
+  await closing;
+  await server.finished;
+  assertEquals(server.clients.size, 0);
+  await assertRejects(() => connectWebSocket(urlOf(server)), NetError);
+  await server.close();
+});
+
+Deno.test("server keeps its clients if it is asked to, and closes them later", async () => {
+  const server = await serve();
+  const ws = await connectWebSocket(urlOf(server));
+  await server.close({ keepClients: true });
+  await ws.send("still here");
+  assertEquals((await ws.receive()).data, "still here");
+  await assertRejects(() => connectWebSocket(urlOf(server)), NetError);
+  await server.close();
+  assertEquals((await ws.closed).code, 1001);
+  await server.finished;
+});
+
+Deno.test("server spreads its goodbyes over a time", async () => {
+  const server = await serve({ default: () => {} });
+  const clients = await Promise.all([1, 2, 3, 4].map(() => connectWebSocket(urlOf(server))));
+  const times: number[] = [];
+  for (const ws of clients) ws.on("close", () => times.push(performance.now()));
+  await server.close({ over: 80 });
+  await Promise.all(clients.map((ws) => ws.closed));
+  assert(times[3] - times[0] > 40, `${times[3] - times[0]} ms`);
+});
+
+Deno.test("server cuts off clients that do not answer in time", async () => {
+  const server = await serve({ default: () => {} });
+  using stuck = await RawClient.connect(server.port);
+  await stuck.write(upgradeRequest());
+  await stuck.readHead();
+  await until(() => server.clients.size === 1);
+  await server.close({ timeout: 20, over: 10_000 });
+  assertEquals(server.clients.size, 0);
+  await assertRejects(() => server.close({ code: 999 }), RangeError);
+});
+
+Deno.test("server closes when its signal fires", async () => {
+  const controller = new AbortController();
+  const server = await serve({ signal: controller.signal });
+  const ws = await connectWebSocket(urlOf(server));
+  controller.abort();
+  assertEquals((await ws.closed).code, 1001);
+  await server.finished;
+});
+
+Deno.test("server ends plain HTTP connections when it closes", async () => {
+  const server = await serve({ handler: () => new Promise<Response>(() => {}) });
+  using client = await RawClient.connect(server.port);
+  await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  using idle = await RawClient.connect(server.port);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await server.close();
+  assertEquals([await client.readUntil(), await idle.readUntil()], ["", ""]);
+});
+
+Deno.test("server forgets connections that ended", async () => {
+  await using server = await serve();
+  for (let round = 0; round < 20; round++) {
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, () => connectWebSocket(urlOf(server))),
+    );
+    await Promise.all(clients.map((ws, i) => i % 2 ? ws.close() : ws.terminate()));
+  }
+  await until(() => server.clients.size === 0);
+  assertEquals(server.broadcast("x"), 0);
+});
+
+Deno.test("server takes masked frames only", async () => {
+  await using server = await serve();
+  using client = await RawClient.connect(server.port);
+  await client.write(upgradeRequest());
+  await client.readHead();
+  client.text = "";
+  await client.write(hex("8101 61"));
+  assertStringIncludes(await client.readUntil(), "\x03\xea");
+});
