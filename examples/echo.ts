@@ -1,0 +1,66 @@
+/**
+ * An echo, as a server and as a client.
+ *
+ *     deno run --allow-net=127.0.0.1 examples/echo.ts                  # the server, on port 8007
+ *     deno run --allow-net=127.0.0.1 examples/echo.ts hello there      # sends the words, prints the answer
+ *     date | deno run --allow-net=127.0.0.1 examples/echo.ts -         # sends what comes on stdin
+ *
+ * `--port PORT` changes the port. Shows: backpressure in the events' way (the server) and with web streams (the
+ * client), and a connection that is open in one direction only: the client ends its own, and still gets the answer.
+ */
+import { parseArgs } from "node:util";
+import { connect, createServer, type Server } from "@sluice/sockets/net";
+
+/** A server that sends everything back, no faster than the other end takes it. Not listening yet. */
+export function echoServer(): Server {
+  return createServer((socket) => {
+    socket.on("data", (chunk: Uint8Array) => {
+      if (!socket.write(chunk)) socket.pause();
+    });
+    socket.on("drain", () => socket.resume());
+  });
+}
+
+/** Sends `input` to an echo server, and passes on what comes back, until all has come back. */
+export async function echo(
+  port: number,
+  input: ReadableStream<Uint8Array>,
+  output: WritableStream<Uint8Array>,
+): Promise<void> {
+  await using socket = connect({ port, host: "127.0.0.1", connectTimeout: 5000 });
+  const { readable, writable } = await socket.opened;
+  await Promise.all([
+    input.pipeTo(writable),
+    readable.pipeTo(output, { preventClose: true }),
+  ]);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: { port: { type: "string", default: "8007" } },
+  });
+  const port = Number(values.port);
+  if (positionals.length > 0) {
+    const words = positionals.join(" ");
+    const input = words === "-" ? Deno.stdin.readable : new Blob([`${words}\n`]).stream();
+    return await echo(port, input, Deno.stdout.writable);
+  }
+  const server = await echoServer().listen(port, "127.0.0.1");
+  console.log(`Echo on 127.0.0.1:${server.port}. Ctrl-C ends it.`);
+  const stop = (): void => {
+    Deno.removeSignalListener("SIGINT", stop);
+    server.close({ drain: 1000 });
+  };
+  Deno.addSignalListener("SIGINT", stop);
+}
+
+if (import.meta.main) {
+  try {
+    await main();
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exitCode = 1;
+  }
+}
