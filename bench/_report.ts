@@ -37,8 +37,17 @@ export interface Verdict {
   cell?: string;
   ratio: number;
   met: boolean;
-  /** Whether the bar is a most, not a least. */
-  most: boolean;
+}
+
+/** Judges a ratio. */
+export function verdict(bar: Bar, ratio: number, cell?: string): Verdict {
+  const { least = 0, most = Infinity } = bar;
+  return {
+    bar,
+    ratio,
+    met: ratio >= least && ratio <= most,
+    ...(cell === undefined ? {} : { cell }),
+  };
 }
 
 /** The middle one of an odd number of values, or the mean of the middle two. */
@@ -88,9 +97,7 @@ function loadTable(result: LoadResult): string {
   const cost = result.servers.map((server) => [
     SERVERS[server].label,
     ...cells.map((cell) => {
-      const { server: spent = 0 } = {
-        server: median(result.cells[cell][server].map((slice) => slice.server ?? 0)),
-      };
+      const spent = median(result.cells[cell][server].map((slice) => slice.server ?? 0));
       const p99 = median(result.cells[cell][server].map((slice) => slice.p99));
       return `${spent.toFixed(2)} µs, ${p99.toFixed(2)} ms`;
     }),
@@ -121,11 +128,11 @@ function memoryTable(result: MemoryResult): string {
 function barTable(verdicts: readonly Verdict[]): string {
   return table(
     ["bar", "wanted", "measured", ""],
-    verdicts.map(({ bar, cell, ratio, met, most }) => [
+    verdicts.map(({ bar, cell, ratio, met }) => [
       `${SERVERS[bar.server].label} / ${SERVERS[bar.over].label}${
         cell === undefined ? "" : `, ${cell}`
       }`,
-      `${most ? "≤" : "≥"} ${bar.least}`,
+      bar.most === undefined ? `≥ ${bar.least}` : `≤ ${bar.most}`,
       ratio.toFixed(2),
       met ? "met" : "missed",
     ]),

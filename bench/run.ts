@@ -30,6 +30,7 @@ import {
   type ScriptResult,
   tables,
   type Verdict,
+  verdict,
 } from "./_report.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -201,7 +202,7 @@ function judge(result: Result): Verdict[] {
   if (result.kind === "memory") {
     for (const bar of result.group.bars.filter(has)) {
       const ratio = median(result.costs[bar.server]) / median(result.costs[bar.over]);
-      verdicts.push({ bar, ratio, met: ratio <= bar.least, most: true });
+      verdicts.push(verdict(bar, ratio));
     }
     return verdicts;
   }
@@ -211,7 +212,7 @@ function judge(result: Result): Verdict[] {
       const ratio = median(
         slices[bar.server].map(({ rate }, round) => rate / slices[bar.over][round].rate),
       );
-      verdicts.push({ bar, cell, ratio, met: ratio >= bar.least, most: false });
+      verdicts.push(verdict(bar, ratio, cell));
     }
   }
   return verdicts;
