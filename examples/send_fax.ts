@@ -1,0 +1,149 @@
+/**
+ * Sends a PostScript, PDF or TIFF file as a fax through a HylaFAX server, and follows the job.
+ *
+ *     deno run --allow-net --allow-read examples/send_fax.ts --to 0123456789 letter.ps
+ *     deno run --allow-net --allow-read examples/send_fax.ts --state 7
+ *     deno run --allow-net --allow-read examples/send_fax.ts --cancel 7
+ *
+ * Options: `--server HOST[:PORT]` (localhost:4559), `--user NAME` (guest), `--days N` (1), `--dials N` (12), `--fine`,
+ * `--wait` (stays until the job is done; Ctrl-C then cancels it). A password is taken from FAX_PASSWORD, where the
+ * environment may be read.
+ */
+import { parseArgs } from "node:util";
+import { type FaxJobState, HylaFaxClient } from "./_hylafax.ts";
+
+const USAGE = "usage: send_fax.ts [--server HOST[:PORT]] [--user NAME] " +
+  "(--to NUMBER [--days N] [--dials N] [--fine] [--wait] FILE | --state JOB | --cancel JOB)";
+
+const STATES: Record<string, string> = {
+  B: "blocked",
+  D: "done",
+  F: "failed",
+  P: "pending",
+  R: "sending",
+  S: "sleeping until its time",
+  T: "suspended",
+  W: "waiting for a modem",
+};
+
+function describe(job: FaxJobState): string {
+  const words = STATES[job.state] ?? job.state;
+  return `Job ${job.id} to ${job.number}: ${words}, pages ${job.pages || "0"}, dials ${
+    job.dials || "0"
+  }` +
+    (job.status === "" ? "" : ` (${job.status})`);
+}
+
+function parseServer(server: string): { hostname: string; port: number } {
+  const url = new URL(`fax://${server}`);
+  if (url.hostname === "") throw new TypeError(`Cannot use "${server}" as a server`);
+  return { hostname: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 4559) };
+}
+
+function password(): string | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "FAX_PASSWORD" });
+  return state === "granted" ? Deno.env.get("FAX_PASSWORD") : undefined;
+}
+
+function progress(sent: number, total: number): void {
+  const percent = Math.floor(sent / total * 100);
+  if (Deno.stdout.isTerminal()) {
+    Deno.stdout.writeSync(new TextEncoder().encode(`\rSending ${percent} %`));
+  }
+  if (sent === total) console.log(`${Deno.stdout.isTerminal() ? "\r" : ""}Sent ${total} bytes`);
+}
+
+/** Shows the job's state whenever it changes, until it is done, failed or gone. */
+async function follow(client: HylaFaxClient, id: string): Promise<boolean> {
+  let last = "";
+  let stop = false;
+  let wake: () => void = () => {};
+  const interrupt = (): void => {
+    stop = true;
+    wake();
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    for (;;) {
+      const job = await client.state(id);
+      const text = job === undefined ? `Job ${id} is gone` : describe(job);
+      if (text !== last) console.log(last = text);
+      if (job === undefined || job.state === "D") return true;
+      if (job.state === "F") return false;
+      if (stop) {
+        await client.cancel(id);
+        console.log(`Job ${id} is cancelled`);
+        return false;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 2000);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      server: { type: "string", default: "localhost" },
+      user: { type: "string", default: "guest" },
+      to: { type: "string" },
+      days: { type: "string", default: "1" },
+      dials: { type: "string", default: "12" },
+      fine: { type: "boolean", default: false },
+      wait: { type: "boolean", default: false },
+      state: { type: "string" },
+      cancel: { type: "string" },
+    },
+  });
+  const sends = values.to !== undefined && positionals.length === 1;
+  if (
+    [sends, values.state !== undefined, values.cancel !== undefined].filter(Boolean).length !== 1
+  ) {
+    console.error(USAGE);
+    return 2;
+  }
+  const document = sends ? await Deno.readFile(positionals[0]) : undefined;
+  await using client = await HylaFaxClient.connect({
+    ...parseServer(values.server),
+    user: values.user,
+    password: password(),
+  });
+  if (values.cancel !== undefined) {
+    await client.cancel(values.cancel);
+    console.log(`Job ${values.cancel} is cancelled`);
+    return 0;
+  }
+  if (values.state !== undefined) {
+    const job = await client.state(values.state);
+    console.log(job === undefined ? `There is no job ${values.state}` : describe(job));
+    return job === undefined ? 1 : 0;
+  }
+  const id = await client.send({
+    number: values.to!,
+    document: document!,
+    days: Number(values.days),
+    maxDials: Number(values.dials),
+    fine: values.fine,
+    onprogress: progress,
+  });
+  console.log(`Job ${id} is queued for ${values.to}`);
+  return values.wait && !await follow(client, id) ? 1 : 0;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
+}
