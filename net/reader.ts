@@ -26,10 +26,12 @@ export interface TransportReaderOptions {
 
 /** A slab that lasted longer than this was too large for the traffic, in ms. */
 const LONG = 1000;
-/** A slab that several reads used up faster than this was too small for the traffic, in ms. */
+/** When two slabs in a row are used up faster than this, the next one is larger, in ms. */
 const SHORT = 100;
-/** Slabs for small reads grow up to this; only reads that fill their window make larger ones, in bytes. */
+/** Slabs for small reads grow up to this; larger ones are for larger reads, in bytes. */
 const SMALL_READS = 16_384;
+/** How many reads of the usual size a slab shall hold; a TLS connection reads 16 KiB at most. */
+const READS_PER_SLAB = 8;
 /**
  * How many bytes all slabs above `SMALL_READS` may hold together. A read under way can't be called back, so a
  * connection that goes quiet after a burst keeps its large slab: this bounds what many such connections cost.
@@ -80,6 +82,7 @@ export class TransportReader {
   #born = 0;
   #last = 0;
   #reads = 0;
+  #quick = 0;
   #usual = 0;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
   #paused = false;
@@ -182,7 +185,7 @@ export class TransportReader {
     if (fresh.length > SMALL_READS) large += fresh.length;
     this.#pos = 0;
     this.#reads = 0;
-    this.#born = Date.now();
+    this.#born = this.#last = Date.now();
     return fresh;
   }
 
@@ -194,23 +197,28 @@ export class TransportReader {
   /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
   #resize(age: number): void {
     if (age < SHORT) {
-      if (this.#reads > 1 && this.#size < SMALL_READS) {
+      // Not at the first: what comes of a handshake alone shall not make an idle connection dear.
+      const wanted = Math.max(SMALL_READS, this.#usual * READS_PER_SLAB);
+      if (++this.#quick > 1 && this.#size < wanted) {
         this.#size = Math.min(this.#max, this.#size * 4);
       }
-    } else if (age > LONG) this.#size = Math.max(this.#min, this.#size >> 1);
+      return;
+    }
+    this.#quick = 0;
+    if (age > LONG) this.#size = Math.max(this.#min, this.#size >> 1);
   }
 
   #learn(n: number, asked: number): void {
     this.#pos += n;
-    this.#reads++;
+    const reads = ++this.#reads;
     this.#usual = n > this.#usual ? n : this.#usual - ((this.#usual - n) >> 3);
     if (n === asked && asked >= this.#size >> 1) {
       this.#size = Math.min(this.#max, this.#size * 4);
-    }
-    if (this.#size > this.#min) {
+    } else if ((reads & 15) === 0 && this.#size > this.#min) {
+      // Looked at now and then only: the time is dear on this path.
       const now = Date.now();
-      if (now - this.#last > LONG && n < asked) {
-        // The connection was quiet: go on with the smallest slab.
+      if (now - this.#last > LONG * 4) {
+        // The connection has become quiet: go on with the smallest slab.
         this.#size = this.#min;
         this.#usual = 0;
       }

@@ -71,6 +71,10 @@ export class TransportWriter {
   #flushTo = 0;
   #corks = 0;
   #writing = false;
+  /** What is being written. */
+  #piece: Uint8Array = EMPTY;
+  #onTaken: ((n: number) => void) | null = null;
+  #onFailed: ((error: unknown) => void) | null = null;
   #scheduled = false;
   #wasFull = false;
   #ending: PromiseWithResolvers<void> | null = null;
@@ -359,41 +363,52 @@ export class TransportWriter {
     return joined.subarray(0, size);
   }
 
-  async #run(piece: Uint8Array): Promise<void> {
-    const transport = this.#transport;
+  /** Hands a piece to the transport. Callbacks that are made once, instead of an async function: it is the hot path. */
+  #run(piece: Uint8Array): void {
+    this.#piece = piece;
+    this.#onTaken ??= (n) => this.#taken(n);
+    this.#onFailed ??= (error) => this.#failed(error);
     try {
-      for (;;) {
-        const n = await transport.write(piece);
-        if (this.#stopped !== null) return;
-        if (n !== piece.length) {
-          if (!(n > 0 && n < piece.length)) throw badCount(n, piece.length);
-          this.#taken(n);
-          if (this.#stopped !== null) return;
-          piece = piece.subarray(n);
-          continue;
-        }
-        this.#taken(n);
-        if (this.#stopped !== null) return;
-        if (this.#queued === 0) break;
-        if (this.#corks > 0 && this.#ending === null && this.#written >= this.#flushTo) {
-          this.#writing = false;
-          return;
-        }
-        piece = this.#next();
-      }
-      this.#rest();
-      if (this.#ending !== null) this.#finish();
+      this.#transport.write(piece).then(this.#onTaken, this.#onFailed);
     } catch (error) {
-      this.#writing = false;
-      if (this.#stopped !== null) return;
-      this.stop(error);
-      this.#options.onerror?.(error);
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#writing = false;
+    this.#piece = EMPTY;
+    if (this.#stopped !== null) return;
+    this.stop(error);
+    this.#options.onerror?.(error);
+  }
+
+  #taken(n: number): void {
+    if (this.#stopped !== null) return;
+    const piece = this.#piece;
+    try {
+      if (!(n > 0 && n <= piece.length)) throw badCount(n, piece.length);
+      this.#count(n);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    if (this.#stopped !== null) return;
+    if (n < piece.length) return this.#run(piece.subarray(n));
+    if (this.#queued > 0) {
+      const held = this.#corks > 0 && this.#ending === null && this.#written >= this.#flushTo;
+      if (!held) return this.#run(this.#next());
+      this.#writing = false;
+      this.#piece = EMPTY;
+      return;
+    }
+    this.#rest();
+    if (this.#ending !== null) this.#finish();
   }
 
   /** All is written: an idle writer holds no buffer. */
   #rest(): void {
     this.#writing = false;
+    this.#piece = EMPTY;
     if (this.buffer.length > 0) {
       giveJoinBuffer(this.buffer);
       this.buffer = EMPTY;
@@ -405,7 +420,8 @@ export class TransportWriter {
     }
   }
 
-  #taken(n: number): void {
+  /** Counts what was written, and tells who waits for it. */
+  #count(n: number): void {
     this.#written += n;
     this.#queued -= n;
     if (this.#left !== null) this.#reuse(this.#left);
