@@ -1,0 +1,174 @@
+/**
+ * A chat with named sockets: one program, server or client, on the terminal; the server shows a page, too.
+ *
+ *     deno run --allow-net --allow-read examples/chat_server/main.ts --server [--port 5010] [--web 8010]
+ *     deno run --allow-net examples/chat_server/main.ts --client [--host localhost] [--port 5010] [--name NAME]
+ *
+ * Without `--server` or `--client` it asks. On the wire a message is its length in decimal, CR LF, and the text, as
+ * the named sockets have it by default. `--address` is where the server listens: 127.0.0.1 unless told otherwise.
+ */
+import { parseArgs } from "node:util";
+import { TextLineStream } from "@std/streams";
+import {
+  serveWebSocket,
+  type WebSocketConnection,
+  type WebSocketServer,
+} from "../../websocket/mod.ts";
+import { ChatClient } from "./_chat_client.ts";
+import { ChatServer, type UserRow } from "./_chat_server.ts";
+
+/** The lines that are typed, until the end of the input or `signal`. */
+function typedLines(signal: AbortSignal): ReadableStream<string> {
+  return Deno.stdin.readable
+    .pipeThrough(new TextDecoderStream(), { signal })
+    .pipeThrough(new TextLineStream());
+}
+
+function printTable(rows: readonly UserRow[]): void {
+  console.log(`\n${"ADDRESS".padEnd(24)}${"SOCKET".padEnd(24)}LAST ACTION`);
+  for (const { address, socket, lastAction } of rows) {
+    console.log(`${address.padEnd(24)}${socket.padEnd(24)}${lastAction.toLocaleTimeString()}`);
+  }
+  if (rows.length === 0) console.log("nobody is connected");
+}
+
+/** Text of a peer, without what could move the cursor. */
+// deno-lint-ignore no-control-regex
+const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "");
+
+async function servePage(chat: ChatServer, port: number, hostname: string): Promise<{
+  server: WebSocketServer;
+  tell(message: unknown): void;
+}> {
+  const page = await Deno.readTextFile(new URL("page.html", import.meta.url));
+  let guests = 0;
+  const visit = (ws: WebSocketConnection): void => {
+    const { remoteAddr } = ws;
+    const address = "hostname" in remoteAddr ? remoteAddr.hostname : "here";
+    const user = chat.join({
+      row: { address, socket: `browser ${++guests}`, lastAction: new Date() },
+      send: () => {}, // the page gets each message by tell()
+      close: () => void ws.close(1000),
+    });
+    ws.on("message", (data) => {
+      if (typeof data === "string" && data.trim() !== "") user.say(data);
+    });
+    ws.on("close", () => user.leave());
+  };
+  const server = await serveWebSocket({
+    port,
+    hostname,
+    default: visit,
+    slowReader: "close",
+    handler: () => new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } }),
+  });
+  return { server, tell: (message) => server.broadcast(JSON.stringify(message)) };
+}
+
+async function runServer(port: number, address: string, web: number | undefined): Promise<number> {
+  let tell: (message: unknown) => void = () => {};
+  const chat = new ChatServer({
+    onrows: (rows) => tell({ rows }),
+    onmessage: (message) => {
+      console.log(printable(message));
+      tell({ message });
+    },
+    onerror: (error) => {
+      console.error(error);
+      tell({ error });
+    },
+  });
+  if (!await chat.start(port, address)) return 1;
+  const page = web === undefined ? undefined : await servePage(chat, web, address);
+  if (page !== undefined) tell = page.tell;
+  console.log(`The chat server listens on port ${chat.port}.`);
+  if (page !== undefined) console.log(`Its page: http://${address}:${page.server.port}/`);
+  console.log("/who shows the table, /stop stops.");
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    for await (const line of typedLines(stop.signal)) {
+      if (line.trim() === "/stop") break;
+      if (line.trim() === "/who") printTable(chat.rows);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+  await page?.server.close({ code: 1001 });
+  await chat.stop();
+  return 0;
+}
+
+async function runClient(server: string, port: number, pseudonym: string): Promise<number> {
+  const chat = new ChatClient(pseudonym);
+  const wrong = await chat.connect(server, port);
+  if (wrong !== "") {
+    console.error(wrong);
+    return 1;
+  }
+  console.log(`${pseudonym} on the server: ${server}. /quit leaves.`);
+  const ended = new AbortController();
+  const receiving = chat.receive((text) => console.log(printable(text)))
+    .then(() => ended.abort());
+  const interrupt = (): void => ended.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    for await (const line of typedLines(ended.signal)) {
+      if (line.trim() === "/quit") break;
+      const failure = await chat.send(line);
+      if (failure !== "") console.error(failure);
+    }
+  } catch (error) {
+    if (!ended.signal.aborted) throw error;
+    console.log("The connection has ended.");
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+  await chat.close();
+  await receiving;
+  return 0;
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number <= 65_535) return number;
+  throw new RangeError(`Cannot use port "${text}": it is a number up to 65535`);
+}
+
+if (import.meta.main) {
+  try {
+    const args = Deno.args.map((arg) =>
+      arg.replace(/^\/SERVEUR$/i, "--server").replace(/^\/CLIENT$/i, "--client")
+    );
+    const { values } = parseArgs({
+      args,
+      options: {
+        server: { type: "boolean", default: false },
+        client: { type: "boolean", default: false },
+        port: { type: "string", default: "5010" },
+        address: { type: "string", default: "127.0.0.1" },
+        host: { type: "string", default: "localhost" },
+        web: { type: "string" },
+        name: { type: "string" },
+      },
+    });
+    const server = values.server ||
+      (!values.client && prompt("Server or client?", "client")?.trim().toLowerCase() === "server");
+    const name = server ? "" : values.name ?? prompt("Your name?", "guest") ?? "guest";
+    Deno.exit(
+      server
+        ? await runServer(
+          port(values.port),
+          values.address,
+          values.web === undefined ? undefined : port(values.web),
+        )
+        : await runClient(values.host, port(values.port), name.trim() || "guest"),
+    );
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(2);
+  }
+}
