@@ -1,0 +1,12 @@
+import { assertEquals } from "@std/assert";
+import { showAddr, showEndpoint } from "../../trace/_address.ts";
+
+Deno.test("addresses are shown as people write them", () => {
+  assertEquals(showEndpoint("example.org", 80), "example.org:80");
+  assertEquals(showAddr({ transport: "tcp", hostname: "::1", port: 80 }), "[::1]:80");
+  assertEquals(showAddr({ transport: "udp", hostname: "127.0.0.1", port: 5 }), "127.0.0.1:5");
+  assertEquals(showAddr({ transport: "unix", path: "/tmp/s" }), "/tmp/s");
+  assertEquals(showAddr({ transport: "unix", path: "" }), "unix");
+  assertEquals(showAddr({ transport: "memory" }), "memory");
+  assertEquals(showAddr({ transport: "bluetooth", address: "A:B", port: 3 }), "bluetooth:A:B:3");
+});
