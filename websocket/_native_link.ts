@@ -51,7 +51,7 @@ export class NativeLink implements Link, Expiring {
   #error: WebSocketError | undefined;
   #wasFull = false;
   #polling: ReturnType<typeof setTimeout> | undefined;
-  #waiting: Array<() => void> = [];
+  #waiting: Array<(error?: Error) => void> = [];
 
   /** Takes a socket that `Deno.upgradeWebSocket` made. */
   constructor(
@@ -153,7 +153,9 @@ export class NativeLink implements Link, Expiring {
       });
       info.error = this.#error;
     }
-    for (const wake of this.#waiting.splice(0)) wake();
+    // Nobody has looked at the queue since the last time: it may have drained before the end.
+    const error = this.full || !clean ? closedError() : undefined;
+    for (const wake of this.#waiting.splice(0)) wake(error);
     this.#events?.closed(info);
   }
 
@@ -270,12 +272,11 @@ export class NativeLink implements Link, Expiring {
       const end = (error?: Error) => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
-        if (error === undefined && !this.#finished) resolve();
-        else reject(error ?? closedError());
+        if (error === undefined) resolve();
+        else reject(error);
       };
-      const wake = () => end();
       const give = (error: Error) => {
-        const index = this.#waiting.indexOf(wake);
+        const index = this.#waiting.indexOf(end);
         if (index >= 0) this.#waiting.splice(index, 1);
         end(error);
       };
@@ -287,7 +288,7 @@ export class NativeLink implements Link, Expiring {
           timeout,
         );
       }
-      this.#waiting.push(wake);
+      this.#waiting.push(end);
       this.#poll();
     });
   }
@@ -296,6 +297,8 @@ export class NativeLink implements Link, Expiring {
     if (this.#polling !== undefined || this.#finished) return;
     this.#polling = setTimeout(() => {
       this.#polling = undefined;
+      // What the runtime says while it closes means nothing; the end will tell.
+      if (this.#closing) return;
       if (this.queued > this.#options.highWaterMark >> 1) return this.#poll();
       for (const wake of this.#waiting.splice(0)) wake();
       if (!this.#wasFull) return;

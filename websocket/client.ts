@@ -284,7 +284,7 @@ class ClientAttempt {
   #publicUrl(): string {
     const url = new URL(this.#url);
     url.username = url.password = "";
-    return url.href;
+    return url.href.replace(/^http/, "ws");
   }
 
   #explain(error: unknown, deadline: Deadline | undefined, timeout: number): unknown {

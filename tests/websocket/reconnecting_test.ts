@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { serve, until, urlOf } from "../_support/websocket_server.ts";
+import { reconnecting } from "../../websocket/reconnecting.ts";
+import { WebSocketError, WebSocketHandshakeError } from "../../websocket/errors.ts";
+
+const FAST = { initial: 1, max: 5 };
+
+Deno.test("reconnecting gives one connection after the other", async () => {
+  let visits = 0;
+  await using server = await serve({
+    default: (ws) => {
+      ws.send(`${++visits}`);
+      if (visits % 2) ws.close(1012);
+      else ws.ping().then(() => ws.terminate());
+    },
+  });
+  await using feed = reconnecting(urlOf(server), { backoff: FAST });
+  const codes: number[] = [];
+  for await (const ws of feed) {
+    assertEquals(feed.current, ws);
+    codes.push((await ws.closed).code);
+    if (codes.length === 4) break;
+  }
+  assertEquals(codes, [1012, 1006, 1012, 1006]);
+  assertEquals(feed.connections, 4);
+});
+
+Deno.test("reconnecting comes back to a server that was away", async () => {
+  let server = await serve();
+  const { port } = server;
+  await using feed = reconnecting(urlOf(server), { backoff: FAST });
+  const got: unknown[] = [];
+  const reading = (async () => {
+    for await (const message of feed.messages()) {
+      got.push(message);
+      if (message === "2") break;
+    }
+  })();
+  await feed.send("1");
+  await until(() => got.length === 1);
+  await server.close();
+  const sending = feed.send("2");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  server = await serve({ port });
+  await sending;
+  await reading;
+  assertEquals(got, ["1", "2"]);
+  await feed.close();
+  await server.close();
+});
+
+Deno.test("reconnecting gives up after so many attempts, and tells why", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const feed = reconnecting(urlOf({ port }), { backoff: { ...FAST, attempts: 3 } });
+  const waiting = feed.connected();
+  const error = await assertRejects(async () => {
+    for await (const _ of feed) assert(false);
+  }, NetError);
+  assertEquals(error.code, "ECONNREFUSED");
+  assertEquals((await assertRejects(() => waiting, WebSocketError)).code, "CLOSED");
+  assertEquals((await assertRejects(() => feed.send("x"), WebSocketError)).code, "CLOSED");
+});
+
+Deno.test("reconnecting does not knock again where it is not let in", async () => {
+  let asked = 0;
+  await using server = await serve({ authorize: () => (asked++, false) });
+  const feed = reconnecting(urlOf(server), { backoff: FAST });
+  const error = await assertRejects(async () => {
+    for await (const _ of feed) assert(false);
+  }, WebSocketHandshakeError);
+  assertEquals([error.status, asked], [403, 1]);
+});
+
+Deno.test("reconnecting asks its own judge, if it has one", async () => {
+  let asked = 0;
+  await using server = await serve({ authorize: () => (++asked < 3 ? false : true) });
+  const reasons: unknown[] = [];
+  await using feed = reconnecting(urlOf(server), {
+    backoff: FAST,
+    retry: (reason) => {
+      reasons.push(reason instanceof Error ? "error" : reason.code);
+      return reason instanceof Error;
+    },
+  });
+  for await (const ws of feed) ws.close(4000);
+  assertEquals(reasons, ["error", "error", 4000]);
+});
+
+Deno.test("reconnecting ends when it is closed or aborted, also while it waits", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  for (const how of ["close", "abort", "aborted before"] as const) {
+    const controller = new AbortController();
+    if (how === "aborted before") controller.abort();
+    const feed = reconnecting(urlOf({ port }), {
+      backoff: { initial: 60_000, jitter: 0 },
+      signal: controller.signal,
+    });
+    const loop = (async () => {
+      for await (const _ of feed) assert(false);
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (how === "close") await feed.close();
+    else controller.abort();
+    await loop;
+    await assertRejects(() => feed.connected(), WebSocketError);
+  }
+});
+
+Deno.test("reconnecting that is closed closes its connection", async () => {
+  await using server = await serve();
+  const feed = reconnecting(urlOf(server));
+  const loop = (async () => {
+    for await (const ws of feed) await ws.closed;
+  })();
+  const ws = await feed.connected();
+  await feed.close(4001, "enough");
+  await loop;
+  assertEquals((await ws.closed).wasClean, true);
+  await assertRejects(() => feed.connected({ timeout: 1 }), WebSocketError);
+});
+
+Deno.test("reconnecting refuses a bad backoff at once", () => {
+  assertThrows(() => reconnecting("ws://h", { backoff: { jitter: 2 } }), RangeError);
+});
+
+Deno.test("reconnecting does not try again what can never work", async () => {
+  const feed = reconnecting("ftp://h", { backoff: FAST });
+  await assertRejects(async () => {
+    for await (const _ of feed) assert(false);
+  }, TypeError);
+});

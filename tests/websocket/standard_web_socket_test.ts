@@ -1,0 +1,162 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { serve, until, urlOf } from "../_support/websocket_server.ts";
+import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
+
+function event<K extends "open" | "message" | "error" | "close">(
+  ws: StandardWebSocket,
+  type: K,
+): Promise<Event & Partial<MessageEvent & CloseEvent>> {
+  return new Promise((resolve) => ws.addEventListener(type, resolve as () => void, { once: true }));
+}
+
+Deno.test("standard WebSocket opens, echoes and closes as the browser's does", async () => {
+  await using server = await serve({
+    protocols: { echo: (ws) => void ws.on("message", (data) => ws.send(data)) },
+  });
+  const ws = new StandardWebSocket(urlOf(server, "/x"), ["other", "echo"]);
+  assertEquals([ws.readyState, ws.url, ws.protocol, ws.binaryType], [
+    0,
+    urlOf(server, "/x"),
+    "",
+    "blob",
+  ]);
+  assertThrows(() => ws.send("x"), DOMException);
+  await event(ws, "open");
+  assertEquals([ws.readyState, ws.protocol, ws.extensions], [StandardWebSocket.OPEN, "echo", ""]);
+  ws.send("text");
+  assertEquals((await event(ws, "message")).data, "text");
+  ws.send(new Uint8Array([1, 2]));
+  const blob = (await event(ws, "message")).data;
+  assert(blob instanceof Blob);
+  assertEquals(await blob.bytes(), new Uint8Array([1, 2]));
+  ws.binaryType = "arraybuffer";
+  ws.binaryType = "nonsense" as "blob";
+  for (const data of [new Uint8Array([3]).buffer, new Blob([new Uint8Array([3])])]) {
+    ws.send(data);
+    const message = await event(ws, "message");
+    assertEquals(message.data, new Uint8Array([3]).buffer);
+    assertEquals(message.origin, new URL(urlOf(server)).origin);
+  }
+  ws.send(5 as unknown as string);
+  assertEquals((await event(ws, "message")).data, "5");
+  const closing = event(ws, "close");
+  ws.close(3000, "done");
+  assertEquals(ws.readyState, 2);
+  ws.send("dropped");
+  assertEquals(ws.bufferedAmount >= 7, true);
+  ws.close();
+  const { code, reason, wasClean } = await closing;
+  assertEquals([code, reason, wasClean, ws.readyState], [3000, "", true, 3]);
+});
+
+Deno.test("standard WebSocket calls its handlers, and exchanges them", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  const log: string[] = [];
+  ws.onopen = () => log.push("open");
+  ws.onmessage = () => log.push("wrong");
+  ws.onmessage = function (event) {
+    log.push(`${this === ws} ${event.data}`);
+    ws.close();
+  };
+  ws.onerror = () => log.push("error");
+  ws.onclose = (event) => log.push(`close ${event.code}`);
+  assert(ws.onopen !== null && ws.onmessage !== null && ws.onerror !== null && ws.onclose !== null);
+  ws.addEventListener("open", () => ws.send("x"));
+  await event(ws, "close");
+  assertEquals(log, ["open", "true x", "close 1005"]);
+  ws.onclose = null;
+  assertEquals(ws.onclose, null);
+});
+
+Deno.test("standard WebSocket tells failures by error and close with 1006", async () => {
+  await using server = await serve({ authorize: () => false });
+  const ws = new StandardWebSocket(urlOf(server));
+  const order: string[] = [];
+  ws.onerror = () => order.push("error");
+  const close = await event(ws, "close");
+  assertEquals([close.code, close.wasClean, ws.readyState, order], [1006, false, 3, ["error"]]);
+});
+
+Deno.test("standard WebSocket that is closed before it is open ends with 1006", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  ws.close();
+  assertEquals(ws.readyState, 2);
+  assertEquals((await event(ws, "close")).code, 1006);
+});
+
+Deno.test("standard WebSocket whose peer vanishes tells error and 1006", async () => {
+  await using server = await serve({ default: (ws) => ws.terminate() });
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "error");
+  assertEquals(ws.readyState, 3);
+});
+
+Deno.test("standard WebSocket drops messages that come while it closes", async () => {
+  await using server = await serve({
+    default: (ws) => void ws.on("message", () => ws.send("late")),
+  });
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  const messages: unknown[] = [];
+  ws.onmessage = (event) => messages.push(event.data);
+  ws.send("x");
+  ws.close();
+  await event(ws, "close");
+  assertEquals(messages, []);
+});
+
+Deno.test("standard WebSocket refuses what the browser's refuses", async () => {
+  for (const url of ["nonsense", "ftp://h", "ws://h/#x", ""]) {
+    const error = assertThrows(() => new StandardWebSocket(url), DOMException);
+    assertEquals(error.name, "SyntaxError");
+  }
+  assertThrows(() => new StandardWebSocket("ws://h", ["a", "a"]), DOMException);
+  assertThrows(() => new StandardWebSocket("ws://h", "a b"), DOMException);
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  for (const code of [1001, 999, 2999, 5000, NaN]) {
+    assertEquals(assertThrows(() => ws.close(code), DOMException).name, "InvalidAccessError");
+  }
+  assertEquals(
+    assertThrows(() => ws.close(1000, "é".repeat(62)), DOMException).name,
+    "SyntaxError",
+  );
+  await event(ws, "open");
+  const closing = event(ws, "close");
+  ws.close();
+  await closing;
+});
+
+Deno.test("standard WebSocket takes http URLs, and our options as second or third", async () => {
+  const seen: unknown[] = [];
+  await using server = await serve({
+    perMessageDeflate: true,
+    default: (ws) => void seen.push(ws.headers.get("x-a")),
+  });
+  const url = urlOf(server, "/", "http");
+  const options = { headers: { "x-a": "1" }, perMessageDeflate: true };
+  for (const second of [true, false]) {
+    const ws = second
+      ? new StandardWebSocket(url, options)
+      : new StandardWebSocket(url, [], options);
+    assertEquals(ws.url, urlOf(server));
+    await event(ws, "open");
+    assertEquals(ws.extensions, "permessage-deflate");
+    const closing = event(ws, "close");
+    ws.close();
+    await closing;
+  }
+  await until(() => seen.length === 2);
+  assertEquals(seen, ["1", "1"]);
+});
+
+Deno.test("standard WebSocket has the constants of the browser's", () => {
+  assertEquals([
+    StandardWebSocket.CONNECTING,
+    StandardWebSocket.OPEN,
+    StandardWebSocket.CLOSING,
+    StandardWebSocket.CLOSED,
+  ], [0, 1, 2, 3]);
+});
