@@ -57,10 +57,15 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The median of a server's rate over that of the first server, within each round. */
-export function ratio(result: LoadResult, cell: string, server: string): number {
+/** The median of a server's rate over that of another one within each round. */
+export function ratio(
+  result: LoadResult,
+  cell: string,
+  server: string,
+  over = result.servers[0],
+): number {
   const slices = result.cells[cell];
-  const base = slices[result.servers[0]];
+  const base = slices[over];
   return median(slices[server].map(({ rate }, round) => rate / base[round].rate));
 }
 
@@ -129,9 +134,9 @@ function barTable(verdicts: readonly Verdict[]): string {
   return table(
     ["bar", "wanted", "measured", ""],
     verdicts.map(({ bar, cell, ratio, met }) => [
-      `${SERVERS[bar.server].label} / ${SERVERS[bar.over].label}${
-        cell === undefined ? "" : `, ${cell}`
-      }`,
+      `${SERVERS[bar.server].label}${
+        bar.over === undefined ? ", kB" : ` / ${SERVERS[bar.over].label}`
+      }${cell === undefined ? "" : `, ${cell}`}`,
       bar.most === undefined ? `≥ ${bar.least}` : `≤ ${bar.most}`,
       ratio.toFixed(2),
       met ? "met" : "missed",

@@ -132,6 +132,7 @@ export class Wire {
   #payloadLength = 0;
   #payloadLeft = 0;
   #firstByte = 0;
+  #packed = false;
   #at = 0;
 
   constructor(script: Script) {
@@ -201,7 +202,11 @@ export class Wire {
       for (let k = 2; k < 10; k++) length = length * 256 + head[k];
     }
     this.#payloadLength = this.#payloadLeft = length;
-    this.#at = 0;
+    const opcode = head[0] & 15;
+    if (opcode === 1 || opcode === 2) {
+      this.#at = 0;
+      this.#packed = (head[0] & 0x40) !== 0;
+    }
     if (length === 0) this.#frameEnds();
     return used;
   }
@@ -213,7 +218,7 @@ export class Wire {
       this.pings++;
       return;
     }
-    if ((this.#firstByte & 0x40) !== 0) return;
+    if (this.#packed) return;
     const known = this.#payloadLength === this.#expected.length || (this.#firstByte & 0x80) === 0 ||
       opcode === 0;
     if (!known) {
@@ -228,6 +233,7 @@ export class Wire {
     if (opcode === 8) throw new Error("Cannot go on: the server closed the WebSocket");
     if (opcode > 2 || (this.#firstByte & 0x80) === 0) return;
     if (this.#payloadLength === 1 && this.pings > 0) return;
+    if (this.#at !== 0) throw new Error("Cannot go on: a message is too short");
     this.seen++;
     if (--this.missing < 0) throw new Error("Cannot go on: a message too many came");
   }

@@ -19,7 +19,8 @@ export interface BenchServer {
 /** What is to hold of the ratio of `server` to `over`: of rates at least, of memory at most so much. */
 export interface Bar {
   server: string;
-  over: string;
+  /** Of memory it may be left out: then `most` is in kB. */
+  over?: string;
   least?: number;
   most?: number;
   /** Where it is to hold. @default all cells */
@@ -68,21 +69,70 @@ export const SERVERS: Record<string, BenchServer> = {
   netDeno: { label: "node:net on Deno", file: "node_net_echo.mjs" },
   netNode: { label: "node:net on Node", runtime: "node", file: "node_net_echo.mjs" },
   netBun: { label: "node:net on Bun", runtime: "bun", file: "node_net_echo.mjs" },
+
+  tlsRaw: { label: "bare loop on `Deno.listenTls`", file: "raw_tls_echo.ts" },
+  tlsByNode: { label: "Sluice, over node:tls", file: "tls_echo.ts", args: ["node"] },
+  tlsByDeno: { label: "Sluice, over Deno's TLS", file: "tls_echo.ts", args: ["deno"] },
+  tlsNodeDeno: { label: "node:tls on Deno", file: "tls_node_echo.mjs" },
+  tlsNode: { label: "node:tls on Node", runtime: "node", file: "tls_node_echo.mjs" },
+
+  ws: { label: "Sluice, events", file: "ws_echo.ts" },
+  wsAwait: { label: "Sluice, for await", file: "ws_echo_await.ts" },
+  wsDeno: { label: "Deno's WebSocket", file: "peers/ws_echo_deno.ts" },
+  wsNode: { label: "npm ws on Node", runtime: "node", file: "peers/ws_echo_node.mjs" },
+  wsBun: { label: "Bun's WebSocket", runtime: "bun", file: "peers/ws_echo_bun.mjs" },
+  wsFan: { label: "Sluice", file: "ws_fan.ts" },
+  wsFanDeno: { label: "Deno's WebSocket", file: "peers/ws_fan_deno.ts" },
+  wsFanNode: { label: "npm ws on Node", runtime: "node", file: "peers/ws_fan_node.mjs" },
+  wsFanBun: { label: "Bun's publish", runtime: "bun", file: "peers/ws_fan_bun.mjs" },
+  wsDeflate: { label: "Sluice", file: "ws_echo.ts", args: ["deflate"] },
+  wsDeflateNode: {
+    label: "npm ws on Node",
+    runtime: "node",
+    file: "peers/ws_echo_node.mjs",
+    args: ["deflate"],
+  },
+  wsDeflateBun: {
+    label: "Bun's WebSocket",
+    runtime: "bun",
+    file: "peers/ws_echo_bun.mjs",
+    args: ["deflate"],
+  },
+
+  sio: { label: "Sluice", file: "sio.ts" },
+  sioNode: { label: "npm socket.io on Node", runtime: "node", file: "peers/sio_node.mjs" },
+  sioDeno: { label: "npm socket.io on Deno", file: "peers/sio_deno.ts" },
 };
 
+function load(
+  protocol: Load["protocol"],
+  connections: number,
+  size: number,
+  pipeline: number,
+  more: Partial<Load> = {},
+): Load {
+  return { protocol, pattern: "echo", connections, size, pipeline, ...more };
+}
+
+const SINGLE = "50 × 64 B, 1 in flight";
+const BURST = "50 × 64 B, 16 in flight";
+const BULK = "8 × 64 KiB, 4 in flight";
+const HUGE = "4 × 1 MiB, 1 in flight";
+const FAN_ONE = "64 B to 500, 1 a round";
+const FAN_TEN = "64 B to 500, 10 a round";
+
 function echo(protocol: Load["protocol"], more: Partial<Load> = {}): Record<string, Load> {
-  const load = (connections: number, size: number, pipeline: number): Load => ({
-    protocol,
-    pattern: "echo",
-    connections,
-    size,
-    pipeline,
-    ...more,
-  });
   return {
-    "50 × 64 B, 1 in flight": load(50, 64, 1),
-    "50 × 64 B, 16 in flight": load(50, 64, 16),
-    "8 × 64 KiB, 4 in flight": load(8, 65_536, 4),
+    [SINGLE]: load(protocol, 50, 64, 1, more),
+    [BURST]: load(protocol, 50, 64, 16, more),
+    [BULK]: load(protocol, 8, 65_536, 4, more),
+  };
+}
+
+function fan(protocol: Load["protocol"]): Record<string, Load> {
+  return {
+    [FAN_ONE]: load(protocol, 500, 64, 1, { pattern: "fan" }),
+    [FAN_TEN]: load(protocol, 500, 64, 10, { pattern: "fan" }),
   };
 }
 
@@ -106,6 +156,80 @@ export const GROUPS: Record<string, Group> = {
     connections: 5000,
     protocol: "tcp",
     bars: [{ server: "tcp", over: "rawIdle", most: 1.3 }],
+  },
+  tls: {
+    kind: "load",
+    title: "TLS echo",
+    servers: ["tlsRaw", "tlsByNode", "tlsByDeno", "tlsNodeDeno", "tlsNode"],
+    cells: echo("tcp", { tls: true }),
+    bars: [{ server: "tlsByDeno", over: "tlsRaw", least: 0.95 }],
+  },
+  ws: {
+    kind: "load",
+    title: "WebSocket echo",
+    servers: ["wsDeno", "ws", "wsAwait", "wsNode", "wsBun"],
+    cells: { ...echo("ws"), [HUGE]: load("ws", 4, 1_048_576, 1) },
+    bars: [
+      { server: "ws", over: "wsDeno", least: 1, cells: [SINGLE, BULK] },
+      { server: "ws", over: "wsDeno", least: 8, cells: [BURST] },
+      { server: "ws", over: "wsDeno", least: 1.5, cells: [HUGE] },
+      { server: "ws", over: "wsBun", least: 0.8, cells: [BURST] },
+      { server: "ws", over: "wsBun", least: 1.5, cells: [HUGE] },
+      { server: "ws", over: "wsNode", least: 1 },
+      { server: "wsAwait", over: "ws", least: 0.7 },
+    ],
+  },
+  "ws-text": {
+    kind: "load",
+    title: "WebSocket echo of text",
+    servers: ["wsDeno", "ws", "wsAwait", "wsNode", "wsBun"],
+    cells: echo("ws", { text: true }),
+    bars: [
+      { server: "ws", over: "wsDeno", least: 1, cells: [SINGLE, BULK] },
+      { server: "ws", over: "wsDeno", least: 8, cells: [BURST] },
+      { server: "ws", over: "wsNode", least: 1 },
+    ],
+  },
+  "ws-fan": {
+    kind: "load",
+    title: "WebSocket broadcast",
+    servers: ["wsFanDeno", "wsFan", "wsFanNode", "wsFanBun"],
+    cells: fan("ws"),
+    bars: [
+      { server: "wsFan", over: "wsFanDeno", least: 1, cells: [FAN_ONE] },
+      { server: "wsFan", over: "wsFanDeno", least: 6, cells: [FAN_TEN] },
+      { server: "wsFan", over: "wsFanBun", least: 0.7, cells: [FAN_TEN] },
+      { server: "wsFan", over: "wsFanNode", least: 1 },
+    ],
+  },
+  "ws-deflate": {
+    kind: "load",
+    title: "WebSocket echo of JSON with permessage-deflate",
+    servers: ["wsDeflateNode", "wsDeflate", "wsDeflateBun"],
+    cells: { "50 × 1 KiB, 1 in flight": load("ws", 50, 1024, 1, { text: true, deflate: true }) },
+    bars: [{ server: "wsDeflate", over: "wsDeflateNode", least: 3 }],
+  },
+  "ws-idle": {
+    kind: "memory",
+    title: "Memory of idle WebSockets",
+    servers: ["wsDeno", "ws", "wsAwait", "wsNode", "wsBun"],
+    connections: 5000,
+    protocol: "ws",
+    bars: [{ server: "ws", most: 12 }],
+  },
+  sio: {
+    kind: "load",
+    title: "Socket.IO echo",
+    servers: ["sioNode", "sio", "sioDeno"],
+    cells: { [SINGLE]: load("sio", 50, 64, 1), [BURST]: load("sio", 50, 64, 16) },
+    bars: [{ server: "sio", over: "sioNode", least: 1 }],
+  },
+  "sio-fan": {
+    kind: "load",
+    title: "Socket.IO broadcast",
+    servers: ["sioNode", "sio", "sioDeno"],
+    cells: fan("sio"),
+    bars: [{ server: "sio", over: "sioNode", least: 1 }],
   },
   framing: { kind: "script", title: "Framing codecs, one core, no sockets", file: "framing.ts" },
 };

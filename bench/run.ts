@@ -1,8 +1,8 @@
 /**
- * `deno task bench`: measures the servers of cells.ts side by side, with load from a process of its own, and writes the
- * tables to bench/RESULTS.md and the chart beside it.
+ * `deno task bench`: measures the servers of cells.ts side by side, with load from a process of its own, and prints the
+ * tables. A run of all groups, or one with `--save`, also writes them to bench/RESULTS.md, with a chart.
  *
- *     deno task bench [GROUP…] [--rounds N] [--seconds S] [--quick] [--dry]
+ *     deno task bench [GROUP…] [--rounds N] [--seconds S] [--quick] [--save]
  *
  * All servers of a group run at once and are loaded in turns, one short slice each a round; a ratio is the median of
  * the ratios within the rounds. So what else happens on the machine hits all alike.
@@ -11,7 +11,6 @@ import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { findProgram, freePort, type Peer, spawnPeer } from "../tests/_support/peers.ts";
 import {
-  type Bar,
   type BenchServer,
   type Group,
   GROUPS,
@@ -20,12 +19,14 @@ import {
   SERVERS,
 } from "./cells.ts";
 import { chart } from "./_chart.ts";
+import type { Load } from "./_wire.ts";
 import type { Slice } from "./load.ts";
-import { fetchedBun } from "./peers.ts";
+import { fetchedBun } from "./fetch_peers.ts";
 import {
   type LoadResult,
   median,
   type MemoryResult,
+  ratio,
   type Result,
   type ScriptResult,
   tables,
@@ -42,12 +43,14 @@ interface Effort {
   warm: number;
   /** Connections of memory groups are divided by this. */
   thin: number;
+  /** How long memory must stay the same, in ms. */
+  calm: number;
   /** Only what runs on Deno. */
   denoOnly: boolean;
 }
 
-const FULL: Effort = { rounds: 11, seconds: 0.6, warm: 0.2, thin: 1, denoOnly: false };
-const QUICK: Effort = { rounds: 1, seconds: 0.1, warm: 0.05, thin: 100, denoOnly: true };
+const FULL: Effort = { rounds: 11, seconds: 0.6, warm: 0.2, thin: 1, calm: 1000, denoOnly: false };
+const QUICK: Effort = { rounds: 1, seconds: 0.1, warm: 0.05, thin: 100, calm: 100, denoOnly: true };
 
 /** The command that starts a server; or why it can't be started here. */
 function command(server: BenchServer): string[] | string {
@@ -61,7 +64,7 @@ function command(server: BenchServer): string[] | string {
   if (runtime === "deno") return [Deno.execPath(), "run", "--quiet", "-A", file, ...args];
   const program = runtime === "bun" ? fetchedBun() ?? findProgram("bun") : findProgram(runtime);
   if (program === undefined) {
-    return `no ${runtime}${runtime === "bun" ? " (bench/peers.ts fetches it)" : ""}`;
+    return `no ${runtime}${runtime === "bun" ? " (bench/fetch_peers.ts fetches it)" : ""}`;
   }
   return [program, file, ...args];
 }
@@ -136,15 +139,15 @@ async function runLoads(group: LoadGroup, effort: Effort): Promise<LoadResult> {
   return result;
 }
 
-/** The memory that a process holds, in bytes, once it has stopped changing. */
-async function settledMemory(pid: number): Promise<number> {
+/** The memory that a process holds, in bytes, once it has stayed the same for `calm` ms, or ten times that is over. */
+async function settledMemory(pid: number, calm: number): Promise<number> {
   const read = (): number => {
     const text = Deno.readTextFileSync(`/proc/${pid}/status`);
     return Number(/^VmRSS:\s+(\d+)/m.exec(text)![1]) * 1024;
   };
   let last = read();
   for (let same = 0, i = 0; same < 4 && i < 40; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await new Promise((resolve) => setTimeout(resolve, calm / 4));
     const now = read();
     same = Math.abs(now - last) < 100_000 ? same + 1 : 0;
     last = now;
@@ -152,17 +155,21 @@ async function settledMemory(pid: number): Promise<number> {
   return last;
 }
 
-async function idleCost(key: string, group: MemoryGroup, connections: number): Promise<number> {
+async function idleCost(
+  key: string,
+  protocol: Load["protocol"],
+  connections: number,
+  calm: number,
+): Promise<number> {
   const { port, peer } = await start(key);
   await using _peer = peer;
-  const hold = (count: number): Deno.ChildProcess =>
-    loadCommand([group.protocol, "idle", String(port), String(count), "0", "0", "120"]).spawn();
-  const before = await settledMemory(peer.pid);
-  const child = hold(connections);
+  const before = await settledMemory(peer.pid, calm);
+  const flags = [protocol, "idle", String(port), String(connections), "0", "0", "120"];
+  const child = loadCommand(flags).spawn();
   const reader = child.stdout.getReader();
-  const first = await reader.read();
-  if (first.done) throw new Error(`Cannot hold ${connections} connections to "${key}"`);
-  const after = await settledMemory(peer.pid);
+  const { done } = await reader.read();
+  if (done) throw new Error(`Cannot hold ${connections} connections to "${key}"`);
+  const after = await settledMemory(peer.pid, calm);
   await child.stdin.close();
   await reader.cancel();
   await child.stderr.cancel();
@@ -177,7 +184,9 @@ async function runMemory(group: MemoryGroup, effort: Effort): Promise<MemoryResu
   const costs: Record<string, number[]> = Object.fromEntries(keys.map((key) => [key, []]));
   for (let round = 0; round < rounds; round++) {
     console.error(`  ${group.title}: round ${round + 1} of ${rounds}`);
-    for (const key of keys) costs[key].push(await idleCost(key, group, connections));
+    for (const key of keys) {
+      costs[key].push(await idleCost(key, group.protocol, connections, effort.calm));
+    }
   }
   return { kind: "memory", group, connections, servers: keys, missing, costs };
 }
@@ -197,22 +206,18 @@ async function runScript(
 function judge(result: Result): Verdict[] {
   if (result.kind === "script") return [];
   const verdicts: Verdict[] = [];
-  const has = ({ server, over }: Bar): boolean =>
-    result.servers.includes(server) && result.servers.includes(over);
-  if (result.kind === "memory") {
-    for (const bar of result.group.bars.filter(has)) {
-      const ratio = median(result.costs[bar.server]) / median(result.costs[bar.over]);
-      verdicts.push(verdict(bar, ratio));
+  const bars = result.group.bars.filter(({ server, over }) =>
+    result.servers.includes(server) && (over === undefined || result.servers.includes(over))
+  );
+  for (const bar of bars) {
+    const { server, over } = bar;
+    if (result.kind === "memory") {
+      const base = over === undefined ? 1000 : median(result.costs[over]);
+      verdicts.push(verdict(bar, median(result.costs[server]) / base));
+      continue;
     }
-    return verdicts;
-  }
-  for (const bar of result.group.bars.filter(has)) {
     for (const cell of bar.cells ?? Object.keys(result.cells)) {
-      const slices = result.cells[cell];
-      const ratio = median(
-        slices[bar.server].map(({ rate }, round) => rate / slices[bar.over][round].rate),
-      );
-      verdicts.push(verdict(bar, ratio, cell));
+      verdicts.push(verdict(bar, ratio(result, cell, server, over), cell));
     }
   }
   return verdicts;
@@ -245,7 +250,7 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean" },
-      dry: { type: "boolean" },
+      save: { type: "boolean" },
     },
   });
   const unknown = positionals.find((name) => !Object.hasOwn(GROUPS, name));
@@ -274,8 +279,7 @@ async function main(): Promise<void> {
     verdicts.push(...judge(result));
     console.log(`${tables([result], judge(result))}\n`);
   }
-  // Only a whole run at full length is worth keeping.
-  if (positionals.length > 0 || values.quick || values.dry) return;
+  if (values.save !== true && (positionals.length > 0 || values.quick)) return;
   const about = await describe();
   await Deno.writeTextFile(
     `${here}RESULTS.md`,

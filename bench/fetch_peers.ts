@@ -2,7 +2,7 @@
  * Fetches what Deno does not bring along into bench/node_modules, which git ignores: Bun, and the npm packages that
  * the servers for Node and Bun import.
  *
- *     deno run --allow-run=npm --allow-read bench/peers.ts
+ *     deno run --allow-run=npm --allow-read bench/fetch_peers.ts
  */
 import { fileURLToPath } from "node:url";
 
