@@ -12,9 +12,9 @@ import {
 } from "../../websocket/errors.ts";
 
 /** A server that answers each request with what `answer` makes of it, and keeps the requests. */
-async function fake(
+function fake(
   answer: (request: string, accept: string) => string | Uint8Array | undefined,
-): Promise<AsyncDisposable & { port: number; requests: string[] }> {
+): AsyncDisposable & { port: number; requests: string[] } {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const requests: string[] = [];
   const conns: Deno.Conn[] = [];
@@ -73,9 +73,7 @@ async function fails(
 }
 
 Deno.test("client sends its headers, subprotocols and credentials", async () => {
-  await using server = await fake((_, accept) =>
-    good(accept, "Sec-WebSocket-Protocol: b\r\nX-A: 1\r\n")
-  );
+  await using server = fake((_, accept) => good(accept, "Sec-WebSocket-Protocol: b\r\nX-A: 1\r\n"));
   const ws = await connectWebSocket(`ws://user:pass@127.0.0.1:${server.port}/a?b=c`, {
     protocols: ["a", "b"],
     headers: { "x-token": "t" },
@@ -101,7 +99,7 @@ Deno.test("client sends its headers, subprotocols and credentials", async () => 
 });
 
 Deno.test("client takes in frames in the same segment as the response", async () => {
-  await using server = await fake((_, accept) => good(accept) + "\x81\x05hello");
+  await using server = fake((_, accept) => good(accept) + "\x81\x05hello");
   const ws = await connectWebSocket(urlOf(server));
   assertEquals((await ws.receive()).data, "hello");
   ws.terminate();
@@ -164,7 +162,7 @@ const FAILURES: Array<[
 
 for (const [name, answer, code, options] of FAILURES) {
   Deno.test(`client that gets ${name} fails with ${code}, and leaves nothing open`, async () => {
-    await using server = await fake((_, accept) => answer(accept));
+    await using server = fake((_, accept) => answer(accept));
     const url = `ws://user:secretpassword@127.0.0.1:${server.port}/path?token=secrettoken`;
     const error = await fails(code, url, { headers: { cookie: "secretcookie" }, ...options });
     assert(!/secret/.test(Deno.inspect(error)), error.message);
@@ -173,7 +171,7 @@ for (const [name, answer, code, options] of FAILURES) {
 
 Deno.test("client takes all bytes from 0x80 to 0xff in response headers", async () => {
   const bytes = Array.from({ length: 128 }, (_, i) => String.fromCharCode(128 + i)).join("");
-  await using server = await fake((_, accept) => good(accept, `X-A: x${bytes}x\r\n`));
+  await using server = fake((_, accept) => good(accept, `X-A: x${bytes}x\r\n`));
   const ws = await connectWebSocket(urlOf(server));
   assertEquals(ws.headers.get("x-a"), `x${bytes}x`);
   ws.terminate();
@@ -196,7 +194,7 @@ Deno.test("client tells why a server can't be reached", async () => {
 });
 
 Deno.test("client that is aborted stops, in whichever phase", async () => {
-  await using silent = await fake(() => "");
+  await using silent = fake(() => "");
   const before = AbortSignal.abort();
   const first = await assertRejects(
     () => connectWebSocket(urlOf(silent), { signal: before }),
@@ -245,7 +243,7 @@ const SECRETS = { authorization: "Bearer secret", cookie: "a=secret", "x-api-key
 
 Deno.test("redirect to the same host is followed with everything, as often as is allowed", async () => {
   let hops = 0;
-  await using server = await fake((_, accept) =>
+  await using server = fake((_, accept) =>
     ++hops <= 2 ? `HTTP/1.1 307 x\r\nLocation: /hop${hops}?q\r\n\r\n` : good(accept)
   );
   await fails("HANDSHAKE_REDIRECT", urlOf(server), { maxRedirects: 1 });
@@ -259,7 +257,7 @@ Deno.test("redirect to the same host is followed with everything, as often as is
 });
 
 Deno.test("redirect to another host carries no credentials there", async () => {
-  await using target = await fake((_, accept) => good(accept));
+  await using target = fake((_, accept) => good(accept));
   for (
     const location of [
       `http://127.0.0.1:${target.port}/x`,
@@ -268,7 +266,7 @@ Deno.test("redirect to another host carries no credentials there", async () => {
       `http://u:p@127.0.0.1:${target.port}/x`,
     ]
   ) {
-    await using server = await fake(() => `HTTP/1.1 302 x\r\nLocation: ${location}\r\n\r\n`);
+    await using server = fake(() => `HTTP/1.1 302 x\r\nLocation: ${location}\r\n\r\n`);
     const ws = await connectWebSocket(`ws://user:secret@127.0.0.1:${server.port}/`, {
       maxRedirects: 1,
       headers: SECRETS,
@@ -290,7 +288,7 @@ Deno.test("redirects to nowhere, and from TLS to no TLS, are not followed", asyn
       "Location: ws+unix:/s:/x\r\n",
     ]
   ) {
-    await using server = await fake(() => `HTTP/1.1 301 x\r\n${location}\r\n`);
+    await using server = fake(() => `HTTP/1.1 301 x\r\n${location}\r\n`);
     await assertRejects(() => connectWebSocket(urlOf(server), { maxRedirects: 3 }));
   }
   const { cert, key } = identity("server");

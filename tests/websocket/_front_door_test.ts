@@ -1,0 +1,95 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { createServer } from "node:http";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+import {
+  createHandlerServer,
+  injectConnection,
+  isInjected,
+  keepAliveWithoutListening,
+} from "../../websocket/_front_door.ts";
+import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
+
+async function inject(
+  server: ReturnType<typeof createServer>,
+  request: string,
+  secure = false,
+): Promise<Transport> {
+  const [a, b] = pair();
+  await writeLatin1(a, request);
+  const socket = injectConnection(server, b, await receiveHead(b, "request"), secure);
+  assertEquals([isInjected(socket), isInjected({})], [true, false]);
+  return a;
+}
+
+async function readAll(transport: Transport): Promise<string> {
+  const buffer = new Uint8Array(65_536);
+  let text = "";
+  for (let n; (n = await transport.read(buffer)) !== null;) {
+    text += String.fromCharCode(...buffer.subarray(0, n));
+  }
+  transport.close();
+  return text;
+}
+
+Deno.test("front door gives a node:http server the whole request, body included", async () => {
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk) => body += chunk).on("end", () => response.end(`got ${body}`));
+  });
+  const text = await readAll(
+    await inject(
+      server,
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
+    ),
+  );
+  assertStringIncludes(text, "got body");
+});
+
+Deno.test("front door keeps connections alive, and puts the server back as it was", async () => {
+  const server = createServer((_request, response) => response.end("x"));
+  const restore = keepAliveWithoutListening(server);
+  assertEquals(server.listening, true);
+  const client = await inject(server, "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
+  const buffer = new Uint8Array(1000);
+  await client.read(buffer);
+  await writeLatin1(client, "GET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(await readAll(client), "200 OK");
+  restore();
+  assertEquals(server.listening, false);
+  Object.defineProperty(server, "listening", { value: false, configurable: true });
+  keepAliveWithoutListening(server)();
+  assertEquals(server.listening, false);
+});
+
+Deno.test("front door ends connections that are idle for longer than the server allows", async () => {
+  const server = createServer((_request, response) => response.end("x"));
+  server.keepAliveTimeout = 1;
+  const restore = keepAliveWithoutListening(server);
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  // One second comes on top, by node:http's own account.
+  assertStringIncludes(await readAll(client), "200 OK");
+  restore();
+});
+
+Deno.test("handler server tells TLS by the URL, and turns bad requests away", async () => {
+  const server = createHandlerServer((request) => new Response(request.url), () => {});
+  assertStringIncludes(
+    await readAll(
+      await inject(server, "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", true),
+    ),
+    "https://h/a",
+  );
+  const bad = await inject(server, "GET /a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n");
+  assertStringIncludes(await readAll(bad), "400 Bad Request");
+});
+
+Deno.test("handler that throws is reported, and its client gets 500", async () => {
+  const errors: unknown[] = [];
+  const server = createHandlerServer(() => {
+    throw new Error("mine");
+  }, (error) => errors.push(error));
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(await readAll(client), "500 Internal Server Error");
+  assertEquals((errors[0] as Error).message, "mine");
+});

@@ -1,0 +1,143 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Hub, type HubMember } from "../../websocket/_hub.ts";
+import type { RawLink } from "../../websocket/_raw_link.ts";
+import type { WebSocketData } from "../../websocket/types.ts";
+import { decodeFrame } from "../../websocket/frame.ts";
+import { Rig } from "../_support/websocket_rig.ts";
+
+/** A member whose link records the frames that it is given. */
+class Member implements HubMember {
+  taken = 0;
+  got: string[] = [];
+  writes: Uint8Array[] = [];
+  later: WebSocketData[] = [];
+  forgot = 0;
+  open = true;
+  takesEncoded = true;
+  readonly link: RawLink;
+  constructor(hub: Hub, readonly windowBits = 0) {
+    this.taken = hub.next;
+    // deno-lint-ignore no-this-alias
+    const member = this;
+    this.link = {
+      get open() {
+        return member.open;
+      },
+      get takesEncoded() {
+        return member.takesEncoded;
+      },
+      sendEncoded: (frames: Uint8Array, compressed: boolean) => {
+        this.writes.push(frames);
+        if (compressed) this.forgot++;
+        for (let rest = frames; rest.length > 0;) {
+          const frame = decodeFrame(rest);
+          if (!("payload" in frame)) throw new Error("an incomplete frame");
+          const text = new TextDecoder().decode(frame.payload);
+          this.got.push(frame.rsv ? `compressed ${frame.payload.length}` : text);
+          rest = rest.subarray(frame.size);
+        }
+      },
+    } as unknown as RawLink;
+  }
+  sendLater(data: WebSocketData): void {
+    this.later.push(data);
+  }
+}
+
+Deno.test("hub joins the messages of one turn, and gives all members the same bytes", async () => {
+  const hub = new Hub({}, 256);
+  const members = [new Member(hub), new Member(hub)];
+  const group = new Set(members);
+  assertEquals(hub.send(group, "a", undefined, undefined), 2);
+  hub.send(group, new Uint8Array([0x62]), undefined, undefined);
+  assertEquals([hub.pending, members[0].got], [true, []]);
+  await Promise.resolve();
+  assertEquals(hub.pending, false);
+  for (const member of members) assertEquals(member.got, ["a", "b"]);
+  assertEquals(members[0].writes.length, 1);
+  assertEquals(members[0].writes[0] === members[1].writes[0], true);
+});
+
+Deno.test("hub keeps bytes as they were when they were given", () => {
+  const hub = new Hub({}, 256);
+  const member = new Member(hub);
+  const bytes = new Uint8Array([0x61]);
+  hub.send(new Set([member]), bytes, undefined, undefined);
+  bytes[0] = 0x62;
+  hub.flush();
+  assertEquals(member.got, ["a"]);
+});
+
+Deno.test("hub compresses once for each window", () => {
+  const hub = new Hub({}, 10);
+  const members = [0, 15, 15, 9].map((bits) => new Member(hub, bits));
+  hub.send(new Set(members), "x".repeat(100), undefined, undefined);
+  hub.send(new Set(members), "short", undefined, undefined);
+  hub.flush();
+  const [plain, wide, wide2, narrow] = members;
+  assertEquals([plain.forgot, wide.forgot, narrow.forgot], [0, 1, 1]);
+  assertEquals(wide.writes.at(-1) === wide2.writes.at(-1), true);
+  assertEquals(plain.got[0], "x".repeat(100));
+  assertEquals(wide.got[0].startsWith("compressed"), true);
+  assertEquals([plain.got[1], wide.got[1], narrow.got[1]], ["short", "short", "short"]);
+});
+
+Deno.test("hub passes by who is closed, and leaves messages to who sends in fragments", () => {
+  const hub = new Hub({}, 256);
+  const members = [new Member(hub), new Member(hub), new Member(hub)];
+  members[0].open = false;
+  members[1].takesEncoded = false;
+  hub.send(new Set(members), "a", undefined, undefined);
+  hub.flush();
+  assertEquals(members.map(({ got, later }) => [got, later]), [[[], []], [[], ["a"]], [["a"], []]]);
+});
+
+Deno.test("hub gives every member what was sent to it, in order, whatever is flushed when", () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant("send" as const),
+      group: fc.nat(2),
+      except: fc.option(fc.nat(3), { nil: undefined }),
+    }),
+    fc.record({ kind: fc.constant("catchUp" as const), member: fc.nat(3) }),
+    fc.record({ kind: fc.constant("flush" as const) }),
+    fc.record({ kind: fc.constant("join" as const), group: fc.nat(2) }),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const hub = new Hub({}, 256);
+    const members = Array.from({ length: 4 }, () => new Member(hub));
+    const groups = [new Set(members), new Set(members.slice(1, 3)), new Set([members[0]])];
+    const expected = new Map<Member, string[]>(members.map((member) => [member, []]));
+    steps.forEach((step, i) => {
+      if (step.kind === "flush") hub.flush();
+      else if (step.kind === "catchUp") hub.catchUp(members[step.member]);
+      else if (step.kind === "join") {
+        const member = new Member(hub);
+        members.push(member);
+        groups[step.group].add(member);
+        expected.set(member, []);
+      } else {
+        const except = step.except === undefined ? undefined : members[step.except];
+        const count = hub.send(groups[step.group], `${i}`, undefined, except);
+        const targets = [...groups[step.group]].filter((member) => member !== except);
+        assertEquals(count, targets.length);
+        for (const member of targets) expected.get(member)!.push(`${i}`);
+      }
+    });
+    hub.flush();
+    for (const member of members) assertEquals(member.got, expected.get(member)!);
+  }));
+});
+
+Deno.test("hub's frames are those that a receiver understands", () => {
+  const hub = new Hub({}, 256);
+  const member = new Member(hub);
+  const group = new Set([member]);
+  for (const data of ["é", "x".repeat(70_000), new Uint8Array(126)]) {
+    hub.send(group, data, undefined, undefined);
+  }
+  hub.flush();
+  const rig = new Rig("client").feed(member.writes[0], 1000);
+  assertEquals(rig.events.map(([kind]) => kind), ["text", "text", "binary"]);
+});

@@ -1,0 +1,233 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ManualClock } from "../../net/clock.ts";
+import { pair } from "../../net/pair.ts";
+import { TransportReader } from "../../net/reader.ts";
+import type { LinkEvents } from "../../websocket/_connection_parts.ts";
+import { DeadlineQueue } from "../../websocket/_deadlines.ts";
+import { RawLink, SinkRelay } from "../../websocket/_raw_link.ts";
+import {
+  resolveConnectionOptions,
+  type WebSocketConnectionOptions,
+} from "../../websocket/connection_options.ts";
+import { decodeFrame, encodeFrame } from "../../websocket/frame.ts";
+import { WebSocketError } from "../../websocket/errors.ts";
+import { toBytes } from "../_support/websocket_rig.ts";
+
+/** A server's link on a clock of its own, and the far end of its transport. */
+function rig(options: WebSocketConnectionOptions = {}) {
+  const [near, far] = pair();
+  const clock = new ManualClock();
+  const deadlines = new DeadlineQueue(clock);
+  const link = new RawLink(near, {
+    role: "server",
+    protocol: "",
+    extensions: "",
+    compression: undefined,
+    options: resolveConnectionOptions(options),
+    deadlines,
+  });
+  const log: string[] = [];
+  const events: LinkEvents = {
+    message: (data) => void log.push(`message ${data}`),
+    piece: (bytes, _opcode, last) => void log.push(`piece ${bytes.length} ${last}`),
+    ping: () => void log.push("ping"),
+    pong: () => void log.push("pong"),
+    drain: () => void log.push("drain"),
+    error: (error) => void log.push(`error ${error.code}`),
+    closed: (info) =>
+      void log.push(`closed ${info.code} ${info.wasClean} ${info.error?.code ?? ""}`),
+  };
+  link.start(events);
+  return { link, far, clock, deadlines, log };
+}
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+async function opcodes(far: { read(p: Uint8Array): Promise<number | null> }): Promise<number[]> {
+  const buffer = new Uint8Array(65_536);
+  const n = await far.read(buffer);
+  const found: number[] = [];
+  for (let rest = buffer.subarray(0, n ?? 0); rest.length > 0;) {
+    const frame = decodeFrame(rest);
+    assert("payload" in frame);
+    found.push(frame.opcode);
+    rest = rest.subarray(frame.size);
+  }
+  return found;
+}
+
+const masked = (opcode: number, data: string, fin = true) =>
+  encodeFrame(toBytes(data), { opcode, fin, maskKey: 77 });
+
+Deno.test("link pings after the interval without a byte, and gives up after the timeout", async () => {
+  const { far, clock, deadlines, log } = rig({ keepAliveInterval: 1000, keepAliveTimeout: 500 });
+  // The first look only learns how much has come.
+  clock.advance(1100);
+  await far.write(masked(1, "x"));
+  await settle();
+  clock.advance(1100);
+  await settle();
+  assertEquals(log, ["message x"]);
+  clock.advance(1100);
+  assertEquals(await opcodes(far), [9]);
+  clock.advance(600);
+  assertEquals(log, [
+    "message x",
+    "error KEEPALIVE_TIMEOUT",
+    "closed 1006 false KEEPALIVE_TIMEOUT",
+  ]);
+  assertEquals([deadlines.size, clock.pending], [0, 0]);
+  far.close();
+});
+
+Deno.test("link takes any byte for a sign of life", async () => {
+  const { link, far, clock, log } = rig({ keepAliveInterval: 1000, keepAliveTimeout: 500 });
+  for (let i = 0; i < 10; i++) {
+    clock.advance(700);
+    await far.write(masked(10, ""));
+    await settle();
+  }
+  assertEquals(log, Array(10).fill("pong"));
+  link.terminate();
+  far.close();
+});
+
+Deno.test("link without keepalive and message timeout has no deadline", async () => {
+  const { link, far, deadlines } = rig({ keepAliveInterval: 0, messageTimeout: 0 });
+  await far.write(masked(1, "half", false));
+  await settle();
+  assertEquals(deadlines.size, 0);
+  link.terminate();
+  far.close();
+});
+
+Deno.test("link gives a message its time from its first byte, whatever comes meanwhile", async () => {
+  const { far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+  await far.write(masked(1, "a", false));
+  await settle();
+  for (let i = 0; i < 9; i++) {
+    clock.advance(100);
+    await far.write(masked(0, "b", false));
+    await settle();
+  }
+  assertEquals(log, []);
+  clock.advance(200);
+  await settle();
+  assertEquals(log, ["error MESSAGE_TIMEOUT"]);
+  assertEquals(await opcodes(far), [8]);
+  far.close();
+  await settle();
+  assertEquals(log.at(-1), "closed 1006 false MESSAGE_TIMEOUT");
+});
+
+Deno.test("link does not count time against the peer in which it does not read", async () => {
+  const { link, far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+  await far.write(masked(1, "a", false));
+  await settle();
+  link.pause();
+  clock.advance(5000);
+  link.resume();
+  await far.write(masked(0, "b"));
+  await settle();
+  assertEquals(log, ["message ab"]);
+  link.terminate();
+  far.close();
+});
+
+Deno.test("link cuts a peer off that does not answer the close frame", async () => {
+  const { link, far, clock, deadlines, log } = rig({ closeTimeout: 3000 });
+  link.close(1000, "");
+  assertThrows(() => link.send("x", undefined), WebSocketError);
+  clock.advance(2999);
+  assertEquals(log, []);
+  clock.advance(1);
+  assertEquals(log, ["error CLOSE_TIMEOUT", "closed 1006 false CLOSE_TIMEOUT"]);
+  assertEquals(deadlines.size, 0);
+  far.close();
+  await settle();
+});
+
+Deno.test("link lets a peer that broke a rule read why for a second", async () => {
+  const { far, clock, log } = rig();
+  await far.write(masked(3, "x"));
+  await settle();
+  assertEquals(log, ["error RESERVED_OPCODE"]);
+  clock.advance(999);
+  assertEquals(log.length, 1);
+  clock.advance(1);
+  assertEquals(log[1], "closed 1006 false RESERVED_OPCODE");
+  far.close();
+});
+
+Deno.test("link reads on with the reader of the handshake", async () => {
+  const [near, far] = pair();
+  const relay = new SinkRelay({ data() {}, end() {}, error() {} });
+  const reader = new TransportReader(near, relay);
+  reader.pause();
+  const link = new RawLink(near, {
+    role: "client",
+    protocol: "p",
+    extensions: "e",
+    compression: undefined,
+    options: resolveConnectionOptions(),
+    reading: { reader, relay },
+    rest: encodeFrame(toBytes("first"), { opcode: 1 }),
+  });
+  const log: unknown[] = [];
+  const nothing = () => {};
+  link.start({
+    message: (data) => void log.push(data),
+    piece: nothing,
+    ping: nothing,
+    pong: nothing,
+    drain: nothing,
+    error: nothing,
+    closed: nothing,
+  });
+  await far.write(encodeFrame(toBytes("second"), { opcode: 1 }));
+  await settle();
+  assertEquals([log, link.protocol, link.extensions], [["first", "second"], "p", "e"]);
+  link.terminate();
+  link.terminate();
+  far.close();
+});
+
+Deno.test("link whose writing fails reads what the peer said before", async () => {
+  const { link, far, log } = rig();
+  await far.write(encodeFrame(new Uint8Array([0x0f, 0xa0]), { opcode: 8, maskKey: 1 }));
+  await far.closeWrite();
+  await settle();
+  assertEquals(log, ["closed 4000 true "]);
+  assertEquals(link.open, false);
+  far.close();
+});
+
+Deno.test("link passes a failure of the transport on as its cause", async () => {
+  const [near, far] = pair({ back: { faults: [{ at: 0, action: "reset" }] } });
+  const link = new RawLink(near, {
+    role: "server",
+    protocol: "",
+    extensions: "",
+    compression: undefined,
+    options: resolveConnectionOptions(),
+  });
+  const errors: WebSocketError[] = [];
+  const nothing = () => {};
+  link.start({
+    message: nothing,
+    piece: nothing,
+    ping: nothing,
+    pong: nothing,
+    drain: nothing,
+    error: (error) => void errors.push(error),
+    closed: nothing,
+  });
+  await far.write(masked(1, "x")).catch(() => {});
+  await settle();
+  assertEquals(errors.map(({ code, cause }) => [code, (cause as { code?: string }).code]), [
+    ["CONNECTION_LOST", "ECONNRESET"],
+  ]);
+  far.close();
+});

@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { pair } from "../../net/pair.ts";
+import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
+import { parseHead, ServerCore } from "../../websocket/_server_core.ts";
+import { ACCEPT, upgradeRequest } from "../_support/websocket_server.ts";
+
+Deno.test("server core lets clients in over any transport", async () => {
+  const core = new ServerCore({ default: (ws) => void ws.send("hello") });
+  const [client, near] = pair();
+  const arrival = core.arrive(near);
+  assert(arrival !== undefined);
+  assertEquals(core.size, 1);
+  await writeLatin1(client, upgradeRequest());
+  await core.admit(arrival, await receiveHead(near, "request"), false);
+  const { text, rest } = await receiveHead(client, "response");
+  assert(text.includes(ACCEPT));
+  assertEquals([core.size, core.connections.size, new TextDecoder().decode(rest.slice(2))], [
+    1,
+    1,
+    "hello",
+  ]);
+  for (const ws of core.connections) ws.terminate();
+  await core.idle();
+  assertEquals(core.size, 0);
+  client.close();
+});
+
+Deno.test("server core takes nobody in when it is full or closing", () => {
+  const core = new ServerCore({ default: () => {}, maxConnections: 1 });
+  const [a, b] = pair();
+  const first = core.arrive(a)!;
+  assertEquals(core.arrive(b), undefined);
+  core.drop(first);
+  core.drop(first);
+  core.closing = true;
+  assertEquals([core.arrive(b), core.size], [undefined, 0]);
+  b.close();
+});
+
+Deno.test("server core counts what was handed over until it ends", async () => {
+  const core = new ServerCore({ default: () => {} });
+  const [a, b] = pair();
+  let ended = 0;
+  const gone = core.handOver(core.arrive(a)!, () => ended++);
+  assertEquals(core.size, 1);
+  core.endOthers();
+  assertEquals([ended, core.size], [1, 1]);
+  gone();
+  await core.idle();
+  a.close();
+  b.close();
+});
+
+Deno.test("server core drops who has not finished the handshake", async () => {
+  const core = new ServerCore({ default: () => {} });
+  const [a, b] = pair();
+  core.arrive(a);
+  core.dropArrivals();
+  await core.idle();
+  b.close();
+});
+
+Deno.test("server core checks what it is given", () => {
+  assertThrows(() => new ServerCore({}), TypeError);
+  assertEquals(parseHead("nonsense\r\n\r\n"), undefined);
+  assertEquals(parseHead("GET / HTTP/1.1\r\nA: b\r\n\r\n")?.target, "/");
+});
