@@ -1,0 +1,185 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { AddressBook } from "../../examples/messenger/_address_book.ts";
+import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
+import { freePort, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
+
+const MAIN = fileURLToPath(new URL("../../examples/messenger/main.ts", import.meta.url));
+const RUN = ["run", "--no-check", "--allow-net", "--allow-read", "--allow-write", "--allow-sys"];
+/** Two machines: addresses of their own on the loopback. Only Linux has all of 127.0.0.0/8 at once. */
+const LINUX = { name: "Linux", found: (): boolean => Deno.build.os === "linux" };
+
+type Program = Awaited<ReturnType<typeof spawnPeer>>;
+
+interface Ports {
+  presence: number;
+  requests: number;
+  discovery: number;
+}
+
+const freePorts = (): Ports => ({
+  presence: freePort(),
+  requests: freePort(),
+  discovery: freePort(),
+});
+
+function start(name: string, address: string, folder: string, ports: Ports): Promise<Program> {
+  const options = Object.entries({ name, address, folder, web: 0, ...ports })
+    .flatMap(([key, value]) => [`--${key}`, String(value)]);
+  return spawnPeer(Deno.execPath(), [...RUN, MAIN, ...options], {
+    ready: /Ctrl-C stops/,
+    stopSignal: "SIGINT",
+  });
+}
+
+const page = (program: Program): string => /http:\S+/.exec(program.stdout)![0];
+
+/** Connects from `from`, sends nothing, and gives all that comes until the end, or until `enough` has come. */
+async function hear(from: string, to: string, port: number, enough: RegExp): Promise<string> {
+  const { connect } = await import("node:net");
+  return await new Promise((resolve, reject) => {
+    let text = "";
+    const socket = connect({ host: to, port, localAddress: from });
+    socket.on("data", (data) => {
+      text += data.toString();
+      if (enough.test(text)) socket.destroy();
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(text));
+  });
+}
+
+Deno.test("messenger keeps its address book whole", async () => {
+  await using folder = await tempFolder();
+  const path = `${folder.path}/contacts.json`;
+  const book = await AddressBook.open(path);
+  await Promise.all([
+    book.put({ name: "Zoe", ip: "192.0.2.1" }),
+    book.put({ name: "Ada", dns: "ada.example" }),
+  ]);
+  await book.put({ name: "Zoé", ip: "192.0.2.7" }, "Zoe");
+  const read = await AddressBook.open(path);
+  assertEquals(read.contacts, [
+    { name: "Ada", dns: "ada.example" },
+    { name: "Zoé", ip: "192.0.2.7" },
+  ]);
+  await assertRejects(() => book.put({ name: "", ip: "192.0.2.1" }), TypeError, "a name");
+  await assertRejects(() => book.put({ name: "x" }), TypeError, "either an IP");
+  await assertRejects(
+    () => book.put({ name: "x", ip: "192.0.2.1", dns: "x.example" }),
+    TypeError,
+    "either an IP",
+  );
+  await assertRejects(() => book.put({ name: "x", ip: "12345" }), TypeError, "dots or colons");
+  await assertRejects(() => book.put({ name: "Ada", ip: "192.0.2.1" }), TypeError, "already");
+  await Deno.writeTextFile(path, "[{");
+  await assertRejects(() => AddressBook.open(path), Error, "it is damaged");
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["contacts.json"]);
+});
+
+peerTest("messenger lets in only who is in the address book", { needs: [LINUX] }, async () => {
+  await using folder = await tempFolder();
+  await Deno.writeTextFile(
+    `${folder.path}/contacts.json`,
+    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
+  );
+  const ports = freePorts();
+  await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
+  assertEquals(await hear("127.0.0.4", "127.0.0.2", ports.requests, /never/), "");
+  assertEquals(await hear("127.0.0.3", "127.0.0.2", ports.requests, /OK$/), "2\r\nOK");
+  // Presence: whoever connects is let in for half a second.
+  assertEquals(await hear("127.0.0.4", "127.0.0.2", ports.presence, /never/), "");
+  // A page of another name, which may point to this machine, too, does not get the window.
+  const web = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(page(ada)).port) });
+  await web.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
+  const head = new Uint8Array(64);
+  await web.read(head);
+  web.close();
+  assertMatch(new TextDecoder().decode(head), /^HTTP\/1\.1 403 /);
+  assert(ada.stdout.includes("Ada: http://127.0.0.1:"));
+});
+
+peerTest("messenger says NON_DISPO when its user is not available", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  await Deno.writeTextFile(
+    `${folder.path}/contacts.json`,
+    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
+  );
+  const ports = freePorts();
+  await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
+  const ws = new WebSocket(page(ada).replace("http", "ws"));
+  const away = Promise.withResolvers<void>();
+  ws.onmessage = ({ data }) => {
+    const { state } = JSON.parse(data);
+    if (state?.available === true) ws.send(JSON.stringify({ do: "available", value: false }));
+    if (state?.available === false) away.resolve();
+  };
+  await away.promise;
+  assertEquals(await hear("127.0.0.3", "127.0.0.2", ports.requests, /never/), "9\r\nNON_DISPO");
+  const closed = Promise.withResolvers<void>();
+  ws.onclose = () => closed.resolve();
+  ws.close();
+  await closed.promise;
+});
+
+Deno.test("messenger says clearly that its port is taken", async () => {
+  await using folder = await tempFolder();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const args = [MAIN, "--address", "127.0.0.1", "--folder", folder.path, "--presence", `${port}`];
+  const { code, stderr } = await runPeer(Deno.execPath(), [...RUN, ...args]);
+  assertEquals(code, 1);
+  assertMatch(stderr, new RegExp(`Cannot listen on "127\\.0\\.0\\.1:${port}": EADDRINUSE`));
+});
+
+peerTest("messenger: two instances talk in two windows of Chromium", {
+  ...BROWSER_TEST,
+  needs: [...BROWSER_TEST.needs, LINUX],
+}, async () => {
+  await using ours = await tempFolder();
+  await using theirs = await tempFolder();
+  await Deno.writeTextFile(
+    `${theirs.path}/contacts.json`,
+    JSON.stringify([{ name: "Ada", ip: "127.0.0.2" }]),
+  );
+  const ports = freePorts();
+  await using ada = await start("Ada", "127.0.0.2", ours.path, ports);
+  await using bob = await start("Bob", "127.0.0.3", theirs.path, ports);
+  await using browser = await openBrowser();
+  const a = await browser.newPage();
+  const b = await browser.newPage();
+  a.on("dialog", (dialog) => dialog.accept());
+  await a.goto(page(ada));
+  await b.goto(page(bob));
+
+  // Ada finds Bob by multicast, and takes him into her book.
+  await a.getByRole("button", { name: "Bob (127.0.0.3)" }).click();
+  await a.getByRole("button", { name: "Save" }).click();
+  await a.getByRole("button", { name: "Bob, there" }).click();
+  await a.getByRole("button", { name: "Talk" }).click();
+  await a.getByText("Talk with Bob").waitFor();
+  await b.getByText("Talk with Ada").waitFor();
+  await b.getByText("Ada wants to talk").waitFor();
+  await a.getByLabel("Message").fill("Good morning, Bob");
+  await a.getByRole("button", { name: "Send" }).click();
+  await b.getByText("Good morning, Bob").waitFor();
+  await b.getByLabel("Message").fill("<i>Good morning</i>, Ada");
+  await b.getByRole("button", { name: "Send" }).click();
+  await a.getByText("<i>Good morning</i>, Ada").waitFor();
+  if (Deno.env.get("SLUICE_SCREENSHOTS")) {
+    await a.screenshot({ path: "docs/images/messenger.png" });
+  }
+  await a.getByRole("button", { name: "End the talk" }).click();
+  await b.getByText("Ada has asked to end the talk").waitFor();
+  const history = await Deno.readTextFile(`${theirs.path}/history.jsonl`);
+  assertEquals(
+    history.trim().split("\n").map((line) => JSON.parse(line)).map(({ contact, from, text }) => [
+      contact,
+      from,
+      text,
+    ]),
+    [["Ada", "them", "Good morning, Bob"], ["Ada", "me", "<i>Good morning</i>, Ada"]],
+  );
+});
