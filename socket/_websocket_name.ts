@@ -25,15 +25,26 @@ export class WebSocketName implements NamedSocket {
     this.#callback = callback;
   }
 
-  /** Has the callback called. What it throws ends the connection, and is thrown when it was the first call. */
-  listen(): void {
+  /**
+   * Has the callback called from now on, first for the opening. What it throws ends the connection, and is told to `failed`.
+   */
+  listen(failed: (error: unknown) => void): void {
     const callback = this.#callback;
     if (callback === undefined) return;
     const ws = this.#ws;
-    ws.on("error", (error) => callback(SocketBookEvent.ERROR, error.message));
-    ws.on("close", ({ reason }) => callback(SocketBookEvent.CLOSING, reason));
-    callback(SocketBookEvent.OPENING, "");
-    ws.on("message", (data) => callback(SocketBookEvent.MESSAGE, data));
+    const call = async (event: SocketBookEvent, message: string | Uint8Array): Promise<void> => {
+      try {
+        await callback(event, message);
+      } catch (error) {
+        failed(error);
+        // As the connection does with a listener of its own; a second time it does nothing.
+        ws.close(1011).catch(() => {});
+      }
+    };
+    ws.on("error", (error) => void call(SocketBookEvent.ERROR, error.message));
+    ws.on("close", ({ reason }) => void call(SocketBookEvent.CLOSING, reason));
+    void call(SocketBookEvent.OPENING, "");
+    ws.on("message", (data) => void call(SocketBookEvent.MESSAGE, data));
   }
 
   async read({ timeout, signal }: ReadRequest): Promise<Uint8Array | string | undefined> {

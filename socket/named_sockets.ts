@@ -5,17 +5,21 @@ import { connectBluetooth } from "../net/bluetooth.ts";
 import { listenBluetooth } from "../net/bluetooth_listener.ts";
 import { createDatagramSocket } from "../net/datagram_socket.ts";
 import { dial, type DialOptions } from "../net/dial.ts";
-import { checkPort, parseHost } from "../net/host.ts";
+import { checkPort } from "../net/host.ts";
 import { connectInfrared, listenInfrared } from "../net/infrared.ts";
 import { parseIp } from "../net/ip.ts";
-import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
+import type { ProxyUrl } from "../net/proxy_url.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls } from "../net/start_tls.ts";
 import type { TlsIdentity } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
-import type { WaitOptions } from "../net/wait.ts";
+import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { connectWebSocket } from "../websocket/client.ts";
+import type { WebSocketConnection } from "../websocket/connection.ts";
+import { changeParameters, DEFAULT_PARAMETERS } from "./_book_parameters.ts";
+import { proxyOf, webSocketUrl } from "./_book_targets.ts";
 import { DatagramName } from "./_datagram_name.ts";
-import { SocketFailure } from "./_failure.ts";
+import { SocketFailure, toBookError } from "./_failure.ts";
 import { type ListenerSettings, ListenerSocket } from "./_listener_socket.ts";
 import type { ReadRequest } from "./_named_socket.ts";
 import { type MadeSocket, Registry } from "./_registry.ts";
@@ -23,8 +27,9 @@ import { StreamSocket } from "./_stream_socket.ts";
 import { listenTcp } from "./_tcp_listener.ts";
 import { type Transmission, transmission } from "./_transmission.ts";
 import { type TlsVersions, tlsVersions } from "./_tls_versions.ts";
-import { ClientInfo, SocketBookOption, TransmissionMode } from "./constants.ts";
-import type { SocketBookError } from "./errors.ts";
+import { WebSocketName } from "./_websocket_name.ts";
+import { ClientInfo, SocketBookEvent, TransmissionMode } from "./constants.ts";
+import { SocketBookError } from "./errors.ts";
 import type {
   ConnectionParameters,
   ConnectNamedBluetoothOptions,
@@ -37,22 +42,11 @@ import type {
   SocketBookOptions,
   SocketBookParameters,
   SocketWait,
+  WebSocketClientOptions,
+  WebSocketClientTlsOptions,
   WriteSocketOptions,
 } from "./socket_book_options.ts";
 import { type SocketData, socketDataBytes } from "./socket_data.ts";
-
-const DEFAULTS: Required<SocketBookParameters> = {
-  nagle: true,
-  uniqueAddress: true,
-  keepAlive: false,
-  connectTimeout: 20_000,
-  handshakeTimeout: 10_000,
-  readTimeout: 1000,
-  writeTimeout: 0,
-  closeTimeout: 5000,
-  minVersion: "TLSv1.2",
-  maxVersion: "TLSv1.3",
-};
 
 const SIZE_HEADER = transmission(TransmissionMode.SIZE_HEADER);
 
@@ -68,7 +62,7 @@ export class NamedSockets implements AsyncDisposable {
   readonly #inboxBytes: number;
   readonly #outboxBytes: number;
   readonly #maxPending: number;
-  #parameters: Required<SocketBookParameters> = DEFAULTS;
+  #parameters: Required<SocketBookParameters> = DEFAULT_PARAMETERS;
   #proxy: ProxyUrl | undefined;
 
   /**
@@ -286,6 +280,39 @@ export class NamedSockets implements AsyncDisposable {
     });
   }
 
+  /**
+   * Opens a WebSocket to a server, through the proxy if one is set. Its messages are told apart without a transmission mode.
+   *
+   * With a `callback`, that is called for what happens and gets the messages, and `read` does not. The name is known when it is called
+   * first.
+   *
+   * @param address the server's name or address, or a whole `ws:` URL.
+   * @returns Whether it is open.
+   */
+  webSocketClientConnect(
+    name: string,
+    address: string,
+    options: WebSocketClientOptions = {},
+  ): Promise<boolean> {
+    return this.#openWebSocket(name, "ws:", address, options, undefined);
+  }
+
+  /**
+   * Opens a WebSocket with TLS, as `webSocketClientConnect` does without.
+   *
+   * @param address the server's name or address, or a whole `wss:` URL.
+   * @returns Whether it is open.
+   */
+  webSocketClientConnectTls(
+    name: string,
+    address: string,
+    options: WebSocketClientTlsOptions = {},
+  ): Promise<boolean> {
+    const { port, path, protocols, callback, timeout, signal, ...tls } = options;
+    const rest = { port, path, protocols, callback, timeout, signal };
+    return this.#openWebSocket(name, "wss:", address, rest, tls);
+  }
+
   // A listening socket's clients.
 
   /**
@@ -469,9 +496,7 @@ export class NamedSockets implements AsyncDisposable {
   ): boolean {
     if (args.length === 2) return this.#configure(...args);
     return this.#registry.runNow("set the parameters of", ALL_SOCKETS, false, () => {
-      const [given] = args;
-      const parameters = typeof given === "number" ? ofFlags(given) : given;
-      this.#parameters = checkParameters({ ...this.#parameters, ...definedOf(parameters) });
+      this.#parameters = changeParameters(this.#parameters, args[0]);
       return true;
     });
   }
@@ -520,6 +545,87 @@ export class NamedSockets implements AsyncDisposable {
       await this.#registry.make(name, action);
       return true;
     });
+  }
+
+  async #openWebSocket(
+    name: string,
+    scheme: "ws:" | "wss:",
+    address: string,
+    options: WebSocketClientOptions,
+    tls: WebSocketTls | undefined,
+  ): Promise<boolean> {
+    const { callback } = options;
+    let socket: WebSocketName | undefined;
+    const made = await this.#make("connect", name, async (own) => {
+      try {
+        const ws = await this.#dialWebSocket(scheme, address, options, tls, own);
+        return { socket: socket = new WebSocketName(ws, callback) };
+      } catch (error) {
+        const { message } = toBookError(error, "connect", name);
+        if (callback !== undefined) {
+          this.#guard(name, () => callback(SocketBookEvent.ERROR, message));
+        }
+        throw error;
+      }
+    });
+    if (made) socket?.listen((error) => this.#callbackFailed(name, error));
+    return made;
+  }
+
+  async #dialWebSocket(
+    scheme: "ws:" | "wss:",
+    address: string,
+    options: WebSocketClientOptions,
+    tls: WebSocketTls | undefined,
+    own: AbortSignal,
+  ): Promise<WebSocketConnection> {
+    const url = webSocketUrl(scheme, address, options);
+    const { protocols = [] } = options;
+    const { tlsProtocols, ...tlsOptions } = tls ?? {};
+    const wait = this.#connectWait(options, own);
+    const deadline = deadlineSignal(`connect to "${url}"`, wait);
+    const aborter = new AbortController();
+    deadline.onfire((error) => aborter.abort(error));
+    try {
+      return await connectWebSocket(url, {
+        protocols: typeof protocols === "string"
+          ? protocols.split(",").map((each) => each.trim()).filter((each) => each !== "")
+          : protocols,
+        tls: tls && { ...this.#tlsVersions(tlsProtocols), ...tlsOptions },
+        proxy: this.#proxy,
+        signal: aborter.signal,
+        // One deadline is for all of it.
+        connectTimeout: 0,
+        handshakeTimeout: 0,
+        maxMessageSize: this.#maxMessageBytes,
+        maxInbox: this.#inboxBytes,
+        maxSendQueue: this.#outboxBytes,
+        highWaterMark: Math.min(65_536, this.#outboxBytes),
+      });
+    } catch (error) {
+      throw deadline.fired ?? error;
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** Calls a callback of the program. */
+  async #guard(name: string, call: () => unknown): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.#callbackFailed(name, error);
+    }
+  }
+
+  #callbackFailed(name: string, cause: unknown): void {
+    this.#registry.remember(
+      new SocketBookError(`The callback of the socket ${JSON.stringify(name)} threw`, {
+        kind: "CALLBACK_FAILED",
+        socketName: name,
+        cause,
+      }),
+    );
   }
 
   #openStream(transport: Transport, mode: Transmission = SIZE_HEADER): StreamSocket {
@@ -602,6 +708,8 @@ interface Configurable {
   setKeepAlive?(on: boolean): void;
 }
 
+type WebSocketTls = Omit<WebSocketClientTlsOptions, keyof WebSocketClientOptions>;
+
 /** What errors call the book itself. */
 const ALL_SOCKETS = "*";
 
@@ -618,60 +726,6 @@ function lookOptions(
   { timeout, signal }: WaitOptions,
 ): { timeout: number | undefined; signal: AbortSignal | undefined } {
   return { timeout: timeout === 0 ? 1 : timeout, signal };
-}
-
-function ofFlags(flags: number): SocketBookParameters {
-  const { NAGLE_OFF, UNIQUE_ADDRESS } = SocketBookOption;
-  if (!Number.isInteger(flags) || (flags & ~(NAGLE_OFF | UNIQUE_ADDRESS)) !== 0) {
-    throw new TypeError(`There is no option ${flags}`);
-  }
-  return {
-    nagle: (flags & NAGLE_OFF) === 0,
-    ...((flags & UNIQUE_ADDRESS) === 0 ? {} : { uniqueAddress: true }),
-  };
-}
-
-function definedOf(parameters: SocketBookParameters): SocketBookParameters {
-  return Object.fromEntries(
-    Object.entries(parameters).filter(([, value]) => value !== undefined),
-  );
-}
-
-function checkParameters(
-  parameters: Required<SocketBookParameters>,
-): Required<SocketBookParameters> {
-  if (parameters.uniqueAddress === false) {
-    throw new SocketFailure("UNSUPPORTED", "Deno can't share a port without an unstable flag");
-  }
-  for (const [name, value] of Object.entries(parameters)) {
-    if (!Object.hasOwn(DEFAULTS, name)) throw new TypeError(`There is no parameter "${name}"`);
-    const known = DEFAULTS[name as keyof SocketBookParameters];
-    if (typeof value !== typeof known) {
-      throw new TypeError(`The parameter "${name}" is no ${typeof known}`);
-    }
-    if (typeof value === "number" && !(value >= 0)) {
-      throw new RangeError(`The parameter "${name}" is ${value} ms`);
-    }
-  }
-  return parameters;
-}
-
-function proxyOf(
-  address: string,
-  port: number | undefined,
-  username: string | undefined,
-  password: string | undefined,
-): ProxyUrl {
-  if (address.includes("://")) {
-    if (port === undefined && username === undefined) return parseProxyUrl(address);
-    throw new TypeError("A proxy's URL has its port and its user in itself");
-  }
-  return new ProxyUrl({
-    protocol: "socks5",
-    hostname: parseHost(address).hostname,
-    port: checkPort(port ?? 1080),
-    ...(username ? { username, password: password ?? "" } : {}),
-  });
 }
 
 function limit(name: string, value: number): number {

@@ -14,6 +14,9 @@ import type {
   ReadSocketOptions,
   SocketBookParameters,
   SocketWait,
+  WebSocketCallback,
+  WebSocketClientOptions,
+  WebSocketClientTlsOptions,
   WriteSocketOptions,
 } from "./socket_book_options.ts";
 import type { SocketData } from "./socket_data.ts";
@@ -225,6 +228,68 @@ export class SocketBook extends NamedSockets {
   }
 
   /**
+   * `webSocketClientConnect`: the address, the port, the path, the subprotocols and the longest wait. A callback in front of the address
+   * makes it WLangage's asynchronous form.
+   */
+  webSocketClientConnecte(
+    name: string,
+    address: string,
+    port?: number | WebSocketClientOptions,
+    path?: string,
+    protocols?: string | readonly string[],
+    maxWait?: WLangageTime,
+  ): Promise<boolean>;
+  /** `webSocketClientConnect` with a callback. */
+  webSocketClientConnecte(
+    name: string,
+    callback: WebSocketCallback,
+    address: string,
+    port?: number | WebSocketClientOptions,
+    path?: string,
+    protocols?: string | readonly string[],
+    maxWait?: WLangageTime,
+  ): Promise<boolean>;
+  webSocketClientConnecte(name: string, ...args: WebSocketArguments): Promise<boolean> {
+    const { address, options, rest } = webSocketArguments(args);
+    const [maxWait] = rest as [WLangageTime | undefined];
+    return this.webSocketClientConnect(name, address, { ...options, ...optionsOf(maxWait) });
+  }
+
+  /**
+   * `webSocketClientConnectTls`: the address, the port, the path, the subprotocols, the flags of `TlsProtocol` and the longest wait. A callback
+   * in front of the address makes it WLangage's asynchronous form.
+   */
+  webSocketClientConnecteSSL(
+    name: string,
+    address: string,
+    port?: number | WebSocketClientTlsOptions,
+    path?: string,
+    protocols?: string | readonly string[],
+    tlsProtocols?: number,
+    maxWait?: WLangageTime,
+  ): Promise<boolean>;
+  /** `webSocketClientConnectTls` with a callback. */
+  webSocketClientConnecteSSL(
+    name: string,
+    callback: WebSocketCallback,
+    address: string,
+    port?: number | WebSocketClientTlsOptions,
+    path?: string,
+    protocols?: string | readonly string[],
+    tlsProtocols?: number,
+    maxWait?: WLangageTime,
+  ): Promise<boolean>;
+  webSocketClientConnecteSSL(name: string, ...args: WebSocketArguments): Promise<boolean> {
+    const { address, options, rest } = webSocketArguments(args);
+    const [tlsProtocols, maxWait] = rest as [number | undefined, WLangageTime | undefined];
+    return this.webSocketClientConnectTls(name, address, {
+      ...options,
+      ...(tlsProtocols === undefined ? {} : { tlsProtocols }),
+      ...optionsOf(maxWait),
+    });
+  }
+
+  /**
    * `read`, with text. As in WLangage it waits for ever unless told not to, then for 1000 ms (or what `parameter` says), and reads 4096 bytes
    * at most where there is no end marker.
    */
@@ -330,4 +395,22 @@ function waitOf(maxWait: WLangageTime | WaitOptions | undefined): SocketWait {
 function optionsOf<O extends WaitOptions>(maxWait: WLangageTime | O | undefined): O {
   if (maxWait === undefined) return {} as O;
   return (typeof maxWait === "object" ? maxWait : { timeout: milliseconds(maxWait) }) as O;
+}
+
+type WebSocketArguments = [string | WebSocketCallback, ...unknown[]];
+
+/** Takes `([callback,] address [, port | options [, path [, protocols [, …]]]])` apart. */
+function webSocketArguments(
+  args: WebSocketArguments,
+): { address: string; options: WebSocketClientTlsOptions; rest: unknown[] } {
+  const callback = typeof args[0] === "function" ? args[0] : undefined;
+  const [address, port, path, protocols, ...rest] = callback === undefined ? args : args.slice(1);
+  const options: WebSocketClientTlsOptions = typeof port === "object" && port !== null
+    ? { ...port }
+    : {};
+  if (callback !== undefined) options.callback = callback;
+  if (typeof port === "number") options.port = port;
+  if (path !== undefined && path !== "") options.path = path as string;
+  if (protocols !== undefined) options.protocols = protocols as string | readonly string[];
+  return { address: address as string, options, rest };
 }

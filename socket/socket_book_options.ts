@@ -37,7 +37,7 @@ export interface SocketBookOptions {
 
 /** What `parameter` sets, for the sockets that are made afterwards. */
 export interface SocketBookParameters {
-  /** Whether the system gathers small writes (Nagle's algorithm). `false` sends them at once. @default {true} */
+  /** Whether the system gathers small writes (Nagle's algorithm); WebSockets never do. `false` sends them at once. @default {true} */
   nagle?: boolean;
   /**
    * Whether a port that somebody listens on is refused. It always is: `false` fails with `UNSUPPORTED`, since Deno can't share a port without
@@ -146,7 +146,11 @@ export interface WebSocketClientOptions extends WaitOptions {
 /** Options of `webSocketClientConnectTls`. */
 export type WebSocketClientTlsOptions =
   & WebSocketClientOptions
-  & Omit<TlsClientOptions, "handshakeTimeout" | "ALPNProtocols">;
+  & Omit<TlsClientOptions, "handshakeTimeout" | "ALPNProtocols">
+  & {
+    /** The versions that may be spoken: flags of `TlsProtocol` added up. @default {TLS 1.2 and 1.3} */
+    tlsProtocols?: number;
+  };
 
 /** Options of `read`. */
 export interface ReadSocketOptions {

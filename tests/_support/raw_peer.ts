@@ -162,3 +162,21 @@ export function echoServer(): Promise<AsyncDisposable & { readonly port: number 
     },
   });
 }
+
+/** The `Sec-WebSocket-Accept` that belongs to the key in a request's head. */
+export async function acceptValue(head: string): Promise<string> {
+  const key = /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? "";
+  const text = new TextEncoder().encode(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+  return new Uint8Array(await crypto.subtle.digest("SHA-1", text)).toBase64();
+}
+
+/** Accepts a connection and answers its WebSocket handshake by the byte; frames are then the test's. */
+export async function acceptUpgrade(server: RawServer): Promise<RawPeer> {
+  const peer = await server.accept();
+  const head = await peer.readUntil("\r\n\r\n");
+  await peer.write(
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      `Sec-WebSocket-Accept: ${await acceptValue(head)}\r\n\r\n`,
+  );
+  return peer;
+}

@@ -13,6 +13,7 @@ import { AF_BLUETOOTH, BTPROTO_RFCOMM } from "../../net/_bluetooth_sys.ts";
 import type { TlsIdentity } from "../../net/tls_options.ts";
 import {
   ClientInfo,
+  SocketBookEvent,
   SocketBookOption,
   TlsProtocol,
   TransmissionMode,
@@ -25,6 +26,9 @@ import type {
   CreateTlsOptions,
   SocketBookParameters,
 } from "../../socket/socket_book_options.ts";
+import type { WebSocketConnection } from "../../websocket/connection.ts";
+import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
+import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 import {
   assertError,
   bookWithRawClient,
@@ -1104,6 +1108,184 @@ Deno.test("book: TLS goes through a proxy, too, and is checked for the target's 
   assert(await book.connectTls("C", port, "localhost", client), book.lastError?.message);
   await book.write("C", "hello");
   assertEquals(await book.read("S"), "hello");
+});
+
+// WebSockets.
+
+/** An echo server that says which subprotocol and path it was asked for. */
+function echoWebSockets(options: Partial<ServeWebSocketOptions> = {}): Promise<WebSocketServer> {
+  const echo = (ws: WebSocketConnection): void => void ws.on("message", (data) => ws.send(data));
+  return serveWebSocket({
+    hostname: "127.0.0.1",
+    protocols: { echo },
+    default: (ws) => ws.send(new URL(ws.request!.url).pathname),
+    ...options,
+  });
+}
+
+Deno.test("book: a WebSocket client writes, reads, tells its server, and closes", async () => {
+  await using server = await echoWebSockets();
+  await using book = new SocketBook();
+  const options = { port: server.port, protocols: "other, echo" };
+  assert(await book.webSocketClientConnect("W", "127.0.0.1", options), book.lastError?.message);
+  assert(book.exists("W"));
+  assertEquals(book.clientInfo("W"), "127.0.0.1");
+  assertEquals(book.clientInfo("W", ClientInfo.PORT), String(server.port));
+  await book.write("W", "é");
+  assertEquals(await book.read("W"), "é");
+  await book.write("W", "é");
+  assertEquals(await book.read("W", { bytes: true }), new Uint8Array([0xc3, 0xa9]));
+  await book.write("W", new Uint8Array([0xe9]));
+  assertEquals(await book.read("W", { encoding: "latin1" }), "é");
+  assertEquals(await book.read("W", { timeout: 5 }), "");
+  assertError(book, undefined);
+  assertEquals(book.changeTransmissionMode("W", END_MARKER), false);
+  assertError(book, "WRONG_KIND");
+  assert(book.changeTransmissionMode("W", NO_MARKER));
+  assert(await book.close("W"));
+});
+
+Deno.test("book: a WebSocket is found by its path, or by its whole URL", async () => {
+  await using server = await echoWebSockets();
+  await using book = new SocketBook();
+  const url = `ws://127.0.0.1:${server.port}/by/url`;
+  assert(await book.webSocketClientConnect("A", url));
+  assertEquals(await book.read("A"), "/by/url");
+  const options = { port: server.port, path: "MonProjetServeurWebSocket" };
+  assert(await book.webSocketClientConnect("B", "127.0.0.1", options));
+  assertEquals(await book.read("B"), "/MonProjetServeurWebSocket");
+});
+
+Deno.test("book: a WebSocket that its server ends has error 100031", async () => {
+  await using server = await echoWebSockets({ default: (ws) => void ws.close(1000, "bye") });
+  await using book = new SocketBook();
+  await book.webSocketClientConnect("W", `ws://127.0.0.1:${server.port}/`);
+  assertEquals(await book.read("W"), "");
+  assertEquals(book.lastError?.code, 100031);
+  assertEquals(await book.write("W", "x"), false);
+  assertEquals(book.lastError?.code, 100031);
+  assert(book.exists("W"));
+});
+
+Deno.test("book: a WebSocket with a callback", async () => {
+  await using server = await echoWebSockets();
+  await using book = new SocketBook();
+  const events: string[] = [];
+  const closed = Promise.withResolvers<void>();
+  const made = book.webSocketClientConnect("W", "127.0.0.1", {
+    port: server.port,
+    protocols: ["echo"],
+    callback: async (event, message) => {
+      events.push(`${event} ${message}`);
+      if (event === SocketBookEvent.OPENING) await book.write("W", "hello");
+      if (event === SocketBookEvent.MESSAGE) await book.close("W");
+      if (event === SocketBookEvent.CLOSING) closed.resolve();
+    },
+  });
+  assert(await made);
+  assertEquals(await book.read("W"), "");
+  assertEquals(book.lastError?.kind, "WRONG_KIND");
+  await closed.promise;
+  const { OPENING, MESSAGE, CLOSING } = SocketBookEvent;
+  assertEquals(events, [`${OPENING} `, `${MESSAGE} hello`, `${CLOSING} `]);
+});
+
+Deno.test("book: a WebSocket's callback gets the error when it can't be opened", async () => {
+  await using book = new SocketBook();
+  const events: SocketBookEvent[] = [];
+  const server = await rawServer();
+  await server[Symbol.asyncDispose]();
+  const made = await book.webSocketClientConnect("W", "127.0.0.1", {
+    port: server.port,
+    callback: (event) => {
+      events.push(event);
+      throw new Error("mine");
+    },
+  });
+  assertEquals(made, false);
+  assertEquals(book.lastErrorOf("W")?.kind, "CONNECT_FAILED");
+  assertEquals(events, [SocketBookEvent.ERROR]);
+});
+
+Deno.test("book: a WebSocket's callback that throws ends its connection, and is told", async () => {
+  const closed = Promise.withResolvers<number>();
+  await using server = await echoWebSockets({
+    default: async (ws) => closed.resolve((await ws.closed).code),
+  });
+  await using book = new SocketBook();
+  await book.webSocketClientConnect("W", "127.0.0.1", {
+    port: server.port,
+    callback: (event) => {
+      if (event === SocketBookEvent.OPENING) throw new Error("mine");
+    },
+  });
+  assertEquals(await closed.promise, 1011);
+  const error = book.lastErrorOf("W");
+  assertEquals([error?.kind, (error?.cause as Error).message], ["CALLBACK_FAILED", "mine"]);
+});
+
+Deno.test("book: a WebSocket can't be opened where there is none, and gives up in time", async () => {
+  await using silent = await rawServer();
+  await using book = new SocketBook();
+  const { port } = silent;
+  assertEquals(await book.webSocketClientConnect("W", "127.0.0.1", { port, timeout: 20 }), false);
+  assertError(book, "TIMED_OUT");
+  const opening = book.webSocketClientConnect("W", "127.0.0.1", { port });
+  for (let i = 0; i < 2; i++) {
+    using peer = await silent.accept();
+    if (i === 1) {
+      await peer.readUntil("\r\n\r\n");
+      await peer.write("HTTP/1.1 404 Not Found\r\n\r\n");
+      assertEquals(await opening, false);
+    }
+  }
+  assertError(book, "CONNECT_FAILED");
+  assertEquals(await book.webSocketClientConnect("W", "wss://127.0.0.1/"), false);
+  assertError(book, "INVALID_ARGUMENT");
+  assertEquals(await book.webSocketClientConnect("W", "a", { protocols: "a b" }), false);
+  assertError(book, "INVALID_ARGUMENT");
+  assertEquals(book.names, []);
+});
+
+Deno.test("book: a WebSocket with TLS checks the certificate", async () => {
+  await using server = await echoWebSockets({ tls: identity("server") });
+  await using book = new SocketBook();
+  const options = { port: server.port, path: "/secret", ca: CA };
+  assert(
+    await book.webSocketClientConnectTls("W", "localhost", options),
+    book.lastError?.message,
+  );
+  assertEquals(await book.read("W"), "/secret");
+  assert(
+    await book.webSocketClientConnectTls("V", `wss://localhost:${server.port}/url`, {
+      ca: CA,
+      tlsProtocols: TlsProtocol.TLS1_2,
+    }),
+    book.lastError?.message,
+  );
+  assertEquals(await book.read("V"), "/url");
+  assertEquals(
+    await book.webSocketClientConnectTls("X", "localhost", { port: server.port }),
+    false,
+  );
+  assertError(book, "TLS_FAILED");
+});
+
+Deno.test("book: WebSockets go through the proxy", async () => {
+  const asked: number[] = [];
+  await using proxy = createSocks5Server({
+    authorize: ({ port }) => {
+      asked.push(port);
+      return true;
+    },
+  });
+  const { port: proxyPort } = proxy.listen();
+  await using server = await echoWebSockets();
+  await using book = new SocketBook();
+  book.proxy("127.0.0.1", proxyPort);
+  assert(await book.webSocketClientConnect("W", "127.0.0.1", { port: server.port, path: "/x" }));
+  assertEquals(await book.read("W"), "/x");
+  assertEquals(asked, [server.port]);
 });
 
 // Infrared, and Bluetooth where there is none.

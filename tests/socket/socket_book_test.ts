@@ -1,11 +1,14 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import {
   ClientInfo,
+  SocketBookEvent,
   SocketBookOption,
   TlsProtocol,
   TransmissionMode,
 } from "../../socket/constants.ts";
 import { SocketBook } from "../../socket/socket_book.ts";
+import type { WebSocketCallback } from "../../socket/socket_book_options.ts";
+import { serveWebSocket } from "../../websocket/server.ts";
 import { assertError } from "../_support/book.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { RawPeer, rawServer } from "../_support/raw_peer.ts";
@@ -168,4 +171,57 @@ Deno.test("SocketProxy sets a proxy, and none again", async () => {
   assert(livre.socketProxy(""));
   await livre.socketCrée("S", 0, LOCAL);
   assert(await livre.socketConnecte("C", livre.localPort("S"), LOCAL));
+});
+
+Deno.test("WebSocketClientConnecte takes port, path, subprotocols and wait in this order", async () => {
+  await using server = await serveWebSocket({
+    hostname: LOCAL,
+    protocols: { chat: (ws) => ws.send(`chat ${new URL(ws.request!.url).pathname}`) },
+    default: (ws) => ws.send(new URL(ws.request!.url).pathname),
+  });
+  await using livre = new SocketBook();
+  const { port } = server;
+  assert(await livre.webSocketClientConnecte("A", LOCAL, port, "salon", "chat", "5 s"));
+  assertEquals(await livre.socketLit("A"), "chat /salon");
+  assert(await livre.webSocketClientConnecte("B", LOCAL, port));
+  assertEquals(await livre.socketLit("B"), "/");
+  assert(await livre.webSocketClientConnecte("C", LOCAL, { port, path: "/options" }));
+  assertEquals(await livre.socketLit("C"), "/options");
+  assert(await livre.webSocketClientConnecte("D", `ws://${LOCAL}:${port}/url`));
+  assertEquals(await livre.socketLit("D"), "/url");
+
+  const got = Promise.withResolvers<unknown>();
+  const callback: WebSocketCallback = (event, message) => {
+    if (event === SocketBookEvent.MESSAGE) got.resolve(message);
+  };
+  assert(await livre.webSocketClientConnecte("E", callback, LOCAL, port, "/rappel"));
+  assertEquals(await got.promise, "/rappel");
+  assert(await livre.socketFerme("E"));
+});
+
+Deno.test("WebSocketClientConnecteSSL takes flags of TLS before the wait", async () => {
+  await using server = await serveWebSocket({
+    hostname: LOCAL,
+    tls: identity("server"),
+    default: (ws) => ws.send(new URL(ws.request!.url).pathname),
+  });
+  await using livre = new SocketBook();
+  const { port } = server;
+  const { TLS1_2, TLS1_3, SSL3 } = TlsProtocol;
+  assert(
+    await livre.webSocketClientConnecteSSL("A", "localhost", { port, path: "/sûr", ca: CA }),
+    livre.erreurInfo(),
+  );
+  assertEquals(decodeURI(await livre.socketLit("A")), "/sûr");
+  const all = TLS1_2 + TLS1_3;
+  assertEquals(
+    await livre.webSocketClientConnecteSSL("B", "localhost", port, "/", "", all, "5 s"),
+    false,
+  );
+  assertError(livre, "TLS_FAILED");
+  assertEquals(
+    await livre.webSocketClientConnecteSSL("B", () => {}, "localhost", port, "/", "", SSL3),
+    false,
+  );
+  assertError(livre, "INVALID_ARGUMENT");
 });
