@@ -3,6 +3,7 @@ import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { NetError } from "../net/errors.ts";
 import { Socket } from "../net/socket.ts";
+import type { TlsClientOptions } from "../net/tls_options.ts";
 import { waitFor, type WaitOptions } from "../net/wait.ts";
 import { incompleteTail } from "./_incomplete_tail.ts";
 import { type SocketData, socketDataBytes } from "./socket_data.ts";
@@ -11,6 +12,10 @@ import { type SocketData, socketDataBytes } from "./socket_data.ts";
 export interface SimpleSocketOptions {
   /** The encoding of text, written and for `ontext`. @default {"utf8"} */
   encoding?: EncodingName;
+  /** Speaks TLS, and checks the certificate for the host; with an object, as it says. @default {false} */
+  tls?: boolean | TlsClientOptions;
+  /** A proxy to connect through, by its URL: `socks5://`, `http://` or `https://`. @default {none} */
+  proxy?: string | URL;
   /** How long `connect` may take, in ms, unless it is told otherwise; 0 for no limit. @default {20000} */
   connectTimeout?: number;
   /** How long `close` may take to send what is queued, in ms. @default {5000} */
@@ -37,7 +42,7 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
 }
 
 /**
- * A TCP socket with nothing to learn: connect, write, and a handler for what happens. It is the `socket` of Unified Remote's
+ * A TCP (or TLS) socket with nothing to learn: connect, write, and a handler for what happens. It is the `socket` of Unified Remote's
  * custom remotes.
  *
  * Each handler is set by a call, and setting it again replaces it. What goes wrong is told to the `onerror` handler, and rejects the
@@ -189,7 +194,8 @@ export class SimpleSocket implements AsyncDisposable {
       this.#socket = socket;
       this.#state = "connecting";
       this.#listen(socket);
-      socket.connect({ host, port });
+      const { tls, proxy } = this.#options;
+      socket.connect({ host, port, tls, proxy });
       await waitFor(socket.opened, `connect to "${host}:${port}"`, {
         ...options,
         timeout: options.timeout ?? this.#options.connectTimeout ?? 20_000,

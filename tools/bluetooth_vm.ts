@@ -524,13 +524,15 @@ async function boot(kernel: string, initramfs: string, limit: number): Promise<n
 
 async function findTests(): Promise<string[]> {
   const tests: string[] = [];
-  for await (const { name } of Deno.readDir(join(ROOT, "tests/net"))) {
-    // The codecs are the same on every kernel.
-    if (/^(?!.*_(sys|hci|address|uuid)_).*(bluetooth|infrared).*_test\.ts$/.test(name)) {
-      tests.push(`tests/net/${name}`);
+  for (const folder of ["tests/net", "tests/interop", "tests/examples"]) {
+    for await (const { name } of Deno.readDir(join(ROOT, folder))) {
+      // The codecs are the same on every kernel.
+      if (/^(?!.*_(sys|hci|address|uuid)_).*(bluetooth|infrared).*_test\.ts$/.test(name)) {
+        tests.push(`${folder}/${name}`);
+      }
     }
   }
-  return [...tests.sort(), PEER_TESTS];
+  return [...tests.filter((test) => test !== PEER_TESTS).sort(), PEER_TESTS];
 }
 
 async function findKernel(root: string): Promise<string> {

@@ -36,7 +36,7 @@ import {
   connectedBook,
 } from "../_support/book.ts";
 import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
-import { bluetoothTest, hasFamily } from "../_support/ffi_sockets.ts";
+import { hasFamily } from "../_support/ffi_sockets.ts";
 import { RawPeer, rawServer } from "../_support/raw_peer.ts";
 
 const { END_MARKER, END_MARKER_BUFFERED, NO_MARKER, SIZE_HEADER } = TransmissionMode;
@@ -1325,40 +1325,4 @@ Deno.test({
     assertEquals(await book.createBluetooth("S", "SerialPort"), false);
     assertError(book, "UNSUPPORTED");
   },
-});
-
-bluetoothTest("book: a Bluetooth service and its client write and read", async (near, far) => {
-  await using book = new SocketBook();
-  const service = "SerialPortServiceClass_UUID";
-  assert(
-    await book.createBluetooth("S", service, { adapter: far, serviceName: "Chat" }),
-    book.lastError?.message,
-  );
-  assert(book.localPort("S") >= 1);
-  for (const options of [{}, { channel: book.localPort("S") }]) {
-    assert(
-      await book.connectBluetooth("C", service, far, {
-        adapter: near,
-        timeout: 10_000,
-        ...options,
-      }),
-      book.lastError?.message,
-    );
-    assert(await book.waitForConnection("S", 10_000));
-    const channel = await book.accept("S");
-    assertEquals(book.clientInfo(channel), near);
-    assertEquals(book.clientInfo("C"), far);
-    assertEquals(book.clientInfo("C", ClientInfo.PORT), String(book.localPort("S")));
-    await book.write("C", "with a size");
-    assertEquals(await book.read(channel), "with a size");
-    for (const name of ["C", channel]) book.changeTransmissionMode(name, NO_MARKER);
-    await book.write(channel, "and without");
-    assertEquals(await book.read("C"), "and without");
-    await book.close("C");
-    assertEquals(await book.read(channel), "");
-    assertError(book, "CLOSED_BY_PEER");
-    await book.close(channel);
-  }
-  assertEquals(await book.connectBluetooth("C", "ObexObjectPush", far, { adapter: near }), false);
-  assertError(book, "CONNECT_FAILED");
 });

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ByteBuffer } from "../../buffer/byte_buffer.ts";
 import { NetError } from "../../net/errors.ts";
+import { createSecureServer } from "../../net/secure_server.ts";
+import { createSocks5Server } from "../../net/socks5_server.ts";
 import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_socket.ts";
+import { CA, identity } from "../_support/certs.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
 
 /** A socket whose handlers write down what happens. */
@@ -316,6 +319,31 @@ Deno.test("simple socket refuses data that is neither text nor bytes", async () 
   await using socket = new SimpleSocket();
   await socket.connect("127.0.0.1", server.port);
   assertThrows(() => socket.write(42 as unknown as string), TypeError, "Cannot write");
+});
+
+Deno.test("simple socket speaks TLS, and checks the certificate", async () => {
+  await using server = createSecureServer(identity("server"), (peer) => peer.pipe(peer));
+  await server.listen(0, "127.0.0.1");
+  const { socket, data } = recorded({ tls: { ca: CA } });
+  await socket.connect("localhost", server.port);
+  await socket.write("secret");
+  assertEquals(await data(6), "secret");
+  await socket.close();
+  const { socket: strict, failed } = recorded({ tls: true });
+  await assertRejects(() => strict.connect("localhost", server.port), NetError);
+  assertEquals((await failed as NetError).code, "ERR_TLS_CERT");
+});
+
+Deno.test("simple socket goes through a proxy", async () => {
+  await using server = await echoServer();
+  await using proxy = createSocks5Server();
+  const { port } = proxy.listen();
+  const { socket, data } = recorded({ proxy: `socks5://127.0.0.1:${port}` });
+  await socket.connect("127.0.0.1", server.port);
+  assertEquals(proxy.connections, 1);
+  await socket.write("x");
+  assertEquals(await data(1), "x");
+  await socket.close();
 });
 
 /** A port that nobody listens on. */
