@@ -4,6 +4,7 @@ import { answerCors, isSameHost } from "./_cors.ts";
 import { type EngineSettings, formatCookie } from "./_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
 import type {
+  EngineWebSocket,
   HttpExchange,
   MiddlewareResponse,
   ResponseHeaders,
@@ -69,22 +70,29 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** Takes an HTTP request for the engine's path. */
-  async handleRequest(exchange: HttpExchange): Promise<void> {
-    try {
-      await this.#handleRequest(exchange);
-    } catch (error) {
+  handleRequest(exchange: HttpExchange): void {
+    this.#handleRequest(exchange).catch((error) => {
       reportCallbackError(error);
       if (!exchange.done) exchange.respond(500, {});
-    }
+    });
   }
 
-  /** Takes a request for a WebSocket on the engine's path. */
-  async handleUpgrade(exchange: UpgradeExchange): Promise<void> {
-    try {
-      await this.#handleUpgrade(exchange);
-    } catch (error) {
+  /**
+   * Takes a request for a WebSocket on the engine's path. Where nothing has to be waited for, the connection is there
+   * when this returns.
+   */
+  handleUpgrade(exchange: UpgradeExchange): void {
+    const fail = (error: unknown) => {
       reportCallbackError(error);
       if (!exchange.done) exchange.refuse(500, {}, "Internal error");
+    };
+    try {
+      const result = this.middleware.length === 0
+        ? this.#checkUpgrade(exchange, {})
+        : this.#handleUpgrade(exchange);
+      if (result instanceof Promise) result.catch(fail);
+    } catch (error) {
+      fail(error);
     }
   }
 
@@ -104,6 +112,7 @@ export class EngineCore implements EngineSocketHost {
   }
 
   onHeaders(headers: ResponseHeaders, request: EngineRequest, sid: string): void {
+    if (this.settings.cookie === undefined && this.listeners.empty) return;
     if (!request._query?.sid) {
       if (this.settings.cookie !== undefined) {
         headers["Set-Cookie"] = [formatCookie(this.settings.cookie, sid)];
@@ -131,7 +140,7 @@ export class EngineCore implements EngineSocketHost {
       }
     }
     if (exchange.done) return;
-    const refusal = this.#verify(request, query, false);
+    const refusal = this.#verify(request.headers.origin, request.method, query, false);
     if (refusal !== undefined) return this.#refuse(exchange, refusal);
     const { sid } = query;
     if (sid) return this.sockets.get(sid)!.handle(exchange);
@@ -144,37 +153,63 @@ export class EngineCore implements EngineSocketHost {
   }
 
   async #handleUpgrade(exchange: UpgradeExchange): Promise<void> {
+    const response = new KeptResponse((ended) =>
+      exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.body)
+    );
+    const { request } = exchange;
+    request._query ??= parseQuery(request.url ?? "");
+    const error = await this.#runMiddleware(request, response);
+    if (error !== undefined) {
+      this.#refuseUpgrade(exchange, { code: 3, context: { name: "MIDDLEWARE_FAILURE", error } });
+    } else if (!exchange.done) await this.#checkUpgrade(exchange, response.headers);
+  }
+
+  #checkUpgrade(exchange: UpgradeExchange, headers: ResponseHeaders): Promise<void> | void {
     const { request } = exchange;
     const query = request._query ??= parseQuery(request.url ?? "");
-    const headers: ResponseHeaders = {};
-    if (this.middleware.length > 0) {
-      const response = new KeptResponse((ended) =>
-        exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.body)
-      );
-      const error = await this.#runMiddleware(request, response);
-      if (error !== undefined) {
-        const context = { name: "MIDDLEWARE_FAILURE", error };
-        return this.#refuseUpgrade(exchange, { code: 3, context });
-      }
-      Object.assign(headers, response.headers);
-    }
-    if (exchange.done) return;
-    const refusal = this.#verify(request, query, true) ?? await this.#checkOrigin(request);
+    const refusal = this.#verify(exchange.origin, request.method, query, true);
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
-    if (query.sid) return await this.#upgrade(exchange, query.sid, headers);
-    const id = await this.#admit(request);
-    if (typeof id !== "string") return this.#refuseUpgrade(exchange, id);
-    let transport: WebSocketTransport;
-    try {
-      if (exchange.done) throw undefined;
-      this.onHeaders(headers, request, id);
-      transport = new WebSocketTransport(await exchange.accept(headers), NOBODY);
-    } catch {
-      // Whose handshake is not valid, or who went, has been told already.
-      this.#opening--;
-      return;
+    const foreign = this.#checkOrigin(exchange);
+    if (foreign === undefined) return this.#letIn(exchange, query, headers);
+    return foreign.then((refusal) => {
+      if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
+      else return this.#letIn(exchange, query, headers);
+    });
+  }
+
+  #letIn(
+    exchange: UpgradeExchange,
+    query: Record<string, string>,
+    headers: ResponseHeaders,
+  ): Promise<void> | void {
+    if (query.sid) return this.#upgrade(exchange, query.sid, headers);
+    const id = this.#admit(exchange.request);
+    if (typeof id === "string") return this.#accept(exchange, id, headers);
+    if (!(id instanceof Promise)) return this.#refuseUpgrade(exchange, id);
+    return id.then((id) => {
+      if (typeof id === "string") return this.#accept(exchange, id, headers);
+      this.#refuseUpgrade(exchange, id);
+    });
+  }
+
+  #accept(exchange: UpgradeExchange, id: string, headers: ResponseHeaders): Promise<void> | void {
+    if (exchange.done) return void this.#opening--;
+    this.onHeaders(headers, exchange.request, id);
+    const webSocket = exchange.accept(headers);
+    if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket);
+    else {
+      return webSocket.then(
+        (webSocket) => this.#begin(exchange, id, webSocket),
+        () => this.#begin(exchange, id, undefined),
+      );
     }
-    const { remoteAddress } = exchange;
+  }
+
+  #begin(exchange: UpgradeExchange, id: string, webSocket: EngineWebSocket | undefined): void {
+    // Whose handshake is not valid, or who went, has been told already.
+    if (webSocket === undefined) return void this.#opening--;
+    const { request, remoteAddress } = exchange;
+    const transport = new WebSocketTransport(webSocket, NOBODY);
     const socket = new ServerEngineSocket(this, id, request, remoteAddress, transport);
     transport.handOver(socket);
     this.#open(socket);
@@ -182,38 +217,41 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** A WebSocket for a session that has polling so far. */
-  async #upgrade(exchange: UpgradeExchange, sid: string, headers: ResponseHeaders): Promise<void> {
-    const socket = this.sockets.get(sid)!;
-    const may = this.settings.allowUpgrades && socket.beginUpgrade();
+  #upgrade(
+    exchange: UpgradeExchange,
+    sid: string,
+    headers: ResponseHeaders,
+  ): Promise<void> | void {
+    const socket = this.sockets.get(sid);
+    const may = this.settings.allowUpgrades && socket?.beginUpgrade() === true;
     this.onHeaders(headers, exchange.request, sid);
-    let transport: WebSocketTransport;
-    try {
-      transport = new WebSocketTransport(await exchange.accept(headers), NOBODY);
-    } catch {
-      if (may) socket.abortUpgrade();
-      return;
-    }
-    if (may) {
-      transport.handOver(socket);
-      socket.probe(transport);
-    } else {
+    const answer = (webSocket: EngineWebSocket | undefined) => {
+      if (webSocket === undefined) return may ? socket!.abortUpgrade() : undefined;
+      const transport = new WebSocketTransport(webSocket, NOBODY);
+      if (may) {
+        transport.handOver(socket!);
+        return socket!.probe(transport);
+      }
       // The client can tell a WebSocket that is closed from a server that can't be reached.
       transport.start();
       transport.close(1000);
-    }
+    };
+    const webSocket = exchange.accept(headers);
+    if (!(webSocket instanceof Promise)) return answer(webSocket);
+    return webSocket.then(answer, () => answer(undefined));
   }
 
   #verify(
-    request: EngineRequest,
+    origin: string | string[] | undefined,
+    method: string | undefined,
     query: Record<string, string>,
     upgrade: boolean,
   ): Refusal | undefined {
-    const { origin } = request.headers;
     if (typeof origin === "string" && !/^[\t\x20-\x7e\x80-\xff]*$/.test(origin)) {
       return { code: 3, context: { name: "INVALID_ORIGIN" } };
     }
     return verifyRequest({
-      method: request.method,
+      method,
       query,
       upgrade,
       transports: this.settings.transports,
@@ -222,10 +260,16 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** Browsers let any page open a WebSocket to anywhere: the server has to look. */
-  async #checkOrigin(request: EngineRequest): Promise<Refusal | undefined> {
-    const { origin, host } = request.headers;
-    if (typeof origin !== "string") return undefined;
-    if (isSameHost(origin, typeof host === "string" ? host : undefined)) return undefined;
+  #checkOrigin(exchange: UpgradeExchange): Promise<Refusal | undefined> | undefined {
+    const { origin } = exchange;
+    if (origin === undefined || isSameHost(origin, exchange.host)) return undefined;
+    return this.#checkForeignOrigin(origin, exchange.request);
+  }
+
+  async #checkForeignOrigin(
+    origin: string,
+    request: EngineRequest,
+  ): Promise<Refusal | undefined> {
     const { cors } = this.settings;
     if (cors !== undefined && (await answerCors(cors, request.headers, false)).allowed) {
       return undefined;
@@ -234,19 +278,23 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */
-  async #admit(request: EngineRequest): Promise<string | Refusal> {
+  #admit(request: EngineRequest): Promise<string | Refusal> | string | Refusal {
     if (this.#closed) return { code: 4, context: { message: "The server is closing" } };
     if (this.sockets.size + this.#opening >= this.settings.maxConnections) {
       return { code: 4, context: { message: "Too many connections", status: 503 } };
     }
     this.#opening++;
+    if (this.settings.allowRequest === undefined && this.generateId === randomId) return randomId();
+    return this.#admitAfterAsking(request);
+  }
+
+  async #admitAfterAsking(request: EngineRequest): Promise<string | Refusal> {
     let refusal: Refusal;
     try {
       const message = await this.#askProgram(request);
       if (message !== undefined) refusal = { code: 4, context: { message } };
       else {
-        const made = this.generateId(request);
-        const id = typeof made === "string" ? made : await made;
+        const id = await this.generateId(request);
         if (typeof id === "string" && id !== "" && !this.sockets.has(id)) return id;
         refusal = { code: 3, context: { name: "ID_GENERATION_ERROR" } };
       }

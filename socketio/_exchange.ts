@@ -41,16 +41,19 @@ export interface HttpExchange {
 /** A request for a WebSocket that is not answered yet. */
 export interface UpgradeExchange {
   readonly request: EngineRequest;
+  /** The request's `Origin` and `Host`: they are always looked at, the other headers seldom. */
+  readonly origin: string | undefined;
+  readonly host: string | undefined;
   readonly remoteAddress: string;
   /** Whether the other side has gone. */
   readonly done: boolean;
   /** Refuses the request with a status and a text. */
   refuse(status: number, headers: ResponseHeaders, message: string): void;
   /**
-   * Completes the handshake. The socket hands on nothing before `start` is called on it. Rejects if the other side's
-   * handshake is not valid; it has been told then.
+   * Completes the handshake. The socket hands on nothing before `start` is called on it. Rejects, or returns
+   * `undefined`, if the other side's handshake is not valid; it has been told then.
    */
-  accept(headers: ResponseHeaders): Promise<EngineWebSocket>;
+  accept(headers: ResponseHeaders): Promise<EngineWebSocket> | EngineWebSocket | undefined;
 }
 
 /** Who is told what a WebSocket does. */

@@ -131,6 +131,8 @@ export function join(chunks: Uint8Array[], size: number): Uint8Array {
 export class NativeUpgrade implements UpgradeExchange {
   readonly request: EngineRequest;
   readonly remoteAddress: string;
+  readonly origin: string | undefined;
+  readonly host: string | undefined;
   /** The response, once it is there. */
   readonly result: Promise<Response>;
   readonly #request: Request;
@@ -140,6 +142,8 @@ export class NativeUpgrade implements UpgradeExchange {
 
   constructor(request: Request, maxMessageSize: number, info: SocketIoRequestInfo = {}) {
     this.#request = request;
+    this.origin = request.headers.get("origin") ?? undefined;
+    this.host = request.headers.get("host") ?? undefined;
     this.#maxMessageSize = maxMessageSize;
     this.remoteAddress = addressOf(info);
     this.request = toEngineRequest(request, this.remoteAddress);

@@ -47,6 +47,11 @@ interface Waiting {
   readonly transport: Transport;
 }
 
+const NOTHING = new Uint8Array(0);
+/** Most heads fit into one read of this many bytes. */
+const HEAD_BUFFER = 2_048;
+/** How many buffers are kept for the next heads. */
+const MAX_SPARE = 64;
 /** How long a last response may take to leave, in ms. */
 const GRACE = 1_000;
 
@@ -78,6 +83,8 @@ export class FrontDoor {
   readonly #delay: Delay<Waiting>;
   readonly #waiting: Set<Waiting> = new Set();
   readonly #plain: Set<HttpDuplex> = new Set();
+  /** Buffers that heads are read into, to be used again. */
+  readonly #spare: Uint8Array[] = [];
   #closed = false;
   readonly #accepting: Promise<void>;
 
@@ -158,8 +165,7 @@ export class FrontDoor {
     const pieces: Uint8Array[] = [];
     try {
       for (;;) {
-        // Usually one read has all of it; the array is not held longer than that takes.
-        const piece = new Uint8Array(2048);
+        const piece = this.#spare.pop() ?? new Uint8Array(HEAD_BUFFER);
         const size = await transport.read(piece);
         if (!this.#waiting.has(waiting)) return;
         if (size === null) return this.#drop(waiting);
@@ -178,13 +184,19 @@ export class FrontDoor {
           return refuseRaw(transport, buildRefusal(head.status, head.message));
         }
         if (isUpgradeRequest(head) && takesUpgrade(head.target)) {
-          return onUpgrade({ head, text, transport, rest: bytes.subarray(end), encrypted });
-        }
-        return this.#handOver(transport, pieces);
+          const rest = end < size ? bytes.slice(end) : NOTHING;
+          onUpgrade({ head, text, transport, rest, encrypted });
+        } else this.#handOver(transport, pieces);
+        for (const piece of pieces) this.#recycle(piece);
+        return;
       }
     } catch {
       this.#drop(waiting);
     }
+  }
+
+  #recycle(piece: Uint8Array): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(new Uint8Array(piece.buffer));
   }
 
   #handOver(transport: Transport, pieces: Uint8Array[]): void {

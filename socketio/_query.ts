@@ -1,5 +1,11 @@
 // Floor 1: codec.
 
+function decode(text: string): string {
+  if (!text.includes("%") && !text.includes("+")) return text;
+  // The web's own rules for what is not valid: it stays as it is.
+  return new URLSearchParams(`a=${text}`).get("a") ?? "";
+}
+
 /**
  * The query of a request's path: by name, without a prototype, so that `constructor` and `__proto__` are names as any
  * other. A name that comes more than once has its last value.
@@ -8,9 +14,17 @@ export function parseQuery(url: string): Record<string, string> {
   const query: Record<string, string> = Object.create(null);
   const mark = url.indexOf("?");
   if (mark === -1) return query;
-  const end = url.indexOf("#", mark);
-  const text = end === -1 ? url.slice(mark + 1) : url.slice(mark + 1, end);
-  for (const [name, value] of new URLSearchParams(text)) query[name] = value;
+  const hash = url.indexOf("#", mark);
+  const end = hash === -1 ? url.length : hash;
+  for (let at = mark + 1; at < end;) {
+    let next = url.indexOf("&", at);
+    if (next === -1 || next > end) next = end;
+    const equals = url.indexOf("=", at);
+    if (equals === -1 || equals >= next) {
+      if (next > at) query[decode(url.slice(at, next))] = "";
+    } else query[decode(url.slice(at, equals))] = decode(url.slice(equals + 1, next));
+    at = next + 1;
+  }
   return query;
 }
 

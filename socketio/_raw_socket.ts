@@ -11,6 +11,10 @@ import { SocketIoError } from "./errors.ts";
 
 /** From how many bytes on a client counts as slow. */
 const HIGH_WATER_MARK = 65_536;
+/** More than any limit of an engine, and still a small integer. */
+const MAX_QUEUED = 2 ** 30;
+/** Buffers of idle clients are small; they grow with what comes. */
+const READING = { minSlab: 128 };
 /** How long the other side may take to close, in ms. */
 const CLOSE_TIME = 5_000;
 
@@ -41,7 +45,7 @@ export class RawSocket
   implements EngineWebSocket, TransportSink, TransportWriterOptions, WebSocketProtocolSink {
   readonly highWaterMark = HIGH_WATER_MARK;
   /** The engine has limits of its own. */
-  readonly limit = Infinity;
+  readonly limit = MAX_QUEUED;
   readonly #transport: Transport;
   readonly #reader: TransportReader;
   readonly #writer: TransportWriter;
@@ -57,7 +61,7 @@ export class RawSocket
     this.#transport = transport;
     this.#rest = rest.length > 0 ? rest : undefined;
     this.#writer = new TransportWriter(transport, this);
-    this.#reader = new TransportReader(transport, this);
+    this.#reader = new TransportReader(transport, this, READING);
     this.#protocol = new WebSocketProtocol("server", this, this.#writer, SERVER_TOOLS, options);
   }
 
@@ -78,9 +82,12 @@ export class RawSocket
     if (!this.#finished) this.#reader.start();
   }
 
-  /** Writes bytes in front of everything: the answer to the handshake. */
-  greet(bytes: Uint8Array): void {
-    this.#writer.write(bytes);
+  /** Writes the answer to the handshake in front of everything. It is Latin-1. */
+  greet(text: string): void {
+    const at = this.#writer.reserve(text.length);
+    const { buffer } = this.#writer;
+    for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i);
+    this.#writer.commit(text.length);
   }
 
   send(data: string | Uint8Array): void {

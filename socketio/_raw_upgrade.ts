@@ -6,12 +6,12 @@ import {
   checkClientHandshake,
 } from "../websocket/handshake.ts";
 import { type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
+import { reportCallbackError } from "./_callback.ts";
 import type { EngineWebSocket, ResponseHeaders, UpgradeExchange } from "./_exchange.ts";
 import { type RawRequest, refuseRaw } from "./_front_door.ts";
 import { parseQuery } from "./_query.ts";
 import { RawSocket, type RawSocketOptions } from "./_raw_socket.ts";
 import { acceptKey } from "./_websocket_tools.ts";
-import { SocketIoError } from "./errors.ts";
 import type { EngineHeaders, EngineRequest } from "./types.ts";
 
 /** The headers of a request as node has them. */
@@ -59,10 +59,12 @@ export class RawEngineRequest implements EngineRequest {
   }
 }
 
-function* lines(headers: ResponseHeaders): Iterable<[string, string]> {
+function lines(headers: ResponseHeaders): [string, string][] {
+  const list: [string, string][] = [];
   for (const [name, value] of Object.entries(headers)) {
-    for (const one of typeof value === "string" ? [value] : value) yield [name, one];
+    for (const one of typeof value === "string" ? [value] : value) list.push([name, one]);
   }
+  return list;
 }
 
 /** A request for a WebSocket on a raw connection. */
@@ -82,6 +84,14 @@ export class RawUpgrade implements UpgradeExchange {
       new RawEngineRequest(head.target, text, encrypted, this.remoteAddress);
   }
 
+  get origin(): string | undefined {
+    return this.#raw.head.fields.get("origin");
+  }
+
+  get host(): string | undefined {
+    return this.#raw.head.fields.get("host");
+  }
+
   get done(): boolean {
     return this.#done;
   }
@@ -92,33 +102,28 @@ export class RawUpgrade implements UpgradeExchange {
     refuseRaw(this.#raw.transport, buildRefusal(status, message, lines(headers)));
   }
 
-  accept(headers: ResponseHeaders): Promise<EngineWebSocket> {
+  accept(headers: ResponseHeaders): EngineWebSocket | undefined {
     const { head, transport, rest } = this.#raw;
     const client = checkClientHandshake(head);
     if (!("key" in client)) {
       this.refuse(client.status, Object.fromEntries(client.headers), client.message);
-      const message = `Cannot open a WebSocket: ${client.message}`;
-      return Promise.reject(new SocketIoError("ERR_TRANSPORT", message));
+      return undefined;
     }
     let response: string;
     try {
       response = buildServerHandshake({ accept: acceptKey(client.key), headers: lines(headers) });
     } catch (error) {
+      // A header of the program's can't be sent.
+      reportCallbackError(error);
       this.refuse(500, {}, "Internal error");
-      return Promise.reject(error);
+      return undefined;
     }
     this.#done = true;
     if (this.request instanceof RawEngineRequest) this.request.forget();
-    const socket = new RawSocket(transport, rest.slice(), this.#options);
-    socket.greet(latin1(response));
-    return Promise.resolve(socket);
+    const socket = new RawSocket(transport, rest, this.#options);
+    socket.greet(response);
+    return socket;
   }
-}
-
-function latin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }
 
 function hostnameOf(transport: Transport): string {

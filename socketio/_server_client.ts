@@ -33,7 +33,7 @@ export interface ClientNamespace {
   readonly name: string;
   _add(
     client: SocketClient,
-    auth: Record<string, Untyped>,
+    auth: Record<string, Untyped> | undefined,
     done: (socket: ClientSocket | undefined) => void,
   ): void;
 }
@@ -48,8 +48,9 @@ export interface ClientServer {
   readonly connectDelay: Delay<ServerClient>;
   /** Ends a client whose attachments did not come in time. */
   readonly attachmentDelay: Delay<ServerClient>;
-  /** Finds, or makes, the namespace; `undefined` if there is none of this name for this client. */
-  findNamespace(
+  readonly namespaces: ReadonlyMap<string, ClientNamespace>;
+  /** Makes a namespace that is not there yet; `undefined` if there is none of this name for this client. */
+  makeNamespace(
     name: string,
     auth: Record<string, Untyped>,
     found: (namespace: ClientNamespace | undefined) => void,
@@ -236,7 +237,7 @@ export class ServerClient implements SocketClient {
     if (packet.type === PacketType.CONNECT) {
       if (socket !== undefined || this.#pending?.has(packet.nsp)) {
         this.#violation("a namespace was joined twice");
-      } else this.#connect(packet.nsp, packet.data as Record<string, unknown> ?? {});
+      } else this.#connect(packet.nsp, packet.data as Record<string, unknown> | undefined);
     } else if (packet.type === PacketType.CONNECT_ERROR) {
       this.#violation("only a server sends a connect error");
     } else if (socket !== undefined) socket._onPacket(packet);
@@ -245,31 +246,39 @@ export class ServerClient implements SocketClient {
     }
   }
 
-  #connect(name: string, auth: Record<string, Untyped>): void {
+  #connect(name: string, auth: Record<string, Untyped> | undefined): void {
     const server = this.#server;
-    const pending = this.#pending ??= new Set();
-    const count = pending.size + (this.#more?.size ?? 0) + (this.#socket === undefined ? 0 : 1);
+    const count = (this.#pending?.size ?? 0) + (this.#more?.size ?? 0) +
+      (this.#socket === undefined ? 0 : 1);
     if (count >= server.maxNamespaces) return this.#refuse(name, "Too many namespaces");
-    pending.add(name);
-    server.findNamespace(name, auth, (namespace) => {
+    const namespace = server.namespaces.get(name);
+    if (namespace !== undefined) return this.#enter(namespace, auth);
+    let settled = false;
+    server.makeNamespace(name, auth ?? {}, (namespace) => {
+      settled = true;
+      this.#pending?.delete(name);
       if (this.#closed) return;
-      if (namespace === undefined) {
-        pending.delete(name);
-        this.#refuse(name, "Invalid namespace");
-      } else {
-        namespace._add(this, auth, (socket) => {
-          pending.delete(name);
-          if (socket !== undefined && !this.#closed) this.#join(name, socket);
-        });
-      }
+      if (namespace === undefined) this.#refuse(name, "Invalid namespace");
+      else this.#enter(namespace, auth);
     });
+    if (!settled) (this.#pending ??= new Set()).add(name);
+  }
+
+  #enter(namespace: ClientNamespace, auth: Record<string, Untyped> | undefined): void {
+    const { name } = namespace;
+    let settled = false;
+    namespace._add(this, auth, (socket) => {
+      settled = true;
+      this.#pending?.delete(name);
+      if (socket !== undefined && !this.#closed) this.#join(name, socket);
+    });
+    if (!settled) (this.#pending ??= new Set()).add(name);
   }
 
   #join(name: string, socket: ClientSocket): void {
     this.#left?.delete(name);
     if (this.#socket === undefined) this.#socket = socket;
     else (this.#more ??= new Map()).set(name, socket);
-    if (this.#pending?.size === 0) this.#pending = undefined;
     this.#server.connectDelay.stop(this);
   }
 

@@ -69,17 +69,26 @@ export class InMemoryAdapter implements SocketIoAdapter {
     return Promise.resolve(1);
   }
 
-  /** Puts a socket into rooms. */
+  /** Puts a socket into rooms. The adapter may keep the set. */
   addAll(id: SocketId, rooms: Set<Room>): void {
     let own = this.sids.get(id);
-    if (own === undefined) this.sids.set(id, own = new Set());
+    if (own === undefined) {
+      if (rooms.size === 1 && rooms.has(id) && !this.rooms.has(id)) {
+        return this.#addAlone(id, rooms);
+      }
+      this.sids.set(id, own = new Set());
+    }
     for (const room of rooms) {
       if (own.has(room)) continue;
+      own = this.#part(id);
       own.add(room);
       let members = this.rooms.get(room);
       if (members === undefined) {
         this.rooms.set(room, members = new Set());
         this.#tell("create-room", room);
+      } else if (members === this.sids.get(room)) {
+        this.#part(room);
+        members = this.rooms.get(room)!;
       }
       members.add(id);
       this.#tell("join-room", room, id);
@@ -88,15 +97,17 @@ export class InMemoryAdapter implements SocketIoAdapter {
 
   /** Takes a socket out of a room. */
   del(id: SocketId, room: Room): void {
-    if (this.sids.get(id)?.delete(room)) this.#remove(id, room);
+    if (!this.sids.get(id)?.has(room)) return;
+    this.#part(id).delete(room);
+    this.#remove(id, room);
   }
 
   /** Takes a socket out of all rooms. */
   delAll(id: SocketId): void {
     const own = this.sids.get(id);
     if (own === undefined) return;
-    for (const room of own) this.#remove(id, room);
     this.sids.delete(id);
+    for (const room of [...own]) this.#remove(id, room);
   }
 
   /** Sends a packet. */
@@ -203,6 +214,26 @@ export class InMemoryAdapter implements SocketIoAdapter {
       const socket = sockets.get(id);
       if (socket !== undefined) each(socket);
     }
+  }
+
+  /**
+   * Most sockets are in their own room alone, and alone in it: the rooms of such a socket and the members of such a room
+   * are the same set of one id, and kept once.
+   */
+  #addAlone(id: SocketId, both: Set<string>): void {
+    this.sids.set(id, both);
+    this.rooms.set(id, both);
+    this.#tell("create-room", id);
+    this.#tell("join-room", id, id);
+  }
+
+  /** The rooms of a socket, which are about to change: a set of their own. */
+  #part(id: SocketId): Set<Room> {
+    const own = this.sids.get(id)!;
+    if (own !== this.rooms.get(id)) return own;
+    const copy = new Set(own);
+    this.sids.set(id, copy);
+    return copy;
   }
 
   #membersOf(rooms: Set<Room> | undefined): Set<SocketId> | undefined {

@@ -347,7 +347,7 @@ export class SocketIoNamespace<
   /** A client wants to join. `done` is called with the socket once it is let in, or without one. @ignore */
   _add(
     client: SocketClient,
-    auth: Record<string, Untyped>,
+    auth: Record<string, Untyped> | undefined,
     done: (
       socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
     ) => void,
@@ -373,10 +373,11 @@ export class SocketIoNamespace<
 
   /** The session that the client asks for, if it does. */
   #findSession(
-    auth: Record<string, unknown>,
+    auth: Record<string, unknown> | undefined,
   ): Promise<RecoveredSession | null> | RecoveredSession | null | undefined {
-    if (!this.server.opts.connectionStateRecovery || typeof auth.pid !== "string") return undefined;
+    if (!this.server.opts.connectionStateRecovery || auth === undefined) return undefined;
     const { pid, offset } = auth;
+    if (typeof pid !== "string") return undefined;
     try {
       if (typeof offset === "string") return this.adapter.restoreSession(pid, offset);
       if (offset === undefined && this.adapter instanceof SessionAwareAdapter) {
@@ -390,7 +391,7 @@ export class SocketIoNamespace<
 
   #admit(
     client: SocketClient,
-    auth: Record<string, unknown>,
+    auth: Record<string, unknown> | undefined,
     session: RecoveredSession | undefined,
     done: (
       socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
@@ -454,12 +455,16 @@ export class SocketIoNamespace<
     // The client must know of the socket before listeners can use it or disconnect it.
     done(socket);
     socket._onConnect();
-    const fail = (error: unknown) => this.server._onListenerError(error, socket);
-    this.#listeners.emit("connect", this, [socket], fail);
-    this.#listeners.emit("connection", this, [socket], fail);
+    this.#listeners.emit("connect", socket, [socket], fail);
+    this.#listeners.emit("connection", socket, [socket], fail);
   }
 
   #operator(): BroadcastOperator<EmitEvents, SocketData> {
     return new BroadcastOperator(this.adapter);
   }
+}
+
+/** A listener for connections failed: the connection ends. */
+function fail(error: unknown, socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>): void {
+  (socket.server as NamespaceServer)._onListenerError(error, socket);
 }

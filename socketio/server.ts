@@ -496,7 +496,8 @@ export class SocketIoServer<
         attachmentTimeout,
         (client) => client.onAttachmentTimeout(),
       ),
-      findNamespace: (name, auth, found) => this.#find(name, auth, found),
+      namespaces: this._nsps,
+      makeNamespace: (name, auth, found) => this.#make(name, auth, found),
     };
   }
 
@@ -555,8 +556,8 @@ export class SocketIoServer<
     return child;
   }
 
-  /** Finds the namespace that a client asks for, or makes it if a parent lets it. */
-  #find(
+  /** Makes the namespace that a client asks for, if a parent lets it. */
+  #make(
     name: string,
     auth: Record<string, Untyped>,
     found: (
@@ -565,8 +566,6 @@ export class SocketIoServer<
         | undefined,
     ) => void,
   ): void {
-    const present = this._nsps.get(name);
-    if (present !== undefined) return found(present);
     const parents = [...this.#parents];
     const ask = (index: number): void => {
       if (index === parents.length) return found(undefined);

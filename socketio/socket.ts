@@ -141,11 +141,9 @@ export class SocketIoSocket<
   readonly client: SocketClient;
   /** Whether the session of a lost connection was taken up again: rooms, data and missed events. */
   readonly recovered: boolean = false;
-  /** The program's own data; `fetchSockets` of other servers gets a copy of it. */
-  data: Partial<SocketData> = {};
-
+  #data: Partial<SocketData> | undefined;
   readonly #pid: string | undefined;
-  readonly #auth: Record<string, unknown>;
+  readonly #auth: Record<string, unknown> | undefined;
   readonly #issued: number = Date.now();
   #missed: unknown[][] | undefined;
   #state: "new" | "connected" | "disconnected" = "new";
@@ -162,7 +160,7 @@ export class SocketIoSocket<
   constructor(
     nsp: SocketNamespace,
     client: SocketClient,
-    auth: Record<string, unknown>,
+    auth: Record<string, unknown> | undefined,
     session?: RecoveredSession,
   ) {
     this.nsp = nsp;
@@ -172,7 +170,7 @@ export class SocketIoSocket<
     if (session !== undefined) {
       this.id = session.sid;
       this.#pid = session.pid;
-      this.data = session.data;
+      this.#data = session.data;
       this.recovered = true;
       this.#missed = session.missedPackets;
       nsp.adapter.addAll(this.id, new Set(session.rooms));
@@ -181,6 +179,15 @@ export class SocketIoSocket<
       this.id = server._generateId();
       if (server.opts.connectionStateRecovery) this.#pid = server._generateId();
     }
+  }
+
+  /** The program's own data; `fetchSockets` of other servers gets a copy of it. */
+  get data(): Partial<SocketData> {
+    return this.#data ??= {};
+  }
+
+  set data(data: Partial<SocketData>) {
+    this.#data = data;
   }
 
   /** The server. */
@@ -682,7 +689,7 @@ export class SocketIoSocket<
       issued: this.#issued,
       url: request?.url ?? "",
       query: request?._query ?? {},
-      auth: this.#auth,
+      auth: this.#auth ?? {},
     };
   }
 }
