@@ -1,0 +1,43 @@
+/**
+ * The simplest client: connect, write, a handler for what comes. In the words of Unified Remote's custom remotes.
+ *
+ *     deno run --allow-net=127.0.0.1 examples/echo.ts --port 8007               # something to talk to
+ *     deno run --allow-net=127.0.0.1 examples/socket_hello.ts 127.0.0.1 8007 hello
+ *
+ * Sends the words as a line, prints what comes for a second (`--wait MS`), and closes. Shows: `SimpleSocket` with handlers
+ * alone, errors in one place, and a `ByteBuffer` to write from and to read into.
+ */
+import { parseArgs } from "node:util";
+import { ByteBuffer } from "@sluice/sockets/buffer";
+import { SimpleSocket } from "@sluice/sockets/socket";
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: { wait: { type: "string", default: "1000" } },
+});
+const [host = "127.0.0.1", port = "8007", ...words] = positionals;
+
+const socket = new SimpleSocket();
+const received = new ByteBuffer();
+
+socket.onconnect(() => {
+  console.log(`Connected to ${host}:${port}`);
+  socket.write(new ByteBuffer().writeLine(words.join(" ") || "hello"));
+  setTimeout(() => socket.close(), Number(values.wait));
+});
+
+socket.ondata((data) => {
+  received.write(data);
+  for (let line; (line = received.tryReadLine()) !== undefined;) console.log(`Got: ${line}`);
+  received.compact();
+});
+
+socket.onclose(() => console.log("Closed"));
+
+socket.onerror((error) => {
+  console.error(error.message);
+  Deno.exitCode = 1;
+});
+
+socket.connect(host, Number(port));

@@ -1,0 +1,93 @@
+/**
+ * A server and a client as they are written in WLangage: named sockets, and the French names of the functions.
+ *
+ *     deno run --allow-net=127.0.0.1 examples/wlangage_client_server.ts serveur
+ *     deno run --allow-net=127.0.0.1 examples/wlangage_client_server.ts serveur --simple
+ *     deno run --allow-net=127.0.0.1 examples/wlangage_client_server.ts client Bonjour "Comment ça va ?"
+ *
+ * `--port PORT` changes the port (5000). The server answers each message with its length; `--simple` is WLangage's simplified server,
+ * which reads under the name that it listens under and serves one client at a time. A WINDEV program can be either side: the
+ * messages have WLangage's size header, and text is in Windows-1252, as WINDEV's ANSI strings are.
+ */
+import { parseArgs } from "node:util";
+import { ClientInfo, SocketBook } from "@sluice/sockets/socket";
+
+const livre = new SocketBook({ encoding: "windows1252" });
+
+function reponse(message: string): string {
+  return `${message.length} caractères : ${message}`;
+}
+
+/** SocketCrée, then SocketAttendConnexion and SocketAccepte in a loop, and a task for each channel where WLangage has a thread. */
+async function serveur(): Promise<void> {
+  while (await livre.socketAttendConnexion("SERVEUR")) {
+    const canal = await livre.socketAccepte("SERVEUR");
+    if (canal !== "") dialogue(canal);
+  }
+}
+
+async function dialogue(canal: string): Promise<void> {
+  const client = livre.socketClientInfo(canal, ClientInfo.ADDRESS);
+  console.log(`${canal} : ${client} est là`);
+  for (;;) {
+    const message = await livre.socketLit(canal);
+    // Several tasks use the book, so this one asks for the error of its own socket.
+    if (message === "" && livre.lastErrorOf(canal) !== null) break;
+    if (!await livre.socketEcrit(canal, reponse(message))) break;
+  }
+  const erreur = livre.lastErrorOf(canal);
+  // 100031 and 100032: the connection has ended in the ordinary way.
+  console.log(`${canal} : ${erreur?.closed ? "a raccroché" : erreur?.message}`);
+  await livre.socketFerme(canal);
+}
+
+/** SocketCrée, then SocketLit and SocketEcrit under the same name. */
+async function serveurSimplifie(): Promise<void> {
+  while (livre.socketExiste("SERVEUR")) {
+    const message = await livre.socketLit("SERVEUR");
+    if (livre.erreurDétectée) console.log(`${livre.erreurInfo("errCode")}`);
+    else await livre.socketEcrit("SERVEUR", reponse(message));
+  }
+}
+
+async function client(port: number, messages: string[]): Promise<void> {
+  if (!await livre.socketConnecte("CLIENT", port, "127.0.0.1", "5 s")) {
+    console.error(livre.erreurInfo());
+    Deno.exitCode = 1;
+    return;
+  }
+  for (const message of messages) {
+    await livre.socketEcrit("CLIENT", message);
+    console.log(await livre.socketLit("CLIENT", false, "2 s") || livre.erreurInfo());
+  }
+  await livre.socketFerme("CLIENT");
+}
+
+async function main(): Promise<void> {
+  const { values, positionals: [role, ...messages] } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: { port: { type: "string", default: "5000" }, simple: { type: "boolean" } },
+  });
+  const port = Number(values.port);
+  if (role === "client") return await client(port, messages);
+  if (role !== "serveur") {
+    console.error('Dites "serveur" ou "client", puis les messages.');
+    Deno.exitCode = 2;
+    return;
+  }
+  if (!await livre.socketCrée("SERVEUR", port, "127.0.0.1")) {
+    console.error(livre.erreurInfo());
+    Deno.exitCode = 1;
+    return;
+  }
+  console.log(`Le serveur écoute sur le port ${livre.localPort("SERVEUR")}. Ctrl-C l'arrête.`);
+  const stop = (): void => {
+    Deno.removeSignalListener("SIGINT", stop);
+    livre.closeAll();
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  await (values.simple ? serveurSimplifie() : serveur());
+}
+
+await main();
