@@ -234,6 +234,7 @@ export async function receiveFile(socket: Socket, options: ReceiveOptions): Prom
       throw new Error("the SHA-256 differs: it was changed on the way");
     }
     if (!options.overwrite) await refuseIfThere(path);
+    file.close();
     await Deno.rename(temporary, path);
     temporary = undefined;
     say(socket, { ok: true });
