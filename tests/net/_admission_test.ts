@@ -1,0 +1,72 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { BlockList } from "node:net";
+import { Admission } from "../../net/_admission.ts";
+
+Deno.test("admission lets in up to the cap", () => {
+  const admission = new Admission({});
+  assertEquals(admission.enter("192.0.2.1", 1, 2, 0), undefined);
+  assertEquals(admission.enter("192.0.2.1", 2, 2, 0), "maxConnections");
+});
+
+Deno.test("admission counts each address for itself, and gives places back", () => {
+  const admission = new Admission({ maxConnectionsPerAddress: 2 });
+  const enter = (address: string): unknown => admission.enter(address, 0, 100, 0);
+  assertEquals([enter("a"), enter("a"), enter("a"), enter("b")], [
+    undefined,
+    undefined,
+    "maxConnectionsPerAddress",
+    undefined,
+  ]);
+  admission.leave("a");
+  assertEquals([enter("a"), enter("a")], [undefined, "maxConnectionsPerAddress"]);
+  admission.leave("nobody");
+  admission.leave(undefined);
+  assertEquals(admission.enter(undefined, 0, 100, 0), undefined);
+});
+
+Deno.test("admission blocks by list, in all forms of an address", () => {
+  const blockList = new BlockList();
+  blockList.addSubnet("10.0.0.0", 8, "ipv4");
+  const blocking = new Admission({ blockList });
+  const enter = (address: string): unknown => blocking.enter(address, 0, 100, 0);
+  assertEquals(["10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "fe80::1%eth0"].map(enter), [
+    "blocked",
+    "blocked",
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("admission with an allow list lets nobody else in; a block counts more", () => {
+  const allowList = new BlockList();
+  allowList.addSubnet("192.0.2.0", 24, "ipv4");
+  const blockList = new BlockList();
+  blockList.addAddress("192.0.2.66", "ipv4");
+  const admission = new Admission({ allowList, blockList });
+  const enter = (address: string): unknown => admission.enter(address, 0, 100, 0);
+  assertEquals(["192.0.2.1", "192.0.2.66", "198.51.100.1"].map(enter), [
+    undefined,
+    "blocked",
+    "blocked",
+  ]);
+});
+
+Deno.test("admission keeps to its rate, and lets a burst in", () => {
+  const admission = new Admission({ acceptRate: { perSecond: 10, burst: 2 } });
+  const at = (ms: number): unknown => admission.enter("a", 0, 100, ms);
+  assertEquals([at(0), at(0), at(0)], [undefined, undefined, "acceptRate"]);
+  assertEquals([at(99), at(100), at(101)], ["acceptRate", undefined, "acceptRate"]);
+  // However long it was quiet, no more than a burst.
+  assertEquals([at(9000), at(9000), at(9000)], [undefined, undefined, "acceptRate"]);
+});
+
+Deno.test("admission refuses caps and rates that let nobody in", () => {
+  for (
+    const options of [
+      { maxConnectionsPerAddress: 0 },
+      { acceptRate: { perSecond: 0 } },
+      { acceptRate: { perSecond: NaN } },
+      { acceptRate: { perSecond: 1, burst: 0 } },
+    ]
+  ) assertThrows(() => new Admission(options), RangeError);
+});

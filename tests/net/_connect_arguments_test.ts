@@ -1,0 +1,65 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  checkConnect,
+  checkPath,
+  checkPort,
+  checkTimeout,
+  connectArguments,
+} from "../../net/_connect_arguments.ts";
+
+function codeOf(fn: () => unknown): unknown {
+  return (assertThrows(fn) as { code?: unknown }).code;
+}
+
+Deno.test("connect arguments come in all of Node's forms", () => {
+  const listener = (): void => {};
+  assertEquals(connectArguments([80, "example.org", listener]), {
+    options: { port: 80, host: "example.org" },
+    listener,
+  });
+  assertEquals(connectArguments(["80"]).options.port as unknown, "80");
+  assertEquals(connectArguments(["/run/x.sock", listener]).options, { path: "/run/x.sock" });
+  assertEquals(connectArguments([{ port: 1 }]), { options: { port: 1 }, listener: undefined });
+});
+
+Deno.test("ports are whole numbers, also as text", () => {
+  assertEquals([checkPort("80"), checkPort(" 0 "), checkPort(65_535)], [80, 0, 65_535]);
+  for (const port of [-1, 65_536, 1.5, NaN, Infinity, "x", "", "0x50", null, undefined, {}, true]) {
+    assertEquals(codeOf(() => checkPort(port)), "ERR_SOCKET_BAD_PORT", String(port));
+  }
+  assertEquals(codeOf(() => checkPort(0, 1)), "ERR_SOCKET_BAD_PORT");
+});
+
+Deno.test("paths are not empty and hold no NUL", () => {
+  assertEquals(checkPath("/run/x.sock"), "/run/x.sock");
+  assertEquals(codeOf(() => checkPath("")), "ERR_INVALID_ARG_VALUE");
+  assertEquals(codeOf(() => checkPath("/run/x\0")), "ERR_INVALID_ARG_VALUE");
+  assertEquals(codeOf(() => checkPath(7)), "ERR_INVALID_ARG_TYPE");
+});
+
+Deno.test("timeouts are what a timer can take", () => {
+  assertEquals([checkTimeout(0), checkTimeout(2_147_483_647)], [0, 2_147_483_647]);
+  for (const ms of [-1, NaN, 2_147_483_648]) {
+    assertEquals(codeOf(() => checkTimeout(ms)), "ERR_OUT_OF_RANGE");
+  }
+  assertEquals(codeOf(() => checkTimeout("5")), "ERR_INVALID_ARG_TYPE");
+});
+
+Deno.test("connect options are checked before anything is opened", () => {
+  assertEquals(checkConnect({ port: "80" as unknown as number, localPort: 0 }).port, 80);
+  assertEquals(checkConnect({ path: "/x" }).path, "/x");
+  const wrong: [Record<string, unknown>, string][] = [
+    [{}, "ERR_MISSING_ARGS"],
+    [{ port: 0 }, "ERR_SOCKET_BAD_PORT"],
+    [{ port: 1, host: 7 }, "ERR_INVALID_ARG_TYPE"],
+    [{ port: 1, localAddress: "example.org" }, "ERR_INVALID_IP_ADDRESS"],
+    [{ port: 1, localPort: 65_536 }, "ERR_SOCKET_BAD_PORT"],
+    [{ port: 1, family: 5 }, "ERR_INVALID_ARG_VALUE"],
+    [{ port: 1, timeout: -1 }, "ERR_OUT_OF_RANGE"],
+    [{ port: 1, connectTimeout: NaN }, "ERR_OUT_OF_RANGE"],
+  ];
+  assertEquals(
+    wrong.map(([options]) => codeOf(() => checkConnect(options))),
+    wrong.map(([, code]) => code),
+  );
+});

@@ -1,0 +1,38 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { addressInfo, encodeChunk } from "../../net/_socket_util.ts";
+
+Deno.test("addresses are told as Node and Luvit tell them", () => {
+  assertEquals(addressInfo({ transport: "tcp", hostname: "192.0.2.1", port: 80 }), {
+    address: "192.0.2.1",
+    ip: "192.0.2.1",
+    family: "IPv4",
+    port: 80,
+  });
+  assertEquals(addressInfo({ transport: "tcp", hostname: "::1", port: 1 })?.family, "IPv6");
+  assertEquals(addressInfo({ transport: "unix", path: "/x" }), undefined);
+  assertEquals(addressInfo({ transport: "memory", address: "a" }), undefined);
+  assertEquals(addressInfo(undefined), undefined);
+});
+
+Deno.test("chunks are bytes as they are, or text in an encoding", () => {
+  const bytes = new Uint8Array([1]);
+  assertStrictEquals(encodeChunk(bytes, "utf8"), bytes);
+  assertEquals([...encodeChunk("é", undefined)], [0xc3, 0xa9]);
+  assertEquals([...encodeChunk("é", "latin1")], [0xe9]);
+  assertEquals([...encodeChunk("ff00", "hex")], [0xff, 0]);
+  assertEquals([...encodeChunk(Buffer.from("x"), undefined)], [0x78]);
+});
+
+Deno.test("chunks that are neither are refused with Node's codes", () => {
+  const cases: [unknown, string | undefined, string][] = [
+    [null, undefined, "ERR_STREAM_NULL_VALUES"],
+    [7, undefined, "ERR_INVALID_ARG_TYPE"],
+    [new ArrayBuffer(1), undefined, "ERR_INVALID_ARG_TYPE"],
+    ["x", "klingon", "ERR_UNKNOWN_ENCODING"],
+  ];
+  for (const [chunk, encoding, code] of cases) {
+    const error = assertThrows(() => encodeChunk(chunk, encoding), TypeError);
+    assertEquals((error as { code?: string }).code, code);
+  }
+});

@@ -1,0 +1,67 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { NetError, type NetErrorCode } from "../../net/errors.ts";
+import { formatEndpoint, toNetError } from "../../net/os_error.ts";
+
+const codeOf = (error: unknown): NetErrorCode => toNetError(error, { syscall: "read" }).code;
+
+Deno.test("toNetError knows Deno's errors by their class", () => {
+  const cases: [Error, NetErrorCode][] = [
+    [new Deno.errors.AddrInUse("x"), "EADDRINUSE"],
+    [new Deno.errors.AddrNotAvailable("x"), "EADDRNOTAVAIL"],
+    [new Deno.errors.BadResource("x"), "ERR_SOCKET_CLOSED"],
+    [new Deno.errors.BrokenPipe("x"), "EPIPE"],
+    [new Deno.errors.ConnectionAborted("x"), "ECONNABORTED"],
+    [new Deno.errors.ConnectionRefused("x"), "ECONNREFUSED"],
+    [new Deno.errors.ConnectionReset("x"), "ECONNRESET"],
+    [new Deno.errors.Interrupted("x"), "ERR_SOCKET_CLOSED"],
+    [new Deno.errors.NotCapable("x"), "EPERM"],
+    [new Deno.errors.NotConnected("x"), "ENOTCONN"],
+    [new Deno.errors.NotFound("x"), "ENOENT"],
+    [new Deno.errors.PermissionDenied("x"), "EACCES"],
+    [new Deno.errors.TimedOut("x"), "ETIMEDOUT"],
+    [new Deno.errors.UnexpectedEof("x"), "ERR_TLS_TRUNCATED"],
+    [new Deno.errors.InvalidData("x"), "ERR_TLS"],
+    [new DOMException("x", "AbortError"), "ABORT_ERR"],
+    [new DOMException("x", "TimeoutError"), "ETIMEDOUT"],
+    [new Error("who knows"), "EIO"],
+  ];
+  assertEquals(cases.map(([error]) => codeOf(error)), cases.map(([, code]) => code));
+});
+
+Deno.test("toNetError takes the system's own code first", () => {
+  assertEquals(codeOf(Object.assign(new Error("x"), { code: "EMFILE" })), "EMFILE");
+  assertEquals(codeOf(Object.assign(new Error("x"), { code: "ENOTHING" })), "EIO");
+});
+
+Deno.test("toNetError knows a name that does not resolve", async () => {
+  let error: unknown;
+  try {
+    (await Deno.connect({ hostname: "no.such.invalid", port: 1 })).close();
+  } catch (thrown) {
+    error = thrown;
+  }
+  assertEquals(codeOf(error), "ENOTFOUND");
+});
+
+Deno.test("toNetError leaves a net error as it is, and takes what is no error, too", () => {
+  const error = new NetError("x", { code: "EPROTO" });
+  assertStrictEquals(toNetError(error, { syscall: "read" }), error);
+  const other = toNetError("a string", { syscall: "read", address: "h", port: 1 });
+  assertEquals(other.message, 'Cannot read "h:1": EIO, a string');
+  assertEquals([other.syscall, other.address, other.port], ["read", "h", 1]);
+});
+
+Deno.test("toNetError says what could not be done in the caller's words", () => {
+  const error = toNetError(new Deno.errors.AddrInUse("taken"), {
+    syscall: "listen",
+    what: 'Cannot listen on "::"',
+  });
+  assertEquals(error.message, 'Cannot listen on "::": EADDRINUSE, taken');
+});
+
+Deno.test("endpoints are written as in URLs", () => {
+  assertEquals(formatEndpoint("example.org", 80), "example.org:80");
+  assertEquals(formatEndpoint("::1", 80), "[::1]:80");
+  assertEquals(formatEndpoint("/run/x.sock"), "/run/x.sock");
+  assertEquals([formatEndpoint(undefined, 80), formatEndpoint(undefined)], [":80", ""]);
+});

@@ -1,0 +1,96 @@
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
+import { abortError, deadlineSignal, timeoutError, waitFor } from "../../net/wait.ts";
+
+const never = (): Promise<never> => new Promise(() => {});
+
+Deno.test("deadline fires once, with ETIMEDOUT", async () => {
+  const deadline = deadlineSignal("read", { timeout: 1 });
+  const error = await new Promise<NetError>((resolve) => deadline.onfire(resolve));
+  assertEquals([error.code, error.message], ["ETIMEDOUT", "Cannot read: timed out after 1 ms"]);
+  assertStrictEquals(deadline.fired, error);
+});
+
+Deno.test("deadline fires by its signal, with the reason as cause", () => {
+  const controller = new AbortController();
+  const deadline = deadlineSignal("read", { signal: controller.signal, timeout: 60_000 });
+  const fired: NetError[] = [];
+  deadline.onfire((error) => fired.push(error));
+  const reason = new Error("enough");
+  controller.abort(reason);
+  assertEquals(fired.map(({ code, cause }) => [code, cause]), [["ABORT_ERR", reason]]);
+});
+
+Deno.test("deadline of an aborted signal has fired already", () => {
+  const deadline = deadlineSignal("read", { signal: AbortSignal.abort(), timeout: 60_000 });
+  assertEquals(deadline.fired?.code, "ABORT_ERR");
+  let told = 0;
+  deadline.onfire(() => told++);
+  assertEquals(told, 1);
+});
+
+Deno.test("deadline that was cleared does not fire, and holds no timer", () => {
+  const controller = new AbortController();
+  const deadline = deadlineSignal("read", { signal: controller.signal, timeout: 60_000 });
+  deadline.onfire(() => {
+    throw new Error("it was cleared");
+  });
+  deadline.clear();
+  deadline.clear();
+  controller.abort();
+  assertEquals(deadline.fired, null);
+});
+
+Deno.test("deadline refuses times that no timer can take", () => {
+  for (const timeout of [-1, NaN, 2_147_483_648]) {
+    assertThrows(() => deadlineSignal("read", { timeout }), RangeError, "out of range");
+  }
+  for (const timeout of [undefined, 0, Infinity]) {
+    assertEquals(deadlineSignal("read", { timeout }).fired, null);
+  }
+});
+
+Deno.test("waitFor gives what comes in time, and frees its timer", async () => {
+  assertEquals(await waitFor(Promise.resolve(7), "wait", { timeout: 60_000 }), 7);
+  await assertRejects(
+    () => waitFor(Promise.reject(new RangeError("x")), "wait", { timeout: 60_000 }),
+    RangeError,
+    "x",
+  );
+});
+
+Deno.test("waitFor gives up in time, and hands what comes later to its keeper", async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const late = Promise.withResolvers<string>();
+  const error = await assertRejects(
+    () => waitFor(promise, "wait", { timeout: 1 }, late.resolve),
+    NetError,
+  );
+  assertEquals(error.code, "ETIMEDOUT");
+  resolve("left over");
+  assertEquals(await late.promise, "left over");
+});
+
+Deno.test("waitFor gives up by its signal, also one that was aborted before", async () => {
+  const controller = new AbortController();
+  const waiting = waitFor(never(), "wait", { signal: controller.signal });
+  controller.abort();
+  assertEquals((await assertRejects(() => waiting, NetError)).code, "ABORT_ERR");
+  const { signal } = controller;
+  assertEquals(
+    (await assertRejects(() => waitFor(never(), "wait", { signal }), NetError)).code,
+    "ABORT_ERR",
+  );
+});
+
+Deno.test("waitFor leaves nothing unhandled when what it gave up rejects later", async () => {
+  const { promise, reject } = Promise.withResolvers<void>();
+  await assertRejects(() => waitFor(promise, "wait", { timeout: 1 }), NetError);
+  reject(new Error("too late to matter"));
+});
+
+Deno.test("the errors of waits say what could not be done, and why", () => {
+  assertEquals(timeoutError("connect", 5).message, "Cannot connect: timed out after 5 ms");
+  const error = abortError("connect", AbortSignal.abort("why"));
+  assertEquals([error.message, error.cause], ["Cannot connect: aborted", "why"]);
+});
