@@ -85,7 +85,7 @@ export class HttpFields implements Iterable<[name: string, value: string]> {
 export interface HttpRequestHead {
   /** The method, for example `"GET"`. */
   method: string;
-  /** The request target as it came, for example `"/chat?room=1"`. */
+  /** The request target, for example `"/chat?room=1"`. Of an absolute one that names the host of the `Host` header, what is behind the host. */
   target: string;
   /** The minor version of HTTP/1. */
   minorVersion: 0 | 1;
@@ -328,7 +328,19 @@ export function parseRequestHead(text: string): HttpRequestHead | HttpHeadFault 
   const first = parseRequestLine(lines[0]);
   if ("message" in first) return first;
   const fields = parseFields(lines);
-  return "message" in fields ? fields : { ...first, fields };
+  if ("message" in fields) return fields;
+  return { ...first, target: originForm(first.target, fields), fields };
+}
+
+/**
+ * "A server MUST accept the absolute-form in requests." RFC 9112 §3.2.2. Clients have to repeat its host in `Host` (§3.2): whoever
+ * names two hosts keeps the target that no one takes for a path.
+ */
+function originForm(target: string, fields: HttpFields): string {
+  if (target.startsWith("/")) return target;
+  const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?].*)?$/i.exec(target) ?? [];
+  if (host === undefined || host.toLowerCase() !== fields.get("host")?.toLowerCase()) return target;
+  return rest?.startsWith("/") ? rest : `/${rest ?? ""}`;
 }
 
 /** Parses the head of a response from the text that a {@linkcode HttpHeadReader} found. */

@@ -98,6 +98,29 @@ for (
   });
 }
 
+Deno.test("request head with an absolute target for its own host has the path as target, and no other", () => {
+  for (
+    const [target, host, expected] of [
+      ["http://example.org/chat?a=b", "example.org", "/chat?a=b"],
+      ["HTTPS://Example.org:8443/", "example.ORG:8443", "/"],
+      ["http://example.org", "example.org", "/"],
+      ["http://example.org?a=b", "example.org", "/?a=b"],
+      ["http://[::1]:80//x", "[::1]:80", "//x"],
+      ["http://example.org/", "evil.example", "http://example.org/"],
+      ["http://example.org/", "example.org:80", "http://example.org/"],
+      ["http://u@example.org/", "example.org", "http://u@example.org/"],
+      ["http://example.org@evil.example/", "example.org", "http://example.org@evil.example/"],
+      ["http:///chat", "", "http:///chat"],
+      ["ftp://example.org/", "example.org", "ftp://example.org/"],
+      ["//example.org/", "example.org", "//example.org/"],
+    ]
+  ) {
+    const head = parseRequestHead(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    assert("target" in head);
+    assertEquals(head.target, expected);
+  }
+});
+
 Deno.test("request head keeps to its limits, each told as soon as it is passed", () => {
   const first = "GET / HTTP/1.1\r\n";
   const limits = { maxHeadSize: 100, maxLineSize: 50, maxHeaderCount: 3 };
