@@ -143,6 +143,103 @@ export function expectedReport(compressed: boolean): WebSocketPeerReport {
   };
 }
 
+/** A class with the browser's interface. */
+export type WebSocketClass = new (url: string, protocols: string[]) => WebSocket;
+
+/**
+ * The same steps as the other peers' clients take, without what browsers can't do, by any class with the browser's
+ * interface. It uses nothing from outside, so that it can run in a page.
+ */
+export async function standardClient(
+  { url, frames }: { url: string; frames: boolean },
+  Socket: WebSocketClass = WebSocket,
+): Promise<WebSocketPeerReport & { extensions: string }> {
+  const open = async () => {
+    const ws = new Socket(url, ["other", "interop"]);
+    ws.binaryType = "arraybuffer";
+    const got: unknown[] = [];
+    const waiting: ((data: unknown) => void)[] = [];
+    ws.onmessage = ({ data }) => waiting.length > 0 ? waiting.shift()!(data) : got.push(data);
+    const closed = new Promise<[number, string]>((resolve) => {
+      ws.onclose = (event) => {
+        resolve([event.code, event.reason]);
+        for (const resolve of waiting) resolve(`closed with ${event.code}`);
+      };
+    });
+    await new Promise((resolve, reject) => {
+      ws.onopen = resolve;
+      ws.onerror = () => reject(new Error(`no connection to ${url}`));
+    });
+    const next = (): Promise<unknown> =>
+      got.length > 0
+        ? Promise.resolve(got.shift())
+        : new Promise((resolve) => waiting.push(resolve));
+    return { ws, next, closed };
+  };
+  const sizes = [0, 1, 125, 126, 127, 65535, 65536];
+  const rows = Array.from({ length: 300 }, (_, id) => ({ id, name: `row ${id}` }));
+  const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * i >> 3) & 255);
+  const same = (a: Uint8Array, b: unknown): boolean => {
+    const other = new Uint8Array(b as ArrayBuffer);
+    return a.length === other.length && a.every((byte, i) => byte === other[i]);
+  };
+  const texts = [
+    ...sizes.map((size) => "x".repeat(size)),
+    "€🙂".repeat(20_000),
+    JSON.stringify(rows),
+    "z".repeat(1 << 20),
+  ];
+
+  const one = await open();
+  let echoed = 0;
+  for (const text of texts) {
+    one.ws.send(text);
+    if (await one.next() === text) echoed++;
+  }
+  for (const size of [...sizes, 1 << 20]) {
+    const part = bytes.slice(0, size);
+    one.ws.send(size % 2 === 0 ? part : new Blob([part]));
+    if (same(part, await one.next())) echoed++;
+  }
+  for (let i = 0; i < 500; i++) one.ws.send(`message ${i}`);
+  let inOrder = true;
+  for (let i = 0; i < 500; i++) if (await one.next() !== `message ${i}`) inOrder = false;
+  let gotFragments, pinged;
+  if (frames) {
+    one.ws.send("/fragments");
+    gotFragments = await one.next() as string;
+    one.ws.send("/ping hello");
+    pinged = await one.next() as string;
+  }
+  one.ws.close(4001, "bye ✓");
+  const closed = await one.closed;
+
+  const two = await open();
+  two.ws.send("/close 4002 so long");
+  const closedByServer = await two.closed;
+  const three = await open();
+  three.ws.send("/terminate");
+  const terminated = await three.closed;
+  const four = await open();
+  four.ws.send("x".repeat((1 << 20) + 1));
+  const [tooBig] = await four.closed;
+  const { protocol, extensions } = one.ws;
+  const compressed = extensions.includes("permessage-deflate");
+  return {
+    protocol,
+    extensions,
+    compressed,
+    echoed,
+    inOrder,
+    gotFragments,
+    pinged,
+    closed,
+    closedByServer,
+    terminated,
+    tooBig,
+  };
+}
+
 /** Does what texts that begin with a slash ask for, and echoes all else: a handler for our servers. */
 export function obey(ws: WebSocketConnection): void {
   ws.on("message", async (data) => {

@@ -14,6 +14,7 @@ import {
   CORPUS_SIZE,
   expectedReport,
   recordingHandler,
+  standardClient,
   type WebSocketPeerReport,
 } from "../_support/websocket_interop.ts";
 import { serve } from "../_support/websocket_server.ts";
@@ -26,99 +27,9 @@ function servePage(options: ServeWebSocketOptions): Promise<WebSocketServer> {
   return serve({ ...options, handler: () => new Response(PAGE, { headers: html }) });
 }
 
-/** The client in the page: the same steps as the other peers', without what browsers can't do. */
-async function client(
-  { url, frames }: { url: string; frames: boolean },
-): Promise<WebSocketPeerReport & { extensions: string }> {
-  const open = async () => {
-    const ws = new WebSocket(url, ["other", "interop"]);
-    ws.binaryType = "arraybuffer";
-    const got: unknown[] = [];
-    const waiting: ((data: unknown) => void)[] = [];
-    ws.onmessage = ({ data }) => waiting.length > 0 ? waiting.shift()!(data) : got.push(data);
-    const closed = new Promise<[number, string]>((resolve) => {
-      ws.onclose = (event) => {
-        resolve([event.code, event.reason]);
-        for (const resolve of waiting) resolve(`closed with ${event.code}`);
-      };
-    });
-    await new Promise((resolve, reject) => {
-      ws.onopen = resolve;
-      ws.onerror = () => reject(new Error(`no connection to ${url}`));
-    });
-    const next = (): Promise<unknown> =>
-      got.length > 0
-        ? Promise.resolve(got.shift())
-        : new Promise((resolve) => waiting.push(resolve));
-    return { ws, next, closed };
-  };
-  const sizes = [0, 1, 125, 126, 127, 65535, 65536];
-  const rows = Array.from({ length: 300 }, (_, id) => ({ id, name: `row ${id}` }));
-  const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * i >> 3) & 255);
-  const same = (a: Uint8Array, b: unknown): boolean => {
-    const other = new Uint8Array(b as ArrayBuffer);
-    return a.length === other.length && a.every((byte, i) => byte === other[i]);
-  };
-  const texts = [
-    ...sizes.map((size) => "x".repeat(size)),
-    "€🙂".repeat(20_000),
-    JSON.stringify(rows),
-    "z".repeat(1 << 20),
-  ];
-
-  const one = await open();
-  let echoed = 0;
-  for (const text of texts) {
-    one.ws.send(text);
-    if (await one.next() === text) echoed++;
-  }
-  for (const size of [...sizes, 1 << 20]) {
-    const part = bytes.slice(0, size);
-    one.ws.send(size % 2 === 0 ? part : new Blob([part]));
-    if (same(part, await one.next())) echoed++;
-  }
-  for (let i = 0; i < 500; i++) one.ws.send(`message ${i}`);
-  let inOrder = true;
-  for (let i = 0; i < 500; i++) if (await one.next() !== `message ${i}`) inOrder = false;
-  let gotFragments, pinged;
-  if (frames) {
-    one.ws.send("/fragments");
-    gotFragments = await one.next() as string;
-    one.ws.send("/ping hello");
-    pinged = await one.next() as string;
-  }
-  one.ws.close(4001, "bye ✓");
-  const closed = await one.closed;
-
-  const two = await open();
-  two.ws.send("/close 4002 so long");
-  const closedByServer = await two.closed;
-  const three = await open();
-  three.ws.send("/terminate");
-  const terminated = await three.closed;
-  const four = await open();
-  four.ws.send("x".repeat((1 << 20) + 1));
-  const [tooBig] = await four.closed;
-  const { protocol, extensions } = one.ws;
-  const compressed = extensions.includes("permessage-deflate");
-  return {
-    protocol,
-    extensions,
-    compressed,
-    echoed,
-    inOrder,
-    gotFragments,
-    pinged,
-    closed,
-    closedByServer,
-    terminated,
-    tooBig,
-  };
-}
-
 /** Runs the client in a page. Browsers send neither fragments nor pings of their own. */
 async function runClient(page: Page, url: string): Promise<[WebSocketPeerReport, string]> {
-  const { extensions, ...report } = await page.evaluate(client, { url, frames: true });
+  const { extensions, ...report } = await page.evaluate(standardClient, { url, frames: true });
   const { sentFragments: _, pong: __, ...expected } = expectedReport(report.compressed!);
   assertEquals(report, expected);
   assertEquals(report.echoed, CORPUS_SIZE);
@@ -219,7 +130,7 @@ peerTest("Chromium talks with WebSockets of a Deno.serve handler", {
     await page.goto(`http://127.0.0.1:${server.addr.port}/`);
     // The runtime's own WebSocket sends no pings and no fragments, and only some of the close codes.
     const url = `ws://127.0.0.1:${server.addr.port}/`;
-    const report = await page.evaluate(client, { url, frames: false });
+    const report = await page.evaluate(standardClient, { url, frames: false });
     assertEquals([report.protocol, report.extensions], ["interop", ""]);
     assertEquals([report.echoed, report.inOrder], [CORPUS_SIZE, true]);
     assertEquals(report.closed, [4001, "bye ✓"]);

@@ -1,6 +1,7 @@
 // npm's ws as a server or as a client, on Node or on Deno. The first argument is JSON: see WebSocketPeerTask in
 // tests/_support/websocket_interop.ts. ws itself is at the URL in the variable WS.
 import { readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import process from "node:process";
 
@@ -29,21 +30,22 @@ function obey(ws, data, isBinary) {
 function serve() {
   const options = {
     perMessageDeflate: deflate,
+    maxPayload: 1 << 20,
     handleProtocols: (offered) => offered.has("interop") ? "interop" : false,
   };
-  const http = task.tls && createHttpsServer({
-    cert: readFileSync(task.tls.cert),
-    key: readFileSync(task.tls.key),
-    ...(task.tls.ca ? { ca: readFileSync(task.tls.ca), requestCert: true } : {}),
+  const { tls, path, port = 0 } = task;
+  const http = tls
+    ? createHttpsServer({
+      cert: readFileSync(tls.cert),
+      key: readFileSync(tls.key),
+      // With an authority, clients have to show a certificate of it.
+      ...(tls.ca ? { ca: readFileSync(tls.ca), requestCert: true } : {}),
+    })
+    : createHttpServer();
+  const wss = new WebSocketServer({ ...options, server: http });
+  http.listen(path ? { path } : { port, host: "127.0.0.1" }, () => {
+    console.log(`listening ${http.address().port ?? 0}`);
   });
-  const wss = http
-    ? new WebSocketServer({ ...options, server: http })
-    : task.path
-    ? new WebSocketServer({ ...options, noServer: true })
-    : new WebSocketServer({ ...options, host: "127.0.0.1", port: task.port ?? 0 });
-  const ready = (port) => console.log(`listening ${port}`);
-  if (http) http.listen(task.port ?? 0, "127.0.0.1", () => ready(http.address().port));
-  else wss.on("listening", () => ready(wss.address().port));
   wss.on("connection", (ws) => {
     ws.on("message", (data, isBinary) => obey(ws, data, isBinary));
     ws.on("error", (error) => console.log(`error ${error.message}`));
