@@ -42,7 +42,7 @@ export function chatServer(room: ChatRoom): Server {
         : "this is no UTF-8 text";
       member.drop(`You were dropped: ${reason}`, `dropped: ${reason}`);
     });
-    socket.on("error", (error) => member.leave(error.message));
+    socket.on("error", () => member.leave("the connection broke"));
     socket.on("close", () => {
       clearTimeout(late);
       member.leave();
@@ -152,13 +152,14 @@ async function main(): Promise<void> {
 
 from as many terminals as you like. Ctrl-C ends it.`);
 
-  const stop = async (): Promise<void> => {
-    Deno.removeSignalListener("SIGINT", stop);
-    console.log("\nClosing.");
-    room.close("The chat closes, goodbye");
-    await server.close({ drain: FAREWELL_TIME });
-  };
-  Deno.addSignalListener("SIGINT", stop);
+  const interrupted = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGINT", interrupted.resolve);
+  await interrupted.promise;
+  console.log("\nClosing.");
+  room.close("The chat closes, goodbye");
+  await server.close({ drain: FAREWELL_TIME });
+  // Not before: under `deno task` the signal may come twice.
+  Deno.removeSignalListener("SIGINT", interrupted.resolve);
 }
 
 if (import.meta.main) await main();

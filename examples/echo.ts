@@ -49,11 +49,11 @@ async function main(): Promise<void> {
   }
   const server = await echoServer().listen(port, "127.0.0.1");
   console.log(`Echo on 127.0.0.1:${server.port}. Ctrl-C ends it.`);
-  const stop = (): void => {
-    Deno.removeSignalListener("SIGINT", stop);
-    server.close({ drain: 1000 });
-  };
-  Deno.addSignalListener("SIGINT", stop);
+  const interrupted = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGINT", interrupted.resolve);
+  await interrupted.promise;
+  await server.close({ drain: 1000 });
+  Deno.removeSignalListener("SIGINT", interrupted.resolve);
 }
 
 if (import.meta.main) {

@@ -345,8 +345,9 @@ async function receive(options: ReceiveOptions, host: string, port: number): Pro
   try {
     await ended.promise;
   } finally {
-    Deno.removeSignalListener("SIGINT", stop);
     server.closeAllConnections();
+    await last;
+    Deno.removeSignalListener("SIGINT", stop);
   }
 }
 

@@ -31,6 +31,8 @@ Deno.test("echo: words come back, and so does all of stdin", async () => {
   });
   assertEquals(stdin.code, 0);
   assertEquals(stdin.stdout, text);
+  // On Windows no process can send Ctrl-C to another one.
+  if (Deno.build.os === "windows") return;
   server.kill("SIGINT");
   assertEquals((await server.status).code, 0);
 });

@@ -174,6 +174,8 @@ Deno.test("file transfer: a wrong hash is noticed and nothing is left behind", a
 
 Deno.test("file transfer: a sender that dies midway, and Ctrl-C, leave no half file", async () => {
   for (const how of ["dies", "Ctrl-C"]) {
+    // On Windows no process can send Ctrl-C to another one.
+    if (how === "Ctrl-C" && Deno.build.os === "windows") continue;
     await using to = await tempFolder();
     const { receiver, port } = await startReceiver(to.path);
     await using _receiver = receiver;
