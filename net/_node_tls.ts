@@ -312,7 +312,7 @@ export function nodeClientHandshake(
   const identity = options.cert === undefined && options.key === undefined
     ? undefined
     : loadIdentity(options);
-  const duplex = new TlsDuplex(inner, { head });
+  const duplex = new TlsDuplex(inner, { head, transient: true });
   const settings: ConnectionOptions = {
     socket: duplex,
     host: name,
@@ -439,7 +439,7 @@ export class ServerContext {
     context: HandshakeContext,
     head?: Uint8Array,
   ): Promise<SecuredTransport> {
-    const duplex = new TlsDuplex(inner, { head });
+    const duplex = new TlsDuplex(inner, { head, transient: true });
     // One handshake at a time for each of node's servers, so that its events are about this one.
     const server = this.#idle.pop() ?? this.#makeServer();
     return underDeadlines<SecuredTransport>(

@@ -29,6 +29,7 @@ export class TakenOver implements Transport, TransportSink {
   #chunk: Uint8Array | null;
   #pending: PendingRead | null = null;
   #end: { error?: unknown } | null = null;
+  #direct = false;
 
   /** Takes a transport over from its `reader`, which has already read `chunk`. */
   constructor(transport: Transport & Extras, reader: TransportReader, chunk: Uint8Array | null) {
@@ -56,6 +57,7 @@ export class TakenOver implements Transport, TransportSink {
       return Promise.reject(new TypeError("Cannot read: another read is under way"));
     }
     if (this.#chunk !== null) return Promise.resolve(this.#take(this.#chunk, p));
+    if (this.#direct) return this.#transport.read(p);
     if (this.#end !== null) return this.#over(this.#end);
     return new Promise((resolve, reject) => {
       this.#pending = { into: p, resolve, reject };
@@ -101,15 +103,13 @@ export class TakenOver implements Transport, TransportSink {
 
   /** For the reader. */
   data(chunk: Uint8Array): void {
+    // That was the read that was under way: from here on nobody else reads.
+    this.#reader.stop();
+    this.#direct = true;
     const pending = this.#pending;
-    if (pending === null) {
-      this.#chunk = chunk;
-      this.#reader.pause();
-      return;
-    }
     this.#pending = null;
-    this.#reader.pause();
-    pending.resolve(this.#take(chunk, pending.into));
+    if (pending === null) this.#chunk = chunk;
+    else pending.resolve(this.#take(chunk, pending.into));
   }
 
   /** For the reader. */

@@ -271,6 +271,8 @@ export interface TransportDuplexOptions {
   head?: Uint8Array;
   /** From how many bytes on it pushes back, in both directions. @default {65536} */
   highWaterMark?: number;
+  /** Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all. @default {false} */
+  transient?: boolean;
 }
 
 /**
@@ -305,13 +307,18 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** Takes a transport over. */
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
-    const { highWaterMark = 65_536, head } = options;
+    const { highWaterMark = 65_536, head, transient = false } = options;
     super({ allowHalfOpen: true, highWaterMark, emitClose: true });
     this.#transport = transport;
     this.#head = head === undefined || head.length === 0 ? null : head;
+    let buffer = new Uint8Array(0);
+    const allocate = (size: number): Uint8Array =>
+      buffer.length === size ? buffer : buffer = new Uint8Array(size);
     this.#reader = new TransportReader(transport, {
       data: (chunk) => {
-        if (!this.push(chunk)) this.#reader.pause();
+        if (transient && this.readableFlowing && this.readableLength === 0) {
+          this.emit("data", chunk);
+        } else if (!this.push(transient ? chunk.slice() : chunk)) this.#reader.pause();
       },
       end: () => {
         this.push(null);
@@ -319,7 +326,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       error: (error) => {
         this.destroy(error instanceof Error ? error : new Error(String(error)));
       },
-    });
+    }, transient ? { allocate, maxSlab: 131_072 } : {});
   }
 
   /** The peer's IP address. */
