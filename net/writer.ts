@@ -272,7 +272,7 @@ export class TransportWriter {
   }
 
   #check(): void {
-    if (this.#stopped !== null) {
+    if (this.#stopped !== null && !this.#ended) {
       throw new NetError("Cannot write: closed", {
         code: "ERR_SOCKET_CLOSED",
         cause: this.#stopped.error,

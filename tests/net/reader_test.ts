@@ -1,0 +1,264 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { pair, type PairOptions } from "../../net/pair.ts";
+import { TransportReader, type TransportReaderOptions } from "../../net/reader.ts";
+import type { Transport } from "../../net/transport.ts";
+
+async function writeAll(transport: Transport, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.length;) at += await transport.write(data.subarray(at));
+  await transport.closeWrite();
+}
+
+/** A reader of the second end of a pair, and all that it tells. */
+function rig(options: TransportReaderOptions = {}, faults: PairOptions = {}): {
+  a: Transport;
+  reader: TransportReader;
+  chunks: Uint8Array[];
+  over: Promise<"end" | { error: unknown }>;
+  onchunk: (chunk: Uint8Array) => void;
+} & Disposable {
+  const [a, b] = pair(faults);
+  const { promise: over, resolve } = Promise.withResolvers<"end" | { error: unknown }>();
+  const rig = {
+    a,
+    chunks: [] as Uint8Array[],
+    over,
+    onchunk: (chunk: Uint8Array): void => void rig.chunks.push(chunk),
+    reader: new TransportReader(b, {
+      data: (chunk) => rig.onchunk(chunk),
+      end: () => resolve("end"),
+      error: (error) => resolve({ error }),
+    }, options),
+    [Symbol.dispose](): void {
+      rig.reader.stop();
+      a.close();
+      b.close();
+    },
+  };
+  return rig;
+}
+
+const joined = (chunks: Uint8Array[]): number[] => chunks.flatMap((chunk) => [...chunk]);
+
+Deno.test("reader gives all bytes in order, and the end once", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.uint8Array({ maxLength: 3000 }),
+    fc.integer({ min: 1, max: 999 }),
+    fc.integer({ min: 16, max: 64 }),
+    async (data, split, minSlab) => {
+      using it = rig({ minSlab, maxSlab: 1024 }, { split });
+      it.reader.start();
+      it.reader.start();
+      await writeAll(it.a, data);
+      assertEquals(await it.over, "end");
+      assertEquals(joined(it.chunks), [...data]);
+      assertEquals(it.reader.bytesRead, data.length);
+    },
+  ));
+});
+
+Deno.test("reader never writes bytes again that it has handed out", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 40 }),
+    async (sizes) => {
+      using it = rig({ minSlab: 64, maxSlab: 2048 });
+      const copies: number[][] = [];
+      it.onchunk = (chunk): void => {
+        it.chunks.push(chunk);
+        copies.push([...chunk]);
+      };
+      it.reader.start();
+      for (const [i, size] of sizes.entries()) {
+        await it.a.write(new Uint8Array(size).fill(i + 1));
+        await Promise.resolve();
+      }
+      await it.a.closeWrite();
+      await it.over;
+      assertEquals(it.chunks.map((chunk) => [...chunk]), copies);
+    },
+  ));
+});
+
+Deno.test("reader's chunks may be changed in place without harm to the next", async () => {
+  using it = rig({ minSlab: 64 });
+  const got: number[] = [];
+  it.onchunk = (chunk): void => {
+    got.push(...chunk);
+    chunk.fill(0xff);
+    new Uint8Array(chunk.buffer, 0, chunk.byteOffset).fill(0xee);
+  };
+  it.reader.start();
+  const data = Uint8Array.from({ length: 1000 }, (_, i) => i);
+  await writeAll(it.a, data);
+  await it.over;
+  assertEquals(got, [...data]);
+});
+
+Deno.test("reader that is paused takes one chunk at most, and gives it on resume", async () => {
+  using it = rig({ minSlab: 16, maxSlab: 16 }, { capacity: 16 });
+  it.reader.start();
+  it.reader.pause();
+  assertEquals(it.reader.paused, true);
+  let written = 0;
+  const writing = (async () => {
+    while (written < 100) written += await it.a.write(new Uint8Array(16));
+  })();
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  assertEquals([written <= 48, it.chunks.length], [true, 0]);
+  it.reader.resume();
+  await writing;
+  await it.a.closeWrite();
+  await it.over;
+  assertEquals(joined(it.chunks).length, written);
+});
+
+Deno.test("reader paused and resumed at every chunk loses and doubles nothing", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uint8Array({ minLength: 1, maxLength: 400 }),
+      fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 20 }),
+      async (data, habits) => {
+        using it = rig({ minSlab: 16 }, { split: 7 });
+        let i = 0;
+        it.onchunk = (chunk): void => {
+          it.chunks.push(chunk);
+          const habit = habits[i++ % habits.length];
+          if (habit === 0) return;
+          it.reader.pause();
+          if (habit === 1) it.reader.resume();
+          if (habit === 2) queueMicrotask(() => it.reader.resume());
+          if (habit === 3) setTimeout(() => it.reader.resume(), 0);
+        };
+        it.reader.start();
+        await writeAll(it.a, data);
+        // The end comes only when the last chunk's pause is over.
+        assertEquals(await it.over, "end");
+        assertEquals(joined(it.chunks), [...data]);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("reader that starts paused reads nothing before resume", async () => {
+  using it = rig();
+  it.reader.pause();
+  it.reader.start();
+  await writeAll(it.a, new Uint8Array([1, 2]));
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assertEquals(it.chunks, []);
+  it.reader.resume();
+  it.reader.resume();
+  await it.over;
+  assertEquals(joined(it.chunks), [1, 2]);
+});
+
+Deno.test("reader tells what the transport's failure was", async () => {
+  using it = rig({}, { faults: [{ at: 2, action: "reset" }] });
+  it.reader.start();
+  await it.a.write(new Uint8Array(5));
+  const over = await it.over;
+  assert(over !== "end");
+  assertEquals((over.error as { code: string }).code, "ECONNRESET");
+  assertEquals(joined(it.chunks).length, 2);
+});
+
+Deno.test("reader whose sink throws stops, and tells it", async () => {
+  using it = rig();
+  const fault = new Error("in the sink");
+  it.onchunk = (): void => {
+    throw fault;
+  };
+  it.reader.start();
+  await it.a.write(new Uint8Array(5));
+  assertEquals(await it.over, { error: fault });
+});
+
+Deno.test("reader that was stopped is silent", async () => {
+  using it = rig();
+  it.reader.start();
+  it.reader.stop();
+  it.reader.stop();
+  await it.a.write(new Uint8Array(5));
+  it.reader.resume();
+  it.reader.start();
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assertEquals([it.chunks, it.reader.bytesRead], [[], 0]);
+});
+
+Deno.test("reader stopped inside a chunk gives no more", async () => {
+  using it = rig({ minSlab: 16 }, { split: 4 });
+  it.onchunk = (chunk): void => {
+    it.chunks.push(chunk);
+    it.reader.stop();
+  };
+  it.reader.start();
+  await it.a.write(new Uint8Array(12));
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  assertEquals(it.chunks.length, 1);
+});
+
+/** A transport that only tells how large the buffers are that it is given, and fills them as `fill` says. */
+function gauge(
+  fill: (size: number, i: number) => number,
+): { sizes: number[]; transport: Transport } {
+  const sizes: number[] = [];
+  const addr = { transport: "memory" as const };
+  return {
+    sizes,
+    transport: {
+      read: (p) => {
+        sizes.push(p.buffer.byteLength);
+        const n = fill(p.length, sizes.length);
+        return Promise.resolve(n === 0 ? null : Math.min(n, p.length));
+      },
+      write: (p) => Promise.resolve(p.length),
+      closeWrite: () => Promise.resolve(),
+      close: () => {},
+      localAddr: addr,
+      remoteAddr: addr,
+    },
+  };
+}
+
+function drive(transport: Transport, options?: TransportReaderOptions): Promise<void> {
+  return new Promise((resolve, reject) =>
+    new TransportReader(transport, { data: () => {}, end: resolve, error: reject }, options).start()
+  );
+}
+
+Deno.test("reader begins with the smallest slab and grows to the largest while reads fill it", async () => {
+  const { sizes, transport } = gauge((size, i) => i > 20 ? 0 : size);
+  await drive(transport);
+  assertEquals(sizes[0], 512);
+  assertEquals(sizes.at(-1), 262_144);
+  assertEquals(sizes, [...sizes].sort((a, b) => a - b));
+});
+
+Deno.test("reader keeps to small slabs while reads are small", async () => {
+  const { sizes, transport } = gauge((_, i) => i > 1000 ? 0 : 64);
+  await drive(transport);
+  assert(Math.max(...sizes) <= 65_536, `${Math.max(...sizes)} bytes`);
+});
+
+Deno.test("reader makes its slabs as it is told", async () => {
+  const made: number[] = [];
+  const { transport } = gauge((_, i) => i > 3 ? 0 : 5);
+  await drive(transport, {
+    minSlab: 32,
+    maxSlab: 32,
+    allocate: (size) => {
+      made.push(size);
+      return new Uint8Array(size);
+    },
+  });
+  assert(made.length > 0 && made.every((size) => size === 32));
+});
+
+Deno.test("reader refuses slabs that make no sense", () => {
+  const { transport } = gauge(() => 0);
+  const sink = { data(): void {}, end(): void {}, error(): void {} };
+  for (const options of [{ minSlab: 1 }, { minSlab: 64, maxSlab: 32 }, { minSlab: NaN }]) {
+    assertThrows(() => new TransportReader(transport, sink, options), RangeError);
+  }
+});

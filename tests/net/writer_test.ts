@@ -1,0 +1,365 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { NetError } from "../../net/errors.ts";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+import { TransportWriter, type TransportWriterOptions } from "../../net/writer.ts";
+
+/** A transport that takes what `take` says of each write, and keeps it. */
+function taker(take: (size: number) => number | Promise<number> = (size) => size): {
+  transport: Transport;
+  got: number[];
+  writes: Uint8Array[];
+  ended: () => number;
+} {
+  const got: number[] = [];
+  const writes: Uint8Array[] = [];
+  const addr = { transport: "memory" as const };
+  let ends = 0;
+  let busy = false;
+  return {
+    got,
+    writes,
+    ended: () => ends,
+    transport: {
+      read: () => Promise.resolve(null),
+      async write(p): Promise<number> {
+        assert(!busy, "two writes at once");
+        busy = true;
+        writes.push(p);
+        const n = await take(p.length);
+        // Only now are the bytes looked at: they must not have changed since the call.
+        for (const byte of p.subarray(0, n)) got.push(byte);
+        busy = false;
+        return n;
+      },
+      closeWrite(): Promise<void> {
+        ends++;
+        return Promise.resolve();
+      },
+      close: () => {},
+      localAddr: addr,
+      remoteAddr: addr,
+    },
+  };
+}
+
+const codeOf = async (promise: Promise<unknown>): Promise<string> =>
+  (await assertRejects(() => promise, NetError)).code;
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+const action = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("write" as const),
+      size: fc.integer({ min: 0, max: 90 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("write" as const),
+      size: fc.integer({ min: 16_000, max: 40_000 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("shared" as const),
+      size: fc.integer({ min: 0, max: 30_000 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("reserve" as const),
+      size: fc.integer({ min: 0, max: 20_000 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("cork" as const, "uncork" as const, "flush" as const, "turn" as const),
+      size: fc.constant(0),
+    }),
+  },
+);
+
+Deno.test("writer sends the exact bytes of all its calls in order, whatever the transport takes", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(action, { maxLength: 40 }),
+      fc.array(fc.integer({ min: 1, max: 50_000 }), { minLength: 1, maxLength: 8 }),
+      fc.boolean(),
+      async (actions, takes, slow) => {
+        let call = 0;
+        const { transport, got, ended } = taker(async (size) => {
+          if (slow) await Promise.resolve();
+          return Math.min(size, takes[call++ % takes.length]);
+        });
+        const writer = new TransportWriter(transport, { limit: Infinity });
+        const sent: number[] = [];
+        let value = 0;
+        for (const { do: what, size } of actions) {
+          const bytes = Uint8Array.from({ length: size }, () => value = value + 1 & 0xff);
+          if (what === "write") writer.write(bytes);
+          if (what === "shared") writer.writeShared(bytes);
+          if (what === "reserve") {
+            const at = writer.reserve(size + 5);
+            writer.buffer.set(bytes, at);
+            writer.commit(size);
+          }
+          if (what === "cork") writer.cork();
+          if (what === "uncork") writer.uncork();
+          if (what === "flush") writer.flush();
+          if (what === "turn") await turn();
+          for (const byte of bytes) sent.push(byte);
+          // A small chunk that was written is the caller's again.
+          if (what === "write" && size < 16_384) bytes.fill(0);
+        }
+        await writer.end();
+        assertEquals(got.length, sent.length);
+        assert(got.every((byte, i) => byte === sent[i]), "other bytes");
+        assertEquals([writer.bytesWritten, writer.queued, writer.idle, ended()], [
+          sent.length,
+          0,
+          true,
+          1,
+        ]);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+Deno.test("writers that run side by side do not share buffers", async () => {
+  const writers = Array.from({ length: 20 }, () => {
+    const { transport, got } = taker((size) =>
+      new Promise((resolve) => setTimeout(() => resolve(size), 1))
+    );
+    return { writer: new TransportWriter(transport), got };
+  });
+  for (let round = 0; round < 5; round++) {
+    for (const [i, { writer }] of writers.entries()) writer.write(new Uint8Array(100).fill(i));
+    await turn();
+  }
+  await Promise.all(writers.map(({ writer }) => writer.end()));
+  for (const [i, { got }] of writers.entries()) {
+    assertEquals([got.length, got.every((byte) => byte === i)], [500, true]);
+  }
+});
+
+Deno.test("writer gathers what one turn writes into one write", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  for (let i = 0; i < 10; i++) writer.write(new Uint8Array([i]));
+  assertEquals(writes.length, 0);
+  await writer.flushed();
+  assertEquals(writes.map((piece) => piece.length), [10]);
+});
+
+Deno.test("writer gathers what comes while a write is under way", async () => {
+  const gate = Promise.withResolvers<number>();
+  let first = true;
+  const { transport, writes } = taker((size) => {
+    if (!first) return size;
+    first = false;
+    return gate.promise;
+  });
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(3));
+  writer.flush();
+  for (let i = 0; i < 5; i++) {
+    writer.write(new Uint8Array([i]));
+    await turn();
+  }
+  gate.resolve(3);
+  await writer.flushed();
+  assertEquals(writes.map((piece) => piece.length), [3, 5]);
+});
+
+Deno.test("writer holds everything back while it is corked; corks nest", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  writer.cork();
+  writer.cork();
+  writer.write(new Uint8Array(1));
+  writer.uncork();
+  writer.write(new Uint8Array(2));
+  await turn();
+  assertEquals(writes.length, 0);
+  writer.uncork();
+  assertEquals(writes.length, 1);
+  writer.uncork();
+  await writer.flushed();
+  assertEquals(writes[0].length, 3);
+});
+
+Deno.test("writer passes shared bytes on as they are, when it is idle", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  const shared = new Uint8Array([1, 2, 3]);
+  writer.writeShared(shared);
+  assertStrictEquals(writes[0], shared);
+  await writer.flushed();
+});
+
+Deno.test("writer keeps a large chunk by reference", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  const large = new Uint8Array(100_000);
+  writer.write(large);
+  await writer.flushed();
+  assertStrictEquals(writes[0].buffer, large.buffer);
+});
+
+Deno.test("writer says when it is full, and tells when it has drained, once", async () => {
+  const gates: PromiseWithResolvers<void>[] = [];
+  const { transport } = taker(async (size) => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    return Math.min(size, 40);
+  });
+  let drains = 0;
+  const writer = new TransportWriter(transport, { highWaterMark: 100, ondrain: () => drains++ });
+  assertEquals([writer.write(new Uint8Array(99)), writer.full], [true, false]);
+  assertEquals([writer.write(new Uint8Array(1)), writer.full], [false, true]);
+  let drained = false;
+  const waiting = writer.drained().then(() => drained = true);
+  await turn();
+  gates.shift()!.resolve(); // 60 are left: above half the mark
+  await turn();
+  assertEquals([drained, drains], [false, 0]);
+  gates.shift()!.resolve(); // 20 are left
+  await waiting;
+  assertEquals(drains, 1);
+  await turn();
+  gates.shift()!.resolve();
+  await writer.flushed();
+  assertEquals(drains, 1);
+  await writer.drained();
+});
+
+Deno.test("writer throws above its hard limit, and a single large write may pass it", () => {
+  const { transport } = taker(() => new Promise(() => {}));
+  const writer = new TransportWriter(transport, { highWaterMark: 10, limit: 100 });
+  writer.write(new Uint8Array(1000));
+  const error = assertThrows(() => writer.write(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ERR_BUFFER_LIMIT");
+  assertThrows(() => writer.writeShared(new Uint8Array(1)), NetError);
+  assertThrows(() => writer.reserve(1), NetError);
+  writer.stop();
+});
+
+Deno.test("writer's waits keep to their deadline and signal", async () => {
+  const { transport } = taker(() => new Promise(() => {}));
+  const writer = new TransportWriter(transport, { highWaterMark: 1 });
+  writer.write(new Uint8Array(5));
+  assertEquals(await codeOf(writer.drained({ timeout: 1 })), "ETIMEDOUT");
+  assertEquals(await codeOf(writer.flushed({ timeout: 1 })), "ETIMEDOUT");
+  assertEquals(await codeOf(writer.flushed({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  const controller = new AbortController();
+  const waiting = writer.drained({ signal: controller.signal });
+  controller.abort();
+  assertEquals(await codeOf(waiting), "ABORT_ERR");
+  writer.stop();
+});
+
+Deno.test("writer's flushed covers what was queued at the call, not what comes later", async () => {
+  const gates: ((n: number) => void)[] = [];
+  const { transport } = taker(() => new Promise((resolve) => gates.push(resolve)));
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(5));
+  writer.flush();
+  const first = writer.flushed();
+  writer.write(new Uint8Array(7));
+  gates.shift()!(5);
+  await first;
+  assertEquals(writer.queued, 7);
+  await turn();
+  gates.shift()!(7);
+  await writer.flushed();
+});
+
+Deno.test("writer ends after all is written; a second end is the same", async () => {
+  const { transport, got, ended } = taker();
+  const writer = new TransportWriter(transport);
+  writer.cork();
+  writer.write(new Uint8Array([1, 2]));
+  const ending = writer.end();
+  assertStrictEquals(writer.end(), ending);
+  await ending;
+  assertEquals([got, ended()], [[1, 2], 1]);
+  const error = assertThrows(() => writer.write(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ERR_STREAM_WRITE_AFTER_END");
+  await writer.end();
+  assertEquals(ended(), 1);
+});
+
+Deno.test("writer ends at once when nothing is queued", async () => {
+  const { transport, ended } = taker();
+  await new TransportWriter(transport).end();
+  assertEquals(ended(), 1);
+});
+
+Deno.test("writer that was stopped drops all, and tells who waits", async () => {
+  const { transport } = taker(() => new Promise(() => {}));
+  const writer = new TransportWriter(transport, { highWaterMark: 1 });
+  writer.write(new Uint8Array(5));
+  const drained = writer.drained();
+  const flushed = writer.flushed();
+  const ended = writer.end();
+  const reason = new Error("enough");
+  writer.stop(reason);
+  writer.stop(new Error("not this one"));
+  for (const promise of [drained, flushed, ended, writer.drained(), writer.flushed()]) {
+    assertStrictEquals(await promise.catch((error) => error), reason);
+  }
+  assertEquals([writer.queued, writer.stopped], [0, true]);
+  const error = assertThrows(() => writer.write(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ERR_SOCKET_CLOSED");
+});
+
+async function failing(options: TransportWriterOptions): Promise<TransportWriter> {
+  const [a, b] = pair({ capacity: 4, faults: [{ at: 2, action: "reset" }] });
+  const writer = new TransportWriter(a, options);
+  writer.write(new Uint8Array(10));
+  const waiting = writer.flushed().catch((error) => error);
+  await b.read(new Uint8Array(4));
+  await b.read(new Uint8Array(4)).catch(() => {});
+  assertEquals((await waiting).code, "ECONNRESET");
+  a.close();
+  b.close();
+  return writer;
+}
+
+Deno.test("writer tells of a failure once, and is stopped then", async () => {
+  const told: unknown[] = [];
+  const writer = await failing({ onerror: (error) => told.push(error) });
+  assertEquals(told.map((error) => (error as NetError).code), ["ECONNRESET"]);
+  assertEquals(writer.stopped, true);
+});
+
+Deno.test("writer that nobody listens to leaves nothing unhandled when it fails", async () => {
+  const writer = await failing({});
+  await turn();
+  assertEquals(writer.stopped, true);
+});
+
+Deno.test("writer counts what the transport took, as it takes it", async () => {
+  const counts: number[] = [];
+  const { transport } = taker((size) => Math.min(size, 4));
+  const writer = new TransportWriter(transport, { onwritten: (n) => counts.push(n) });
+  writer.write(new Uint8Array(10));
+  await writer.flushed();
+  assertEquals(counts, [4, 8, 10]);
+});
+
+Deno.test("writer refuses limits that make no sense", () => {
+  const { transport } = taker();
+  for (const options of [{ highWaterMark: -1 }, { highWaterMark: NaN }, { limit: 5 }]) {
+    assertThrows(() => new TransportWriter(transport, options), RangeError);
+  }
+});
