@@ -10,6 +10,25 @@ interface OnceListener extends AnyListener {
   [ORIGINAL]?: AnyListener;
 }
 
+/** A listener for one time: it calls `remove` with itself before it calls `listener`. */
+export function onceListener(
+  listener: AnyListener,
+  remove: (wrapper: AnyListener) => void,
+): AnyListener {
+  if (typeof listener !== "function") return listener;
+  const wrapper: OnceListener = (...args: never[]) => {
+    remove(wrapper);
+    return listener(...args);
+  };
+  wrapper[ORIGINAL] = listener;
+  return wrapper;
+}
+
+/** Whether `one` is `listener`, or the one for one time that was made of it. */
+export function isListener(one: AnyListener, listener: AnyListener): boolean {
+  return one === listener || (one as OnceListener)[ORIGINAL] === listener;
+}
+
 /**
  * The listeners of one object's events. Lists are replaced when they change, so that one that is being gone through
  * stays as it was.
@@ -30,30 +49,15 @@ export class ListenerLists<Name extends string> {
     this.#lists.set(name, [...this.#lists.get(name) ?? [], listener]);
   }
 
-  /** Adds a listener for one time; `changed` is called when it goes. */
-  addOnce(name: Name, listener: AnyListener, changed: () => void): void {
-    if (typeof listener !== "function") return this.add(name, listener);
-    const wrapper: OnceListener = (...args: never[]) => {
-      this.#delete(name, wrapper);
-      changed();
-      return listener(...args);
-    };
-    wrapper[ORIGINAL] = listener;
-    this.add(name, wrapper);
+  /** Adds a listener for one time. */
+  addOnce(name: Name, listener: AnyListener): void {
+    this.add(name, onceListener(listener, (wrapper) => this.delete(name, wrapper)));
   }
 
   /** Takes a listener off: the one that was added last. */
   delete(name: Name, listener: AnyListener): void {
-    const list = this.#lists.get(name) ?? [];
-    const found = list.findLast((one) =>
-      one === listener || (one as OnceListener)[ORIGINAL] === listener
-    );
-    if (found !== undefined) this.#delete(name, found);
-  }
-
-  #delete(name: Name, listener: AnyListener): void {
     const list = this.#lists.get(name);
-    const index = list?.lastIndexOf(listener) ?? -1;
+    const index = list?.findLastIndex((one) => isListener(one, listener)) ?? -1;
     if (list === undefined || index < 0) return;
     if (list.length === 1) this.#lists.delete(name);
     else this.#lists.set(name, list.toSpliced(index, 1));

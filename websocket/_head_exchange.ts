@@ -32,6 +32,9 @@ export class HeadFaultError extends Error {
 /** The transport ended inside a head. */
 export class HeadEndError extends Error {}
 
+/** What an idle connection holds to read into: room for a head, or for the usual message. */
+const READER_OPTIONS = { minSlab: 256 };
+
 class HeadSink implements TransportSink {
   readonly head = Promise.withResolvers<ReceivedHead>();
   readonly #reader: HttpHeadReader;
@@ -46,7 +49,7 @@ class HeadSink implements TransportSink {
     first: Uint8Array | undefined,
   ) {
     this.#reader = new HttpHeadReader(kind, limits);
-    this.#transportReader = new TransportReader(transport, this.#relay);
+    this.#transportReader = new TransportReader(transport, this.#relay, READER_OPTIONS);
     if (first !== undefined && first.length > 0) this.data(first);
     if (!this.#done) this.#transportReader.start();
   }

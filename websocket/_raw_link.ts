@@ -84,18 +84,12 @@ export interface RawLinkInit {
  */
 export class RawLink
   implements Link, TransportSink, TransportWriterOptions, WebSocketProtocolSink, Expiring {
-  /** The peer can be held back. */
-  readonly canPause = true;
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
   /** The extensions, or the empty string. */
   readonly extensions: string;
-  /** The writer's high-water mark. */
-  readonly highWaterMark: number;
-  /** The writer's own limit: this link has its own policy. */
-  readonly limit = Infinity;
   /** When its next deadline is. */
-  deadline = Infinity;
+  deadline = 0;
   /** Where in the queue of deadlines it is. */
   deadlineIndex = -1;
   /** Who broadcasts over this link, if somebody does. */
@@ -137,7 +131,6 @@ export class RawLink
     this.#client = init.role === "client";
     this.protocol = init.protocol;
     this.extensions = init.extensions;
-    this.highWaterMark = options.highWaterMark;
     this.#deadlines = init.deadlines ?? DEADLINES;
     this.#rest = init.rest;
     this.#writer = new TransportWriter(transport, this);
@@ -152,6 +145,21 @@ export class RawLink
       this.#reader = reading.reader;
       reading.relay.target = this;
     }
+  }
+
+  /** The writer's high-water mark. */
+  get highWaterMark(): number {
+    return this.#options.highWaterMark;
+  }
+
+  /** The writer's own limit: this link has its own policy. */
+  get limit(): number {
+    return Infinity;
+  }
+
+  /** The peer can be held back. */
+  get canPause(): boolean {
+    return true;
   }
 
   /** The address of this end. */
@@ -487,7 +495,8 @@ export class RawLink
   }
 
   #closeWithin(delay: number): void {
-    this.#closeAt = this.#deadlines.now() + delay;
+    // Whole numbers: a fraction would cost every connection an object for the field.
+    this.#closeAt = Math.ceil(this.#deadlines.now() + delay);
     this.#schedule(this.#closeAt);
   }
 
@@ -527,7 +536,7 @@ export class RawLink
   }
 
   #later(delay: number): number {
-    const step = Math.max(1, delay / ROUNDING);
+    const step = Math.max(1, Math.floor(delay / ROUNDING));
     return Math.ceil((this.#deadlines.now() + delay) / step) * step;
   }
 

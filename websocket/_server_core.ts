@@ -129,6 +129,7 @@ export class ServerCore {
   readonly #resolved: ResolvedConnectionOptions;
   readonly #deflate: PerMessageDeflateOptions | undefined;
   readonly #handlers: ReadonlyMap<string, WebSocketHandler>;
+  readonly #headers: ReadonlyArray<readonly [name: string, value: string]>;
   readonly #maxConnections: number;
   readonly handshakeTimeout: number;
   readonly #clients = new Set<Client>();
@@ -166,7 +167,8 @@ export class ServerCore {
       );
     }
     // A header that can't be sent is told now, not at the first client.
-    buildServerHandshake({ accept: "", headers: new Headers(options.headers) });
+    this.#headers = [...new Headers(options.headers)];
+    buildServerHandshake({ accept: "", headers: this.#headers });
     this.hub = new Hub(this.#deflate ?? {}, this.#deflate?.threshold ?? DEFAULT_THRESHOLD);
   }
 
@@ -276,7 +278,7 @@ export class ServerCore {
       return this.refuse(arrival, received, 400, "None of the subprotocols offered is served here");
     }
     const info = new HandshakeInfo("request", received.text, undefined, secure);
-    let headers = new Headers(this.options.headers);
+    let headers: Iterable<readonly [name: string, value: string]> = this.#headers;
     if (this.options.authorize !== undefined) {
       const admission = await this.#authorize(arrival, received, info, request, protocol);
       if (admission === undefined || arrival.over) return;
@@ -344,7 +346,7 @@ export class ServerCore {
     protocol: string,
     handler: WebSocketHandler,
     info: HandshakeInfo,
-    headers: Headers,
+    headers: Iterable<readonly [name: string, value: string]>,
   ): void {
     const deflate = this.#deflate && acceptDeflate(request.extensions, this.#deflate);
     const response = buildServerHandshake({

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { encodeUtf8, encodeUtf8Into, tryDecodeUtf8 } from "../buffer/utf8.ts";
+import { sha1Base64 } from "./_sha1.ts";
 import { WEBSOCKET_GUID } from "./handshake.ts";
 import type { WebSocketProtocolTools } from "./protocol.ts";
 
@@ -62,7 +62,7 @@ export const PLATFORM_TOOLS: WebSocketProtocolTools = {
 
 /** The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2). */
 export function acceptKey(key: string): string {
-  return createHash("sha1").update(key + WEBSOCKET_GUID).digest("base64");
+  return sha1Base64(key + WEBSOCKET_GUID);
 }
 
 /** A new value for `Sec-WebSocket-Key`: 16 random bytes. */

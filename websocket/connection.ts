@@ -9,7 +9,7 @@ import {
   type Link,
   type LinkEvents,
 } from "./_connection_parts.ts";
-import { type AnyListener, ListenerLists } from "./_emitter.ts";
+import { type AnyListener, isListener, ListenerLists, onceListener } from "./_emitter.ts";
 import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
@@ -375,35 +375,43 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
    */
   on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
-    (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
-    if (event === "message") this.#messageListenersChanged();
+    if (event === "message") this.#addMessageListener(listener as AnyListener);
+    else (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
     return this;
   }
 
   /** Adds a listener that is called once. */
   once<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
-    const changed = () => {
-      if (event === "message") this.#messageListenersChanged();
-    };
-    (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener, changed);
-    changed();
+    if (event === "message") this.#addMessageListener(onceMessage(this, listener as AnyListener));
+    else (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener);
     return this;
   }
 
   /** Takes a listener off. Without a `message` listener messages are kept again. */
   off<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
-    this.#listeners?.delete(event, listener as AnyListener);
-    if (event === "message") this.#messageListenersChanged();
+    if (event === "message") this.#removeMessageListener(listener as AnyListener);
+    else this.#listeners?.delete(event, listener as AnyListener);
     return this;
   }
 
-  #messageListenersChanged(): void {
+  #addMessageListener(listener: AnyListener): void {
+    if (typeof listener !== "function") {
+      throw new TypeError('Cannot listen for "message": the listener is not a function');
+    }
+    // The usual connection has one listener for messages and none for anything else: it gets along without lists.
     const before = this.#onmessage;
-    this.#onmessage = this.#listeners!.of("message");
-    if (before !== undefined || this.#onmessage === undefined) return;
+    this.#onmessage = before === undefined ? [listener] : [...before, listener];
+    if (before !== undefined) return;
     this.#betweenStreams = false;
     // Whoever adds a listener may want to add others before the first one is called.
     queueMicrotask(() => this.#deliverKept());
+  }
+
+  #removeMessageListener(listener: AnyListener): void {
+    const index = this.#onmessage?.findLastIndex((one) => isListener(one, listener)) ?? -1;
+    if (index < 0) return;
+    const rest = this.#onmessage!.toSpliced(index, 1);
+    this.#onmessage = rest.length === 0 ? undefined : rest;
   }
 
   /** Hands kept messages to the listeners, until one of them pauses or is gone. */
@@ -1051,6 +1059,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#host?.closed();
     this.#emit("close", info);
   }
+}
+
+/** A message listener that takes itself off. */
+function onceMessage(ws: WebSocketConnection, listener: AnyListener): AnyListener {
+  return onceListener(
+    listener,
+    (wrapper) => ws.off("message", wrapper as WebSocketEvents["message"]),
+  );
 }
 
 function closedError(): WebSocketError {

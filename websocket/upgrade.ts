@@ -132,9 +132,10 @@ export function upgradeWebSocket(
   const addresses = { localAddr: unknown, remoteAddr: info?.remoteAddr ?? unknown };
   const handshake = requestInfo(request, url);
   const { socket, response } = Deno.upgradeWebSocket(request, {
-    protocol,
     idleTimeout: Math.ceil(idleTimeout / 1000),
   });
+  // Told to choose the subprotocol, Deno would not find it in a list without spaces, as npm's ws sends it.
+  if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
   for (const [name, value] of own) response.headers.append(name, value);
   const link = new NativeLink(socket, protocol ?? "", resolved, addresses);
   const parts = new ConnectionParts(link, resolved, handshake, undefined);
