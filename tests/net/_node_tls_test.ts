@@ -93,6 +93,20 @@ Deno.test("node TLS sends its last records before the connection is closed", asy
   }
 });
 
+Deno.test("node TLS has the addresses of its transport, and its reset", async () => {
+  const [a, b] = pair();
+  const [client, server] = await secured(new ServerContext(SERVER), [a, b]);
+  assertEquals([client.localAddr, client.remoteAddr], [a.localAddr, a.remoteAddr]);
+  (client as Transport & { reset(): void }).reset();
+  const error = await assertRejects(async () => await server.read(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ECONNRESET");
+  server.close();
+  const [c, d] = await secured(new ServerContext(SERVER), await tcp());
+  assertThrows(() => (c as Transport & { reset(): void }).reset(), NetError, "no reset");
+  c.close();
+  d.close();
+});
+
 Deno.test("server context shows a new certificate to new connections only", async () => {
   const context = new ServerContext(SERVER);
   const first = await shown(context);

@@ -132,6 +132,31 @@ Deno.test("connectTls ends at connectTimeout with a silent server", async () => 
   conn.close();
 });
 
+Deno.test("connectTls that is destroyed at once says nothing but close", async () => {
+  const server = await echoServer();
+  const seen: string[] = [];
+  const socket = connectTls({ ...LOCAL, port: server.port });
+  for (const event of ["connect", "secureConnect", "error", "end"] as const) {
+    socket.on(event, () => seen.push(event));
+  }
+  const closed = once(socket, "close");
+  socket.destroy();
+  assertEquals(await closed, [false]);
+  await server.close();
+  assertEquals(seen, []);
+});
+
+Deno.test("connectTls serves many sockets side by side, with timeouts of their own", async () => {
+  const server = await createSecureServer(SERVER, (socket) => {
+    socket.setTimeout(30, () => socket.end("too slow"));
+  }).listen(0, "127.0.0.1");
+  const answers = await Promise.all(Array.from({ length: 10 }, () => {
+    return text(connectTls({ ...LOCAL, port: server.port }));
+  }));
+  assertEquals(new Set(answers), new Set(["too slow"]));
+  await server.close();
+});
+
 Deno.test("connectTls refuses options that it can't honour", () => {
   const odd: object[] = [
     { ciphers: "AES" },

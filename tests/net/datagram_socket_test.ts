@@ -175,6 +175,9 @@ Deno.test("datagram socket says when there is no address, or one too many", asyn
   assertEquals(await code(socket.connect(9)), "EINVAL");
   assertEquals(await code(socket.send("x", 9, "127.0.0.1")), "EINVAL");
   assertEquals(await code(socket.bind()), "EINVAL");
+  await using unbound = createDatagramSocket();
+  assertEquals(await code(unbound.receive()), "EINVAL");
+  assertEquals(thrown(() => unbound.address()), "EINVAL");
 });
 
 Deno.test("datagram socket refuses bad arguments", async () => {

@@ -320,7 +320,7 @@ Deno.test("dial with a policy refuses ports, names and Unix sockets that it does
 });
 
 /** Serves one SOCKS5 connection without authentication, and tells what was asked for. */
-async function socks(listener: Deno.TcpListener): Promise<{ host: string; conn: Deno.TcpConn }> {
+async function socks(listener: Deno.Listener): Promise<{ host: string; conn: Deno.Conn }> {
   const conn = await listener.accept();
   const p = new Uint8Array(600);
   const take = async (size: number): Promise<Uint8Array> => {
@@ -356,6 +356,65 @@ Deno.test("dial through a proxy leaves the name to it, but gives the judged addr
     assertEquals(host, expected);
     await closes(transport, conn);
   }
+});
+
+Deno.test(
+  "dial goes through a proxy on a Unix socket",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using folder = await tempFolder();
+    const path = `${folder.path}/socks`;
+    using listener = Deno.listen({ transport: "unix", path });
+    const [transport, { host, conn }] = await Promise.all([
+      dial({ hostname: "target.example", port: 80 }, { proxy: `socks5://localhost${path}` }),
+      socks(listener),
+    ]);
+    assertEquals(host, "target.example");
+    await closes(transport, conn);
+  },
+);
+
+Deno.test("dial goes through an https proxy, whose certificate it checks", async () => {
+  using listener = listen();
+  const proxy = `https://user:secret@localhost:${listener.addr.port}`;
+  const serve = async (): Promise<string> => {
+    const conn = await startServerTls(await listener.accept(), identity("server"));
+    const p = new Uint8Array(1000);
+    const head = new TextDecoder().decode(p.subarray(0, (await conn.read(p))!));
+    await conn.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\nfrom the target"));
+    await conn.closeWrite();
+    await conn.read(p).catch(() => {});
+    conn.close();
+    return head;
+  };
+  const target = { hostname: "target.example", port: 80 };
+  const lookup = () => Promise.resolve(["127.0.0.1"]);
+  const [transport, head] = await Promise.all([
+    dial(target, { proxy, proxyTls: { ca: CA }, lookup, timeout: 5000 }).then(async (transport) => {
+      const p = new Uint8Array(100);
+      assertEquals(
+        new TextDecoder().decode(p.subarray(0, (await transport.read(p))!)),
+        "from the target",
+      );
+      await transport.closeWrite();
+      return transport;
+    }),
+    serve(),
+  ]);
+  transport.close();
+  assert(head.startsWith("CONNECT target.example:80 HTTP/1.1\r\n"), head);
+  for (const proxyTls of [{}, { ca: CA, servername: "other.example" }]) {
+    const [error] = await Promise.all([
+      fails(target, { proxy, proxyTls, lookup, timeout: 5000 }),
+      listener.accept().then((conn) => startServerTls(conn, identity("server"))).catch(() => {}),
+    ]);
+    assertEquals(error.code, "ERR_TLS_CERT");
+    assert(!`${Deno.inspect(error)}`.includes("secret"));
+  }
+  await assertRejects(
+    () => dial(target, { proxy, proxyTls: { ca: "x", pfx: "y" } as object }),
+    TypeError,
+  );
 });
 
 Deno.test("dial through a proxy does not bypass the policy", async () => {

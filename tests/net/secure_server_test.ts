@@ -173,13 +173,16 @@ Deno.test("secure server without rejectUnauthorized leaves it to its listener", 
 
 Deno.test("secure server ends only the connection whose listener throws", async () => {
   let count = 0;
-  const server = await listen({}, async (socket) => {
-    if (++count === 1) throw new Error("listener's fault");
-    if (count === 2) {
-      await Promise.resolve();
+  const faults = [
+    () => {
       throw new Error("listener's fault");
-    }
-    hello(socket);
+    },
+    () => Promise.reject(new Error("listener's fault")),
+  ];
+  const server = await listen({}, (socket) => {
+    socket.on("error", () => {});
+    const fault = faults[count++];
+    return fault === undefined ? hello(socket) : fault();
   });
   for (let i = 0; i < 2; i++) {
     const socket = connectTls({ ...LOCAL, port: server.port });

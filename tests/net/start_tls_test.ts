@@ -143,6 +143,15 @@ for (const implementation of IMPLEMENTATIONS) {
     b.close();
   });
 
+  Deno.test(`TLS by ${implementation} refuses to start without a name`, async () => {
+    const [client, server] = await tcp();
+    const failed = assertRejects(() => startTls(client, { ...trusting, timeout: 5000 }));
+    const other = startServerTls(server, SERVER, { timeout: 5000 }).catch(() => undefined);
+    const error = await failed;
+    assert(error instanceof TypeError || (error as NetError).code === "ERR_TLS", `${error}`);
+    (await other)?.close();
+  });
+
   Deno.test(`TLS by ${implementation} refuses an unknown authority`, async () => {
     for (const options of [{ implementation }, { implementation, caCerts: [OTHER_CA] }]) {
       const error = await refused(options);
