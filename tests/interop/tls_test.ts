@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { once } from "node:events";
+import { connectTls } from "../../net/connect_tls.ts";
+import { createServer } from "../../net/create_server.ts";
 import { dial } from "../../net/dial.ts";
 import { NetError } from "../../net/errors.ts";
+import { createSecureServer } from "../../net/secure_server.ts";
 import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
 import type { TlsError } from "../../net/tls_error.ts";
 import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
@@ -380,4 +384,90 @@ peerTest("TLS server and Node's tls client agree", { needs: ["node"] }, async ()
   ]);
   assertEquals(stdout, "true TLSv1.3 echo: hello\nend");
   assertEquals(tlsInfo(outcome as Transport)?.servername, "localhost");
+});
+
+peerTest(
+  "secure server answers openssl s_client, by a new certificate when it is changed",
+  OPENSSL,
+  async () => {
+    const server = createSecureServer({ ...SERVER, ALPNProtocols: ["echo"] }, (socket) => {
+      socket.once("data", (chunk) => socket.end(`${socket.getProtocol()} ${chunk}`));
+    });
+    await server.listen(0, "127.0.0.1");
+    const ask = async (): Promise<string> => {
+      const output = await openssl(server.port, [
+        "-alpn",
+        "echo",
+        "-ign_eof",
+        "-verify_return_error",
+      ]);
+      assert(output.includes("TLSv1.3 hello\n") && output.includes("ALPN protocol: echo"), output);
+      assert(!/unexpected eof/i.test(output), output);
+      return /-----BEGIN CERTIFICATE-----[^-]*/.exec(output)![0];
+    };
+    const first = await ask();
+    server.setSecureContext(identity("renewed"));
+    assert(first !== await ask());
+    await server.close();
+  },
+);
+
+peerTest(
+  "secure server takes Node's tls clients, and their certificates",
+  { needs: ["node"] },
+  async () => {
+    const server = createSecureServer({ ...SERVER, ca: CA, requestCert: true }, (socket) => {
+      socket.write(
+        `${socket.authorized} ${socket.getPeerCertificate()?.subject.CN} ${socket.servername}\n`,
+      );
+      socket.pipe(socket);
+    });
+    await server.listen(0, "127.0.0.1");
+    const program = `
+    const tls = require("node:tls"), fs = require("node:fs");
+    const [port, dir] = process.argv.slice(1);
+    const read = (name) => fs.readFileSync(dir + name);
+    const socket = tls.connect({ port, host: "127.0.0.1", servername: "localhost", ca: read("ca.pem"),
+      cert: read("client.pem"), key: read("client.key") });
+    let size = 0, text = "";
+    socket.on("data", (data) => { size += data.length; text += data.toString("latin1", 0, 60); });
+    socket.on("end", () => console.log(text.split("\\n")[0], size));
+    socket.on("error", (error) => console.log(error.code));
+    socket.end(Buffer.alloc(400000, "z"));`;
+    const { stdout } = await runPeer("node", ["-e", program, String(server.port), certPath("")]);
+    assertEquals(stdout, "true Alice Client localhost 400028\n");
+    await server.close();
+  },
+);
+
+peerTest("sockets of connectTls speak with openssl s_server", OPENSSL, async () => {
+  const port = freePort();
+  await using _openssl = await server(["-rev", "-quiet"], port);
+  const socket = connectTls({ host: "127.0.0.1", port, ca: CA });
+  socket.write("stressed\n");
+  const [chunk] = await once(socket, "data");
+  assertEquals(String(chunk), "desserts\n");
+  assertEquals(socket.getPeerCertificate()?.subject.CN, "localhost");
+  socket.destroy();
+});
+
+peerTest("sockets start TLS in place for openssl s_client (SMTP)", OPENSSL, async () => {
+  const server = await createServer((socket) => {
+    socket.write("220 mail.example ESMTP\r\n");
+    socket.setEncoding("latin1").on("data", (line: string) => {
+      if (line.startsWith("EHLO")) socket.write("250-mail.example\r\n250 STARTTLS\r\n");
+      else if (line.startsWith("STARTTLS")) {
+        socket.write("220 go ahead\r\n");
+        socket.startServerTls(SERVER).catch(() => {});
+      } else socket.end(`secret ${socket.encrypted} ${line}`);
+    });
+  }).listen(0, "127.0.0.1");
+  const output = await openssl(server.port, [
+    "-starttls",
+    "smtp",
+    "-ign_eof",
+    "-verify_return_error",
+  ]);
+  assert(output.includes("secret true hello"), output);
+  await server.close();
 });
