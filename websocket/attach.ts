@@ -8,13 +8,22 @@ import { takeUpgrade } from "./_upgrade_event.ts";
 import type { WebSocketServer } from "./server.ts";
 import type { WebSocketAcceptOptions } from "./server_options.ts";
 
+/** One call of {@linkcode attachWebSocket}. */
+interface Attachment {
+  pathname: string | undefined;
+}
+
+/** What is attached to each HTTP server, in the order of coming. */
+const ATTACHED = new WeakMap<object, Attachment[]>();
+
 /**
  * Serves WebSockets on a `node:http` or `node:https` server that somebody else has made: Express's, for example.
  *
- * It takes the server's upgrade requests; with `pathname` only those to that path, so that several can be attached.
+ * It takes the server's upgrade requests; with `pathname` only those to that path, so that several can be attached. Paths that
+ * nobody serves are refused with 404, unless somebody else listens to the server's `upgrade` event as well.
  * Closing it leaves the HTTP server as it is. On a port of your own `serveWebSocket` is faster.
  *
- * @throws {TypeError} If there is no handler, or options contradict each other.
+ * @throws {TypeError} If there is no handler, options contradict each other, or the path has an attached server already.
  * @throws {RangeError} If a limit or a time is out of range.
  *
  * @example
@@ -43,19 +52,42 @@ export function attachWebSocket(
   options: WebSocketAcceptOptions,
 ): WebSocketServer {
   const core = new ServerCore(options);
+  const http = server as HttpServer;
+  const own: Attachment = { pathname: options.pathname };
+  const attached = ATTACHED.get(server) ?? [];
+  if (attached.some(({ pathname }) => pathname === own.pathname)) {
+    const path = own.pathname === undefined ? "all paths" : `"${own.pathname}"`;
+    throw new TypeError(`Cannot attach: another server is attached to ${path} already`);
+  }
+  attached.push(own);
+  ATTACHED.set(server, attached);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-    const { pathname } = options;
-    // Another one who is attached to the same server may serve it; the last one refuses.
-    if (
-      pathname !== undefined && pathOf(request.url ?? "") !== pathname &&
-      (server as HttpServer).listenerCount("upgrade") > 1
-    ) return;
-    takeUpgrade(core, request, socket, head);
+    if (chosen(attached, http, pathOf(request.url ?? "")) === own) {
+      takeUpgrade(core, request, socket, head);
+    }
   };
-  (server as HttpServer).on("upgrade", onUpgrade);
-  return new RunningServer(core, undefined, () => (server as HttpServer).off("upgrade", onUpgrade));
+  http.on("upgrade", onUpgrade);
+  return new RunningServer(core, undefined, () => {
+    http.off("upgrade", onUpgrade);
+    const index = attached.indexOf(own);
+    if (index >= 0) attached.splice(index, 1);
+  });
 }
 
+/** Who takes the requests to a path: the one of the path, the one of all paths, or the one who refuses what nobody serves. */
+function chosen(
+  attached: readonly Attachment[],
+  http: HttpServer,
+  path: string,
+): Attachment | undefined {
+  const found = attached.find(({ pathname }) => pathname === path) ??
+    attached.find(({ pathname }) => pathname === undefined);
+  if (found !== undefined) return found;
+  // Somebody else's listener may serve it.
+  return http.listenerCount("upgrade") > attached.length ? undefined : attached[0];
+}
+
+/** The path of a request target, which may be a whole URL. RFC 9112 §3.2 */
 function pathOf(target: string): string {
-  return target.split("?", 1)[0];
+  return target.replace(/^https?:\/\/[^/?#]*/i, "").split("?", 1)[0] || "/";
 }

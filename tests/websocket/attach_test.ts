@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { CA, identity } from "../_support/certs.ts";
-import { ask, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
+import { ask, RawClient, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
@@ -65,6 +65,59 @@ Deno.test("several servers can be attached, each with its path", async () => {
   assertEquals(error.status, 404);
   await servers[1].close();
   assertEquals(http.listenerCount("upgrade"), 0);
+});
+
+Deno.test("attached servers refuse what none of them serves, and leave it to others if there are any", async () => {
+  const http = createServer();
+  await using where = await listening(http);
+  const servers = ["/a", "/b"].map((pathname) =>
+    attachWebSocket(http, { pathname, default: () => {} })
+  );
+  const nowhere = () => connectWebSocket(urlOf(where, "/c"), { handshakeTimeout: 5000 });
+  assertEquals((await assertRejects(nowhere, WebSocketHandshakeError)).status, 404);
+
+  // One for all paths gets the rest, wherever it stands in the order.
+  const rest = attachWebSocket(http, { default: (ws) => void ws.send("rest") });
+  const ws = await nowhere();
+  assertEquals((await ws.receive()).data, "rest");
+  await rest.close();
+  await ws.closed;
+  assertEquals((await assertRejects(nowhere, WebSocketHandshakeError)).status, 404);
+
+  http.on("upgrade", (request, socket) => {
+    if (request.url === "/c") socket.end("HTTP/1.1 418 I am a teapot\r\nContent-Length: 0\r\n\r\n");
+  });
+  assertEquals((await assertRejects(nowhere, WebSocketHandshakeError)).status, 418);
+  for (const server of servers) await server.close();
+});
+
+Deno.test("attaching to the same path twice is refused until the first one is closed", async () => {
+  const http = createServer();
+  for (const pathname of ["/a", undefined]) {
+    const first = attachWebSocket(http, { pathname, default: () => {} });
+    assertThrows(
+      () => attachWebSocket(http, { pathname, default: () => {} }),
+      TypeError,
+      "already",
+    );
+    await first.close();
+    const second = attachWebSocket(http, { pathname, default: () => {} });
+    await second.close();
+    await second.close();
+  }
+  assertEquals(http.listenerCount("upgrade"), 0);
+});
+
+Deno.test("attached server serves absolute targets for its own host", async () => {
+  const http = createServer();
+  await using where = await listening(http);
+  const server = attachWebSocket(http, { pathname: "/a", default: () => {} });
+  for (const [host, status] of [["127.0.0.1", 101], ["evil.example", 400]] as const) {
+    using client = await RawClient.connect(where.port);
+    await client.write(upgradeRequest({}, `GET http://${host}/a?b HTTP/1.1`));
+    assertStringIncludes(await client.readHead(), `HTTP/1.1 ${status} `);
+  }
+  await server.close();
 });
 
 Deno.test("attached server refuses foreign origins and bad handshakes", async () => {

@@ -193,3 +193,20 @@ Deno.test(
     }
   },
 );
+
+Deno.test("upgrade finds the subprotocol in a list without spaces", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { response, socket } = upgradeWebSocket(request, { protocols: ["b"] });
+    socket.close();
+    return response;
+  });
+  const { port } = server.addr;
+  for (const offer of ["a,b", "a, b", "b"]) {
+    using client = await RawClient.connect(port);
+    await client.write(upgradeRequest({ "Sec-WebSocket-Protocol": offer }));
+    const head = (await client.readHead()).toLowerCase();
+    assertStringIncludes(head, "http/1.1 101 ");
+    assertEquals(head.match(/sec-websocket-protocol: .*/g), ["sec-websocket-protocol: b"]);
+  }
+  await server.shutdown();
+});
