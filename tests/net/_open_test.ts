@@ -1,0 +1,90 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type LookupListener, openTransport } from "../../net/_open.ts";
+import type { ConnectOptions } from "../../net/connect_options.ts";
+import { NetError } from "../../net/errors.ts";
+import { NodeTransport } from "../../net/node_transport.ts";
+import { tempFolder } from "../_support/peers.ts";
+
+type Lookup = Parameters<LookupListener>;
+
+async function open(
+  listener: Deno.Listener,
+  options: ConnectOptions,
+): Promise<{ kind: string; lookups: Lookup[]; from: Deno.Addr }> {
+  const lookups: Lookup[] = [];
+  const [transport, conn] = await Promise.all([
+    openTransport(options, new AbortController().signal, (...args) => void lookups.push(args)),
+    listener.accept(),
+  ]);
+  const from = conn.remoteAddr;
+  transport.close();
+  conn.close();
+  return { kind: transport instanceof NodeTransport ? "node" : "deno", lookups, from };
+}
+
+Deno.test("a socket's transport is opened as its options say", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const plain = await open(listener, { host: "127.0.0.1", port });
+  assertEquals([plain.kind, plain.lookups], ["deno", []]);
+  const kept = await open(listener, { host: "127.0.0.1", port, keepAlive: true });
+  assertEquals(kept.kind, "deno");
+  const delayed = await open(listener, {
+    host: "127.0.0.1",
+    port,
+    keepAlive: true,
+    keepAliveInitialDelay: 5000,
+  });
+  assertEquals(delayed.kind, "node");
+  const bound = await open(listener, { hostname: "127.0.0.1", port, localAddress: "127.0.0.1" });
+  assertEquals([bound.kind, (bound.from as Deno.NetAddr).hostname], ["node", "127.0.0.1"]);
+});
+
+Deno.test("a socket's transport goes to this machine when no host is named", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { lookups } = await open(listener, { port: listener.addr.port });
+  assertEquals([lookups.length, lookups[0][3]], [1, "localhost"]);
+});
+
+Deno.test(
+  "a socket's transport leads to a socket file",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using folder = await tempFolder();
+    const path = `${folder.path}/s`;
+    using listener = Deno.listen({ transport: "unix", path });
+    assertEquals((await open(listener, { path, keepAlive: true })).kind, "deno");
+  },
+);
+
+Deno.test("a socket is told what its lookup brought", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
+  const { lookups } = await open(listener, { host: "a.example", port, lookup });
+  assertEquals(lookups, [[null, "127.0.0.1", 4, "a.example"]]);
+  const failed: Lookup[] = [];
+  const error = await assertRejects(
+    () =>
+      openTransport(
+        { host: "none.example", port, lookup: () => Promise.resolve([]) },
+        new AbortController().signal,
+        (...args) => void failed.push(args),
+      ),
+    NetError,
+  );
+  assertEquals(failed, [[error, null, null, "none.example"]]);
+});
+
+Deno.test("a socket's transport ends at connectTimeout and when its socket is destroyed", async () => {
+  const lookup = () => new Promise<string[]>(() => {});
+  const options: ConnectOptions = { host: "slow.example", port: 9, lookup, connectTimeout: 5 };
+  const { signal } = new AbortController();
+  const late = await assertRejects(() => openTransport(options, signal, () => {}), NetError);
+  assertEquals(late.message, 'Cannot connect to "slow.example:9": timed out after 5 ms');
+  const gone = await assertRejects(
+    () => openTransport({ ...options, connectTimeout: 0 }, AbortSignal.abort(), () => {}),
+    NetError,
+  );
+  assertEquals(gone.code, "ABORT_ERR");
+});
