@@ -69,9 +69,11 @@ export class AckMap extends Map<number, AckCallback> {
     return callback;
   }
 
-  /** Gives all up: those who must be told, are. */
-  abandon(reason: string): void {
-    for (const id of [...this.keys()]) this.#fail(id, "ERR_DISCONNECTED", reason);
+  /** Gives all up but those to keep: those who must be told, are. */
+  abandon(reason: string, keep?: ReadonlySet<number | undefined>): void {
+    for (const id of [...this.keys()]) {
+      if (!keep?.has(id)) this.#fail(id, "ERR_DISCONNECTED", reason);
+    }
   }
 
   #fail(id: number, code: "ERR_TIMEOUT" | "ERR_DISCONNECTED" | "ERR_LIMIT", why: string): void {

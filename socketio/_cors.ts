@@ -76,18 +76,3 @@ export async function answerCors(
   if (options.maxAge !== undefined) lines.push(["Access-Control-Max-Age", String(options.maxAge)]);
   return { allowed, headers: lines };
 }
-
-/** Whether a request's `Origin` header names the very host that the request is for. */
-export function isSameHost(origin: string, host: string | undefined): boolean {
-  if (host === undefined) return false;
-  let url: URL;
-  try {
-    url = new URL(origin);
-  } catch {
-    return false; // "null", or no URL at all
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") return false;
-  const port = url.protocol === "https:" ? ":443" : ":80";
-  const wanted = host.toLowerCase();
-  return url.host === wanted || url.host + port === wanted;
-}

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { reportCallbackError } from "./_callback.ts";
-import { answerCors, isSameHost } from "./_cors.ts";
+import { isOriginAllowed } from "../websocket/origin.ts";
+import { answerCors } from "./_cors.ts";
 import { type EngineSettings, formatCookie } from "./_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
 import type {
@@ -262,7 +263,9 @@ export class EngineCore implements EngineSocketHost {
   /** Browsers let any page open a WebSocket to anywhere: the server has to look. */
   #checkOrigin(exchange: UpgradeExchange): Promise<Refusal | undefined> | undefined {
     const { origin } = exchange;
-    if (origin === undefined || isSameHost(origin, exchange.host)) return undefined;
+    if (origin === undefined) return undefined;
+    // The proxy in front may have ended TLS: the scheme says nothing here.
+    if (isOriginAllowed("same-host", origin, exchange.host ?? "", false)) return undefined;
     return this.#checkForeignOrigin(origin, exchange.request);
   }
 

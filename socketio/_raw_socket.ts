@@ -2,7 +2,8 @@
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
-import { WebSocketProtocol, type WebSocketProtocolSink } from "../websocket/protocol.ts";
+import { WebSocketProtocol } from "../websocket/protocol.ts";
+import type { WebSocketProtocolSink } from "../websocket/protocol_types.ts";
 import type { EngineWebSocket, EngineWebSocketHost, SharedMessage } from "./_exchange.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 import { SharedRun } from "./_shared_run.ts";

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { encodeUtf8, encodeUtf8Into, tryDecodeUtf8 } from "../buffer/utf8.ts";
 import { WEBSOCKET_GUID } from "../websocket/handshake.ts";
-import type { WebSocketProtocolTools } from "../websocket/protocol.ts";
+import type { WebSocketProtocolTools } from "../websocket/protocol_types.ts";
 
 /** `Buffer`'s decoders for a part of any array: no view has to be made, and they are the fastest for short texts. */
 const { latin1Slice, utf8Slice } = Buffer.prototype as unknown as {

@@ -5,6 +5,9 @@
  * @module
  */
 export * from "./broadcast_operator.ts";
+export * from "./client_options.ts";
+export * from "./client_socket.ts";
+export * from "./connect.ts";
 export * from "./engine.ts";
 export * from "./engine_handshake.ts";
 export * from "./engine_options.ts";
@@ -12,6 +15,7 @@ export * from "./engine_packet.ts";
 export * from "./engine_socket.ts";
 export * from "./errors.ts";
 export * from "./in_memory_adapter.ts";
+export * from "./manager.ts";
 export * from "./namespace.ts";
 export * from "./packet.ts";
 export * from "./parent_namespace.ts";

@@ -1,0 +1,253 @@
+// Floor 3: driver.
+import type {
+  ClientTransport,
+  ClientTransportHost,
+  ClientTransportOptions,
+} from "./_client_transport.ts";
+import { PollingClient } from "./_polling_client.ts";
+import { WebSocketClient } from "./_websocket_client.ts";
+import { decodeEngineHandshake, type EngineHandshake } from "./engine_handshake.ts";
+import type { EnginePacket } from "./engine_packet.ts";
+import { PacketFault, SocketIoError } from "./errors.ts";
+import type { ClientDisconnectReason } from "./types.ts";
+
+/** What an engine's connection of a client is made with. */
+export interface EngineClientOptions extends ClientTransportOptions {
+  /** The transports to try, the first one first. */
+  readonly transports: readonly ("polling" | "websocket")[];
+  /** Whether a polling connection is to be upgraded. */
+  readonly upgrade: boolean;
+  /** Whether the other transports are tried if the first one fails. */
+  readonly tryAllTransports: boolean;
+}
+
+/** Who is told what happens on a connection. */
+export interface EngineClientHost {
+  onEngineOpen(): void;
+  onEngineMessage(data: string | Uint8Array): void;
+  onEnginePing(): void;
+  onEngineUpgrade(): void;
+  /** The connection is over, or could not be made. It says nothing afterwards. */
+  onEngineClose(reason: ClientDisconnectReason, error: Error | undefined): void;
+}
+
+/**
+ * The client's side of one Engine.IO connection: opens a transport, upgrades it, and watches the server's heartbeat.
+ *
+ * Source: Engine.IO protocol, revision 4.
+ */
+export class EngineClient implements ClientTransportHost {
+  readonly #options: EngineClientOptions;
+  readonly #host: EngineClientHost;
+  #transports: readonly ("polling" | "websocket")[];
+  #state: "opening" | "open" | "closed" = "opening";
+  #transport: ClientTransport;
+  #probe: WebSocketClient | undefined;
+  #changing = false;
+  #handshake: EngineHandshake | undefined;
+  #queue: EnginePacket[] = [];
+  #queuedBytes = 0;
+  #heartbeat: ReturnType<typeof setTimeout> | undefined;
+  /** When the server must have sent a ping: timers may sleep along with the computer. */
+  #expires = Infinity;
+  readonly #closing: Promise<void>[] = [];
+
+  constructor(options: EngineClientOptions, host: EngineClientHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#transports = options.transports;
+    this.#transport = this.#make(this.#transports[0]);
+    this.#transport.open();
+  }
+
+  get id(): string | undefined {
+    return this.#handshake?.sid;
+  }
+
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  /** The name of the transport in use. */
+  get transportName(): "polling" | "websocket" {
+    return this.#transport.name;
+  }
+
+  /** Whether a message would leave at once. */
+  get writable(): boolean {
+    return this.#state === "open" && !this.#changing && this.#queue.length === 0 &&
+      this.#transport.writable;
+  }
+
+  /** How many bytes wait. */
+  get buffered(): number {
+    return this.#queuedBytes + this.#transport.buffered;
+  }
+
+  /** Whether the server should have been heard of long ago: the connection is dead, and nobody has noticed yet. */
+  get expired(): boolean {
+    return performance.now() > this.#expires;
+  }
+
+  /** Sends a message. */
+  write(data: string | Uint8Array): void {
+    if (this.#state !== "open") return;
+    this.#queue.push({ type: "message", data });
+    this.#queuedBytes += data.length;
+    if (this.#queue.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  /** Ends the connection, after what is queued. Resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    if (this.#state !== "closed") {
+      this.#flush();
+      this.#end();
+    }
+    await Promise.allSettled(this.#closing);
+  }
+
+  onTransportOpen(transport: ClientTransport): void {
+    if (transport === this.#probe) transport.send([{ type: "ping", data: "probe" }]);
+  }
+
+  onTransportPacket(transport: ClientTransport, packet: EnginePacket): void {
+    if (transport === this.#probe) return this.#onProbe(packet);
+    if (transport !== this.#transport) return;
+    if (this.#state === "opening") return this.#onHandshake(packet);
+    if (this.#state !== "open") return;
+    switch (packet.type) {
+      case "message":
+        return this.#host.onEngineMessage(packet.data ?? "");
+      case "ping":
+        this.#watch();
+        this.#queue.push({ type: "pong" });
+        this.#flush();
+        return this.#host.onEnginePing();
+      case "close":
+        return this.#fail("transport close");
+      case "noop":
+        return;
+      default:
+        return this.#fail("parse error", new PacketFault("an unexpected packet").toError());
+    }
+  }
+
+  onTransportDrain(transport: ClientTransport): void {
+    if (transport !== this.#transport) return;
+    this.#flush();
+  }
+
+  onTransportClose(transport: ClientTransport, error: Error | undefined): void {
+    if (transport === this.#probe) return this.#dropProbe();
+    if (transport !== this.#transport) return;
+    if (this.#state === "opening" && this.#tryNext()) return;
+    const opening = this.#state === "opening";
+    this.#fail(
+      error === undefined && !opening ? "transport close" : "transport error",
+      error ??
+        (opening
+          ? new SocketIoError("ERR_CONNECT", "Cannot connect: the server closed the connection")
+          : undefined),
+    );
+  }
+
+  #make(name: "polling" | "websocket"): ClientTransport {
+    return name === "polling"
+      ? new PollingClient(this.#options, this)
+      : new WebSocketClient(this.#options, this, undefined);
+  }
+
+  #tryNext(): boolean {
+    if (!this.#options.tryAllTransports || this.#transports.length < 2) return false;
+    this.#transports = this.#transports.slice(1);
+    this.#transport = this.#make(this.#transports[0]);
+    this.#transport.open();
+    return true;
+  }
+
+  #onHandshake(packet: EnginePacket): void {
+    const handshake = packet.type === "open" && typeof packet.data === "string"
+      ? decodeEngineHandshake(packet.data)
+      : new PacketFault("a first packet that is no handshake");
+    if (handshake instanceof PacketFault) return this.#fail("parse error", handshake.toError());
+    this.#handshake = handshake;
+    this.#state = "open";
+    const transport = this.#transport;
+    if (transport instanceof PollingClient) {
+      transport.sid = handshake.sid;
+      transport.maxPayload = handshake.maxPayload;
+    }
+    this.#watch();
+    this.#host.onEngineOpen();
+    const canUpgrade = this.#options.upgrade && transport.name === "polling" &&
+      this.#transports.includes("websocket") && handshake.upgrades.includes("websocket");
+    if (canUpgrade && this.open) {
+      this.#probe = new WebSocketClient(this.#options, this, handshake.sid);
+      this.#probe.open();
+    }
+  }
+
+  #onProbe(packet: EnginePacket): void {
+    const probe = this.#probe!;
+    if (packet.type !== "pong" || packet.data !== "probe" || this.#changing) {
+      return this.#dropProbe();
+    }
+    this.#changing = true;
+    this.#transport.pause(() => {
+      if (this.#state !== "open" || this.#probe !== probe) return;
+      probe.send([{ type: "upgrade" }]);
+      this.#transport = probe;
+      this.#probe = undefined;
+      this.#changing = false;
+      this.#flush();
+      this.#host.onEngineUpgrade();
+    });
+  }
+
+  #dropProbe(): void {
+    const probe = this.#probe;
+    this.#probe = undefined;
+    if (probe !== undefined) this.#closing.push(probe.close());
+    // Polling that was told to stop can't go on: the connection is made anew.
+    if (this.#changing && this.#state === "open") {
+      const message = "Cannot go on: the WebSocket was lost while it took over";
+      this.#fail("transport error", new SocketIoError("ERR_TRANSPORT", message));
+    }
+  }
+
+  #flush(): void {
+    const transport = this.#transport;
+    if (this.#queue.length === 0 || this.#changing || this.#state !== "open") return;
+    if (transport.name === "polling" && !transport.writable) return;
+    const packets = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    transport.send(packets);
+  }
+
+  /** The server has given a sign of life: until when the next one is due. */
+  #watch(): void {
+    const { pingInterval, pingTimeout } = this.#handshake!;
+    clearTimeout(this.#heartbeat);
+    const delay = pingInterval + pingTimeout;
+    this.#expires = performance.now() + delay;
+    this.#heartbeat = setTimeout(() => this.#fail("ping timeout"), Math.min(delay, 2 ** 31 - 1));
+  }
+
+  #fail(reason: ClientDisconnectReason, error?: Error): void {
+    if (this.#state === "closed") return;
+    this.#end();
+    this.#host.onEngineClose(reason, error);
+  }
+
+  #end(): void {
+    this.#state = "closed";
+    clearTimeout(this.#heartbeat);
+    this.#closing.push(this.#transport.close());
+    const probe = this.#probe;
+    this.#probe = undefined;
+    if (probe !== undefined) this.#closing.push(probe.close());
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+}

@@ -1,0 +1,227 @@
+// Floor 3: driver.
+import type {
+  ClientTransport,
+  ClientTransportHost,
+  ClientTransportOptions,
+} from "./_client_transport.ts";
+import {
+  decodeEnginePayload,
+  encodeEnginePacketAsText,
+  ENGINE_PAYLOAD_SEPARATOR,
+  type EnginePacket,
+} from "./engine_packet.ts";
+import { SocketIoError } from "./errors.ts";
+
+/** How long the server may take to be told of the end, in ms. */
+const CLOSE_TIME = 2_000;
+
+/** The URL of a transport's requests. */
+export function transportUrl(base: URL, transport: string, sid: string | undefined): URL {
+  const url = new URL(base);
+  url.searchParams.set("EIO", "4");
+  url.searchParams.set("transport", transport);
+  if (sid !== undefined) url.searchParams.set("sid", sid);
+  return url;
+}
+
+/** HTTP long-polling by `fetch`: one request at a time waits for packets, and one at a time brings them. */
+export class PollingClient implements ClientTransport {
+  readonly name = "polling";
+  /** The session, once the server has named it. */
+  sid: string | undefined;
+  /** The most bytes of one request, once the server has named it. */
+  maxPayload = Infinity;
+  readonly #options: ClientTransportOptions;
+  readonly #host: ClientTransportHost;
+  readonly #abort = new AbortController();
+  #waiting: string[] = [];
+  #bytes = 0;
+  #polling = false;
+  #posting: Promise<void> | undefined;
+  #closed = false;
+  #paused: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: ClientTransportOptions, host: ClientTransportHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  get writable(): boolean {
+    return this.sid !== undefined && this.#posting === undefined && !this.#closed && !this.#stopped;
+  }
+
+  get buffered(): number {
+    return this.#bytes;
+  }
+
+  open(): void {
+    this.#poll();
+  }
+
+  send(packets: EnginePacket[]): void {
+    for (const packet of packets) {
+      const text = encodeEnginePacketAsText(packet);
+      this.#waiting.push(text);
+      this.#bytes += text.length;
+    }
+    if (this.#posting === undefined) this.#post();
+  }
+
+  pause(done: () => void): void {
+    this.#paused = done;
+    this.#checkPaused();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.sid !== undefined && !this.#stopped) {
+      // The server is told first, so that what ends then is not a loss to it.
+      const timer = setTimeout(() => this.#abort.abort(), CLOSE_TIME);
+      this.#waiting.push("1");
+      await (this.#posting ?? this.#post());
+      clearTimeout(timer);
+    }
+    this.#abort.abort();
+  }
+
+  #request(method: "GET" | "POST", body?: string): Promise<Response> {
+    const { url, headers, withCredentials, fetch } = this.#options;
+    const init: RequestInit = {
+      method,
+      headers: body === undefined
+        ? headers
+        : { ...headers, "Content-Type": "text/plain;charset=UTF-8" },
+      body,
+      credentials: withCredentials ? "include" : "same-origin",
+      cache: "no-store",
+    };
+    init.signal = this.#abort.signal;
+    return fetch(transportUrl(url, "polling", this.sid), init);
+  }
+
+  async #poll(): Promise<void> {
+    this.#polling = true;
+    let text: string;
+    try {
+      const response = await this.#request("GET");
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        throw new SocketIoError(
+          this.sid === undefined ? "ERR_CONNECT" : "ERR_TRANSPORT",
+          `Cannot poll: the server answered with status ${response.status}`,
+        );
+      }
+      text = await readText(response, this.#options.maxHttpBufferSize);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#polling = false;
+    const fault = decodeEnginePayload(text, (packet) => {
+      if (!this.#closed) this.#host.onTransportPacket(this, packet);
+      return !this.#closed;
+    });
+    if (fault !== undefined) return this.#fail(fault.toError());
+    if (this.#closed) return;
+    if (this.#paused !== undefined) this.#checkPaused();
+    else this.#poll();
+  }
+
+  /** Sends what waits, one request after the other. It never rejects. */
+  #post(): Promise<void> {
+    const posting = this.#postAll().then(() => {
+      this.#posting = undefined;
+      if (this.#closed) return;
+      this.#host.onTransportDrain(this);
+      this.#checkPaused();
+    }, (error) => this.#fail(error));
+    this.#posting = posting;
+    return posting;
+  }
+
+  async #postAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const response = await this.#request("POST", this.#takePayload());
+      await response.body?.cancel();
+      if (response.status !== 200) {
+        throw new SocketIoError(
+          "ERR_TRANSPORT",
+          `Cannot send: the server answered with status ${response.status}`,
+        );
+      }
+    }
+  }
+
+  /** As many packets as the server takes in one request, and at least one. */
+  #takePayload(): string {
+    let size = 0;
+    let count = 0;
+    for (const text of this.#waiting) {
+      size += byteLength(text) + 1;
+      if (count > 0 && size > this.maxPayload) break;
+      count++;
+    }
+    const texts = this.#waiting.splice(0, count);
+    for (const text of texts) this.#bytes -= text.length;
+    return texts.join(ENGINE_PAYLOAD_SEPARATOR);
+  }
+
+  #checkPaused(): void {
+    if (this.#paused === undefined || this.#polling) return;
+    if (this.#posting !== undefined) return;
+    if (this.#waiting.length > 0) return;
+    const done = this.#paused;
+    this.#paused = undefined;
+    this.#stopped = true;
+    done();
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#abort.abort();
+    const error = cause instanceof SocketIoError ? cause : new SocketIoError(
+      this.sid === undefined ? "ERR_CONNECT" : "ERR_TRANSPORT",
+      "Cannot reach the server by polling",
+      { cause },
+    );
+    this.#host.onTransportClose(this, error);
+  }
+}
+
+function byteLength(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Two for a character up to U+07FF, three up to U+FFFF; a surrogate pair has four.
+    if (code > 0x7f) length += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
+  }
+  return length;
+}
+
+/** Reads a response as UTF-8, and gives up once it has too many bytes. */
+async function readText(response: Response, limit: number): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let text = "";
+  let size = 0;
+  const reader = response.body?.getReader();
+  if (reader === undefined) return text;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text + decoder.decode();
+      size += value.length;
+      if (size > limit) {
+        throw new SocketIoError(
+          "ERR_LIMIT",
+          `Cannot poll: a response has more than ${limit} bytes`,
+        );
+      }
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch (error) {
+    await reader.cancel().catch(() => {});
+    throw error;
+  }
+}

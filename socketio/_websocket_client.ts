@@ -1,0 +1,116 @@
+// Floor 3: driver.
+import type {
+  ClientTransport,
+  ClientTransportHost,
+  ClientTransportOptions,
+} from "./_client_transport.ts";
+import { transportUrl } from "./_polling_client.ts";
+import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
+import { PacketFault, SocketIoError } from "./errors.ts";
+
+/** From how many bytes on the server counts as slow. */
+const HIGH_WATER_MARK = 1_048_576;
+
+/** A WebSocket, of the platform or of any class with its interface. */
+export class WebSocketClient implements ClientTransport {
+  readonly name = "websocket";
+  readonly #options: ClientTransportOptions;
+  readonly #host: ClientTransportHost;
+  readonly #sid: string | undefined;
+  #socket: WebSocket | undefined;
+  #closed = false;
+  #gone: PromiseWithResolvers<void> | undefined;
+
+  constructor(
+    options: ClientTransportOptions,
+    host: ClientTransportHost,
+    sid: string | undefined,
+  ) {
+    this.#options = options;
+    this.#host = host;
+    this.#sid = sid;
+  }
+
+  get writable(): boolean {
+    return this.#socket?.readyState === 1 && this.#socket.bufferedAmount < HIGH_WATER_MARK;
+  }
+
+  get buffered(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  open(): void {
+    const { url, headers, WebSocket } = this.#options;
+    const target = transportUrl(url, "websocket", this.#sid);
+    target.protocol = target.protocol === "https:" ? "wss:" : "ws:";
+    let socket: WebSocket;
+    try {
+      // Only a program with headers to send needs a class that takes them; those of browsers do not.
+      socket = headers === undefined
+        ? new WebSocket(target.href)
+        : new (WebSocket as new (url: string, options: unknown) => WebSocket)(target.href, {
+          headers,
+        });
+    } catch (cause) {
+      queueMicrotask(() => this.#end(cause));
+      return;
+    }
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    let failure: unknown;
+    socket.onopen = () => {
+      if (!this.#closed) this.#host.onTransportOpen(this);
+    };
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onerror = (event) => {
+      failure = (event as ErrorEvent).error ?? (event as ErrorEvent).message ?? "unknown";
+    };
+    socket.onclose = ({ code, reason }) => {
+      this.#gone?.resolve();
+      const why = failure ?? (code === 1000 || code === 1005 ? undefined : `${code} ${reason}`);
+      this.#end(why);
+    };
+  }
+
+  send(packets: EnginePacket[]): void {
+    for (const packet of packets) {
+      this.#socket!.send(encodeEnginePacket(packet) as string | Uint8Array<ArrayBuffer>);
+    }
+  }
+
+  pause(done: () => void): void {
+    done();
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    const socket = this.#socket;
+    if (socket === undefined || socket.readyState === 3) return Promise.resolve();
+    this.#gone ??= Promise.withResolvers();
+    if (socket.readyState < 2) socket.close();
+    return this.#gone.promise;
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    if (this.#closed) return;
+    const message = typeof data === "string" ? data : new Uint8Array(data);
+    if (message.length > this.#options.maxHttpBufferSize) {
+      this.#socket!.close();
+      return this.#end(new SocketIoError("ERR_LIMIT", "Cannot accept a message: it is too large"));
+    }
+    const packet = decodeEnginePacket(message);
+    if (packet instanceof PacketFault) {
+      this.#socket!.close();
+      this.#end(packet.toError());
+    } else this.#host.onTransportPacket(this, packet);
+  }
+
+  #end(cause: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const error = cause === undefined || cause instanceof SocketIoError
+      ? cause
+      : new SocketIoError("ERR_TRANSPORT", "Cannot go on with the WebSocket", { cause });
+    this.#host.onTransportClose(this, error);
+  }
+}

@@ -1,0 +1,81 @@
+// Floor 3: driver.
+import type { SocketIoParser, Untyped } from "./types.ts";
+
+/** What is sent to the server's middleware: an object, or a function that makes it anew for each connection. */
+export type SocketIoAuth =
+  | Record<string, Untyped>
+  | ((done: (data: Record<string, Untyped>) => void) => void)
+  | (() => Promise<Record<string, Untyped>>);
+
+/** Options of one socket of a client. */
+export interface SocketIoSocketOptions {
+  /** What is sent to the server's middleware. */
+  auth?: SocketIoAuth;
+  /**
+   * How often an event is sent again if no acknowledgement comes in time. Events are then sent one after the other, each
+   * when the one before was acknowledged, and they reach the server at least once.
+   *
+   * @default {0}
+   */
+  retries?: number;
+  /** How long an event waits for its acknowledgement unless `timeout()` says otherwise, in ms. @default {no limit} */
+  ackTimeout?: number;
+  /** The most events that wait while there is no connection; more are refused by `emit`. @default {10_000} */
+  maxBufferedEvents?: number;
+  /** The most bytes that wait to be sent; more are refused by `emit`. @default {16_777_216} */
+  maxBufferedBytes?: number;
+  /** The most acknowledgements that are waited for; above it the oldest is given up. @default {10_000} */
+  maxPendingAcks?: number;
+}
+
+/** Options of `connectSocketIo`: those of the connection, and those of the socket. */
+export interface SocketIoClientOptions extends SocketIoSocketOptions {
+  /** The path of the server's requests. @default {"/socket.io"} */
+  path?: string;
+  /** Whether the path ends with a slash. @default {true} */
+  addTrailingSlash?: boolean;
+  /** The transports, the one to begin with first. @default {["polling", "websocket"]} */
+  transports?: readonly ("polling" | "websocket")[];
+  /** Whether a polling connection is upgraded to a WebSocket. @default {true} */
+  upgrade?: boolean;
+  /** Whether the next transport is tried where the first one fails. @default {false} */
+  tryAllTransports?: boolean;
+  /** Further parameters of the query. */
+  query?: Record<string, string>;
+  /**
+   * Further headers. Browsers send them with polling only: with their WebSocket it is an error.
+   */
+  extraHeaders?: Record<string, string>;
+  /** Whether cookies are sent to another origin. @default {false} */
+  withCredentials?: boolean;
+  /** Whether a lost connection is made again. @default {true} */
+  reconnection?: boolean;
+  /** How often in a row that is tried. @default {Infinity} */
+  reconnectionAttempts?: number;
+  /** How long the first wait before a new attempt is, in ms; it doubles each time. @default {1_000} */
+  reconnectionDelay?: number;
+  /** How long the longest wait before a new attempt is, in ms. @default {5_000} */
+  reconnectionDelayMax?: number;
+  /** How much of a wait is left to chance, from 0 to 1. @default {0.5} */
+  randomizationFactor?: number;
+  /** How long one attempt to connect may take, in ms. @default {20_000} */
+  timeout?: number;
+  /** Whether to connect at once; else `connect()` does. @default {true} */
+  autoConnect?: boolean;
+  /** Whether sockets of several namespaces share a connection to the server. @default {true} */
+  multiplex?: boolean;
+  /** The most bytes of one polling response, and of one WebSocket message. @default {67_108_864} */
+  maxHttpBufferSize?: number;
+  /** The most attachments of one packet. @default {10} */
+  maxAttachments?: number;
+  /** The most bytes that the attachments of one packet have together. @default {67_108_864} */
+  maxAttachmentBytes?: number;
+  /** Ends the connection for good when it is aborted. */
+  signal?: AbortSignal;
+  /** A codec in place of the built-in one, as npm's `socket.io-msgpack-parser`. The server needs the same. */
+  parser?: SocketIoParser;
+  /** What is used in place of the global `fetch`. */
+  fetch?: typeof fetch;
+  /** What is used in place of the global `WebSocket`, for example `StandardWebSocket` of this package. */
+  WebSocket?: typeof WebSocket;
+}

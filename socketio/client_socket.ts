@@ -1,0 +1,657 @@
+// Floor 3: driver.
+import { AckMap } from "./_acks.ts";
+import { hasBlob, readBlobs } from "./_attachments.ts";
+import { guardCallback, reportCallbackError } from "./_callback.ts";
+import { EventQueue } from "./_event_queue.ts";
+import { callListener, Listeners } from "./_listeners.ts";
+import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
+import { SocketIoError } from "./errors.ts";
+import type { ManagedSocket, SocketIoManager } from "./manager.ts";
+import { PacketType, RESERVED_EVENTS, type SocketIoPacket } from "./packet.ts";
+import type {
+  AckResult,
+  AllButLast,
+  ClientDisconnectReason,
+  DefaultEventMap,
+  EventArgs,
+  EventMap,
+  EventNames,
+  SocketIoListener,
+  TimeoutEventMap,
+  Untyped,
+} from "./types.ts";
+
+/** The events that every socket of a client has, beside those of the program. */
+export interface ClientReservedEvents {
+  /** The socket is connected, for the first time or again. */
+  connect: () => void;
+  /** The socket could not be connected: the server can't be reached, or refused. In the first case it tries again. */
+  connect_error: (error: SocketIoError) => void;
+  /** The connection is gone. Unless one side wanted that, it comes back by itself. */
+  disconnect: (reason: ClientDisconnectReason, error?: Error) => void;
+}
+
+/** The listener of one event of a client's socket. */
+export type ClientListener<M, E> = E extends keyof ClientReservedEvents ? ClientReservedEvents[E]
+  : E extends keyof M ? M[E] & SocketIoListener
+  : never;
+
+interface ClientFlags {
+  volatile?: boolean;
+  compress?: boolean;
+  timeout?: number;
+  fromQueue?: boolean;
+}
+
+interface Waiting {
+  readonly packet: SocketIoPacket;
+  readonly size: number;
+}
+
+interface Retried {
+  readonly args: unknown[];
+  readonly flags: ClientFlags;
+  readonly ack: ((...args: unknown[]) => void) | undefined;
+  tries: number;
+  pending: boolean;
+}
+
+const NO_FLAGS: ClientFlags = Object.freeze({});
+
+/**
+ * A client in one namespace of a server: sends events and gets them. It connects by itself, and comes back by itself
+ * when the connection is lost; what is sent meanwhile waits.
+ *
+ * It is an async iterable too: `for await (const [event, ...args] of socket)` gives all events from then on, until the
+ * socket is disconnected for good.
+ *
+ * @example
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * io.on("connection", (socket) => socket.emit("news", { hello: "world" }));
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}`);
+ * for await (const [event, data] of socket) {
+ *   assertEquals([event, data], ["news", { hello: "world" }]);
+ *   break;
+ * }
+ * await socket.close();
+ * await io.close();
+ * ```
+ */
+export class SocketIoClientSocket<
+  ListenEvents extends EventMap<ListenEvents> = DefaultEventMap,
+  EmitEvents extends EventMap<EmitEvents> = ListenEvents,
+> implements ManagedSocket {
+  /** The connection, which sockets of other namespaces may share. */
+  readonly io: SocketIoManager;
+  /** The namespace. */
+  readonly nsp: string;
+  /** What is sent to the server's middleware when the socket connects the next time. */
+  auth: SocketIoAuth | undefined;
+  readonly #options: SocketIoSocketOptions;
+  readonly #maxEvents: number;
+  readonly #maxBytes: number;
+  readonly #acks: AckMap;
+  readonly #listeners: Listeners = new Listeners();
+  #any: SocketIoListener[] = [];
+  #anyOutgoing: SocketIoListener[] = [];
+  #iterators: Set<EventQueue> = new Set();
+  #id: string | undefined;
+  #pid: string | undefined;
+  #offset: string | undefined;
+  #recovered = false;
+  #connected = false;
+  #active = false;
+  #nextAck = 0;
+  #flags: ClientFlags = NO_FLAGS;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #early: unknown[][] = [];
+  #retried: Retried[] = [];
+  #blobs: Promise<void> | undefined;
+
+  /** Made by `connectSocketIo`. @ignore */
+  constructor(io: SocketIoManager, nsp: string, options: SocketIoSocketOptions) {
+    this.io = io;
+    this.nsp = nsp;
+    this.auth = options.auth;
+    this.#options = options;
+    this.#maxEvents = options.maxBufferedEvents ?? 10_000;
+    this.#maxBytes = options.maxBufferedBytes ?? 16_777_216;
+    this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
+    if (!(this.#maxEvents > 0) || !(this.#maxBytes > 0)) {
+      throw new RangeError("Cannot use the options of the buffer: they are out of range");
+    }
+    io._add(this);
+  }
+
+  /** The public id that the server gave; `undefined` while not connected. It is another one after each reconnection. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** Whether the socket is connected. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Whether the socket is not connected. */
+  get disconnected(): boolean {
+    return !this.#connected;
+  }
+
+  /** Whether the socket is connected, or connects by itself. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  /** Whether the server took the session of a lost connection up again: nothing that it sent was missed. */
+  get recovered(): boolean {
+    return this.#recovered;
+  }
+
+  /** Connects, if the socket is not connected. */
+  connect(): this {
+    if (this.#active) return this;
+    this.#active = true;
+    this.io._want(this);
+    return this;
+  }
+
+  /** The same as `connect`. */
+  open(): this {
+    return this.connect();
+  }
+
+  /** Disconnects for good: it does not come back by itself. What waits to be sent is kept for a later `connect()`. */
+  disconnect(): this {
+    this.#disconnect();
+    return this;
+  }
+
+  /** As `disconnect`; resolves when nothing is left of the connection, if no other socket shares it. */
+  close(): Promise<void> {
+    return this.#disconnect();
+  }
+
+  /** Disconnects at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Adds a listener for an event of the server, or for `connect`, `connect_error` and `disconnect`. */
+  on<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event: E,
+    listener: ClientListener<ListenEvents, E>,
+  ): this {
+    this.#listeners.add(event, listener, false);
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event: E,
+    listener: ClientListener<ListenEvents, E>,
+  ): this {
+    this.#listeners.add(event, listener, true);
+    return this;
+  }
+
+  /** Removes a listener; without one all of the event, without an event all. */
+  off<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event?: E,
+    listener?: ClientListener<ListenEvents, E>,
+  ): this {
+    if (event === undefined || listener === undefined) this.#listeners.clear(event);
+    else this.#listeners.remove(event, listener);
+    return this;
+  }
+
+  /** The listeners of an event. */
+  listeners(event: EventNames<ListenEvents> | keyof ClientReservedEvents): SocketIoListener[] {
+    return this.#listeners.list(event);
+  }
+
+  /** Whether an event has listeners. */
+  hasListeners(event: EventNames<ListenEvents> | keyof ClientReservedEvents): boolean {
+    return this.#listeners.count(event) > 0;
+  }
+
+  /** Adds a listener that is called with every event of the server: its name, and its arguments. */
+  onAny(listener: (event: string, ...args: Untyped[]) => void): this {
+    this.#any = [...this.#any, listener];
+    return this;
+  }
+
+  /** As `onAny`, in front of the others. */
+  prependAny(listener: (event: string, ...args: Untyped[]) => void): this {
+    this.#any = [listener, ...this.#any];
+    return this;
+  }
+
+  /** Removes a listener of `onAny`, or all of them. */
+  offAny(listener?: (event: string, ...args: Untyped[]) => void): this {
+    this.#any = without(this.#any, listener);
+    return this;
+  }
+
+  /** The listeners of `onAny`. */
+  listenersAny(): SocketIoListener[] {
+    return [...this.#any];
+  }
+
+  /** Adds a listener that is called with every event to the server: its name, and its arguments. */
+  onAnyOutgoing(listener: (event: string, ...args: Untyped[]) => void): this {
+    this.#anyOutgoing = [...this.#anyOutgoing, listener];
+    return this;
+  }
+
+  /** As `onAnyOutgoing`, in front of the others. */
+  prependAnyOutgoing(listener: (event: string, ...args: Untyped[]) => void): this {
+    this.#anyOutgoing = [listener, ...this.#anyOutgoing];
+    return this;
+  }
+
+  /** Removes a listener of `onAnyOutgoing`, or all of them. */
+  offAnyOutgoing(listener?: (event: string, ...args: Untyped[]) => void): this {
+    this.#anyOutgoing = without(this.#anyOutgoing, listener);
+    return this;
+  }
+
+  /** The listeners of `onAnyOutgoing`. */
+  listenersAnyOutgoing(): SocketIoListener[] {
+    return [...this.#anyOutgoing];
+  }
+
+  /**
+   * Sends an event to the server; without a connection it waits for one. With a callback as the last argument, the server
+   * is asked for an acknowledgement, whose arguments the callback gets; after `timeout()`, or with the option
+   * `ackTimeout`, with an error in front.
+   *
+   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   * @throws {SocketIoError} `ERR_LIMIT` if too much waits already.
+   */
+  emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): this {
+    const data: unknown[] = [event, ...args];
+    const last = data[data.length - 1];
+    const ack = typeof last === "function" ? data.pop() as (...args: unknown[]) => void : undefined;
+    this.#emit(data, ack);
+    return this;
+  }
+
+  /**
+   * Sends an event to the server and resolves to the first argument of its acknowledgement.
+   *
+   * @throws {SocketIoError} `ERR_TIMEOUT` after the time of `timeout()`, `ERR_DISCONNECTED` if the connection is lost
+   * first, `ERR_LIMIT` if too much waits already.
+   */
+  emitWithAck<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<EmitEvents, E>>
+  ): Promise<AckResult<EmitEvents, E>> {
+    return new Promise((resolve, reject) => {
+      this.#emit([event, ...args], (error: unknown, value: unknown) => {
+        if (error) reject(error);
+        else resolve(value as AckResult<EmitEvents, E>);
+      }, true);
+    });
+  }
+
+  /** Sends a `message` event. */
+  send(...args: Untyped[]): this {
+    this.#emit(["message", ...args], undefined);
+    return this;
+  }
+
+  /** The next event may be dropped if it can't be sent at once. */
+  get volatile(): this {
+    this.#flags = { ...this.#flags, volatile: true };
+    return this;
+  }
+
+  /** Whether the transport may compress the next event; without effect where the platform decides. */
+  compress(compress: boolean): this {
+    this.#flags = { ...this.#flags, compress };
+    return this;
+  }
+
+  /** How long the next event waits for its acknowledgement, in ms; its callback gets an error in front. */
+  timeout(timeout: number): SocketIoClientSocket<ListenEvents, TimeoutEventMap<EmitEvents>> {
+    this.#flags = { ...this.#flags, timeout };
+    return this as unknown as SocketIoClientSocket<ListenEvents, TimeoutEventMap<EmitEvents>>;
+  }
+
+  /** A socket of another namespace on the same connection. It is a new one, or the one that is there already. */
+  of<
+    L extends EventMap<L> = DefaultEventMap,
+    E extends EventMap<E> = L,
+  >(namespace: string, options: SocketIoSocketOptions = {}): SocketIoClientSocket<L, E> {
+    const nsp = namespace.startsWith("/") ? namespace : `/${namespace}`;
+    const present = this.io._get(nsp) as SocketIoClientSocket<L, E> | undefined;
+    return (present ?? new SocketIoClientSocket<L, E>(this.io, nsp, options)).connect();
+  }
+
+  /**
+   * All events of the server from now on, each as its name and its arguments; the last argument is a function where the
+   * server asks for an acknowledgement. Ends when the socket is disconnected for good; events that are not fetched in
+   * time, more than 10,000, end it with an error.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<[event: string, ...args: Untyped[]]> {
+    const queue = new EventQueue(10_000, () => this.#iterators.delete(queue));
+    this.#iterators.add(queue);
+    return queue;
+  }
+
+  /** The connection is there: the namespace is joined. @ignore */
+  _onOpen(): void {
+    const { auth } = this;
+    if (typeof auth !== "function") return this.#join(auth);
+    let called = false;
+    const done = (data: Record<string, Untyped>) => {
+      if (called) return;
+      called = true;
+      this.#join(data);
+    };
+    try {
+      const result = auth(done);
+      if (result instanceof Promise) {
+        result.then((data) => {
+          if (data !== undefined) done(data);
+        }, reportCallbackError);
+      }
+    } catch (error) {
+      reportCallbackError(error);
+    }
+  }
+
+  /** A packet for the namespace came. @ignore */
+  _onPacket(packet: SocketIoPacket): void {
+    if (!this.#active) return;
+    switch (packet.type) {
+      case PacketType.CONNECT:
+        return this.#onConnect(packet.data);
+      case PacketType.EVENT:
+        return this.#onEvent(packet.data as unknown[], packet.id);
+      case PacketType.ACK: {
+        const ack = this.#acks.take(packet.id!);
+        if (ack !== undefined) {
+          callListener(ack, this, packet.data as unknown[], reportCallbackError);
+        }
+        return;
+      }
+      case PacketType.DISCONNECT:
+        this.#active = false;
+        this.#lose("io server disconnect", undefined);
+        this.io._release();
+        return this.#endIterators();
+      case PacketType.CONNECT_ERROR: {
+        this.#active = false;
+        const { message, data } = typeof packet.data === "string"
+          ? { message: packet.data, data: undefined }
+          : packet.data as { message?: unknown; data?: unknown };
+        const error = new SocketIoError("ERR_REFUSED", String(message), { data });
+        this.#tell("connect_error", error);
+        // A listener may have called connect() again.
+        if (!this.#active) {
+          this.io._release();
+          this.#endIterators(error);
+        }
+      }
+    }
+  }
+
+  /** The connection could not be made. @ignore */
+  _onError(error: Error): void {
+    this.#tell("connect_error", error);
+  }
+
+  /** The connection is gone. @ignore */
+  _onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    this.#lose(reason, error);
+  }
+
+  /** The connection is gone for good. @ignore */
+  _onEnd(error: SocketIoError): void {
+    this.#active = false;
+    this.#endIterators(error);
+  }
+
+  #join(auth: Record<string, Untyped> | undefined): void {
+    if (!this.#active || this.#connected) return;
+    const data = this.#pid === undefined ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
+    this.io._send({ type: PacketType.CONNECT, nsp: this.nsp, data });
+  }
+
+  #onConnect(data: unknown): void {
+    const { sid, pid } = (data ?? {}) as { sid?: unknown; pid?: unknown };
+    if (typeof sid !== "string") {
+      const message = "Cannot connect: the server speaks an older revision of the protocol";
+      return this.#tell("connect_error", new SocketIoError("ERR_PARSE", message));
+    }
+    if (this.#connected) return;
+    this.#id = sid;
+    this.#recovered = typeof pid === "string" && this.#pid === pid;
+    this.#pid = typeof pid === "string" ? pid : undefined;
+    if (!this.#recovered) this.#offset = undefined;
+    this.#connected = true;
+    const early = this.#early;
+    this.#early = [];
+    for (const args of early) this.#deliver(args);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const { packet } of waiting) this.#write(packet);
+    for (const entry of this.#retried) entry.pending = false;
+    this.#drainRetried();
+    this.#tell("connect");
+  }
+
+  #onEvent(args: unknown[], id: number | undefined): void {
+    if (id !== undefined) args.push(this.#makeAck(id));
+    if (this.#connected) this.#deliver(args);
+    else if (this.#early.length < this.#maxEvents) this.#early.push(args);
+  }
+
+  #deliver(args: unknown[]): void {
+    // The server's offset for recovery comes behind the arguments.
+    const last = args[args.length - 1];
+    if (this.#pid !== undefined && typeof last === "string") this.#offset = last;
+    for (const listener of this.#any) callListener(listener, this, args, reportCallbackError);
+    for (const iterator of this.#iterators) iterator.push(args as [string, ...unknown[]]);
+    const [event, ...rest] = args;
+    this.#listeners.emit(String(event), this, rest, reportCallbackError);
+  }
+
+  #makeAck(id: number): (...args: unknown[]) => void {
+    let sent = false;
+    return (...data) => {
+      if (sent || !this.#connected) return;
+      sent = true;
+      this.#inOrder({ type: PacketType.ACK, nsp: this.nsp, id, data }, (packet) => {
+        this.io._send(packet);
+      });
+    };
+  }
+
+  #emit(
+    data: unknown[],
+    ack: ((...args: unknown[]) => void) | undefined,
+    withError = false,
+  ): void {
+    const event = data[0] as string;
+    if (RESERVED_EVENTS.has(event)) {
+      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
+    }
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    if (this.#options.retries && !flags.volatile) return this.#retry(data, flags, ack);
+    this.#emitOnce(data, flags, ack, withError);
+  }
+
+  #emitOnce(
+    data: unknown[],
+    flags: ClientFlags,
+    ack: ((...args: unknown[]) => void) | undefined,
+    withError: boolean,
+  ): void {
+    const packet: SocketIoPacket = { type: PacketType.EVENT, nsp: this.nsp, data };
+    const usable = this.#connected && !this.io._expired;
+    if (flags.volatile && (!usable || !this.io._writable)) return;
+    const size = approximateSize(data);
+    const held = this.#waitingBytes + this.io._buffered;
+    if (this.#waiting.length >= this.#maxEvents || (held > 0 && held + size > this.#maxBytes)) {
+      throw new SocketIoError("ERR_LIMIT", `Cannot emit "${data[0]}": too much waits to be sent`);
+    }
+    if (ack !== undefined) {
+      packet.id = this.#nextAck++;
+      this.#register(packet.id, String(data[0]), flags, ack, withError);
+    }
+    try {
+      this.#inOrder(packet, (packet) => {
+        if (this.#connected && !this.io._expired) this.#write(packet);
+        else {
+          this.#waiting.push({ packet, size });
+          this.#waitingBytes += size;
+        }
+      });
+    } catch (error) {
+      if (packet.id !== undefined) this.#acks.delete(packet.id);
+      throw error;
+    }
+  }
+
+  #register(
+    id: number,
+    event: string,
+    flags: ClientFlags,
+    ack: (...args: unknown[]) => void,
+    withError: boolean,
+  ): void {
+    const timeout = flags.timeout ?? this.#options.ackTimeout;
+    if (timeout === undefined && !withError) {
+      this.#acks.set(id, ack);
+      return;
+    }
+    this.#acks.wait(id, event, timeout, (...args: unknown[]) => ack(null, ...args), (error) => {
+      this.#unbuffer(id);
+      guardCallback(ack)(error);
+    });
+  }
+
+  /** What nobody waits for any more is not sent. */
+  #unbuffer(id: number): void {
+    const at = this.#waiting.findIndex(({ packet }) => packet.id === id);
+    if (at === -1) return;
+    this.#waitingBytes -= this.#waiting[at].size;
+    this.#waiting.splice(at, 1);
+  }
+
+  #write(packet: SocketIoPacket): void {
+    for (const listener of this.#anyOutgoing) {
+      callListener(listener, this, packet.data as unknown[], reportCallbackError);
+    }
+    this.io._send(packet);
+  }
+
+  /** Events leave in the order in which they were emitted, those with a blob too. */
+  #inOrder(packet: SocketIoPacket, send: (packet: SocketIoPacket) => void): void {
+    if (this.#blobs === undefined && !hasBlob(packet.data)) return send(packet);
+    const done: Promise<void> = Promise.all([readBlobs(packet.data), this.#blobs]).then(
+      ([data]) => {
+        packet.data = data;
+        send(packet);
+      },
+    ).catch(reportCallbackError).finally(() => {
+      if (this.#blobs === done) this.#blobs = undefined;
+    });
+    this.#blobs = done;
+  }
+
+  #retry(
+    args: unknown[],
+    flags: ClientFlags,
+    ack: ((...args: unknown[]) => void) | undefined,
+  ): void {
+    if (this.#retried.length >= this.#maxEvents) {
+      throw new SocketIoError("ERR_LIMIT", `Cannot emit "${args[0]}": too much waits to be sent`);
+    }
+    this.#retried.push({ args, flags, ack, tries: 0, pending: false });
+    this.#drainRetried();
+  }
+
+  #drainRetried(): void {
+    const entry = this.#retried[0];
+    if (!this.#connected || entry === undefined || entry.pending) return;
+    entry.pending = true;
+    entry.tries++;
+    this.#emitOnce([...entry.args], entry.flags, (error: unknown, ...answer: unknown[]) => {
+      if (this.#retried[0] !== entry || !entry.pending) return;
+      entry.pending = false;
+      const lost = error instanceof SocketIoError && error.code === "ERR_DISCONNECTED";
+      if (lost && this.#active) {
+        // It is sent again after the reconnection, and that was no fault of the server's.
+        entry.tries--;
+        return;
+      }
+      if (error === null || entry.tries > this.#options.retries!) {
+        this.#retried.shift();
+        if (entry.ack !== undefined) guardCallback(entry.ack)(error, ...answer);
+      }
+      this.#drainRetried();
+    }, true);
+  }
+
+  #disconnect(): Promise<void> {
+    if (this.#connected) this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
+    this.#active = false;
+    this.#lose("io client disconnect", undefined);
+    const ended = this.io._release();
+    this.#endIterators();
+    return ended;
+  }
+
+  #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.#id = undefined;
+    this.#early = [];
+    this.#tell("disconnect", reason, error);
+    this.#acks.abandon(
+      "the socket was disconnected",
+      new Set(this.#waiting.map(({ packet }) => packet.id)),
+    );
+  }
+
+  #endIterators(error?: SocketIoError): void {
+    for (const iterator of [...this.#iterators]) iterator.end(error);
+  }
+
+  #tell(event: keyof ClientReservedEvents, ...args: unknown[]): void {
+    this.#listeners.emit(event, this, args, reportCallbackError);
+  }
+}
+
+/** How many bytes the arguments of an event have, about. */
+function approximateSize(args: readonly unknown[]): number {
+  let size = 0;
+  for (const arg of args) {
+    if (typeof arg === "string") size += arg.length;
+    else if (ArrayBuffer.isView(arg) || arg instanceof ArrayBuffer) size += arg.byteLength;
+    else size += 16;
+  }
+  return size;
+}
+
+function without(
+  list: SocketIoListener[],
+  listener: SocketIoListener | undefined,
+): SocketIoListener[] {
+  if (listener === undefined) return [];
+  const at = list.indexOf(listener);
+  return at === -1 ? list : list.toSpliced(at, 1);
+}

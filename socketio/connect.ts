@@ -1,0 +1,94 @@
+// Floor 3: driver.
+import type { SocketIoClientOptions } from "./client_options.ts";
+import { SocketIoClientSocket } from "./client_socket.ts";
+import { SocketIoManager } from "./manager.ts";
+import type { DefaultEventMap, EventMap } from "./types.ts";
+
+/** Connections that are in use, by what they were made with. */
+const managers: Map<string, SocketIoManager> = new Map();
+
+/** The options that are a socket's alone: a connection may be shared by sockets that differ in them. */
+const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
+  "auth",
+  "retries",
+  "ackTimeout",
+  "maxBufferedEvents",
+  "maxBufferedBytes",
+  "maxPendingAcks",
+  "autoConnect",
+  "multiplex",
+  "signal",
+]);
+
+/** What two sockets must have in common to share a connection; `undefined` if that can't be told. */
+function sharingKey(url: URL, options: SocketIoClientOptions): string | undefined {
+  const own = Object.entries(options).filter(([name, value]) =>
+    !SOCKET_OPTIONS.has(name) && value !== undefined
+  );
+  if (own.some(([, value]) => typeof value === "function" || "parser" in options)) return undefined;
+  own.sort(([a], [b]) => a < b ? -1 : 1);
+  return JSON.stringify([url.href, own]);
+}
+
+function parseTarget(target: string | URL): { url: URL; nsp: string } {
+  const base = (globalThis as { location?: { href?: string } }).location?.href;
+  const url = new URL(target, base);
+  if (url.protocol === "ws:") url.protocol = "http:";
+  if (url.protocol === "wss:") url.protocol = "https:";
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new TypeError(`Cannot connect: the URL has the scheme "${url.protocol}"`);
+  }
+  const nsp = decodeURIComponent(url.pathname);
+  url.hash = "";
+  return { url, nsp: nsp === "" ? "/" : nsp };
+}
+
+/**
+ * Connects to a Socket.IO server: of this package, of npm's `socket.io`, or of any other that speaks protocol revision
+ * 5. The path of the URL is the namespace.
+ *
+ * It works in Deno, in workers and in browsers: it uses `fetch` and `WebSocket`, those of the platform unless the
+ * options say otherwise. The connection comes back by itself, without end by default, and events wait meanwhile.
+ *
+ * The type parameters type the events: those of the server, and those of the client.
+ *
+ * @throws {TypeError} for a URL or an option that can't be used. @throws {RangeError} for a number out of range.
+ *
+ * @example
+ * ```ts ignore
+ * const socket = connectSocketIo("https://example.org/admin", { auth: { token: "abc" } });
+ * socket.on("connect", () => console.log(socket.id));
+ * socket.on("news", (data) => console.log(data));
+ * const answer = await socket.timeout(1000).emitWithAck("question", 42);
+ * ```
+ */
+export function connectSocketIo<
+  ListenEvents extends EventMap<ListenEvents> = DefaultEventMap,
+  EmitEvents extends EventMap<EmitEvents> = ListenEvents,
+>(
+  url: string | URL,
+  options: SocketIoClientOptions = {},
+): SocketIoClientSocket<ListenEvents, EmitEvents> {
+  const target = parseTarget(url);
+  const path = (options.path ?? "/socket.io").replace(/\/$/, "");
+  target.url.pathname = options.addTrailingSlash === false ? path : `${path}/`;
+  for (const [name, value] of Object.entries(options.query ?? {})) {
+    target.url.searchParams.set(name, value);
+  }
+  const key = options.multiplex === false ? undefined : sharingKey(target.url, options);
+  let manager = key === undefined ? undefined : managers.get(key);
+  // Two sockets of one namespace need two connections.
+  if (manager?._get(target.nsp) !== undefined) manager = undefined;
+  if (manager === undefined) {
+    const made: SocketIoManager = manager = new SocketIoManager(target.url, options, () => {
+      if (key !== undefined && managers.get(key) === made) managers.delete(key);
+    });
+    if (key !== undefined && !managers.has(key)) managers.set(key, made);
+  }
+  const socket = new SocketIoClientSocket<ListenEvents, EmitEvents>(manager, target.nsp, options);
+  const { signal } = options;
+  if (signal?.aborted) return socket;
+  signal?.addEventListener("abort", () => void socket.close(), { once: true });
+  if (options.autoConnect !== false) socket.connect();
+  return socket;
+}

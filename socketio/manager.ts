@@ -1,0 +1,374 @@
+// Floor 3: driver.
+import { backoffDelay } from "../websocket/backoff.ts";
+import { reportCallbackError } from "./_callback.ts";
+import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
+import { Listeners } from "./_listeners.ts";
+import type { SocketIoClientOptions } from "./client_options.ts";
+import { PacketFault, SocketIoError } from "./errors.ts";
+import { encodePacket, PacketDecoder, type SocketIoPacket } from "./packet.ts";
+import type { ClientDisconnectReason, Untyped } from "./types.ts";
+
+/** The events of a {@linkcode SocketIoManager}. */
+export interface ManagerEvents {
+  /** The connection is there. */
+  open: () => void;
+  /** The connection could not be made. */
+  error: (error: Error) => void;
+  /** The server sent a ping. */
+  ping: () => void;
+  /** The connection is gone. */
+  close: (reason: ClientDisconnectReason, error?: Error) => void;
+  /** A WebSocket took over from polling. */
+  upgrade: () => void;
+  /** A new attempt begins: how many there were in a row, from 1. */
+  reconnect_attempt: (attempt: number) => void;
+  /** A new attempt failed. */
+  reconnect_error: (error: Error) => void;
+  /** The connection is back: after how many attempts. */
+  reconnect: (attempt: number) => void;
+  /** All attempts failed. */
+  reconnect_failed: () => void;
+}
+
+/** The part of a socket that its connection knows. */
+export interface ManagedSocket {
+  /** The namespace. */
+  readonly nsp: string;
+  /** Whether it wants the connection. */
+  readonly active: boolean;
+  /** The connection is there. @ignore */
+  _onOpen(): void;
+  /** A packet for the namespace came. @ignore */
+  _onPacket(packet: SocketIoPacket): void;
+  /** The connection could not be made. @ignore */
+  _onError(error: Error): void;
+  /** The connection is gone. @ignore */
+  _onClose(reason: ClientDisconnectReason, error: Error | undefined): void;
+  /** The connection is gone, and will not come back. @ignore */
+  _onEnd(error: SocketIoError): void;
+}
+
+/** Encodes and decodes packets: the built-in codec, or one that the program gave. */
+interface Codec {
+  encode(packet: SocketIoPacket): (string | Uint8Array)[];
+  decode(data: string | Uint8Array, found: (packet: SocketIoPacket) => void): Error | undefined;
+  reset(): void;
+}
+
+function makeCodec(options: SocketIoClientOptions): Codec {
+  const { parser } = options;
+  if (parser === undefined) {
+    const decoder = new PacketDecoder({
+      maxAttachments: options.maxAttachments ?? 10,
+      maxAttachmentBytes: options.maxAttachmentBytes ?? 67_108_864,
+    });
+    return {
+      encode: encodePacket,
+      decode(data, found) {
+        const packet = decoder.add(data);
+        if (packet instanceof PacketFault) return packet.toError();
+        if (packet !== undefined) found(packet);
+        return undefined;
+      },
+      reset: () => decoder.reset(),
+    };
+  }
+  const encoder = new parser.Encoder();
+  let decoder = new parser.Decoder();
+  return {
+    encode: (packet) => encoder.encode(packet),
+    decode(data, found) {
+      const packets: SocketIoPacket[] = [];
+      decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
+      try {
+        decoder.add(data);
+      } catch (cause) {
+        return new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });
+      }
+      packets.forEach(found);
+      return undefined;
+    },
+    reset() {
+      decoder.destroy();
+      decoder = new parser.Decoder();
+    },
+  };
+}
+
+function inRange(name: string, value: number | undefined, fallback: number, min = 0): number {
+  if (value === undefined) return fallback;
+  if (!(value >= min)) {
+    throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+  }
+  return value;
+}
+
+/**
+ * The connection to one server, shared by the sockets of several namespaces. It comes back by itself when it is lost.
+ * Programs find it at `socket.io`.
+ */
+export class SocketIoManager {
+  readonly #options: SocketIoClientOptions;
+  readonly #engineOptions: EngineClientOptions;
+  readonly #codec: Codec;
+  readonly #sockets: Map<string, ManagedSocket> = new Map();
+  readonly #listeners: Listeners = new Listeners();
+  readonly #host: EngineClientHost = {
+    onEngineOpen: () => this.#onOpen(),
+    onEngineMessage: (data) => this.#onMessage(data),
+    onEnginePing: () => this.#emit("ping"),
+    onEngineUpgrade: () => this.#emit("upgrade"),
+    onEngineClose: (reason, error) => this.#onClose(reason, error),
+  };
+  #engine: EngineClient | undefined;
+  #state: "closed" | "opening" | "open" = "closed";
+  #attempts = 0;
+  #reconnecting = false;
+  #openTimer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #ending: Promise<void> = Promise.resolve();
+  readonly #onGone: () => void;
+
+  /** Made by `connectSocketIo`. @ignore */
+  constructor(url: URL, options: SocketIoClientOptions, onGone: () => void) {
+    this.#options = options;
+    this.#onGone = onGone;
+    const transports = options.transports ?? ["polling", "websocket"];
+    for (const name of transports) {
+      if (name !== "polling" && name !== "websocket") {
+        throw new TypeError(`Cannot use the transport "${name}": it is not known`);
+      }
+    }
+    if (transports.length === 0) {
+      throw new TypeError("Cannot use the option transports: it is empty");
+    }
+    inRange("reconnectionAttempts", options.reconnectionAttempts, Infinity);
+    inRange("reconnectionDelay", options.reconnectionDelay, 1000);
+    inRange("reconnectionDelayMax", options.reconnectionDelayMax, 5000);
+    if (!((options.randomizationFactor ?? 0) >= 0 && (options.randomizationFactor ?? 0) <= 1)) {
+      throw new RangeError("Cannot use the option randomizationFactor: it is out of range");
+    }
+    inRange("timeout", options.timeout, 20_000, 1);
+    this.#engineOptions = {
+      url,
+      transports,
+      upgrade: options.upgrade ?? true,
+      tryAllTransports: options.tryAllTransports ?? false,
+      headers: options.extraHeaders,
+      withCredentials: options.withCredentials ?? false,
+      fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+      WebSocket: options.WebSocket ?? WebSocket,
+      maxHttpBufferSize: inRange("maxHttpBufferSize", options.maxHttpBufferSize, 67_108_864, 1),
+    };
+    this.#codec = makeCodec(options);
+  }
+
+  /** Whether the connection is there. */
+  get connected(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether the connection is lost, and is being made again. */
+  get reconnecting(): boolean {
+    return this.#reconnecting;
+  }
+
+  /** The transport in use; `undefined` without a connection. */
+  get transport(): "polling" | "websocket" | undefined {
+    return this.#engine?.transportName;
+  }
+
+  /** Adds a listener. */
+  on<E extends keyof ManagerEvents>(event: E, listener: ManagerEvents[E]): this {
+    this.#listeners.add(event, listener, false);
+    return this;
+  }
+
+  /** Adds a listener that is called once. */
+  once<E extends keyof ManagerEvents>(event: E, listener: ManagerEvents[E]): this {
+    this.#listeners.add(event, listener, true);
+    return this;
+  }
+
+  /** Removes a listener. */
+  off<E extends keyof ManagerEvents>(event: E, listener: ManagerEvents[E]): this {
+    this.#listeners.remove(event, listener);
+    return this;
+  }
+
+  /** A socket of a namespace. @ignore */
+  _get(nsp: string): ManagedSocket | undefined {
+    return this.#sockets.get(nsp);
+  }
+
+  /** Takes a socket in. @ignore */
+  _add(socket: ManagedSocket): void {
+    this.#sockets.set(socket.nsp, socket);
+  }
+
+  /** A socket wants the connection. @ignore */
+  _want(socket: ManagedSocket): void {
+    if (this.#state === "open") socket._onOpen();
+    else if (this.#state === "closed" && !this.#reconnecting) this.#open();
+  }
+
+  /** A socket does not want the connection any more: with the last one, it ends. @ignore */
+  _release(): Promise<void> {
+    for (const socket of this.#sockets.values()) if (socket.active) return this.#ending;
+    return this.#end("io client disconnect");
+  }
+
+  /** Resolves when nothing is left of a connection that ended. @ignore */
+  get _ended(): Promise<void> {
+    return this.#ending;
+  }
+
+  /** Sends a packet. @ignore */
+  _send(packet: SocketIoPacket): void {
+    const engine = this.#engine;
+    if (engine === undefined || !engine.open) return;
+    for (const part of this.#codec.encode(packet)) engine.write(part);
+  }
+
+  /** Whether a packet would leave at once. @ignore */
+  get _writable(): boolean {
+    return this.#engine?.writable === true;
+  }
+
+  /** How many bytes wait. @ignore */
+  get _buffered(): number {
+    return this.#engine?.buffered ?? 0;
+  }
+
+  /** Whether the connection is dead, though nobody has noticed: the server has been silent for too long. @ignore */
+  get _expired(): boolean {
+    return this.#engine?.expired === true;
+  }
+
+  /** The engine's connection is there. */
+  #onOpen(): void {
+    clearTimeout(this.#openTimer);
+    this.#state = "open";
+    const attempts = this.#attempts;
+    const back = this.#reconnecting;
+    this.#attempts = 0;
+    this.#reconnecting = false;
+    this.#emit("open");
+    if (back) this.#emit("reconnect", attempts);
+    for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onOpen();
+  }
+
+  /** A message came. */
+  #onMessage(data: string | Uint8Array): void {
+    const error = this.#codec.decode(data, (packet) => {
+      this.#sockets.get(packet.nsp)?._onPacket(packet);
+    });
+    if (error !== undefined) {
+      const engine = this.#engine;
+      this.#lose("parse error", error);
+      this.#ending = engine?.close() ?? this.#ending;
+    }
+  }
+
+  /** The engine's connection is gone. */
+  #onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    this.#ending = this.#engine?.close() ?? this.#ending;
+    if (this.#state === "open") this.#lose(reason, error);
+    else this.#failAttempt(error ?? new SocketIoError("ERR_CONNECT", `Cannot connect: ${reason}`));
+  }
+
+  #open(): void {
+    this.#state = "opening";
+    const { timeout = 20_000 } = this.#options;
+    this.#openTimer = setTimeout(() => {
+      const engine = this.#engine;
+      this.#engine = undefined;
+      this.#ending = engine?.close() ?? this.#ending;
+      const message = `Cannot connect: timed out after ${timeout} ms`;
+      this.#failAttempt(new SocketIoError("ERR_TIMEOUT", message));
+    }, Math.min(timeout, 2 ** 31 - 1));
+    this.#engine = new EngineClient(this.#engineOptions, this.#host);
+  }
+
+  #failAttempt(error: Error): void {
+    clearTimeout(this.#openTimer);
+    this.#state = "closed";
+    this.#engine = undefined;
+    const again = this.#reconnecting;
+    this.#emit("error", error);
+    if (again) this.#emit("reconnect_error", error);
+    for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onError(error);
+    this.#retry(error);
+  }
+
+  #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    this.#state = "closed";
+    this.#engine = undefined;
+    this.#codec.reset();
+    this.#emit("close", reason, error);
+    for (const socket of [...this.#sockets.values()]) {
+      if (socket.active) socket._onClose(reason, error);
+    }
+    this.#retry(error);
+  }
+
+  #retry(cause: Error | undefined): void {
+    if (this.#state !== "closed" || ![...this.#sockets.values()].some((socket) => socket.active)) {
+      return;
+    }
+    const { reconnection = true, reconnectionAttempts = Infinity } = this.#options;
+    if (!reconnection || this.#attempts >= reconnectionAttempts) {
+      this.#reconnecting = false;
+      this.#attempts = 0;
+      if (reconnection) this.#emit("reconnect_failed");
+      const message = "Cannot go on: the connection is lost, and is not made again";
+      const error = new SocketIoError("ERR_DISCONNECTED", message, { cause });
+      for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onEnd(error);
+      return this.#forget();
+    }
+    this.#reconnecting = true;
+    const delay = this.#nextDelay();
+    this.#retryTimer = setTimeout(() => {
+      this.#emit("reconnect_attempt", this.#attempts);
+      // A listener may have ended it all.
+      if (this.#reconnecting && this.#state === "closed") this.#open();
+    }, delay);
+  }
+
+  /** As long as the options say, give or take what they leave to chance. */
+  #nextDelay(): number {
+    const { reconnectionDelay = 1_000, reconnectionDelayMax = 5_000, randomizationFactor = 0.5 } =
+      this.#options;
+    const initial = reconnectionDelay * (1 + randomizationFactor);
+    const jitter = 2 * randomizationFactor / (1 + randomizationFactor);
+    return backoffDelay(
+      { initial, max: reconnectionDelayMax, jitter },
+      this.#attempts++,
+      Math.random(),
+    );
+  }
+
+  #end(reason: ClientDisconnectReason): Promise<void> {
+    const wasOpen = this.#state === "open";
+    clearTimeout(this.#openTimer);
+    clearTimeout(this.#retryTimer);
+    this.#reconnecting = false;
+    this.#attempts = 0;
+    this.#state = "closed";
+    this.#codec.reset();
+    const engine = this.#engine;
+    this.#engine = undefined;
+    if (engine !== undefined) this.#ending = engine.close();
+    if (wasOpen) this.#emit("close", reason);
+    this.#forget();
+    return this.#ending;
+  }
+
+  #forget(): void {
+    this.#onGone();
+  }
+
+  #emit(event: keyof ManagerEvents, ...args: Untyped[]): void {
+    this.#listeners.emit(event, this, args, reportCallbackError);
+  }
+}
