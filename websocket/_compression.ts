@@ -4,7 +4,11 @@ import type {
   PerMessageDeflateOptions,
   PerMessageDeflateParameters,
 } from "./permessage_deflate.ts";
-import type { WebSocketCompression, WebSocketDeflater, WebSocketInflater } from "./protocol.ts";
+import type {
+  WebSocketCompression,
+  WebSocketDeflater,
+  WebSocketInflater,
+} from "./protocol_types.ts";
 import type { WebSocketRole } from "./types.ts";
 
 /** What a sender leaves out at the end of a message, and a receiver puts back. RFC 7692 §7.2.1 */

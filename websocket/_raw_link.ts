@@ -8,11 +8,8 @@ import type { Link, LinkEvents, SendOutcome } from "./_connection_parts.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
 import { WebSocketError, type WebSocketProtocolError } from "./errors.ts";
-import {
-  type WebSocketCompression,
-  WebSocketProtocol,
-  type WebSocketProtocolSink,
-} from "./protocol.ts";
+import { WebSocketProtocol } from "./protocol.ts";
+import type { WebSocketCompression, WebSocketProtocolSink } from "./protocol_types.ts";
 import type {
   WebSocketCloseInfo,
   WebSocketData,

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { encodeUtf8, encodeUtf8Into, tryDecodeUtf8 } from "../buffer/utf8.ts";
 import { sha1Base64 } from "./_sha1.ts";
 import { WEBSOCKET_GUID } from "./handshake.ts";
-import type { WebSocketProtocolTools } from "./protocol.ts";
+import type { WebSocketProtocolTools } from "./protocol_types.ts";
 
 /** `Buffer`'s methods for a slice of any `Uint8Array`: no view, no options, one call into the engine. */
 const { latin1Slice, utf8Slice } = Buffer.prototype as unknown as {

@@ -18,6 +18,7 @@ export * from "./mask.ts";
 export * from "./origin.ts";
 export * from "./permessage_deflate.ts";
 export * from "./protocol.ts";
+export * from "./protocol_types.ts";
 export * from "./reconnecting.ts";
 export * from "./server.ts";
 export * from "./server_options.ts";

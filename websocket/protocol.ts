@@ -7,17 +7,19 @@ import {
   maySendClose,
   nextCloseState,
 } from "./_close_state.ts";
+import {
+  closePayload,
+  HEADROOM,
+  LARGE_PAYLOAD,
+  LostOutput,
+  writeFrame,
+  writeOwnedFrame,
+  writeTextFrame,
+} from "./_frame_output.ts";
 import { MessageAssembly } from "./_message_assembly.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError, type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
-import {
-  frameHeaderSize,
-  MAX_CONTROL_PAYLOAD,
-  readFrameHeader,
-  WebSocketFrameHeader,
-  writeFrameHeader,
-  writeMaskKey,
-} from "./frame.ts";
+import { MAX_CONTROL_PAYLOAD, readFrameHeader, WebSocketFrameHeader } from "./frame.ts";
 import { applyMask, rotateMaskKey } from "./mask.ts";
 import {
   DEFAULT_MAX_CHUNKS,
@@ -25,106 +27,20 @@ import {
   DEFAULT_MAX_MESSAGE_SIZE,
   type WebSocketData,
   type WebSocketMessageOpcode,
-  type WebSocketReceiveLimits,
   type WebSocketRole,
 } from "./types.ts";
-
-/** Who is told what came. The calls are synchronous, in the order of the bytes. */
-export interface WebSocketProtocolSink {
-  /**
-   * A whole message: text as a string, a binary message as bytes. The bytes may be a view of what was given to
-   * {@linkcode WebSocketProtocol.receive}.
-   */
-  message(data: WebSocketData, opcode: WebSocketMessageOpcode): void;
-  /** A part of a message that is handed on as it comes, because {@linkcode WebSocketProtocol.streaming} was set when it began. */
-  piece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void;
-  /** A ping; the pong is sent already. */
-  ping(payload: Uint8Array): void;
-  /** A pong. */
-  pong(payload: Uint8Array): void;
-  /** The peer's close frame; the reply is sent already. Nothing comes after it. */
-  closing(): void;
-  /** The peer broke a rule; it has been told. Nothing comes after it. */
-  fail(error: WebSocketProtocolError): void;
-}
-
-/** Where the bytes go. A `TransportWriter` is one. */
-export interface WebSocketProtocolOutput {
-  /** The buffer that {@linkcode reserve} gives room in. */
-  readonly buffer: Uint8Array;
-  /** Whether so much is queued that more should wait. */
-  readonly full: boolean;
-  /** Makes room for `max` bytes in {@linkcode buffer}, and returns the offset of it. */
-  reserve(max: number): number;
-  /** Queues the first `n` bytes of what was reserved. */
-  commit(n: number): unknown;
-  /** Queues bytes that will not change. */
-  write(bytes: Uint8Array): unknown;
-}
-
-/** Takes compressed messages apart. */
-export interface WebSocketInflater {
-  /**
-   * Inflates a part of a message into a buffer that is the caller's.
-   *
-   * @param last Whether the message ends here.
-   * @param room The most bytes that may come out.
-   */
-  inflate(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    last: boolean,
-    room: number,
-  ): Uint8Array | "corrupt" | "too big";
-  /** Frees everything. */
-  close(): void;
-}
-
-/** Compresses messages. */
-export interface WebSocketDeflater {
-  /** Compresses a part of a message; what comes out is valid until the next call. */
-  deflate(bytes: Uint8Array, start: number, end: number, last: boolean): Uint8Array;
-  /** Forgets what was compressed before, because the peer's window no longer ends with it. */
-  reset(): void;
-  /** Frees everything. */
-  close(): void;
-}
-
-/** Compression as the handshake agreed on it. Nothing is made before it is needed. */
-export interface WebSocketCompression {
-  /** Messages shorter than this are sent as they are, in bytes. */
-  readonly threshold: number;
-  /** Makes the part that receives. */
-  createInflater(): WebSocketInflater;
-  /** Makes the part that sends. */
-  createDeflater(): WebSocketDeflater;
-}
-
-/** What the protocol needs from outside: randomness, and the fastest text coding that the platform has. */
-export interface WebSocketProtocolTools {
-  /** A random 32-bit word from a source that nobody can predict (RFC 6455 §10.3). */
-  nextMask(): number;
-  /** The text of UTF-8 bytes; `undefined` if they are not UTF-8. With `ascii` they are known to be ASCII. */
-  decodeText(bytes: Uint8Array, start: number, end: number, ascii: boolean): string | undefined;
-  /** The text of bytes that are known to be UTF-8. */
-  decodeValidText(bytes: Uint8Array): string;
-  /** Writes text as UTF-8 into `target`, which has room for three bytes a character, and returns how many bytes it took. */
-  encodeTextInto(text: string, target: Uint8Array, at: number): number;
-  /** The UTF-8 bytes of `text` behind `headroom` free bytes, in a buffer of their own. */
-  encodeText(text: string, headroom: number): Uint8Array;
-}
-
-/** Options of a {@linkcode WebSocketProtocol}. */
-export interface WebSocketProtocolOptions extends WebSocketReceiveLimits {
-  /** Compression, if it was agreed on. */
-  compression?: WebSocketCompression;
-}
+import type {
+  WebSocketCompression,
+  WebSocketDeflater,
+  WebSocketInflater,
+  WebSocketProtocolOptions,
+  WebSocketProtocolOutput,
+  WebSocketProtocolSink,
+  WebSocketProtocolTools,
+} from "./protocol_types.ts";
 
 /** Texts up to this many characters are encoded straight into the output's buffer. */
 const DIRECT_TEXT = 8192;
-/** Payloads from this many bytes on are not copied, or have a buffer of their own. */
-const LARGE = 16_384;
 /** Streamed messages are inflated in parts of this many bytes, so that no part grows beyond about 1 MiB. */
 const INFLATE_STEP = 1024;
 /** The header that was read last. It is used up before anybody else is called. */
@@ -619,7 +535,7 @@ export class WebSocketProtocol {
   #pong(payload: Uint8Array): void {
     if (!this.open) return;
     if (this.#output.full) this.#owedPong = payload.slice();
-    else this.#writeFrame(0x8a, payload, 0, payload.length);
+    else writeFrame(this.#output, this.#tools, this.#client, 0x8a, payload);
   }
 
   /** The output has drained: what had to wait for it is sent now. */
@@ -672,9 +588,16 @@ export class WebSocketProtocol {
         return;
       }
     }
-    if (typeof data !== "string") this.#writeFrame(opcode, data, 0, data.length);
-    else if (data.length <= DIRECT_TEXT) this.#writeText(data);
-    else this.#writeOwned(opcode, this.#tools.encodeText(data, 14));
+    if (typeof data !== "string") writeFrame(this.#output, this.#tools, this.#client, opcode, data);
+    else if (data.length <= DIRECT_TEXT) {
+      writeTextFrame(this.#output, this.#tools, this.#client, data);
+    } else {writeOwnedFrame(
+        this.#output,
+        this.#tools,
+        this.#client,
+        opcode,
+        this.#tools.encodeText(data, HEADROOM),
+      );}
   }
 
   /**
@@ -696,7 +619,7 @@ export class WebSocketProtocol {
     }
     const byte = (fin ? 0x80 : 0) | (first ? opcode : 0);
     if (fin) this.#sendingOpcode = 0;
-    if (!this.#sendingCompressed) this.#writeFrame(byte, bytes, 0, bytes.length);
+    if (!this.#sendingCompressed) writeFrame(this.#output, this.#tools, this.#client, byte, bytes);
     else this.#writeCompressed(first ? byte | 0x40 : byte, bytes, fin);
   }
 
@@ -745,7 +668,7 @@ export class WebSocketProtocol {
     const payload = closePayload(code, reason, this.#tools);
     if (!maySendClose(this.#state)) return;
     this.#owedPong = undefined;
-    this.#writeFrame(0x88, payload, 0, payload.length);
+    writeFrame(this.#output, this.#tools, this.#client, 0x88, payload);
     this.#advance("sendClose");
   }
 
@@ -778,7 +701,7 @@ export class WebSocketProtocol {
       );
     }
     if (this.#state !== "open") this.#throwClosed();
-    this.#writeFrame(first, payload, 0, payload.length);
+    writeFrame(this.#output, this.#tools, this.#client, first, payload);
   }
 
   #throwClosed(): never {
@@ -791,73 +714,8 @@ export class WebSocketProtocol {
   #writeClose(code: number, reason: string): void {
     const payload = code === 1005 ? NOTHING : closePayload(code, reason, this.#tools);
     this.#owedPong = undefined;
-    this.#writeFrame(0x88, payload, 0, payload.length);
+    writeFrame(this.#output, this.#tools, this.#client, 0x88, payload);
     this.#advance("sendClose");
-  }
-
-  /** Writes a frame, copying its payload unless it is large. */
-  #writeFrame(first: number, bytes: Uint8Array, start: number, end: number): void {
-    const output = this.#output;
-    const length = end - start;
-    if (this.#client) {
-      if (length >= LARGE) {
-        const owned = new Uint8Array(14 + length);
-        owned.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), 14);
-        this.#writeOwned(first, owned);
-        return;
-      }
-      const key = this.#tools.nextMask();
-      const at = output.reserve(8 + length);
-      const { buffer } = output;
-      const payload = writeMaskKey(buffer, writeFrameHeader(buffer, at, first, 0x80, length), key);
-      copy(bytes, start, end, buffer, payload);
-      applyMask(buffer, key, payload, payload + length);
-      output.commit(payload + length - at);
-      return;
-    }
-    const large = length >= LARGE;
-    const at = output.reserve(large ? 10 : 4 + length);
-    const { buffer } = output;
-    const payload = writeFrameHeader(buffer, at, first, 0, length);
-    if (large) {
-      output.commit(payload - at);
-      output.write(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
-    } else {
-      copy(bytes, start, end, buffer, payload);
-      output.commit(payload + length - at);
-    }
-  }
-
-  /** Writes a frame whose payload stands behind 14 free bytes of a buffer that is ours. */
-  #writeOwned(first: number, owned: Uint8Array): void {
-    const length = owned.length - 14;
-    const start = 14 - frameHeaderSize(length, this.#client);
-    let at = writeFrameHeader(owned, start, first, this.#client ? 0x80 : 0, length);
-    if (this.#client) {
-      const key = this.#tools.nextMask();
-      at = writeMaskKey(owned, at, key);
-      applyMask(owned, key, at);
-    }
-    this.#output.write(owned.subarray(start));
-  }
-
-  /** Writes a text message straight into the output's buffer. */
-  #writeText(text: string): void {
-    const output = this.#output;
-    const client = this.#client;
-    const at = output.reserve(14 + text.length * 3);
-    const { buffer } = output;
-    // Most text is ASCII: the header is written last, and the payload is moved if it needed another size.
-    const guess = at + frameHeaderSize(text.length, client);
-    const length = this.#tools.encodeTextInto(text, buffer, guess);
-    const payload = at + frameHeaderSize(length, client);
-    if (payload !== guess) buffer.copyWithin(payload, guess, guess + length);
-    const end = writeFrameHeader(buffer, at, 0x81, client ? 0x80 : 0, length);
-    if (client) {
-      const key = this.#tools.nextMask();
-      applyMask(buffer, key, writeMaskKey(buffer, end, key), payload + length);
-    }
-    output.commit(payload + length - at);
   }
 
   /** The bytes of a text that may be long enough to compress; `undefined` if it is not. */
@@ -870,11 +728,12 @@ export class WebSocketProtocol {
     this.#deflater ??= this.#compression!.createDeflater();
     const deflated = this.#deflater.deflate(bytes, 0, bytes.length, last);
     // What comes out is valid until the next call only: it must be copied, however large.
-    if (deflated.length < LARGE) this.#writeFrame(first, deflated, 0, deflated.length);
-    else {
-      const owned = new Uint8Array(14 + deflated.length);
-      owned.set(deflated, 14);
-      this.#writeOwned(first, owned);
+    if (deflated.length < LARGE_PAYLOAD) {
+      writeFrame(this.#output, this.#tools, this.#client, first, deflated);
+    } else {
+      const owned = new Uint8Array(HEADROOM + deflated.length);
+      owned.set(deflated, HEADROOM);
+      writeOwnedFrame(this.#output, this.#tools, this.#client, first, owned);
     }
   }
 
@@ -910,58 +769,4 @@ export class WebSocketProtocol {
     this.#held = this.#carry = this.#assembly = undefined;
     this.#left = 0;
   }
-}
-
-/** Takes everything, and keeps nothing. */
-class LostOutput implements WebSocketProtocolOutput {
-  buffer: Uint8Array = NOTHING;
-  readonly full = false;
-  reserve(max: number): number {
-    if (this.buffer.length < max) this.buffer = new Uint8Array(max);
-    return 0;
-  }
-  commit(): void {}
-  write(): void {}
-}
-
-/** Small payloads are copied faster by a loop than by a call. */
-function copy(
-  from: Uint8Array,
-  start: number,
-  end: number,
-  target: Uint8Array,
-  at: number,
-): void {
-  if (end - start > 32) {
-    target.set(start === 0 && end === from.length ? from : from.subarray(start, end), at);
-    return;
-  }
-  for (let i = start, to = at; i < end; i++, to++) target[to] = from[i];
-}
-
-/**
- * The payload of a close frame.
- *
- * @throws {RangeError} For a code that must not be sent.
- * @throws {TypeError} For a reason of more than 123 bytes, or a reason without a code.
- */
-function closePayload(
-  code: number | undefined,
-  reason: string,
-  tools: WebSocketProtocolTools,
-): Uint8Array {
-  if (code === undefined) {
-    if (reason !== "") throw new TypeError("Cannot close with a reason and without a code");
-    return NOTHING;
-  }
-  if (!isWebSocketCloseCode(code)) {
-    throw new RangeError(`Cannot close with code ${code}: it must not be sent`);
-  }
-  const payload = tools.encodeText(reason, 2);
-  if (payload.length > MAX_CONTROL_PAYLOAD) {
-    throw new TypeError("Cannot close: the reason has more than 123 bytes");
-  }
-  payload[0] = code >>> 8;
-  payload[1] = code;
-  return payload;
 }

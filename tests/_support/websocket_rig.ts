@@ -2,13 +2,13 @@
 import { decodeUtf8, encodeUtf8, isUtf8 } from "../../buffer/utf8.ts";
 import type { WebSocketProtocolError } from "../../websocket/errors.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
-import {
-  WebSocketProtocol,
-  type WebSocketProtocolOptions,
-  type WebSocketProtocolOutput,
-  type WebSocketProtocolSink,
-  type WebSocketProtocolTools,
-} from "../../websocket/protocol.ts";
+import { WebSocketProtocol } from "../../websocket/protocol.ts";
+import type {
+  WebSocketProtocolOptions,
+  WebSocketProtocolOutput,
+  WebSocketProtocolSink,
+  WebSocketProtocolTools,
+} from "../../websocket/protocol_types.ts";
 import type { WebSocketRole } from "../../websocket/types.ts";
 
 /** Bytes from hex digits, spaces between them or not. */
@@ -113,7 +113,7 @@ export class Rig implements WebSocketProtocolSink {
   pong(payload: Uint8Array): void {
     this.events.push(["pong", payload.toHex()]);
   }
-  close(): void {
+  closing(): void {
     this.events.push(["close", this.protocol.closeCode, this.protocol.closeReason]);
   }
   fail(error: WebSocketProtocolError): void {

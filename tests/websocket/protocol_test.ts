@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { hex, joined, Rig, toBytes } from "../_support/websocket_rig.ts";
 import { WebSocketError, type WebSocketErrorCode } from "../../websocket/errors.ts";
-import type { WebSocketProtocolOptions } from "../../websocket/protocol.ts";
+import type { WebSocketProtocolOptions } from "../../websocket/protocol_types.ts";
 import type { WebSocketRole } from "../../websocket/types.ts";
 
 const ROLES: WebSocketRole[] = ["server", "client"];
