@@ -122,18 +122,23 @@ export class Listeners {
       return true;
     }
     for (const slot of Array.isArray(present) ? present : [present]) {
-      if (typeof slot !== "function") this.#drop(event, slot);
+      // What another call of the same event has used up already is not there any more.
+      if (typeof slot !== "function" && !this.#drop(event, slot)) continue;
       callListener(listenerOf(slot), self, args, fail);
     }
     return true;
   }
 
-  #drop(event: string | symbol, slot: Slot): void {
+  /** Takes a slot out, and says whether it was there. */
+  #drop(event: string | symbol, slot: Slot): boolean {
     const present = this.#get(event);
-    if (present === slot) this.#delete(event);
-    else if (Array.isArray(present)) {
-      this.#set(event, present.filter((other) => other !== slot));
+    if (present === slot) {
+      this.#delete(event);
+      return true;
     }
+    if (!Array.isArray(present) || !present.includes(slot)) return false;
+    this.#set(event, present.filter((other) => other !== slot));
+    return true;
   }
 
   #set(event: string | symbol, list: Slot[]): void {

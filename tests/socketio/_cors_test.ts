@@ -1,0 +1,88 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { answerCors, checkCors } from "../../socketio/_cors.ts";
+import type { CorsOptions } from "../../socketio/engine_options.ts";
+
+async function ask(
+  options: CorsOptions,
+  origin?: string,
+  preflight = false,
+): Promise<Record<string, unknown>> {
+  const { allowed, headers } = await answerCors(options, {
+    origin,
+    "access-control-request-headers": "X-Asked",
+  }, preflight);
+  return { allowed, ...Object.fromEntries(headers) };
+}
+
+Deno.test("an origin that is named is let in, and no other", async () => {
+  const options = { origin: "https://good.com" };
+  assertEquals(await ask(options, "https://good.com"), {
+    allowed: true,
+    Vary: "Origin",
+    "Access-Control-Allow-Origin": "https://good.com",
+  });
+  const others = [
+    "https://good.com.evil.com",
+    "https://evil-good.com",
+    "http://good.com",
+    "https://good.com:8443",
+    "null",
+  ];
+  for (const origin of others) {
+    assertEquals(await ask(options, origin), { allowed: false, Vary: "Origin" }, origin);
+  }
+});
+
+Deno.test("origins can be lists, patterns, all, none, and functions", async () => {
+  const list = { origin: ["https://a.com", /^https:\/\/[a-z]+\.b\.com$/] };
+  assertEquals((await ask(list, "https://a.com")).allowed, true);
+  assertEquals((await ask(list, "https://x.b.com")).allowed, true);
+  assertEquals((await ask(list, "https://x.b.com.evil.com")).allowed, false);
+  assertEquals((await ask({ origin: true }, "https://any.com")).allowed, true);
+  assertEquals((await ask({ origin: false }, "https://any.com")).allowed, false);
+  const fn = { origin: (origin?: string) => Promise.resolve(origin === "https://f.com") };
+  assertEquals((await ask(fn, "https://f.com")).allowed, true);
+  assertEquals((await ask(fn, "https://g.com")).allowed, false);
+  const sticky = { origin: /good/g };
+  assertEquals((await ask(sticky, "https://good.com")).allowed, true);
+  assertEquals((await ask(sticky, "https://good.com")).allowed, true, "a pattern with a state");
+});
+
+Deno.test("any origin is let in by the star, without credentials", async () => {
+  assertEquals(await ask({ origin: "*" }, "https://any.com"), {
+    allowed: true,
+    "Access-Control-Allow-Origin": "*",
+  });
+  assertThrows(() => checkCors({ credentials: true }), TypeError, "credentials");
+  assertThrows(() => checkCors({ origin: "*", credentials: true }), TypeError, "credentials");
+  assertThrows(() => checkCors("*" as never), TypeError, "object");
+  checkCors({ origin: true, credentials: true });
+});
+
+Deno.test("credentials are let in with a named origin", async () => {
+  const answer = await ask({ origin: "https://a.com", credentials: true }, "https://a.com");
+  assertEquals(answer["Access-Control-Allow-Credentials"], "true");
+});
+
+Deno.test("a preflight is told methods, headers and age", async () => {
+  const plain = await ask({ origin: "*" }, "https://a.com", true);
+  assertEquals(plain["Access-Control-Allow-Methods"], "GET,POST");
+  assertEquals(plain["Access-Control-Allow-Headers"], "X-Asked");
+  const set = await ask(
+    { origin: "*", methods: "GET", allowedHeaders: ["X-A", "X-B"], maxAge: 60 },
+    "https://a.com",
+    true,
+  );
+  assertEquals(set["Access-Control-Allow-Methods"], "GET");
+  assertEquals(set["Access-Control-Allow-Headers"], "X-A,X-B");
+  assertEquals(set["Access-Control-Max-Age"], "60");
+});
+
+Deno.test("a page may read the headers that are exposed to it", async () => {
+  const answer = await ask({ origin: "*", exposedHeaders: ["X-A"] }, "https://a.com");
+  assertEquals(answer["Access-Control-Expose-Headers"], "X-A");
+});
+
+Deno.test("a request without an origin is no business of these rules", async () => {
+  assertEquals(await ask({ origin: "https://a.com" }), { allowed: true, Vary: "Origin" });
+});

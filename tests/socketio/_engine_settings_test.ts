@@ -1,0 +1,78 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { formatCookie, resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+
+Deno.test("settings have the defaults of npm's engine.io, and limits on what waits", () => {
+  const settings = resolveEngineOptions({}, "/engine.io");
+  assertEquals(settings.path, "/engine.io/");
+  assertEquals(settings.pingInterval, 25_000);
+  assertEquals(settings.pingTimeout, 20_000);
+  assertEquals(settings.upgradeTimeout, 10_000);
+  assertEquals(settings.maxHttpBufferSize, 1_000_000);
+  assertEquals([...settings.transports], ["polling", "websocket"]);
+  assertEquals(settings.cors, undefined);
+  assertEquals(settings.cookie, undefined);
+  assertEquals(settings.deflateThreshold, undefined);
+  assertEquals(settings.compressionThreshold, 1024);
+  assertEquals(settings.slowClient, "close");
+  assertEquals(settings.maxBufferedBytes, 16_777_216);
+});
+
+Deno.test("settings follow the options", () => {
+  const settings = resolveEngineOptions({
+    path: "/x/",
+    addTrailingSlash: false,
+    cookie: true,
+    perMessageDeflate: { threshold: 5 },
+    httpCompression: false,
+  }, "/engine.io");
+  assertEquals(settings.path, "/x");
+  assertEquals(settings.cookie, {});
+  assertEquals(settings.deflateThreshold, 5);
+  assertEquals(settings.compressionThreshold, Infinity);
+});
+
+Deno.test("an option that can't be honoured throws", () => {
+  for (const name of ["allowEIO3", "wsEngine", "jsonp", "initialPacket"]) {
+    assertThrows(() => resolveEngineOptions({ [name]: true }, "/"), TypeError, name);
+    resolveEngineOptions({ [name]: false }, "/");
+  }
+  const transports = ["webtransport"] as never;
+  assertThrows(() => resolveEngineOptions({ transports }, "/"), TypeError, "webtransport");
+  assertThrows(() => resolveEngineOptions({ transports: [] }, "/"), TypeError, "empty");
+  assertThrows(() => resolveEngineOptions({ slowClient: "wait" as never }, "/"), TypeError);
+});
+
+Deno.test("a number out of range throws", () => {
+  for (const value of [0, -1, NaN, 2 ** 31]) {
+    assertThrows(
+      () => resolveEngineOptions({ pingInterval: value }, "/"),
+      RangeError,
+      "pingInterval",
+    );
+  }
+  for (const name of ["maxHttpBufferSize", "maxBufferedBytes", "maxBufferedPackets"]) {
+    assertThrows(() => resolveEngineOptions({ [name]: 0 }, "/"), RangeError, name);
+  }
+});
+
+Deno.test("cookie has safe attributes by default", () => {
+  assertEquals(formatCookie({}, "a b"), "io=a%20b; Path=/; HttpOnly; SameSite=Lax");
+  assertEquals(
+    formatCookie({
+      name: "s",
+      path: "/x",
+      domain: "a.com",
+      httpOnly: false,
+      sameSite: "none",
+      secure: true,
+      maxAge: 9.5,
+    }, "v"),
+    "s=v; Path=/x; Domain=a.com; Max-Age=9; Secure; SameSite=None",
+  );
+});
+
+Deno.test("cookie with what would end its header throws", () => {
+  assertThrows(() => formatCookie({ name: "a b" }, "v"), TypeError);
+  assertThrows(() => formatCookie({ path: "/; Secure" }, "v"), TypeError);
+  assertThrows(() => formatCookie({ domain: "a\r\nSet-Cookie: b" }, "v"), TypeError);
+});

@@ -1,0 +1,30 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { KeptResponse } from "../../socketio/_middleware_response.ts";
+
+Deno.test("kept response keeps headers by name without case", () => {
+  const response = new KeptResponse(() => {});
+  response.setHeader("X-A", 1).setHeader("x-a", "2").setHeader("Set-Cookie", ["a", "b"]);
+  response.setHeader("X-B", "b").removeHeader("x-b");
+  assertEquals(response.headers, { "x-a": "2", "Set-Cookie": ["a", "b"] });
+  assertEquals(response.getHeader("X-A"), "2");
+  assert(response.hasHeader("set-cookie"));
+  assertFalse(response.hasHeader("x-b"));
+});
+
+Deno.test("kept response tells once that it was ended, with its body", () => {
+  const ended: [number, string][] = [];
+  const response = new KeptResponse(({ statusCode, body }) => ended.push([statusCode, body]));
+  assertFalse(response.headersSent);
+  response.writeHead(401, { "WWW-Authenticate": "Basic" }).write("not ");
+  response.on().once().removeListener().end(new TextEncoder().encode("allowed"));
+  response.end("again");
+  assertEquals(ended, [[401, "not allowed"]]);
+  assert(response.headersSent && response.writableEnded);
+  assertEquals(response.getHeader("www-authenticate"), "Basic");
+});
+
+Deno.test("kept response has a header called __proto__ as any other", () => {
+  const response = new KeptResponse(() => {});
+  response.setHeader("__proto__", "x");
+  assertEquals(Object.entries(response.headers), [["__proto__", "x"]]);
+});
