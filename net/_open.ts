@@ -42,6 +42,20 @@ export async function openTransport(
     if (error instanceof NetError && error.syscall === "getaddrinfo") {
       onlookup(error, null, null, hostname);
     }
+    if (error instanceof TypeError && error.message.startsWith("Cannot use host")) {
+      throw badHost(hostname, port, error);
+    }
     throw error;
   }
+}
+
+/** As Node has it: what can't be a host is not found. */
+function badHost(address: string, port: number | undefined, cause: TypeError): NetError {
+  return new NetError(cause.message, {
+    code: "ENOTFOUND",
+    syscall: "getaddrinfo",
+    address,
+    port,
+    cause,
+  });
 }

@@ -453,8 +453,10 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       const own = Object.getOwnPropertyDescriptor(this, "then");
       if (own?.value === then) delete (this as { then?: unknown }).then;
     };
-    promise.then(done, (error) => {
+    promise.then(done, async (error) => {
       done();
+      // An `await` right behind the call takes a turn of its own until it is heard of.
+      for (let i = 0; i < 3; i++) await null;
       if (unheard !== undefined && (!awaited || this.listenerCount("error") > 0)) unheard(error);
     });
     return this as this & PromiseLike<this>;

@@ -162,7 +162,7 @@ export class TransportWriter {
    * @throws {NetError} As `write` does.
    */
   writeShared(chunk: Uint8Array): boolean {
-    if (this.#queued !== 0 || this.#corks !== 0) return this.write(chunk);
+    if (this.#writing || this.#queued !== 0 || this.#corks !== 0) return this.write(chunk);
     if (chunk.length === 0) return true;
     this.#check();
     this.#queued = chunk.length;

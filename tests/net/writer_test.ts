@@ -363,3 +363,26 @@ Deno.test("writer refuses limits that make no sense", () => {
     assertThrows(() => new TransportWriter(transport, options), RangeError);
   }
 });
+
+Deno.test("writer may be written to from its own callbacks", async () => {
+  for (const shared of [false, true]) {
+    const { transport, got } = taker();
+    let value = 0;
+    const put = (): void => {
+      if (value >= 200) return;
+      const bytes = new Uint8Array(value % 3 === 0 ? 20_000 : 3).fill(++value);
+      if (shared) writer.writeShared(bytes);
+      else writer.write(bytes);
+    };
+    const writer: TransportWriter = new TransportWriter(transport, {
+      highWaterMark: 2,
+      ondrain: put,
+      onwritten: put,
+    });
+    put();
+    while (value < 200) await turn();
+    await writer.end();
+    const runs = got.filter((byte, i) => byte !== got[i - 1]);
+    assertEquals(runs, Array.from({ length: 200 }, (_, i) => i + 1));
+  }
+});

@@ -1,0 +1,604 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { Buffer } from "node:buffer";
+import { connect } from "../../net/connect.ts";
+import { createServer } from "../../net/create_server.ts";
+import { NetError } from "../../net/errors.ts";
+import { pair, type PairOptions } from "../../net/pair.ts";
+import type { Server } from "../../net/server.ts";
+import { Socket } from "../../net/socket.ts";
+import type { SocketOptions } from "../../net/socket_options.ts";
+import type { Transport } from "../../net/transport.ts";
+
+const once = (socket: Socket, event: string): Promise<unknown[]> =>
+  new Promise((resolve) => socket.once(event as "close", (...args) => resolve(args)));
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** A socket over one end of a pair, and the other end. */
+function rig(
+  options: SocketOptions & { pauseOnConnect?: boolean } = {},
+  faults: PairOptions = {},
+): { socket: Socket; peer: Transport } & Disposable {
+  const [a, peer] = pair(faults);
+  const socket = Socket.from(a, options);
+  return {
+    socket,
+    peer,
+    [Symbol.dispose](): void {
+      socket.destroy();
+      peer.close();
+    },
+  };
+}
+
+async function readAll(transport: Transport): Promise<string> {
+  const buffer = new Uint8Array(4096);
+  let text = "";
+  for (let n; (n = await transport.read(buffer)) !== null;) {
+    text += new TextDecoder().decode(buffer.subarray(0, n));
+  }
+  return text;
+}
+
+const send = (transport: Transport, text: string): Promise<number> =>
+  transport.write(new TextEncoder().encode(text));
+
+async function withServer(
+  options: Parameters<typeof createServer>[0],
+  accept: (socket: Socket) => void,
+  body: (port: number, server: Server) => Promise<void>,
+): Promise<void> {
+  const server = await createServer(options as SocketOptions, accept).listen(0, "127.0.0.1");
+  try {
+    await body(server.port, server);
+  } finally {
+    await server.close({ drain: 0 });
+  }
+}
+
+Deno.test("socket gives data as Buffers, and text after setEncoding, characters whole", async () => {
+  using it = rig();
+  const data: unknown[] = [];
+  it.socket.on("data", (chunk) => data.push(chunk));
+  await send(it.peer, "hi");
+  await turn();
+  assertInstanceOf(data[0], Buffer);
+  assertEquals(String(data[0]), "hi");
+  it.socket.setEncoding("utf8");
+  await it.peer.write(new Uint8Array([0xe2, 0x82]));
+  await turn();
+  await it.peer.write(new Uint8Array([0xac, 0x78]));
+  await turn();
+  assertEquals(data.slice(1), ["€x"]);
+});
+
+Deno.test("socket writes text in encodings, bytes, and tells when they are out", async () => {
+  using it = rig();
+  const order: string[] = [];
+  it.socket.write("é", () => order.push("first"));
+  it.socket.write("e9", "hex", () => order.push("second"));
+  it.socket.write(new Uint8Array([33]));
+  it.socket.end("?", "latin1", () => order.push("end"));
+  const buffer = new Uint8Array(64);
+  const got: number[] = [];
+  for (let n; (n = await it.peer.read(buffer)) !== null;) got.push(...buffer.subarray(0, n));
+  assertEquals(got, [0xc3, 0xa9, 0xe9, 33, 63]);
+  await turn();
+  assertEquals(order, ["first", "second", "end"]);
+});
+
+Deno.test("socket pushes back: nobody reads, so the sender stops", async () => {
+  using it = rig({}, { capacity: 1000 });
+  let sent = 0;
+  let stopped = false;
+  const sending = (async () => {
+    for (; !stopped; await turn()) sent += await it.peer.write(new Uint8Array(1000));
+  })().catch(() => {});
+  for (let i = 0; i < 20; i++) await turn();
+  // One chunk is held, and the way is full.
+  assert(sent <= 3000, `${sent} bytes went out`);
+  let got = 0;
+  it.socket.on("data", (chunk) => got += chunk.length);
+  for (let i = 0; i < 20; i++) await turn();
+  assert(got > 3000);
+  it.socket.pause();
+  assertEquals(it.socket.isPaused(), true);
+  await turn();
+  const paused = got;
+  await turn();
+  assertEquals(got, paused);
+  stopped = true;
+  it.socket.destroy();
+  await sending;
+});
+
+Deno.test("socket write returns false from the high-water mark on, and drain follows", async () => {
+  using it = rig({ highWaterMark: 100 }, { capacity: 10 });
+  assertEquals(it.socket.write(new Uint8Array(99)), true);
+  assertEquals(it.socket.write(new Uint8Array(1)), false);
+  assertEquals([it.socket.writableNeedDrain, it.socket.writableLength > 0], [true, true]);
+  const drained = once(it.socket, "drain");
+  const reading = (async () => {
+    for (let n = 0; n < 100;) n += (await it.peer.read(new Uint8Array(50)))!;
+  })();
+  await Promise.all([drained, reading]);
+  assertEquals([it.socket.writableNeedDrain, it.socket.bytesWritten], [false, 100]);
+});
+
+Deno.test("socket over its hard limit is destroyed with ERR_BUFFER_LIMIT", async () => {
+  using it = rig({ highWaterMark: 10, writeLimit: 100 }, { capacity: 1 });
+  const failed = once(it.socket, "error");
+  it.socket.write(new Uint8Array(200));
+  const refused = new Promise<unknown>((resolve) => it.socket.write("x", resolve));
+  assertEquals(((await failed)[0] as NetError).code, "ERR_BUFFER_LIMIT");
+  assertEquals((await refused as NetError).code, "ERR_BUFFER_LIMIT");
+});
+
+Deno.test("socket half open: it may answer after the peer's end", async () => {
+  using it = rig({ allowHalfOpen: true });
+  it.socket.resume();
+  const ended = once(it.socket, "end");
+  await it.peer.closeWrite();
+  await ended;
+  assertEquals(it.socket.readyState, "writeOnly");
+  it.socket.end("late");
+  assertEquals(await readAll(it.peer), "late");
+  await it.socket.closed;
+});
+
+Deno.test("socket not half open ends itself after the peer's end", async () => {
+  using it = rig();
+  it.socket.resume();
+  it.socket.write("before");
+  await it.peer.closeWrite();
+  assertEquals(await readAll(it.peer), "before");
+  await it.socket.closed;
+  assertEquals([it.socket.destroyed, it.socket.readyState], [true, "closed"]);
+});
+
+Deno.test("socket that nobody reads notices an end without data", async () => {
+  using it = rig();
+  await it.peer.closeWrite();
+  await it.socket.closed;
+  assertEquals(it.socket.readableEnded, true);
+});
+
+Deno.test("socket that ended loses nothing that the peer sends before its end", async () => {
+  await withServer({ allowHalfOpen: true }, (socket) => {
+    socket.resume();
+    for (let i = 0; i < 50; i++) socket.write(new Uint8Array(20_000).fill(i));
+    socket.end();
+  }, async (port) => {
+    const got = await Promise.all(Array.from({ length: 20 }, async () => {
+      const socket: Socket = connect(port, "127.0.0.1", () => socket.end());
+      let size = 0;
+      socket.on("data", (chunk) => size += chunk.length);
+      await socket.closed;
+      return size;
+    }));
+    assertEquals(got, Array(20).fill(1_000_000));
+  });
+});
+
+Deno.test("socket.readable is a stream at the reader's pace, and writable one at the peer's", async () => {
+  using it = rig({ highWaterMark: 1000 }, { capacity: 1000 });
+  let taken = 0;
+  const source = new ReadableStream<Uint8Array>({
+    pull(controller): void {
+      taken++;
+      if (taken > 100) controller.close();
+      else controller.enqueue(new Uint8Array(1000));
+    },
+  }, { highWaterMark: 0 });
+  const piping = source.pipeTo(it.socket.writable);
+  for (let i = 0; i < 5; i++) await turn();
+  assert(taken < 10, `${taken} chunks were taken though nobody reads`);
+  const [text] = await Promise.all([readAll(it.peer), piping]);
+  assertEquals(text.length, 100_000);
+});
+
+Deno.test("a slow reader of socket.readable stops the sender at the other end", async () => {
+  let written = 0;
+  await withServer({}, (socket) => {
+    socket.on("error", () => {});
+    const pump = (): void => {
+      while (!socket.destroyed) {
+        written += 65_536;
+        if (!socket.write(new Uint8Array(65_536))) return void socket.once("drain", pump);
+      }
+    };
+    pump();
+  }, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    const { readable } = await socket.opened;
+    const reader = readable.getReader();
+    let read = 0;
+    for (let i = 0; i < 3; i++) read += (await reader.read()).value!.length;
+    let before = -1;
+    while (before !== written) {
+      before = written;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    // What is on the way is what the two systems' buffers and ours hold, and no more.
+    assert(written - read < 16_000_000, `${written - read} bytes are on the way`);
+    while (read <= before) read += (await reader.read()).value!.length;
+    await reader.cancel();
+    assertEquals(socket.destroyed, true);
+  });
+});
+
+Deno.test("socket.writable: close ends, abort destroys, a chunk that is no bytes is refused", async () => {
+  {
+    using it = rig();
+    const writer = it.socket.writable.getWriter();
+    await writer.write(new Uint8Array([120]));
+    await writer.close();
+    assertEquals(await readAll(it.peer), "x");
+  }
+  {
+    using it = rig();
+    await it.socket.writable.abort(new Error("enough"));
+    assertEquals(it.socket.destroyed, true);
+    await assertRejects(() => it.socket.closed, Error, "enough");
+  }
+  {
+    using it = rig();
+    const writer = it.socket.writable.getWriter();
+    await assertRejects(() => writer.write("text" as never), TypeError);
+    await writer.closed.catch(() => {});
+  }
+});
+
+Deno.test("socket.readable ends well at the peer's end, and fails when the connection breaks", async () => {
+  {
+    using it = rig();
+    await send(it.peer, "all");
+    await it.peer.closeWrite();
+    assertEquals(
+      await new Response(it.socket.readable as ReadableStream<Uint8Array<ArrayBuffer>>).text(),
+      "all",
+    );
+  }
+  {
+    using it = rig({}, { back: { faults: [{ at: 1, action: "reset" }] } });
+    await send(it.peer, "all");
+    const error = await assertRejects(
+      () => new Response(it.socket.readable as ReadableStream<Uint8Array<ArrayBuffer>>).text(),
+      NetError,
+    );
+    assertEquals(error.code, "ECONNRESET");
+  }
+});
+
+Deno.test("socket is read in one style only; the second is a TypeError", async () => {
+  const styles: Record<string, (socket: Socket) => unknown> = {
+    events: (socket) => void socket.on("data", () => {}),
+    stream: (socket) => socket.readable.getReader().read(),
+    iterator: (socket) => socket[Symbol.asyncIterator]().next(),
+  };
+  for (const [first, begin] of Object.entries(styles)) {
+    for (const [second, next] of Object.entries(styles)) {
+      if (first === second) continue;
+      using it = rig();
+      const reading = Promise.resolve(begin(it.socket)).catch(() => {});
+      await turn();
+      await assertRejects(async () => await next(it.socket), TypeError, "Cannot read the socket");
+      it.socket.destroy();
+      await reading;
+    }
+  }
+});
+
+Deno.test("write and writable may be mixed: all leaves in the order of the calls", async () => {
+  using it = rig();
+  const writer = it.socket.writable.getWriter();
+  it.socket.write("a");
+  await writer.write(new Uint8Array([98]));
+  it.socket.write("c");
+  await writer.close();
+  assertEquals(await readAll(it.peer), "abc");
+});
+
+Deno.test("for await reads to the end; leaving the loop destroys the socket", async () => {
+  {
+    using it = rig();
+    it.socket.setEncoding("utf8");
+    await send(it.peer, "one");
+    await it.peer.closeWrite();
+    assertEquals(await Array.fromAsync(it.socket), ["one"]);
+  }
+  {
+    using it = rig();
+    await send(it.peer, "one");
+    for await (const chunk of it.socket) {
+      assertEquals(String(chunk), "one");
+      break;
+    }
+    assertEquals(it.socket.destroyed, true);
+  }
+  {
+    using it = rig({}, { back: { faults: [{ at: 2, action: "reset" }] } });
+    await send(it.peer, "one");
+    await assertRejects(() => Array.fromAsync(it.socket), NetError);
+  }
+});
+
+Deno.test("await using ends the socket once what was written is out", async () => {
+  const [a, peer] = pair();
+  {
+    await using socket = Socket.from(a);
+    socket.write("bye");
+  }
+  assertEquals(await readAll(peer), "bye");
+  peer.close();
+});
+
+Deno.test("opened and closed tell how it went, also when asked late", async () => {
+  await withServer({}, (socket) => socket.resume(), async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    const info = await socket.opened;
+    assertEquals([info.remotePort, info.remoteAddress], [port, "127.0.0.1"]);
+    assertStrictEquals(info.readable, socket.readable);
+    socket.resume().end();
+    await socket.closed;
+    await socket.closed;
+    const broken = connect(port, "127.0.0.1");
+    broken.destroy(new Error("mine"));
+    await assertRejects(() => broken.opened, Error, "mine");
+    await assertRejects(() => broken.closed, Error, "mine");
+  });
+});
+
+Deno.test("a socket that fails with nobody listening leaves nothing unhandled", async () => {
+  const socket = connect({ port: 1, host: "127.0.0.1" });
+  await once(socket, "close");
+  assertEquals(((await socket.closed.catch((error) => error)) as NetError).code, "ECONNREFUSED");
+});
+
+Deno.test("destroy is silent the second time; nothing comes after close", async () => {
+  using it = rig();
+  const told: string[] = [];
+  for (const event of ["data", "end", "error", "close", "finish"] as const) {
+    it.socket.on(event, () => told.push(event));
+  }
+  it.socket.destroy().destroy(new Error("not told"));
+  await once(it.socket, "close");
+  it.socket.write("y");
+  it.socket.end();
+  await turn();
+  assertEquals(told, ["close"]);
+});
+
+Deno.test("destroySoon closes once all is out", async () => {
+  using it = rig({}, { capacity: 3 });
+  it.socket.write("abcdef");
+  it.socket.destroySoon();
+  assertEquals(it.socket.destroyed, false);
+  assertEquals(await readAll(it.peer), "abcdef");
+  await it.socket.closed;
+});
+
+Deno.test("resetAndDestroy says where it can't be had", () => {
+  const [a, peer] = pair();
+  const { read, write, closeWrite, close, localAddr, remoteAddr } = a;
+  // Only what every transport has, bound to the end of the pair.
+  const plain: Transport = {
+    read: read.bind(a),
+    write: write.bind(a),
+    closeWrite: closeWrite.bind(a),
+    close: close.bind(a),
+    localAddr,
+    remoteAddr,
+  };
+  using stack = new DisposableStack();
+  const it = { socket: Socket.from(plain) };
+  stack.defer(() => peer.close());
+  stack.defer(() => void it.socket.destroy());
+  const error = assertThrows(() => it.socket.resetAndDestroy(), NetError);
+  assertEquals([error.code, it.socket.destroyed], ["ERR_UNSUPPORTED", false]);
+});
+
+Deno.test("setTimeout tells of silence and leaves the socket open", async () => {
+  using it = rig();
+  let called = 0;
+  it.socket.setTimeout(10, () => called++);
+  assertEquals(it.socket.timeout, 10);
+  await once(it.socket, "timeout");
+  assertEquals([called, it.socket.destroyed], [1, false]);
+  it.socket.setTimeout(0);
+  assertEquals(it.socket.timeout, 0);
+  for (const ms of [-1, NaN, 2 ** 31]) {
+    assertThrows(() => it.socket.setTimeout(ms), RangeError);
+  }
+});
+
+Deno.test("cork holds writes back, so that they leave together", async () => {
+  using it = rig();
+  it.socket.cork();
+  it.socket.write("a");
+  it.socket.write("b");
+  await turn();
+  assertEquals(it.socket.writableLength, 2);
+  it.socket.uncork();
+  it.socket.uncork();
+  const buffer = new Uint8Array(8);
+  assertEquals(await it.peer.read(buffer), 2);
+});
+
+Deno.test("pipe writes all into a Node stream, at its pace, and ends it", async () => {
+  const { Writable } = await import("node:stream");
+  using it = rig();
+  const got: string[] = [];
+  const sink = new Writable({
+    highWaterMark: 1,
+    write(chunk, _encoding, done): void {
+      got.push(String(chunk));
+      setTimeout(done, 1);
+    },
+  });
+  assertStrictEquals(it.socket.pipe(sink), sink);
+  await send(it.peer, "one");
+  await turn();
+  await send(it.peer, "two");
+  await it.peer.closeWrite();
+  await new Promise((resolve) => sink.once("finish", resolve));
+  assertEquals(got.join(""), "onetwo");
+});
+
+Deno.test("a Node stream pipes into a socket", async () => {
+  const { Readable } = await import("node:stream");
+  using it = rig({ highWaterMark: 4 }, { capacity: 4 });
+  Readable.from([Buffer.from("hello "), Buffer.from("world")]).pipe(
+    it.socket as unknown as NodeJS.WritableStream,
+  );
+  assertEquals(await readAll(it.peer), "hello world");
+});
+
+Deno.test("unpipe stops a pipe, and tells the destination", async () => {
+  using from = rig();
+  using to = rig();
+  let told = 0;
+  to.socket.on("pipe", () => told++).on("unpipe", () => told++);
+  from.socket.pipe(to.socket, { end: false });
+  await send(from.peer, "a");
+  await turn();
+  from.socket.unpipe();
+  from.socket.resume();
+  await send(from.peer, "b");
+  await from.peer.closeWrite();
+  await from.socket.closed;
+  to.socket.end();
+  assertEquals([await readAll(to.peer), told], ["a", 2]);
+});
+
+Deno.test("a listener that throws ends its own socket only", async () => {
+  const fault = new Error("in a listener");
+  await withServer({}, (socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      if (String(chunk) === "bad") throw fault;
+      socket.write(chunk);
+    });
+  }, async (port) => {
+    const bad = connect(port, "127.0.0.1");
+    const good = connect(port, "127.0.0.1");
+    bad.on("error", () => {});
+    bad.resume().write("bad");
+    await once(bad, "close");
+    good.write("good");
+    assertEquals(String((await once(good, "data"))[0]), "good");
+    good.destroy();
+    await once(good, "close");
+  });
+});
+
+Deno.test("a second connect is EISCONN; a closed socket may connect again", async () => {
+  await withServer({}, (socket) => socket.end("hi"), async (port) => {
+    const socket = connect(port, "127.0.0.1").setEncoding("utf8");
+    assertEquals(
+      assertThrows(() => socket.connect(port, "127.0.0.1"), NetError).code,
+      "EISCONN",
+    );
+    let text = "";
+    socket.on("data", (chunk) => text += chunk);
+    await once(socket, "close");
+    socket.connect(port, "127.0.0.1").setEncoding("utf8");
+    await once(socket, "close");
+    assertEquals(text, "hihi");
+  });
+});
+
+Deno.test("connect refuses bad ports and hosts with Node's codes", async () => {
+  for (const port of [-1, 65_536, 1.5, NaN, "x y"]) {
+    const socket = new Socket();
+    const error = assertThrows(() => socket.connect({ port: port as number }), RangeError);
+    assertEquals((error as { code?: string }).code, "ERR_SOCKET_BAD_PORT");
+  }
+  for (const host of ["a\0b", "a\r\nb", "x".repeat(300)]) {
+    const error = await Promise.resolve()
+      .then(() => connect(1, host).opened)
+      .catch((error) => error);
+    // As Node has it: a host that can't be one is a host that is not found.
+    assertEquals([error.name, error.code], ["NetError", "ENOTFOUND"]);
+  }
+});
+
+Deno.test("a socket's signal destroys it, before and after it is connected", async () => {
+  await withServer({}, (socket) => socket.resume(), async (port) => {
+    const controller = new AbortController();
+    const socket = connect({ port, host: "127.0.0.1", signal: controller.signal });
+    await socket.opened;
+    controller.abort();
+    assertEquals((await assertRejects(() => socket.closed, NetError)).code, "ABORT_ERR");
+    const never = connect({ port, host: "127.0.0.1", signal: controller.signal });
+    assertEquals((await assertRejects(() => never.opened, NetError)).code, "ABORT_ERR");
+  });
+});
+
+Deno.test("writes before the connection wait for it, in order, ended or not", async () => {
+  let text = "";
+  await withServer({}, (socket) => {
+    socket.setEncoding("utf8").on("data", (chunk) => text += chunk);
+  }, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    let out = 0;
+    socket.write("one ", () => out++);
+    socket.end("two", () => out++);
+    await socket.resume().closed;
+    assertEquals([text, out], ["one two", 2]);
+  });
+});
+
+Deno.test("a socket tells its addresses and counts, by Node's and Luvit's names", async () => {
+  await withServer({}, (socket) => socket.end("12345"), async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    assertEquals([socket.connecting, socket.pending, socket.readyState], [true, true, "opening"]);
+    assertEquals([socket.remoteAddress, socket.address()], [undefined, {}]);
+    await socket.opened;
+    assertEquals([socket.remoteFamily, socket.localFamily, socket.remotePort], [
+      "IPv4",
+      "IPv4",
+      port,
+    ]);
+    assertEquals(socket.getsockname(), {
+      address: "127.0.0.1",
+      ip: "127.0.0.1",
+      family: "IPv4",
+      port: socket.localPort!,
+    });
+    socket.nodelay(true).keepalive(true).setNoDelay(false).setKeepAlive(false);
+    socket.unref().ref();
+    await socket.resume().closed;
+    assertEquals([socket.bytesRead, socket.bytesWritten, socket.bufferSize], [5, 0, 0]);
+  });
+});
+
+Deno.test({
+  name: "a socket connects to a Unix path",
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/x.sock`;
+    const server = await createServer((socket) => void socket.pipe(socket)).listen({ path });
+    assertEquals(server.address(), path);
+    const socket = connect(path);
+    socket.end("through a file");
+    assertEquals((await Array.fromAsync(socket)).join(""), "through a file");
+    await server.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a socket refuses limits that make no sense", () => {
+  for (const options of [{ highWaterMark: -1 }, { highWaterMark: NaN }, { writeLimit: 5 }]) {
+    assertThrows(() => new Socket(options), RangeError);
+  }
+});
