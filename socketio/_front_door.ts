@@ -120,10 +120,14 @@ export class FrontDoor {
     this.#http.close(() => {});
     const ends = [...this.#plain].map((duplex) =>
       new Promise<void>((resolve) => {
-        duplex.once("close", resolve);
         // A last response may be on its way.
+        const grace = duplex.writableLength === 0 ? 0 : GRACE;
+        const timer = setTimeout(() => duplex.destroy(), grace);
+        duplex.once("close", () => {
+          clearTimeout(timer);
+          resolve();
+        });
         duplex.end(() => duplex.destroy());
-        setTimeout(() => duplex.destroy(), duplex.writableLength === 0 ? 0 : GRACE);
       })
     );
     await Promise.all(ends);
