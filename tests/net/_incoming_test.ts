@@ -1,0 +1,97 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Incoming, type ReadStyle } from "../../net/_incoming.ts";
+import { pair, type PairOptions } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+
+function rig(options: PairOptions = {}): {
+  incoming: Incoming;
+  peer: Transport;
+  told: string[];
+} & Disposable {
+  const [a, peer] = pair(options);
+  const told: string[] = [];
+  const incoming = new Incoming({
+    onactivity: () => {},
+    ondata: (chunk) => void told.push(`data ${[...chunk]}`),
+    onend: () => void told.push("end"),
+    onreadfail: (error) => void told.push(`fail ${(error as { code: string }).code}`),
+  });
+  incoming.attach(a);
+  return {
+    incoming,
+    peer,
+    told,
+    [Symbol.dispose](): void {
+      incoming.stop(new Error("over"));
+      a.close();
+      peer.close();
+    },
+  };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
+
+Deno.test("incoming takes one chunk ahead, and gives it to who pulls", async () => {
+  using it = rig({ capacity: 2 });
+  it.incoming.begin();
+  await it.peer.write(bytes(1, 2));
+  await turn();
+  assertEquals([...await it.incoming.next() ?? []], [1, 2]);
+  assertEquals(it.incoming.take(), undefined);
+  const next = it.incoming.next();
+  await it.peer.write(bytes(3));
+  assertEquals([...await next ?? []], [3]);
+  await it.peer.closeWrite();
+  assertEquals([await it.incoming.next(), await it.incoming.next()], [null, null]);
+  assertEquals([it.told, it.incoming.bytesRead], [["end"], 3]);
+});
+
+Deno.test("incoming tells of an end without data although nobody reads", async () => {
+  using it = rig();
+  it.incoming.begin();
+  await it.peer.closeWrite();
+  await turn();
+  assertEquals(it.told, ["end"]);
+});
+
+Deno.test("incoming flows, holds, and flows again, losing nothing", async () => {
+  using it = rig();
+  it.incoming.flow();
+  await it.peer.write(bytes(1));
+  await turn();
+  it.incoming.hold();
+  assertEquals(it.incoming.flowing, false);
+  await it.peer.write(bytes(2));
+  await it.peer.closeWrite();
+  await turn();
+  assertEquals(it.told, ["data 1"]);
+  it.incoming.flow();
+  await turn();
+  assertEquals(it.told, ["data 1", "data 2", "end"]);
+});
+
+Deno.test("incoming is read in one style only", () => {
+  const styles: ReadStyle[] = ["events", "stream", "iterator"];
+  for (const first of styles) {
+    using it = rig();
+    it.incoming.claim(first);
+    it.incoming.claim(first);
+    for (const second of styles) {
+      if (second !== first) assertThrows(() => it.incoming.claim(second), TypeError);
+    }
+  }
+});
+
+Deno.test("incoming tells of a failure, and fails who waits when it is stopped", async () => {
+  using it = rig({ faults: [{ at: 0, action: "reset" }] });
+  it.incoming.begin();
+  await turn();
+  await turn();
+  assertEquals(it.told, ["fail ECONNRESET"]);
+  using other = rig();
+  const waiting = other.incoming.next();
+  other.incoming.stop(new Error("closed"));
+  await assertRejects(() => waiting, Error, "closed");
+  await assertRejects(() => other.incoming.next(), Error, "closed");
+});

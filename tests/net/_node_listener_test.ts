@@ -1,0 +1,28 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { listenNode } from "../../net/_node_listener.ts";
+
+Deno.test("node listener accepts in order, and gives connections that can be reset", async () => {
+  const listener = await listenNode({ port: 0, host: "127.0.0.1" });
+  const { port } = listener.addr as Deno.NetAddr;
+  const waiting = listener.accept();
+  const client = await Deno.connect({ hostname: "127.0.0.1", port });
+  const transport = await waiting;
+  await client.write(new Uint8Array([7]));
+  const buffer = new Uint8Array(4);
+  assertEquals([await transport.read(buffer), buffer[0]], [1, 7]);
+  (transport as unknown as { reset(): void }).reset();
+  await assertRejects(() => client.read(buffer), Deno.errors.ConnectionReset);
+  client.close();
+  const last = listener.accept();
+  listener.close();
+  listener.close();
+  await assertRejects(() => last, Deno.errors.BadResource);
+  await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+});
+
+Deno.test("node listener tells of a port that is taken", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const error = await assertRejects(() => listenNode({ port, host: "127.0.0.1" }), Error);
+  assertEquals((error as { code?: string }).code, "EADDRINUSE");
+});

@@ -1,0 +1,98 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Outgoing, type OutgoingLimits } from "../../net/_outgoing.ts";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+
+function rig(options: OutgoingLimits = {}): {
+  outgoing: Outgoing;
+  told: string[];
+} {
+  const told: string[] = [];
+  const outgoing = new Outgoing({
+    onactivity: () => {},
+    ondrain: () => void told.push("drain"),
+    onfinish: () => void told.push("finish"),
+    onwritefail: (error) => void told.push(`fail ${(error as { code: string }).code}`),
+    onthrow: (error) => void told.push(`threw ${(error as Error).message}`),
+  }, options);
+  return { outgoing, told };
+}
+
+async function readAll(transport: Transport): Promise<number[]> {
+  const out: number[] = [];
+  const buffer = new Uint8Array(64);
+  for (let n; (n = await transport.read(buffer)) !== null;) out.push(...buffer.subarray(0, n));
+  return out;
+}
+
+const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
+
+Deno.test("outgoing keeps what is written before the connection, in order, and ends it", async () => {
+  const { outgoing, told } = rig();
+  const called: string[] = [];
+  outgoing.write(bytes(1), () => called.push("one"));
+  outgoing.write(bytes(2), undefined);
+  outgoing.end(() => called.push("end"));
+  assertEquals([outgoing.queued, outgoing.bytesWritten], [2, 2]);
+  const [a, b] = pair();
+  outgoing.attach(a);
+  assertEquals(await readAll(b), [1, 2]);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([called, told, outgoing.finished], [["one", "end"], ["finish"], true]);
+  a.close();
+  b.close();
+});
+
+Deno.test("outgoing is full before the connection, too, and drains when it comes", async () => {
+  const { outgoing, told } = rig({ highWaterMark: 2, writeLimit: 3 });
+  assertEquals(outgoing.write(bytes(1, 2), undefined), false);
+  const drained = outgoing.drained();
+  outgoing.write(bytes(3, 4), undefined);
+  const refused: unknown[] = [];
+  assertEquals(outgoing.write(bytes(5), (error) => refused.push(error)), false);
+  assertEquals(told, ["fail ERR_BUFFER_LIMIT"]);
+  const [a, b] = pair();
+  outgoing.attach(a);
+  await drained;
+  outgoing.end(undefined);
+  assertEquals(await readAll(b), [1, 2, 3, 4]);
+  a.close();
+  b.close();
+});
+
+Deno.test("outgoing moves to another transport once all is out on the first", async () => {
+  const { outgoing } = rig();
+  const [a, b] = pair();
+  const [c, d] = pair();
+  outgoing.attach(a);
+  outgoing.write(bytes(1), undefined);
+  const detaching = outgoing.detach({ timeout: 1000 });
+  outgoing.write(bytes(2), undefined);
+  await detaching;
+  outgoing.attach(c);
+  outgoing.end(undefined);
+  assertEquals(await readAll(d), [2]);
+  a.close();
+  assertEquals([await readAll(b), outgoing.bytesWritten], [[1], 2]);
+  for (const transport of [b, c, d]) transport.close();
+});
+
+Deno.test("outgoing tells its callbacks when it is stopped, and what they throw to its owner", async () => {
+  const { outgoing, told } = rig();
+  const errors: unknown[] = [];
+  outgoing.write(bytes(1), (error) => errors.push(error));
+  outgoing.end(() => {
+    throw new Error("in a callback");
+  });
+  const reason = new Error("closed");
+  outgoing.stop(reason);
+  outgoing.fail(reason);
+  assertEquals([errors, told], [[reason], ["threw in a callback"]]);
+  await assertRejects(() => outgoing.drained(), Error, "closed");
+});
+
+Deno.test("outgoing refuses limits that make no sense", () => {
+  for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, writeLimit: 8 }]) {
+    assertThrows(() => rig(options), RangeError);
+  }
+});

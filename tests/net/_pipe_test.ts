@@ -1,0 +1,79 @@
+import { assertEquals } from "@std/assert";
+import { EventEmitter } from "node:events";
+import { Pipes } from "../../net/_pipe.ts";
+
+class Source extends EventEmitter {
+  readonly told: string[] = [];
+  pause(): void {
+    this.told.push("pause");
+  }
+  resume(): void {
+    this.told.push("resume");
+  }
+  destroy(error: Error): void {
+    this.told.push(`destroy ${error.message}`);
+  }
+}
+
+class Sink extends EventEmitter {
+  readonly got: number[] = [];
+  full = false;
+  ended = 0;
+  write(chunk: Uint8Array): boolean {
+    this.got.push(...chunk);
+    return !this.full;
+  }
+  end(): void {
+    this.ended++;
+  }
+}
+
+function rig(): { source: Source; sink: Sink; pipes: Pipes } {
+  const source = new Source();
+  return { source, sink: new Sink(), pipes: new Pipes(source) };
+}
+
+Deno.test("pipe passes chunks on, pauses while the destination is full, and ends it once", () => {
+  const { source, sink, pipes } = rig();
+  pipes.add(sink);
+  source.emit("data", new Uint8Array([1]));
+  sink.full = true;
+  source.emit("data", new Uint8Array([2]));
+  sink.emit("drain");
+  sink.emit("drain");
+  source.emit("end");
+  source.emit("end");
+  assertEquals([sink.got, source.told, sink.ended], [[1, 2], ["pause", "resume", "pause"], 1]);
+  assertEquals([source.listenerCount("data"), sink.listenerCount("drain")], [0, 0]);
+});
+
+Deno.test("pipe leaves the destination open with end: false", () => {
+  const { source, sink, pipes } = rig();
+  pipes.add(sink, { end: false });
+  source.emit("end");
+  assertEquals(sink.ended, 0);
+});
+
+Deno.test("pipes end by unpipe, one or all, and when the destination closes", () => {
+  const { source, sink, pipes } = rig();
+  const other = new Sink();
+  pipes.add(sink);
+  pipes.add(other);
+  pipes.remove(sink);
+  pipes.remove(sink);
+  source.emit("data", new Uint8Array([1]));
+  assertEquals([sink.got, other.got], [[], [1]]);
+  other.emit("close");
+  source.emit("data", new Uint8Array([2]));
+  assertEquals([other.got, source.listenerCount("data")], [[1], 0]);
+  pipes.add(sink);
+  pipes.remove();
+  assertEquals(source.listenerCount("data"), 0);
+});
+
+Deno.test("pipe into a destination that fails, unheard, ends the source with its error", () => {
+  const { source, sink, pipes } = rig();
+  pipes.add(sink);
+  sink.emit("error", new Error("full disk"));
+  assertEquals(source.told, ["pause", "destroy full disk"]);
+});
