@@ -340,8 +340,9 @@ export class NamedSockets implements AsyncDisposable {
       const listener = this.#registry.get(name);
       if (!(listener instanceof ListenerSocket)) throw wrongKind("it does not listen");
       const channel = this.#registry.channelName(name);
-      await this.#registry.make(channel, async () => {
-        const socket = await listener.accept(lookOptions(waitOptions(wait)));
+      await this.#registry.make(channel, async (own) => {
+        const { timeout, signal } = lookOptions(waitOptions(wait));
+        const socket = await listener.accept({ timeout, signal: either(signal, own) });
         if (socket !== undefined) return { socket };
         throw new SocketFailure("NO_REQUEST", "no client asks to be connected");
       });
@@ -673,7 +674,7 @@ export class NamedSockets implements AsyncDisposable {
   #connectWait({ timeout, signal }: WaitOptions, own: AbortSignal): WaitOptions {
     return {
       timeout: timeout ?? this.#parameters.connectTimeout,
-      signal: signal === undefined ? own : AbortSignal.any([signal, own]),
+      signal: either(signal, own),
     };
   }
 
@@ -715,6 +716,10 @@ const ALL_SOCKETS = "*";
 
 function wrongKind(why: string): SocketFailure {
   return new SocketFailure("WRONG_KIND", why);
+}
+
+function either(signal: AbortSignal | undefined, own: AbortSignal): AbortSignal {
+  return signal === undefined ? own : AbortSignal.any([signal, own]);
 }
 
 function waitOptions(wait: SocketWait): WaitOptions {

@@ -345,7 +345,7 @@ Deno.test("server specs: a broadcast reaches all twenty clients, its sender incl
     assertEquals((await ws.connect(url(server), "broadcast"))[0], true);
     return ws;
   }));
-  await using stranger = new SyncWebSocket({ timeout: 30 });
+  await using stranger = new SyncWebSocket({ timeout: 500 });
   await stranger.connect(url(server));
   await clients[7].send("hello broadcast");
   for (const ws of clients) assertEquals(await ws.receive(), ["hello broadcast", 1]);

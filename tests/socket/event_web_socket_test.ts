@@ -118,6 +118,8 @@ Deno.test("event WebSocket: a peer that breaks the protocol is told by both", as
   using peer = await acceptUpgrade(raw);
   await until("open");
   await peer.write("\x83\0");
+  await peer.read(4);
+  peer.close();
   await until("close");
   assertEquals(log.length, 3);
   assert(log[1].startsWith("error ") && log[1].includes("opcode"));

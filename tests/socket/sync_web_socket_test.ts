@@ -103,7 +103,7 @@ Deno.test("sync WebSocket sends pings and pongs, answers pings, and returns neit
 
 Deno.test("sync WebSocket: receive gives up after the timeout, and the connection is gone", async () => {
   await using server = await serve();
-  const ws = new SyncWebSocket({ timeout: 30 });
+  const ws = new SyncWebSocket({ timeout: 400 });
   await ws.connect(url(server));
   assertEquals(await ws.receive(), [null, null, false, 1006, "timeout"]);
   assertEquals(ws.state, "CLOSED");
@@ -119,7 +119,7 @@ Deno.test("sync WebSocket: connect gives up after the timeout", async () => {
 
 Deno.test("sync WebSocket: a send that takes too long cuts the connection", async () => {
   await using silent = await rawServer();
-  const ws = new SyncWebSocket({ timeout: 300, maxSendQueue: 100_000_000 });
+  const ws = new SyncWebSocket({ timeout: 800, maxSendQueue: 100_000_000 });
   const connecting = ws.connect(url(silent));
   using _peer = await acceptUpgrade(silent);
   await connecting;
@@ -129,7 +129,7 @@ Deno.test("sync WebSocket: a send that takes too long cuts the connection", asyn
 
 Deno.test("sync WebSocket: close gives up after the timeout", async () => {
   await using silent = await rawServer();
-  const ws = new SyncWebSocket({ timeout: 300 });
+  const ws = new SyncWebSocket({ timeout: 800 });
   const connecting = ws.connect(url(silent));
   using _peer = await acceptUpgrade(silent);
   assertEquals((await connecting)[0], true);
@@ -176,6 +176,8 @@ Deno.test("sync WebSocket: a peer that breaks the protocol ends the connection, 
     using peer = await acceptUpgrade(raw);
     await connecting;
     await peer.write(frame);
+    // What the client says to that is its close frame; then it waits for the end.
+    peer.read(4).finally(() => peer.close());
     const [message, opcode, wasClean, gotCode, gotReason] = await ws.receive();
     assertEquals([message, opcode, wasClean, gotCode], [null, null, false, code]);
     assertMatch(gotReason!, reason);
