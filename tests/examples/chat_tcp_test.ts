@@ -158,25 +158,3 @@ Deno.test("chat over TCP: wrong arguments, a taken port and missing permissions 
     assertEquals(result.code, code, args.join(" "));
   }
 });
-
-peerTest("chat over TCP: `deno task demo` on a terminal, with colours and Ctrl-C", {
-  needs: ["nc", "script"],
-}, async () => {
-  const port = freePort();
-  await using terminal = await spawnPeer("script", [
-    "--quiet",
-    "--return",
-    "--command",
-    `${Deno.execPath()} task --quiet demo --port ${port}`,
-    "/dev/null",
-  ], { cwd: root, stdin: true, env: { TERM: "xterm-256color", NO_COLOR: "" } });
-  // deno-lint-ignore no-control-regex
-  await terminal.waitFor(/\x1b\[1mThe chat is open\x1b\[0m/);
-  await terminal.waitFor(new RegExp(`nc 127\\.0\\.0\\.1 ${port}`));
-  await using ann = await join(port, "ann");
-  await terminal.waitFor(/ann joined from 127\.0\.0\.1:\d+ \(1 here\)/);
-  await terminal.write("\x03");
-  await ann.waitFor(/\* The chat closes, goodbye\n/);
-  await terminal.waitFor(/Closing\./);
-  await terminal.status;
-});
