@@ -258,14 +258,15 @@ export async function receiveFile(socket: Socket, options: ReceiveOptions): Prom
   }
 }
 
-function inUnits(bytes: number): string {
+/** A number of bytes for people. */
+export function inUnits(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const step = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
 }
 
 /** Draws how far it is, ten times a second at most, where there is a terminal. */
-function drawer(): { progress: Progress; end(): void } {
+export function drawer(): { progress: Progress; end(): void } {
   const terminal = Deno.stderr.isTerminal();
   const started = performance.now();
   const encoder = new TextEncoder();
