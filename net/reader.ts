@@ -162,9 +162,10 @@ export class TransportReader {
         this.#deliver("end");
         return;
       }
-      if (n === 0) continue;
+      if (n === 0 || this.#slab === null) continue;
+      const at = this.#pos;
       this.#learn(n, window.length);
-      if (!this.#deliver(n === window.length ? window : window.subarray(0, n))) return;
+      if (!this.#deliver(this.#slab.subarray(at, at + n))) return;
     }
     if (this.#state === 1) this.#state = 0;
   }
@@ -173,9 +174,12 @@ export class TransportReader {
   #window(): Uint8Array {
     const slab = this.#slab;
     if (slab !== null && slab.length <= this.#size) {
-      if (this.#pos === 0) return slab;
-      const rest = slab.length - this.#pos;
-      if (rest >= 64 && rest >= this.#usual * 1.5) return slab.subarray(this.#pos);
+      const pos = this.#pos;
+      if (pos === 0) return slab;
+      const rest = slab.length - pos;
+      if (rest >= 64 && rest >= this.#usual * 1.5) {
+        return new Uint8Array(slab.buffer, slab.byteOffset + pos, rest);
+      }
       this.#resize(Date.now() - this.#born);
     }
     this.#drop();
