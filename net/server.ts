@@ -19,7 +19,8 @@ import type {
 } from "./server_options.ts";
 import { Socket } from "./socket.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
-import type { Transport } from "./transport.ts";
+import { acceptProxyProtocol, trustedProxies } from "./proxy_protocol_transport.ts";
+import type { Transport, TransportAddr } from "./transport.ts";
 
 /** The events of a server, with what their listeners are called with. */
 export interface ServerEvents {
@@ -81,6 +82,10 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #accepted = 0;
   #dropped = 0;
   #acceptErrors = 0;
+  readonly #trusted: ((peer: TransportAddr) => boolean) | undefined;
+  /** How many connections have yet to say who they are. */
+  #introducing = 0;
+  #stopIntroducing: AbortController | null = null;
   #read = 0;
   #wrote = 0;
 
@@ -112,6 +117,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#options = options;
     this.maxConnections = maxConnections;
     this.#admission = new Admission(options);
+    const { proxyProtocol } = options;
+    if (proxyProtocol !== undefined) this.#trusted = trustedProxies(proxyProtocol.trusted);
     // deno-lint-ignore no-this-alias
     const server = this;
     this.#forget = function (this: Socket): void {
@@ -320,7 +327,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         continue;
       }
       if (this.#listener !== listener) return transport.close();
-      this.#admit(transport);
+      if (this.#trusted === undefined) this.#admit(transport);
+      else this.#introduce(transport, this.#trusted);
     }
   }
 
@@ -333,6 +341,27 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         resolve();
       };
     });
+  }
+
+  /** Learns from the proxy's header who the client is, before it is let in. */
+  async #introduce(transport: Transport, trusted: (peer: TransportAddr) => boolean): Promise<void> {
+    if (this.#sockets.size + this.#introducing >= this.maxConnections) {
+      return this.#drop(transport, "maxConnections");
+    }
+    const stop = this.#stopIntroducing ??= new AbortController();
+    this.#introducing++;
+    try {
+      const { timeout, maxLength } = this.#options.proxyProtocol!;
+      const options = { trusted, timeout, maxLength, signal: stop.signal };
+      const proxied = await acceptProxyProtocol(transport, options);
+      if (stop.signal.aborted) transport.close();
+      else this.#admit(proxied);
+    } catch {
+      this.#drop(transport, "proxyProtocol");
+    } finally {
+      this.#introducing--;
+      this.#finish();
+    }
   }
 
   #admit(transport: Transport): void {
@@ -368,7 +397,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#dropped++;
     const local = addressInfo(transport.localAddr);
     const remote = addressInfo(transport.remoteAddr);
-    transport.close();
+    try {
+      transport.close();
+    } catch {
+      // Closed already: its header was no good.
+    }
     this.#tell("drop", {
       reason,
       localAddress: local?.address,
@@ -394,6 +427,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#unwatch?.();
     this.#unwatch = null;
     this.#wake?.();
+    this.#stopIntroducing?.abort();
+    this.#stopIntroducing = null;
     listener?.close();
     this.#closing ??= Promise.withResolvers();
     queueMicrotask(() => this.#finish());
@@ -408,7 +443,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** Ends the closing when nothing is left: no listener, no accept under way, no connection. */
   #finish(): void {
     const closing = this.#closing;
-    const busy = this.#listener !== null || this.#opening !== null || this.#loops > 0;
+    const busy = this.#listener !== null || this.#opening !== null ||
+      this.#loops > 0 || this.#introducing > 0;
     if (closing === null || busy || this.#sockets.size > 0) return;
     this.#closing = null;
     clearTimeout(this.#drain);

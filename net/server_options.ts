@@ -16,6 +16,19 @@ export interface AcceptRate {
   burst?: number;
 }
 
+/** How a server behind proxies learns who its clients are: by the PROXY protocol, version 1 or 2. */
+export interface ServerProxyProtocolOptions {
+  /**
+   * The proxies that may connect, as IP addresses and blocks (`"10.0.0.0/8"`), `"unix"` for a socket file, or a function. Everybody
+   * else is dropped: who can write a header can claim any address.
+   */
+  trusted: readonly string[] | ((peer: TransportAddr) => boolean);
+  /** How long a connection's header may take, in ms. @default {5000} */
+  timeout?: number;
+  /** The longest header, in bytes. @default {4096} */
+  maxLength?: number;
+}
+
 /** Options of a server; those of a socket hold for every connection. */
 export interface ServerOptions extends SocketOptions {
   /** Whether a connection is left unread until something reads. @default {false} */
@@ -30,6 +43,12 @@ export interface ServerOptions extends SocketOptions {
   allowList?: AddressList;
   /** How fast connections are accepted; faster ones are dropped. @default {undefined}, no limit */
   acceptRate?: AcceptRate;
+  /**
+   * Requires a PROXY protocol header at the start of each connection; caps, lists and the rate then count the client's
+   * address, and the socket tells it as its own.
+   * @default {undefined}, none is expected
+   */
+  proxyProtocol?: ServerProxyProtocolOptions;
 }
 
 /** Where a server listens: on a `port`, or on the socket file `path`. */
@@ -53,7 +72,12 @@ export interface ListenOptions {
 }
 
 /** Why a connection was dropped. */
-export type DropReason = "maxConnections" | "maxConnectionsPerAddress" | "blocked" | "acceptRate";
+export type DropReason =
+  | "maxConnections"
+  | "maxConnectionsPerAddress"
+  | "blocked"
+  | "acceptRate"
+  | "proxyProtocol";
 
 /** What the event `drop` tells of a connection. */
 export interface DropInfo {

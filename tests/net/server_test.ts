@@ -321,3 +321,45 @@ Deno.test({
   ], { stdin: program, timeout: 30_000 });
   assertEquals([code, stdout.trim()], [0, "8 2"], stderr);
 });
+
+Deno.test("server behind a proxy learns its clients from the PROXY protocol", async () => {
+  const server = await createServer(
+    { proxyProtocol: { trusted: [LOOPBACK], timeout: 1000 }, maxConnectionsPerAddress: 1 },
+    (socket) => socket.write(`${socket.remoteAddress} ${socket.remotePort}`),
+  ).listen(0, LOOPBACK);
+  const head = "PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\n";
+  const first = connect(server.port, LOOPBACK).setEncoding("utf8");
+  first.write(head);
+  const text = await new Promise((resolve) => first.once("data", resolve));
+  assertEquals(text, "192.0.2.7 5000");
+  const dropped = told<DropInfo>(server, "drop");
+  const second = connect(server.port, LOOPBACK);
+  second.resume().write(head);
+  const { reason, remoteAddress } = await dropped;
+  assertEquals([reason, remoteAddress], ["maxConnectionsPerAddress", "192.0.2.7"]);
+  await gone(second);
+  const noHeader = told<DropInfo>(server, "drop");
+  const third = connect(server.port, LOOPBACK);
+  third.resume().write("GET / HTTP/1.1\r\n\r\n");
+  assertEquals((await noHeader).reason, "proxyProtocol");
+  await gone(third);
+  const silent = connect(server.port, LOOPBACK);
+  await silent.resume().opened;
+  await server.close({ drain: 0 });
+  await Promise.all([gone(first), gone(silent)]);
+});
+
+Deno.test("server drops who is no trusted proxy, and a header that does not come in time", async () => {
+  for (
+    const proxyProtocol of [{ trusted: ["192.0.2.1"] }, { trusted: [LOOPBACK], timeout: 5 }]
+  ) {
+    const server = await createServer({ proxyProtocol }).listen(0, LOOPBACK);
+    const dropped = told<DropInfo>(server, "drop");
+    const client = connect(server.port, LOOPBACK);
+    client.resume();
+    assertEquals((await dropped).reason, "proxyProtocol");
+    await gone(client);
+    await server.close();
+  }
+  assertThrows(() => createServer({ proxyProtocol: { trusted: ["example.org"] } }), TypeError);
+});
