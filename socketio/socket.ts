@@ -147,6 +147,7 @@ export class SocketIoSocket<
   readonly #issued: number = Date.now();
   #missed: unknown[][] | undefined;
   #state: "new" | "connected" | "disconnected" = "new";
+  #closing = false;
   #handshake: SocketIoHandshake | undefined;
   #acks: AckMap | undefined;
   #flags: BroadcastFlags = NO_FLAGS;
@@ -548,9 +549,9 @@ export class SocketIoSocket<
 
   /** The socket is over. @ignore */
   _onClose(reason: ServerDisconnectReason, description?: unknown): void {
-    if (this.#state !== "connected") return;
+    if (this.#state !== "connected" || this.#closing) return;
+    this.#closing = true;
     this.#listeners?.emit("disconnecting", this, [reason, description], fail);
-    if (this.#state as string === "disconnected") return; // a listener of "disconnecting" got here first
     const { nsp } = this;
     if (nsp.server.opts.connectionStateRecovery && RECOVERABLE.has(reason)) {
       const session = {

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import { guardCallback, reportCallbackError } from "../../socketio/_callback.ts";
+
+function logged(run: () => void): unknown[] {
+  const { error } = console;
+  const calls: unknown[] = [];
+  console.error = (...args) => calls.push(...args);
+  try {
+    run();
+  } finally {
+    console.error = error;
+  }
+  return calls;
+}
+
+Deno.test("what a guarded callback throws is logged, and goes no further", () => {
+  const guarded = guardCallback((value: string) => {
+    throw `thrown ${value}`;
+  });
+  assertEquals(logged(() => guarded("x")), ["thrown x"]);
+});
+
+Deno.test("a guarded callback gets its arguments", () => {
+  const seen: unknown[] = [];
+  guardCallback((...args: unknown[]) => seen.push(args))(1, 2);
+  assertEquals(seen, [[1, 2]]);
+});
+
+Deno.test("an error that belongs to no connection is logged", () => {
+  const error = new Error("x");
+  assertEquals(logged(() => reportCallbackError(error)), [error]);
+});

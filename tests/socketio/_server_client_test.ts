@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
+import type { SocketIoError } from "../../socketio/errors.ts";
+import type { SocketIoSocket } from "../../socketio/socket.ts";
+
+Deno.test("client joins the main namespace and is told its id", () => {
+  const { io, engine } = fakeServer();
+  const conn = engine.connect();
+  conn.deliver("0");
+  const [answer] = conn.take() as string[];
+  const { sid } = JSON.parse(answer.slice(1));
+  assertEquals(answer, `0{"sid":"${sid}"}`);
+  assertEquals(sid.length, 20);
+  assert(io.sockets.sockets.has(sid));
+  conn.end("transport close");
+});
+
+Deno.test("client is refused a namespace that does not exist", () => {
+  const { engine } = fakeServer();
+  const conn = engine.connect();
+  conn.deliver("0/random");
+  assertEquals(conn.take(), ['4/random,{"message":"Invalid namespace"}']);
+  assertEquals(conn.readyState, "open");
+  conn.close();
+});
+
+Deno.test("client may be in several namespaces, each with its own socket", () => {
+  const { io, engine } = fakeServer();
+  const seen: unknown[] = [];
+  for (const name of ["/", "/a", "/b"]) {
+    io.of(name).on("connection", (socket) => {
+      socket.on("hi", (value) => seen.push([name, value]));
+    });
+  }
+  const conn = engine.connect();
+  const ids = ["/", "/a", "/b"].map((name) => conn.join(name));
+  assertEquals(new Set(ids).size, 3);
+  conn.deliver('2/a,["hi",1]', '2["hi",2]', '2/b,["hi",3]');
+  assertEquals(seen, [["/a", 1], ["/", 2], ["/b", 3]]);
+  conn.deliver("1/a,");
+  assertEquals(io.of("/a").sockets.size, 0);
+  conn.deliver('2/b,["hi",4]');
+  assertEquals(seen.length, 4);
+  conn.close();
+  assertEquals(io.of("/b").sockets.size, 0);
+});
+
+Deno.test("client may leave a namespace and join it again", () => {
+  const { io, engine } = fakeServer();
+  const conn = engine.connect();
+  const first = conn.join();
+  conn.deliver("1");
+  const second = conn.join();
+  assert(first !== second);
+  assertEquals([...io.sockets.sockets.keys()], [second]);
+  conn.close();
+});
+
+Deno.test("packets for a namespace that was just left are ignored", () => {
+  const { io, engine } = fakeServer();
+  io.on("connection", (socket) => socket.disconnect());
+  const conn = engine.connect();
+  conn.deliver("0", '2["on its way"]');
+  assertEquals(conn.readyState, "open");
+  conn.close();
+});
+
+/** Each of these ends the connection, and nothing else. */
+const violations: Record<string, string[]> = {
+  "what is no packet": ["abc"],
+  "a packet type that is not known": ["0", "7"],
+  "a connect error": ["0", '4{"message":"x"}'],
+  "an event before a namespace was joined": ['2["a"]'],
+  "an event for a namespace that was not joined": ["0", '2/admin,["a"]'],
+  "a namespace joined twice": ["0", "0"],
+  "an event without a name": ["0", "2[]"],
+  "an event with a reserved name": ["0", '2["disconnect"]'],
+  "too many attachments": ["0", '511-["a"]'],
+  "text in place of an attachment": ["0", '51-["a",{"_placeholder":true,"num":0}]', '2["a"]'],
+};
+
+for (const [what, messages] of Object.entries(violations)) {
+  Deno.test(`client that sends ${what} is disconnected, and nobody else`, () => {
+    const { io, engine, join } = fakeServer();
+    const reasons: unknown[] = [];
+    io.on("connection", (socket) => {
+      socket.on("error", (error) => reasons.push((error as SocketIoError).code));
+      socket.on("disconnect", (reason) => reasons.push(reason));
+    });
+    const other = join();
+    const conn = engine.connect();
+    conn.deliver(...messages);
+    assertEquals(conn.readyState, "closed");
+    if (messages.length > 1) assertEquals(reasons, ["ERR_PARSE", "parse error"]);
+    assertEquals(conn.listenerCount, 0);
+    assertEquals(other.readyState, "open");
+    other.close();
+  });
+}
+
+Deno.test("client that sends bytes nobody announced is disconnected", () => {
+  const { join } = fakeServer();
+  const conn = join();
+  conn.deliver(new Uint8Array(3));
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client is told of an error of its connection, and ends", () => {
+  const { io, engine } = fakeServer();
+  const log: unknown[] = [];
+  io.on("connection", (socket) => {
+    socket.on("error", (error) => log.push(error.message));
+    socket.on("disconnect", (reason) => log.push(reason));
+  });
+  const conn = engine.connect();
+  conn.join();
+  conn.fail(new Error("broken"));
+  assertEquals(log, ["broken", "parse error"]);
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client that joins nothing in time is disconnected", async () => {
+  const { engine } = fakeServer({ connectTimeout: 10 });
+  const conn = engine.connect();
+  const closed = new Promise<void>((resolve) => conn.on("close", () => resolve()));
+  await closed;
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client whose attachments do not come in time is disconnected", async () => {
+  const { engine } = fakeServer({ attachmentTimeout: 10 });
+  const conn = engine.connect();
+  conn.join();
+  conn.deliver('52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+  conn.deliver(new Uint8Array(1));
+  await new Promise<void>((resolve) => conn.on("close", () => resolve()));
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client that joins too many namespaces is refused more", () => {
+  const { io, engine } = fakeServer({ maxNamespacesPerClient: 2 });
+  io.of(/^\/d\d+$/);
+  const conn = engine.connect();
+  conn.join("/d1");
+  conn.join("/d2");
+  conn.deliver("0/d3,");
+  assertEquals(conn.take(), ['4/d3,{"message":"Too many namespaces"}']);
+  conn.deliver("1/d1,");
+  conn.join("/d4");
+  conn.close();
+});
+
+Deno.test("client that asks twice while middleware still thinks is disconnected", () => {
+  const { io, engine } = fakeServer();
+  io.use(() => {});
+  const conn = engine.connect();
+  conn.deliver("0", "0");
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client drops a volatile packet while its connection is busy", () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  const [socket] = io.sockets.sockets.values();
+  conn.transport.writable = false;
+  socket.volatile.emit("a");
+  assertEquals(conn.take(), []);
+  socket.emit("b");
+  conn.transport.writable = true;
+  socket.volatile.emit("c");
+  assertEquals(conn.take(), ['2["b"]', '2["c"]']);
+  conn.close();
+});
+
+Deno.test("client takes a codec of npm's form, and what it hands out is checked", () => {
+  class Encoder {
+    encode(packet: { type: number; data?: unknown }): string[] {
+      return [`x${JSON.stringify(packet)}`];
+    }
+  }
+  class Decoder {
+    #listener: ((packet: unknown) => void) | undefined;
+    destroyed = false;
+    on(_event: "decoded", listener: (packet: unknown) => void): void {
+      this.#listener = listener;
+    }
+    add(text: string): void {
+      if (!text.startsWith("x")) throw new Error("not mine");
+      this.#listener!(JSON.parse(text.slice(1)));
+    }
+    destroy(): void {
+      this.destroyed = true;
+    }
+  }
+  const { io, engine } = fakeServer({ parser: { Encoder, Decoder } });
+  const seen: unknown[] = [];
+  io.on("connection", (socket) => socket.on("a", (value) => seen.push(value)));
+  const conn = engine.connect();
+  conn.deliver('x{"type":0,"nsp":"/"}', 'x{"type":2,"nsp":"/","data":["a",1]}');
+  assertEquals(seen, [1]);
+  assert((conn.take()[0] as string).startsWith('x{"type":0,"nsp":"/","data":{"sid"'));
+  conn.deliver("y");
+  assertEquals(conn.readyState, "closed");
+  for (const text of ['x{"type":9,"nsp":"/"}', "xnull", 'x{"type":2}', 'x{"type":"2","nsp":"/"}']) {
+    const other = engine.connect();
+    other.deliver(text);
+    assertEquals(other.readyState, "closed", text);
+  }
+});
+
+Deno.test("client gives its sockets the request and the connection", () => {
+  const { io, engine } = fakeServer();
+  let seen: SocketIoSocket | undefined;
+  io.on("connection", (socket) => seen = socket);
+  const conn = new FakeConnection();
+  engine.connect(conn).join();
+  assertStrictEquals(seen!.conn, conn);
+  assertStrictEquals(seen!.request, conn.request);
+  conn.close();
+});

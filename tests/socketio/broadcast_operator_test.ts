@@ -1,0 +1,173 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { fakeServer } from "../_support/socketio_rig.ts";
+import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import type { BroadcastOptions, SocketIoAdapter } from "../../socketio/types.ts";
+
+/** An adapter that writes down what it is asked for. */
+function recorder(overrides: Partial<SocketIoAdapter> = {}): {
+  adapter: SocketIoAdapter;
+  log: unknown[];
+} {
+  const log: unknown[] = [];
+  const record = (name: string) => (...args: unknown[]) => {
+    log.push([name, ...args]);
+  };
+  const adapter = {
+    broadcast: record("broadcast"),
+    addSockets: record("addSockets"),
+    delSockets: record("delSockets"),
+    disconnectSockets: record("disconnectSockets"),
+    serverCount: () => Promise.resolve(1),
+    ...overrides,
+  } as unknown as SocketIoAdapter;
+  return { adapter, log };
+}
+
+const set = (...values: string[]) => new Set(values);
+
+Deno.test("each step of a choice is a new one", () => {
+  const { adapter, log } = recorder();
+  const all = new BroadcastOperator(adapter);
+  const a = all.to("a");
+  a.to(["b", "c"]).except("d").except(["e"]).volatile.compress(false).local.timeout(9).emit("x", 1);
+  a.emit("y");
+  all.in("z").emit("z");
+  const options = (entry: unknown) => (entry as [string, unknown, BroadcastOptions])[2];
+  assertEquals(options(log[0]), {
+    rooms: set("a", "b", "c"),
+    except: set("d", "e"),
+    flags: { volatile: true, compress: false, local: true, timeout: 9 },
+  });
+  assertEquals(options(log[1]), { rooms: set("a"), except: set(), flags: {} });
+  assertEquals(options(log[2]).rooms, set("z"));
+});
+
+Deno.test("what is done to the chosen sockets reaches the adapter", () => {
+  const { adapter, log } = recorder();
+  const operator = new BroadcastOperator(adapter).to("a");
+  operator.socketsJoin("r");
+  operator.socketsLeave(["r", "s"]);
+  operator.disconnectSockets(true);
+  const options = { rooms: set("a"), except: set(), flags: {} };
+  assertEquals(log, [
+    ["addSockets", options, ["r"]],
+    ["delSockets", options, ["r", "s"]],
+    ["disconnectSockets", options, true],
+  ]);
+});
+
+Deno.test("a reserved event can't be sent", () => {
+  const { adapter } = recorder();
+  assertThrows(() => new BroadcastOperator(adapter).emit("connect"), TypeError, "connect");
+});
+
+Deno.test("acknowledgements of all servers are waited for", async () => {
+  let told: ((count: number) => void) | undefined;
+  let ack: ((value: unknown) => void) | undefined;
+  const { adapter } = recorder({
+    serverCount: () => Promise.resolve(2),
+    broadcastWithAck: (_packet, options, count, done) => {
+      assertEquals(options.flags, { timeout: 5_000 });
+      [told, ack] = [count, done];
+    },
+  });
+  const answers = new BroadcastOperator(adapter).emitWithAck("x");
+  told!(1);
+  ack!("a");
+  await Promise.resolve();
+  told!(2);
+  ack!("b");
+  ack!("c");
+  ack!("too many");
+  assertEquals((await answers).slice(0, 3), ["a", "b", "c"]);
+});
+
+Deno.test("a cluster that can't be counted is an error", async () => {
+  const { adapter } = recorder({
+    serverCount: () => Promise.reject(new Error("no connection")),
+    broadcastWithAck: (_packet, _options, count) => count(0),
+  });
+  const error = await assertRejects(
+    () => new BroadcastOperator(adapter).emitWithAck("x"),
+    SocketIoError,
+  );
+  assertEquals(error.code, "ERR_TRANSPORT");
+  assertEquals((error.cause as Error).message, "no connection");
+});
+
+Deno.test("a message that can't be encoded throws, and leaves no timer behind", () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  assertThrows(() => io.timeout(60_000).emit("x", 1n, () => {}), TypeError);
+  assertThrows(() => io.emit("x", 1n), TypeError);
+  conn.close();
+});
+
+Deno.test("sockets of this server are found as they are, those of others as copies", async () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  const [socket] = io.sockets.sockets.values();
+  assert((await io.fetchSockets())[0] === socket);
+  conn.close();
+  const { adapter, log } = recorder({
+    fetchSockets: () =>
+      Promise.resolve([{ id: "far", handshake: {}, rooms: ["far", "r"], data: { a: 1 } }]),
+  });
+  const [far] = await new BroadcastOperator(adapter).fetchSockets();
+  assert(far instanceof RemoteSocket);
+  assertEquals([far.id, far.rooms, far.data], ["far", set("far", "r"), { a: 1 }]);
+  far.emit("x", 1);
+  far.join("s");
+  far.leave("s");
+  far.disconnect(true);
+  const chosen = { rooms: set("far"), except: set(), flags: { expectSingleResponse: true } };
+  assertEquals(log.map((entry) => (entry as unknown[])[0]), [
+    "broadcast",
+    "addSockets",
+    "delSockets",
+    "disconnectSockets",
+  ]);
+  assertEquals((log[0] as unknown[])[2], chosen);
+});
+
+Deno.test("a socket of another server gives one answer, not a list", async () => {
+  const { adapter } = recorder({
+    broadcastWithAck: (_packet, _options, count, done) => {
+      count(1);
+      done("answer");
+    },
+  });
+  const far = new RemoteSocket(adapter, {
+    id: "far",
+    handshake: {} as never,
+    rooms: [],
+    data: {},
+  });
+  const answer = await new Promise((resolve) => {
+    far.timeout(100).emit("x", (...args: unknown[]) => resolve(args));
+  });
+  assertEquals(answer, [null, "answer"]);
+});
+
+Deno.test("broadcasts with a blob keep their order", async () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  conn.take();
+  io.emit("a", new Blob(["x"]));
+  io.emit("b");
+  assertEquals(conn.take(), []);
+  const answer = io.emitWithAck("c");
+  while (conn.writes.length < 4) await new Promise((resolve) => setTimeout(resolve, 1));
+  assertEquals(conn.take(), [
+    '51-["a",{"_placeholder":true,"num":0}]',
+    new TextEncoder().encode("x"),
+    '2["b"]',
+    '20["c"]',
+  ]);
+  conn.deliver("30[1]");
+  assertEquals(await answer, [1]);
+  io.emit("d");
+  assertEquals(conn.take(), ['2["d"]']);
+  conn.close();
+});

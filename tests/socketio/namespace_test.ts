@@ -1,0 +1,219 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { fakeServer } from "../_support/socketio_rig.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import type { MiddlewareError } from "../../socketio/namespace.ts";
+
+/** Runs something with the log of errors in an array. */
+async function logged(run: () => Promise<void> | void): Promise<unknown[]> {
+  const { error } = console;
+  const calls: unknown[] = [];
+  console.error = (...args) => calls.push(...args);
+  try {
+    await run();
+  } finally {
+    console.error = error;
+  }
+  return calls;
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
+Deno.test("namespace tells of connections under both names, in the order of listeners", () => {
+  const { io, join } = fakeServer();
+  const log: unknown[] = [];
+  io.on("connection", (socket) => log.push(["connection", socket.id]));
+  io.on("connect", (socket) => log.push(["connect", socket.id]));
+  io.once("connection", () => log.push("once"));
+  const [a, b] = [join(), join()];
+  const [idA, idB] = io.sockets.sockets.keys();
+  assertEquals(log, [
+    ["connect", idA],
+    ["connection", idA],
+    "once",
+    ["connect", idB],
+    ["connection", idB],
+  ]);
+  a.close();
+  b.close();
+});
+
+Deno.test("namespace runs middleware in order, before the client is told", () => {
+  const { io, engine } = fakeServer();
+  const log: unknown[] = [];
+  let go: (() => void) | undefined;
+  io.use((socket, next) => {
+    log.push(["first", socket.connected]);
+    next();
+  });
+  io.use((_socket, next) => {
+    log.push("second");
+    go = next;
+  });
+  io.on("connection", () => log.push("connected"));
+  const conn = engine.connect();
+  conn.deliver("0");
+  assertEquals(conn.take(), []);
+  go!();
+  go!();
+  assertEquals(log, [["first", false], "second", "connected"]);
+  assertEquals(conn.take().length, 1);
+  conn.close();
+});
+
+Deno.test("middleware's error goes to the client, with its data, and the socket is gone", () => {
+  const { io, engine } = fakeServer();
+  io.use((socket, next) => {
+    socket.join("room");
+    const error: MiddlewareError = new Error("not allowed");
+    error.data = { code: 42 };
+    next(error);
+  });
+  io.on("connection", () => {
+    throw new Error("not reached");
+  });
+  const conn = engine.connect();
+  conn.deliver("0");
+  assertEquals(conn.take(), ['4{"message":"not allowed","data":{"code":42}}']);
+  assertEquals(io.sockets.sockets.size, 0);
+  assertEquals(io.sockets.adapter.rooms.size, 0);
+  assertEquals(conn.readyState, "open");
+  conn.close();
+});
+
+Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
+  const errors = await logged(async () => {
+    for (const fail of ["throw", "reject"]) {
+      const { io, engine } = fakeServer();
+      io.use(() => {
+        if (fail === "throw") throw new Error("secret");
+        return Promise.reject(new Error("secret"));
+      });
+      const conn = engine.connect();
+      conn.deliver("0");
+      await settle();
+      assertEquals(conn.take(), ['4{"message":"Internal error"}']);
+      conn.close();
+    }
+  });
+  assertEquals(errors.map((error) => (error as Error).message), ["secret", "secret"]);
+});
+
+Deno.test("middleware that ends after the client has gone changes nothing", () => {
+  const { io, engine } = fakeServer();
+  let go: (() => void) | undefined;
+  io.use((_socket, next) => go = next);
+  io.on("connection", () => {
+    throw new Error("not reached");
+  });
+  const conn = engine.connect();
+  conn.deliver("0");
+  conn.end("transport close");
+  go!();
+  assertEquals(io.sockets.sockets.size, 0);
+});
+
+Deno.test("middleware's messages reach the client before the namespace is joined", () => {
+  const { io, engine } = fakeServer();
+  io.use((socket, next) => {
+    socket.emit("early");
+    next();
+  });
+  const conn = engine.connect();
+  conn.deliver("0");
+  assertEquals(conn.take()[0], '2["early"]');
+  conn.close();
+});
+
+Deno.test("a listener for connections that throws ends that connection", async () => {
+  const { io, engine } = fakeServer();
+  io.on("connection", () => {
+    throw new Error("broken");
+  });
+  const conn = engine.connect();
+  const errors = await logged(() => conn.deliver("0"));
+  assertEquals(errors.map((error) => (error as Error).message), ["broken"]);
+  assertEquals(conn.readyState, "closed");
+  assertEquals(io.sockets.sockets.size, 0);
+});
+
+Deno.test("namespace sends to all its sockets, and those of others do not get it", () => {
+  const { io, join } = fakeServer();
+  io.of("/a");
+  const [main, other] = [join(), join("/a")];
+  io.emit("x");
+  io.of("/a").emit("y", 1);
+  io.send("m");
+  io.of("/a").write("w");
+  assertEquals(main.take(), ['2["x"]', '2["message","m"]']);
+  assertEquals(other.take(), ['2/a,["y",1]', '2/a,["message","w"]']);
+  main.close();
+  other.close();
+});
+
+Deno.test("namespace's sockets are moved and disconnected together", async () => {
+  const { io, join } = fakeServer();
+  const conns = [join(), join()];
+  io.socketsJoin(["r", "s"]);
+  io.socketsLeave("s");
+  assertEquals(await io.in("r").allSockets(), new Set(io.sockets.sockets.keys()));
+  assertEquals((await io.in("s").allSockets()).size, 0);
+  assertEquals((await io.fetchSockets()).length, 2);
+  assertEquals((await io.sockets.allSockets()).size, 2);
+  io.disconnectSockets(true);
+  assertEquals(conns.map(({ readyState }) => readyState), ["closed", "closed"]);
+  assertEquals(io.sockets.sockets.size, 0);
+});
+
+Deno.test("namespace asks all clients, with and without a timeout", async () => {
+  const { io, join } = fakeServer();
+  const conns = [join(), join()];
+  const answers = io.emitWithAck("a");
+  conns[0].deliver("30[1]");
+  conns[1].deliver("30[2]");
+  assertEquals(await answers, [1, 2]);
+  const late = assertRejects(() => io.timeout(5).emitWithAck("b"), SocketIoError);
+  conns[1].deliver("31[3]");
+  const error = await late;
+  assertEquals(error.code, "ERR_TIMEOUT");
+  assertEquals(error.responses, [3]);
+  for (const socket of io.sockets.sockets.values()) assertEquals(socket.acks.size, 0);
+  for (const conn of conns) conn.close();
+});
+
+Deno.test("namespace of a single server has nobody to emit to", async () => {
+  const { io } = fakeServer();
+  assert(io.serverSideEmit("hello"));
+  assertEquals(await io.serverSideEmitWithAck("hello"), []);
+  for (const name of ["connection", "connect", "new_namespace"]) {
+    assertThrows(() => io.serverSideEmit(name), TypeError, name);
+  }
+});
+
+Deno.test("namespace takes events of other servers, but not those that are its own", async () => {
+  const { io } = fakeServer();
+  const seen: unknown[] = [];
+  io.on("hello", (...args) => seen.push(args));
+  io.on("connection", () => seen.push("not reached"));
+  io.on("bad", () => {
+    throw "thrown";
+  });
+  io.sockets._onServerSideEmit(["hello", 1, 2]);
+  io.sockets._onServerSideEmit(["connection"]);
+  assertEquals(await logged(() => io.sockets._onServerSideEmit(["bad"])), ["thrown"]);
+  assertEquals(seen, [[1, 2]]);
+});
+
+Deno.test("namespace's listeners can be counted and removed", () => {
+  const { io } = fakeServer();
+  const listener = () => {};
+  const { sockets } = io;
+  sockets.on("connection", listener);
+  io.off("connection", listener);
+  assertEquals(sockets.listenerCount("connection"), 0);
+  sockets.on("connection", listener);
+  assertEquals(sockets.listeners("connection"), [listener]);
+  sockets.removeAllListeners("connection");
+  assertEquals(sockets.listenerCount("connection"), 0);
+});

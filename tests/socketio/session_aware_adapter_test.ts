@@ -1,0 +1,221 @@
+import { assert, assertEquals } from "@std/assert";
+import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
+import type { SocketIoServer } from "../../socketio/server.ts";
+import {
+  type ConnectionStateRecoveryOptions,
+  SessionAwareAdapter,
+} from "../../socketio/session_aware_adapter.ts";
+
+interface Joined {
+  conn: FakeConnection;
+  sid: string;
+  pid: string;
+  /** The names of the events that came behind the answer. */
+  missed: unknown[];
+}
+
+interface Setup {
+  io: SocketIoServer;
+  join(auth?: { pid?: string; offset?: string }): Promise<Joined>;
+}
+
+/** Lets pending promises settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
+function setup(connectionStateRecovery: ConnectionStateRecoveryOptions = {}): Setup {
+  const { io, engine } = fakeServer({ connectionStateRecovery });
+  return {
+    io,
+    async join(auth = {}) {
+      const conn = engine.connect();
+      conn.deliver(`0${JSON.stringify(auth)}`);
+      await settle();
+      const [answer, ...missed] = conn.take();
+      return { conn, ...JSON.parse((answer as string).slice(1)), missed: missed.map(name) };
+    },
+  };
+}
+
+function name(message: string | Uint8Array): unknown {
+  return typeof message === "string" ? JSON.parse(message.slice(message.indexOf("[")))[0] : message;
+}
+
+/** The offset of the last event that came. */
+function lastOffset(conn: FakeConnection): string {
+  return JSON.parse((conn.take().at(-1) as string).slice(1)).at(-1);
+}
+
+Deno.test("a client that comes back has its id, rooms, data, and what it missed", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  socket.join("room");
+  socket.data = { name: "x" };
+  assertEquals(socket.recovered, false);
+  io.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.end("transport close");
+  io.emit("all");
+  io.to("room").emit("room");
+  io.to("other").emit("not for it");
+  io.to(first.sid).emit("private");
+  io.except("room").emit("not for the room");
+  io.volatile.emit("volatile");
+  const back = await join({ pid: first.pid, offset });
+  assertEquals([back.sid, back.pid], [first.sid, first.pid]);
+  assertEquals(back.missed, ["all", "room", "private"]);
+  const again = io.sockets.sockets.get(first.sid)!;
+  assertEquals(again.recovered, true);
+  assertEquals(again.data, { name: "x" });
+  assertEquals(again.rooms, new Set([first.sid, "room"]));
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("a client that saw no event yet misses none", async () => {
+  const { io, join } = setup();
+  io.emit("before it came");
+  const first = await join();
+  first.conn.end("transport close");
+  io.emit("a");
+  const second = await join({ pid: first.pid });
+  assertEquals(second.missed, ["a"]);
+  assertEquals(second.sid, first.sid);
+  // The connection is lost again, before the client got what it missed.
+  second.conn.end("transport error");
+  io.emit("b");
+  const third = await join({ pid: first.pid });
+  assertEquals(third.missed, ["a", "b"]);
+  third.conn.close();
+  await io.close();
+});
+
+Deno.test("a socket's own events are kept too, with bytes in them", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  socket.emit("seen");
+  const offset = lastOffset(first.conn);
+  socket.emit("bytes", new Uint8Array([1]));
+  socket.emit("with an answer", () => {});
+  first.conn.end("ping timeout");
+  const back = await join({ pid: first.pid, offset });
+  assertEquals(back.missed, ["bytes", new Uint8Array([1])]);
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("a session is taken up once, and not by a guess", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  io.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.end("transport close");
+  for (const auth of [{ pid: "guess", offset }, { pid: first.pid, offset: "guess" }]) {
+    const other = await join(auth);
+    assert(other.sid !== first.sid);
+    other.conn.close();
+  }
+  const back = await join({ pid: first.pid, offset });
+  assertEquals(back.sid, first.sid);
+  const twice = await join({ pid: first.pid, offset });
+  assert(twice.sid !== first.sid);
+  back.conn.close();
+  twice.conn.close();
+  await io.close();
+});
+
+Deno.test("a client that left on purpose has no session", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  io.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.deliver("1");
+  const back = await join({ pid: first.pid, offset });
+  assert(back.sid !== first.sid);
+  first.conn.close();
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("a session is forgotten after its time", async () => {
+  const { io, join } = setup({ maxDisconnectionDuration: 20 });
+  const first = await join();
+  io.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.end("transport close");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  const back = await join({ pid: first.pid, offset });
+  assert(back.sid !== first.sid);
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("events are kept up to a number, and then the client has missed too many", async () => {
+  const { io, join } = setup({ maxPackets: 4 });
+  const first = await join();
+  io.emit("seen");
+  const offset = lastOffset(first.conn);
+  const second = await join();
+  first.conn.end("transport close");
+  for (let i = 0; i < 3; i++) io.emit(`event ${i}`);
+  const kept = lastOffset(second.conn);
+  second.conn.end("transport close");
+  for (let i = 0; i < 2; i++) io.emit(`later ${i}`);
+  const lost = await join({ pid: first.pid, offset });
+  assert(lost.sid !== first.sid);
+  const found = await join({ pid: second.pid, offset: kept });
+  assertEquals(found.missed, ["later 0", "later 1"]);
+  lost.conn.close();
+  found.conn.close();
+  await io.close();
+});
+
+Deno.test("sessions are kept up to a number, the latest ones", async () => {
+  const { io, join } = setup({ maxSessions: 1 });
+  const first = await join();
+  const second = await join();
+  first.conn.end("transport close");
+  second.conn.end("transport close");
+  const a = await join({ pid: first.pid });
+  const b = await join({ pid: second.pid });
+  assert(a.sid !== first.sid);
+  assertEquals(b.sid, second.sid);
+  a.conn.close();
+  b.conn.close();
+  await io.close();
+});
+
+Deno.test("middleware is left out for a client that comes back, unless it is wanted", async () => {
+  for (const skipMiddlewares of [true, false]) {
+    const { io, join } = setup({ skipMiddlewares });
+    let runs = 0;
+    io.use((_socket, next) => {
+      runs++;
+      next();
+    });
+    const first = await join();
+    first.conn.end("transport close");
+    const back = await join({ pid: first.pid });
+    assertEquals(back.sid, first.sid);
+    assertEquals(runs, skipMiddlewares ? 1 : 2);
+    back.conn.close();
+    await io.close();
+  }
+});
+
+Deno.test("a client without a session has a private id, and one of a plain server has none", async () => {
+  const { io, join } = setup();
+  const { sid, pid, conn } = await join();
+  assert(pid.length === 20 && pid !== sid);
+  assert(io.sockets.adapter instanceof SessionAwareAdapter);
+  conn.close();
+  await io.close();
+  const plain = fakeServer();
+  const other = plain.engine.connect();
+  other.deliver("0");
+  assert(!(other.take()[0] as string).includes("pid"));
+  other.close();
+});
