@@ -161,6 +161,8 @@ export class FrontDoor {
   }
 
   async #greet(transport: Transport): Promise<void> {
+    // Whatever is written is meant to leave: the system must not wait for more.
+    (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
     const waiting: Waiting = { transport };
     this.#waiting.add(waiting);
     this.#delay.start(waiting);

@@ -1,0 +1,757 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { CA, identity } from "../_support/certs.ts";
+import { RawClient } from "../_support/socketio_rig.ts";
+import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
+import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
+import type { EngineSocket } from "../../socketio/engine_socket.ts";
+
+/** A way to run an engine, for the length of a block. */
+type Way = (
+  engine: SocketIoEngine,
+  run: (url: string) => Promise<void>,
+) => Promise<void>;
+
+const ways: Record<string, Way> = {
+  async listen(engine, run) {
+    const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+    try {
+      await run(`http://127.0.0.1:${port}/engine.io/`);
+    } finally {
+      await engine.close();
+    }
+  },
+  async attach(engine, run) {
+    const server = createServer((_request, response) => response.end("not the engine"));
+    engine.attach(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      await run(`http://127.0.0.1:${port}/engine.io/`);
+    } finally {
+      await engine.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  },
+  async handler(engine, run) {
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      engine.handler(),
+    );
+    try {
+      await run(`http://127.0.0.1:${server.addr.port}/engine.io/`);
+    } finally {
+      await engine.close();
+      await server.shutdown();
+    }
+  },
+};
+
+/** An engine that sends back what it gets. */
+function echo(options: SocketIoEngineOptions = {}): SocketIoEngine {
+  const engine = new SocketIoEngine(options);
+  engine.on("connection", (socket) => socket.on("data", (data) => void socket.write(data)));
+  return engine;
+}
+
+async function get(url: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(url);
+  return { status: response.status, text: await response.text() };
+}
+
+async function post(url: string, body: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { method: "POST", body });
+  return { status: response.status, text: await response.text() };
+}
+
+/** Opens a session by polling, and returns the URL of its requests. */
+async function openPolling(url: string): Promise<string> {
+  const { status, text } = await get(`${url}?EIO=4&transport=polling`);
+  assertEquals(status, 200);
+  return `${url}?EIO=4&transport=polling&sid=${JSON.parse(text.slice(1)).sid}`;
+}
+
+const toWs = (url: string) => url.replace("http", "ws");
+
+for (const [name, way] of Object.entries(ways)) {
+  const test = (
+    what: string,
+    run: (url: string, engine: SocketIoEngine) => Promise<void>,
+    options: SocketIoEngineOptions = {},
+  ) =>
+    Deno.test(`engine under ${name} ${what}`, async () => {
+      const engine = echo(options);
+      await way(engine, (url) => run(url, engine));
+    });
+
+  test("opens a session by polling", async (url, engine) => {
+    const { status, text } = await get(`${url}?EIO=4&transport=polling`);
+    assertEquals(status, 200);
+    const { sid, ...rest } = JSON.parse(text.slice(1));
+    assertMatch(sid, /^[\w-]{20}$/);
+    assertEquals(text[0], "0");
+    assertEquals(rest, {
+      upgrades: ["websocket"],
+      pingInterval: 25000,
+      pingTimeout: 20000,
+      maxPayload: 1000000,
+    });
+    assertEquals(engine.clientsCount, 1);
+    assertEquals([...engine.clients.keys()], [sid]);
+  });
+
+  test("opens a session by WebSocket", async (url, engine) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    const open = await client.read() as string;
+    assertEquals(JSON.parse(open.slice(1)).upgrades, []);
+    client.send("4hello");
+    await client.expect("4hello");
+    client.send(new Uint8Array([1, 2]));
+    assertEquals(new Uint8Array(await client.read() as ArrayBuffer), new Uint8Array([1, 2]));
+    const gone = new Promise((resolve) =>
+      [...engine.clients.values()][0].on("close", (reason) => resolve(reason))
+    );
+    await client.close();
+    assertEquals(await gone, "transport close");
+    assertEquals(engine.clientsCount, 0);
+  });
+
+  test("refuses bad handshakes with 400, and a reason", async (url) => {
+    for (
+      const [query, code, message] of [
+        ["transport=polling", 5, "Unsupported protocol version"],
+        ["EIO=abc&transport=polling", 5, "Unsupported protocol version"],
+        ["EIO=4", 0, "Transport unknown"],
+        ["EIO=4&transport=constructor", 0, "Transport unknown"],
+        ["EIO=4&transport=websocket", 3, "Bad request"],
+        ["EIO=4&transport=polling&sid=abc", 1, "Session ID unknown"],
+        ["EIO=4&transport=polling&sid=__proto__", 1, "Session ID unknown"],
+      ] as const
+    ) {
+      const { status, text } = await get(`${url}?${query}`);
+      assertEquals([status, JSON.parse(text)], [400, { code, message }], query);
+    }
+    for (const method of ["POST", "PUT"]) {
+      const response = await fetch(`${url}?EIO=4&transport=polling`, { method });
+      assertEquals(response.status, 400);
+      assertEquals((await response.json()).code, 2);
+    }
+  });
+
+  test("refuses bad WebSocket requests, and says so to the program", async (url, engine) => {
+    const errors: unknown[] = [];
+    engine.on("connection_error", ({ code, message, context, req }) => {
+      errors.push([code, message, context.sid, req.url?.split("?")[0]]);
+    });
+    for (
+      const query of [
+        "transport=websocket",
+        "EIO=4&transport=abc",
+        "EIO=4&transport=websocket&sid=x",
+      ]
+    ) {
+      const client = new RawClient(toWs(`${url}?${query}`));
+      assertEquals(await client.read(), "closed");
+    }
+    assertEquals(errors, [
+      [5, "Unsupported protocol version", undefined, "/engine.io/"],
+      [0, "Transport unknown", undefined, "/engine.io/"],
+      [1, "Session ID unknown", "x", "/engine.io/"],
+    ]);
+  });
+
+  test("carries text and bytes by polling", async (url) => {
+    const session = await openPolling(url);
+    assertEquals(await post(session, "4hello\x1ebAQIDBA=="), { status: 200, text: "ok" });
+    assertEquals(await get(session), { status: 200, text: "4hello\x1ebAQIDBA==" });
+    assertEquals(await post(session, "4é€😀"), { status: 200, text: "ok" });
+    assertEquals(await get(session), { status: 200, text: "4é€😀" });
+  });
+
+  test("answers a request that waits when there is something to send", async (url, engine) => {
+    const session = await openPolling(url);
+    const waiting = get(session);
+    const [socket] = engine.clients.values();
+    while (!socket.transport.writable) await new Promise((resolve) => setTimeout(resolve, 1));
+    socket.write("a");
+    socket.write("b");
+    assertEquals(await waiting, { status: 200, text: "4a\x1e4b" });
+  });
+
+  test("ends a session at what is no packet", async (url) => {
+    for (const body of ["abc", "", "4a\x1e\x1e4b", "b***", "\x1e"]) {
+      const session = await openPolling(url);
+      assertEquals((await post(session, body)).status, 400, JSON.stringify(body));
+      assertEquals((await get(session)).status, 400);
+    }
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    client.send("abc");
+    assertEquals(await client.read(), "closed");
+  });
+
+  test("ends a session with two requests that wait", async (url) => {
+    const session = await openPolling(url);
+    const first = get(session);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const second = await get(session);
+    assertEquals(second.status, 400);
+    assertEquals(await first, { status: 200, text: "1" });
+    assertEquals((await get(session)).status, 400);
+  });
+
+  test("ends a session whose request is given up", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    const reason = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    const controller = new AbortController();
+    const waiting = fetch(session, { signal: controller.signal }).catch(() => {});
+    while (!socket.transport.writable) await new Promise((resolve) => setTimeout(resolve, 1));
+    controller.abort();
+    await waiting;
+    assertEquals(await reason, "transport error");
+    assertEquals((await get(session)).status, 400);
+  });
+
+  test("ends a session that the client closes", async (url) => {
+    const session = await openPolling(url);
+    const [waiting, closing] = await Promise.all([get(session), post(session, "1")]);
+    assertEquals(waiting, { status: 200, text: "6" });
+    assertEquals(closing, { status: 200, text: "ok" });
+    assertEquals((await get(session)).status, 400);
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    client.send("1");
+    assertEquals(await client.read(), "closed");
+  });
+
+  test("refuses a request with the content type of an older revision", async (url) => {
+    const session = await openPolling(url);
+    const response = await fetch(session, {
+      method: "POST",
+      body: new Uint8Array([1]),
+      headers: { "Content-Type": "application/octet-stream" },
+    });
+    await response.body?.cancel();
+    assertEquals(response.status, 400);
+  });
+
+  test("cuts a request off that is too large, while it is read", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    const reason = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 1024;
+        if (sent > 10_000_000) controller.close();
+        else controller.enqueue(new Uint8Array(1024).fill(0x34));
+      },
+    });
+    const status = await fetch(session, { method: "POST", body }).then(
+      async (response) => {
+        await response.body?.cancel();
+        return response.status;
+      },
+      () => "cut off",
+    );
+    assert(status === 413 || status === "cut off", String(status));
+    assertEquals(await reason, "transport error");
+    assert(sent < 5_000_000, `${sent} bytes were taken`);
+  }, { maxHttpBufferSize: 10_000 });
+
+  test("refuses a request at once that says it is too large", async (url) => {
+    const session = await openPolling(url);
+    const response = await fetch(session, { method: "POST", body: "4".repeat(200_000) }).catch(() =>
+      undefined
+    );
+    await response?.body?.cancel();
+    assert(response === undefined || response.status === 413);
+    assertEquals((await get(session)).status, 400);
+  }, { maxHttpBufferSize: 100_000 });
+
+  test("ends a WebSocket with a message that is too large", async (url, engine) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    const [socket] = engine.clients.values();
+    const reason = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    client.send("4" + "x".repeat(2000));
+    assertEquals(await reason, "transport error");
+    assertEquals(await client.read(), "closed");
+  }, { maxHttpBufferSize: 1000 });
+
+  test("upgrades a session, without a message lost", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    const log: unknown[] = [];
+    socket.on("upgrading", ({ name }) => log.push(["upgrading", name]));
+    socket.on("upgrade", ({ name }) => log.push(["upgrade", name]));
+    const client = new RawClient(toWs(session.replace("polling", "websocket")));
+    const waiting = get(session);
+    while (client.socket.readyState !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    client.send("2probe");
+    await client.expect("3probe");
+    assertEquals(await waiting, { status: 200, text: "6" });
+    assert(socket.upgrading && !socket.upgraded);
+    socket.write("before the change");
+    client.send("5");
+    await client.expect("4before the change");
+    client.send("4hello");
+    await client.expect("4hello");
+    assertEquals(log, [["upgrading", "websocket"], ["upgrade", "websocket"]]);
+    assert(socket.upgraded);
+    assertEquals((await get(session)).status, 400);
+    // A second one gets its handshake, and is closed then.
+    const late = new RawClient(toWs(session.replace("polling", "websocket")));
+    let opened = false;
+    late.socket.onopen = () => opened = true;
+    assertEquals(await late.read(), "closed");
+    assert(opened);
+    client.send("4still here");
+    await client.expect("4still here");
+    await client.close();
+  });
+
+  test("lets a request go that waits when the probe was answered", async (url) => {
+    const session = await openPolling(url);
+    const client = new RawClient(toWs(session.replace("polling", "websocket")));
+    while (client.socket.readyState !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    client.send("2probe");
+    await client.expect("3probe");
+    assertEquals(await get(session), { status: 200, text: "6" });
+    client.send("5");
+    client.send("4x");
+    await client.expect("4x");
+    await client.close();
+  });
+
+  test("goes on with polling when a probe fails", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    for (const bad of ["4hello", "5", "abc"]) {
+      const client = new RawClient(toWs(session.replace("polling", "websocket")));
+      while (client.socket.readyState !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      client.send(bad);
+      assertEquals(await client.read(), "closed", bad);
+    }
+    assert(!socket.upgrading);
+    await post(session, "4a");
+    assertEquals(await get(session), { status: 200, text: "4a" });
+  });
+
+  test("lets one probe at a time go on", async (url) => {
+    const session = await openPolling(url);
+    const target = toWs(session.replace("polling", "websocket"));
+    const first = new RawClient(target);
+    while (first.socket.readyState !== 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const second = new RawClient(target);
+    assertEquals(await second.read(), "closed");
+    first.send("2probe");
+    await first.expect("3probe");
+    first.send("5");
+    first.send("4x");
+    await first.expect("4x");
+    await first.close();
+  });
+
+  test("gives a probe up that takes too long", async (url, engine) => {
+    const session = await openPolling(url);
+    const client = new RawClient(toWs(session.replace("polling", "websocket")));
+    assertEquals(await client.read(), "closed");
+    assert(![...engine.clients.values()][0].upgrading);
+    await post(session, "4a");
+    assertEquals(await get(session), { status: 200, text: "4a" });
+  }, { upgradeTimeout: 50 });
+
+  test("pings, and ends a client that is silent", async (url, engine) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    const [socket] = engine.clients.values();
+    let beats = 0;
+    socket.on("heartbeat", () => beats++);
+    const reason = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    for (let i = 0; i < 2; i++) {
+      await client.expect("2");
+      client.send("3");
+    }
+    await client.expect("2");
+    assertEquals(await reason, "ping timeout");
+    assertEquals(beats, 2);
+    assertEquals(await client.read(), "closed");
+    const session = await openPolling(url);
+    assertEquals(await get(session), { status: 200, text: "2" });
+    assertEquals(await post(session, "3"), { status: 200, text: "ok" });
+    assertEquals(await get(session), { status: 200, text: "2" });
+    await new Promise<void>((resolve) =>
+      [...engine.clients.values()][0].on("close", () => resolve())
+    );
+    assertEquals((await get(session)).status, 400);
+  }, { pingInterval: 30, pingTimeout: 60 });
+
+  test("ends a client that pings", async (url) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    client.send("2");
+    assertEquals(await client.read(), "closed");
+  });
+
+  test("closes a polling connection with its last packets", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    socket.write("last words");
+    socket.close();
+    assertEquals(socket.readyState, "closing");
+    const closed = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    assertEquals(await get(session), { status: 200, text: "4last words\x1e1" });
+    assertEquals(await closed, "forced close");
+  });
+
+  test(
+    "closes a polling connection in the end, if the client does not come",
+    async (url, engine) => {
+      await openPolling(url);
+      const [socket] = engine.clients.values();
+      const closed = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+      socket.write("a");
+      socket.close();
+      assertEquals(await closed, "forced close");
+    },
+    { closeTimeout: 20 },
+  );
+
+  test("closes a WebSocket with its last packets", async (url, engine) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    const [socket] = engine.clients.values();
+    socket.write("last words");
+    socket.close();
+    await client.expect("4last words");
+    const { code } = await client.closed;
+    assertEquals(code, 1000);
+  });
+
+  test("asks the program whether a connection is let in", async (url) => {
+    const allowed = await openPolling(`${url}`.replace(/$/, ""));
+    assert(allowed);
+    const { status, text } = await get(`${url}?EIO=4&transport=polling&deny=1`);
+    assertEquals([status, JSON.parse(text)], [403, { code: 4, message: "no entry" }]);
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket&deny=1`));
+    assertEquals(await client.read(), "closed");
+  }, {
+    allowRequest: (request, decide) => decide("no entry", !request.url!.includes("deny")),
+  });
+
+  test("keeps a connection out if the program fails to decide", async (url) => {
+    const { error } = console;
+    console.error = () => {};
+    try {
+      assertEquals((await get(`${url}?EIO=4&transport=polling`)).status, 403);
+      assertEquals((await get(`${url}?EIO=4&transport=polling&reject`)).status, 403);
+    } finally {
+      console.error = error;
+    }
+  }, {
+    allowRequest: (request) => {
+      if (request.url!.includes("reject")) return Promise.reject(new Error("x"));
+      throw new Error("x");
+    },
+  });
+
+  test("runs middleware on all requests of both transports", async (url, engine) => {
+    const seen: string[] = [];
+    engine.use((request, response, next) => {
+      seen.push(`${request.method} ${request._query?.transport}`);
+      response.setHeader("X-Seen", "yes");
+      if (request.url!.includes("stop")) {
+        response.statusCode = 401;
+        response.end("stopped");
+      } else if (request.url!.includes("fail")) next(new Error("x"));
+      else next();
+    });
+    const response = await fetch(`${url}?EIO=4&transport=polling`);
+    assertEquals(response.headers.get("x-seen"), "yes");
+    const { sid } = JSON.parse((await response.text()).slice(1));
+    await post(`${url}?EIO=4&transport=polling&sid=${sid}`, "4a");
+    assertEquals((await get(`${url}?EIO=4&transport=polling&fail`)).status, 400);
+    assertEquals(await get(`${url}?EIO=4&transport=polling&stop`), {
+      status: 401,
+      text: "stopped",
+    });
+    for (const query of ["&stop", "&fail"]) {
+      const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket${query}`));
+      assertEquals(await client.read(), "closed");
+    }
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    assertMatch(await client.read() as string, /^0/);
+    await client.close();
+    assertEquals(seen, [
+      "GET polling",
+      "POST polling",
+      "GET polling",
+      "GET polling",
+      "GET websocket",
+      "GET websocket",
+      "GET websocket",
+    ]);
+  });
+
+  test("lets the program add headers, and sets its cookie", async (url, engine) => {
+    const log: string[] = [];
+    engine.on("initial_headers", (headers, request) => {
+      headers["X-First"] = "1";
+      log.push(`initial ${request.url!.includes("sid")}`);
+    });
+    engine.on("headers", (headers) => headers["X-All"] = "1");
+    const first = await fetch(`${url}?EIO=4&transport=polling`);
+    const { sid } = JSON.parse((await first.text()).slice(1));
+    assertEquals(first.headers.get("x-first"), "1");
+    assertEquals(first.headers.get("x-all"), "1");
+    assertEquals(first.headers.getSetCookie(), [`io=${sid}; Path=/; HttpOnly; SameSite=Lax`]);
+    assertEquals(first.headers.get("cache-control"), "no-store");
+    const second = await fetch(`${url}?EIO=4&transport=polling&sid=${sid}`, {
+      method: "POST",
+      body: "4a",
+    });
+    await second.body?.cancel();
+    assertEquals(second.headers.get("x-first"), null);
+    assertEquals(second.headers.get("x-all"), "1");
+    assertEquals(second.headers.getSetCookie(), []);
+    assertEquals(log, ["initial false"]);
+  }, { cookie: true });
+
+  test("has no cross-origin headers unless it is told to", async (url) => {
+    const response = await fetch(`${url}?EIO=4&transport=polling`, {
+      headers: { Origin: "https://evil.com" },
+    });
+    await response.body?.cancel();
+    assertEquals(response.headers.get("access-control-allow-origin"), null);
+    assertEquals(await fetchStatus(`${url}?EIO=4&transport=polling`, "OPTIONS"), 400);
+  });
+
+  test("answers other origins as it is told to", async (url) => {
+    const headers = { Origin: "https://good.com" };
+    const response = await fetch(`${url}?EIO=4&transport=polling`, { headers });
+    await response.body?.cancel();
+    assertEquals(response.headers.get("access-control-allow-origin"), "https://good.com");
+    assertEquals(response.headers.get("access-control-allow-credentials"), "true");
+    const preflight = await fetch(`${url}?EIO=4&transport=polling`, { method: "OPTIONS", headers });
+    await preflight.body?.cancel();
+    assertEquals(preflight.status, 204);
+    assertEquals(preflight.headers.get("access-control-allow-methods"), "GET,POST");
+    const evil = await fetch(`${url}?EIO=4&transport=polling`, {
+      headers: { Origin: "https://evil.com" },
+    });
+    await evil.body?.cancel();
+    assertEquals(evil.headers.get("access-control-allow-origin"), null);
+  }, { cors: { origin: "https://good.com", credentials: true } });
+
+  test("lets in no more connections than it may", async (url) => {
+    await openPolling(url);
+    assertEquals((await get(`${url}?EIO=4&transport=polling`)).status, 503);
+  }, { maxConnections: 1 });
+
+  test("takes ids that the program makes", async (url, engine) => {
+    engine.generateId = (request) => Promise.resolve(`id of ${request.url!.length > 0}`);
+    const { text } = await get(`${url}?EIO=4&transport=polling`);
+    assertEquals(JSON.parse(text.slice(1)).sid, "id of true");
+    assertEquals((await get(`${url}?EIO=4&transport=polling`)).status, 400, "the same again");
+  });
+
+  test("compresses a long response of polling, where that is accepted", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    socket.write("x".repeat(5000));
+    const response = await fetch(session, { headers: { "Accept-Encoding": "gzip" } });
+    assertEquals(await response.text(), "4" + "x".repeat(5000));
+  });
+
+  test("closes a client that is too slow, and drops what does not fit", async (url, engine) => {
+    await openPolling(url);
+    const [socket] = engine.clients.values();
+    const closed = new Promise<unknown[]>((resolve) =>
+      socket.on("close", (...args) => resolve(args))
+    );
+    for (let i = 0; i < 20; i++) socket.write("x".repeat(100));
+    const [reason, error] = await closed;
+    assertEquals(reason, "transport error");
+    assertEquals((error as { code: string }).code, "ERR_LIMIT");
+  }, { maxBufferedBytes: 1000 });
+
+  test("drops what a slow client does not take, where that is wanted", async (url, engine) => {
+    const session = await openPolling(url);
+    const [socket] = engine.clients.values();
+    for (let i = 0; i < 20; i++) socket.write(String(i));
+    assertEquals(socket.readyState, "open");
+    assertEquals((await get(session)).text, "40\x1e41\x1e42");
+    assertEquals(socket.bufferedAmount, 0);
+  }, { maxBufferedPackets: 3, slowClient: "drop" });
+
+  test("tells of packets in both directions", async (url, engine) => {
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    const [socket] = engine.clients.values() as Iterable<EngineSocket>;
+    const log: unknown[] = [];
+    socket.on("packet", (packet) => log.push(["in", packet]));
+    socket.on("packetCreate", (packet) => log.push(["out", packet]));
+    client.send("4a");
+    await client.expect("4a");
+    assertEquals(log, [
+      ["in", { type: "message", data: "a" }],
+      ["out", { type: "message", data: "a" }],
+    ]);
+    await client.close();
+  });
+}
+
+async function fetchStatus(url: string, method: string): Promise<number> {
+  const response = await fetch(url, { method });
+  await response.body?.cancel();
+  return response.status;
+}
+
+Deno.test("engine refuses a WebSocket of a foreign page, whatever it tries", async () => {
+  const engine = echo({ cors: { origin: "https://good.com" } });
+  await ways.listen(engine, async (url) => {
+    const { host } = new URL(url);
+    const open = async (origin: string) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
+      const request = `GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\n` +
+        `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${origin}\r\n`;
+      await conn.write(new TextEncoder().encode(request));
+      const buffer = new Uint8Array(16);
+      const n = await conn.read(buffer) ?? 0;
+      conn.close();
+      return new TextDecoder().decode(buffer.subarray(9, Math.min(12, n)));
+    };
+    assertEquals(await open(""), "101", "no origin: no browser");
+    assertEquals(await open(`Origin: http://${host}\r\n`), "101", "the same host");
+    assertEquals(await open("Origin: https://good.com\r\n"), "101", "let in");
+    for (
+      const origin of [
+        "https://evil.com",
+        "null",
+        "https://good.com.evil.com",
+        "http://good.com",
+        `http://${host}.evil.com`,
+        `http://127.0.0.1:1`,
+        `http://evil.com@${host}`,
+        `http://${host}/path`,
+      ]
+    ) {
+      assertEquals(await open(`Origin: ${origin}\r\n`), "403", origin);
+    }
+  });
+});
+
+Deno.test("engine that listens answers what is not its own by the handler, or 404", async () => {
+  const engine = echo();
+  const options: SocketIoListenOptions = {
+    port: 0,
+    hostname: "127.0.0.1",
+    handler: async (request) =>
+      new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`, {
+        status: 201,
+        headers: { "X-A": request.headers.get("x-b") ?? "" },
+      }),
+  };
+  const { port } = await engine.listen(options);
+  const response = await fetch(`http://127.0.0.1:${port}/page`, {
+    method: "POST",
+    body: "body",
+    headers: { "X-B": "c" },
+  });
+  assertEquals(response.status, 201);
+  assertEquals(response.headers.get("x-a"), "c");
+  assertEquals(await response.text(), "POST /page body");
+  await engine.close();
+  const plain = echo();
+  const { port: other } = await plain.listen({ port: 0, hostname: "127.0.0.1" });
+  assertEquals((await get(`http://127.0.0.1:${other}/page`)).status, 404);
+  await plain.close();
+});
+
+Deno.test("engine attached to a server leaves other requests to it, and lets go of it", async () => {
+  const engine = echo();
+  const server = createServer((_request, response) => response.end("its own"));
+  engine.attach(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  assertEquals((await get(`${base}/`)).text, "its own");
+  assertEquals((await get(`${base}/engine.io/?EIO=4&transport=polling`)).text[0], "0");
+  const client = new RawClient(base.replace("http", "ws") + "/other");
+  assertEquals(await client.read(), "closed");
+  await engine.close();
+  assertEquals((await get(`${base}/engine.io/?EIO=4&transport=polling`)).text, "its own");
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("engine that is closed can run again", async () => {
+  const engine = echo();
+  for (let i = 0; i < 2; i++) {
+    const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+    await openPolling(`http://127.0.0.1:${port}/engine.io/`);
+    assertEquals(engine.clientsCount, 1);
+    await engine.close();
+    assertEquals(engine.clientsCount, 0);
+    await assertRejects(() => fetch(`http://127.0.0.1:${port}/`));
+  }
+});
+
+Deno.test("engine listens on a Unix socket", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/engine.sock`;
+  const engine = echo();
+  const address = await engine.listen({ path });
+  assertEquals(address.path, path);
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  const response = await fetch("http://localhost/engine.io/?EIO=4&transport=polling", { client });
+  assertEquals((await response.text())[0], "0");
+  client.close();
+  await engine.close();
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("engine listens with TLS", async () => {
+  const { cert, key } = identity("server");
+  const engine = echo();
+  const secure = new Promise((resolve) =>
+    engine.on("connection", ({ request }) => resolve(request.connection.encrypted))
+  );
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", cert, key });
+  const client = Deno.createHttpClient({ caCerts: [CA] });
+  const response = await fetch(`https://localhost:${port}/engine.io/?EIO=4&transport=polling`, {
+    client,
+  });
+  assertEquals((await response.text())[0], "0");
+  assertEquals(await secure, true);
+  client.close();
+  await engine.close();
+});
+
+Deno.test("engine refuses options that can't be honoured", () => {
+  assertThrows(() => new SocketIoEngine({ transports: ["webtransport" as never] }), TypeError);
+  assertThrows(() => new SocketIoEngine({ perMessageDeflate: true }).handler(), TypeError);
+  const engine = new SocketIoEngine();
+  assertThrows(() => engine.listen({ cert: "x" }), TypeError, "both");
+  assertThrows(() => engine.listen({ cert: "x", key: "y", path: "/z" }), TypeError, "Unix");
+});
+
+Deno.test("engine's listeners can be removed", async () => {
+  const engine = new SocketIoEngine({ path: "/x" });
+  assertEquals(engine.path, "/x/");
+  let calls = 0;
+  const listener = () => calls++;
+  engine.on("connection", listener).off("connection", listener);
+  engine.on("connection", listener).removeListener("connection", listener);
+  engine.once("connection", listener);
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+  for (let i = 0; i < 2; i++) {
+    await get(`http://127.0.0.1:${port}/x/?EIO=4&transport=polling`);
+  }
+  assertEquals(calls, 1);
+  await engine.close();
+});
