@@ -28,11 +28,9 @@ export interface StartChromiumOptions {
   colorScheme?: "light" | "dark";
 }
 
-/** Starts Chromium with a blank page. */
-export async function startChromium(
-  { viewport = { width: 1000, height: 700 }, ...options }: StartChromiumOptions = {},
-): Promise<RunningChromium> {
-  const browser = await chromium.launch({
+/** Starts Chromium without a page; the tests end it themselves. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
     executablePath: CHROMIUM,
     args: [
       "--headless",
@@ -44,11 +42,17 @@ export async function startChromium(
       "--disable-component-update",
       "--disable-sync",
     ],
-    // The tests end the browser themselves.
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
   });
+}
+
+/** Starts Chromium with a blank page. */
+export async function startChromium(
+  { viewport = { width: 1000, height: 700 }, ...options }: StartChromiumOptions = {},
+): Promise<RunningChromium> {
+  const browser = await launchChromium();
   try {
     const context = await browser.newContext({ viewport, ...options });
     context.setDefaultTimeout(20_000);
