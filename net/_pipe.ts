@@ -35,8 +35,10 @@ export class Pipes {
       if (this.#full.delete(destination) && this.#full.size === 0) source.resume();
     };
     const end = (): void => {
-      remove();
-      if (options.end !== false) destination.end();
+      // As in Node, the pipe is over when the destination has finished.
+      source.off("end", end);
+      if (options.end === false) remove();
+      else destination.end();
     };
     const close = (): void => remove();
     const fail = (error: Error): void => {
@@ -49,6 +51,7 @@ export class Pipes {
       source.off("data", data);
       source.off("end", end);
       destination.off("drain", drain);
+      destination.off("finish", close);
       destination.off("close", close);
       destination.off("error", fail);
       this.#full.delete(destination);
@@ -60,6 +63,7 @@ export class Pipes {
     this.remove(destination);
     this.#removers.set(destination, remove);
     destination.on("drain", drain);
+    destination.on("finish", close);
     destination.on("close", close);
     destination.on("error", fail);
     destination.emit("pipe", source);

@@ -43,6 +43,7 @@ Deno.test("pipe passes chunks on, pauses while the destination is full, and ends
   sink.emit("drain");
   source.emit("end");
   source.emit("end");
+  sink.emit("finish");
   assertEquals([sink.got, source.told, sink.ended], [[1, 2], ["pause", "resume", "pause"], 1]);
   assertEquals([source.listenerCount("data"), sink.listenerCount("drain")], [0, 0]);
 });
@@ -76,4 +77,44 @@ Deno.test("pipe into a destination that fails, unheard, ends the source with its
   pipes.add(sink);
   sink.emit("error", new Error("full disk"));
   assertEquals(source.told, ["pause", "destroy full disk"]);
+});
+
+Deno.test("pipes into two destinations keep to the pace of the slower one", () => {
+  const { source, sink, pipes } = rig();
+  const other = new Sink();
+  pipes.add(sink);
+  pipes.add(other);
+  sink.full = other.full = true;
+  source.emit("data", new Uint8Array([1]));
+  sink.emit("drain");
+  assertEquals(source.told, ["pause", "pause"]);
+  other.emit("drain");
+  assertEquals(source.told, ["pause", "pause", "resume"]);
+  source.emit("data", new Uint8Array([2]));
+  sink.emit("drain");
+  // The one that holds everything up goes: the rest goes on.
+  pipes.remove(other);
+  assertEquals(source.told.slice(3), ["pause", "pause", "resume"]);
+});
+
+Deno.test("pipe leaves no listener behind, and a failure that others hear to them", () => {
+  const { source, sink, pipes } = rig();
+  const heard: unknown[] = [];
+  sink.on("error", (error) => heard.push(error.message));
+  pipes.add(sink);
+  sink.emit("error", new Error("full disk"));
+  assertEquals([source.told, heard], [["pause"], ["full disk"]]);
+  assertEquals(
+    [...sink.eventNames(), ...source.eventNames()].filter((name) => name !== "error"),
+    [],
+  );
+});
+
+Deno.test("pipe to the same destination twice is one pipe", () => {
+  const { source, sink, pipes } = rig();
+  pipes.add(sink, { end: false });
+  pipes.add(sink);
+  source.emit("data", new Uint8Array([1]));
+  source.emit("end");
+  assertEquals([sink.got, sink.ended], [[1], 1]);
 });
