@@ -1,4 +1,8 @@
 // Floor 2: protocol.
+import {
+  checkDeflateOptions,
+  type PerMessageDeflateOptions,
+} from "../websocket/permessage_deflate.ts";
 import { checkCors } from "./_cors.ts";
 import type {
   AllowRequest,
@@ -20,7 +24,7 @@ export interface EngineSettings {
   readonly allowRequest: AllowRequest | undefined;
   readonly cors: CorsOptions | undefined;
   readonly cookie: EngineCookieOptions | undefined;
-  readonly deflateThreshold: number | undefined;
+  readonly deflate: PerMessageDeflateOptions | undefined;
   readonly compressionThreshold: number;
   readonly maxBufferedBytes: number;
   readonly maxBufferedPackets: number;
@@ -52,13 +56,9 @@ function positive(
   return value;
 }
 
-function threshold(
-  option: boolean | { threshold?: number } | undefined,
-  byDefault: boolean,
-): number | undefined {
-  const on = option ?? byDefault;
-  if (on === false) return undefined;
-  return on === true ? 1024 : on.threshold ?? 1024;
+function threshold(option: boolean | { threshold?: number } = true): number {
+  if (option === false) return Infinity;
+  return option === true ? 1024 : option.threshold ?? 1024;
 }
 
 /** Fills in the defaults. @throws {TypeError} for an option that can't be honoured, RangeError for a bad number. */
@@ -79,7 +79,11 @@ export function resolveEngineOptions(
   }
   if (transports.size === 0) throw new TypeError("Cannot use the option transports: it is empty");
   if (options.cors !== undefined) checkCors(options.cors);
-  const { cookie, slowClient = "close" } = options;
+  const { cookie, slowClient = "close", perMessageDeflate } = options;
+  const deflate = perMessageDeflate === undefined || perMessageDeflate === false
+    ? undefined
+    : { threshold: 1024, ...perMessageDeflate === true ? {} : perMessageDeflate };
+  if (deflate !== undefined) checkDeflateOptions(deflate);
   if (slowClient !== "close" && slowClient !== "drop") {
     throw new TypeError('Cannot use the option slowClient: it is neither "close" nor "drop"');
   }
@@ -96,8 +100,8 @@ export function resolveEngineOptions(
     allowRequest: options.allowRequest,
     cors: options.cors,
     cookie: cookie === true ? {} : cookie || undefined,
-    deflateThreshold: threshold(options.perMessageDeflate, false),
-    compressionThreshold: threshold(options.httpCompression, true) ?? Infinity,
+    deflate,
+    compressionThreshold: threshold(options.httpCompression),
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes, 16_777_216),
     maxBufferedPackets: positive("maxBufferedPackets", options.maxBufferedPackets, 65_536),
     slowClient,

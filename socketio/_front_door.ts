@@ -61,11 +61,16 @@ function latin1(text: string): Uint8Array {
   return bytes;
 }
 
+/** Writes a text. */
+export async function writeRaw(transport: Transport, text: string): Promise<void> {
+  let bytes = latin1(text);
+  while (bytes.length > 0) bytes = bytes.subarray(await transport.write(bytes));
+}
+
 /** Writes a last text, and closes. */
 export async function refuseRaw(transport: Transport, response: string): Promise<void> {
   try {
-    let bytes = latin1(response);
-    while (bytes.length > 0) bytes = bytes.subarray(await transport.write(bytes));
+    await writeRaw(transport, response);
     await transport.closeWrite();
   } catch {
     // The other side has gone already.
@@ -152,7 +157,11 @@ export class FrontDoor {
 
   #drop(waiting: Waiting): void {
     this.#forget(waiting);
-    waiting.transport.close();
+    try {
+      waiting.transport.close();
+    } catch {
+      // It is closed already: that is why reading from it failed.
+    }
   }
 
   #forget(waiting: Waiting): void {

@@ -2,10 +2,11 @@
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
+import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import { WebSocketProtocol } from "../websocket/protocol.ts";
 import type { WebSocketProtocolSink } from "../websocket/protocol_types.ts";
+import type { Departures } from "./_departures.ts";
 import type { EngineWebSocket, EngineWebSocketHost, SharedMessage } from "./_exchange.ts";
-import { type Delay, Scheduler } from "./_scheduler.ts";
 import { SharedRun } from "./_shared_run.ts";
 import { SERVER_TOOLS } from "./_websocket_tools.ts";
 import { SocketIoError } from "./errors.ts";
@@ -16,13 +17,15 @@ const HIGH_WATER_MARK = 65_536;
 const MAX_QUEUED = 2 ** 30;
 /** Buffers of idle clients are small; they grow with what comes. */
 const READING = { minSlab: 128 };
-/** How long the other side may take to close, in ms. */
-const CLOSE_TIME = 5_000;
 
 /** What all sockets of an engine share. */
 export interface RawSocketOptions {
   /** The largest message, in bytes. */
   readonly maxMessageSize: number;
+  /** Those that are closing. */
+  readonly departures: Departures;
+  /** Whether, and how, messages are compressed: not by this class. */
+  readonly deflate: PerMessageDeflateOptions | undefined;
 }
 
 const NO_RUN = new SharedRun();
@@ -36,8 +39,6 @@ function flushWaiting(): void {
   for (const socket of sockets) socket.flush();
 }
 
-const closing: Delay<RawSocket> = new Scheduler().delay(CLOSE_TIME, (socket) => socket.terminate());
-
 /**
  * A WebSocket under a connection: the package's own protocol on a raw connection. Lean, for servers with many idle
  * clients, and quick with what is sent to many: the frames of one turn are joined once for all who get the same.
@@ -48,6 +49,7 @@ export class RawSocket
   /** The engine has limits of its own. */
   readonly limit = MAX_QUEUED;
   readonly #transport: Transport;
+  readonly #departures: Departures;
   readonly #reader: TransportReader;
   readonly #writer: TransportWriter;
   readonly #protocol: WebSocketProtocol;
@@ -60,10 +62,13 @@ export class RawSocket
 
   constructor(transport: Transport, rest: Uint8Array, options: RawSocketOptions) {
     this.#transport = transport;
+    this.#departures = options.departures;
     this.#rest = rest.length > 0 ? rest : undefined;
     this.#writer = new TransportWriter(transport, this);
     this.#reader = new TransportReader(transport, this, READING);
-    this.#protocol = new WebSocketProtocol("server", this, this.#writer, SERVER_TOOLS, options);
+    this.#protocol = new WebSocketProtocol("server", this, this.#writer, SERVER_TOOLS, {
+      maxMessageSize: options.maxMessageSize,
+    });
   }
 
   get queued(): number {
@@ -116,7 +121,7 @@ export class RawSocket
     if (this.#finished || this.#ending) return;
     if (this.#run !== undefined) this.flush();
     this.#protocol.close(code, reason);
-    closing.start(this);
+    this.#departures.add(this);
   }
 
   terminate(): void {
@@ -186,7 +191,7 @@ export class RawSocket
     if (this.#ending || this.#finished) return;
     this.#ending = true;
     this.#run = undefined;
-    closing.start(this);
+    this.#departures.add(this);
     // After a fault, what still comes is read and thrown away: closing at once would destroy the close frame.
     const wait = !this.#protocol.wasClean;
     this.#writer.end().then(() => wait || this.#finish(), () => this.#finish());
@@ -199,7 +204,7 @@ export class RawSocket
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    closing.stop(this);
+    this.#departures.delete(this);
     this.#reader.stop();
     this.#writer.stop();
     this.#transport.close();

@@ -6,9 +6,14 @@ import {
   checkClientHandshake,
 } from "../websocket/handshake.ts";
 import { type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
+import {
+  acceptDeflate,
+  type PerMessageDeflateParameters,
+} from "../websocket/permessage_deflate.ts";
 import { reportCallbackError } from "./_callback.ts";
 import type { EngineWebSocket, ResponseHeaders, UpgradeExchange } from "./_exchange.ts";
-import { type RawRequest, refuseRaw } from "./_front_door.ts";
+import { type RawRequest, refuseRaw, writeRaw } from "./_front_door.ts";
+import { DeflatedSocket } from "./_deflated_socket.ts";
 import { parseQuery } from "./_query.ts";
 import { RawSocket, type RawSocketOptions } from "./_raw_socket.ts";
 import { acceptKey } from "./_websocket_tools.ts";
@@ -102,16 +107,22 @@ export class RawUpgrade implements UpgradeExchange {
     refuseRaw(this.#raw.transport, buildRefusal(status, message, lines(headers)));
   }
 
-  accept(headers: ResponseHeaders): EngineWebSocket | undefined {
+  accept(headers: ResponseHeaders): EngineWebSocket | Promise<EngineWebSocket> | undefined {
     const { head, transport, rest } = this.#raw;
+    const { deflate } = this.#options;
     const client = checkClientHandshake(head);
     if (!("key" in client)) {
       this.refuse(client.status, Object.fromEntries(client.headers), client.message);
       return undefined;
     }
+    const agreed = deflate && acceptDeflate(client.extensions, deflate);
     let response: string;
     try {
-      response = buildServerHandshake({ accept: acceptKey(client.key), headers: lines(headers) });
+      response = buildServerHandshake({
+        accept: acceptKey(client.key),
+        extension: agreed?.response,
+        headers: lines(headers),
+      });
     } catch (error) {
       // A header of the program's can't be sent.
       reportCallbackError(error);
@@ -120,9 +131,26 @@ export class RawUpgrade implements UpgradeExchange {
     }
     this.#done = true;
     if (this.request instanceof RawEngineRequest) this.request.forget();
+    if (agreed !== undefined) return this.#acceptDeflated(response, agreed.parameters);
     const socket = new RawSocket(transport, rest, this.#options);
     socket.greet(response);
     return socket;
+  }
+
+  async #acceptDeflated(
+    response: string,
+    deflate: PerMessageDeflateParameters,
+  ): Promise<EngineWebSocket> {
+    const { transport, rest } = this.#raw;
+    const { deflate: perMessageDeflate = {}, maxMessageSize, departures } = this.#options;
+    try {
+      await writeRaw(transport, response);
+    } catch (error) {
+      transport.close();
+      throw error;
+    }
+    const init = { maxMessageSize, departures, deflate, perMessageDeflate, rest };
+    return new DeflatedSocket(transport, init);
   }
 }
 

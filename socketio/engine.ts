@@ -5,6 +5,7 @@ import { NodeTransport } from "../net/node_transport.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
 import { reportCallbackError } from "./_callback.ts";
+import { Departures } from "./_departures.ts";
 import { EngineCore } from "./_engine_core.ts";
 import { resolveEngineOptions } from "./_engine_settings.ts";
 import { FetchExchange, NativeUpgrade } from "./_fetch_exchange.ts";
@@ -12,10 +13,14 @@ import { fileRoutes } from "./_file_routes.ts";
 import { FrontDoor } from "./_front_door.ts";
 import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
 import { pathOf } from "./_query.ts";
+import type { RawSocketOptions } from "./_raw_socket.ts";
 import { RawUpgrade } from "./_raw_upgrade.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import type { EngineSocket } from "./engine_socket.ts";
 import type { EngineHeaders, EngineRequest, SocketIoRequestInfo } from "./types.ts";
+
+/** How long clients have to answer the close of their WebSocket when the engine closes, in ms. */
+const GRACE = 1_000;
 
 /** Where, and how, an engine listens on a port of its own. */
 export interface SocketIoListenOptions {
@@ -124,6 +129,7 @@ export interface EngineResponse {
  */
 export class SocketIoEngine {
   readonly #core: EngineCore;
+  readonly #socketOptions: RawSocketOptions;
   readonly #doors: Set<FrontDoor> = new Set();
   readonly #attached: Set<() => void> = new Set();
 
@@ -133,7 +139,13 @@ export class SocketIoEngine {
    * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
    */
   constructor(options: SocketIoEngineOptions = {}) {
-    this.#core = new EngineCore(resolveEngineOptions(options, "/engine.io"), this);
+    const settings = resolveEngineOptions(options, "/engine.io");
+    this.#core = new EngineCore(settings, this);
+    this.#socketOptions = {
+      maxMessageSize: settings.maxHttpBufferSize,
+      departures: new Departures(settings.closeTimeout),
+      deflate: settings.deflate,
+    };
   }
 
   /** How many connections there are. */
@@ -274,7 +286,7 @@ export class SocketIoEngine {
    */
   handler(): (request: Request, info?: SocketIoRequestInfo) => Promise<Response> {
     const { settings } = this.#core;
-    if (settings.deflateThreshold !== undefined) {
+    if (settings.deflate !== undefined) {
       throw new TypeError(
         "Cannot use the option perMessageDeflate: the platform's WebSockets don't",
       );
@@ -306,11 +318,10 @@ export class SocketIoEngine {
     this.#core.close();
     const doors = [...this.#doors];
     this.#doors.clear();
-    await Promise.all(doors.map((door) => door.close()));
-  }
-
-  get #socketOptions(): { maxMessageSize: number } {
-    return { maxMessageSize: this.#core.settings.maxHttpBufferSize };
+    await Promise.all([
+      this.#socketOptions.departures.wait(GRACE),
+      ...doors.map((door) => door.close()),
+    ]);
   }
 
   #isEnginePath(url: string | undefined): boolean {

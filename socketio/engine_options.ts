@@ -1,4 +1,5 @@
-// Floor 0: vocabulary.
+// Floor 1: codec.
+import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { EngineRequest } from "./types.ts";
 
 /** Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. */
@@ -105,11 +106,14 @@ export interface SocketIoEngineOptions {
   cors?: CorsOptions;
   /** Whether a cookie names the session. @default {false} */
   cookie?: boolean | EngineCookieOptions;
-  /** Whether, and from how many bytes on, WebSocket messages are compressed. @default {false} */
-  perMessageDeflate?: boolean | {
-    /** Shorter messages are sent as they are, in bytes. @default {1_024} */
-    threshold?: number;
-  };
+  /**
+   * Whether WebSocket messages are compressed, and how. It costs much memory for each connection: see
+   * `PerMessageDeflateOptions` of the websocket module. Messages shorter than `threshold`, 1,024 bytes by default, are
+   * sent as they are.
+   *
+   * @default {false}
+   */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /** Whether, and from how many bytes on, polling responses are compressed. @default {threshold 1_024} */
   httpCompression?: boolean | {
     /** Shorter responses are sent as they are, in bytes. @default {1_024} */

@@ -11,7 +11,7 @@ Deno.test("settings have the defaults of npm's engine.io, and limits on what wai
   assertEquals([...settings.transports], ["polling", "websocket"]);
   assertEquals(settings.cors, undefined);
   assertEquals(settings.cookie, undefined);
-  assertEquals(settings.deflateThreshold, undefined);
+  assertEquals(settings.deflate, undefined);
   assertEquals(settings.compressionThreshold, 1024);
   assertEquals(settings.slowClient, "close");
   assertEquals(settings.maxBufferedBytes, 16_777_216);
@@ -27,7 +27,7 @@ Deno.test("settings follow the options", () => {
   }, "/engine.io");
   assertEquals(settings.path, "/x");
   assertEquals(settings.cookie, {});
-  assertEquals(settings.deflateThreshold, 5);
+  assertEquals(settings.deflate, { threshold: 5 });
   assertEquals(settings.compressionThreshold, Infinity);
 });
 
