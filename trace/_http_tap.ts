@@ -58,9 +58,8 @@ class Lane {
 
 /** Whether a line is, or may become, the first one of a head. */
 function fitsFirstLine(from: TraceSide, line: string): boolean {
-  if (from === "server") {
-    return line.length < 7 ? "HTTP/1.".startsWith(line) : line.startsWith("HTTP/1.");
-  }
+  // RTSP and SIP have such heads, too.
+  if (from === "server") return /^[A-Z]{1,8}(?:$|\/(?:$|\d(?:$|\.(?:$|\d(?:$| )))))/.test(line);
   return /^[A-Z][A-Z-]{0,23}(?: |$)/.test(line) && !line.startsWith("PRI * HTTP/2");
 }
 
@@ -199,7 +198,8 @@ export class HttpTap {
 
   #response(lane: Lane): void {
     const { lines } = lane;
-    const status = Number(lines.firstLine.slice(9, 12));
+    const [version, code] = lines.firstLine.split(" ");
+    const status = Number(code);
     if (status >= 100 && status < 200 && status !== 101) {
       lane.mode = "start";
       return;
@@ -223,7 +223,7 @@ export class HttpTap {
     }
     const bodyless = request?.method === "HEAD" || status === 204 || status === 304;
     if (bodyless) lane.mode = "start";
-    else this.#body(lane, "rest");
+    else this.#body(lane, version.startsWith("HTTP/") ? "rest" : "start");
     if (request?.upgrade !== undefined) this.#resumeClient();
   }
 

@@ -3,7 +3,7 @@ import { tryDecodeUtf8 } from "../buffer/utf8.ts";
 
 /**
  * What may not reach a terminal or a page as it is: control characters (escape sequences begin with one), and those that turn
- * the direction of text round or can't be seen.
+ * the direction of text round or can't be seen. Line feeds and tabs may.
  */
 // deno-lint-ignore no-control-regex
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
@@ -22,42 +22,51 @@ export function escapeText(text: string): string {
   return text.replace(UNSAFE, escapeCharacter);
 }
 
-function showDecoded(text: string): string {
-  return escapeText(text.replaceAll("\r\n", "\n"));
+/** What each byte is shown as where it stands for itself: as ASCII, or as a number. */
+const SHOWN = Array.from({ length: 256 }, (_, byte) => {
+  const char = String.fromCharCode(byte);
+  return byte < 0x80 ? escapeText(char) : escapeCharacter(char);
+});
+
+const CR = 13;
+const LF = 10;
+
+/** The code point of the character at `at` of more than one byte (RFC 3629 §4), or -1. */
+function codePointAt(bytes: Uint8Array, at: number): number {
+  const first = bytes[at];
+  const size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (size === 0 || at + size > bytes.length) return -1;
+  let point = first & (0xff >> (size + 1));
+  for (let i = 1; i < size; i++) {
+    if ((bytes[at + i] & 0xc0) !== 0x80) return -1;
+    point = point << 6 | bytes[at + i] & 0x3f;
+  }
+  const least = size === 3 ? 0x800 : size === 4 ? 0x10000 : 0;
+  const surrogate = point >= 0xd800 && point < 0xe000;
+  return point < least || point > 0x10ffff || surrogate ? -1 : point;
 }
 
-/** How many bytes the character takes that begins with `first`; 0 if none does. */
-function sequenceLength(first: number): number {
-  if (first < 0x80) return 1;
-  if (first < 0xc2) return 0;
-  if (first < 0xe0) return 2;
-  if (first < 0xf0) return 3;
-  return first < 0xf5 ? 4 : 0;
-}
-
-/** Bytes that are not all UTF-8: what is not is written as `\xff`. */
-function decodeMixed(bytes: Uint8Array): string {
+/** Byte by byte, for what is not all text: what is no UTF-8 is written as `\xff`. */
+function showMixed(bytes: Uint8Array): string {
   let text = "";
-  let good = 0;
-  let at = 0;
-  while (at < bytes.length) {
-    const length = sequenceLength(bytes[at]);
-    const part = bytes.subarray(at, at + length);
-    if (length === 1 || (length > 1 && part.length === length && tryDecodeUtf8(part))) {
-      at += length;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === CR && bytes[at + 1] === LF) continue;
+    const point = byte < 0x80 ? -1 : codePointAt(bytes, at);
+    if (point < 0) {
+      text += SHOWN[byte];
       continue;
     }
-    text += showDecoded(tryDecodeUtf8(bytes.subarray(good, at))!);
-    text += `\\x${bytes[at].toString(16).padStart(2, "0")}`;
-    good = ++at;
+    text += escapeText(String.fromCodePoint(point));
+    at += point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
   }
-  return text + showDecoded(tryDecodeUtf8(bytes.subarray(good))!);
+  return text;
 }
 
 /** Shows bytes as text that is safe for a terminal. Line ends (CR LF and LF) become LF. */
 export function showText(bytes: Uint8Array): string {
-  const text = tryDecodeUtf8(bytes);
-  return text === undefined ? decodeMixed(bytes) : showDecoded(text);
+  const text = tryDecodeUtf8(bytes)?.replaceAll("\r\n", "\n");
+  return text === undefined || text.search(UNSAFE) >= 0 ? showMixed(bytes) : text;
 }
 
 /** Like {@linkcode showText}, in lines. An empty last line is left out. */

@@ -39,8 +39,8 @@ export interface TraceDataEvent extends TraceEventBase {
   /** Who sent them. */
   from: TraceSide;
   /**
-   * The bytes, with secrets masked unless the tracer shows them. They must not be changed. To keep them for long, keep a copy: they are part of
-   * a larger buffer.
+   * The bytes, with secrets masked unless the tracer shows them. They must not be changed, and are valid during the call only: the tracer uses the
+   * buffer again. Whoever keeps them keeps a copy.
    */
   bytes: Uint8Array;
   /** How many bytes this side had sent before. */
@@ -60,7 +60,7 @@ export interface TraceMessageEvent extends TraceEventBase {
   from: TraceSide;
   /** The kind of the message. */
   kind: TraceMessageKind;
-  /** What it holds, at least its beginning; still compressed when `note` says so. */
+  /** What it holds, at least its beginning; still compressed when `note` says so. These bytes are the receiver's. */
   bytes: Uint8Array;
   /** Its size, in bytes, as far as that is known. */
   size: number;

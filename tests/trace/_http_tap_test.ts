@@ -181,3 +181,10 @@ Deno.test("http tap takes any bytes", () => {
     for (const [client, piece] of pieces) tap.push(client ? "client" : "server", piece, []);
   }));
 });
+
+Deno.test("http tap masks the heads of protocols that are like HTTP", () => {
+  const rig = new Rig();
+  rig.push("client", `DESCRIBE rtsp://h RTSP/1.0\r\n${SECRET}\r\n`);
+  rig.push("server", `RTSP/1.0 200 OK\r\n${SECRET}\r\nRTSP/1.0 200 OK\r\n${SECRET}\r\n`);
+  assertEquals(rig.shown.server, `RTSP/1.0 200 OK\r\n${MASKED}\r\n`.repeat(2));
+});

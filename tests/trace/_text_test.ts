@@ -26,6 +26,14 @@ Deno.test("text lines end at LF and at CR LF, a lone CR is shown", () => {
   assertEquals(textLines(bytes("")), [""]);
 });
 
+Deno.test("what is text is shown as that text, escaped", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+    const wellFormed = new TextDecoder().decode(bytes(text));
+    assertEquals(showText(bytes(text)), escapeText(wellFormed.replaceAll("\r\n", "\n")));
+  }));
+  assertEquals(showText(bytes("\x1b\u07ff\u0800\uffff\u{10000}\u{10ffff}")).length, 11);
+});
+
 Deno.test("escaping text twice is escaping it once", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     assertEquals(escapeText(escapeText(text)), escapeText(text));

@@ -1,0 +1,79 @@
+import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { EventHub } from "../../trace/_event_hub.ts";
+import type { TraceEvent, TraceSink } from "../../trace/trace_event.ts";
+
+const EVENT: TraceEvent = { type: "end", time: 0, connection: 1, from: "client" };
+
+Deno.test("the hub tells every sink, and holds nothing when none does", () => {
+  const seen: string[] = [];
+  const hub = new EventHub([
+    { event: () => void seen.push("a") },
+    { event: () => void seen.push("b") },
+  ]);
+  assertEquals(hub.emit(EVENT), undefined);
+  assertEquals(seen, ["a", "b"]);
+});
+
+Deno.test("the hub holds until the slowest sink is done", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const hub = new EventHub(gates.map(({ promise }) => ({ event: () => promise })));
+  let held = true;
+  const hold = hub.emit(EVENT)!.then(() => held = false);
+  gates[0].resolve();
+  await gates[0].promise;
+  await Promise.resolve();
+  assertEquals(held, true);
+  gates[1].resolve();
+  await hold;
+});
+
+Deno.test("the hub leaves out a sink that throws or rejects, and keeps the first failure", async () => {
+  const told: unknown[] = [];
+  let good = 0;
+  const thrown = new Error("disk full");
+  const rejected = new Error("gone");
+  const sinks: TraceSink[] = [
+    { event: () => Promise.reject(rejected) },
+    {
+      event() {
+        throw thrown;
+      },
+    },
+    { event: () => void good++ },
+  ];
+  const hub = new EventHub(sinks, (error, sink) => {
+    told.push([error, sinks.indexOf(sink)]);
+    throw new Error("so is who is told");
+  });
+  await hub.emit(EVENT);
+  assertEquals(hub.emit(EVENT), undefined);
+  assertEquals(good, 2);
+  assertEquals(told, [[thrown, 1], [rejected, 0]]);
+  assertStrictEquals(hub.failure?.cause, thrown);
+  assertEquals(hub.failure?.message, "Cannot tell what is traced: disk full");
+});
+
+Deno.test("the hub closes all sinks, failed ones too, and does not tell them any more", async () => {
+  const closed: string[] = [];
+  const hub = new EventHub([
+    {
+      event: () => {
+        throw new Error("no");
+      },
+      close: () => void closed.push("a"),
+    },
+    { event: () => void closed.push("late"), close: () => Promise.reject(new Error("late")) },
+    { event: () => {} },
+  ]);
+  hub.emit(EVENT);
+  closed.length = 0;
+  await hub.close();
+  hub.emit(EVENT);
+  assertEquals(closed, ["a"]);
+  assertInstanceOf(hub.failure, Error);
+});
+
+Deno.test("the hub's time is the time of day", () => {
+  const now = new EventHub([]).now();
+  assertEquals(Math.abs(now - Date.now()) < 60_000, true);
+});

@@ -1,0 +1,69 @@
+// Floor 3: driver.
+import { TraceError } from "./errors.ts";
+import type { TraceEvent, TraceSink } from "./trace_event.ts";
+
+/** Tells events to all sinks. One that fails is left out from then on. */
+export class EventHub {
+  /** The first failure of a sink. */
+  failure: TraceError | undefined;
+  #sinks: TraceSink[];
+  readonly #onSinkError: ((error: unknown, sink: TraceSink) => void) | undefined;
+  readonly #all: readonly TraceSink[];
+
+  constructor(
+    sinks: readonly TraceSink[],
+    onSinkError?: (error: unknown, sink: TraceSink) => void,
+  ) {
+    this.#all = sinks;
+    this.#sinks = [...sinks];
+    this.#onSinkError = onSinkError;
+  }
+
+  /** The time of events that happen now: goes on evenly, whatever is done to the clock. */
+  now(): number {
+    return performance.timeOrigin + performance.now();
+  }
+
+  /** Tells an event. What it returns, if anything, holds back the traffic until it is settled; it never rejects. */
+  emit(event: TraceEvent): Promise<void> | undefined {
+    let hold: Promise<void> | undefined;
+    for (const sink of this.#sinks) {
+      let result: void | Promise<void>;
+      try {
+        result = sink.event(event);
+      } catch (error) {
+        this.#fail(sink, error);
+        continue;
+      }
+      if (result === undefined) continue;
+      const settled = Promise.resolve(result).catch((error) => this.#fail(sink, error));
+      hold = hold === undefined ? settled : Promise.all([hold, settled]).then(() => {});
+    }
+    return hold;
+  }
+
+  /** Closes all sinks. Never rejects. */
+  async close(): Promise<void> {
+    this.#sinks = [];
+    await Promise.all(this.#all.map(async (sink) => {
+      try {
+        await sink.close?.();
+      } catch (error) {
+        this.#fail(sink, error);
+      }
+    }));
+  }
+
+  #fail(sink: TraceSink, error: unknown): void {
+    this.#sinks = this.#sinks.filter((each) => each !== sink);
+    const why = error instanceof Error ? error.message : String(error);
+    this.failure ??= new TraceError(`Cannot tell what is traced: ${why}`, "ERR_TRACE_SINK", {
+      cause: error,
+    });
+    try {
+      this.#onSinkError?.(error, sink);
+    } catch {
+      // Whoever is told has failed, too: the first failure is kept.
+    }
+  }
+}

@@ -1,0 +1,16 @@
+// Floor 3: driver.
+import { constants, inflateRawSync } from "node:zlib";
+import type { InflateRaw } from "./_websocket_tap.ts";
+
+/** Inflates by node:zlib. */
+export const inflateRaw: InflateRaw = (bytes, limit) => {
+  try {
+    const output = inflateRawSync(bytes, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      maxOutputLength: Math.max(1, limit),
+    });
+    return new Uint8Array(output.buffer, output.byteOffset, output.length);
+  } catch {
+    return undefined;
+  }
+};
