@@ -26,8 +26,10 @@ export interface TransportReaderOptions {
 
 /** A slab that lasted longer than this was too large for the traffic, in ms. */
 const LONG = 1000;
-/** When two slabs in a row are used up faster than this, the next one is larger, in ms. */
+/** When `QUICK_SLABS` slabs in a row are used up faster than this, each, the next one is larger, in ms. */
 const SHORT = 100;
+/** How many. What comes of a handshake alone shall not make an idle connection dear. */
+const QUICK_SLABS = 3;
 /** Slabs for small reads grow up to this; larger ones are for larger reads, in bytes. */
 const SMALL_READS = 16_384;
 /** How many reads of the usual size a slab shall hold; a TLS connection reads 16 KiB at most. */
@@ -201,9 +203,8 @@ export class TransportReader {
   /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
   #resize(age: number): void {
     if (age < SHORT) {
-      // Not at the first: what comes of a handshake alone shall not make an idle connection dear.
       const wanted = Math.max(SMALL_READS, this.#usual * READS_PER_SLAB);
-      if (++this.#quick > 1 && this.#size < wanted) {
+      if (++this.#quick >= QUICK_SLABS && this.#size < wanted) {
         this.#size = Math.min(this.#max, this.#size * 4);
       }
       return;

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ManualClock, SYSTEM_CLOCK } from "../../net/clock.ts";
 
 Deno.test("manual clock runs timers in the order of time, not of making", () => {
@@ -45,4 +45,9 @@ Deno.test("system clock goes on and rings", async () => {
   await new Promise<void>((resolve) => SYSTEM_CLOCK.setTimeout(resolve, 2));
   assert(SYSTEM_CLOCK.now() > before);
   SYSTEM_CLOCK.clearTimeout(SYSTEM_CLOCK.setTimeout(() => {}, 60_000));
+});
+
+Deno.test("manual clock does not go back", () => {
+  const clock = new ManualClock();
+  for (const ms of [-1, NaN]) assertThrows(() => clock.advance(ms), RangeError);
 });

@@ -204,3 +204,61 @@ Deno.test("pair refuses options that make no sense", () => {
     assertThrows(() => pair(options), RangeError);
   }
 });
+
+Deno.test("pair swallows what is written after it cut the stream", async () => {
+  const [a, b] = pair({ capacity: 2, forth: { faults: [{ at: 1, action: "end" }] } });
+  await a.write(bytes(1, 2));
+  const waiting = a.write(bytes(3));
+  assertEquals([await read(b), await read(b)], [[1], null]);
+  assertEquals([await waiting, await a.write(bytes(4, 5, 6))], [1, 3]);
+  assertEquals(await read(b), null);
+  a.close();
+  b.close();
+});
+
+Deno.test("pair can be reset by one end: the other hears of it, and bytes on their way are lost", async () => {
+  const [a, b] = pair({ capacity: 4 });
+  await a.write(bytes(1, 2, 3, 4));
+  const stuck = a.write(bytes(5));
+  const reading = read(a);
+  const failed = [codeOf(stuck), codeOf(reading)];
+  a.reset();
+  a.reset();
+  assertEquals(await Promise.all(failed), ["ECONNRESET", "ERR_SOCKET_CLOSED"]);
+  assertEquals(await codeOf(read(b)), "ECONNRESET");
+  assertEquals(await codeOf(b.write(bytes(1))), "ECONNRESET");
+  assertEquals(await codeOf(read(a)), "ERR_SOCKET_CLOSED");
+  b.close();
+});
+
+Deno.test("pair follows several faults, in the order of their bytes", async () => {
+  const clock = new ManualClock();
+  const [a, b] = pair({
+    clock,
+    faults: [
+      { at: 3, action: "end" },
+      { at: 1, action: "stall", duration: 10 },
+      { at: 1, action: "stall", duration: 5 },
+    ],
+  });
+  await a.write(bytes(1, 2, 3, 4));
+  assertEquals(await read(b), [1]);
+  const rest = read(b);
+  clock.advance(10);
+  clock.advance(5);
+  assertEquals([await rest, await read(b)], [[2, 3], null]);
+  a.close();
+  b.close();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("pair refuses faults that make no sense", () => {
+  for (
+    const fault of [
+      { at: -1, action: "end" },
+      { at: NaN, action: "end" },
+      { at: 0, action: "stall", duration: -1 },
+      { at: 0, action: "explode" },
+    ]
+  ) assertThrows(() => pair({ faults: [fault as never] }), RangeError);
+});

@@ -262,3 +262,127 @@ Deno.test("reader refuses slabs that make no sense", () => {
     assertThrows(() => new TransportReader(transport, sink, options), RangeError);
   }
 });
+
+Deno.test("reader's first slabs stay small for a handshake, and grow for traffic", async () => {
+  // Two reads of 300 bytes, as a handshake has them, and then silence.
+  const quiet = gauge((_, i) => i > 2 ? 0 : 300);
+  await drive(quiet.transport);
+  assertEquals(Math.max(...quiet.sizes), 512);
+  const busy = gauge((_, i) => i > 200 ? 0 : 300);
+  await drive(busy.transport);
+  assertEquals(busy.sizes.at(-1), 16_384);
+});
+
+Deno.test("reader's slab holds several reads of the size that they usually have", async () => {
+  for (const [size, slab] of [[1024, 16_384], [4000, 32_768], [16_384, 131_072]]) {
+    const { sizes, transport } = gauge((_, i) => i > 300 ? 0 : size);
+    await drive(transport);
+    assert(sizes.at(-1)! >= slab, `${sizes.at(-1)} for reads of ${size}`);
+    const slabs = sizes.slice(-100).length / new Set(sizes.slice(-100)).size;
+    assert(slabs > 1);
+  }
+});
+
+Deno.test("reader's slab shrinks when its connection has become quiet", async () => {
+  const now = Date.now;
+  let time = 0;
+  Date.now = (): number => time;
+  try {
+    const { sizes, transport } = gauge((size, i) => {
+      if (i > 100) time += 1000;
+      return i > 200 ? 0 : i > 50 ? 10 : size;
+    });
+    await drive(transport);
+    assertEquals([sizes[49], sizes.at(-1)], [262_144, 512]);
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("readers with large slabs take 64 MiB together, and no more", async () => {
+  const readers: TransportReader[] = [];
+  let small = 0;
+  for (let i = 0; i < 300; i++) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { sizes, transport } = gauge((size) => size);
+    const addr = { transport: "memory" as const };
+    let reads = 0;
+    readers.push(
+      new TransportReader({
+        ...transport,
+        localAddr: addr,
+        remoteAddr: addr,
+        read: (p) => {
+          // The last read finds nothing, and waits with the slab it was given.
+          if (++reads < 30) return transport.read(p);
+          resolve();
+          return new Promise(() => {});
+        },
+      }, { data: () => {}, end: () => {}, error: () => {} }),
+    );
+    readers[i].start();
+    await promise;
+    if (sizes.at(-1)! < 262_144) small++;
+  }
+  // 256 of 256 KiB are 64 MiB.
+  assertEquals(small, 300 - 256);
+  for (const reader of readers) reader.stop();
+  const { sizes, transport } = gauge((size, i) => i > 20 ? 0 : size);
+  await drive(transport);
+  assertEquals(sizes.at(-1), 262_144);
+});
+
+Deno.test("reader takes a read of nothing for nothing", async () => {
+  let reads = 0;
+  const { transport } = gauge(() => 5);
+  const addr = { transport: "memory" as const };
+  const chunks: number[] = [];
+  await new Promise<void>((resolve, reject) =>
+    new TransportReader({
+      ...transport,
+      localAddr: addr,
+      remoteAddr: addr,
+      read: () => Promise.resolve([0, 5, 0, null][reads++]),
+    }, { data: (chunk) => void chunks.push(chunk.length), end: resolve, error: reject }).start()
+  );
+  assertEquals(chunks, [5]);
+});
+
+Deno.test("reader whose sink throws at the end tells it, and once", async () => {
+  const [a, b] = pair();
+  const told: unknown[] = [];
+  const fault = new Error("at the end");
+  const over = new Promise<void>((resolve) => {
+    new TransportReader(b, {
+      data: () => {},
+      end: () => {
+        throw fault;
+      },
+      error: (error) => {
+        told.push(error);
+        resolve();
+      },
+    }).start();
+  });
+  a.close();
+  await over;
+  b.close();
+  assertEquals(told, [fault]);
+});
+
+Deno.test("reader delivers to another sink after redirect, what it kept while paused too", async () => {
+  using it = rig();
+  it.reader.start();
+  it.reader.pause();
+  await it.a.write(new Uint8Array([1, 2]));
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  const got: number[] = [];
+  const ended = new Promise<void>((resolve, error) =>
+    it.reader.redirect({ data: (chunk) => void got.push(...chunk), end: resolve, error })
+  );
+  it.reader.resume();
+  await it.a.write(new Uint8Array([3]));
+  await it.a.closeWrite();
+  await ended;
+  assertEquals([got, it.chunks], [[1, 2, 3], []]);
+});

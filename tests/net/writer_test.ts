@@ -386,3 +386,231 @@ Deno.test("writer may be written to from its own callbacks", async () => {
     assertEquals(runs, Array.from({ length: 200 }, (_, i) => i + 1));
   }
 });
+
+Deno.test("writer holds back what is corked while a write is under way", async () => {
+  const gates: ((n: number) => void)[] = [];
+  const { transport, writes } = taker((size) =>
+    new Promise<number>((resolve) => gates.push(() => resolve(size)))
+  );
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(1));
+  writer.flush();
+  writer.cork();
+  writer.write(new Uint8Array(2));
+  gates.shift()!(0);
+  await turn();
+  assertEquals([writes.length, writer.queued, writer.idle], [1, 2, false]);
+  // A flush goes through the cork, for what is there by then.
+  writer.flush();
+  writer.write(new Uint8Array(3));
+  assertEquals(writes.map((piece) => piece.length), [1, 2]);
+  gates.shift()!(0);
+  await turn();
+  assertEquals(writes.length, 2);
+  writer.uncork();
+  assertEquals(writes.map((piece) => piece.length), [1, 2, 3]);
+  gates.shift()!(0);
+  await writer.flushed();
+});
+
+Deno.test("writer that is corked in the turn of a write holds that write back, too", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(1));
+  writer.cork();
+  writer.write(new Uint8Array(1));
+  await turn();
+  assertEquals(writes.length, 0);
+  writer.uncork();
+  await writer.flushed();
+  assertEquals(writes.map((piece) => piece.length), [2]);
+});
+
+Deno.test("writer with a mark of 0 is full with any byte, and drains when there is none", async () => {
+  let drains = 0;
+  const { transport } = taker();
+  const writer = new TransportWriter(transport, { highWaterMark: 0, ondrain: () => drains++ });
+  assertEquals([writer.write(new Uint8Array(0)), drains], [true, 0]);
+  assertEquals(writer.write(new Uint8Array(1)), false);
+  await writer.drained();
+  assertEquals([writer.writeShared(new Uint8Array(1)), drains], [false, 1]);
+  await writer.drained();
+  assertEquals(drains, 2);
+  await writer.drained();
+});
+
+Deno.test("writer that is ended from a callback of its last write ends once", async () => {
+  for (const name of ["onwritten", "ondrain"] as const) {
+    const { transport, ended } = taker();
+    const writer: TransportWriter = new TransportWriter(transport, {
+      highWaterMark: 1,
+      [name]: () => void writer.end(),
+    });
+    writer.write(new Uint8Array(3));
+    await writer.flushed();
+    await writer.end();
+    await turn();
+    assertEquals([name, ended()], [name, 1]);
+  }
+});
+
+Deno.test("writer that is stopped from its callback does nothing more", async () => {
+  const { transport, writes, ended } = taker((size) => Math.min(size, 2));
+  const writer: TransportWriter = new TransportWriter(transport, {
+    onwritten: () => writer.stop(),
+  });
+  writer.write(new Uint8Array(10));
+  await writer.flushed().catch(() => {});
+  await turn();
+  assertEquals([writes.length, ended(), writer.queued], [1, 0, 0]);
+});
+
+Deno.test("writer whose callback throws stops, and tells what it threw", async () => {
+  const told: unknown[] = [];
+  const fault = new Error("in a callback");
+  const { transport } = taker();
+  const writer = new TransportWriter(transport, {
+    onwritten: () => {
+      throw fault;
+    },
+    onerror: (error) => told.push(error),
+  });
+  writer.write(new Uint8Array(1));
+  await turn();
+  await assertRejects(() => writer.flushed(), Error, "in a callback");
+  assertEquals(told, [fault]);
+});
+
+Deno.test("writer takes no count of bytes that can't be", async () => {
+  for (const n of [0, -1, 11, NaN]) {
+    const { transport } = taker(() => n);
+    const writer = new TransportWriter(transport);
+    writer.write(new Uint8Array(10));
+    assertEquals(await codeOf(writer.flushed()), "EIO");
+  }
+});
+
+Deno.test("writer takes a transport that throws at once for one that fails", async () => {
+  const { transport } = taker();
+  const told: unknown[] = [];
+  const writer = new TransportWriter({
+    ...transport,
+    localAddr: transport.localAddr,
+    remoteAddr: transport.remoteAddr,
+    write: () => {
+      throw new NetError("Cannot write: not today", { code: "EPIPE" });
+    },
+  }, { onerror: (error) => told.push((error as NetError).code) });
+  writer.writeShared(new Uint8Array(1));
+  assertEquals([told, writer.stopped], [["EPIPE"], true]);
+  await assertRejects(() => writer.flushed(), NetError);
+});
+
+/** A transport whose `closeWrite` fails so. */
+function endless(error: unknown): { transport: Transport } {
+  const { transport } = taker();
+  transport.closeWrite = () => Promise.reject(error);
+  return { transport };
+}
+
+Deno.test("writer's end fails as closeWrite does, but not when the peer is gone already", async () => {
+  const told: unknown[] = [];
+  const broken = new TransportWriter(endless(new Error("broken")).transport, {
+    onerror: (error) => told.push((error as Error).message),
+  });
+  await assertRejects(() => broken.end(), Error, "broken");
+  assertEquals(told, ["broken"]);
+  for (
+    const error of [
+      new Deno.errors.NotConnected("os error 107"),
+      new NetError("Cannot end: gone", { code: "ENOTCONN" }),
+    ]
+  ) await new TransportWriter(endless(error).transport).end();
+});
+
+Deno.test("writer that was stopped while it ended stays so", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { transport } = taker();
+  transport.closeWrite = () => gate.promise;
+  const writer = new TransportWriter(transport);
+  const ending = writer.end();
+  const reason = new Error("enough");
+  writer.stop(reason);
+  gate.resolve();
+  assertStrictEquals(await ending.catch((error) => error), reason);
+});
+
+Deno.test("writer commits what was reserved, and no more", () => {
+  const { transport } = taker();
+  const writer = new TransportWriter(transport);
+  assertThrows(() => writer.commit(1), RangeError);
+  writer.reserve(10);
+  for (const n of [-1, NaN, 1e6]) assertThrows(() => writer.commit(n), RangeError);
+  assertEquals([writer.commit(0), writer.queued], [true, 0]);
+});
+
+Deno.test("writer that is idle holds no buffer", async () => {
+  const { transport } = taker();
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(100));
+  assert(writer.buffer.length > 0);
+  await writer.flushed();
+  await turn();
+  assertEquals(writer.buffer.length, 0);
+});
+
+Deno.test("writer's wait that was given up is forgotten, and others go on", async () => {
+  const gates: (() => void)[] = [];
+  const { transport } = taker((size) =>
+    new Promise<number>((resolve) => gates.push(() => resolve(size)))
+  );
+  const writer = new TransportWriter(transport, { highWaterMark: 1 });
+  writer.write(new Uint8Array(5));
+  const controller = new AbortController();
+  const given = [writer.drained(controller), writer.flushed(controller)];
+  const kept = [writer.drained({ timeout: 60_000 }), writer.flushed({ timeout: 60_000 })];
+  controller.abort();
+  for (const promise of given) assertEquals(await codeOf(promise), "ABORT_ERR");
+  gates.shift()!();
+  await Promise.all(kept);
+});
+
+Deno.test("writers on slow and fast transports never see each other's bytes", async () => {
+  // All of them share the pool of join buffers, which are given back and taken again at every step.
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          who: fc.nat(4),
+          size: fc.oneof(fc.nat(200), fc.integer({ min: 10_000, max: 30_000 })),
+          shared: fc.boolean(),
+          wait: fc.boolean(),
+        }),
+        { maxLength: 60 },
+      ),
+      fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 5, maxLength: 5 }),
+      async (steps, takes) => {
+        const all = takes.map((most, who) => {
+          const { transport, got } = taker(async (size) => {
+            if (who % 2 === 0) await turn();
+            return Math.min(size, Math.max(most, size >> 3));
+          });
+          return { writer: new TransportWriter(transport, { limit: Infinity }), got, sent: 0 };
+        });
+        for (const { who, size, shared, wait } of steps) {
+          const one = all[who];
+          const chunk = new Uint8Array(size).fill(who + 1);
+          if (shared) one.writer.writeShared(chunk);
+          else one.writer.write(chunk);
+          one.sent += size;
+          if (wait) await turn();
+        }
+        await Promise.all(all.map(({ writer }) => writer.end()));
+        for (const [who, { got, sent }] of all.entries()) {
+          assertEquals([got.length, got.every((byte) => byte === who + 1)], [sent, true]);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
