@@ -205,7 +205,7 @@ export class TransportReader {
     if (age < SHORT) {
       const wanted = Math.max(SMALL_READS, this.#usual * READS_PER_SLAB);
       if (++this.#quick >= QUICK_SLABS && this.#size < wanted) {
-        this.#size = Math.min(this.#max, this.#size * 4);
+        this.#size = Math.min(this.#max, this.#size * 4, wanted);
       }
       return;
     }
