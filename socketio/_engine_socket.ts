@@ -57,6 +57,8 @@ export class ServerEngineSocket
   #queue: PacketQueue | undefined;
   #listeners: Listeners | undefined;
   #tapped = false;
+  /** Whether a request came after the probe was answered. */
+  #crossed = false;
 
   constructor(
     engine: EngineSocketHost,
@@ -193,6 +195,7 @@ export class ServerEngineSocket
   beginUpgrade(): boolean {
     if (!this.#session.beginUpgrade()) return false;
     this.#engine.upgradeTimeout.start(this);
+    this.#crossed = false;
     return true;
   }
 
@@ -296,7 +299,12 @@ export class ServerEngineSocket
       transport.send([...queue.take(), { type: "close" }]);
       this.#session.close("forced close");
     } else if (queue.length > 0) this.#flush();
-    else if (this.#session.probed) this.#engine.noopDelay.start(this);
+    else if (this.#session.probed) {
+      // It crossed the answer to the probe. Another one after it did not.
+      if (this.#crossed) this.#engine.noopDelay.start(this);
+      else this.releasePoll();
+      this.#crossed = true;
+    }
   }
 
   onPollingError(reason: ServerDisconnectReason, error: Error): void {

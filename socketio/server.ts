@@ -438,8 +438,11 @@ export class SocketIoServer<
 
   /** Makes the adapter of a namespace. @ignore */
   _makeAdapter(namespace: SocketNamespace): SocketIoAdapter {
-    // Both a class and a function that returns an object can be called so.
-    return new (this.#adapter as new (namespace: SocketNamespace) => SocketIoAdapter)(namespace);
+    const factory = this.#adapter;
+    // A function in the old form can be called both ways, a class and an arrow function in one way each.
+    return factory.prototype === undefined
+      ? (factory as (namespace: SocketNamespace) => SocketIoAdapter)(namespace)
+      : new (factory as new (namespace: SocketNamespace) => SocketIoAdapter)(namespace);
   }
 
   /** A listener of a socket failed. @ignore */

@@ -43,13 +43,13 @@ export type AckResult<M, E extends keyof M> = IsAny<LastOf<EventArgs<M, E>>> ext
 
 /** The arguments of an event whose acknowledgement callback has an error in front. */
 export type AckWithError<A extends readonly unknown[]> = A extends readonly [...infer H, infer L]
-  ? L extends (...args: infer P) => infer R ? [...H, (error: Error | null, ...args: P) => R]
+  ? [L] extends [(...args: infer P) => infer R] ? [...H, (error: Error | null, ...args: P) => R]
   : A
   : A;
 
 /** The arguments of an event whose acknowledgement callback takes an error and the answers of all clients. */
 export type AckWithResponses<A extends readonly unknown[]> = A extends
-  readonly [...infer H, infer L] ? L extends (...args: infer P) => infer R ? [
+  readonly [...infer H, infer L] ? [L] extends [(...args: infer P) => infer R] ? [
       ...H,
       (error: Error | null, responses: (P extends readonly [infer F, ...unknown[]] ? F
         : undefined)[]) => R,

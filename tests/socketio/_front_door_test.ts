@@ -1,0 +1,218 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
+
+const encoder = new TextEncoder();
+
+interface Door {
+  door: FrontDoor;
+  port: number;
+  upgrades: RawRequest[];
+  close(): Promise<void>;
+}
+
+function open(options: Partial<FrontDoorOptions> = {}): Door {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const upgrades: RawRequest[] = [];
+  const door = new FrontDoor({
+    listener,
+    encrypted: false,
+    headTimeout: 5_000,
+    maxWaiting: 100,
+    takesUpgrade: (target) => target.startsWith("/ws"),
+    onUpgrade: (raw) => void upgrades.push(raw),
+    onRequest: (request: IncomingMessage, response: ServerResponse) => {
+      let body = "";
+      request.on("data", (chunk) => body += chunk);
+      request.on("end", () => response.end(`${request.method} ${request.url} ${body}`));
+    },
+    onLateUpgrade: (_request, socket) => socket.destroy(),
+    ...options,
+  });
+  return {
+    door,
+    port: listener.addr.port,
+    upgrades,
+    async close() {
+      for (const { transport } of upgrades) transport.close();
+      await door.close();
+    },
+  };
+}
+
+/** Sends texts one after the other, and reads until `until` matches or the other side ends. */
+async function talk(port: number, texts: string[], until = /(?!)/): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  let got = "";
+  const buffer = new Uint8Array(4096);
+  try {
+    for (const text of texts) {
+      await conn.write(encoder.encode(text));
+      if (texts.length > 1) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    while (!until.test(got)) {
+      const n = await conn.read(buffer);
+      if (n === null) break;
+      got += new TextDecoder().decode(buffer.subarray(0, n));
+    }
+  } catch {
+    // The other side closed at once.
+  }
+  conn.close();
+  return got;
+}
+
+const HEAD = "Host: localhost\r\n";
+const UPGRADE = `${HEAD}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`;
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+Deno.test("front door keeps a WebSocket on its raw connection, with what came behind the head", async () => {
+  const { port, upgrades, close } = open();
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(encoder.encode(`GET /ws?a=b HTTP/1.1\r\n${UPGRADE}rest`));
+  await waitFor(() => upgrades.length === 1);
+  const [raw] = upgrades;
+  assertEquals(raw.head.target, "/ws?a=b");
+  assertEquals(raw.rest, encoder.encode("rest"));
+  assertMatch(raw.text, /^GET \/ws\?a=b HTTP\/1\.1\r\n/);
+  await raw.transport.write(encoder.encode("hello"));
+  const buffer = new Uint8Array(10);
+  assertEquals(await conn.read(buffer), 5);
+  conn.close();
+  await close();
+});
+
+Deno.test("front door hands plain requests on, whole, whatever pieces they come in", async () => {
+  const { port, close } = open();
+  const request = `POST /page HTTP/1.1\r\n${HEAD}Content-Length: 5\r\n\r\nhello`;
+  for (const size of [1000, 7, 1]) {
+    const pieces = request.match(new RegExp(`[^]{1,${size}}`, "g"))!;
+    assertMatch(await talk(port, pieces, /hello/), /POST \/page hello$/, `pieces of ${size}`);
+  }
+  await close();
+});
+
+Deno.test("front door keeps a plain connection alive", async () => {
+  const { port, close } = open();
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(4096);
+  for (let i = 0; i < 3; i++) {
+    await conn.write(encoder.encode(`GET /${i} HTTP/1.1\r\n${HEAD}\r\n`));
+    const n = await conn.read(buffer);
+    assertStringIncludes(new TextDecoder().decode(buffer.subarray(0, n!)), `GET /${i}`);
+  }
+  conn.close();
+  await close();
+});
+
+Deno.test("front door hands on a WebSocket that is not for it", async () => {
+  const { port, upgrades, close } = open();
+  assertEquals(await talk(port, [`GET /other HTTP/1.1\r\n${UPGRADE}`]), "");
+  assertEquals(upgrades, []);
+  await close();
+});
+
+Deno.test("front door passes on an upgrade that comes on a connection kept alive", async () => {
+  const late: string[] = [];
+  const { port, close } = open({
+    onLateUpgrade: (request, socket) => {
+      late.push(request.url!);
+      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    },
+  });
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(4096);
+  await conn.write(encoder.encode(`GET /a HTTP/1.1\r\n${HEAD}\r\n`));
+  await conn.read(buffer);
+  await conn.write(encoder.encode(`GET /ws HTTP/1.1\r\n${UPGRADE}`));
+  const n = await conn.read(buffer);
+  assertMatch(new TextDecoder().decode(buffer.subarray(0, n!)), /^HTTP\/1\.1 101/);
+  assertEquals(late, ["/ws"]);
+  conn.close();
+  await close();
+});
+
+const malformed: Record<string, [text: string, status: string]> = {
+  "another protocol": ["SSH-2.0-OpenSSH_9\r\n", "400"],
+  "a TLS hello": ["\x16\x03\x01\x02\x00\x01\r\n", "400"],
+  "a line end without CR": ["GET / HTTP/1.1\nHost: x\n\n", "400"],
+  "a folded header": [`GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n`, "400"],
+  "a header without a name": [`GET / HTTP/1.1\r\n: b\r\n\r\n`, "400"],
+  "a line that is too long": [`GET /${"a".repeat(9000)} HTTP/1.1\r\n\r\n`, "414"],
+  "too many headers": [`GET / HTTP/1.1\r\n${"A: b\r\n".repeat(200)}\r\n`, "431"],
+  "a head that is too large": [
+    `GET / HTTP/1.1\r\n${`A: ${"b".repeat(4000)}\r\n`.repeat(9)}\r\n`,
+    "431",
+  ],
+  "HTTP/2": ["PRI * HTTP/2.0\r\n\r\n", "505"],
+};
+
+for (const [what, [text, status]] of Object.entries(malformed)) {
+  Deno.test(`front door refuses ${what}`, async () => {
+    const { port, close } = open();
+    assertMatch(await talk(port, [text]), new RegExp(`^HTTP/1\\.1 ${status} `));
+    await close();
+  });
+}
+
+Deno.test("front door ends a connection whose head takes too long, counted from its start", async () => {
+  const { port, close } = open({ headTimeout: 80 });
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const start = performance.now();
+  let ended = false;
+  const end = conn.read(new Uint8Array(10)).then(() => ended = true, () => ended = true);
+  for (
+    const char of "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes yes yes yes yes yes\r\n".repeat(
+      9,
+    )
+  ) {
+    if (ended) break;
+    await conn.write(encoder.encode(char)).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await end;
+  assert(performance.now() - start < 2000);
+  conn.close();
+  await close();
+});
+
+Deno.test("front door ends a connection that says nothing, and one that is kept alive for nothing", async () => {
+  const { port, close } = open({ headTimeout: 50 });
+  assertEquals(await talk(port, []), "");
+  await close();
+});
+
+Deno.test("front door lets no more wait than it may", async () => {
+  const { port, close } = open({ maxWaiting: 2 });
+  const waiting = [
+    await Deno.connect({ hostname: "127.0.0.1", port }),
+    await Deno.connect({ hostname: "127.0.0.1", port }),
+  ];
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(await talk(port, [`GET / HTTP/1.1\r\n${HEAD}\r\n`]), "");
+  waiting[0].close();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertMatch(await talk(port, [`GET / HTTP/1.1\r\n${HEAD}\r\n`], /GET/), /^HTTP\/1\.1 200/);
+  waiting[1].close();
+  await close();
+});
+
+Deno.test("front door that closes leaves no connection behind", async () => {
+  const { door, port, close } = open({ onRequest: () => {} });
+  const conns = [];
+  for (const text of ["", "GET /", `GET / HTTP/1.1\r\n${HEAD}\r\n`]) {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    if (text !== "") await conn.write(encoder.encode(text));
+    conns.push(conn);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  door.stop();
+  await close();
+  for (const conn of conns) {
+    assertEquals(await conn.read(new Uint8Array(10)).catch(() => null), null);
+    conn.close();
+  }
+});

@@ -1,0 +1,409 @@
+import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
+import { next, withServer } from "../_support/socketio_rig.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
+import type { SocketIoSocket } from "../../socketio/socket.ts";
+
+Deno.test("client connects, is told its id, and disconnects", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const server = next<[SocketIoSocket]>(io, "connection");
+    const socket = connectSocketIo(url);
+    assertFalse(socket.connected);
+    assert(socket.active && socket.disconnected);
+    await next(socket, "connect");
+    const [peer] = await server;
+    assertEquals(socket.id, peer.id);
+    const left = next(peer, "disconnect");
+    const gone = next(socket, "disconnect");
+    await socket.close();
+    assertEquals(await gone, ["io client disconnect", undefined]);
+    assertEquals((await left)[0], "client namespace disconnect");
+    assertFalse(socket.active);
+    assertEquals(socket.id, undefined);
+  });
+});
+
+Deno.test("client sends its auth: an object, or what a function makes of it each time", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => seen.push(socket.handshake.auth));
+    const auths = [
+      { a: 1 },
+      (done: (data: Record<string, unknown>) => void) => done({ b: 2 }),
+      () => Promise.resolve({ c: 3 }),
+      undefined,
+    ];
+    for (const auth of auths) {
+      const socket = connectSocketIo(url, { auth });
+      await next(socket, "connect");
+      await socket.close();
+    }
+    assertEquals(seen, [{ a: 1 }, { b: 2 }, { c: 3 }, {}]);
+  });
+});
+
+Deno.test("client is told why a namespace refuses it, and does not come back by itself", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.use((socket, next) => {
+      if (socket.handshake.auth.token === "ok") return next();
+      next(Object.assign(new Error("not allowed"), { data: { code: 42 } }));
+    });
+    const socket = connectSocketIo(url);
+    const [error] = await next<[SocketIoError]>(socket, "connect_error");
+    assertEquals([error.code, error.message, error.data], ["ERR_REFUSED", "not allowed", {
+      code: 42,
+    }]);
+    assertFalse(socket.active);
+    socket.auth = { token: "ok" };
+    const connected = next(socket, "connect");
+    socket.connect();
+    await connected;
+    await socket.close();
+    const unknown = connectSocketIo(`${url}/unknown`);
+    const [other] = await next<[SocketIoError]>(unknown, "connect_error");
+    assertEquals(other.message, "Invalid namespace");
+    await unknown.close();
+  });
+});
+
+Deno.test("client shares one connection among namespaces", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const rooms: string[] = [];
+    for (const name of ["/", "/a", "/b"]) {
+      io.of(name, (socket) => socket.on("hi", () => rooms.push(socket.nsp.name)));
+    }
+    const main = connectSocketIo(url);
+    const a = connectSocketIo(`${url}/a`);
+    const b = main.of("/b");
+    assertEquals(main.io, a.io);
+    assertEquals(main.of("b"), b);
+    await Promise.all([main, a, b].map((socket) => next(socket, "connect")));
+    assertEquals(io.engine.clientsCount, 1);
+    for (const socket of [a, main, b]) socket.emit("hi");
+    while (rooms.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(rooms, ["/a", "/", "/b"]);
+    await a.close();
+    await main.close();
+    assert(b.connected);
+    await b.close();
+    assertEquals(io.engine.clientsCount, 0);
+  });
+});
+
+Deno.test("client takes a second connection for a namespace that it is in already", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const one = connectSocketIo(url);
+    const two = connectSocketIo(url);
+    await Promise.all([next(one, "connect"), next(two, "connect")]);
+    assert(one.id !== two.id);
+    assertEquals(io.engine.clientsCount, 2);
+    await Promise.all([one.close(), two.close()]);
+  });
+});
+
+Deno.test("client gets events, and answers those that ask for it", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const connection = next<[SocketIoSocket]>(io, "connection");
+    const socket = connectSocketIo(url);
+    const log: unknown[] = [];
+    socket.onAny((event, ...args) => log.push(["any", event, args.length]));
+    socket.prependAny((event) => log.push(["first", event]));
+    socket.on("a", (value, answer) => {
+      log.push(["a", value]);
+      answer({ got: value });
+      answer("again");
+    });
+    const [peer] = await connection;
+    assertEquals(await peer.emitWithAck("a", new Uint8Array([1])), { got: new Uint8Array([1]) });
+    assertEquals(log, [["first", "a"], ["any", "a", 2], ["a", new Uint8Array([1])]]);
+    assertEquals(socket.listenersAny().length, 2);
+    socket.offAny();
+    assertEquals(socket.listenersAny(), []);
+    await socket.close();
+  });
+});
+
+Deno.test("client sends events in order, those with blobs and bytes too", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => {
+      socket.onAny((...args) => seen.push(args));
+      socket.on("end", (answer) => answer());
+    });
+    const socket = connectSocketIo(url, { transports: ["websocket"] });
+    const outgoing: unknown[] = [];
+    const listener = (event: string) => outgoing.push(event);
+    socket.onAnyOutgoing(listener).prependAnyOutgoing(() => {});
+    socket.emit("before the connection", 1);
+    socket.emit("blob", new Blob(["x"]));
+    socket.emit("bytes", new Uint8Array([1]).buffer);
+    socket.send("text");
+    await socket.emitWithAck("end");
+    assertEquals(seen.slice(0, 4), [
+      ["before the connection", 1],
+      ["blob", new Uint8Array([120])],
+      ["bytes", new Uint8Array([1])],
+      ["message", "text"],
+    ]);
+    assertEquals(outgoing, ["before the connection", "blob", "bytes", "message", "end"]);
+    socket.offAnyOutgoing(listener);
+    assertEquals(socket.listenersAnyOutgoing().length, 1);
+    socket.offAnyOutgoing();
+    await socket.close();
+  });
+});
+
+Deno.test("client tells when an acknowledgement does not come", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("late", () => {}));
+    const socket = connectSocketIo(url, { ackTimeout: 20 });
+    await next(socket, "connect");
+    const error = await assertRejects(() => socket.emitWithAck("late"), SocketIoError);
+    assertEquals(error.code, "ERR_TIMEOUT");
+    const [failure] = await new Promise<unknown[]>((resolve) => {
+      socket.timeout(5).emit("late", (...args: unknown[]) => resolve(args));
+    });
+    assertEquals((failure as SocketIoError).code, "ERR_TIMEOUT");
+    const lost = assertRejects(() => socket.timeout(60_000).emitWithAck("late"), SocketIoError);
+    await socket.close();
+    assertEquals((await lost).code, "ERR_DISCONNECTED");
+  });
+});
+
+Deno.test("client's events that nobody waits for any more are not sent", async () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false });
+  const error = await assertRejects(() => socket.timeout(5).emitWithAck("a"), SocketIoError);
+  assertEquals(error.code, "ERR_TIMEOUT");
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (peer) => {
+      peer.onAny((event) => seen.push(event));
+      peer.on("x", (answer) => answer());
+    });
+    const other = connectSocketIo(url, { autoConnect: false });
+    await assertRejects(() => other.timeout(5).emitWithAck("given up"), SocketIoError);
+    other.emit("kept");
+    other.connect();
+    await next(other, "connect");
+    await other.emitWithAck("x");
+    assertEquals(seen, ["kept", "x"]);
+    await other.close();
+  });
+});
+
+Deno.test("client refuses reserved events, and more than may wait", () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", {
+    autoConnect: false,
+    maxBufferedEvents: 2,
+    maxBufferedBytes: 100,
+  });
+  assertThrows(() => socket.emit("connect"), TypeError, "reserved");
+  socket.emit("a", "x".repeat(500));
+  const tooMuch = assertThrows(() => socket.emit("b", "x"), SocketIoError);
+  assertEquals(tooMuch.code, "ERR_LIMIT");
+  const many = connectSocketIo("http://127.0.0.1:1", { autoConnect: false, maxBufferedEvents: 2 });
+  many.emit("a").emit("b");
+  assertThrows(() => many.emit("c"), SocketIoError);
+  many.volatile.emit("d");
+});
+
+Deno.test("client comes back when the server does, and sends what waited", async () => {
+  let io = new SocketIoServer();
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const seen: unknown[] = [];
+  const listen = (server: SocketIoServer) =>
+    server.on("connection", (socket) => {
+      socket.on("a", (value) => seen.push(value));
+      socket.on("x", (answer) => answer());
+    });
+  listen(io);
+  for (const transports of [["websocket"], ["polling"]] as const) {
+    seen.length = 0;
+    const socket = connectSocketIo(`http://127.0.0.1:${port}`, {
+      transports,
+      reconnectionDelay: 10,
+      reconnectionDelayMax: 30,
+    });
+    const attempts: number[] = [];
+    socket.io.on("reconnect_attempt", (attempt) => attempts.push(attempt));
+    await next(socket, "connect");
+    const { id } = socket;
+    const gone = next(socket, "disconnect");
+    await io.close();
+    const [reason] = await gone;
+    assert(reason === "transport close" || reason === "transport error", String(reason));
+    socket.emit("a", "while away");
+    assert(socket.active && socket.io.reconnecting);
+    await next(socket.io, "reconnect_attempt");
+    const back = next(socket, "connect");
+    const reconnected = next(socket.io, "reconnect");
+    io = new SocketIoServer();
+    listen(io);
+    await io.listen({ port, hostname: "127.0.0.1" });
+    await back;
+    await reconnected;
+    assert(socket.id !== id);
+    await socket.emitWithAck("x");
+    assertEquals(seen, ["while away"]);
+    assertEquals(attempts[0], 1);
+    await socket.close();
+  }
+  await io.close();
+});
+
+Deno.test("client gives up after so many attempts", async () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", {
+    reconnectionAttempts: 2,
+    reconnectionDelay: 1,
+    transports: ["websocket"],
+  });
+  const errors: string[] = [];
+  socket.on("connect_error", (error) => errors.push(error.name));
+  let failures = 0;
+  socket.io.on("reconnect_error", () => failures++);
+  await next(socket.io, "reconnect_failed");
+  assertEquals(errors.length, 3);
+  assertEquals(failures, 2);
+  assertFalse(socket.active);
+  await socket.close();
+});
+
+Deno.test("client that the server disconnects stays away", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.disconnect());
+    const socket = connectSocketIo(url);
+    assertEquals((await next(socket, "disconnect"))[0], "io server disconnect");
+    assertFalse(socket.active);
+    await socket.close();
+  });
+});
+
+Deno.test("client's session is taken up again, with what it missed", async () => {
+  await withServer({ connectionStateRecovery: {} }, async ({ io, url }) => {
+    const socket = connectSocketIo(url, { reconnectionDelay: 50, randomizationFactor: 0 });
+    const seen: unknown[] = [];
+    socket.on("a", (value) => seen.push(value));
+    const [peer] = await next<[SocketIoSocket]>(io, "connection");
+    peer.join("room");
+    peer.data = { name: "x" };
+    io.emit("a", 1);
+    while (seen.length < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const { id } = socket;
+    const gone = next(socket, "disconnect");
+    peer.conn.close();
+    await gone;
+    io.to("room").emit("a", 2);
+    const [again] = await next<[SocketIoSocket]>(io, "connection");
+    await next(socket, "connect");
+    assert(socket.recovered && again.recovered);
+    assertEquals(socket.id, id);
+    assertEquals(again.data, { name: "x" });
+    while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(seen, [1, 2]);
+    await socket.close();
+  });
+});
+
+Deno.test("client's events can be looped over, until it is disconnected for good", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => {
+      socket.emit("a", 1);
+      socket.emit("b", new Uint8Array([2]));
+      socket.disconnect();
+    });
+    const socket = connectSocketIo(url);
+    const events: unknown[] = [];
+    for await (const event of socket) events.push(event);
+    assertEquals(events, [["a", 1], ["b", new Uint8Array([2])]]);
+    await socket.close();
+    io.use((_socket, next) => next(new Error("no")));
+    const refused = connectSocketIo(url);
+    const error = await assertRejects(async () => {
+      for await (const _ of refused);
+    }, SocketIoError);
+    assertEquals(error.code, "ERR_REFUSED");
+    await refused.close();
+  });
+});
+
+Deno.test("client sends again what was not acknowledged, one event after the other", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    let refusals = 1;
+    io.on("connection", (socket) =>
+      socket.on("a", (value, answer) => {
+        seen.push(value);
+        if (refusals-- <= 0) answer(`got ${value}`);
+      }));
+    const socket = connectSocketIo(url, { retries: 2, ackTimeout: 60, transports: ["websocket"] });
+    const answers: unknown[] = [];
+    socket.emit("a", 1, (...args: unknown[]) => answers.push(args));
+    await new Promise<void>((resolve) => {
+      socket.emit("a", 2, (...args: unknown[]) => {
+        answers.push(args);
+        resolve();
+      });
+    });
+    assertEquals(seen, [1, 1, 2]);
+    assertEquals(answers, [[null, "got 1"], [null, "got 2"]]);
+    refusals = 99;
+    const error = await assertRejects(() => socket.emitWithAck("a", 3), SocketIoError);
+    assertEquals(error.code, "ERR_TIMEOUT");
+    assertEquals(seen.slice(3), [3, 3, 3]);
+    await socket.close();
+  });
+});
+
+Deno.test("a client's listener that throws harms nothing else", async () => {
+  const { error } = console;
+  const logged: unknown[] = [];
+  console.error = (...args) => logged.push(...args);
+  try {
+    await withServer({}, async ({ io, url }) => {
+      io.on("connection", (socket) => socket.emit("a"));
+      const socket = connectSocketIo(url);
+      socket.on("a", () => {
+        throw "thrown";
+      });
+      await next(socket, "a");
+      assert(socket.connected);
+      await socket.close();
+    }).catch(() => {});
+  } finally {
+    console.error = error;
+  }
+  assertEquals(logged.includes("thrown"), true);
+});
+
+Deno.test("client is gone at the end of an `await using` block, and when its signal says so", async () => {
+  await withServer({}, async ({ io, url }) => {
+    {
+      await using socket = connectSocketIo(url);
+      await next(socket, "connect");
+      assertEquals(io.engine.clientsCount, 1);
+    }
+    assertEquals(io.engine.clientsCount, 0);
+    const controller = new AbortController();
+    const socket = connectSocketIo(url, { signal: controller.signal });
+    await next(socket, "connect");
+    const gone = next(socket, "disconnect");
+    controller.abort();
+    await gone;
+    await socket.close();
+    const never = connectSocketIo(url, { signal: AbortSignal.abort() });
+    assertFalse(never.active);
+  });
+});
+
+Deno.test("client's listeners can be looked at and removed", () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false });
+  const listener = () => {};
+  socket.on("a", listener).once("b", listener);
+  assert(socket.hasListeners("a"));
+  assertEquals(socket.listeners("b"), [listener]);
+  socket.off("a", listener).off("b");
+  assertFalse(socket.hasListeners("a") || socket.hasListeners("b"));
+  socket.on("c", listener).off();
+  assertFalse(socket.hasListeners("c"));
+});

@@ -1,0 +1,102 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { next, withServer } from "../_support/socketio_rig.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+
+/** What is asked for, by a fetch that never answers. */
+function recordUrl(target: string | URL, options = {}): string {
+  let url = "";
+  const socket = connectSocketIo(target, {
+    ...options,
+    fetch: (input) => {
+      url = String(input);
+      return new Promise(() => {});
+    },
+  });
+  socket.disconnect();
+  return url;
+}
+
+Deno.test("the path of the URL is the namespace, and the engine's path is an option", () => {
+  assertEquals(
+    recordUrl("http://host:1/admin?x=1#y"),
+    "http://host:1/socket.io/?x=1&EIO=4&transport=polling",
+  );
+  assertEquals(
+    recordUrl(new URL("https://host"), { path: "/chat/", query: { a: "b c" } }),
+    "https://host/chat/?a=b+c&EIO=4&transport=polling",
+  );
+  assertEquals(
+    recordUrl("wss://host", { addTrailingSlash: false }),
+    "https://host/socket.io?EIO=4&transport=polling",
+  );
+  const socket = connectSocketIo("http://host/b%20c", { autoConnect: false });
+  assertEquals(socket.nsp, "/b c");
+  assertEquals(connectSocketIo("http://host", { autoConnect: false }).nsp, "/");
+});
+
+Deno.test("a URL or an option that can't be used throws", () => {
+  assertThrows(() => connectSocketIo("ftp://host"), TypeError, "ftp:");
+  assertThrows(() => connectSocketIo("not a url"), TypeError);
+  const url = "http://host";
+  assertThrows(() => connectSocketIo(url, { transports: ["webtransport" as never] }), TypeError);
+  assertThrows(() => connectSocketIo(url, { transports: [] }), TypeError, "empty");
+  for (
+    const name of [
+      "reconnectionDelay",
+      "timeout",
+      "maxBufferedBytes",
+      "maxBufferedEvents",
+      "randomizationFactor",
+    ]
+  ) {
+    assertThrows(() => connectSocketIo(url, { [name]: -1 }), RangeError);
+  }
+});
+
+Deno.test("sockets share a connection only if they want the same of it", () => {
+  const options = { autoConnect: false };
+  const url = "http://shared.example";
+  const one = connectSocketIo(url, options);
+  const same = connectSocketIo(`${url}/a`, { ...options, auth: { other: "auth" }, retries: 1 });
+  const otherOption = connectSocketIo(`${url}/b`, { ...options, upgrade: false });
+  const own = connectSocketIo(`${url}/c`, { ...options, multiplex: false });
+  const otherHost = connectSocketIo("http://other.example/d", options);
+  const ownFetch = connectSocketIo(`${url}/e`, { ...options, fetch: () => new Promise(() => {}) });
+  assertEquals(one.io === same.io, true);
+  for (const socket of [otherOption, own, otherHost, ownFetch]) {
+    assertEquals(one.io === socket.io, false);
+  }
+  one.disconnect();
+  assertEquals(connectSocketIo(`${url}/f`, options).io === one.io, false, "an old connection");
+});
+
+Deno.test("headers and cookies are sent by polling", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const headers = new Promise((resolve) =>
+      io.on("connection", (socket) => resolve(socket.handshake.headers["x-a"]))
+    );
+    const socket = connectSocketIo(url, {
+      transports: ["polling"],
+      extraHeaders: { "X-A": "b" },
+      withCredentials: true,
+    });
+    await next(socket, "connect");
+    assertEquals(await headers, "b");
+    await socket.close();
+  });
+});
+
+Deno.test("headers are sent by a WebSocket that can", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const headers = new Promise((resolve) =>
+      io.on("connection", (socket) => resolve(socket.handshake.headers["x-a"]))
+    );
+    const socket = connectSocketIo(url, {
+      transports: ["websocket"],
+      extraHeaders: { "X-A": "b" },
+    });
+    await next(socket, "connect");
+    assertEquals(await headers, "b");
+    await socket.close();
+  });
+});

@@ -1,0 +1,137 @@
+import { assert, assertEquals } from "@std/assert";
+import { next, withServer } from "../_support/socketio_rig.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import type { SocketIoError } from "../../socketio/errors.ts";
+import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+
+const OPEN = '0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1e6}';
+
+/** A server of polling whose answers the test gives. */
+function scripted(answers: (string | number)[]): SocketIoClientOptions {
+  return {
+    transports: ["polling"],
+    reconnection: false,
+    fetch: (_input, init) => {
+      if (init?.method === "POST") return Promise.resolve(new Response("ok"));
+      const answer = answers.shift();
+      if (typeof answer === "string") return Promise.resolve(new Response(answer));
+      if (typeof answer === "number") return Promise.resolve(new Response("", { status: answer }));
+      return new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener("abort", () => reject(init.signal!.reason));
+      });
+    },
+  };
+}
+
+Deno.test("manager tells of its connection", async () => {
+  await withServer({ pingInterval: 20 }, async ({ url }) => {
+    const socket = connectSocketIo(url);
+    const manager = socket.io;
+    const log: string[] = [];
+    manager.on("upgrade", () => log.push("upgrade"));
+    manager.once("close", (reason) => log.push(`close ${reason}`));
+    assertEquals([manager.connected, manager.transport], [false, "polling"]);
+    await next(manager, "open");
+    assert(manager.connected);
+    await next(manager, "ping");
+    while (manager.transport !== "websocket") await next(manager, "ping");
+    await socket.close();
+    assertEquals(log, ["upgrade", "close io client disconnect"]);
+    assertEquals([manager.connected, manager.transport], [false, undefined]);
+  });
+});
+
+Deno.test("manager ends a connection with what can't be decoded", async () => {
+  for (
+    const [answer, reason] of [
+      ['42["a"', "parse error"],
+      ["47", "parse error"],
+      ["abc", "transport error"],
+      ["5", "parse error"],
+      ["1", "transport close"],
+    ]
+  ) {
+    const socket = connectSocketIo("http://host", scripted([OPEN, '40{"sid":"s"}', answer]));
+    const [got, error] = await next<[string, SocketIoError | undefined]>(socket, "disconnect");
+    assertEquals(got, reason, answer);
+    if (answer !== "1") assertEquals(error?.code, "ERR_PARSE", answer);
+    await socket.close();
+  }
+});
+
+Deno.test("manager tells why a connection could not be made", async () => {
+  const cases: [(string | number)[], string][] = [
+    [[400], "Cannot poll: the server answered with status 400"],
+    [["2"], "Cannot decode a packet: a first packet that is no handshake"],
+    [["0{}"], "Cannot decode a packet: a handshake without a session id"],
+    [["x"], "Cannot decode a packet: an unknown Engine.IO packet type"],
+  ];
+  for (const [answers, message] of cases) {
+    const socket = connectSocketIo("http://host", scripted(answers));
+    const [error] = await next<[SocketIoError]>(socket, "connect_error");
+    assertEquals(error.message, message);
+    await socket.close();
+  }
+});
+
+Deno.test("manager gives up an attempt that takes too long", async () => {
+  const socket = connectSocketIo("http://host", { ...scripted([]), timeout: 20 });
+  const [error] = await next<[SocketIoError]>(socket, "connect_error");
+  assertEquals([error.code, error.message], [
+    "ERR_TIMEOUT",
+    "Cannot connect: timed out after 20 ms",
+  ]);
+  await socket.close();
+});
+
+Deno.test("manager notices a server that is silent", async () => {
+  const quick = OPEN.replace("25000", "20").replace("20000", "20");
+  const socket = connectSocketIo("http://host", scripted([quick, '40{"sid":"s"}']));
+  await next(socket, "connect");
+  assertEquals((await next(socket, "disconnect"))[0], "ping timeout");
+  await socket.close();
+});
+
+Deno.test("manager does not come back where that is not wanted", async () => {
+  const socket = connectSocketIo("http://host", scripted([OPEN, '40{"sid":"s"}', "1"]));
+  await next(socket, "disconnect");
+  assertEquals([socket.active, socket.io.reconnecting], [false, false]);
+  await socket.close();
+});
+
+Deno.test("manager's listeners can be removed", async () => {
+  const socket = connectSocketIo("http://host", { ...scripted([OPEN]), autoConnect: false });
+  let calls = 0;
+  const listener = () => calls++;
+  socket.io.on("open", listener).off("open", listener);
+  socket.connect();
+  await next(socket.io, "open");
+  assertEquals(calls, 0);
+  await socket.close();
+});
+
+Deno.test("manager takes a codec of npm's form", async () => {
+  class Encoder {
+    encode(packet: unknown): string[] {
+      return [JSON.stringify(packet)];
+    }
+  }
+  class Decoder {
+    #listener: ((packet: unknown) => void) | undefined;
+    on(_event: "decoded", listener: (packet: unknown) => void): void {
+      this.#listener = listener;
+    }
+    add(text: string): void {
+      this.#listener!(JSON.parse(text));
+    }
+    destroy(): void {}
+  }
+  const parser = { Encoder, Decoder };
+  await withServer({ parser }, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, answer) => answer(value)));
+    const socket = connectSocketIo(url, { parser, transports: ["websocket"] });
+    assertEquals(await socket.emitWithAck("a", 1), 1);
+    assertEquals(await socket.emitWithAck("a", 2), 2);
+    await socket.close();
+  });
+});

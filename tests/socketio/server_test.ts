@@ -1,0 +1,267 @@
+import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
+import type { SocketIoSocket } from "../../socketio/socket.ts";
+import type { AdapterNamespace } from "../../socketio/types.ts";
+
+Deno.test("server serves clients of both transports, with events and answers", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => {
+      socket.on("echo", (value, answer) => answer(value));
+    });
+    for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]] as const) {
+      const socket = connectSocketIo(url, { transports });
+      assertEquals(await socket.emitWithAck("echo", { a: [1, "é"] }), { a: [1, "é"] });
+      assertEquals(
+        await socket.emitWithAck("echo", new Uint8Array([1, 2])),
+        new Uint8Array([1, 2]),
+      );
+      await socket.close();
+    }
+    assertEquals(io.engine.clientsCount, 0);
+  });
+});
+
+Deno.test("server runs on a server of node:http, and leaves that to its program", async () => {
+  const http = createServer((_request, response) => response.end("page"));
+  const io = new SocketIoServer().attach(http);
+  io.on("connection", (socket) => socket.emit("hello"));
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const socket = connectSocketIo(url);
+  await next(socket, "hello");
+  assertEquals(await (await fetch(url)).text(), "page");
+  await socket.close();
+  await io.close();
+  assertEquals(await (await fetch(url)).text(), "page");
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
+});
+
+Deno.test("server runs in a handler of Deno.serve", async () => {
+  const io = new SocketIoServer();
+  io.on("connection", (socket) => socket.emit("hello", socket.handshake.address));
+  const handler = io.handler();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request, info) => {
+    const { pathname } = new URL(request.url);
+    return pathname.startsWith("/socket.io/") ? handler(request, info) : new Response("page");
+  });
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]] as const) {
+    const socket = connectSocketIo(url, { transports });
+    assertEquals(await next(socket, "hello"), ["127.0.0.1"]);
+    await socket.close();
+  }
+  assertEquals(await (await fetch(url)).text(), "page");
+  await io.close();
+  await server.shutdown();
+});
+
+Deno.test("server serves the browser's client, with its map, compressed and cached", async () => {
+  await withServer({}, async ({ url }) => {
+    const response = await fetch(`${url}/socket.io/socket.io.js`);
+    assertEquals(response.status, 200);
+    assertEquals(response.headers.get("content-type"), "application/javascript; charset=utf-8");
+    assertMatch(await response.text(), /^\/\*!\n \* Socket\.IO v4\./);
+    const etag = response.headers.get("etag")!;
+    const cached = await fetch(`${url}/socket.io/socket.io.js`, {
+      headers: { "If-None-Match": etag },
+    });
+    await cached.body?.cancel();
+    assertEquals(cached.status, 304);
+    for (const file of ["socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"]) {
+      const found = await fetch(`${url}/socket.io/${file}`);
+      assertEquals(found.status, 200, file);
+      await found.body?.cancel();
+    }
+    const map = await fetch(`${url}/socket.io/socket.io.min.js.map`);
+    assertEquals(map.headers.get("content-type"), "application/json; charset=utf-8");
+    assert((await map.json()).version === 3);
+    for (const path of ["other.js", "../package.json", "socket.io.js/", "package.json"]) {
+      const missing = await fetch(`${url}/socket.io/${path}`);
+      await missing.body?.cancel();
+      assertEquals(missing.status, 404, path);
+    }
+    const wrong = await fetch(`${url}/socket.io/socket.io.js`, { method: "POST", body: "x" });
+    await wrong.body?.cancel();
+    assertEquals(wrong.status, 405);
+  });
+});
+
+Deno.test("server serves no client where that is not wanted", async () => {
+  await withServer({ serveClient: false }, async ({ url }) => {
+    const response = await fetch(`${url}/socket.io/socket.io.js`);
+    await response.body?.cancel();
+    assertEquals(response.status, 404);
+  });
+});
+
+Deno.test("server has a path of its own choice", async () => {
+  await withServer({ path: "/chat/" }, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.emit("hello"));
+    const socket = connectSocketIo(url, { path: "/chat" });
+    await next(socket, "hello");
+    await socket.close();
+    const response = await fetch(`${url}/chat/socket.io.js`);
+    await response.body?.cancel();
+    assertEquals(response.status, 200);
+  });
+});
+
+Deno.test("server that closes tells its sockets, and its clients", async () => {
+  const io = new SocketIoServer();
+  const reasons: unknown[] = [];
+  io.on("connection", (socket) => socket.on("disconnect", (reason) => reasons.push(reason)));
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const clients = (["polling", "websocket"] as const).map((transport) =>
+    connectSocketIo(`http://127.0.0.1:${port}`, { transports: [transport], reconnection: false })
+  );
+  await Promise.all(clients.map((client) => next(client, "connect")));
+  const gone = Promise.all(clients.map((client) => next(client, "disconnect")));
+  await io.close();
+  assertEquals(reasons, ["server shutting down", "server shutting down"]);
+  for (const [reason] of await gone) assertMatch(String(reason), /^transport/);
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+Deno.test("server can be used with `await using`", async () => {
+  let engine: SocketIoServer["engine"];
+  {
+    await using io = new SocketIoServer();
+    engine = io.engine;
+    const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+    const client = new RawClient(
+      `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`,
+    );
+    await client.read();
+    assertEquals(engine.clientsCount, 1);
+    client.closed.then(() => {});
+  }
+  assertEquals(engine.clientsCount, 0);
+});
+
+Deno.test("server takes the connections of another engine", async () => {
+  const io = new SocketIoServer();
+  const engine = new FakeEngine();
+  assertStrictEquals(io.bind(engine), io);
+  const conn = engine.connect();
+  conn.join();
+  assertEquals(io.sockets.sockets.size, 1);
+  await io.close();
+  assert(engine.closed);
+});
+
+Deno.test("server's namespaces are found by name, with and without a slash", () => {
+  const { io } = fakeServer();
+  const made: string[] = [];
+  io.on("new_namespace", ({ name }) => made.push(name));
+  assertStrictEquals(io.of("admin"), io.of("/admin"));
+  assertStrictEquals(io.of("/"), io.sockets);
+  assertEquals(made, ["/admin"]);
+});
+
+Deno.test("server takes a listener along with a namespace", () => {
+  const { io, join } = fakeServer();
+  const seen: string[] = [];
+  io.of("/a", (socket) => seen.push(socket.nsp.name));
+  join("/a").close();
+  assertEquals(seen, ["/a"]);
+});
+
+Deno.test("server's adapter can be a class or a function, and can be changed", () => {
+  const made: string[] = [];
+  class Mine extends InMemoryAdapter {
+    constructor(nsp: AdapterNamespace) {
+      super(nsp);
+      made.push(`class ${nsp.name}`);
+    }
+    override close(): void {
+      made.push("closed");
+    }
+  }
+  const { io } = fakeServer({ adapter: Mine });
+  io.of("/a");
+  io.adapter((nsp: AdapterNamespace) => {
+    made.push(`function ${nsp.name}`);
+    return new InMemoryAdapter(nsp);
+  });
+  io.of("/b");
+  assertEquals(made, [
+    "class /",
+    "class /a",
+    "closed",
+    "function /",
+    "closed",
+    "function /a",
+    "function /b",
+  ]);
+});
+
+Deno.test("server hands what it is asked for to its main namespace", async () => {
+  const { io, join } = fakeServer();
+  const conns = [join(), join()];
+  const [a, b] = io.sockets.sockets.values() as Iterable<SocketIoSocket>;
+  for (const conn of conns) conn.take();
+  a.join("r");
+  io.to("r").emit("1");
+  io.in("r").emit("2");
+  io.except("r").emit("3");
+  io.local.emit("4");
+  io.volatile.emit("5");
+  io.compress(false).emit("6");
+  io.timeout(5).emit("7");
+  io.write("8");
+  assertEquals(
+    conns[0].take(),
+    ["1", "2", "4", "5", "6", "7"].map((name) => `2["${name}"]`).concat('2["message","8"]'),
+  );
+  assertEquals(
+    conns[1].take(),
+    ["3", "4", "5", "6", "7"].map((name) => `2["${name}"]`).concat('2["message","8"]'),
+  );
+  io.socketsJoin("s");
+  io.socketsLeave("r");
+  assertEquals([a.rooms, b.rooms], [new Set([a.id, "s"]), new Set([b.id, "s"])]);
+  assertEquals((await io.fetchSockets()).map(({ id }) => id), [a.id, b.id]);
+  assertEquals(await io.allSockets(), new Set([a.id, b.id]));
+  io.once("connection", () => {});
+  io.use((_socket, next) => next());
+  io.disconnectSockets();
+  assertEquals(io.sockets.sockets.size, 0);
+  for (const conn of conns) conn.close();
+});
+
+Deno.test("server refuses options that can't be honoured, when it is made", () => {
+  const wrong = { allowEIO3: true } as object;
+  assertThrows(() => new SocketIoServer(wrong), TypeError, "allowEIO3");
+  assertThrows(() => new SocketIoServer({ path: "/x", ...wrong }), TypeError, "allowEIO3");
+  assertThrows(() => new SocketIoServer({ cors: { credentials: true } }), TypeError, "cors");
+  for (const name of ["connectTimeout", "maxPendingAcks", "maxAttachments", "attachmentTimeout"]) {
+    assertThrows(() => new SocketIoServer({ [name]: -1 }), RangeError, name);
+  }
+});
+
+Deno.test("server survives a client that floods it with random bytes", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const target = `${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
+    const healthy = connectSocketIo(url, { transports: ["websocket"] });
+    await next(healthy, "connect");
+    for (let i = 0; i < 30; i++) {
+      const client = new RawClient(target);
+      await client.read();
+      client.send("40");
+      for (let j = 0; j < 5; j++) {
+        const noise = crypto.getRandomValues(new Uint8Array(20));
+        client.send(j % 2 === 0 ? noise : `4${String.fromCharCode(...noise)}`);
+      }
+      while (await client.read() !== "closed");
+    }
+    assert(healthy.connected);
+    assertEquals(io.engine.clientsCount, 1);
+    await healthy.close();
+  });
+});
