@@ -779,7 +779,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /** `end()`, by Luvit's name: ends the own direction; `callback` is called when that is done. */
-  shutdown(callback?: () => void): this {
+  shutdown(callback?: SocketCallback): this {
     return callback === undefined ? this.end() : this.end(callback);
   }
 

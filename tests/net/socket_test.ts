@@ -602,3 +602,482 @@ Deno.test("a socket refuses limits that make no sense", () => {
     assertThrows(() => new Socket(options), RangeError);
   }
 });
+
+/** What goes to the console while `body` runs. */
+async function consoleOf(body: () => Promise<void>): Promise<unknown[][]> {
+  const told: unknown[][] = [];
+  const { error } = console;
+  console.error = (...args: unknown[]): void => void told.push(args);
+  try {
+    await body();
+  } finally {
+    console.error = error;
+  }
+  return told;
+}
+
+Deno.test("whatever listener throws, sync or async, ends its own socket, and nothing else", async () => {
+  const events = [
+    "connect",
+    "ready",
+    "data",
+    "end",
+    "finish",
+    "drain",
+    "timeout",
+    "close",
+    "error",
+  ];
+  for (const event of events) {
+    for (const isAsync of [false, true]) {
+      const fault = new Error(`in ${event}`);
+      const errors: Error[] = [];
+      const told = await consoleOf(() =>
+        withServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket), async (port) => {
+          const socket = connect({ port, host: "127.0.0.1", highWaterMark: 3, timeout: 20 });
+          if (event !== "error") socket.on("error", (error) => void errors.push(error));
+          const closed = once(socket, "close");
+          socket.on(event as "end", () => {
+            if (isAsync) return Promise.reject(fault) as unknown as void;
+            throw fault;
+          });
+          socket.resume().write("hello");
+          if (event === "error") socket.destroy(new Error("so that it is told"));
+          else if (event !== "timeout" && event !== "drain") socket.end();
+          await closed;
+          await turn();
+          assertEquals(socket.destroyed, true);
+        })
+      );
+      // What is thrown when the socket has closed already goes to the console.
+      const late = event === "close" || event === "error" || isAsync && told.length > 0;
+      assertEquals([event, late ? told.map((args) => args.at(-1)) : errors], [event, [fault]]);
+    }
+  }
+});
+
+Deno.test("a callback that throws ends its own socket only", async () => {
+  const fault = new Error("in a callback");
+  const throwing = (): void => {
+    throw fault;
+  };
+  for (
+    const use of [
+      (socket: Socket) => void socket.write("x", throwing),
+      (socket: Socket) => void socket.write("", throwing),
+      (socket: Socket) => void socket.end("x", throwing),
+    ]
+  ) {
+    using it = rig();
+    const failed = once(it.socket, "error");
+    use(it.socket);
+    assertStrictEquals((await failed)[0], fault);
+  }
+  using it = rig();
+  const told = await consoleOf(async () => {
+    it.socket.write("x", throwing);
+    it.socket.end(throwing);
+    it.socket.destroy();
+    it.socket.end(throwing);
+    await once(it.socket, "close");
+  });
+  assertEquals(told.map((args) => args.at(-1)), [fault, fault, fault]);
+  using late = rig();
+  const failed = once(late.socket, "error");
+  const also = await consoleOf(async () => {
+    late.socket.end();
+    late.socket.write("late", throwing);
+    assertEquals(((await failed)[0] as NetError).code, "ERR_STREAM_WRITE_AFTER_END");
+  });
+  assertEquals(also.map((args) => args.at(-1)), [fault]);
+});
+
+Deno.test("what a listener throws that nobody hears of goes to the console", async () => {
+  const fault = new Error("unheard");
+  const told = await consoleOf(async () => {
+    using it = rig();
+    it.socket.on("data", () => {
+      throw fault;
+    });
+    await send(it.peer, "x");
+    await once(it.socket, "close");
+    // An error of the network is no fault of a listener: `closed` tells of it.
+    using quiet = rig({}, { faults: [{ at: 0, action: "reset" }] });
+    await once(quiet.socket, "close");
+    assertEquals((await assertRejects(() => quiet.socket.closed, NetError)).code, "ECONNRESET");
+  });
+  assertEquals(told.map((args) => args.at(-1)), [fault]);
+});
+
+Deno.test("a loop that takes its time with each chunk can still answer the last one", async () => {
+  for (
+    const echo of [
+      async (socket: Socket): Promise<void> => {
+        for await (const chunk of socket) {
+          await turn();
+          await turn();
+          socket.write(chunk);
+        }
+      },
+      async (socket: Socket): Promise<void> => {
+        for await (const chunk of socket.readable) {
+          await turn();
+          await turn();
+          socket.write(chunk);
+        }
+      },
+      async (socket: Socket): Promise<void> => {
+        const slow = new TransformStream<Uint8Array, Uint8Array>({
+          async transform(chunk, controller): Promise<void> {
+            await turn();
+            controller.enqueue(chunk);
+          },
+        });
+        await socket.readable.pipeThrough(slow).pipeTo(socket.writable);
+      },
+    ]
+  ) {
+    // The end is there, too, before the first chunk is answered.
+    using it = rig({}, { split: 2 });
+    await send(it.peer, "hello");
+    await it.peer.closeWrite();
+    const echoing = echo(it.socket);
+    assertEquals(await readAll(it.peer), "hello");
+    await echoing;
+    await it.socket.closed;
+  }
+});
+
+Deno.test("while writable is locked, its holder ends the socket, and not the peer's end", async () => {
+  using it = rig();
+  const writer = it.socket.writable.getWriter();
+  it.socket.resume();
+  const ended = once(it.socket, "end");
+  await it.peer.closeWrite();
+  await ended;
+  await writer.write(new TextEncoder().encode("still"));
+  assertEquals([it.socket.readyState, it.socket.destroyed], ["writeOnly", false]);
+  await writer.close();
+  assertEquals(await readAll(it.peer), "still");
+  await it.socket.closed;
+});
+
+Deno.test("streams that nobody uses just then hear of the close, too", async () => {
+  {
+    using it = rig();
+    const reader = it.socket.readable.getReader();
+    const writer = it.socket.writable.getWriter();
+    it.socket.destroy(new Error("cut"));
+    await assertRejects(() => reader.closed, Error, "cut");
+    await assertRejects(() => writer.closed, Error, "cut");
+  }
+  {
+    using it = rig();
+    const reader = it.socket.readable.getReader();
+    await it.peer.closeWrite();
+    await it.socket.closed;
+    assertEquals(await reader.read(), { done: true, value: undefined });
+    await reader.closed;
+  }
+  {
+    // Asked for only after the close.
+    using it = rig();
+    it.socket.destroy();
+    const error = await assertRejects(() => it.socket.readable.getReader().closed, NetError);
+    assertEquals(error.code, "ERR_SOCKET_CLOSED");
+    await assertRejects(() => it.socket.writable.getWriter().closed, NetError);
+  }
+});
+
+Deno.test("writable fails where the socket was ended otherwise", async () => {
+  using it = rig();
+  const writer = it.socket.writable.getWriter();
+  it.socket.end();
+  const error = await assertRejects(() => writer.write(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ERR_STREAM_WRITE_AFTER_END");
+  await writer.closed.catch(() => {});
+});
+
+Deno.test("writable may be closed though the socket has ended", async () => {
+  using it = rig();
+  const { writable } = it.socket;
+  it.socket.end();
+  await once(it.socket, "finish");
+  await writable.close();
+  assertEquals(await readAll(it.peer), "");
+});
+
+Deno.test("two loops at once over one socket: the second is refused", async () => {
+  using it = rig();
+  const first = it.socket[Symbol.asyncIterator]();
+  const second = it.socket[Symbol.asyncIterator]();
+  const waiting = first.next();
+  await assertRejects(() => second.next(), TypeError);
+  await assertRejects(() => waiting, NetError);
+});
+
+Deno.test("chunks that are kept never change, whatever comes after them", async () => {
+  await withServer({}, (socket) => {
+    let i = 0;
+    const pump = (): void => {
+      while (i < 400) {
+        const size = [1, 50, 700, 5000, 40_000][i % 5];
+        if (!socket.write(new Uint8Array(size).fill(i++))) return void socket.once("drain", pump);
+      }
+      socket.end();
+    };
+    pump();
+  }, async (port) => {
+    const kept: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+    const socket = connect(port, "127.0.0.1");
+    socket.on("data", (chunk) => kept.push({ chunk, copy: chunk.slice() }));
+    await socket.closed;
+    assertEquals(kept.reduce((sum, { chunk }) => sum + chunk.length, 0), 80 * 45_751);
+    for (const { chunk, copy } of kept) assertEquals(chunk.every((b, i) => b === copy[i]), true);
+  });
+});
+
+Deno.test("a reset at any byte gives all bytes before it, and then ECONNRESET", async () => {
+  const text = "0123456789";
+  const styles: ((socket: Socket, got: (chunk: unknown) => void) => Promise<unknown>)[] = [
+    (socket, got) => {
+      socket.on("data", got);
+      return socket.closed;
+    },
+    async (socket, got) => {
+      for await (const chunk of socket) got(chunk);
+    },
+    async (socket, got) => {
+      for await (const chunk of socket.readable) got(new TextDecoder().decode(chunk));
+    },
+    async (socket, got) => {
+      socket.on("data", (chunk) => {
+        got(chunk);
+        socket.pause();
+        setTimeout(() => socket.resume(), 0);
+      });
+      await socket.closed;
+    },
+  ];
+  for (const split of [1, 3, Infinity]) {
+    for (let at = 0; at <= text.length; at++) {
+      for (const style of styles) {
+        using it = rig({}, { back: { split, faults: [{ at, action: "reset" }] } });
+        send(it.peer, text).catch(() => {});
+        let got = "";
+        const error = await assertRejects(
+          () => style(it.socket, (chunk) => got += chunk),
+          NetError,
+        );
+        assertEquals([got, error.code], [text.slice(0, at), "ECONNRESET"]);
+      }
+    }
+  }
+});
+
+Deno.test("a reset while writing fails what waits: callbacks, streams, drain, end", async () => {
+  // Two bytes are on the way, and two with the reader, when the last ones are written.
+  for (let at = 0; at < 6; at++) {
+    using it = rig({ highWaterMark: 2 }, {
+      forth: { capacity: 2, faults: [{ at, action: "reset" }] },
+    });
+    const failed: unknown[] = [];
+    it.socket.write("01234567", (error) => failed.push((error as NetError).code));
+    it.socket.end((error) => failed.push((error as NetError).code));
+    const reading = readAll(it.peer).catch((error) => error.code);
+    assertEquals((await assertRejects(() => it.socket.closed, NetError)).code, "ECONNRESET");
+    assertEquals([await reading, failed], ["ECONNRESET", ["ECONNRESET", "ECONNRESET"]]);
+  }
+});
+
+Deno.test("resetAndDestroy resets: at once, while connecting, and on a socket without a connection", async () => {
+  {
+    using it = rig();
+    const reading = it.peer.read(new Uint8Array(1));
+    it.socket.resetAndDestroy();
+    assertEquals((await assertRejects(() => reading, NetError)).code, "ECONNRESET");
+    await it.socket.closed;
+    it.socket.resetAndDestroy();
+  }
+  const never = new Socket();
+  never.resetAndDestroy();
+  assertEquals((await assertRejects(() => never.closed, NetError)).code, "ERR_SOCKET_CLOSED");
+  const errors: string[] = [];
+  await withServer({}, (socket) => {
+    socket.on("error", (error) => errors.push((error as NetError).code)).resume();
+  }, async (port, server) => {
+    const gone = new Promise<void>((resolve) =>
+      server.once("connection", (socket) => socket.once("close", () => resolve()))
+    );
+    const socket = connect({
+      port,
+      host: "127.0.0.1",
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+    });
+    socket.resetAndDestroy();
+    await once(socket, "close");
+    await gone;
+  });
+  assertEquals(errors, ["ECONNRESET"]);
+});
+
+Deno.test("a socket may connect anew from its error and close listeners", async () => {
+  await withServer({}, (socket) => socket.end("hi"), async (port) => {
+    for (const event of ["error", "close"] as const) {
+      const told: string[] = [];
+      const socket = new Socket();
+      const done = new Promise<void>((resolve) => {
+        for (const each of ["connect", "error", "close"] as const) {
+          socket.on(each, () => {
+            told.push(each);
+            if (each === "close" && told.includes("connect")) resolve();
+          });
+        }
+        socket.once(event, () => void socket.connect(port, "127.0.0.1").resume());
+      });
+      socket.connect(1, "127.0.0.1");
+      await done;
+      assertEquals(told, ["error", "close", "connect", "close"]);
+      await socket.closed;
+    }
+  });
+});
+
+Deno.test("a socket destroyed and connected in one turn closes once and connects", async () => {
+  await withServer({}, (socket) => socket.end("hi"), async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await socket.opened;
+    const first = socket.closed;
+    let closes = 0;
+    socket.on("close", () => closes++);
+    socket.destroy().connect(port, "127.0.0.1");
+    await first;
+    await socket.opened;
+    assertEquals([closes, socket.destroyed], [1, false]);
+    await socket.resume().closed;
+    assertEquals(closes, 2);
+  });
+});
+
+Deno.test("write and end on a socket that never was connected", async () => {
+  const writing = new Socket();
+  const failed = new Promise<unknown>((resolve) => writing.write("x", resolve));
+  assertEquals((await failed as NetError).code, "ERR_SOCKET_CLOSED");
+  assertEquals((await assertRejects(() => writing.closed, NetError)).code, "ERR_SOCKET_CLOSED");
+  const ending = new Socket();
+  ending.end();
+  await ending.closed;
+  const corked = new Socket();
+  corked.cork();
+  corked.uncork();
+  corked.setTimeout(5);
+  {
+    await using _disposed = corked;
+  }
+  assertEquals(corked.isClosed, true);
+});
+
+Deno.test("await using waits for the connection, and for what was written before it", async () => {
+  let text = "";
+  await withServer({}, (socket) => {
+    socket.setEncoding("utf8").on("data", (part) => text += part);
+  }, async (port, server) => {
+    const gone = new Promise<void>((resolve) =>
+      server.once("connection", (socket) => socket.once("close", () => resolve()))
+    );
+    {
+      await using socket = connect(port, "127.0.0.1");
+      socket.write("written at once");
+    }
+    await gone;
+  });
+  assertEquals(text, "written at once");
+});
+
+Deno.test("options of connect hold for the connection, and setters for their own socket only", async () => {
+  const options = { highWaterMark: 5 };
+  await withServer(options, (socket) => {
+    socket.setNoDelay(false).setKeepAlive(true).resume();
+  }, async (port) => {
+    const socket = new Socket(options);
+    socket.connect({ port, host: "127.0.0.1", highWaterMark: 7, allowHalfOpen: true });
+    assertEquals([socket.writableHighWaterMark, socket.allowHalfOpen], [7, true]);
+    assertEquals([socket.write("123456"), socket.write("7")], [true, false]);
+    await once(socket, "drain");
+    assertEquals(socket.timeout, 0);
+    socket.destroy();
+    await socket.closed;
+  });
+  assertEquals(options, { highWaterMark: 5 });
+  assertThrows(() => connect({ port: 1, highWaterMark: 9, writeLimit: 8 }), RangeError);
+});
+
+Deno.test("a socket and a server that are unref'd let the program end", async () => {
+  const url = new URL("../../net/mod.ts", import.meta.url).href;
+  const program = `
+    import { connect, createServer } from ${JSON.stringify(url)};
+    const server = await createServer((socket) => socket.unref().resume()).listen(0, "127.0.0.1");
+    const socket = connect(server.port, "127.0.0.1").unref();
+    socket.setTimeout(60_000);
+    await socket.opened;
+    socket.resume();
+    server.unref();
+    console.log("the end");`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--no-lock", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(program));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  assertEquals(
+    [code, new TextDecoder().decode(stdout)],
+    [0, "the end\n"],
+    new TextDecoder().decode(stderr),
+  );
+});
+
+Deno.test("lookup is told before connect, and a name that does not resolve, too", async () => {
+  await withServer({}, (socket) => socket.end(), async (port) => {
+    const told: unknown[] = [];
+    const socket = connect(port, "localhost");
+    socket.on("lookup", (error, _address, _family, host) => told.push([error, host]));
+    socket.on("connect", () => told.push("connect"));
+    socket.resume();
+    await Promise.race([socket.closed, once(socket, "close")]).catch(() => {});
+    assertEquals(told[0], [null, "localhost"]);
+    const unknown = connect(80, "name.invalid");
+    const looked = once(unknown, "lookup");
+    await once(unknown, "close");
+    assertEquals(((await looked)[0] as NetError).code, "ENOTFOUND");
+  });
+});
+
+Deno.test("setTimeout refuses what is no number, with Node's code", () => {
+  const error = assertThrows(() => new Socket().setTimeout("5" as never), TypeError);
+  assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
+});
+
+Deno.test("setTimeout's listener comes once, and not when it is switched off", async () => {
+  using it = rig();
+  let called = 0;
+  const listener = (): void => void called++;
+  it.socket.setTimeout(5, listener);
+  it.socket.setTimeout(0, listener);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(called, 0);
+});
+
+Deno.test("a socket's options that are Luvit's do what Node's do", async () => {
+  using it = rig({ allowHalfOpen: true });
+  const done = new Promise<unknown>((resolve) => it.socket.shutdown(resolve));
+  assertEquals(await readAll(it.peer), "");
+  assertEquals([await done, it.socket.readyState], [null, "readOnly"]);
+  using other = rig();
+  other.socket.shutdown();
+  assertEquals(await readAll(other.peer), "");
+});
