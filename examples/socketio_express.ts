@@ -1,0 +1,62 @@
+/**
+ * Socket.IO beside Express: what is posted to `/news` reaches all pages that are open, at once.
+ *
+ *     deno run --allow-net --allow-read --allow-env examples/socketio_express.ts [--port 3000]
+ *     curl --data "It rains" --header "content-type: text/plain" http://127.0.0.1:3000/news
+ *
+ * Shows: `io.attach()`, which takes its own requests from a server of `node:http` and leaves all others to Express. Only
+ * the line with `SocketIoServer` differs from a program for npm's socket.io.
+ */
+// @ts-types="@types/express"
+import express from "express";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { parseArgs } from "node:util";
+import { SocketIoServer } from "@sluice/sockets/socketio";
+import { wholeNumber } from "./_arguments.ts";
+import { untilInterrupted } from "./_until_interrupted.ts";
+
+const PAGE = `<!doctype html>
+<title>News</title>
+<h1>News</h1>
+<ul id="news"></ul>
+<script src="/socket.io/socket.io.js"></script>
+<script>
+  io().on("news", (text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    document.getElementById("news").prepend(item);
+  });
+</script>
+`;
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+
+const app = express();
+const server = createServer(app);
+const io = new SocketIoServer();
+io.attach(server);
+
+app.get("/", (_request, response) => {
+  response.type("html").send(PAGE);
+});
+app.post("/news", express.text({ limit: "4kb" }), (request, response) => {
+  if (typeof request.body !== "string" || request.body.trim() === "") {
+    response.status(400).json({ problem: "post a text, as text/plain" });
+    return;
+  }
+  io.emit("news", request.body);
+  response.json({ sentTo: io.engine.clientsCount });
+});
+
+io.on("connection", (socket) => {
+  socket.on("hello", (name, answer) => answer(`hello, ${name}`));
+});
+
+server.listen(wholeNumber("port", values.port, 0, 65_535), "127.0.0.1", () => {
+  console.log(`The news are at http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+});
+await untilInterrupted(async () => {
+  await io.close();
+  server.close();
+});

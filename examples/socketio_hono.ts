@@ -1,0 +1,57 @@
+/**
+ * Socket.IO beside Hono on `Deno.serve`: what is posted to `/news` reaches all pages that are open, at once.
+ *
+ *     deno run --allow-net=127.0.0.1 --allow-read examples/socketio_hono.ts [--port 3000]
+ *     curl --data "It rains" http://127.0.0.1:3000/news
+ *
+ * Shows: `io.handler()` as one route among others, for any framework whose handlers take a `Request`. WebSockets are the
+ * platform's then; `io.listen({ handler: app.fetch })` runs the same program on the faster ones of this package.
+ */
+import { Hono } from "hono";
+import { parseArgs } from "node:util";
+import { SocketIoServer } from "@sluice/sockets/socketio";
+import { wholeNumber } from "./_arguments.ts";
+import { untilInterrupted } from "./_until_interrupted.ts";
+
+const PAGE = `<!doctype html>
+<title>News</title>
+<h1>News</h1>
+<ul id="news"></ul>
+<script src="/socket.io/socket.io.js"></script>
+<script>
+  io().on("news", (text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    document.getElementById("news").prepend(item);
+  });
+</script>
+`;
+
+const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+
+const io = new SocketIoServer();
+const handler = io.handler();
+const app = new Hono<{ Bindings: Deno.ServeHandlerInfo<Deno.NetAddr> }>();
+
+app.all("/socket.io/*", (c) => handler(c.req.raw, c.env));
+app.get("/", (c) => c.html(PAGE));
+app.post("/news", async (c) => {
+  const text = await c.req.text();
+  if (text.trim() === "" || text.length > 4096) return c.json({ problem: "post a text" }, 400);
+  io.emit("news", text);
+  return c.json({ sentTo: io.engine.clientsCount });
+});
+
+io.on("connection", (socket) => {
+  socket.on("hello", (name, answer) => answer(`hello, ${name}`));
+});
+
+const server = Deno.serve({
+  hostname: "127.0.0.1",
+  port: wholeNumber("port", values.port, 0, 65_535),
+  onListen: ({ port }) => console.log(`The news are at http://127.0.0.1:${port}/`),
+}, app.fetch);
+await untilInterrupted(async () => {
+  await io.close();
+  await server.shutdown();
+});
