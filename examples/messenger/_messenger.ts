@@ -235,7 +235,9 @@ export class Messenger implements AsyncDisposable {
     for (const contact of this.#options.book.contacts) {
       if (contact.ip === plain) return contact;
       if (contact.dns === undefined) continue;
-      const found = await lookupHost(contact.dns, { timeout: ANSWER_WITHIN }).catch((): string[] => []);
+      const found = await lookupHost(contact.dns, { timeout: ANSWER_WITHIN }).catch(
+        (): string[] => [],
+      );
       if (found.includes(plain)) return contact;
     }
     return undefined;

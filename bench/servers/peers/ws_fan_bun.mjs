@@ -6,7 +6,7 @@ const server = Bun.serve({
     server.upgrade(request) ? undefined : new Response("", { status: 426 }),
   websocket: {
     open: (ws) => ws.subscribe("all"),
-    message: (ws, data) => {
+    message: (_ws, data) => {
       server.publish("all", data);
     },
   },
