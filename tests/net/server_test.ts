@@ -3,9 +3,11 @@ import { BlockList } from "node:net";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
+import { pair, type PairEnd } from "../../net/pair.ts";
 import { Server } from "../../net/server.ts";
-import type { DropInfo } from "../../net/server_options.ts";
-import type { Socket } from "../../net/socket.ts";
+import type { DropInfo, TransportListener } from "../../net/server_options.ts";
+import { Socket } from "../../net/socket.ts";
+import type { Transport } from "../../net/transport.ts";
 import { findProgram, runPeer } from "../_support/peers.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -362,4 +364,365 @@ Deno.test("server drops who is no trusted proxy, and a header that does not come
     await server.close();
   }
   assertThrows(() => createServer({ proxyProtocol: { trusted: ["example.org"] } }), TypeError);
+});
+
+/** What goes to the console while `body` runs. */
+async function consoleOf(body: () => Promise<void>): Promise<unknown[]> {
+  const told: unknown[] = [];
+  const { error } = console;
+  console.error = (...args: unknown[]): void => void told.push(args.at(-1));
+  try {
+    await body();
+  } finally {
+    console.error = error;
+  }
+  return told;
+}
+
+Deno.test("server has its address as soon as listen returns, as Node's has", async () => {
+  const server = createServer();
+  const events: string[] = [];
+  server.on("listening", () => events.push("listening"));
+  const returned = server.listen(0, LOOPBACK);
+  assertEquals([server.listening, server.port > 0, events], [true, true, []]);
+  assertStrictEquals(returned, server);
+  await returned;
+  assertEquals(events, ["listening"]);
+  await server.close();
+});
+
+Deno.test("server that has closed listens no more: the next connect is refused", async () => {
+  for (let i = 0; i < 20; i++) {
+    const server = await createServer().listen(0, LOOPBACK);
+    const { port } = server;
+    await server.close();
+    const error = await assertRejects(() => connect(port, LOOPBACK).opened, NetError);
+    assertEquals(error.code, "ECONNREFUSED");
+    // And the port can be had again.
+    await (await createServer().listen(port, LOOPBACK)).close();
+  }
+});
+
+Deno.test("server outlives an async listener that rejects: only that connection ends", async () => {
+  const fault = new Error("rejected");
+  const told = await consoleOf(async () => {
+    let served = 0;
+    const server = await createServer(async (socket) => {
+      await Promise.resolve();
+      if (served++ === 0) throw fault;
+      socket.end("served");
+    }).listen(0, LOOPBACK);
+    await rejected(server.port);
+    const text = (await Array.fromAsync(connect(server.port, LOOPBACK))).join("");
+    assertEquals(text, "served");
+    await server.close();
+  });
+  // Nobody listened for the socket's error: the console is told.
+  assertEquals(told, [fault]);
+});
+
+Deno.test("server tells a connection's own error listener what the connection's listener threw", async () => {
+  const faults = [new Error("thrown"), new Error("rejected")];
+  for (const [i, fault] of faults.entries()) {
+    const heard: unknown[] = [];
+    const told = await consoleOf(async () => {
+      const server = await createServer((socket) => {
+        socket.on("error", (error) => heard.push(error));
+        if (i === 1) return Promise.reject(fault) as unknown as void;
+        throw fault;
+      }).listen(0, LOOPBACK);
+      await rejected(server.port);
+      await server.close();
+    });
+    assertEquals([heard, told], [[fault], []]);
+  }
+});
+
+Deno.test("server outlives listeners of its own events that throw", async () => {
+  const events = ["listening", "drop", "close"] as const;
+  for (const heard of [true, false]) {
+    const errors: unknown[] = [];
+    const told = await consoleOf(async () => {
+      const server = createServer({ maxConnections: 0 });
+      for (const event of events) {
+        server.on(event as "close", () => {
+          throw new Error(event);
+        });
+      }
+      if (heard) server.on("error", (error) => errors.push(error));
+      await server.listen(0, LOOPBACK);
+      await rejected(server.port);
+      assertEquals(server.listening, true);
+      await server.close();
+    });
+    const all = heard ? errors : told;
+    assertEquals(all.map((error) => (error as Error).message), [...events]);
+  }
+  const told = await consoleOf(async () => {
+    const server = createServer({ maxConnections: 0 });
+    server.on("drop", () => {
+      throw new Error("drop");
+    });
+    server.on("error", () => {
+      throw new Error("error");
+    });
+    server.getConnections(() => {
+      throw new Error("getConnections");
+    });
+    await server.listen(0, LOOPBACK);
+    await rejected(server.port);
+    await server.close();
+  });
+  // The error listener threw both times, and that goes no further.
+  assertEquals(told.map((error) => (error as Error).message), ["error", "error"]);
+});
+
+Deno.test("server that can't listen, with nobody to hear of it, ends the program, as Node's does", async () => {
+  using taken = Deno.listen({ hostname: LOOPBACK, port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const url = new URL("../../net/mod.ts", import.meta.url).href;
+  const program = `import { createServer } from ${JSON.stringify(url)};
+    createServer().listen(${port}, "127.0.0.1");
+    setTimeout(() => console.log("went on"), 5000);`;
+  const { code, stdout, stderr } = await runPeer(Deno.execPath(), [
+    "run",
+    "-A",
+    "--no-check",
+    "--no-lock",
+    "-",
+  ], { stdin: program, env: { NO_COLOR: "1" } });
+  assertEquals([code, stdout], [1, ""]);
+  assert(stderr.includes(`Cannot listen on "127.0.0.1:${port}": EADDRINUSE`), stderr);
+});
+
+Deno.test("server says what is wrong with a path, with Node's codes", async () => {
+  for (const path of ["", "a\0b"]) {
+    const error = assertThrows(() => createServer().listen({ path }), TypeError);
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  }
+  if (Deno.build.os === "windows") return;
+  for (
+    const [path, code] of [["/no/such/folder/x", "ENOENT"], [`/tmp/${"x".repeat(200)}`, "EINVAL"]]
+  ) {
+    const error = await assertRejects(async () => await createServer().listen(path), NetError);
+    assertEquals([error.code, error.syscall, error.address], [code, "listen", path]);
+  }
+});
+
+Deno.test({
+  name: "server on a privileged port says EACCES",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0 ||
+    Number(Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start")) < 82,
+}, async () => {
+  // As a user without privileges, and with a copy of the modules, since that user may not read the originals.
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.chmod(folder, 0o777);
+    for (const module of ["buffer", "net"]) {
+      const from = new URL(`../../${module}/`, import.meta.url);
+      await Deno.mkdir(`${folder}/${module}`);
+      for await (const { name, isFile } of Deno.readDir(from)) {
+        if (isFile) await Deno.copyFile(new URL(name, from), `${folder}/${module}/${name}`);
+      }
+    }
+    await Deno.writeTextFile(
+      `${folder}/main.ts`,
+      `import { createServer } from "./net/create_server.ts";
+      createServer().on("error", (error) => console.log(error.code)).listen(81, "127.0.0.1");`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-lock", "--no-config", "-A", `${folder}/main.ts`],
+      uid: 65_534,
+      gid: 65_534,
+      env: { DENO_DIR: `${folder}/cache`, HOME: folder },
+    }).output();
+    assertEquals(
+      new TextDecoder().decode(stdout).trim(),
+      "EACCES",
+      new TextDecoder().decode(stderr),
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("server refuses to share a port where Deno would end the program for it", async () => {
+  const error = await assertRejects(
+    async () => await createServer().listen({ port: 0, host: LOOPBACK, reusePort: true }),
+    NetError,
+  );
+  assertEquals(error.code, "ERR_UNSUPPORTED");
+});
+
+Deno.test("server refuses arguments that make no sense, at once", async () => {
+  const code = (fn: () => unknown): unknown =>
+    (assertThrows(fn, Error) as { code?: string }).code ?? "none";
+  const server = createServer();
+  assertEquals(code(() => new Server(5 as never)), "ERR_INVALID_ARG_TYPE");
+  assertEquals(code(() => server.listen({ port: 0, backlog: -1 })), "ERR_OUT_OF_RANGE");
+  assertEquals(code(() => server.listen({ port: 0, host: 5 as never })), "ERR_INVALID_ARG_TYPE");
+  assertThrows(() => server.close({ drain: -1 }), RangeError);
+  await server.close();
+});
+
+Deno.test("server closes with nothing to close, and tells so each time, as Node's does", async () => {
+  const server = createServer();
+  let closes = 0;
+  server.on("close", () => closes++);
+  await server.close();
+  await server.close();
+  assertEquals(closes, 2);
+});
+
+Deno.test("server closed in the turn of listen says nothing of listening, and ends", async () => {
+  const server = createServer();
+  const events: string[] = [];
+  for (const event of ["listening", "close"] as const) server.on(event, () => events.push(event));
+  server.listen(0, LOOPBACK);
+  await new Promise<void>((resolve, reject) => server.close((e) => e ? reject(e) : resolve()));
+  assertEquals(events, ["close"]);
+});
+
+Deno.test("server that is awaited twice, listening and closing, settles both", async () => {
+  const server = createServer();
+  const listening = server.listen(0, LOOPBACK);
+  const both = await Promise.all([listening, server.close(), server.close()]);
+  assertEquals(both.map((each) => each === server), [true, true, true]);
+  // What was awaited is no promise any more: it can be passed on.
+  assertStrictEquals(await Promise.resolve(server), server);
+  assertEquals("then" in server, false);
+});
+
+Deno.test("server takes connections to close in time: drain destroys what is left, and may be shortened", async () => {
+  const server = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
+  const client = connect(server.port, LOOPBACK);
+  client.resume();
+  await Promise.all([client.opened, told(server, "connection")]);
+  const closing = server.close({ drain: 60_000 });
+  server.close({ drain: 5 });
+  await closing;
+  await gone(client);
+});
+
+Deno.test("server's hooks may fail: the connection is dropped, the next is served", async () => {
+  let calls = 0;
+  class Fussy extends Server {
+    protected override makeSocket(...args: Parameters<Server["makeSocket"]>): Socket {
+      if (calls++ === 0) throw new Error("no socket today");
+      return super.makeSocket(...args);
+    }
+  }
+  const errors: string[] = [];
+  const server = new Fussy({ maxConnectionsPerAddress: 1 }, (socket) => socket.end("served"));
+  server.on("error", (error) => errors.push(error.message));
+  await server.listen(0, LOOPBACK);
+  await rejected(server.port);
+  const text = (await Array.fromAsync(connect(server.port, LOOPBACK))).join("");
+  const { accepted, acceptErrors } = server.metrics();
+  assertEquals([text, errors, accepted, acceptErrors], ["served", ["no socket today"], 1, 1]);
+  await server.close();
+});
+
+Deno.test("server over a listener of another kind, which opens later", async () => {
+  const ends: PairEnd[] = [];
+  const waiting: PromiseWithResolvers<Transport>[] = [];
+  class Memory extends Server {
+    protected override async openListener(): Promise<TransportListener> {
+      await Promise.resolve();
+      return {
+        addr: { transport: "memory" },
+        accept: () => {
+          const next = Promise.withResolvers<Transport>();
+          waiting.push(next);
+          return next.promise;
+        },
+        close: () => waiting.at(-1)?.reject(new Error("closed")),
+      };
+    }
+  }
+  const server = new Memory({}, (socket) => socket.end("hi"));
+  const listening = server.listen();
+  assertEquals(server.listening, false);
+  await listening;
+  assertEquals([server.listening, server.address(), server.port], [true, null, 0]);
+  const [a, b] = pair();
+  ends.push(a, b);
+  waiting[0].resolve(a);
+  const client = Socket.from(b);
+  assertEquals((await Array.fromAsync(client)).join(""), "hi");
+  await client.closed;
+  // Another one: closed while it opens, it never listens.
+  const late = new Memory();
+  late.listen();
+  await late.close();
+  assertEquals([late.listening, waiting.length], [false, 2]);
+  await server.close();
+  for (const end of ends) end.close();
+});
+
+Deno.test("server that loses its listener says so, and closes", async () => {
+  let fail: (error: unknown) => void = () => {};
+  class Lost extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        accept: () => new Promise((_, reject) => fail = reject),
+        close: () => {},
+      };
+    }
+  }
+  const server = new Lost();
+  const errors: string[] = [];
+  server.on("error", (error) => errors.push((error as NetError).code));
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  await server.listen();
+  // Once for want of resources, which passes; and then for good.
+  fail(new Error("too many open files"));
+  while (server.metrics().acceptErrors === 0) await new Promise((r) => setTimeout(r, 1));
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  fail(new Deno.errors.BadResource("gone"));
+  await closed;
+  assertEquals([errors, server.listening], [["ERR_SOCKET_CLOSED"], false]);
+});
+
+Deno.test("server is closed while accepting rests", async () => {
+  let accepts = 0;
+  class Tired extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        accept: () => (accepts++, Promise.reject(new Error("too many open files"))),
+        close: () => {},
+      };
+    }
+  }
+  const server = await new Tired().listen();
+  while (server.metrics().acceptErrors === 0) await new Promise((r) => setTimeout(r, 0));
+  await server.close();
+  assertEquals(accepts, 1);
+});
+
+Deno.test("server and clients by the hundred: all are served, none is left", async () => {
+  const server = await createServer((socket) => void socket.pipe(socket)).listen(0, LOOPBACK);
+  const texts = await Promise.all(Array.from({ length: 200 }, async (_, i) => {
+    const socket = connect(server.port, LOOPBACK).setEncoding("utf8");
+    socket.end(`client ${i}`);
+    return (await Array.fromAsync(socket)).join("");
+  }));
+  assertEquals(texts, Array.from({ length: 200 }, (_, i) => `client ${i}`));
+  await server.close();
+  const { open, accepted, dropped, acceptErrors } = server.metrics();
+  assertEquals([open, accepted, dropped, acceptErrors], [0, 200, 0, 0]);
+});
+
+Deno.test("server and clients that come and go at once leave nothing", async () => {
+  const server = await createServer((socket) => void socket.on("error", () => {}).resume())
+    .listen(0, LOOPBACK);
+  for (let i = 0; i < 100; i++) {
+    const conn = await Deno.connect({ hostname: LOOPBACK, port: server.port });
+    conn.close();
+  }
+  while (server.metrics().accepted < 100) await new Promise((r) => setTimeout(r, 1));
+  await server.close();
+  assertEquals(server.metrics().open, 0);
 });
