@@ -175,11 +175,6 @@ export class Outgoing implements TransportWriterOptions {
     return early.drained.promise;
   }
 
-  /** Waits until all that is queued has been written. */
-  flushed(options: WaitOptions): Promise<void> {
-    return this.#writer === null ? Promise.resolve() : this.#writer.flushed(options);
-  }
-
   /** Ends all writing; `fail` is to follow. */
   stop(reason: Error): void {
     this.#stopped = reason;

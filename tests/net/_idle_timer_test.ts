@@ -36,3 +36,15 @@ Deno.test("idle timer that was stopped holds nothing", () => {
   timer.stop();
   timer.stop();
 });
+
+Deno.test("idle timer may be told at any time whether it keeps the program running", async () => {
+  let fired = 0;
+  const timer = new IdleTimer(30, true, () => fired++);
+  timer.keep(false);
+  timer.touch();
+  timer.keep(true);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assertEquals(fired, 1);
+  timer.keep(false);
+  timer.stop();
+});

@@ -95,3 +95,73 @@ Deno.test("incoming tells of a failure, and fails who waits when it is stopped",
   await assertRejects(() => waiting, Error, "closed");
   await assertRejects(() => other.incoming.next(), Error, "closed");
 });
+
+Deno.test("incoming tells who pulls of the end only when it asks for what comes after", async () => {
+  for (const style of ["stream", "iterator"] as const) {
+    using it = rig();
+    it.incoming.claim(style);
+    const first = it.incoming.next();
+    await it.peer.write(bytes(1));
+    await it.peer.closeWrite();
+    assertEquals([...await first ?? []], [1]);
+    // By now the end is there.
+    await turn();
+    assertEquals([it.told, it.incoming.done], [[], false]);
+    assertEquals([it.incoming.take(), it.told, it.incoming.done], [null, ["end"], true]);
+    assertEquals(await it.incoming.next(), null);
+    assertEquals(it.told, ["end"]);
+  }
+});
+
+Deno.test("incoming whose end nobody took before it was stopped fails", async () => {
+  using it = rig();
+  it.incoming.claim("iterator");
+  const first = it.incoming.next();
+  await it.peer.write(bytes(1));
+  await it.peer.closeWrite();
+  await first;
+  await turn();
+  it.incoming.stop(new Error("closed"));
+  await assertRejects(() => it.incoming.next(), Error, "closed");
+  assertEquals(it.told, []);
+});
+
+Deno.test("incoming lets one wait at a time", async () => {
+  using it = rig();
+  const first = it.incoming.next();
+  await assertRejects(() => it.incoming.next(), TypeError);
+  await it.peer.write(bytes(7));
+  assertEquals([...await first ?? []], [7]);
+});
+
+Deno.test("incoming hands over what it has read and nobody took, and goes on with another transport", async () => {
+  const [a, b] = pair();
+  const [c, d] = pair();
+  const told: string[] = [];
+  const incoming = new Incoming({
+    onactivity: () => {},
+    ondata: (chunk) => void told.push(`data ${[...chunk]}`),
+    onend: () => void told.push("end"),
+    onreadfail: () => void told.push("fail"),
+  });
+  incoming.attach(a);
+  incoming.begin();
+  await b.write(bytes(1));
+  await turn();
+  const raw = incoming.handOver(a);
+  await b.write(bytes(2));
+  const buffer = new Uint8Array(4);
+  assertEquals([await raw.read(buffer), buffer[0], await raw.read(buffer), buffer[0]], [
+    1,
+    1,
+    1,
+    2,
+  ]);
+  incoming.attach(c);
+  incoming.flow();
+  await d.write(bytes(3));
+  await d.closeWrite();
+  await turn();
+  assertEquals([told, incoming.bytesRead], [["data 3", "end"], 2]);
+  for (const transport of [a, b, c, d]) transport.close();
+});

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { listenArguments, openListener } from "../../net/_listen.ts";
 import { NetError } from "../../net/errors.ts";
+import type { TransportListener } from "../../net/server_options.ts";
 
 Deno.test("listen arguments come in all of Node's forms", () => {
   const listener = (): void => {};
@@ -30,4 +31,65 @@ Deno.test("a listener that can't be opened says why, with Node's code", async ()
   if (Deno.build.os === "windows") return;
   const nowhere = await assertRejects(() => open({ path: "/no/such/folder/x.sock" }), NetError);
   assertEquals(nowhere.code, "ENOENT");
+});
+
+Deno.test("listen options are checked at once, with Node's codes", () => {
+  const code = (...args: unknown[]): unknown =>
+    (assertThrows(() => listenArguments(args), Error) as { code?: string }).code;
+  assertEquals(code({ port: 1, host: 5 }), "ERR_INVALID_ARG_TYPE");
+  assertEquals(code({ port: 1, hostname: {} }), "ERR_INVALID_ARG_TYPE");
+  assertEquals(code({ path: 7 }), "ERR_INVALID_ARG_TYPE");
+  assertEquals(code({ path: "a\0b" }), "ERR_INVALID_ARG_VALUE");
+  for (const backlog of [-1, 1.5, NaN]) {
+    assertEquals(code({ port: 1, backlog }), "ERR_OUT_OF_RANGE");
+  }
+});
+
+Deno.test("a port is opened at once, and with a keep-alive delay by node:net", async () => {
+  const direct = openListener({ port: 0, hostname: "127.0.0.1" });
+  assertEquals(direct instanceof Promise, false);
+  (await direct).close();
+  const viaNode = openListener({ port: 0, hostname: "127.0.0.1" }, true);
+  assertEquals(viaNode instanceof Promise, true);
+  const listener = await viaNode;
+  const { port } = listener.addr as Deno.NetAddr;
+  const error = await assertRejects(
+    async () => await openListener({ port, host: "127.0.0.1" }, true),
+    NetError,
+  );
+  assertEquals([error.code, error.syscall, error.port], ["EADDRINUSE", "listen", port]);
+  listener.close();
+});
+
+Deno.test("a port is shared with other processes only where Deno can", async () => {
+  for (const viaNode of [false, true]) {
+    const error = await assertRejects(
+      async () => await openListener({ port: 0, host: "127.0.0.1", reusePort: true }, viaNode),
+      NetError,
+    );
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+  }
+});
+
+Deno.test({
+  name: "a file in the way is EADDRINUSE with the reason, and only a stale socket is removed",
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  const open = async (path: string, removeStale = true): Promise<TransportListener> =>
+    await openListener({ path, removeStale });
+  try {
+    const file = `${folder}/file`;
+    await Deno.writeTextFile(file, "text");
+    const plain = await assertRejects(() => open(file), NetError, "no socket");
+    assertEquals(plain.code, "EADDRINUSE");
+    const living = await open(`${folder}/living`);
+    await assertRejects(() => open(`${folder}/living`), NetError, "another program listens");
+    living.close();
+    // Closed in order, it leaves no file.
+    await assertRejects(() => Deno.lstat(`${folder}/living`), Deno.errors.NotFound);
+    await assertRejects(() => open(`${folder}/x`.padEnd(200, "x")), NetError);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -26,3 +26,25 @@ Deno.test("node listener tells of a port that is taken", async () => {
   const error = await assertRejects(() => listenNode({ port, host: "127.0.0.1" }), Error);
   assertEquals((error as { code?: string }).code, "EADDRINUSE");
 });
+
+Deno.test("node listener keeps connections that nobody has accepted yet, and closes them with itself", async () => {
+  const listener = await listenNode({ port: 0, host: "127.0.0.1" });
+  const { port } = listener.addr as Deno.NetAddr;
+  const clients: Deno.Conn[] = [];
+  for (let i = 0; i < 3; i++) {
+    clients.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+  await clients[0].write(new Uint8Array([1]));
+  const first = await listener.accept();
+  const second = await listener.accept();
+  assertEquals(await first.read(new Uint8Array(4)), 1);
+  listener.unref?.();
+  listener.ref?.();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  listener.close();
+  // The third was never accepted: its client sees the end.
+  assertEquals(await clients[2].read(new Uint8Array(1)), null);
+  first.close();
+  second.close();
+  for (const client of clients) client.close();
+});

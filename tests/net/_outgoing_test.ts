@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Outgoing, type OutgoingLimits } from "../../net/_outgoing.ts";
+import type { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 
@@ -95,4 +96,62 @@ Deno.test("outgoing refuses limits that make no sense", () => {
   for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, writeLimit: 8 }]) {
     assertThrows(() => rig(options), RangeError);
   }
+});
+
+Deno.test("outgoing tells of a write that fails, once", async () => {
+  const { outgoing, told } = rig();
+  const [a, b] = pair();
+  outgoing.attach(a);
+  b.close();
+  const called: unknown[] = [];
+  outgoing.write(bytes(1), (error) => called.push((error as NetError).code));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([told, called], [["fail EPIPE"], []]);
+  const reason = Object.assign(new Error("it failed"), { code: "EPIPE" });
+  outgoing.stop(reason);
+  outgoing.fail(reason);
+  outgoing.fail(reason);
+  assertEquals(called, ["EPIPE"]);
+  a.close();
+});
+
+Deno.test("outgoing that is corked before the connection stays so after it", async () => {
+  const { outgoing } = rig();
+  outgoing.cork();
+  outgoing.cork();
+  outgoing.uncork();
+  const [a, b] = pair();
+  outgoing.attach(a);
+  outgoing.write(bytes(1), undefined);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(outgoing.queued, 1);
+  outgoing.uncork();
+  outgoing.uncork();
+  outgoing.end(undefined);
+  assertEquals(await readAll(b), [1]);
+  a.close();
+  b.close();
+});
+
+Deno.test("outgoing has room before the connection while little waits for it", async () => {
+  const { outgoing } = rig({ highWaterMark: 2 });
+  await outgoing.drained();
+  assertEquals(outgoing.write(bytes(1), undefined), true);
+  await outgoing.drained();
+});
+
+Deno.test("outgoing calls the callback of an empty chunk in its turn", async () => {
+  const { outgoing } = rig();
+  const [a, b] = pair();
+  outgoing.attach(a);
+  const called: string[] = [];
+  outgoing.write(bytes(1), () => called.push("one"));
+  outgoing.write(bytes(), () => called.push("none"));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  outgoing.write(bytes(), () => called.push("again"));
+  assertEquals(called, ["one", "none"]);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(called, ["one", "none", "again"]);
+  a.close();
+  b.close();
 });

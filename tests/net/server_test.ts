@@ -726,3 +726,37 @@ Deno.test("server and clients that come and go at once leave nothing", async () 
   await server.close();
   assertEquals(server.metrics().open, 0);
 });
+
+Deno.test("server counts what it has, and may be unref'd before and after it listens", async () => {
+  const server = createServer((socket) => void socket.resume()).unref();
+  await server.listen(0, LOOPBACK);
+  server.ref().unref().ref();
+  const client = connect(server.port, LOOPBACK);
+  client.resume();
+  const accepted = await told<Socket>(server, "connection");
+  assertEquals([...server.connections], [accepted]);
+  const counted = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
+  assertEquals(counted, 1);
+  server.closeAllConnections();
+  await gone(client);
+  await server.close();
+});
+
+Deno.test("server with a signal that has fired closes as soon as it listens", async () => {
+  const server = createServer();
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  server.listen({ port: 0, host: LOOPBACK, signal: AbortSignal.abort() });
+  await closed;
+  assertEquals(server.listening, false);
+});
+
+Deno.test("server outlives async listeners of its own events that reject", async () => {
+  const fault = new Error("in drop");
+  const server = createServer({ maxConnections: 0 });
+  const heard = new Promise((resolve) => server.once("error", resolve));
+  server.on("drop", () => Promise.reject(fault) as unknown as void);
+  await server.listen(0, LOOPBACK);
+  await rejected(server.port);
+  assertStrictEquals(await heard, fault);
+  await server.close();
+});

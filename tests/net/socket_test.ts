@@ -1081,3 +1081,73 @@ Deno.test("a socket's options that are Luvit's do what Node's do", async () => {
   other.socket.shutdown();
   assertEquals(await readAll(other.peer), "");
 });
+
+Deno.test("setKeepAlive throws for a delay that a connection can't have any more", async () => {
+  await withServer({}, (socket) => {
+    socket.on("error", () => {});
+    // A listener that throws ends its connection: so this is caught.
+    const error = assertThrows(() => socket.setKeepAlive(true, 1000), NetError);
+    socket.setKeepAlive(true).setKeepAlive(false, 1000).end(error.code);
+  }, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    assertEquals((await Array.fromAsync(socket)).join(""), "ERR_UNSUPPORTED");
+  });
+});
+
+Deno.test("a socket destroyed while its name is looked up opens nothing", async () => {
+  await withServer({}, (socket) => socket.destroy(), async (port, server) => {
+    const socket: Socket = connect({
+      port,
+      host: "name.test",
+      lookup: () => {
+        socket.destroy();
+        return Promise.resolve(["127.0.0.1"]);
+      },
+    });
+    await once(socket, "close");
+    await turn();
+    assertEquals(server.metrics().accepted, 0);
+  });
+});
+
+Deno.test("a socket gives its text's last, broken character at the end, to loops too", async () => {
+  using it = rig();
+  it.socket.setEncoding("utf8");
+  await it.peer.write(new Uint8Array([0x61, 0xe2, 0x82]));
+  await it.peer.closeWrite();
+  assertEquals((await Array.fromAsync(it.socket)).join("|"), "a|\ufffd");
+});
+
+Deno.test("a socket over memory tells its own kind of address, and listens by addListener", async () => {
+  using it = rig();
+  assertEquals(it.socket.remoteAddr, { transport: "memory", address: "b" });
+  assertEquals(it.socket.localAddr, { transport: "memory", address: "a" });
+  assertEquals([it.socket.remoteAddress, it.socket.address()], [undefined, {}]);
+  const got: unknown[] = [];
+  it.socket.addListener("data", (chunk) => got.push(String(chunk)));
+  await send(it.peer, "x");
+  await turn();
+  assertEquals([got, it.socket.writableEnded, it.socket.writableFinished], [["x"], false, false]);
+});
+
+Deno.test("opened of a socket that is connected already, or closed, tells at once", async () => {
+  using it = rig();
+  const { readable } = await it.socket.opened;
+  assertStrictEquals(readable, it.socket.readable);
+  it.socket.destroy();
+  await it.socket.opened;
+  const closed = new Socket();
+  closed.destroy();
+  assertEquals((await assertRejects(() => closed.opened, NetError)).code, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("a writable that is written while the socket breaks fails with what broke it", async () => {
+  using it = rig({ highWaterMark: 1, writeLimit: 5 }, { capacity: 1 });
+  const writer = it.socket.writable.getWriter();
+  const first = writer.write(new Uint8Array(10));
+  it.socket.write(new Uint8Array(10));
+  const error = await assertRejects(() => first, NetError);
+  assertEquals(error.code, "ERR_BUFFER_LIMIT");
+  await assertRejects(() => writer.write(new Uint8Array(1)), NetError);
+  await assertRejects(() => writer.closed, NetError);
+});

@@ -614,3 +614,38 @@ Deno.test("writers on slow and fast transports never see each other's bytes", as
     { numRuns: 40 },
   );
 });
+
+Deno.test("writer joins a long queue of small chunks in pieces of 256 KiB at most", async () => {
+  const { transport, writes, got } = taker(async (size) => {
+    await turn();
+    return size;
+  });
+  const writer = new TransportWriter(transport);
+  const sent: number[] = [];
+  for (let i = 0; i < 120; i++) {
+    const chunk = new Uint8Array(i % 3 === 2 ? 17_000 : 9000).fill(i);
+    writer.write(chunk);
+    for (const byte of chunk) sent.push(byte);
+  }
+  await writer.end();
+  assert(got.length === sent.length && got.every((byte, i) => byte === sent[i]), "other bytes");
+  assert(writes.length < 12, `${writes.length} writes`);
+  for (const { length } of writes) assert(length <= 262_144, `${length} bytes in one write`);
+});
+
+Deno.test("writer that never comes to rest uses its buffers again, and mixes nothing up", async () => {
+  const { transport, got } = taker(async (size) => {
+    await turn();
+    return Math.min(size, 100_000);
+  });
+  const writer = new TransportWriter(transport, { limit: Infinity });
+  let sent = 0;
+  for (let i = 0; i < 60; i++) {
+    for (let k = 0; k < 10; k++) writer.write(new Uint8Array(8000).fill(i));
+    sent += 80_000;
+    await turn();
+  }
+  await writer.end();
+  assertEquals(got.length, sent);
+  assert(got.every((byte, i) => byte === Math.floor(i / 80_000)), "other bytes");
+});
