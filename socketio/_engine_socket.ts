@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { toBytes } from "./_attachments.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { EngineSession, type EngineSessionHost } from "./_engine_session.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
@@ -126,23 +127,24 @@ export class ServerEngineSocket
     return this.#listeners?.count(event) ?? 0;
   }
 
-  write(data: string | Uint8Array, options?: EngineWriteOptions): this {
+  write(data: string | ArrayBuffer | ArrayBufferView, options?: EngineWriteOptions): this {
     if (this.#session.state !== "open") return this;
-    if (this.#tapped) this.#emit("packetCreate", { type: "message", data });
+    const message = typeof data === "string" ? data : toBytes(data);
+    if (this.#tapped) this.#emit("packetCreate", { type: "message", data: message });
     const transport = this.#transport;
     if (transport.name === "polling") {
-      this.#enqueue({ type: "message", data });
+      this.#enqueue({ type: "message", data: message });
       return this;
     }
     if (transport.queued > this.#engine.settings.maxBufferedBytes) return this.#overflow();
     const compress = options === undefined || options.compress !== false;
     if (options !== undefined && options.preEncoded === true) {
       transport.sendShared(shareMessage(data, options), compress);
-    } else transport.sendMessage(data, compress);
+    } else transport.sendMessage(message, compress);
     return this;
   }
 
-  send(data: string | Uint8Array, options?: EngineWriteOptions): this {
+  send(data: string | ArrayBuffer | ArrayBufferView, options?: EngineWriteOptions): this {
     return this.write(data, options);
   }
 

@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import { concat } from "@std/bytes";
+import { toBytes } from "./_attachments.ts";
 import type { SharedMessage } from "./_exchange.ts";
 import type { EngineWriteOptions } from "./types.ts";
 
@@ -24,18 +26,26 @@ function encodeFrame(message: string | Uint8Array): Uint8Array {
 
 /** A message for several connections. */
 class Shared implements SharedMessage {
-  readonly data: string | Uint8Array;
+  readonly data: string | ArrayBuffer | ArrayBufferView;
   readonly payload: string | Uint8Array;
+  readonly #prepared: EngineWriteOptions["wsPreEncodedFrame"];
   #frame: Uint8Array | undefined;
 
-  constructor(data: string | Uint8Array, frame: Uint8Array | undefined) {
+  constructor(
+    data: string | ArrayBuffer | ArrayBufferView,
+    prepared: EngineWriteOptions["wsPreEncodedFrame"],
+  ) {
     this.data = data;
-    this.payload = typeof data === "string" ? "4" + data : data;
-    this.#frame = frame;
+    this.payload = typeof data === "string" ? "4" + data : toBytes(data);
+    this.#prepared = prepared;
   }
 
   get frame(): Uint8Array {
-    return this.#frame ??= encodeFrame(this.payload);
+    return this.#frame ??= this.#prepared === undefined
+      ? encodeFrame(this.payload)
+      : this.#prepared instanceof Uint8Array
+      ? this.#prepared
+      : concat([...this.#prepared]);
   }
 }
 
@@ -53,7 +63,7 @@ function forget(): void {
  * makes it, the others get the same.
  */
 export function shareMessage(
-  data: string | Uint8Array,
+  data: string | ArrayBuffer | ArrayBufferView,
   options: EngineWriteOptions,
 ): SharedMessage {
   if (lastOptions !== options) {

@@ -64,6 +64,8 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   autoConnect?: boolean;
   /** Whether sockets of several namespaces share a connection to the server. @default {true} */
   multiplex?: boolean;
+  /** Whether the socket has a connection of its own: the opposite of `multiplex`. @default {false} */
+  forceNew?: boolean;
   /** The most bytes of one polling response, and of one WebSocket message. @default {67_108_864} */
   maxHttpBufferSize?: number;
   /** The most attachments of one packet. @default {10} */

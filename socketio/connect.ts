@@ -17,6 +17,7 @@ const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
   "maxPendingAcks",
   "autoConnect",
   "multiplex",
+  "forceNew",
   "signal",
 ]);
 
@@ -75,7 +76,9 @@ export function connectSocketIo<
   for (const [name, value] of Object.entries(options.query ?? {})) {
     target.url.searchParams.set(name, value);
   }
-  const key = options.multiplex === false ? undefined : sharingKey(target.url, options);
+  const key = options.multiplex === false || options.forceNew
+    ? undefined
+    : sharingKey(target.url, options);
   let manager = key === undefined ? undefined : managers.get(key);
   // Two sockets of one namespace need two connections.
   if (manager?._get(target.nsp) !== undefined) manager = undefined;

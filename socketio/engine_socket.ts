@@ -55,9 +55,9 @@ export interface EngineSocket extends EngineConnection {
   /** How many listeners an event has. */
   listenerCount(event: keyof EngineSocketEvents): number;
   /** Sends a message: text as text, bytes as bytes. */
-  write(data: string | Uint8Array, options?: EngineWriteOptions): this;
+  write(data: string | ArrayBuffer | ArrayBufferView, options?: EngineWriteOptions): this;
   /** The same as `write`. */
-  send(data: string | Uint8Array, options?: EngineWriteOptions): this;
+  send(data: string | ArrayBuffer | ArrayBufferView, options?: EngineWriteOptions): this;
   /** Closes the connection, after what is queued unless `discard` is set. */
   close(discard?: boolean): this;
 }

@@ -197,8 +197,8 @@ export interface EngineWriteOptions {
   compress?: boolean;
   /** Whether the same data goes to several clients with this very options object. */
   preEncoded?: boolean;
-  /** A complete WebSocket frame of the data, as npm's adapters prepare it. */
-  wsPreEncodedFrame?: Uint8Array;
+  /** A complete WebSocket frame of the data, in one piece or in several, as npm's adapters prepare it. */
+  wsPreEncodedFrame?: Uint8Array | readonly Uint8Array[];
 }
 
 /** The state of an engine's connection. */
@@ -226,8 +226,11 @@ export interface EngineConnection {
     /** Whether it takes a packet at once. */
     readonly writable: boolean;
   };
-  /** Queues one message. */
-  write(data: string | Uint8Array, options?: EngineWriteOptions): unknown;
+  /** Queues one message: text as text, bytes as bytes. */
+  write(
+    data: string | ArrayBuffer | ArrayBufferView,
+    options?: EngineWriteOptions,
+  ): unknown;
   /** Closes the connection, after what is queued unless `discard` is set. */
   close(discard?: boolean): unknown;
   /** Adds a listener: `data`, `error` and `close` are used. */

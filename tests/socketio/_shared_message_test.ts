@@ -33,6 +33,8 @@ Deno.test("a frame that was prepared already is used as it is", () => {
   const message = shareMessage("2", { wsPreEncodedFrame });
   assertStrictEquals(message.frame, wsPreEncodedFrame);
   assertEquals(message.payload, "42");
+  const pieces = [wsPreEncodedFrame.subarray(0, 2), wsPreEncodedFrame.subarray(2)];
+  assertEquals(shareMessage("2", { wsPreEncodedFrame: pieces }).frame, wsPreEncodedFrame);
 });
 
 Deno.test("what was shared is forgotten after the turn", async () => {
