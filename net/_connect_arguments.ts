@@ -92,7 +92,14 @@ export function checkConnect(options: ConnectOptions): ConnectOptions {
   const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
   if (options.timeout !== undefined) checkTimeout(options.timeout);
-  if (path !== undefined) return { ...options, path: checkPath(path) };
+  if (path !== undefined) {
+    for (const name of ["localAddress", "localPort", "lookup", "proxy"] as const) {
+      if (options[name] !== undefined) {
+        throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot use "${name}" with a socket file`);
+      }
+    }
+    return { ...options, path: checkPath(path) };
+  }
   if (port === undefined) {
     throw codedTypeError("ERR_MISSING_ARGS", 'Cannot connect: "port" or "path" must be given');
   }
