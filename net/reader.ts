@@ -86,6 +86,7 @@ export class TransportReader {
   #reads = 0;
   #quick = 0;
   #usual = 0;
+  #expected = 0;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
   #paused = false;
   #held: Uint8Array | "end" | { error: unknown } | null = null;
@@ -119,6 +120,14 @@ export class TransportReader {
   /** Delivers to another sink from now on: what a read under way brings, too. */
   redirect(sink: TransportSink): void {
     this.#sink = sink;
+  }
+
+  /**
+   * Tells how many bytes more belong to those that were delivered last: of a large message, for example. If the slab
+   * has room for them, they are read behind the others, so that all of it lies in one place. It holds for one read.
+   */
+  expect(bytes: number): void {
+    this.#expected = bytes;
   }
 
   /** Begins to read. A second call does nothing. */
@@ -179,7 +188,10 @@ export class TransportReader {
       const pos = this.#pos;
       if (pos === 0) return slab;
       const rest = slab.length - pos;
-      if (rest >= 64 && rest >= this.#usual * 1.5) {
+      const expected = this.#expected;
+      this.#expected = 0;
+      const fits = expected > 0 && rest >= expected;
+      if (fits || (rest >= 64 && rest >= this.#usual * 1.5)) {
         return new Uint8Array(slab.buffer, slab.byteOffset + pos, rest);
       }
       this.#resize(Date.now() - this.#born);

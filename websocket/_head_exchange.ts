@@ -33,7 +33,7 @@ export class HeadFaultError extends Error {
 export class HeadEndError extends Error {}
 
 /** What an idle connection holds to read into: room for a head, or for the usual message. */
-const READER_OPTIONS = { minSlab: 256 };
+const READER_OPTIONS = { minSlab: 272, maxSlab: 1_114_112 };
 
 class HeadSink implements TransportSink {
   readonly head = Promise.withResolvers<ReceivedHead>();

@@ -227,8 +227,10 @@ export class RawLink
     writer.cork();
     core.receive(chunk);
     writer.uncork();
-    if (core.midMessage) this.#watchMessage();
-    else this.#messageAt = 0;
+    if (core.midMessage) {
+      this.#watchMessage();
+      if (core.missing > 0) this.#reader.expect(core.missing);
+    } else this.#messageAt = 0;
   }
 
   /** The transport ended. */

@@ -154,6 +154,11 @@ export class WebSocketProtocol {
     return this.#assembly !== undefined || this.#carry !== undefined;
   }
 
+  /** How many bytes of the frame that is under way are still to come. */
+  get missing(): number {
+    return this.#left;
+  }
+
   /** Whether a message is being sent in fragments. */
   get sendingFragments(): boolean {
     return this.#sendingOpcode !== 0;

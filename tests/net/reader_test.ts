@@ -283,6 +283,29 @@ Deno.test("reader's slab holds several reads of the size that they usually have"
   }
 });
 
+Deno.test("reader reads what is expected behind what came before, if there is room", async () => {
+  const run = async (expected: number): Promise<boolean> => {
+    // Reads that fill the largest slab, then one of three quarters of it, and the rest of that message.
+    const { transport } = gauge((size, i) => i > 40 ? 0 : i % 2 === 1 ? size : 150_000);
+    const chunks: Uint8Array[] = [];
+    const done = Promise.withResolvers<void>();
+    const reader = new TransportReader(transport, {
+      data: (chunk) => {
+        chunks.push(chunk);
+        if (chunk.length === 150_000) reader.expect(expected);
+      },
+      end: done.resolve,
+      error: done.reject,
+    });
+    reader.start();
+    await done.promise;
+    const last = chunks.slice(0, -1).findLastIndex(({ length }) => length === 150_000);
+    const [a, b] = chunks.slice(last);
+    return a.buffer === b.buffer && a.byteOffset + a.length === b.byteOffset;
+  };
+  assertEquals([await run(0), await run(100_000), await run(200_000)], [false, true, false]);
+});
+
 Deno.test("reader's slab shrinks when its connection has become quiet", async () => {
   const now = Date.now;
   let time = 0;
