@@ -10,7 +10,7 @@ import { serveWebSocket } from "../../websocket/server.ts";
 import { resetConnection } from "../../trace/_reset.ts";
 import { TraceError } from "../../trace/errors.ts";
 import type { TraceEvent, TraceMessageEvent } from "../../trace/trace_event.ts";
-import { createTracer, Tracer } from "../../trace/tracer.ts";
+import { createTracer, type Tracer } from "../../trace/tracer.ts";
 import type { TracerOptions } from "../../trace/tracer_options.ts";
 import { identity } from "../_support/certs.ts";
 import { tempFolder } from "../_support/peers.ts";

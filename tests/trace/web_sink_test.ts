@@ -1,0 +1,149 @@
+import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
+import { connectWebSocket } from "../../websocket/client.ts";
+import type { WebEvent } from "../../trace/_web_event.ts";
+import { TraceError } from "../../trace/errors.ts";
+import type { TraceEvent } from "../../trace/trace_event.ts";
+import { createWebSink, type WebSink } from "../../trace/web_sink.ts";
+
+const base = { time: 0, connection: 1 };
+const END: TraceEvent = { ...base, type: "end", from: "client" };
+
+function data(size: number): TraceEvent {
+  const bytes = new Uint8Array(size).fill(120);
+  return { ...base, type: "data", from: "client", bytes, offset: 0, decoded: false };
+}
+
+type Socket = Awaited<ReturnType<typeof connectWebSocket>>;
+
+async function open(sink: WebSink): Promise<Socket> {
+  const ws = await connectWebSocket(`${sink.url.replace("http", "ws")}events`, {
+    maxMessageSize: 4 << 20,
+  });
+  const hello = JSON.parse(String((await ws.receive({ timeout: 5000 })).data));
+  assertMatch(hello.run, /^[0-9a-f-]{36}$/);
+  return ws;
+}
+
+async function events(ws: Socket, count: number): Promise<WebEvent[]> {
+  const all: WebEvent[] = [];
+  while (all.length < count) {
+    all.push(...JSON.parse(String((await ws.receive({ timeout: 5000 })).data)));
+  }
+  return all;
+}
+
+/** A request with a header that `fetch` does not let one set. */
+async function request(url: string, host: string, path = "/"): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
+  await conn.write(new TextEncoder().encode(
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+  ));
+  let text = "";
+  const p = new Uint8Array(65_536);
+  for (let n; (n = await conn.read(p)) !== null;) {
+    text += new TextDecoder().decode(p.subarray(0, n));
+  }
+  conn.close();
+  return text.split("\r\n", 1)[0];
+}
+
+Deno.test("the live page is served with a policy that lets nothing else in", async () => {
+  const sink = await createWebSink({ title: 'a "b" <c> $&' });
+  const response = await fetch(sink.url);
+  const page = await response.text();
+  const policy = response.headers.get("content-security-policy")!;
+  const [, nonce] = /script-src 'nonce-([^']+)'/.exec(policy)!;
+  assertMatch(policy, /^default-src 'none'; .*connect-src 'self'/);
+  assertEquals(page.split(`nonce="${nonce}"`).length, 3);
+  assert(page.includes("<title>a &#34;b&#34; &#60;c&#62; $&#38;</title>"));
+  const again = await fetch(sink.url);
+  assert(!(await again.text()).includes(nonce));
+  await sink.close();
+});
+
+Deno.test("the live page is for this machine, by its own names", async () => {
+  const sink = await createWebSink();
+  assertEquals(await request(sink.url, "localhost:1"), "HTTP/1.1 200 OK");
+  assertEquals(await request(sink.url, "evil.example"), "HTTP/1.1 403 Forbidden");
+  assertEquals(await request(sink.url, "127.0.0.1.evil.example"), "HTTP/1.1 403 Forbidden");
+  assertEquals(await request(sink.url, "localhost", "/x"), "HTTP/1.1 404 Not Found");
+  const post = await fetch(sink.url, { method: "POST", body: "x" });
+  assertEquals(post.status, 405);
+  await post.body?.cancel();
+  const url = `${sink.url.replace("http", "ws")}events`;
+  await assertRejects(() => connectWebSocket(url, { headers: { origin: "http://evil.example" } }));
+  await assertRejects(() =>
+    connectWebSocket(url.replace("127.0.0.1", "localhost"), {
+      headers: { host: "evil.example" },
+    })
+  );
+  await sink.close();
+});
+
+Deno.test("a page gets what happened before it was opened, and then what happens", async () => {
+  const sink = await createWebSink({ maxBytes: 2 });
+  sink.event(END);
+  sink.event(data(3));
+  await using ws = await open(sink);
+  const before = await events(ws, 2);
+  assertEquals(before.map(({ n, type }) => [n, type]), [[0, "end"], [1, "data"]]);
+  assertEquals([before[1].size, before[1].bytes], [3, "eHg="]);
+  sink.event(END);
+  assertEquals((await events(ws, 1))[0].n, 2);
+  await sink.close();
+});
+
+Deno.test("what comes too fast is counted, not told", async () => {
+  const sink = await createWebSink();
+  await using ws = await open(sink);
+  const size = 10_000;
+  for (let i = 0; i < 5000; i++) sink.event(data(size));
+  sink.event(END);
+  const got: WebEvent[] = [];
+  let told = 0;
+  while (told < 5000 * size) {
+    const more = await events(ws, 1);
+    got.push(...more);
+    for (const event of more) if (event.type !== "end") told += event.size!;
+  }
+  assertEquals(told, 5000 * size);
+  assertLess(got.length, 500);
+  assertEquals(got.filter(({ type }) => type === "skipped").length, 1);
+  assertMatch(got.at(-1)!.text!, /^\d+ pieces came too fast to be shown$/);
+  await sink.close();
+});
+
+Deno.test("no more events are kept than may be", async () => {
+  const sink = await createWebSink({ maxEvents: 100 });
+  await using first = await open(sink);
+  for (let i = 0; i < 1000; i++) sink.event(END);
+  assertEquals((await events(first, 1000)).length, 1000);
+  await using second = await open(sink);
+  const kept = await events(second, 100);
+  assert(kept.length >= 100 && kept.length <= 125, `${kept.length}`);
+  assertEquals(kept.at(-1)!.n, 999);
+  await sink.close();
+});
+
+Deno.test("closing tells the pages, and closes once", async () => {
+  const sink = await createWebSink();
+  await using ws = await open(sink);
+  sink.event(END);
+  const closing = sink.close();
+  assertEquals((await events(ws, 1)).length, 1);
+  const { code, reason } = await ws.receive({ timeout: 5000 });
+  assertEquals([code, reason], [1001, "the tracer has stopped"]);
+  await closing;
+  await sink.close();
+  sink.event(END);
+});
+
+Deno.test("a port that is taken and limits that are none are refused", async () => {
+  const sink = await createWebSink();
+  const port = Number(new URL(sink.url).port);
+  const error = await assertRejects(() => createWebSink({ port }), TraceError);
+  assertEquals(error.code, "ERR_TRACE_LISTEN");
+  await assertRejects(() => createWebSink({ maxBytes: -1 }), RangeError);
+  await assertRejects(() => createWebSink({ maxEvents: 0 }), RangeError);
+  await sink.close();
+});
