@@ -60,7 +60,7 @@ peerTest("npm's plain adapter keeps our rooms", { needs }, async () => {
 });
 
 // The adapter leaves the timer of an acknowledgement running.
-const test = { sanitizeOps: false };
+const test = { sanitizeOps: false, sanitizeResources: false };
 
 peerTest("npm's cluster adapter with a heartbeat joins our servers", { needs, test }, async () => {
   const adapter = bus();
