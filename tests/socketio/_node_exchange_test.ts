@@ -1,0 +1,73 @@
+import { assertEquals } from "@std/assert";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { NodeExchange, nodeRequest } from "../../socketio/_node_exchange.ts";
+
+/** A node:http server on a real port whose requests go to `take`. */
+async function withServer(
+  take: (exchange: NodeExchange, request: IncomingMessage, response: ServerResponse) => void,
+  body: (url: string) => Promise<void>,
+): Promise<void> {
+  const server = createServer((request, response) =>
+    take(new NodeExchange(request, response), request, response)
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  try {
+    await body(`http://127.0.0.1:${port}/`);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+Deno.test("node exchange reads a body up to its limit, and answers", async () => {
+  await withServer(async (exchange) => {
+    const body = await exchange.readBody(5);
+    exchange.respond(200, { "Content-Type": "text/plain" }, body);
+    exchange.respond(500, {});
+    assertEquals([exchange.done, exchange.hold()], [true, false]);
+  }, async (url) => {
+    const answer = await fetch(url, { method: "POST", body: "12345" });
+    assertEquals([answer.status, await answer.text()], [200, "12345"]);
+  });
+});
+
+Deno.test("node exchange refuses a body that is too large, told or counted", async () => {
+  await withServer(async (exchange) => {
+    const body = await exchange.readBody(5);
+    exchange.respond(413, { Connection: "close" }, String(body));
+  }, async (url) => {
+    const told = await fetch(url, { method: "POST", body: "123456" });
+    assertEquals([told.status, await told.text()], [413, "too large"]);
+    // Without a length: a chunked body is counted as it comes.
+    const stream = new Blob(["123", "456"]).stream();
+    const counted = await fetch(url, { method: "POST", body: stream });
+    assertEquals([counted.status, await counted.text()], [413, "too large"]);
+  });
+});
+
+Deno.test("node exchange tells of a client that has gone, and then answers no more", async () => {
+  const gone = Promise.withResolvers<boolean>();
+  await withServer((exchange) => {
+    exchange.onAbort = () => {
+      exchange.respond(200, {});
+      gone.resolve(exchange.done);
+    };
+  }, async (url) => {
+    const { hostname, port } = new URL(url);
+    const conn = await Deno.connect({ hostname, port: Number(port) });
+    await conn.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    conn.close();
+    assertEquals(await gone.promise, true);
+  });
+});
+
+Deno.test("node exchange knows the client's address; the request has its connection", async () => {
+  await withServer((exchange, request) => {
+    const same = nodeRequest(request).connection as unknown === request.socket;
+    exchange.respond(200, {}, `${exchange.remoteAddress} ${same}`);
+  }, async (url) => {
+    assertEquals(await (await fetch(url)).text(), "127.0.0.1 true");
+  });
+});
