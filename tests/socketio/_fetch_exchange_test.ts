@@ -1,0 +1,160 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FetchExchange, join, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
+
+const URL_TEXT = "http://example.org/socket.io/?EIO=4";
+const INFO = { remoteAddr: { transport: "tcp", hostname: "192.0.2.7", port: 1 } } as const;
+
+/** A body that gives its chunks one by one, and can fail. */
+function streamed(chunks: string[], error?: Error): Request {
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) controller.enqueue(new TextEncoder().encode(chunk));
+      else if (error !== undefined) controller.error(error);
+      else controller.close();
+    },
+  });
+  return new Request(URL_TEXT, { method: "POST", body });
+}
+
+Deno.test("fetch exchange shows the request as the engine wants it", () => {
+  const request = new Request("https://example.org/a/?b=c#d", { headers: { "X-One": "1" } });
+  const exchange = new FetchExchange(request, INFO);
+  assertEquals(exchange.remoteAddress, "192.0.2.7");
+  assertEquals(exchange.request.method, "GET");
+  assertEquals(exchange.request.url, "/a/?b=c");
+  assertEquals(exchange.request.headers["x-one"], "1");
+  assertEquals(exchange.request.connection, { encrypted: true, remoteAddress: "192.0.2.7" });
+  assertEquals(exchange.request.headers["toString"], undefined);
+  assertEquals(new FetchExchange(new Request(URL_TEXT)).remoteAddress, "");
+});
+
+Deno.test("fetch exchange responds once, with the headers of middleware below its own", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  exchange.response.setHeader("X-Kept", "kept");
+  exchange.response.setHeader("Content-Type", "text/html");
+  exchange.respond(
+    400,
+    { "Content-Type": "text/plain", "Set-Cookie": ["a=1", "b=2"], Connection: "close" },
+    "first",
+  );
+  assert(exchange.done);
+  exchange.respond(500, {}, "second");
+  const response = await exchange.result;
+  assertEquals(response.status, 400);
+  assertEquals(response.headers.get("x-kept"), "kept");
+  assertEquals(response.headers.get("content-type"), "text/plain");
+  assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
+  assertEquals(response.headers.get("connection"), null);
+  assertEquals(await response.text(), "first");
+});
+
+Deno.test("fetch exchange responds without a body where the status allows none", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  exchange.respond(204, {}, "ignored");
+  const response = await exchange.result;
+  assertEquals([response.status, response.body], [204, null]);
+});
+
+Deno.test("fetch exchange sends what middleware ends its response with", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  exchange.response.writeHead(418, { "X-Tea": "yes" }).end("teapot");
+  const response = await exchange.result;
+  assertEquals([response.status, response.headers.get("x-tea")], [418, "yes"]);
+  assertEquals(await response.text(), "teapot");
+});
+
+Deno.test("fetch exchange begins the response that it holds, and gives the body later", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  assert(exchange.hold(() => ({ "X-Held": "1" })));
+  const response = await exchange.result;
+  assertEquals([response.status, response.headers.get("x-held")], [200, "1"]);
+  assert(!exchange.done);
+  exchange.respond(200, {}, "later");
+  exchange.respond(200, {}, "too late");
+  assertEquals(await response.text(), "later");
+});
+
+Deno.test("fetch exchange tells once that the other side gave up what is held", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  let aborts = 0;
+  exchange.onAbort = () => aborts++;
+  exchange.hold(() => ({}));
+  await (await exchange.result).body!.cancel();
+  assertEquals([aborts, exchange.done], [1, true]);
+  exchange.respond(200, {}, "nobody reads it");
+});
+
+Deno.test("fetch exchange reads a body up to the limit, and no further", async () => {
+  const bytes = await new FetchExchange(streamed(["ab", "cd"])).readBody(4);
+  assertEquals(bytes, new TextEncoder().encode("abcd"));
+  assertEquals(await new FetchExchange(streamed(["ab", "cde"])).readBody(4), "too large");
+  assertEquals(await new FetchExchange(new Request(URL_TEXT)).readBody(4), new Uint8Array(0));
+  const declared = new Request(URL_TEXT, {
+    method: "POST",
+    body: "a",
+    headers: { "content-length": "5" },
+  });
+  assertEquals(await new FetchExchange(declared).readBody(4), "too large");
+});
+
+Deno.test("fetch exchange tells of a body that breaks off", async () => {
+  assertEquals(await new FetchExchange(streamed(["a"], new Error("gone"))).readBody(9), "aborted");
+});
+
+Deno.test("fetch exchange joins chunks, and keeps one as it is", () => {
+  const one = Uint8Array.of(1, 2);
+  assert(join([one], 2) === one);
+  assertEquals(join([one, Uint8Array.of(3)], 3), Uint8Array.of(1, 2, 3));
+  assertEquals(join([], 0), new Uint8Array(0));
+});
+
+Deno.test("native upgrade is refused once", async () => {
+  const headers = { origin: "https://a.example", host: "b.example" };
+  const upgrade = new NativeUpgrade(new Request(URL_TEXT, { headers }), 100, INFO);
+  assertEquals([upgrade.origin, upgrade.remoteAddress], ["https://a.example", "192.0.2.7"]);
+  upgrade.refuse(403, { "X-Why": "no" }, "Forbidden");
+  upgrade.refuse(500, {}, "again");
+  const response = await upgrade.result;
+  assertEquals([response.status, response.headers.get("x-why")], [403, "no"]);
+  assertEquals(await response.text(), "Forbidden");
+  assert(upgrade.done);
+});
+
+Deno.test("native upgrade refuses a request that asks for no WebSocket", async () => {
+  const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
+  await assertRejects(() => upgrade.accept({}));
+  assertEquals((await upgrade.result).status, 400);
+});
+
+Deno.test("native upgrade opens a WebSocket, with the engine's headers", async () => {
+  const got = Promise.withResolvers<string | Uint8Array>();
+  const header = Promise.withResolvers<string | null>();
+  const closed = Promise.withResolvers<Error | undefined>();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request, info) => {
+    const upgrade = new NativeUpgrade(request, 100, info);
+    upgrade.accept({ "X-Engine": "1" }).then((socket) => {
+      socket.start({
+        onSocketMessage(data) {
+          got.resolve(data);
+          socket.send("answer", false);
+        },
+        onSocketDrain() {},
+        onSocketClose: closed.resolve,
+      });
+    });
+    upgrade.result.then(({ headers }) => header.resolve(headers.get("x-engine")));
+    return upgrade.result;
+  });
+  const client = new WebSocket(`ws://127.0.0.1:${server.addr.port}/`);
+  const answer = new Promise((resolve) => client.onmessage = ({ data }) => resolve(data));
+  client.onopen = () => client.send("question");
+  assertEquals(await header.promise, "1");
+  assertEquals(await got.promise, "question");
+  assertEquals(await answer, "answer");
+  const gone = new Promise((resolve) => client.onclose = resolve);
+  client.close();
+  await gone;
+  assertEquals(await closed.promise, undefined);
+  await server.shutdown();
+});
