@@ -1,0 +1,205 @@
+import { assert, assertEquals } from "@std/assert";
+import { gunzipSync, inflateSync } from "node:zlib";
+import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+import type { HttpExchange, ResponseHeaders } from "../../socketio/_exchange.ts";
+import { KeptResponse } from "../../socketio/_middleware_response.ts";
+import { type PollingHost, PollingTransport } from "../../socketio/_polling_transport.ts";
+import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
+import type { EnginePacket } from "../../socketio/engine_packet.ts";
+import type { EngineHeaders } from "../../socketio/types.ts";
+
+class FakeExchange implements HttpExchange {
+  readonly request;
+  readonly remoteAddress = "";
+  readonly response = new KeptResponse(() => {});
+  onAbort: (() => void) | undefined;
+  readonly answers: { status: number; headers: ResponseHeaders; body?: string | Uint8Array }[] = [];
+  readonly body: PromiseWithResolvers<Uint8Array | "too large" | "aborted"> = Promise
+    .withResolvers();
+  readonly answered = Promise.withResolvers<void>();
+  held = false;
+  readonly #holds: boolean;
+
+  constructor(method: string, headers: EngineHeaders = {}, holds = false) {
+    this.request = { method, headers, connection: {} };
+    this.#holds = holds;
+  }
+  get done(): boolean {
+    return this.answers.length > 0;
+  }
+  hold(headers: () => ResponseHeaders): boolean {
+    if (this.#holds) headers();
+    return this.held = this.#holds;
+  }
+  readBody(): Promise<Uint8Array | "too large" | "aborted"> {
+    return this.body.promise;
+  }
+  respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
+    this.answers.push({ status, headers, body });
+    this.answered.resolve();
+  }
+  get status(): number | undefined {
+    return this.answers[0]?.status;
+  }
+}
+
+function open(options: SocketIoEngineOptions = {}): {
+  transport: PollingTransport;
+  packets: EnginePacket[];
+  errors: string[];
+  log: string[];
+} {
+  const packets: EnginePacket[] = [];
+  const errors: string[] = [];
+  const log: string[] = [];
+  const host: PollingHost = {
+    onPollingPacket: (packet) => packets.push(packet) < 3,
+    onPollingReady: () => log.push("ready"),
+    onPollingError: (reason, error) => {
+      errors.push(`${reason}: ${error.message}`);
+      transport.close({ type: "close" });
+    },
+    onPollingHeaders: (headers) => headers["X-A"] = "b",
+  };
+  const transport = new PollingTransport(host, resolveEngineOptions(options, "/"));
+  return { transport, packets, errors, log };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
+Deno.test("a request waits until there is something to send", () => {
+  const { transport, log } = open();
+  const get = new FakeExchange("GET");
+  assert(!transport.writable);
+  transport.send([{ type: "ping" }]);
+  transport.handle(get);
+  assertEquals([log, transport.writable, get.done], [["ready"], true, false]);
+  transport.send([{ type: "message", data: "a" }, { type: "message", data: new Uint8Array([1]) }]);
+  assertEquals(get.answers, [{
+    status: 200,
+    headers: {
+      "Content-Type": "text/plain; charset=UTF-8",
+      "Cache-Control": "no-store",
+      "X-A": "b",
+    },
+    body: "4a\x1ebAQ==",
+  }]);
+  assert(!transport.writable);
+});
+
+Deno.test("a request whose headers have gone ahead gets the body alone", () => {
+  const { transport } = open();
+  const get = new FakeExchange("GET", { "accept-encoding": "gzip" }, true);
+  transport.handle(get);
+  transport.send([{ type: "message", data: "x".repeat(5000) }]);
+  assertEquals(get.answers[0].headers, {});
+  assertEquals(get.answers[0].body, "4" + "x".repeat(5000));
+});
+
+Deno.test("a request brings packets, until one of them ends the session", async () => {
+  const { transport, packets } = open();
+  const post = new FakeExchange("POST");
+  transport.handle(post);
+  post.body.resolve(bytes("4a\x1e4b\x1e4c\x1e4d"));
+  await settle();
+  assertEquals(packets.map(({ data }) => data), ["a", "b", "c"]);
+  assertEquals([post.status, post.answers[0].body], [200, "ok"]);
+});
+
+Deno.test("a request with what is no packet, or no UTF-8, ends the session", async () => {
+  for (const body of [bytes("x"), new Uint8Array([0x34, 0xff])]) {
+    const { transport, errors } = open();
+    const post = new FakeExchange("POST");
+    transport.handle(post);
+    post.body.resolve(body);
+    await settle();
+    assertEquals(post.status, 400);
+    assert(errors[0].startsWith("parse error"));
+  }
+});
+
+Deno.test("a request that is too large, or ends too soon, ends the session", async () => {
+  for (const [result, status] of [["too large", 413], ["aborted", undefined]] as const) {
+    const { transport, errors } = open();
+    const post = new FakeExchange("POST");
+    transport.handle(post);
+    post.body.resolve(result);
+    await settle();
+    assertEquals(post.status, status);
+    assert(errors[0].startsWith("transport error"));
+  }
+});
+
+Deno.test("two requests of a kind at a time end the session", async () => {
+  for (const method of ["GET", "POST"]) {
+    const { transport, errors } = open();
+    const [first, second] = [new FakeExchange(method), new FakeExchange(method)];
+    transport.handle(first);
+    transport.handle(second);
+    assertEquals(second.status, 400);
+    assertEquals(errors.length, 1);
+    if (method === "GET") assertEquals(first.answers[0].body, "1");
+    else assertEquals(first.status, 400);
+    first.body.resolve(bytes("4late"));
+    await settle();
+    assertEquals(first.answers.length, 1);
+  }
+});
+
+Deno.test("a request that is given up ends the session", () => {
+  const { transport, errors } = open();
+  const get = new FakeExchange("GET");
+  transport.handle(get);
+  get.onAbort!();
+  get.onAbort!();
+  assertEquals(errors, [
+    "transport error: Cannot go on with polling: a waiting request was given up",
+  ]);
+});
+
+Deno.test("other requests are refused, and all after the end", () => {
+  const { transport } = open();
+  const put = new FakeExchange("PUT");
+  transport.handle(put);
+  assertEquals(put.status, 400);
+  transport.close({ type: "noop" });
+  transport.close({ type: "noop" });
+  const late = new FakeExchange("GET");
+  transport.handle(late);
+  assertEquals(late.status, 400);
+});
+
+Deno.test("a long response is compressed as the client likes it", async () => {
+  for (
+    const [accept, encoding] of [
+      ["gzip, deflate, br", "gzip"],
+      ["deflate", "deflate"],
+      ["gzip;q=0, deflate;q=0.5", "deflate"],
+      ["br", undefined],
+      [undefined, undefined],
+    ] as const
+  ) {
+    const { transport } = open();
+    const get = new FakeExchange("GET", { "accept-encoding": accept });
+    transport.handle(get);
+    transport.send([{ type: "message", data: "x".repeat(2000) }]);
+    await get.answered.promise;
+    const [{ headers, body }] = get.answers;
+    assertEquals(headers["Content-Encoding"], encoding);
+    const plain = encoding === "gzip"
+      ? gunzipSync(body as Uint8Array)
+      : encoding === "deflate"
+      ? inflateSync(body as Uint8Array)
+      : bytes(body as string);
+    assertEquals(plain.length, 2001);
+  }
+  const { transport } = open({ httpCompression: false });
+  const get = new FakeExchange("GET", { "accept-encoding": "gzip" });
+  transport.handle(get);
+  transport.send([{ type: "message", data: "x".repeat(2000) }]);
+  assertEquals(get.answers[0].headers["Content-Encoding"], undefined);
+});
