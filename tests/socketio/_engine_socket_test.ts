@@ -1,0 +1,244 @@
+import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
+import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+import { type EngineSocketHost, ServerEngineSocket } from "../../socketio/_engine_socket.ts";
+import { WebSocketTransport } from "../../socketio/_websocket_transport.ts";
+import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import { StubExchange, StubSocket } from "../_support/engine_stubs.ts";
+
+/** Delays that run only when the test says so. */
+class Times {
+  readonly running = new Set<string>();
+
+  delay(name: string): { start(): void; stop(): void } {
+    return {
+      start: () => void this.running.add(name),
+      stop: () => void this.running.delete(name),
+    };
+  }
+}
+
+interface Rig {
+  socket: ServerEngineSocket;
+  web: StubSocket;
+  times: Set<string>;
+  gone: ServerEngineSocket[];
+  closes: unknown[][];
+}
+
+function open(transport: "polling" | "websocket", options: SocketIoEngineOptions = {}): Rig {
+  const times = new Times();
+  const gone: ServerEngineSocket[] = [];
+  const host: EngineSocketHost = {
+    settings: resolveEngineOptions(options, "/engine.io"),
+    pingInterval: times.delay("pingInterval"),
+    pingTimeout: times.delay("pingTimeout"),
+    upgradeTimeout: times.delay("upgradeTimeout"),
+    noopDelay: times.delay("noopDelay"),
+    closeTimeout: times.delay("closeTimeout"),
+    onSocketGone: (socket) => gone.push(socket),
+    onHeaders() {},
+  };
+  const web = new StubSocket();
+  const { request } = new StubExchange("GET", "");
+  const link = transport === "polling" ? undefined : new WebSocketTransport(web, NOBODY);
+  const socket = new ServerEngineSocket(host, "sid", request, "192.0.2.1", link);
+  link?.handOver(socket);
+  const closes: unknown[][] = [];
+  socket.on("close", (...args) => closes.push(args));
+  socket.start();
+  socket.startTransport();
+  return { socket, web, times: times.running, gone, closes };
+}
+
+const NOBODY = {
+  onTransportMessage() {},
+  onTransportPacket() {},
+  onTransportFault() {},
+  onTransportDrain() {},
+  onTransportClose() {},
+};
+
+/** A polling request, and its answer once it is there. */
+async function poll(socket: ServerEngineSocket): Promise<string> {
+  const exchange = new StubExchange("GET", "");
+  socket.handle(exchange);
+  return String((await exchange.answered).body);
+}
+
+async function post(socket: ServerEngineSocket, body: string): Promise<number | undefined> {
+  const exchange = new StubExchange("POST", "", body);
+  socket.handle(exchange);
+  return (await exchange.answered).status;
+}
+
+Deno.test("engine socket says hello, and carries messages over a WebSocket", () => {
+  const { socket, web } = open("websocket");
+  const [hello] = web.take();
+  assertStringIncludes(String(hello), '0{"sid":"sid","upgrades":[]');
+  const got: unknown[] = [];
+  socket.on("data", (data) => got.push(data));
+  web.receive("4a", Uint8Array.of(1));
+  assertEquals(got, ["a", Uint8Array.of(1)]);
+  socket.write("b").send(Uint8Array.of(2));
+  socket.write("c", { preEncoded: true });
+  assertEquals(web.take(), ["4b", Uint8Array.of(2), "4c"]);
+  socket.close();
+});
+
+Deno.test("engine socket answers a polling client with all that was written in a turn", async () => {
+  const { socket } = open("polling");
+  assertStringIncludes(await poll(socket), '0{"sid":"sid","upgrades":["websocket"]');
+  const waiting = poll(socket);
+  socket.write("a").write(Uint8Array.of(1));
+  assertEquals(await waiting, "4a\x1ebAQ==");
+  const got: unknown[] = [];
+  socket.on("message", (data) => got.push(data));
+  assertEquals(await post(socket, "4x\x1ebAQ=="), 200);
+  assertEquals(got, ["x", Uint8Array.of(1)]);
+  socket.close(true);
+});
+
+Deno.test("engine socket pings, and ends when no pong comes", () => {
+  const { socket, web, times, closes, gone } = open("websocket");
+  web.take();
+  assertEquals([...times], ["pingInterval"]);
+  socket.pingDue();
+  assertEquals(web.take(), ["2"]);
+  assert(times.has("pingTimeout"));
+  web.receive("3");
+  assertEquals([...times], ["pingInterval"]);
+  socket.pingDue();
+  socket.pongOverdue();
+  assertEquals(closes[0][0], "ping timeout");
+  assertEquals(web.closed, [["terminate"]]);
+  assertEquals([times.size, gone.length], [0, 1]);
+});
+
+Deno.test("engine socket closes once, and says nothing afterwards", () => {
+  const { socket, web, closes, gone, times } = open("websocket");
+  web.take();
+  socket.close();
+  socket.close();
+  socket.close(true);
+  web.host!.onSocketClose(undefined);
+  web.receive("4late");
+  socket.write("late");
+  assertEquals(closes.map(([reason]) => reason), ["forced close"]);
+  assertEquals(web.closed, [["close", 1000]]);
+  assertEquals([web.take(), gone, socket.readyState], [[], [socket], "closed"]);
+  assertEquals(times.size, 0);
+});
+
+for (
+  const [what, act, reason] of [
+    ["in order", (web: StubSocket) => web.host!.onSocketClose(undefined), "transport close"],
+    ["with an error", (web: StubSocket) => web.host!.onSocketClose(Error("x")), "transport error"],
+    ["by what is no packet", (web: StubSocket) => web.receive("9"), "parse error"],
+  ] as const
+) {
+  Deno.test(`engine socket tells why its WebSocket ended: ${what}`, () => {
+    const { web, closes, gone } = open("websocket");
+    act(web);
+    assertEquals(closes.map(([reason]) => reason), [reason]);
+    assertEquals(gone.length, 1);
+  });
+}
+
+Deno.test("engine socket that polls keeps what is queued until the client asks", async () => {
+  const { socket, closes, times } = open("polling");
+  await poll(socket);
+  socket.write("last");
+  socket.close();
+  assertEquals([socket.readyState, closes.length, times.has("closeTimeout")], ["closing", 0, true]);
+  assertEquals(await poll(socket), "4last\x1e1");
+  assertEquals(closes.map(([reason]) => reason), ["forced close"]);
+  assertEquals(times.size, 0);
+});
+
+Deno.test("engine socket that polls ends when the client does not ask any more", async () => {
+  const { socket, closes, times } = open("polling");
+  await poll(socket);
+  socket.close();
+  socket.closeOverdue();
+  assertEquals(closes.map(([reason]) => reason), ["forced close"]);
+  assertEquals(times.size, 0);
+});
+
+Deno.test("engine socket ends a client that is too slow, or drops what is for it", () => {
+  for (const transport of ["websocket", "polling"] as const) {
+    const limits = { maxBufferedBytes: 10, maxBufferedPackets: 3 };
+    const { socket, web, closes } = open(transport, limits);
+    web.queued = 11;
+    for (let i = 0; i < 3; i++) socket.write("12345");
+    const [[reason, error]] = closes;
+    assertEquals([reason, closes.length], ["transport error", 1]);
+    assertInstanceOf(error, SocketIoError);
+    assertEquals(error.code, "ERR_LIMIT");
+  }
+  const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10, slowClient: "drop" });
+  web.take();
+  web.queued = 11;
+  socket.write("dropped");
+  web.queued = 0;
+  socket.write("sent");
+  assertEquals([web.take(), closes], [["4sent"], []]);
+});
+
+Deno.test("engine socket moves to a WebSocket, with what was queued", async () => {
+  const { socket, web, times } = open("polling");
+  await poll(socket);
+  assert(socket.beginUpgrade());
+  assert(!socket.beginUpgrade(), "one at a time");
+  const probe = new WebSocketTransport(web, socket);
+  socket.probe(probe);
+  const waiting = poll(socket);
+  web.receive("2probe");
+  assertEquals([web.take(), await waiting], [["3probe"], "6"]);
+  socket.write("queued");
+  web.receive("5");
+  assertEquals(web.take(), ["4queued"]);
+  assertEquals([socket.upgraded, socket.transport.name], [true, "websocket"]);
+  assertEquals([...times], ["pingInterval"]);
+  const late = new StubExchange("GET", "");
+  socket.handle(late);
+  assertEquals(late.status, 400);
+  socket.close();
+  assertEquals(web.closed, [["close", 1000]]);
+});
+
+Deno.test("engine socket goes on with polling when the probe fails or is late", async () => {
+  for (const fail of ["message", "fault", "gone", "late"]) {
+    const { socket, web, times, closes } = open("polling");
+    await poll(socket);
+    socket.beginUpgrade();
+    socket.probe(new WebSocketTransport(web, socket));
+    if (fail === "message") web.receive("4early");
+    else if (fail === "fault") web.receive("x");
+    else if (fail === "gone") web.host!.onSocketClose(undefined);
+    else socket.abortUpgrade();
+    assertEquals(web.closed, [["close", 1000]], fail);
+    assertEquals([socket.upgrading, socket.transport.name], [false, "polling"], fail);
+    assertEquals([...times], ["pingInterval"], fail);
+    socket.write("still");
+    assertEquals(await poll(socket), "4still", fail);
+    assertEquals(closes, [], fail);
+    socket.close(true);
+  }
+});
+
+Deno.test("engine socket shows packets to those who listen, until they leave", () => {
+  const { socket, web } = open("websocket");
+  const packets: unknown[] = [];
+  const onPacket = (packet: { type: string }) => packets.push(packet.type);
+  socket.on("packet", onPacket).once("packetCreate", onPacket);
+  web.receive("3", "4a");
+  socket.write("b").write("c");
+  assertEquals(packets, ["pong", "message", "message"]);
+  socket.off("packet", onPacket);
+  web.receive("4d");
+  assertEquals([packets.length, socket.listenerCount("packet")], [3, 0]);
+  socket.removeAllListeners();
+  assertEquals(socket.listenerCount("close"), 0);
+  socket.close();
+});
