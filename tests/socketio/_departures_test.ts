@@ -1,43 +1,70 @@
 import { assertEquals } from "@std/assert";
-import { Departures } from "../../socketio/_departures.ts";
+import { type Departing, Departures } from "../../socketio/_departures.ts";
 
-class Leaver {
+/** Something that is closed only by force, and then says so. */
+class Stubborn implements Departing {
   terminated = 0;
+  readonly ended: Promise<void>;
   readonly #departures: Departures;
+  #resolve!: () => void;
+
   constructor(departures: Departures) {
     this.#departures = departures;
+    this.ended = new Promise((resolve) => this.#resolve = resolve);
     departures.add(this);
   }
-  leave(): void {
-    this.#departures.delete(this);
-  }
+
   terminate(): void {
     this.terminated++;
-    this.leave();
+    this.#departures.delete(this);
+    this.#resolve();
   }
 }
 
-Deno.test("who takes too long to leave is ended by force", async () => {
-  const departures = new Departures(5);
-  const leaver = new Leaver(departures);
-  await departures.wait(1000);
-  assertEquals(leaver.terminated, 1);
-});
+/** Whether a promise is settled already. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  promise.then(() => done = true);
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  return done;
+}
 
-Deno.test("a wait ends when the last one has left", async () => {
-  const departures = new Departures(60_000);
-  const leavers = [new Leaver(departures), new Leaver(departures)];
-  const waiting = departures.wait(60_000);
-  for (const leaver of leavers) leaver.leave();
-  leavers[0].leave();
-  await waiting;
-  assertEquals(leavers.map(({ terminated }) => terminated), [0, 0]);
+Deno.test("departures end by force what takes too long", async () => {
+  const departures = new Departures(10);
+  const stubborn = new Stubborn(departures);
+  await stubborn.ended;
+  assertEquals(stubborn.terminated, 1);
   await departures.wait(60_000);
 });
 
-Deno.test("a wait that is over ends all that are left", async () => {
+Deno.test("departures leave alone what closes in time", async () => {
   const departures = new Departures(60_000);
-  const leavers = [new Leaver(departures), new Leaver(departures)];
-  await departures.wait(5);
-  assertEquals(leavers.map(({ terminated }) => terminated), [1, 1]);
+  const stubborn = new Stubborn(departures);
+  departures.delete(stubborn);
+  departures.delete(stubborn);
+  assertEquals(await settled(departures.wait(60_000)), true);
+  assertEquals(stubborn.terminated, 0);
+});
+
+Deno.test("departures wait until the last one is closed, for all who ask", async () => {
+  const departures = new Departures(60_000);
+  const [first, second] = [new Stubborn(departures), new Stubborn(departures)];
+  const waits = [departures.wait(60_000), departures.wait(60_000)];
+  departures.delete(first);
+  assertEquals(await settled(waits[0]), false);
+  departures.delete(second);
+  await Promise.all(waits);
+  assertEquals([first.terminated, second.terminated], [0, 0]);
+});
+
+Deno.test("departures end all by force when who waits has waited enough", async () => {
+  const departures = new Departures(60_000);
+  const all = [new Stubborn(departures), new Stubborn(departures)];
+  await departures.wait(1);
+  assertEquals(all.map(({ terminated }) => terminated), [1, 1]);
+  const later = new Stubborn(departures);
+  const wait = departures.wait(60_000);
+  assertEquals(await settled(wait), false);
+  later.terminate();
+  await wait;
 });

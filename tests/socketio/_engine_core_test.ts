@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { EngineCore } from "../../socketio/_engine_core.ts";
+import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
+import { reported, StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
+
+const POLLING = "EIO=4&transport=polling";
+const WEBSOCKET = "EIO=4&transport=websocket";
+
+function makeCore(options: SocketIoEngineOptions = {}): EngineCore {
+  return new EngineCore(resolveEngineOptions(options, "/engine.io"), undefined);
+}
+
+async function request(
+  core: EngineCore,
+  query: string,
+  method = "GET",
+  headers: Record<string, string> = {},
+): Promise<StubExchange> {
+  const exchange = new StubExchange(method, query, "", headers);
+  core.handleRequest(exchange);
+  return await exchange.answered;
+}
+
+/** Opens a connection that polls. */
+async function open(core: EngineCore): Promise<string> {
+  const { status, body } = await request(core, POLLING);
+  assertEquals(status, 200);
+  return JSON.parse(String(body).slice(1)).sid;
+}
+
+function upgrade(
+  core: EngineCore,
+  query: string = WEBSOCKET,
+  options: { origin?: string; valid?: boolean } = {},
+): StubUpgrade {
+  const exchange = new StubUpgrade(query, options);
+  core.handleUpgrade(exchange);
+  return exchange;
+}
+
+/** What the program is told of refused requests. */
+function watchErrors(core: EngineCore): unknown[] {
+  const codes: unknown[] = [];
+  const listener = ({ code }: { code: number }) => codes.push(code);
+  core.listeners.add("connection_error", listener as (...args: unknown[]) => void, false);
+  return codes;
+}
+
+Deno.test("engine core opens connections over both transports, and forgets them when they end", async () => {
+  const core = makeCore();
+  const ids: string[] = [];
+  core.listeners.add("connection", (socket) => ids.push((socket as { id: string }).id), false);
+  const sid = await open(core);
+  const { socket, accepted } = upgrade(core);
+  assertEquals(accepted, {});
+  assertMatch(String(socket.sent[0]), /^0\{"sid":/);
+  assertEquals([ids.length, ids[0], core.sockets.size], [2, sid, 2]);
+  socket.host!.onSocketClose(undefined);
+  assertEquals([...core.sockets.keys()], [sid]);
+  core.close();
+  core.close();
+  assertEquals(core.sockets.size, 0);
+});
+
+for (
+  const [what, query, method, code] of [
+    ["an unknown transport", "EIO=4&transport=smoke", "GET", 0],
+    ["an unknown session", `${POLLING}&sid=nobody`, "GET", 1],
+    ["a handshake by POST", POLLING, "POST", 2],
+    ["a WebSocket without an upgrade", WEBSOCKET, "GET", 3],
+    ["another revision", "EIO=3&transport=polling", "GET", 5],
+  ] as const
+) {
+  Deno.test(`engine core refuses ${what}, and tells the program`, async () => {
+    const core = makeCore();
+    const codes = watchErrors(core);
+    const { status, body } = await request(core, query, method);
+    assertEquals([status, JSON.parse(String(body)).code, codes], [400, code, [code]]);
+    assertEquals(core.sockets.size, 0);
+  });
+}
+
+Deno.test("engine core lets no more in than it may, and again when there is room", async () => {
+  const core = makeCore({ maxConnections: 1 });
+  const first = upgrade(core);
+  assertEquals(upgrade(core).refused, { status: 503, message: "Too many connections" });
+  assertEquals((await request(core, POLLING)).status, 503);
+  first.socket.host!.onSocketClose(undefined);
+  await open(core);
+  core.close();
+});
+
+Deno.test("engine core keeps no room for whom it did not let in", async () => {
+  const core = makeCore({ maxConnections: 1, allowRequest: (_, answer) => answer("no", false) });
+  assertEquals((await request(core, POLLING)).status, 403);
+  assertEquals((await upgrade(core).refusal).message, "no");
+  const open = makeCore({ maxConnections: 1 });
+  upgrade(open, WEBSOCKET, { valid: false });
+  assertEquals([open.sockets.size, upgrade(open).refused], [0, undefined]);
+  open.close();
+});
+
+Deno.test("engine core refuses new connections after close, until it is opened again", async () => {
+  const core = makeCore();
+  core.close();
+  assertEquals(upgrade(core).refused, { status: 403, message: "The server is closing" });
+  core.reopen();
+  await open(core);
+  core.close();
+});
+
+Deno.test("engine core outlives what the program's callbacks throw", async () => {
+  const throwing = () => {
+    throw new Error("of the program");
+  };
+  const failing = makeCore({ allowRequest: throwing });
+  assertEquals((await reported(() => request(failing, POLLING))).length, 1);
+  const core = makeCore({ maxConnections: 1 });
+  const codes = watchErrors(core);
+  core.generateId = throwing;
+  assertEquals((await reported(() => request(core, POLLING))).length, 1);
+  core.generateId = () => "";
+  assertEquals((await upgrade(core).refusal).status, 400);
+  core.generateId = () => "mine";
+  assertEquals(await open(core), "mine");
+  assertEquals(codes, [3, 3]);
+  core.close();
+});
+
+Deno.test("engine core runs middleware in order, before anything else", async () => {
+  const core = makeCore();
+  core.middleware.push(
+    (_, response, next) => {
+      response.setHeader("X-First", "1");
+      next();
+      next();
+    },
+    (request, response, next) => {
+      if (request.url?.includes("teapot")) {
+        response.writeHead(418);
+        response.end("tea");
+      } else if (request.url?.includes("bad")) next(new Error("bad"));
+      else next();
+    },
+  );
+  const { status, headers } = await request(core, POLLING);
+  assertEquals([status, headers["X-First"]], [200, "1"]);
+  const teapot = await request(core, `${POLLING}&teapot=1`);
+  assertEquals([teapot.status, teapot.body], [418, "tea"]);
+  assertEquals((await request(core, `${POLLING}&bad=1`)).status, 400);
+  assertEquals((await upgrade(core, `${WEBSOCKET}&teapot=1`).refusal).status, 418);
+  assertEquals((await upgrade(core, `${WEBSOCKET}&bad=1`).refusal).status, 400);
+  assertEquals(core.sockets.size, 1);
+  core.close();
+});
+
+Deno.test("engine core lets no foreign page open a WebSocket, unless it is allowed to", async () => {
+  const core = makeCore({ cors: { origin: "https://friend.example" } });
+  const foreign = await upgrade(core, WEBSOCKET, { origin: "https://evil.example" }).refusal;
+  assertEquals(foreign.status, 403);
+  const odd = await upgrade(core, WEBSOCKET, { origin: "https://\u0000" }).refusal;
+  assertEquals(odd.status, 400);
+  assert(upgrade(core, WEBSOCKET, { origin: "https://example.org" }).accepted);
+  const connected = new Promise((resolve) => core.listeners.add("connection", resolve, true));
+  upgrade(core, WEBSOCKET, { origin: "https://friend.example" });
+  await connected;
+  assertEquals(core.sockets.size, 2);
+  core.close();
+});
+
+Deno.test("engine core answers a preflight by itself", async () => {
+  const core = makeCore({ cors: { origin: "https://friend.example" } });
+  const { status, headers } = await request(core, POLLING, "OPTIONS", {
+    origin: "https://friend.example",
+  });
+  assertEquals(status, 204);
+  const names = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  assertEquals(names["access-control-allow-origin"], "https://friend.example");
+});
+
+Deno.test("engine core sets the cookie and the program's headers with the first response", async () => {
+  const core = makeCore({ cookie: true });
+  const add = (name: string) => (headers: unknown) => {
+    (headers as Record<string, string>)[name] = "1";
+  };
+  core.listeners.add("initial_headers", add("X-Initial"), false);
+  core.listeners.add("headers", add("X-All"), false);
+  const exchange = await request(core, POLLING);
+  const sid = [...core.sockets.keys()][0];
+  assertMatch(String(exchange.headers["Set-Cookie"]), new RegExp(`^io=${sid};`));
+  assertEquals([exchange.headers["X-Initial"], exchange.headers["X-All"]], ["1", "1"]);
+  const later = new StubExchange("GET", `${POLLING}&sid=${sid}`);
+  core.handleRequest(later);
+  core.close();
+  await later.answered;
+  assertEquals(later.headers["Set-Cookie"], undefined);
+  assertEquals([later.headers["X-Initial"], later.headers["X-All"]], [undefined, "1"]);
+});
+
+Deno.test("engine core gives a WebSocket to the session that asks for it, once", async () => {
+  const core = makeCore();
+  const sid = await open(core);
+  const first = upgrade(core, `${WEBSOCKET}&sid=${sid}`);
+  const second = upgrade(core, `${WEBSOCKET}&sid=${sid}`);
+  assertEquals([first.socket.closed, second.socket.closed], [[], [["close", 1000]]]);
+  first.socket.receive("2probe", "5");
+  assertEquals(core.sockets.get(sid)!.transport.name, "websocket");
+  assertEquals((await upgrade(core, `${WEBSOCKET}&sid=nobody`).refusal).status, 400);
+  const invalid = await open(core);
+  upgrade(core, `${WEBSOCKET}&sid=${invalid}`, { valid: false });
+  assertEquals(core.sockets.get(invalid)!.upgrading, false);
+  core.close();
+  const fixed = makeCore({ allowUpgrades: false });
+  const refused = upgrade(fixed, `${WEBSOCKET}&sid=${await open(fixed)}`);
+  assertEquals(refused.socket.closed, [["close", 1000]]);
+  fixed.close();
+});
