@@ -11,3 +11,4 @@ export * from "./net/mod.ts";
 export * from "./websocket/mod.ts";
 export * from "./socketio/mod.ts";
 export * from "./socket/mod.ts";
+export * from "./trace/mod.ts";

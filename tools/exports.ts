@@ -1,7 +1,7 @@
 /**
  * `deno task lint:exports`: checks the public surface. Every public file of a module is re-exported in
  * full from its `mod.ts`, every module from the root `mod.ts`, a name means one thing in all modules,
- * `mod.ts` only re-exports, and `"exports"` in deno.json has each module and no file that isn't there.
+ * `mod.ts` only re-exports (and starts, if the module is a command), and `"exports"` in deno.json has each module and no file that isn't there.
  */
 import { isPrivate, listSources, MODULES, report, repositoryRoot, runDeno } from "./tree.ts";
 
@@ -59,6 +59,10 @@ function withoutComments(text: string): string {
 
 const REEXPORT = /\s*export\s+(?:type\s+)?(?:\*|\{[^{}]*\})\s+from\s+"([^"]+)"\s*;/y;
 
+/** What a module that is a command, too, does when it is started: it calls one of the functions that it exports. */
+const COMMAND =
+  /^import \{ (\w+) \} from "([^"]+)";\s*if \(import\.meta\.main\) (?:await )?\1\(\);$/;
+
 /** The specifiers that a file re-exports from, or what else it does. */
 function readReexports(text: string): { from: string[]; rest: string } {
   const code = withoutComments(text);
@@ -69,7 +73,9 @@ function readReexports(text: string): { from: string[]; rest: string } {
     from.push(match[1]);
     end = REEXPORT.lastIndex;
   }
-  return { from, rest: code.slice(end).trim() };
+  const rest = code.slice(end).trim();
+  const command = COMMAND.exec(rest);
+  return { from, rest: command !== null && from.includes(command[2]) ? "" : rest };
 }
 
 async function exists(path: string): Promise<boolean> {

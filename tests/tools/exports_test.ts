@@ -32,6 +32,15 @@ Deno.test("exports finds nothing in a sound tree", async () => {
   assertEquals(await problemsOf({}), []);
 });
 
+Deno.test("exports lets a mod.ts start the command that it exports", async () => {
+  const start = 'import { main } from "./a.ts";\n\nif (import.meta.main) main();\n';
+  const files = {
+    "buffer/a.ts": "export const A = 1;\nexport type AKind = 1;\nexport function main(): void {}\n",
+    "buffer/mod.ts": `export * from "./a.ts";\n\n${start}`,
+  };
+  assertEquals(await problemsOf(files), []);
+});
+
 const PLANTED: Record<string, { files: Record<string, string>; problem: string }> = {
   "a public file that mod.ts forgets": {
     files: { "net/e.ts": "export const E = 1;\n" },
@@ -48,6 +57,13 @@ const PLANTED: Record<string, { files: Record<string, string>; problem: string }
   "code in a mod.ts": {
     files: { "buffer/mod.ts": 'export * from "./a.ts";\nexport const extra = 1;\n' },
     problem: "buffer/mod.ts: may only re-export, but has: export const extra = 1;",
+  },
+  "a mod.ts that starts what it does not export": {
+    files: {
+      "buffer/mod.ts":
+        'export * from "./a.ts";\nimport { run } from "./_hidden.ts";\nif (import.meta.main) run();\n',
+    },
+    problem: "buffer/mod.ts: may only re-export, but has: import { run }",
   },
   "a private file re-exported": {
     files: { "buffer/mod.ts": 'export * from "./a.ts";\nexport * from "./_hidden.ts";\n' },

@@ -1,0 +1,287 @@
+import { assert, assertEquals, assertInstanceOf, assertLess, assertRejects } from "@std/assert";
+import { createDatagramSocket } from "../../net/datagram_socket.ts";
+import { dial } from "../../net/dial.ts";
+import { generateCertificate } from "../../trace/certificate.ts";
+import { TraceError } from "../../trace/errors.ts";
+import { createRecordSink } from "../../trace/file_sinks.ts";
+import { RecordingEncoder } from "../../trace/recording.ts";
+import {
+  readRecording,
+  type Recording,
+  replayClient,
+  type ReplayServer,
+  replayServer,
+} from "../../trace/replay.ts";
+import { resetConnection } from "../../trace/_reset.ts";
+import { createTracer } from "../../trace/tracer.ts";
+import { tempFolder } from "../_support/peers.ts";
+
+const LOCAL = "127.0.0.1";
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+type Step = [connection: number, from: "client" | "server", what: string, time?: number];
+
+/** A recording: `what` is text, or "<end>" or "<reset>". */
+function recording(steps: Step[], transport: "tcp" | "udp" = "tcp"): Recording {
+  const header = { started: 0, transport, server: "h:1", masked: false };
+  const seen = new Set<number>();
+  return {
+    header,
+    steps: steps.flatMap(([connection, from, what, time = 0]) => {
+      const step = what === "<end>" || what === "<reset>"
+        ? { time, connection, type: what.slice(1, -1) as "end" | "reset", from }
+        : { time, connection, type: "data" as const, from, bytes: bytes(what) };
+      const open = { time, connection, type: "open" as const };
+      const first = !seen.has(connection);
+      seen.add(connection);
+      return first ? [open, step] : [step];
+    }),
+  };
+}
+
+const TALK: Step[] = [
+  [1, "client", "hello"],
+  [2, "client", "other"],
+  [1, "server", "HELLO"],
+  [1, "client", "again"],
+  [2, "server", "OTHER"],
+  [1, "server", "AGAIN"],
+  [1, "client", "<end>"],
+  [1, "server", "<end>"],
+  [2, "server", "<end>"],
+  [2, "client", "<end>"],
+];
+
+Deno.test("a recorded client and a recorded server play the same conversation together", async () => {
+  const talk = recording(TALK);
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+  const asClient = await replayClient(talk, { port: server.port }, { timeout: 5000 });
+  const asServer = await server.finished;
+  for (const { same, connections } of [asClient, asServer]) {
+    assertEquals(connections.map(({ error }) => error), [undefined, undefined]);
+    assert(same);
+    assertEquals(
+      connections.map(({ connection, sent, received }) => [connection, sent, received]),
+      [
+        [1, 10, 10],
+        [2, 5, 5],
+      ],
+    );
+  }
+});
+
+Deno.test("what a tracer has recorded plays against the same server", async () => {
+  await using folder = await tempFolder();
+  const path = `${folder.path}/talk.trace`;
+  const listener = Deno.listen({ hostname: LOCAL, port: 0 });
+  const serving = (async () => {
+    for (let i = 0; i < 2; i++) {
+      const conn = await listener.accept();
+      const p = new Uint8Array(100);
+      for (let n; (n = await conn.read(p)) !== null;) await conn.write(p.subarray(0, n));
+      conn.close();
+    }
+  })();
+  const { port } = listener.addr;
+  const record = await createRecordSink(path, { transport: "tcp", server: "x", masked: false });
+  const tracer = await createTracer({ listen: { port: 0 }, to: { port }, sinks: [record] }).start();
+  const conn = await Deno.connect({ hostname: LOCAL, port: tracer.port });
+  const p = new Uint8Array(100);
+  for (const text of ["one", "two", "three"]) {
+    await conn.write(bytes(text));
+    await conn.read(p);
+  }
+  await conn.closeWrite();
+  assertEquals(await conn.read(p), null);
+  conn.close();
+  await tracer.stop();
+  const report = await replayClient(await readRecording(path), { port }, { timeout: 5000 });
+  await serving;
+  assertEquals(report, {
+    same: true,
+    connections: [{
+      connection: 1,
+      sent: 11,
+      received: 11,
+      expected: 11,
+      difference: undefined,
+      error: undefined,
+    }],
+  });
+  listener.close();
+});
+
+Deno.test("a server that says something else is told by the first byte", async () => {
+  const talk = recording([[1, "client", "ask"], [1, "server", "answer"]]);
+  const other = recording([[1, "client", "ask"], [1, "server", "anybody"]]);
+  await using server = await replayServer(other, { port: 0 }, { timeout: 5000 });
+  const { same, connections: [one] } = await replayClient(talk, { port: server.port });
+  assertEquals([same, one.difference, one.error], [false, 2, undefined]);
+});
+
+Deno.test("a server that says too little is told, by its end or after the timeout", async () => {
+  const talk = recording([[1, "client", "ask"], [1, "server", "answer"], [1, "client", "thanks"]]);
+  for (
+    const [rest, why] of [
+      [[[1, "server", "<end>"]], "the server sent 3 of 6 and ended"],
+      [[[1, "client", "more"]], "the server sent 3 of 6 in 50 ms"],
+    ] as [Step[], string][]
+  ) {
+    const short = recording([[1, "client", "ask"], [1, "server", "ans"], ...rest]);
+    await using server = await replayServer(short, { port: 0 }, { timeout: 1000 });
+    const { connections: [one] } = await replayClient(talk, { port: server.port }, { timeout: 50 });
+    assertInstanceOf(one.error, TraceError);
+    assertEquals(one.error.message, `Cannot replay connection 1: ${why}`);
+    assertEquals([one.sent, one.received, one.expected, one.difference], [3, 3, 6, 3]);
+  }
+});
+
+Deno.test("pauses are kept, or made shorter, or left out", async () => {
+  const talk = recording([[1, "client", "a", 0], [1, "client", "b", 120]]);
+  const times: number[] = [];
+  for (const speed of [1, 4, Infinity]) {
+    await using server = await replayServer(talk, { port: 0 });
+    const began = performance.now();
+    await replayClient(talk, { port: server.port }, { speed });
+    times.push(performance.now() - began);
+  }
+  assert(times[0] >= 119, `${times[0]}`);
+  assert(times[1] >= 29, `${times[1]}`);
+  assertLess(times[2], times[0]);
+});
+
+Deno.test("without waiting, answers are not waited for", async () => {
+  const talk = recording([[1, "client", "a"], [1, "server", "never"], [1, "client", "b"]]);
+  const silent = recording([[1, "client", "ab"]]);
+  await using server = await replayServer(silent, { port: 0 }, { timeout: 2000 });
+  const { connections: [one] } = await replayClient(talk, { port: server.port }, {
+    wait: false,
+    timeout: 100,
+  });
+  assertEquals(one.sent, 2);
+  assertEquals((await server.finished).same, true);
+});
+
+Deno.test("datagrams are played in both roles", async () => {
+  const talk = recording([
+    [1, "client", "ping"],
+    [1, "server", "pong"],
+    [2, "client", "x"],
+    [1, "client", ""],
+    [1, "server", ""],
+  ], "udp");
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+  const report = await replayClient(talk, { port: server.port }, { timeout: 5000 });
+  assertEquals(report.connections.map(({ error }) => error), [undefined, undefined]);
+  assert(report.same);
+  assert((await server.finished).same);
+});
+
+Deno.test("a recorded client plays over TLS", async () => {
+  const talk = recording([[1, "client", "ask"], [1, "server", "answer"]]);
+  const { cert, key } = await generateCertificate();
+  await using server = await replayServer(talk, { port: 0 }, { tls: { cert, key }, timeout: 5000 });
+  const report = await replayClient(talk, { port: server.port }, {
+    tls: { ca: cert },
+    timeout: 5000,
+  });
+  assertEquals(report.connections[0].error, undefined);
+  assert(report.same);
+});
+
+Deno.test({
+  name: "a reset is played, and expected",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const talk = recording([[1, "client", "ask"], [1, "server", "<reset>"]]);
+    await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+    const report = await replayClient(talk, { port: server.port }, { timeout: 5000 });
+    assertEquals([report.same, report.connections[0].error], [true, undefined]);
+    const back = recording([[1, "client", "ask"], [1, "client", "<reset>"]]);
+    await using other = await replayServer(back, { port: 0 }, { timeout: 5000 });
+    const conn = await Deno.connect({ hostname: LOCAL, port: other.port });
+    await conn.write(bytes("ask"));
+    assert(resetConnection(conn));
+    conn.close();
+    assertEquals((await other.finished).same, true);
+  },
+});
+
+Deno.test("a server that is not there is told for each connection", async () => {
+  const gone = Deno.listen({ hostname: LOCAL, port: 0 });
+  const { port } = gone.addr;
+  gone.close();
+  const { same, connections } = await replayClient(recording(TALK), { port });
+  assertEquals(same, false);
+  assertEquals(connections.map(({ error }) => (error as { code?: string }).code), [
+    "ECONNREFUSED",
+    "ECONNREFUSED",
+  ]);
+});
+
+async function stopped(server: ReplayServer): Promise<(string | undefined)[]> {
+  await server[Symbol.asyncDispose]();
+  const { same, connections } = await server.finished;
+  assertEquals(same, false);
+  return connections.map(({ error }) => error?.name);
+}
+
+Deno.test("a server that is played can be stopped, before and while somebody is there", async () => {
+  const talk = recording([[1, "client", "ask"], [1, "client", "more"]]);
+  assertEquals((await stopped(await replayServer(talk, { port: 0 }))).length, 1);
+  const server = await replayServer(talk, { port: 0 });
+  const conn = await dial({ hostname: LOCAL, port: server.port });
+  await conn.write(bytes("ask"));
+  assertEquals((await stopped(server)).length, 1);
+  conn.close();
+  const datagrams = recording([[1, "client", "ask"]], "udp");
+  assertEquals(await stopped(await replayServer(datagrams, { port: 0 })), ["TraceError"]);
+});
+
+Deno.test("a signal ends playing", async () => {
+  const talk = recording([[1, "client", "a", 0], [1, "client", "b", 60_000]]);
+  const server = await replayServer(talk, { port: 0 });
+  const stop = new AbortController();
+  const playing = replayClient(talk, { port: server.port }, { signal: stop.signal });
+  setTimeout(() => stop.abort(), 20);
+  const { connections: [one] } = await playing;
+  assertEquals([one.sent, one.error?.name], [1, "AbortError"]);
+  await server[Symbol.asyncDispose]();
+});
+
+Deno.test("a recording is read from a file, up to a size", async () => {
+  await using folder = await tempFolder();
+  const path = `${folder.path}/a.trace`;
+  const encoder = new RecordingEncoder({
+    started: 0,
+    transport: "tcp",
+    server: "é:1",
+    masked: true,
+  });
+  const end = { type: "end", time: 1, connection: 1, from: "client" } as const;
+  await Deno.writeTextFile(path, encoder.header() + encoder.encode(end).repeat(1000));
+  const { header, steps } = await readRecording(path);
+  assertEquals([header.server, steps.length], ["é:1", 1000]);
+  const error = await assertRejects(() => readRecording(path, { maxSize: 1000 }), TraceError);
+  assertEquals(error.code, "ERR_TRACE_RECORDING");
+  await assertRejects(() => readRecording(`${path}.none`), Deno.errors.NotFound);
+});
+
+Deno.test("what can't be played is refused", async () => {
+  const talk = recording(TALK);
+  const datagrams = recording([[1, "client", "x"]], "udp");
+  await assertRejects(() => replayClient(talk, { port: 0 }), RangeError);
+  await assertRejects(() => replayClient(talk, { port: 1 }, { speed: 0 }), RangeError);
+  await assertRejects(() => replayServer(talk, { port: 70_000 }), RangeError);
+  await assertRejects(() => replayServer(talk, { port: 0 }, { timeout: -1 }), RangeError);
+  await assertRejects(() => replayClient(datagrams, { path: "/x" }), TypeError);
+  await assertRejects(() => replayClient(datagrams, { port: 1 }, { tls: true }), TypeError);
+  await assertRejects(() => replayServer(datagrams, { path: "/x" }), TypeError);
+  await using taken = await createDatagramSocket().bind(0, LOCAL);
+  const { port } = taken.address();
+  const error = await assertRejects(() => replayServer(datagrams, { port }), TraceError);
+  assertEquals(error.code, "ERR_TRACE_LISTEN");
+  const listener = Deno.listen({ hostname: LOCAL, port: 0 });
+  await assertRejects(() => replayServer(talk, { port: listener.addr.port }), TraceError);
+  listener.close();
+});
