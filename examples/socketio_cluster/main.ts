@@ -1,0 +1,78 @@
+/**
+ * One process of a Socket.IO cluster: rooms and broadcasts reach the clients of all its processes, by way of Redis and
+ * npm's `@socket.io/redis-adapter`. Start as many as you like, and put the load balancer of `haproxy.cfg` in front.
+ *
+ *     redis-server --port 6379 &
+ *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name one --port 3001 &
+ *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name two --port 3002 &
+ *     haproxy -f examples/socketio_cluster/haproxy.cfg
+ *
+ * Shows: an npm adapter as it is, `fetchSockets` and acknowledgements across processes, and the cookie that a load balancer
+ * needs. What is behind it is told in docs/scaling.md.
+ */
+import { parseArgs } from "node:util";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { SocketIoServer } from "@sluice/sockets/socketio";
+import { wholeNumber } from "../_arguments.ts";
+import { untilInterrupted } from "../_until_interrupted.ts";
+
+const { values } = parseArgs({
+  options: {
+    name: { type: "string", default: "one" },
+    port: { type: "string", default: "3001" },
+    redis: { type: "string", default: "redis://127.0.0.1:6379" },
+  },
+});
+const { name } = values;
+
+// One connection to send by; one that only listens.
+const publisher = createClient({ url: values.redis });
+const subscriber = publisher.duplicate();
+for (const client of [publisher, subscriber]) {
+  client.on("error", (error) => console.error(`Redis: ${(error as Error).message}`));
+  await client.connect();
+}
+// npm's adapter does not look at what becomes of what it sends: without this, a broadcast that is on its way when Redis
+// goes would end the process.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  console.error(`Redis: ${event.reason instanceof Error ? event.reason.message : event.reason}`);
+});
+
+const io = new SocketIoServer({
+  adapter: createAdapter(publisher, subscriber),
+  // The load balancer learns from it which process has the session.
+  cookie: true,
+});
+
+io.on("connection", (socket) => {
+  socket.on("enter", (room, answer) => {
+    socket.join(`#${room}`);
+    answer(name);
+  });
+  socket.on("say", (room, text) => {
+    io.to(`#${room}`).emit("said", name, text);
+  });
+  socket.on("count", async (room, answer) => {
+    answer((await io.in(`#${room}`).fetchSockets()).length);
+  });
+  socket.on("ask", async (room, question, answer) => {
+    answer(await io.to(`#${room}`).timeout(10_000).emitWithAck("question", question));
+  });
+});
+
+const address = await io.listen({
+  hostname: "127.0.0.1",
+  port: wholeNumber("port", values.port, 0, 65_535),
+  // For the load balancer: this process is well.
+  handler: (request) =>
+    new URL(request.url).pathname === "/health"
+      ? new Response(`${name}\n`)
+      : new Response("There is nothing here\n", { status: 404 }),
+});
+console.log(`Process ${name} is at http://127.0.0.1:${address.port}/`);
+
+await untilInterrupted(() => io.close());
+// Redis need not be there to say goodbye to, and the adapter may still have timers.
+Deno.exit();
