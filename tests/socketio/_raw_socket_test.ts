@@ -1,0 +1,286 @@
+import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
+import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
+import { Departures } from "../../socketio/_departures.ts";
+import type { EngineWebSocketHost } from "../../socketio/_exchange.ts";
+import { RawSocket } from "../../socketio/_raw_socket.ts";
+import { shareMessage } from "../../socketio/_shared_message.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import { joined, toBytes } from "../_support/websocket_rig.ts";
+
+/** Keeps what a socket tells. */
+class Host implements EngineWebSocketHost {
+  readonly messages: (string | Uint8Array)[] = [];
+  readonly closes: (Error | undefined)[] = [];
+  drains = 0;
+  readonly closed = Promise.withResolvers<Error | undefined>();
+  readonly drained = Promise.withResolvers<void>();
+  onMessage: ((data: string | Uint8Array) => void) | undefined;
+
+  onSocketMessage(data: string | Uint8Array): void {
+    this.messages.push(data);
+    this.onMessage?.(data);
+  }
+  onSocketDrain(): void {
+    this.drains++;
+    this.drained.resolve();
+  }
+  onSocketClose(error: Error | undefined): void {
+    this.closes.push(error);
+    this.closed.resolve(error);
+  }
+}
+
+interface Rig {
+  socket: RawSocket;
+  host: Host;
+  peer: PairEnd;
+  departures: Departures;
+  /** The sizes of all writes of the socket. */
+  writes: number[];
+  /** Sends a frame as a client does. */
+  send(opcode: number, data?: string | Uint8Array): Promise<unknown>;
+  /** The next frame of the socket; `undefined` at the end. */
+  read(): Promise<DecodedFrame | undefined>;
+}
+
+function masked(opcode: number, data: string | Uint8Array = ""): Uint8Array {
+  return encodeFrame(toBytes(data), { opcode, maskKey: 0x5ca1ab1e });
+}
+
+function rig(options: { wire?: PairOptions; rest?: Uint8Array; max?: number } = {}): Rig {
+  const [transport, peer] = pair(options.wire);
+  const writes: number[] = [];
+  const write = transport.write.bind(transport);
+  transport.write = (bytes) => {
+    writes.push(bytes.length);
+    return write(bytes);
+  };
+  const departures = new Departures(60_000);
+  const socket = new RawSocket(transport, options.rest ?? new Uint8Array(0), {
+    maxMessageSize: options.max ?? 1_000,
+    departures,
+    deflate: undefined,
+  });
+  let buffer: Uint8Array = new Uint8Array(0);
+  return {
+    socket,
+    host: new Host(),
+    peer,
+    departures,
+    writes,
+    send: (opcode, data) => peer.write(masked(opcode, data)),
+    async read() {
+      const into = new Uint8Array(65_536);
+      for (;;) {
+        const frame = decodeFrame(buffer);
+        if ("payload" in frame) {
+          buffer = buffer.subarray(frame.size);
+          return frame;
+        }
+        const n = await peer.read(into);
+        if (n === null) return undefined;
+        buffer = joined(buffer, into.slice(0, n));
+      }
+    },
+  };
+}
+
+/** A close frame's code. */
+function codeOf(frame: DecodedFrame | undefined): number {
+  assertEquals(frame?.opcode, 8);
+  return frame!.payload[0] << 8 | frame!.payload[1];
+}
+
+const textOf = (frame: DecodedFrame | undefined): string =>
+  new TextDecoder().decode(frame?.payload);
+
+Deno.test("raw socket carries text and bytes both ways, and closes in order", async () => {
+  const { socket, host, send, read, departures } = rig();
+  socket.start(host);
+  await send(1, "héllo");
+  await send(2, new Uint8Array([1, 2, 3]));
+  socket.send("wörld");
+  socket.send(new Uint8Array([4, 5]));
+  const first = await read();
+  assertEquals([first?.opcode, textOf(first)], [1, "wörld"]);
+  const second = await read();
+  assertEquals([second?.opcode, second?.payload], [2, new Uint8Array([4, 5])]);
+  await send(8, new Uint8Array([0x03, 0xe8]));
+  assertEquals(codeOf(await read()), 1000);
+  assertEquals(await read(), undefined);
+  assertEquals(await host.closed.promise, undefined);
+  assertEquals(host.messages, ["héllo", new Uint8Array([1, 2, 3])]);
+  await departures.wait(0);
+});
+
+Deno.test("raw socket writes its greeting in front, and takes what came behind the handshake", async () => {
+  const { socket, host, read, peer } = rig({ rest: joined(masked(1, "early"), masked(9, "p")) });
+  socket.greet("HTTP/1.1 101 \xe9\r\n\r\n");
+  assertEquals(host.messages, [], "nothing is handed on before start");
+  socket.start(host);
+  assertEquals(host.messages, ["early"]);
+  const greeting = new Uint8Array(18);
+  for (let at = 0; at < greeting.length;) at += (await peer.read(greeting.subarray(at)))!;
+  assertEquals(String.fromCharCode(...greeting), "HTTP/1.1 101 \xe9\r\n\r\n");
+  const pong = await read();
+  assertEquals([pong?.opcode, textOf(pong)], [10, "p"]);
+  socket.terminate();
+});
+
+Deno.test("raw socket answers what came in one read with one write", async () => {
+  const { socket, host, peer, read, writes } = rig();
+  host.onMessage = (data) => socket.send(`echo ${data}`);
+  socket.start(host);
+  await peer.write(joined(masked(1, "a"), masked(1, "b"), masked(1, "c")));
+  assertEquals([textOf(await read()), textOf(await read())], ["echo a", "echo b"]);
+  assertEquals(textOf(await read()), "echo c");
+  assertEquals(writes.length, 1);
+  socket.terminate();
+});
+
+Deno.test("raw socket joins the shared frames of a turn, and keeps their order among others", async () => {
+  const { socket, host, read, writes } = rig();
+  socket.start(host);
+  const [one, two, three] = ["1", "2", "3"].map((data) => shareMessage(data, {}));
+  socket.sendShared(one);
+  socket.sendShared(two);
+  assertEquals(writes, [], "the turn is not over");
+  assertEquals([textOf(await read()), textOf(await read())], ["41", "42"]);
+  assertEquals(writes, [one.frame.length + two.frame.length]);
+  socket.sendShared(three);
+  socket.send("after");
+  assertEquals([textOf(await read()), textOf(await read())], ["43", "after"]);
+  socket.sendShared(one);
+  socket.close();
+  assertEquals(textOf(await read()), "41", "what waits leaves before the close frame");
+  assertEquals((await read())?.opcode, 8);
+  socket.terminate();
+});
+
+Deno.test("raw socket that was terminated drops the shared frames that waited", async () => {
+  const { socket, host, read, writes } = rig();
+  socket.start(host);
+  socket.sendShared(shareMessage("late", {}));
+  socket.terminate();
+  assertEquals(await read(), undefined);
+  assertEquals(writes, []);
+  socket.send("later");
+  socket.sendShared(shareMessage("last", {}));
+  await Promise.resolve();
+  assertEquals([writes, socket.queued], [[], 0]);
+});
+
+Deno.test("raw socket closes with code and reason, and sends nothing afterwards", async () => {
+  const { socket, host, send, read, departures } = rig();
+  socket.start(host);
+  socket.close(1001, "bye");
+  socket.close(1008, "again");
+  socket.send("too late");
+  socket.sendShared(shareMessage("too late", {}));
+  const frame = await read();
+  assertEquals(codeOf(frame), 1001);
+  assertEquals(new TextDecoder().decode(frame!.payload.subarray(2)), "bye");
+  await send(8, frame!.payload);
+  assertEquals(await read(), undefined);
+  assertEquals(await host.closed.promise, undefined);
+  socket.close();
+  socket.terminate();
+  assertEquals(host.closes.length, 1);
+  await departures.wait(0);
+});
+
+Deno.test("raw socket that waits for the other side's close frame can be ended by force", async () => {
+  const { socket, host, read, departures } = rig();
+  socket.start(host);
+  socket.close(1000);
+  assertEquals(codeOf(await read()), 1000);
+  assertEquals(host.closes, []);
+  await departures.wait(0);
+  assertEquals(host.closes.length, 1);
+  assertEquals(await read(), undefined);
+});
+
+const faults: Record<string, [frame: Uint8Array, code: number]> = {
+  "a frame without a mask": [encodeFrame(toBytes("x"), { opcode: 1 }), 1002],
+  "text that is not UTF-8": [masked(1, new Uint8Array([0xc3, 0x28])), 1007],
+  "a message above the limit": [masked(2, new Uint8Array(1_001)), 1009],
+};
+for (const [what, [frame, code]] of Object.entries(faults)) {
+  Deno.test(`raw socket refuses ${what} with a close frame, and waits for the end`, async () => {
+    const { socket, host, peer, read, departures } = rig();
+    socket.start(host);
+    await peer.write(frame);
+    assertEquals(codeOf(await read()), code);
+    assertInstanceOf(await host.closed.promise, Error);
+    assertEquals(await read(), undefined);
+    await peer.write(masked(1, "ignored"));
+    await peer.closeWrite();
+    await departures.wait(60_000);
+    assertEquals([host.closes.length, host.messages], [1, []]);
+  });
+}
+
+Deno.test("raw socket takes a message of exactly the limit", async () => {
+  const { socket, host, send, peer } = rig();
+  socket.start(host);
+  await send(2, new Uint8Array(1_000));
+  peer.close();
+  await host.closed.promise;
+  assertEquals(host.messages, [new Uint8Array(1_000)]);
+});
+
+Deno.test("raw socket reports an end without a close frame, and a reset with its cause", async () => {
+  for (const how of ["close", "reset"] as const) {
+    const { socket, host, peer } = rig();
+    socket.start(host);
+    peer[how]();
+    const error = await host.closed.promise;
+    assertInstanceOf(error, SocketIoError);
+    assertEquals(error.code, "ERR_TRANSPORT");
+    assertMatch(error.message, how === "close" ? /left without closing/ : /connection failed/);
+    assertEquals(
+      (error.cause as { code?: string } | undefined)?.code,
+      {
+        close: undefined,
+        reset: "ECONNRESET",
+      }[how],
+    );
+    assertEquals(host.closes.length, 1);
+  }
+});
+
+Deno.test("raw socket of a host that throws ends, and the host is told", async () => {
+  const { socket, host, send, read } = rig();
+  const thrown = new Error("the host's own");
+  host.onMessage = () => {
+    throw thrown;
+  };
+  socket.start(host);
+  await send(1, "x");
+  assertEquals((await host.closed.promise)?.cause, thrown);
+  assertEquals(await read(), undefined);
+});
+
+Deno.test("raw socket that closed before it was started says so at the start", () => {
+  const { socket, host } = rig({ rest: masked(1, "x") });
+  socket.terminate();
+  socket.terminate();
+  socket.start(host);
+  assertEquals([host.closes, host.messages], [[undefined], []]);
+});
+
+Deno.test("raw socket is full above its mark, and tells when there is room again", async () => {
+  const { socket, host, read } = rig({ wire: { capacity: 1_000 } });
+  socket.start(host);
+  assert(!socket.full);
+  const message = new Uint8Array(70_000).fill(7);
+  socket.send(message);
+  assert(socket.full);
+  assert(socket.queued >= 70_000);
+  assertEquals(host.drains, 0);
+  assertEquals((await read())?.payload, message);
+  await host.drained.promise;
+  assertEquals([host.drains, socket.full], [1, false]);
+  socket.terminate();
+});
