@@ -1,0 +1,277 @@
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { EngineClient, type EngineClientOptions } from "../../socketio/_engine_client.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
+import {
+  type StubFetch,
+  stubOptions,
+  type StubWebSocket,
+} from "../_support/engine_client_stubs.ts";
+
+function hello(values: Record<string, unknown> = {}): string {
+  const handshake = { sid: "s1", upgrades: [], pingInterval: 60_000, pingTimeout: 60_000 };
+  return "0" + JSON.stringify({ ...handshake, ...values });
+}
+
+interface Rig {
+  client: EngineClient;
+  http: StubFetch;
+  sockets: StubWebSocket[];
+  log: unknown[];
+  error: unknown;
+  upgraded: Promise<void>;
+  /** Resolves when the connection is over. */
+  closed: Promise<void>;
+}
+
+function open(init: Partial<EngineClientOptions> = {}): Rig {
+  const { http, sockets, options } = stubOptions(init);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const upgraded = Promise.withResolvers<void>();
+  const log: unknown[] = [];
+  const engine: EngineClientOptions = {
+    ...options,
+    transports: ["websocket"],
+    upgrade: true,
+    tryAllTransports: false,
+    ...init,
+  };
+  const client = new EngineClient(engine, {
+    onEngineOpen: () => log.push("open"),
+    onEngineMessage: (data) => log.push(data),
+    onEnginePing: () => log.push("ping"),
+    onEngineUpgrade() {
+      log.push("upgrade");
+      upgraded.resolve();
+    },
+    onEngineClose(reason, error) {
+      log.push(reason);
+      rig.error = error;
+      resolve();
+    },
+  });
+  const rig: Rig = {
+    client,
+    http,
+    sockets,
+    log,
+    error: undefined,
+    upgraded: upgraded.promise,
+    closed: promise,
+  };
+  return rig;
+}
+
+/** A connection that polls, with its next request. */
+async function openPolling(values: Record<string, unknown> = {}) {
+  const rig = open({ transports: ["polling", "websocket"] });
+  (await rig.http.next()).answer(hello(values));
+  return { ...rig, poll: await rig.http.next() };
+}
+
+Deno.test("engine client talks over a WebSocket, answers pings, and closes once", async () => {
+  const { client, sockets: [socket], log } = open();
+  assertEquals(socket.url, "ws://example.org/engine.io/?a=b&EIO=4&transport=websocket");
+  assertEquals([client.open, client.writable, client.id], [false, false, undefined]);
+  client.write("too early");
+  socket.accept(hello(), "4a", Uint8Array.of(1).buffer, "2", "6");
+  assertEquals(log, ["open", "a", Uint8Array.of(1), "ping"]);
+  assertEquals([client.id, client.open, client.transportName], ["s1", true, "websocket"]);
+  assertEquals(socket.take(), ["3"]);
+  client.write("b");
+  client.write(Uint8Array.of(2));
+  assertEquals([client.buffered, client.writable, socket.take()], [2, false, []]);
+  await client.close();
+  assertEquals([socket.take(), client.buffered], [["4b", Uint8Array.of(2)], 0]);
+  await client.close();
+  client.write("too late");
+  socket.receive("4late");
+  assertEquals([log.length, client.open, socket.readyState], [4, false, 3]);
+});
+
+Deno.test("engine client sends what is written in a turn together", async () => {
+  const { client, sockets: [socket] } = open();
+  socket.accept(hello());
+  client.write("a");
+  client.write("b");
+  await Promise.resolve();
+  assertEquals([socket.take(), client.writable], [["4a", "4b"], true]);
+  await client.close();
+});
+
+Deno.test("engine client polls, and sends by requests of its own", async () => {
+  const { client, http, log, poll } = await openPolling();
+  assertEquals(poll.url.searchParams.get("sid"), "s1");
+  client.write("a");
+  client.write(Uint8Array.of(1));
+  const post = await http.next();
+  assertEquals([post.method, post.body], ["POST", "4a\x1ebAQ=="]);
+  post.answer("ok");
+  poll.answer("4b\x1e4c");
+  await http.next();
+  assertEquals(log, ["open", "b", "c"]);
+  const closing = client.close();
+  const last = await http.next();
+  assertEquals(last.body, "1");
+  last.answer("ok");
+  await closing;
+});
+
+Deno.test("engine client moves from polling to a WebSocket, and loses nothing", async () => {
+  const { client, http, sockets, log, poll, upgraded } = await openPolling({
+    upgrades: ["websocket"],
+  });
+  const [socket] = sockets;
+  assertEquals(new URL(socket.url).searchParams.get("sid"), "s1");
+  socket.accept();
+  assertEquals(socket.take(), ["2probe"]);
+  socket.receive("3probe");
+  client.write("meanwhile");
+  assertEquals([socket.take(), client.writable], [[], false]);
+  poll.answer("6");
+  await upgraded;
+  assertEquals(log, ["open", "upgrade"]);
+  assertEquals([socket.take(), client.transportName], [["5", "4meanwhile"], "websocket"]);
+  assertEquals(http.pending, 0);
+  await client.close();
+});
+
+Deno.test("engine client goes on with polling when the probe fails", async () => {
+  for (const fail of ["answer", "gone", "fault"]) {
+    const { client, http, sockets: [socket], log, poll } = await openPolling({
+      upgrades: ["websocket"],
+    });
+    socket.accept();
+    if (fail === "answer") socket.receive("3other");
+    else if (fail === "gone") socket.end(1006);
+    else socket.receive("x");
+    poll.answer("4still");
+    await http.next();
+    assertEquals([log, client.transportName], [["open", "still"], "polling"], fail);
+    const closing = client.close();
+    (await http.next()).answer("ok");
+    await closing;
+    assertEquals(socket.readyState, 3, fail);
+  }
+});
+
+Deno.test("engine client ends when the WebSocket is lost while it takes over", async () => {
+  const { client, http, sockets: [socket], log, closed } = await openPolling({
+    upgrades: ["websocket"],
+  });
+  socket.accept();
+  socket.receive("3probe");
+  socket.end(1006);
+  await closed;
+  assertEquals(log, ["open", "transport error"]);
+  (await http.next()).answer("ok"); // the server is told
+  await client.close();
+});
+
+Deno.test("engine client does not upgrade where it shall not", async () => {
+  const rig = open({ transports: ["polling", "websocket"], upgrade: false });
+  (await rig.http.next()).answer(hello({ upgrades: ["websocket"] }));
+  (await rig.http.next()).answer("1");
+  (await rig.http.next()).answer("ok");
+  await rig.closed;
+  assertEquals([rig.sockets.length, rig.log], [0, ["open", "transport close"]]);
+  await rig.client.close();
+});
+
+for (
+  const [what, message] of [
+    ["another packet", "4a"],
+    ["no JSON", "0x"],
+    ["no session id", hello({ sid: "" })],
+    ["times that can't be", hello({ pingInterval: -1 })],
+  ]
+) {
+  Deno.test(`engine client refuses a handshake of ${what}`, async () => {
+    const rig = open();
+    rig.sockets[0].accept(message);
+    assertEquals(rig.log, ["parse error"]);
+    assertInstanceOf(rig.error, SocketIoError);
+    await rig.client.close();
+  });
+}
+
+Deno.test("engine client ends at a packet that a server does not send", async () => {
+  const { client, sockets: [socket], log } = open();
+  socket.accept(hello(), "3", "4late");
+  assertEquals(log, ["open", "parse error"]);
+  await client.close();
+});
+
+Deno.test("engine client tells whether the connection was ended in order", async () => {
+  const closes: [end: (socket: StubWebSocket) => void, reason: string, error: boolean][] = [
+    [(socket) => socket.end(1000), "transport close", false],
+    [(socket) => socket.receive("1"), "transport close", false],
+    [(socket) => socket.end(1006, new Error("lost")), "transport error", true],
+    [(socket) => socket.receive("4" + "x".repeat(1000)), "transport error", true],
+  ];
+  for (const [end, reason, error] of closes) {
+    const rig = open();
+    const [socket] = rig.sockets;
+    socket.accept(hello());
+    end(socket);
+    await rig.closed;
+    socket.end();
+    assertEquals(rig.log, ["open", reason]);
+    assertEquals(rig.error instanceof SocketIoError, error);
+    await rig.client.close();
+  }
+});
+
+Deno.test("engine client ends when the server does not ping in time", async () => {
+  const rig = open();
+  rig.sockets[0].accept(hello({ pingInterval: 10, pingTimeout: 10 }));
+  await rig.closed;
+  assertEquals(rig.log, ["open", "ping timeout"]);
+  await rig.client.close();
+});
+
+Deno.test("engine client knows that it has expired though no timer ran, as after a sleep", async () => {
+  const { client, sockets: [socket] } = open();
+  socket.accept(hello());
+  const { now } = performance;
+  const wakeTime = now.call(performance) + 120_001;
+  try {
+    assert(!client.expired);
+    performance.now = () => wakeTime;
+    assert(client.expired);
+    socket.receive("2");
+    assert(!client.expired);
+  } finally {
+    performance.now = now;
+  }
+  await client.close();
+});
+
+Deno.test("engine client tries the next transport only where it shall", async () => {
+  for (const tryAllTransports of [true, false]) {
+    const rig = open({ transports: ["polling", "websocket"], tryAllTransports });
+    const first = await rig.http.next();
+    if (!tryAllTransports) {
+      first.answer("", 500);
+      await rig.closed;
+      assertEquals([rig.sockets.length, rig.log], [0, ["transport error"]]);
+      assertInstanceOf(rig.error, SocketIoError);
+      assertEquals(rig.error.code, "ERR_CONNECT");
+    } else {
+      first.fail(new TypeError("refused"));
+      for (let i = 0; i < 50 && rig.sockets.length === 0; i++) await Promise.resolve();
+      rig.sockets[0].accept(hello());
+      assertEquals([rig.log, rig.client.transportName], [["open"], "websocket"]);
+    }
+    await rig.client.close();
+  }
+});
+
+Deno.test("engine client tells of a server that closes before the handshake", async () => {
+  const rig = open();
+  rig.sockets[0].end(1000);
+  await rig.closed;
+  assertEquals(rig.log, ["transport error"]);
+  assertInstanceOf(rig.error, SocketIoError);
+  assertEquals(rig.error.code, "ERR_CONNECT");
+  await rig.client.close();
+});
