@@ -1,7 +1,6 @@
 // Floor 3: driver.
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
-import { SinkRelay } from "./_raw_link.ts";
 import { type HttpHeadFault, type HttpHeadLimits, HttpHeadReader } from "./http_head.ts";
 
 /** The head of an HTTP message, and the reader that goes on behind it, paused. */
@@ -10,10 +9,8 @@ export interface ReceivedHead {
   text: string;
   /** Bytes that came behind it. */
   rest: Uint8Array;
-  /** The reader, paused. */
+  /** The reader, paused; redirect it before it goes on. */
   reader: TransportReader;
-  /** Who gets what it reads next. */
-  relay: SinkRelay;
 }
 
 /** A head that broke its grammar or a limit. */
@@ -38,7 +35,6 @@ const READER_OPTIONS = { minSlab: 272, maxSlab: 1_114_112 };
 class HeadSink implements TransportSink {
   readonly head = Promise.withResolvers<ReceivedHead>();
   readonly #reader: HttpHeadReader;
-  readonly #relay: SinkRelay = new SinkRelay(this);
   #transportReader!: TransportReader;
   #done = false;
 
@@ -49,7 +45,7 @@ class HeadSink implements TransportSink {
     first: Uint8Array | undefined,
   ) {
     this.#reader = new HttpHeadReader(kind, limits);
-    this.#transportReader = new TransportReader(transport, this.#relay, READER_OPTIONS);
+    this.#transportReader = new TransportReader(transport, this, READER_OPTIONS);
     if (first !== undefined && first.length > 0) this.data(first);
     if (!this.#done) this.#transportReader.start();
   }
@@ -65,7 +61,6 @@ class HeadSink implements TransportSink {
       text,
       rest: chunk.subarray(Math.max(0, used)),
       reader: this.#transportReader,
-      relay: this.#relay,
     };
     if (fault !== undefined) this.head.reject(new HeadFaultError(fault, received));
     else this.head.resolve(received);

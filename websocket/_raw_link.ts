@@ -22,29 +22,6 @@ const LINGER = 1000;
 /** Deadlines are rounded up to this part of their length, so that many connections share one wake-up. */
 const ROUNDING = 32;
 
-/** A reader's sink that can be exchanged: the handshake's first, then the connection's. */
-export class SinkRelay implements TransportSink {
-  /** Who gets what is read. */
-  target: TransportSink;
-
-  /** Makes a relay to `target`. */
-  constructor(target: TransportSink) {
-    this.target = target;
-  }
-  /** Passes bytes on. */
-  data(chunk: Uint8Array): void {
-    this.target.data(chunk);
-  }
-  /** Passes the end on. */
-  end(): void {
-    this.target.end();
-  }
-  /** Passes a failure on. */
-  error(error: unknown): void {
-    this.target.error(error);
-  }
-}
-
 /** Whoever broadcasts over a link keeps its frames back for a moment; what else is sent must go behind them. */
 export interface BroadcastSource {
   /** Whether frames wait. */
@@ -65,8 +42,8 @@ export interface RawLinkInit {
   compression: WebSocketCompression | undefined;
   /** Limits and deadlines; one object serves many links. */
   options: ResolvedConnectionOptions;
-  /** The reader that the handshake began with, paused, and its relay. */
-  reading?: { reader: TransportReader; relay: SinkRelay };
+  /** The reader that the handshake began with, paused. */
+  reader?: TransportReader;
   /** Bytes that came behind the handshake. */
   rest?: Uint8Array;
   /** Where its deadlines are. @default {the queue of all} */
@@ -122,7 +99,7 @@ export class RawLink
 
   /** Makes a link; nothing is read before {@linkcode start}. */
   constructor(transport: Transport, init: RawLinkInit) {
-    const { options, reading } = init;
+    const { options, reader } = init;
     this.#transport = transport;
     this.#options = options;
     this.#client = init.role === "client";
@@ -137,11 +114,8 @@ export class RawLink
       maxChunks: options.maxChunks,
       compression: init.compression,
     });
-    if (reading === undefined) this.#reader = new TransportReader(transport, this);
-    else {
-      this.#reader = reading.reader;
-      reading.relay.target = this;
-    }
+    reader?.redirect(this);
+    this.#reader = reader ?? new TransportReader(transport, this);
   }
 
   /** The writer's high-water mark. */

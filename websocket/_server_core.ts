@@ -242,7 +242,7 @@ export class ServerCore {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     if (received !== undefined) {
       // What else the client sends is thrown away: it is no new request.
-      received.relay.target = { data: () => {}, end: resolve, error: () => resolve() };
+      received.reader.redirect({ data: () => {}, end: resolve, error: () => resolve() });
       received.reader.resume();
     }
     try {
@@ -384,7 +384,7 @@ export class ServerCore {
       extensions: deflate === undefined ? "" : "permessage-deflate",
       compression: deflate && createCompression("server", deflate.parameters, this.#deflate),
       options: this.#resolved,
-      reading: received,
+      reader: received.reader,
       rest: received.rest,
     });
   }

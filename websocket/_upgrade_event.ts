@@ -4,7 +4,6 @@ import type { Duplex } from "node:stream";
 import { NodeTransport } from "../net/node_transport.ts";
 import { TransportReader } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
-import { SinkRelay } from "./_raw_link.ts";
 import { closeQuietly, type ServerCore } from "./_server_core.ts";
 
 const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
@@ -24,11 +23,10 @@ export function takeUpgrade(
   for (let i = 0; i < rawHeaders.length; i += 2) {
     text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
   }
-  const relay = new SinkRelay(IGNORE);
-  const reader = new TransportReader(transport, relay);
+  const reader = new TransportReader(transport, IGNORE);
   reader.pause();
   const secure = (request.socket as { encrypted?: boolean }).encrypted === true;
-  core.admit(arrival, { text: `${text}\r\n`, rest: new Uint8Array(0), reader, relay }, secure)
+  core.admit(arrival, { text: `${text}\r\n`, rest: new Uint8Array(0), reader }, secure)
     .catch((error) => {
       core.drop(arrival);
       core.report(error);

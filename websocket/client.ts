@@ -273,7 +273,7 @@ class ClientAttempt {
       extensions: agreed.extensions,
       compression: agreed.deflate && createCompression("client", agreed.deflate, deflate),
       options: this.#resolved,
-      reading: received,
+      reader: received.reader,
       rest: received.rest,
     });
     const info = new HandshakeInfo("response", received.text, this.#publicUrl(), false);

@@ -13,15 +13,15 @@ Deno.test("head is received whatever the pieces, and the reader goes on behind i
   for (const split of [1, 7, Infinity]) {
     const [a, b] = pair({ split });
     await writeLatin1(a, `${HEAD}rest`);
-    const { text, rest, reader, relay } = await receiveHead(b, "request");
+    const { text, rest, reader } = await receiveHead(b, "request");
     assertEquals(text, HEAD);
     const done = Promise.withResolvers<void>();
     let more = new TextDecoder().decode(rest);
-    relay.target = {
+    reader.redirect({
       data: (chunk) => void (more += new TextDecoder().decode(chunk)),
       end: done.resolve,
       error: done.reject,
-    };
+    });
     reader.resume();
     await a.closeWrite();
     await done.promise;

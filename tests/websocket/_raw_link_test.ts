@@ -4,7 +4,7 @@ import { pair } from "../../net/pair.ts";
 import { TransportReader } from "../../net/reader.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { DeadlineQueue } from "../../websocket/_deadlines.ts";
-import { RawLink, SinkRelay } from "../../websocket/_raw_link.ts";
+import { RawLink } from "../../websocket/_raw_link.ts";
 import {
   resolveConnectionOptions,
   type WebSocketConnectionOptions,
@@ -163,8 +163,7 @@ Deno.test("link lets a peer that broke a rule read why for a second", async () =
 
 Deno.test("link reads on with the reader of the handshake", async () => {
   const [near, far] = pair();
-  const relay = new SinkRelay({ data() {}, end() {}, error() {} });
-  const reader = new TransportReader(near, relay);
+  const reader = new TransportReader(near, { data() {}, end() {}, error() {} });
   reader.pause();
   const link = new RawLink(near, {
     role: "client",
@@ -172,7 +171,7 @@ Deno.test("link reads on with the reader of the handshake", async () => {
     extensions: "e",
     compression: undefined,
     options: resolveConnectionOptions(),
-    reading: { reader, relay },
+    reader,
     rest: encodeFrame(toBytes("first"), { opcode: 1 }),
   });
   const log: unknown[] = [];
