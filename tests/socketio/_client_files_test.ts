@@ -1,0 +1,89 @@
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { gunzipSync } from "node:zlib";
+import { clientFileName, serveClientFile } from "../../socketio/_client_files.ts";
+import { reported, StubExchange } from "../_support/engine_stubs.ts";
+
+const NAME = "socket.io.min.js";
+
+async function get(
+  name: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+): Promise<StubExchange & { headers: Record<string, string>; body: Uint8Array | undefined }> {
+  const exchange = new StubExchange(method, "", "", headers);
+  await serveClientFile(name, exchange);
+  return await exchange.answered as never;
+}
+
+Deno.test("client files are those of the list, below the path", () => {
+  assertEquals(clientFileName("/socket.io/socket.io.js", "/socket.io"), "socket.io.js");
+  assertEquals(
+    clientFileName("/a/socket.io.esm.min.js.map", "/a"),
+    "socket.io.esm.min.js.map",
+  );
+  for (
+    const path of [
+      "/socket.io/",
+      "/socket.io",
+      "/socket.iosocket.io.js",
+      "/other/socket.io.js",
+      "/socket.io/x/socket.io.js",
+      "/socket.io/../package.json",
+      "/socket.io/package.json",
+      "/socket.io/constructor",
+    ]
+  ) assertEquals(clientFileName(path, "/socket.io"), undefined, path);
+});
+
+Deno.test("client file is served, compressed only for who takes it", async () => {
+  const plain = await get(NAME);
+  assertEquals(plain.status, 200);
+  assertEquals(plain.headers["Content-Type"], "application/javascript; charset=utf-8");
+  assertEquals(plain.headers["Vary"], "Accept-Encoding");
+  assertEquals(plain.headers["Content-Encoding"], undefined);
+  assertStringIncludes(new TextDecoder().decode(plain.body), "Socket.IO v4");
+  const zipped = await get(NAME, { "accept-encoding": "br, gzip;q=0.5" });
+  assertEquals(zipped.headers["Content-Encoding"], "gzip");
+  assertLess(zipped.body!.length, plain.body!.length);
+  assertEquals(new Uint8Array(gunzipSync(zipped.body!)), new Uint8Array(plain.body!));
+  for (const accepted of ["identity", "gzip;q=0", "gzip; q=0.0, br", "xgzipx"]) {
+    const { headers } = await get(NAME, { "accept-encoding": accepted });
+    assertEquals(headers["Content-Encoding"], undefined, accepted);
+  }
+});
+
+Deno.test("client file is not sent again to who has it", async () => {
+  const etag = (await get(NAME)).headers["ETag"];
+  assertMatch(etag, /^"4\.\d+\.\d+"$/);
+  for (const match of [etag, `W/${etag}`]) {
+    const { status, body, headers } = await get(NAME, { "if-none-match": match });
+    assertEquals([status, body, headers["ETag"]], [304, undefined, etag]);
+  }
+  assertEquals((await get(NAME, { "if-none-match": '"1.0.0"' })).status, 200);
+});
+
+Deno.test("client file is told of without its body, and taken by no other method", async () => {
+  const head = await get(NAME, {}, "HEAD");
+  assertEquals([head.status, head.body], [200, undefined]);
+  assert(head.headers["ETag"]);
+  const post = await get(NAME, {}, "POST");
+  assertEquals([post.status, post.headers["Allow"]], [405, "GET, HEAD"]);
+});
+
+Deno.test("client file's map is JSON", async () => {
+  const { headers, body } = await get(`${NAME}.map`);
+  assertEquals(headers["Content-Type"], "application/json; charset=utf-8");
+  assertEquals(JSON.parse(new TextDecoder().decode(body)).version, 3);
+});
+
+Deno.test("client file that can't be read is not found, and the program is told why, each time", async () => {
+  for (let i = 0; i < 2; i++) {
+    let status: number | undefined;
+    const errors = await reported(async () => {
+      status = (await get("no_such_file.js")).status;
+    });
+    assertEquals(status, 404);
+    assertEquals(errors.length, 1);
+    assertStringIncludes(String(errors[0]), "Cannot serve no_such_file.js: ");
+  }
+});
