@@ -368,6 +368,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   // ---- reading
 
   /** Listens; a listener for `"data"` makes the socket flow, unless `pause()` was called. */
+  // @ts-ignore: the base class has other types where a program also loads @types/node
   override on<K extends keyof SocketEvents>(
     event: K,
     listener: (...args: SocketEvents[K]) => void,
@@ -378,6 +379,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /** Listens, as `on`. */
+  // @ts-ignore: the base class has other types where a program also loads @types/node
   override addListener<K extends keyof SocketEvents>(
     event: K,
     listener: (...args: SocketEvents[K]) => void,
@@ -386,6 +388,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /** Listens for the next event only. */
+  // @ts-ignore: the base class has other types where a program also loads @types/node
   override once<K extends keyof SocketEvents>(
     event: K,
     listener: (...args: SocketEvents[K]) => void,

@@ -202,7 +202,7 @@ export class StandardWebSocket extends EventTarget {
   #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
     const value = typeof handler === "function" ? handler : null;
     if (!this.#handlers.has(type)) {
-      this.addEventListener(type, (event) => this.#handlers.get(type)?.call(this, event));
+      this.addEventListener(type, (event) => this.#handlers.get(type)?.call(this, event as never));
     }
     this.#handlers.set(type, value);
   }
