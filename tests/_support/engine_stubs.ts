@@ -107,7 +107,7 @@ export class StubSocket implements EngineWebSocket {
   }
 }
 
-/** A request for a WebSocket; `valid` says whether its handshake is. */
+/** A request for a WebSocket; `valid` says whether its handshake is, and `"rejects"` that `accept` does. */
 export class StubUpgrade implements UpgradeExchange {
   readonly request: EngineRequest;
   readonly origin: string | undefined;
@@ -118,10 +118,10 @@ export class StubUpgrade implements UpgradeExchange {
   refused: { status: number; message: string } | undefined;
   accepted: ResponseHeaders | undefined;
   readonly refusal: Promise<{ status: number; message: string }>;
-  readonly #valid: boolean;
+  readonly #valid: boolean | "rejects";
   #resolve!: (refusal: { status: number; message: string }) => void;
 
-  constructor(query: string, options: { origin?: string; valid?: boolean } = {}) {
+  constructor(query: string, options: { origin?: string; valid?: boolean | "rejects" } = {}) {
     this.origin = options.origin;
     this.#valid = options.valid ?? true;
     const headers = options.origin === undefined ? {} : { origin: options.origin };
@@ -136,8 +136,9 @@ export class StubUpgrade implements UpgradeExchange {
     this.#resolve(this.refused);
   }
 
-  accept(headers: ResponseHeaders): EngineWebSocket | undefined {
+  accept(headers: ResponseHeaders): Promise<EngineWebSocket> | EngineWebSocket | undefined {
     this.done = true;
+    if (this.#valid === "rejects") return Promise.reject(new TypeError("not valid"));
     this.accepted = headers;
     return this.#valid ? this.socket : undefined;
   }

@@ -87,3 +87,15 @@ Deno.test("client file that can't be read is not found, and the program is told 
     assertStringIncludes(String(errors[0]), "Cannot serve no_such_file.js: ");
   }
 });
+
+Deno.test("client file that could not be read is read anew the next time", async () => {
+  const name = "socket.io.esm.min.js";
+  const { readFile } = Deno;
+  Deno.readFile = () => Promise.reject(new Deno.errors.NotFound("not yet"));
+  try {
+    assertEquals((await reported(() => get(name))).length, 1);
+  } finally {
+    Deno.readFile = readFile;
+  }
+  assertEquals((await get(name)).status, 200);
+});

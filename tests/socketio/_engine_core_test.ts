@@ -32,7 +32,7 @@ async function open(core: EngineCore): Promise<string> {
 function upgrade(
   core: EngineCore,
   query: string = WEBSOCKET,
-  options: { origin?: string; valid?: boolean } = {},
+  options: { origin?: string; valid?: boolean | "rejects" } = {},
 ): StubUpgrade {
   const exchange = new StubUpgrade(query, options);
   core.handleUpgrade(exchange);
@@ -97,6 +97,8 @@ Deno.test("engine core keeps no room for whom it did not let in", async () => {
   assertEquals((await upgrade(core).refusal).message, "no");
   const open = makeCore({ maxConnections: 1 });
   upgrade(open, WEBSOCKET, { valid: false });
+  upgrade(open, WEBSOCKET, { valid: "rejects" });
+  for (let i = 0; i < 5; i++) await Promise.resolve();
   assertEquals([open.sockets.size, upgrade(open).refused], [0, undefined]);
   open.close();
 });
@@ -130,6 +132,7 @@ Deno.test("engine core outlives what the program's callbacks throw", async () =>
 
 Deno.test("engine core runs middleware in order, before anything else", async () => {
   const core = makeCore();
+  let last = 0;
   core.middleware.push(
     (_, response, next) => {
       response.setHeader("X-First", "1");
@@ -143,9 +146,13 @@ Deno.test("engine core runs middleware in order, before anything else", async ()
       } else if (request.url?.includes("bad")) next(new Error("bad"));
       else next();
     },
+    (_request, _response, next) => {
+      last++;
+      next();
+    },
   );
   const { status, headers } = await request(core, POLLING);
-  assertEquals([status, headers["X-First"]], [200, "1"]);
+  assertEquals([status, headers["X-First"], last], [200, "1", 1]);
   const teapot = await request(core, `${POLLING}&teapot=1`);
   assertEquals([teapot.status, teapot.body], [418, "tea"]);
   assertEquals((await request(core, `${POLLING}&bad=1`)).status, 400);
