@@ -53,6 +53,8 @@ export class EngineCore implements EngineSocketHost {
   generateId: (request: EngineRequest) => string | Promise<string> = randomId;
   /** Connections that are being let in. */
   #opening = 0;
+  /** Their ids, where the program makes them: two must not get the same. */
+  readonly #reserved = new Set<string>();
   #closed = false;
   readonly #emitter: unknown;
 
@@ -147,7 +149,7 @@ export class EngineCore implements EngineSocketHost {
     if (sid) return this.sockets.get(sid)!.handle(exchange);
     const id = await this.#admit(exchange.request);
     if (typeof id !== "string") return this.#refuse(exchange, id);
-    if (exchange.done) return void this.#opening--;
+    if (exchange.done) return this.#giveUp(id);
     const socket = new ServerEngineSocket(this, id, request, exchange.remoteAddress);
     this.#open(socket);
     socket.handle(exchange);
@@ -194,9 +196,15 @@ export class EngineCore implements EngineSocketHost {
   }
 
   #accept(exchange: UpgradeExchange, id: string, headers: ResponseHeaders): Promise<void> | void {
-    if (exchange.done) return void this.#opening--;
-    this.onHeaders(headers, exchange.request, id);
-    const webSocket = exchange.accept(headers);
+    if (exchange.done) return this.#giveUp(id);
+    let webSocket: ReturnType<UpgradeExchange["accept"]>;
+    try {
+      this.onHeaders(headers, exchange.request, id);
+      webSocket = exchange.accept(headers);
+    } catch (error) {
+      this.#giveUp(id);
+      throw error;
+    }
     if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket);
     else {
       return webSocket.then(
@@ -208,7 +216,7 @@ export class EngineCore implements EngineSocketHost {
 
   #begin(exchange: UpgradeExchange, id: string, webSocket: EngineWebSocket | undefined): void {
     // Whose handshake is not valid, or who went, has been told already.
-    if (webSocket === undefined) return void this.#opening--;
+    if (webSocket === undefined) return this.#giveUp(id);
     const { request, remoteAddress } = exchange;
     const transport = new WebSocketTransport(webSocket, NOBODY);
     const socket = new ServerEngineSocket(this, id, request, remoteAddress, transport);
@@ -298,7 +306,11 @@ export class EngineCore implements EngineSocketHost {
       if (message !== undefined) refusal = { code: 4, context: { message } };
       else {
         const id = await this.generateId(request);
-        if (typeof id === "string" && id !== "" && !this.sockets.has(id)) return id;
+        const free = !this.sockets.has(id) && !this.#reserved.has(id);
+        if (typeof id === "string" && id !== "" && free) {
+          this.#reserved.add(id);
+          return id;
+        }
         refusal = { code: 3, context: { name: "ID_GENERATION_ERROR" } };
       }
     } catch (error) {
@@ -329,8 +341,14 @@ export class EngineCore implements EngineSocketHost {
     });
   }
 
-  #open(socket: ServerEngineSocket): void {
+  /** A connection that was let in will not be. */
+  #giveUp(id: string): void {
     this.#opening--;
+    this.#reserved.delete(id);
+  }
+
+  #open(socket: ServerEngineSocket): void {
+    this.#giveUp(socket.id);
     this.sockets.set(socket.id, socket);
     socket.start();
     if (this.#closed) socket.close(true);

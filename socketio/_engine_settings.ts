@@ -87,6 +87,8 @@ export function resolveEngineOptions(
   if (slowClient !== "close" && slowClient !== "drop") {
     throw new TypeError('Cannot use the option slowClient: it is neither "close" nor "drop"');
   }
+  const named = cookie === true ? {} : cookie || undefined;
+  if (named !== undefined) formatCookie(named, "id");
   const path = (options.path ?? defaultPath).replace(/\/$/, "");
   return {
     path: options.addTrailingSlash === false ? path : path + "/",
@@ -99,7 +101,7 @@ export function resolveEngineOptions(
     allowUpgrades: options.allowUpgrades ?? true,
     allowRequest: options.allowRequest,
     cors: options.cors,
-    cookie: cookie === true ? {} : cookie || undefined,
+    cookie: named,
     deflate,
     compressionThreshold: threshold(options.httpCompression),
     maxBufferedBytes: positive("maxBufferedBytes", options.maxBufferedBytes, 16_777_216),

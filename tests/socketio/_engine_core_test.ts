@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { EngineCore } from "../../socketio/_engine_core.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
@@ -224,4 +224,33 @@ Deno.test("engine core gives a WebSocket to the session that asks for it, once",
   const refused = upgrade(fixed, `${WEBSOCKET}&sid=${await open(fixed)}`);
   assertEquals(refused.socket.closed, [["close", 1000]]);
   fixed.close();
+});
+
+Deno.test("engine core keeps no room for an answer that throws", async () => {
+  const core = makeCore({ maxConnections: 1 });
+  const exchange = new StubUpgrade(WEBSOCKET, {});
+  const { accept } = exchange;
+  exchange.accept = (() => {
+    throw new Error("of the program");
+  }) as typeof accept;
+  await reported(async () => {
+    core.handleUpgrade(exchange);
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  });
+  assertEquals([core.sockets.size, upgrade(core).refused], [0, undefined]);
+  core.close();
+});
+
+Deno.test("engine core gives two connections that open at once no common id", async () => {
+  const core = makeCore();
+  core.generateId = () => "same";
+  const both = [upgrade(core), upgrade(core)];
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assertEquals(core.sockets.size, 1);
+  assertEquals(both.filter(({ refused }) => refused !== undefined).length, 1);
+  core.close();
+});
+
+Deno.test("engine core refuses a cookie that can't be sent when it is made", () => {
+  assertThrows(() => makeCore({ cookie: { name: "a b" } }), TypeError, "its name is no token");
 });
