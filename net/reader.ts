@@ -191,7 +191,7 @@ export class TransportReader {
       const expected = this.#expected;
       this.#expected = 0;
       const fits = expected > 0 && rest >= expected;
-      if (fits || (rest >= 64 && rest >= this.#usual * 1.5)) {
+      if (fits || (rest >= 64 && rest >= this.#usual * 1.1)) {
         return new Uint8Array(slab.buffer, slab.byteOffset + pos, rest);
       }
       this.#resize(Date.now() - this.#born);
