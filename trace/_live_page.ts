@@ -76,7 +76,7 @@ thead th {
 }
 td { padding: 2px 8px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 th:nth-child(1) { width: 10em; } th:nth-child(2) { width: 4.2em; } th:nth-child(3) { width: 2.6em; } th:nth-child(4) { width: 6em; }
-td:nth-child(4) { text-align: right; }
+th:nth-child(4), td:nth-child(4) { text-align: right; }
 tbody tr { cursor: pointer; }
 tbody tr:hover { background: var(--panel); }
 tbody tr[aria-selected="true"] { background: var(--chosen); }

@@ -106,7 +106,7 @@ async function makeSinks(command: TraceCommand, run: Run): Promise<TraceSink[]> 
       sinks.push(await createRecordSink(command.record, { transport, server, masked }));
     }
     if (command.web !== undefined) {
-      const title = `${describe(command.listen)} to ${server}`;
+      const title = `Traffic to ${server}`;
       const web = await createWebSink({ port: command.web, title });
       sinks.push(web);
       await run.note(`Live page: ${web.url}`);

@@ -19,6 +19,7 @@ interface Flow {
   next: Record<TraceSide, number>;
   connected: boolean;
   over: boolean;
+  ended: Set<TraceSide>;
 }
 
 function other(side: TraceSide): TraceSide {
@@ -87,6 +88,7 @@ export class PcapEncoder {
       next: { client: 1, server: 1 },
       connected: false,
       over: false,
+      ended: new Set(),
     });
   }
 }
@@ -130,10 +132,10 @@ function segments(event: TraceEvent, flow: Flow): Uint8Array[] {
     case "data":
       return dataSegments(event, flow);
     case "end":
-      return [
-        segment(flow, event.from, TCP.FIN | TCP.ACK),
-        segment(flow, other(event.from), TCP.ACK),
-      ];
+      return endSegments(event.from, flow);
+    case "close":
+      // Sides that were cut off get an end all the same.
+      return [...endSegments("client", flow), ...endSegments("server", flow)];
     case "reset":
     case "fault":
       flow.over = true;
@@ -141,6 +143,12 @@ function segments(event: TraceEvent, flow: Flow): Uint8Array[] {
     default:
       return [];
   }
+}
+
+function endSegments(from: TraceSide, flow: Flow): Uint8Array[] {
+  if (flow.ended.has(from)) return [];
+  flow.ended.add(from);
+  return [segment(flow, from, TCP.FIN | TCP.ACK), segment(flow, other(from), TCP.ACK)];
 }
 
 function dataSegments({ from, bytes }: TraceDataEvent, flow: Flow): Uint8Array[] {

@@ -150,7 +150,7 @@ Deno.test("the command writes captures and recordings, shows a page, and plays a
   const port = await command.port();
   const [, url] = await command.until(/Live page: (\S+)/);
   const page = await (await fetch(url)).text();
-  assertStringIncludes(page, `<title>127.0.0.1:0 to ${to}</title>`);
+  assertStringIncludes(page, `<title>Traffic to ${to}</title>`);
   assertEquals(await say(port, "once more"), "ONCE MORE");
   assertEquals([await command.stop(), command.out], [0, ""]);
   assert((await Deno.stat(pcap)).size > 24);

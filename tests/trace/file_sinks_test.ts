@@ -24,8 +24,8 @@ Deno.test("a capture sink writes a file that only its owner reads", async () => 
   for (const event of events(0)) sink.event(event);
   await sink.close?.();
   const bytes = await Deno.readFile(path);
-  // The head; three packets of the handshake; data; its acknowledgement.
-  assertEquals(bytes.length, 24 + 3 * 56 + 59 + 56);
+  // The head; three packets of the handshake; data; its acknowledgement; two ends and theirs.
+  assertEquals(bytes.length, 24 + 3 * 56 + 59 + 56 + 4 * 56);
   if (Deno.build.os !== "windows") assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
 });
 

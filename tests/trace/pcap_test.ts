@@ -64,6 +64,14 @@ Deno.test("a conversation has a handshake, its data and an end, with numbers tha
   assertEquals(packets(pcap.encode(data("client", 1))), []);
 });
 
+Deno.test("what was cut off without an end gets one", () => {
+  const pcap = new PcapEncoder();
+  pcap.encode(OPEN);
+  pcap.encode(CONNECT);
+  assertEquals(packets(pcap.encode({ ...base, type: "end", from: "server" })).length, 2);
+  assertEquals(packets(pcap.encode(CLOSE)), ["5000>80 FA 1 2 0", "80>5000 A 2 2 0"]);
+});
+
 Deno.test("large pieces become several packets", () => {
   const pcap = new PcapEncoder();
   pcap.encode(OPEN);
