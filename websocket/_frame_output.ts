@@ -1,4 +1,5 @@
 // Floor 2: protocol.
+import { hasHeadroom } from "./_headroom.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import { frameHeaderSize, MAX_CONTROL_PAYLOAD, writeFrameHeader, writeMaskKey } from "./frame.ts";
 import { applyMask } from "./mask.ts";
@@ -9,6 +10,8 @@ export const LARGE_PAYLOAD = 16_384;
 /** The room in front of a payload that {@linkcode writeOwnedFrame} needs for its header. */
 export const HEADROOM = 14;
 
+/** The first byte of a binary message in one frame. */
+const WHOLE_BINARY = 0x82;
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -52,6 +55,14 @@ function writeLargeFrame(
     const owned = new Uint8Array(HEADROOM + bytes.length);
     owned.set(bytes, HEADROOM);
     writeOwnedFrame(output, tools, client, first, owned);
+    return;
+  }
+  // Always the same header in the same place: these bytes may be queued several times, on several connections.
+  if (first === WHOLE_BINARY && hasHeadroom(bytes)) {
+    const size = frameHeaderSize(bytes.length, false);
+    const frame = new Uint8Array(bytes.buffer, bytes.byteOffset - size, size + bytes.length);
+    writeFrameHeader(frame, 0, first, 0, bytes.length);
+    output.write(frame);
     return;
   }
   const at = output.reserve(10);

@@ -4,6 +4,8 @@ import type { WebSocketMessageOpcode } from "./types.ts";
 
 /** Up to this many bytes are taken on the word of a frame's header; for more, a quarter has to be there first. */
 const TRUSTED = 65_536;
+/** Room in front of the bytes for a header, should they be sent on. */
+const HEADROOM = 16;
 
 /**
  * A message that comes in parts: what is there, and what the limits count.
@@ -19,6 +21,8 @@ export class MessageAssembly {
   received = 0;
   /** Bytes of the message that are there. */
   size = 0;
+  /** Whether there is room for a frame header in front of the bytes. */
+  headroom = false;
   /** Checks text as it comes. */
   validator: Utf8Validator | undefined;
   /** The bytes while they lie in somebody else's memory. */
@@ -56,14 +60,14 @@ export class MessageAssembly {
       }
       this.#run = undefined;
       this.#grow(toCome);
-      this.#own!.set(run);
-    } else if (this.#own!.length < this.size) this.#grow(toCome);
-    this.#own!.set(bytes.subarray(start, end), size);
+      this.#own!.set(run, HEADROOM);
+    } else if (this.#own!.length < HEADROOM + this.size) this.#grow(toCome);
+    this.#own!.set(bytes.subarray(start, end), HEADROOM + size);
   }
 
   /** The whole message. */
   bytes(): Uint8Array {
-    return this.#run ?? this.#own?.subarray(0, this.size) ?? new Uint8Array(0);
+    return this.#run ?? this.#own?.subarray(HEADROOM, HEADROOM + this.size) ?? new Uint8Array(0);
   }
 
   #grow(toCome: number): void {
@@ -74,7 +78,8 @@ export class MessageAssembly {
       : old === undefined
       ? needed
       : Math.max(needed, old.length * 2);
-    this.#own = new Uint8Array(Math.max(needed, wanted));
+    this.#own = new Uint8Array(HEADROOM + Math.max(needed, wanted));
+    this.headroom = true;
     if (old !== undefined) this.#own.set(old);
   }
 }

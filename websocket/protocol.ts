@@ -16,6 +16,7 @@ import {
   writeOwnedFrame,
   writeTextFrame,
 } from "./_frame_output.ts";
+import { markHeadroom } from "./_headroom.ts";
 import { MessageAssembly } from "./_message_assembly.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError, type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
@@ -279,6 +280,8 @@ export class WebSocketProtocol {
           pos = stop;
         } else {
           this.#beginFrame(header);
+          // The header lies in front of the payload, and is not needed any more.
+          if (header.masked && header.opcode !== 0) this.#assembly!.headroom = true;
           pos = start;
           if (this.#left === 0) this.#takePayload(chunk, start, start);
         }
@@ -392,6 +395,10 @@ export class WebSocketProtocol {
     if (compressed) {
       const bytes = this.#inflate(chunk, start, end, true, this.#maxSize);
       if (bytes !== undefined) this.#deliver(bytes, 0, bytes.length, opcode, false);
+    } else if (opcode === 2 && end - start >= LARGE_PAYLOAD && header.masked) {
+      const message = chunk.subarray(start, end);
+      markHeadroom(message);
+      this.#sink.message(message, 2);
     } else this.#deliver(chunk, start, end, opcode, ascii);
   }
 
@@ -502,8 +509,10 @@ export class WebSocketProtocol {
     assembly.append(bytes, start, end, this.#fin && !assembly.compressed ? this.#left : 0);
     if (!last) return;
     const whole = assembly.bytes();
-    if (assembly.opcode === 2) this.#sink.message(whole, 2);
-    else this.#sink.message(this.#tools.decodeValidText(whole), 1);
+    if (assembly.opcode === 2) {
+      if (whole.length >= LARGE_PAYLOAD && assembly.headroom) markHeadroom(whole);
+      this.#sink.message(whole, 2);
+    } else this.#sink.message(this.#tools.decodeValidText(whole), 1);
   }
 
   #inflate(

@@ -426,6 +426,36 @@ Deno.test("connection that this end fails tells the peer why", () => {
   assertEquals(rig.sent().map((f) => f.payload), [joined(hex("03f0"), toBytes("too slow"))]);
 });
 
+Deno.test("large message that is sent on needs no copy, and is the same as one that was copied", () => {
+  for (const size of [16_384, 65_535, 65_536, 300_000]) {
+    for (const chunk of [Infinity, 100_000, 5000, 1]) {
+      if (chunk === 1 && size > 20_000) continue;
+      for (const slab of [false, true]) {
+        const rig = new Rig("server", { maxChunks: 1e6 });
+        const data = Uint8Array.from({ length: size }, (_, i) => i * 7);
+        const got: Uint8Array[] = [];
+        rig.message = (message) => got.push(message as Uint8Array);
+        const before = rig.frame(2, "before");
+        rig.feed(joined(before, rig.frame(2, data), rig.frame(2, "after")), chunk, slab);
+        for (const message of [...got, got[1], got[1].slice()]) rig.protocol.send(message);
+        rig.protocol.sendFragment(got[1], 2, false);
+        rig.protocol.sendFragment(got[1], 2, true);
+        assertEquals(rig.sent().map(({ payload, opcode, fin }) => [payload, opcode, fin]), [
+          [toBytes("before"), 2, true],
+          [data, 2, true],
+          [toBytes("after"), 2, true],
+          [data, 2, true],
+          [data, 2, true],
+          [data, 2, false],
+          [data, 0, true],
+        ]);
+        assertEquals(got.map((bytes) => bytes.length), [6, size, 5]);
+        assertEquals(got[0], toBytes("before"));
+      }
+    }
+  }
+});
+
 // Pausing and streaming.
 
 Deno.test("paused protocol keeps what came, in order, and goes on where it stopped", () => {
