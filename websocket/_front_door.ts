@@ -1,10 +1,12 @@
 // Floor 3: driver.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { Transport } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
-import type { ReceivedHead } from "./_head_exchange.ts";
+import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
+import type { Arrival, ServerCore } from "./_server_core.ts";
+import { takeUpgrade } from "./_upgrade_event.ts";
 
 /** A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets. */
 class FrontDoorSocket extends TransportDuplex implements Expiring {
@@ -79,6 +81,42 @@ export function isInjected(socket: unknown): boolean {
 }
 
 type BufferEncoding = Parameters<TransportDuplex["push"]>[1];
+
+/** The way from a server's port to a `node:http` server. */
+export interface FrontDoor {
+  /** Hands a connection over. */
+  inject(arrival: Arrival, received: ReceivedHead, secure: boolean): void;
+  /** Lets go of the `node:http` server. */
+  close(): void;
+}
+
+/**
+ * Lets a `node:http` server, or a web handler, answer the plain HTTP requests of a WebSocket server. Upgrades on
+ * connections that were handed over before come back to it.
+ */
+export function openFrontDoor(
+  core: ServerCore,
+  server: Server | undefined,
+  handler: HttpHandler | undefined,
+): FrontDoor {
+  const http = server ?? createHandlerServer(handler!, (error) => core.report(error));
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    if (isInjected(socket)) takeUpgrade(core, request, socket, head);
+  };
+  http.on("upgrade", onUpgrade);
+  const restore = http.listening ? () => {} : keepAliveWithoutListening(http);
+  return {
+    inject(arrival, received, secure) {
+      const { transport } = arrival;
+      const gone = core.handOver(arrival, () => closeQuietly(transport));
+      injectConnection(http, transport, received, secure).once("close", gone);
+    },
+    close() {
+      http.off("upgrade", onUpgrade);
+      restore();
+    },
+  };
+}
 
 /**
  * Hands a connection whose first request head was read already to a `node:http` server, which need not listen.

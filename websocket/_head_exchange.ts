@@ -97,3 +97,12 @@ export async function writeLatin1(transport: Transport, text: string): Promise<v
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
 }
+
+/** Closes a transport that may be closed already. */
+export function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It was closed.
+  }
+}

@@ -3,7 +3,6 @@ import { toNetError } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
-import { startServerTls } from "../net/start_tls.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** A listener, and whether what it accepts runs over TLS. */
@@ -50,7 +49,11 @@ export function openListening(options: ServeWebSocketOptions): WebSocketListenin
     return {
       listener: Deno.listen(where),
       secure: true,
-      startTls: (transport) => startServerTls(transport, settings),
+      // Loaded when it is needed: node:tls weighs more than all of this.
+      startTls: async (transport) => {
+        const { startServerTls } = await import("../net/start_tls.ts");
+        return await startServerTls(transport, settings);
+      },
     };
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) throw error;

@@ -1,19 +1,11 @@
 // Floor 3: driver.
-import type { IncomingMessage, Server as HttpServer } from "node:http";
-import type { Duplex } from "node:stream";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
-import {
-  createHandlerServer,
-  injectConnection,
-  isInjected,
-  keepAliveWithoutListening,
-} from "./_front_door.ts";
-import { HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
+import { closeQuietly, HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
+import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
 import { toMessage } from "./_outgoing.ts";
-import { type Arrival, closeQuietly, parseHead, ServerCore } from "./_server_core.ts";
-import { takeUpgrade } from "./_upgrade_event.ts";
+import { type Arrival, parseHead, ServerCore } from "./_server_core.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
@@ -137,29 +129,24 @@ export class RunningServer implements AsyncDisposable {
 }
 
 /** Listens, and takes in who comes. */
-export function startAccepting(options: ServeWebSocketOptions): RunningServer {
+export async function startAccepting(options: ServeWebSocketOptions): Promise<RunningServer> {
   const core = new ServerCore(options);
   if (options.http !== undefined && options.handler !== undefined) {
     throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");
   }
   options.signal?.throwIfAborted();
+  // Loaded when it is needed: node:http weighs more than all of this.
+  const door = options.http === undefined && options.handler === undefined
+    ? undefined
+    : (await import("./_front_door.ts")).openFrontDoor(core, options.http, options.handler);
   const listening = openListening(options);
-  const http = options.http ??
-    (options.handler && createHandlerServer(options.handler, (error) => core.report(error)));
-  // An upgrade may come on a connection that has carried plain HTTP before.
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-    if (isInjected(socket)) takeUpgrade(core, request, socket, head);
-  };
-  http?.on("upgrade", onUpgrade);
-  const restore = http && !http.listening ? keepAliveWithoutListening(http) : () => {};
-  const acceptor = new Acceptor(core, listening, options, http);
+  const acceptor = new Acceptor(core, listening, options, door);
   const onAbort = () => {
     server.close();
   };
   const server = new RunningServer(core, listening.listener.addr, () => {
     options.signal?.removeEventListener("abort", onAbort);
-    http?.off("upgrade", onUpgrade);
-    restore();
+    door?.close();
     acceptor.stop();
   });
   options.signal?.addEventListener("abort", onAbort);
@@ -172,7 +159,7 @@ class Acceptor {
   readonly #core: ServerCore;
   readonly #listening: WebSocketListening;
   readonly #options: ServeWebSocketOptions;
-  readonly #http: HttpServer | undefined;
+  readonly #door: FrontDoor | undefined;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -180,12 +167,12 @@ class Acceptor {
     core: ServerCore,
     listening: WebSocketListening,
     options: ServeWebSocketOptions,
-    http: HttpServer | undefined,
+    door: FrontDoor | undefined,
   ) {
     this.#core = core;
     this.#listening = listening;
     this.#options = options;
-    this.#http = http;
+    this.#door = door;
   }
 
   stop(): void {
@@ -241,16 +228,9 @@ class Acceptor {
     }
     if (arrival.over) return received.reader.stop();
     const head = parseHead(received.text);
-    if (this.#http !== undefined && head !== undefined && !isUpgradeRequest(head)) {
-      this.#inject(arrival, received);
-    } else await this.#core.admit(arrival, received, this.#listening.secure);
-  }
-
-  #inject(arrival: Arrival, received: ReceivedHead): void {
-    const gone = this.#core.handOver(arrival, () => closeQuietly(arrival.transport));
-    injectConnection(this.#http!, arrival.transport, received, this.#listening.secure).once(
-      "close",
-      gone,
-    );
+    const { secure } = this.#listening;
+    if (this.#door !== undefined && head !== undefined && !isUpgradeRequest(head)) {
+      this.#door.inject(arrival, received, secure);
+    } else await this.#core.admit(arrival, received, secure);
   }
 }

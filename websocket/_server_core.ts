@@ -4,7 +4,7 @@ import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
 import { type ConnectionHost, ConnectionParts } from "./_connection_parts.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { HandshakeInfo } from "./_handshake_info.ts";
-import { type ReceivedHead, writeLatin1 } from "./_head_exchange.ts";
+import { closeQuietly, type ReceivedHead, writeLatin1 } from "./_head_exchange.ts";
 import { Hub, type HubGroup, type HubMember } from "./_hub.ts";
 import { type BroadcastSource, RawLink } from "./_raw_link.ts";
 import { acceptKey } from "./_tools.ts";
@@ -503,15 +503,6 @@ export class ServerCore {
       this.#idle.resolve();
       this.#idle = undefined;
     }
-  }
-}
-
-/** Closes a transport that may be closed already. */
-export function closeQuietly(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // It was closed.
   }
 }
 

@@ -1,15 +1,25 @@
 // Floor 3: driver.
-import { Buffer } from "node:buffer";
 import { encodeUtf8, encodeUtf8Into, tryDecodeUtf8 } from "../buffer/utf8.ts";
 import { sha1Base64 } from "./_sha1.ts";
 import { WEBSOCKET_GUID } from "./handshake.ts";
 import type { WebSocketProtocolTools } from "./protocol_types.ts";
 
 /** `Buffer`'s methods for a slice of any `Uint8Array`: no view, no options, one call into the engine. */
-const { latin1Slice, utf8Slice } = Buffer.prototype as unknown as {
+interface Slices {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
   utf8Slice(this: Uint8Array, start: number, end: number): string;
-};
+}
+
+/**
+ * node:buffer, once the first text has come. It weighs a megabyte of heap, and each collection of garbage goes through
+ * all of the heap: programs that move bytes feel that.
+ */
+let slices: Slices | undefined;
+
+function loadSlices(): Slices {
+  const { Buffer } = globalThis as unknown as { Buffer: { prototype: Slices } };
+  return slices = Buffer.prototype;
+}
 
 /** Below this many bytes `utf8Slice` is the fastest decoder, from it on the one that looks for ASCII first. */
 const SHORT_TEXT = 512;
@@ -33,6 +43,7 @@ export const PLATFORM_TOOLS: WebSocketProtocolTools = {
   },
 
   decodeText(bytes, start, end, ascii): string | undefined {
+    const { latin1Slice, utf8Slice } = slices ?? loadSlices();
     if (ascii) return latin1Slice.call(bytes, start, end);
     if (end - start >= SHORT_TEXT) return tryDecodeUtf8(bytes.subarray(start, end));
     const text = utf8Slice.call(bytes, start, end);

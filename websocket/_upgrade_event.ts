@@ -4,7 +4,8 @@ import type { Duplex } from "node:stream";
 import { NodeTransport } from "../net/node_transport.ts";
 import { TransportReader } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
-import { closeQuietly, type ServerCore } from "./_server_core.ts";
+import { closeQuietly } from "./_head_exchange.ts";
+import type { ServerCore } from "./_server_core.ts";
 
 const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
 

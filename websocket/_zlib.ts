@@ -1,7 +1,19 @@
 // Floor 3: driver.
-import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
 
-const { Z_SYNC_FLUSH } = constants;
+type NodeZlib = typeof import("node:zlib");
+
+/** node:zlib, once somebody compresses: it weighs a megabyte of heap. */
+let zlib: NodeZlib | undefined;
+
+function loadZlib(): NodeZlib {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: string): NodeZlib };
+  };
+  return zlib = process.getBuiltinModule("node:zlib");
+}
+
+/** zlib's constant of this name. */
+const Z_SYNC_FLUSH = 2;
 
 /** The object under a stream of node:zlib, by which Node and Deno drive zlib themselves. */
 interface ZlibHandle {
@@ -54,6 +66,7 @@ export class SyncZlib {
 
   /** @throws {TypeError} If this runtime's node:zlib can't be driven so. */
   constructor(kind: "deflate" | "inflate", parameters: ZlibParameters) {
+    const { createDeflateRaw, createInflateRaw } = zlib ?? loadZlib();
     const make = kind === "deflate" ? createDeflateRaw : createInflateRaw;
     const stream = make({ ...parameters, flush: Z_SYNC_FLUSH });
     const inside = stream as unknown as ZlibInside;

@@ -4,7 +4,6 @@ import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { RunningServer } from "./_running_server.ts";
 import { ServerCore } from "./_server_core.ts";
-import { takeUpgrade } from "./_upgrade_event.ts";
 import type { WebSocketServer } from "./server.ts";
 import type { WebSocketAcceptOptions } from "./server_options.ts";
 
@@ -52,6 +51,8 @@ export function attachWebSocket(
   options: WebSocketAcceptOptions,
 ): WebSocketServer {
   const core = new ServerCore(options);
+  // Whoever has a node:http server has loaded most of it already; others need not.
+  const loading = import("./_upgrade_event.ts");
   const http = server as HttpServer;
   const own: Attachment = { pathname: options.pathname };
   const attached = ATTACHED.get(server) ?? [];
@@ -63,7 +64,7 @@ export function attachWebSocket(
   ATTACHED.set(server, attached);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     if (chosen(attached, http, pathOf(request.url ?? "")) === own) {
-      takeUpgrade(core, request, socket, head);
+      loading.then(({ takeUpgrade }) => takeUpgrade(core, request, socket, head));
     }
   };
   http.on("upgrade", onUpgrade);

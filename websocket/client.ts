@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { dial, type DialOptions } from "../net/dial.ts";
+import type { DialOptions } from "../net/dial.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
@@ -13,7 +13,7 @@ import {
   writeLatin1,
 } from "./_head_exchange.ts";
 import { RawLink } from "./_raw_link.ts";
-import { closeQuietly } from "./_server_core.ts";
+import { closeQuietly } from "./_head_exchange.ts";
 import { acceptKey, newKey } from "./_tools.ts";
 import { WebSocketConnection } from "./connection.ts";
 import { resolveConnectionOptions, type WebSocketConnectionOptions } from "./connection_options.ts";
@@ -209,6 +209,8 @@ class ClientAttempt {
     const { family, noDelay, lookup, attemptDelay } = this.#options;
     const { secure, hostname, port, path } = this.#target;
     const wait: WaitOptions = { timeout: connectTimeout, signal };
+    // Loaded when it is needed: it brings node:net and node:tls along.
+    const { dial } = await import("../net/dial.ts");
     return await dial(path === undefined ? { hostname, port } : { path }, {
       ...wait,
       tls: secure ? this.#tls(tls) : undefined,

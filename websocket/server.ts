@@ -101,7 +101,6 @@ export interface WebSocketServer extends AsyncDisposable {
  * assertEquals(data, "hello");
  * ```
  */
-// deno-lint-ignore require-await
 export async function serveWebSocket(options: ServeWebSocketOptions): Promise<WebSocketServer> {
-  return startAccepting(options);
+  return await startAccepting(options);
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RunningServer, startAccepting } from "../../websocket/_running_server.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
 
@@ -20,6 +20,6 @@ Deno.test("running server stops once, and is finished when nobody is left", asyn
   assertEquals(stops, 1);
 });
 
-Deno.test("server that can't listen leaves nothing behind", () => {
-  assertThrows(() => startAccepting({ default: () => {}, path: "/nowhere/at/all" }));
+Deno.test("server that can't listen leaves nothing behind", async () => {
+  await assertRejects(() => startAccepting({ default: () => {}, path: "/nowhere/at/all" }));
 });
