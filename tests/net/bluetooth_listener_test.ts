@@ -76,7 +76,8 @@ bluetoothTest(
         await connection[Symbol.asyncDispose]();
       }
     })();
-    for (let i = 0; i < 3; i++) {
+    // The system may reset a connection to a channel whose last one is not quite gone: then it is called again.
+    for (let tries = 0; seen.length < 3 && tries < 30; tries++) {
       const target = { address: far, localAddress: near, channel: listener.addr.port };
       await using client = await connectBluetooth(target);
       assertEquals(await client.read(new Uint8Array(1)), null);
