@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import {
   checkServerIdentity,
@@ -109,11 +108,14 @@ class NodeTlsInfo implements TlsInfo {
  * node:tls reports a stream that was cut as an ordinary end (RFC 8446, 6.1, wants it told apart). With its end mark the peer ends
  * the plain stream before the encrypted one below it ends; without, the encrypted one is the first.
  */
-function watchEnd(socket: TLSSocket, raw: Duplex): () => Error | undefined {
+function watchEnd(socket: TLSSocket, raw: TlsDuplex): () => Error | undefined {
   let truncated = false;
   const push = socket.push;
   socket.push = function (this: TLSSocket, ...args: Parameters<typeof push>): boolean {
-    if (args[0] === null && raw.readableEnded) truncated = true;
+    if (args[0] === null) {
+      if (raw.readableEnded) truncated = true;
+      else raw.marked = true;
+    }
     return push.apply(this, args);
   };
   return () => {
@@ -232,6 +234,10 @@ class NodeTlsTransport extends NodeTransport {
 
 /** How long the alert of a handshake that failed may take to leave, in ms. */
 const ALERT_TIMEOUT = 1000;
+/** After so many turns node:tls has read what it was given. */
+const END_TURNS = 4;
+
+type BufferEncoding = Parameters<TransportDuplex["push"]>[1];
 
 /**
  * What node:tls speaks through. It destroys its stream as soon as it is done, before its last records (an alert that tells the peer why,
@@ -241,10 +247,30 @@ class TlsDuplex extends TransportDuplex {
   #state: "handshake" | "open" | "leaving" = "handshake";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: (() => void) | null = null;
+  /** Whether the peer has sent its end mark. */
+  marked = false;
 
   /** The handshake is done. */
   established(): void {
     this.#state = "open";
+  }
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk !== null || this.#state !== "open" || this.readableLength > 0) {
+      return super.push(chunk, encoding);
+    }
+    this.#endUnmarked(END_TURNS);
+    return false;
+  }
+
+  /**
+   * node:tls takes the end of this stream for the end of both directions. With the peer's end mark it is that of one only (RFC 8446, 6.1):
+   * then node:tls is not told of it, and may go on to write.
+   */
+  #endUnmarked(turns: number): void {
+    if (this.marked || this.destroyed) return;
+    if (turns > 0) setImmediate(() => this.#endUnmarked(turns - 1));
+    else super.push(null);
   }
 
   override destroy(error?: Error): this {
@@ -313,7 +339,7 @@ export function nodeClientHandshake(
     ? undefined
     : loadIdentity(options);
   const duplex = new TlsDuplex(inner, { head, transient: true });
-  const settings: ConnectionOptions = {
+  const settings: ConnectionOptions & { allowHalfOpen: boolean } = {
     socket: duplex,
     host: name,
     // RFC 6066, 3: no address as SNI
@@ -324,6 +350,7 @@ export function nodeClientHandshake(
     ALPNProtocols: options.ALPNProtocols as string[] | undefined,
     minVersion: options.minVersion ?? "TLSv1.2",
     maxVersion: options.maxVersion ?? "TLSv1.3",
+    allowHalfOpen: true,
     // Always said, so that no environment variable turns it off.
     rejectUnauthorized: options.rejectUnauthorized ?? true,
     checkServerIdentity: (_host, certificate) => judge(options, name, certificate),
@@ -484,6 +511,7 @@ export class ServerContext {
       ALPNProtocols: ALPNProtocols as string[] | undefined,
       minVersion: this.#options.minVersion ?? "TLSv1.2",
       maxVersion: this.#options.maxVersion ?? "TLSv1.3",
+      allowHalfOpen: true,
       // The deadlines are the caller's.
       handshakeTimeout: 0,
       SNICallback: (name, done) => void this.#select(name, done),
