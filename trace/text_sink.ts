@@ -25,6 +25,8 @@ const PER_MS = 128;
 const MOST_WAITING = 1 << 22;
 /** After so long, what was left out is told, in ms. */
 const TELL_AFTER = 100;
+/** A display that takes nothing for so long in the end is given up, in ms. */
+const GIVE_UP_AFTER = 2000;
 
 /** What was left out. */
 interface LeftOut {
@@ -78,7 +80,12 @@ class TextSink implements TraceSink {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#tellLeftOut();
-    await this.#queue.finish();
+    const finished = this.#queue.finish();
+    finished.catch(() => {}); // it may be given up before
+    for (let left = Infinity; this.#queue.queued < left;) {
+      left = this.#queue.queued;
+      if (await settled(finished, GIVE_UP_AFTER)) return await finished;
+    }
   }
 
   #affords(): boolean {
@@ -110,6 +117,19 @@ class TextSink implements TraceSink {
     } catch {
       // It has failed, which the next event tells.
     }
+  }
+}
+
+/** Whether a promise is settled within `ms`. */
+async function settled(promise: Promise<void>, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true, () => true), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -91,6 +91,18 @@ Deno.test("a text sink whose display has stopped keeps a bounded amount", async 
   assertMatch(output.text, /\(\d+ pieces, 0 bytes in all, came too fast to be shown\)\n$/);
 });
 
+Deno.test("a text sink does not wait for ever for a display that has stopped", async () => {
+  const output = new Display();
+  output.stop();
+  const sink = createTextSink({ output });
+  sink.event(END);
+  const began = performance.now();
+  await sink.close?.();
+  assert(performance.now() - began >= 1999);
+  assertEquals(output.text, "");
+  output.go();
+});
+
 Deno.test("a text sink that shows everything holds the traffic back", async () => {
   const output = new Display();
   output.stop();
