@@ -2,6 +2,7 @@
 import { reportCallbackError } from "./_callback.ts";
 import { isOriginAllowed } from "../websocket/origin.ts";
 import { answerCors } from "./_cors.ts";
+import { Decisions, Undecided } from "./_decisions.ts";
 import { type EngineSettings, formatCookie } from "./_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
 import type {
@@ -36,6 +37,13 @@ const NOBODY: SocketTransportHost = {
   onTransportClose() {},
 };
 
+const CLOSING = "The server is closing";
+
+/** How a request is refused that the program was asked about in vain. */
+function refusalOf({ message }: Undecided): Refusal {
+  return { code: 4, context: { message, status: 503 } };
+}
+
 /**
  * Everything of the engine but the servers that requests come through: sessions, checks, middleware, and what is told to
  * the program.
@@ -57,11 +65,13 @@ export class EngineCore implements EngineSocketHost {
   readonly #reserved = new Set<string>();
   #closed = false;
   readonly #emitter: unknown;
+  readonly #decisions: Decisions;
 
   constructor(settings: EngineSettings, emitter: unknown) {
     this.settings = settings;
     this.#emitter = emitter;
     const scheduler = new Scheduler();
+    this.#decisions = new Decisions(scheduler, settings.decisionTimeout);
     this.pingInterval = scheduler.delay(settings.pingInterval, (socket) => socket.pingDue());
     this.pingTimeout = scheduler.delay(settings.pingTimeout, (socket) => socket.pongOverdue());
     this.upgradeTimeout = scheduler.delay(
@@ -102,6 +112,7 @@ export class EngineCore implements EngineSocketHost {
   /** Closes all connections; no new ones are let in. */
   close(): void {
     this.#closed = true;
+    this.#decisions.giveUp(CLOSING);
     for (const socket of [...this.sockets.values()]) socket.close(true);
   }
 
@@ -130,17 +141,17 @@ export class EngineCore implements EngineSocketHost {
     const query = request._query ??= parseQuery(request.url ?? "");
     if (this.settings.cors !== undefined) {
       const preflight = request.method === "OPTIONS";
-      const { headers } = await answerCors(this.settings.cors, request.headers, preflight);
-      for (const [name, value] of headers) response.setHeader(name, value);
+      const asked = answerCors(this.settings.cors, request.headers, preflight);
+      const answer = await this.#decisions.wait(asked);
+      if (answer instanceof Undecided) return this.#refuse(exchange, refusalOf(answer));
+      for (const [name, value] of answer.headers) response.setHeader(name, value);
       if (preflight) {
         return exchange.respond(this.settings.cors.optionsSuccessStatus ?? 204, {});
       }
     }
     if (this.middleware.length > 0) {
-      const error = await this.#runMiddleware(request, response);
-      if (error !== undefined) {
-        return this.#refuse(exchange, { code: 3, context: { name: "MIDDLEWARE_FAILURE", error } });
-      }
+      const refusal = await this.#askMiddleware(exchange, response);
+      if (refusal !== undefined) return this.#refuse(exchange, refusal);
     }
     if (exchange.done) return;
     const refusal = this.#verify(request.headers.origin, request.method, query, false);
@@ -159,12 +170,10 @@ export class EngineCore implements EngineSocketHost {
     const response = new KeptResponse((ended) =>
       exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.body)
     );
-    const { request } = exchange;
-    request._query ??= parseQuery(request.url ?? "");
-    const error = await this.#runMiddleware(request, response);
-    if (error !== undefined) {
-      this.#refuseUpgrade(exchange, { code: 3, context: { name: "MIDDLEWARE_FAILURE", error } });
-    } else if (!exchange.done) await this.#checkUpgrade(exchange, response.headers);
+    exchange.request._query ??= parseQuery(exchange.request.url ?? "");
+    const refusal = await this.#askMiddleware(exchange, response);
+    if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
+    else if (!exchange.done) await this.#checkUpgrade(exchange, response.headers);
   }
 
   #checkUpgrade(exchange: UpgradeExchange, headers: ResponseHeaders): Promise<void> | void {
@@ -282,15 +291,17 @@ export class EngineCore implements EngineSocketHost {
     request: EngineRequest,
   ): Promise<Refusal | undefined> {
     const { cors } = this.settings;
-    if (cors !== undefined && (await answerCors(cors, request.headers, false)).allowed) {
-      return undefined;
+    if (cors !== undefined) {
+      const answer = await this.#decisions.wait(answerCors(cors, request.headers, false));
+      if (answer instanceof Undecided) return refusalOf(answer);
+      if (answer.allowed) return undefined;
     }
     return { code: 4, context: { name: "ORIGIN_NOT_ALLOWED", origin } };
   }
 
   /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */
   #admit(request: EngineRequest): Promise<string | Refusal> | string | Refusal {
-    if (this.#closed) return { code: 4, context: { message: "The server is closing" } };
+    if (this.#closed) return { code: 4, context: { message: CLOSING } };
     if (this.sockets.size + this.#opening >= this.settings.maxConnections) {
       return { code: 4, context: { message: "Too many connections", status: 503 } };
     }
@@ -302,10 +313,12 @@ export class EngineCore implements EngineSocketHost {
   async #admitAfterAsking(request: EngineRequest): Promise<string | Refusal> {
     let refusal: Refusal;
     try {
-      const message = await this.#askProgram(request);
-      if (message !== undefined) refusal = { code: 4, context: { message } };
-      else {
-        const id = await this.generateId(request);
+      const decision = await this.#decisions.wait(this.#decide(request));
+      if (decision instanceof Undecided) refusal = refusalOf(decision);
+      else if (decision.message !== undefined) {
+        refusal = { code: 4, context: { message: decision.message } };
+      } else {
+        const { id } = decision;
         const free = !this.sockets.has(id) && !this.#reserved.has(id);
         if (typeof id === "string" && id !== "" && free) {
           this.#reserved.add(id);
@@ -319,6 +332,12 @@ export class EngineCore implements EngineSocketHost {
     }
     this.#opening--;
     return refusal;
+  }
+
+  /** Asks the program for a connection's id, or why it is not let in. */
+  async #decide(request: EngineRequest): Promise<{ message?: string; id: string }> {
+    const message = await this.#askProgram(request);
+    return { message, id: message === undefined ? await this.generateId(request) : "" };
   }
 
   /** Why the program does not let a connection in; `undefined` if it does. */
@@ -355,10 +374,28 @@ export class EngineCore implements EngineSocketHost {
     else this.#emit("connection", socket);
   }
 
-  /** Runs the middleware; resolves to what was given to `next`, or `undefined`. Never settles if the response ended. */
-  #runMiddleware(request: EngineRequest, response: MiddlewareResponse): Promise<unknown> {
+  /** Runs the middleware; resolves to why the request is refused. The middleware may have answered it. */
+  async #askMiddleware(
+    exchange: HttpExchange | UpgradeExchange,
+    response: MiddlewareResponse,
+  ): Promise<Refusal | undefined> {
+    const error = await this.#decisions.wait(this.#runMiddleware(exchange, response));
+    if (error === undefined) return undefined;
+    if (error instanceof Undecided) return refusalOf(error);
+    return { code: 3, context: { name: "MIDDLEWARE_FAILURE", error } };
+  }
+
+  /** Resolves to what was given to `next`; `undefined` at the end of the middleware, or when one has answered. */
+  #runMiddleware(
+    exchange: HttpExchange | UpgradeExchange,
+    response: MiddlewareResponse,
+  ): Promise<unknown> {
     const { middleware } = this;
+    const { request } = exchange;
     return new Promise((resolve) => {
+      const endIfAnswered = () => {
+        if (exchange.done) resolve(undefined);
+      };
       const run = (index: number): void => {
         if (index === middleware.length) return resolve(undefined);
         let called = false;
@@ -374,7 +411,8 @@ export class EngineCore implements EngineSocketHost {
         };
         try {
           const result = middleware[index](request, response, next);
-          if (result instanceof Promise) result.catch(failed);
+          if (result instanceof Promise) result.then(endIfAnswered, failed);
+          else endIfAnswered();
         } catch (error) {
           failed(error);
         }

@@ -17,6 +17,7 @@ export interface EngineSettings {
   readonly pingInterval: number;
   readonly pingTimeout: number;
   readonly upgradeTimeout: number;
+  readonly decisionTimeout: number;
   readonly closeTimeout: number;
   readonly maxHttpBufferSize: number;
   readonly transports: ReadonlySet<string>;
@@ -95,6 +96,7 @@ export function resolveEngineOptions(
     pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_TIME),
     pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_TIME),
     upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_TIME),
+    decisionTimeout: positive("decisionTimeout", options.decisionTimeout, 10_000, MAX_TIME),
     closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_TIME),
     maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
     transports,

@@ -87,6 +87,13 @@ export interface SocketIoEngineOptions {
   pingTimeout?: number;
   /** How long an upgrade to another transport may take, in ms. @default {10_000} */
   upgradeTimeout?: number;
+  /**
+   * How long the program may take to decide on a request, in ms: middleware, a function in `cors`, `allowRequest` and
+   * `generateId`. Who is not decided on by then is refused with 503.
+   *
+   * @default {10_000}
+   */
+  decisionTimeout?: number;
   /** How long the orderly close of a polling connection, or of a WebSocket, may take, in ms. @default {30_000} */
   closeTimeout?: number;
   /** The most bytes of one message, and of one polling request. Checked while they are read. @default {1_000_000} */

@@ -11,15 +11,24 @@ function makeCore(options: SocketIoEngineOptions = {}): EngineCore {
   return new EngineCore(resolveEngineOptions(options, "/engine.io"), undefined);
 }
 
+function polling(
+  core: EngineCore,
+  query: string = POLLING,
+  method = "GET",
+  headers: Record<string, string> = {},
+): StubExchange {
+  const exchange = new StubExchange(method, query, "", headers);
+  core.handleRequest(exchange);
+  return exchange;
+}
+
 async function request(
   core: EngineCore,
   query: string,
   method = "GET",
   headers: Record<string, string> = {},
 ): Promise<StubExchange> {
-  const exchange = new StubExchange(method, query, "", headers);
-  core.handleRequest(exchange);
-  return await exchange.answered;
+  return await polling(core, query, method, headers).answered;
 }
 
 /** Opens a connection that polls. */
@@ -253,4 +262,71 @@ Deno.test("engine core gives two connections that open at once no common id", as
 
 Deno.test("engine core refuses a cookie that can't be sent when it is made", () => {
   assertThrows(() => makeCore({ cookie: { name: "a b" } }), TypeError, "its name is no token");
+});
+
+const undecided: Record<string, (core: EngineCore) => void> = {
+  "middleware": (core) => core.middleware.push(() => {}),
+  "generateId": (core) => core.generateId = () => new Promise(() => {}),
+  "allowRequest": () => {},
+  "cors.origin": () => {},
+};
+for (const [what, stall] of Object.entries(undecided)) {
+  const options: SocketIoEngineOptions = {
+    maxConnections: 1,
+    allowRequest: what === "allowRequest" ? () => {} : undefined,
+    cors: what === "cors.origin" ? { origin: () => new Promise(() => {}) } : undefined,
+  };
+  const origin = options.cors && "https://friend.example";
+
+  Deno.test(`engine core waits for an answer of ${what} only so long`, async () => {
+    const core = makeCore({ ...options, decisionTimeout: 5 });
+    stall(core);
+    for (let i = 0; i < 2; i++) {
+      assertEquals((await request(core, POLLING)).status, 503);
+      const { status, message } = await upgrade(core, WEBSOCKET, { origin }).refusal;
+      assertEquals([status, message], [503, "The answer took too long"]);
+    }
+    core.close();
+  });
+
+  Deno.test(`engine core that is closed waits for no answer of ${what}`, async () => {
+    const core = makeCore(options);
+    stall(core);
+    const { answered } = polling(core);
+    core.close();
+    assertEquals((await answered).status, 503);
+    core.reopen();
+    const { refusal } = upgrade(core, WEBSOCKET, { origin });
+    core.close();
+    assertEquals(await refusal, { status: 503, message: "The server is closing" });
+  });
+}
+
+Deno.test("engine core does nothing for an answer that comes too late", async () => {
+  const answers: (() => void)[] = [];
+  const core = makeCore({
+    decisionTimeout: 5,
+    allowRequest: (_, decide) => answers.push(() => decide(null, true)),
+  });
+  assertEquals((await request(core, POLLING)).status, 503);
+  const { refusal } = upgrade(core);
+  await refusal;
+  for (const answer of answers) answer();
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  assertEquals([answers.length, core.sockets.size], [2, 0]);
+  core.close();
+});
+
+Deno.test("engine core waits no longer once a middleware has answered, with or without a promise", async () => {
+  for (const later of [false, true]) {
+    const core = makeCore();
+    core.middleware.push((_, response) => {
+      if (!later) return void response.end("done");
+      return Promise.resolve().then(() => void response.end("done"));
+    });
+    assertEquals((await request(core, POLLING)).body, "done");
+    assertEquals((await upgrade(core).refusal).message, "done");
+    // No timer is left, as the sanitizers see, although the engine is not closed.
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
 });

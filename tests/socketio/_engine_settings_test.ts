@@ -7,6 +7,7 @@ Deno.test("settings have the defaults of npm's engine.io, and limits on what wai
   assertEquals(settings.pingInterval, 25_000);
   assertEquals(settings.pingTimeout, 20_000);
   assertEquals(settings.upgradeTimeout, 10_000);
+  assertEquals(settings.decisionTimeout, 10_000);
   assertEquals(settings.maxHttpBufferSize, 1_000_000);
   assertEquals([...settings.transports], ["polling", "websocket"]);
   assertEquals(settings.cors, undefined);
