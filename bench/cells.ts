@@ -100,6 +100,8 @@ export const SERVERS: Record<string, BenchServer> = {
   },
 
   sio: { label: "Sluice", file: "sio.ts" },
+  sioHandler: { label: "Sluice, a handler of `Deno.serve`", file: "sio_handler.ts" },
+  sioBound: { label: "npm socket.io, bound to our engine", file: "sio_bound.ts" },
   sioNode: { label: "npm socket.io on Node", runtime: "node", file: "peers/sio_node.mjs" },
   sioDeno: { label: "npm socket.io on Deno", file: "peers/sio_deno.ts" },
 };
@@ -220,16 +222,33 @@ export const GROUPS: Record<string, Group> = {
   sio: {
     kind: "load",
     title: "Socket.IO echo",
-    servers: ["sioNode", "sio", "sioDeno"],
+    servers: ["sioNode", "sio", "sioHandler", "sioBound", "sioDeno"],
     cells: { [SINGLE]: load("sio", 50, 64, 1), [BURST]: load("sio", 50, 64, 16) },
-    bars: [{ server: "sio", over: "sioNode", least: 1 }],
+    bars: [
+      { server: "sio", over: "sioNode", least: 1.5, cells: [SINGLE] },
+      { server: "sio", over: "sioNode", least: 5, cells: [BURST] },
+      { server: "sioHandler", over: "sioNode", least: 1 },
+    ],
   },
   "sio-fan": {
     kind: "load",
     title: "Socket.IO broadcast",
-    servers: ["sioNode", "sio", "sioDeno"],
+    servers: ["sioNode", "sio", "sioHandler", "sioBound", "sioDeno"],
     cells: fan("sio"),
-    bars: [{ server: "sio", over: "sioNode", least: 1 }],
+    bars: [
+      { server: "sio", over: "sioNode", least: 1.3, cells: [FAN_ONE] },
+      { server: "sio", over: "sioNode", least: 7, cells: [FAN_TEN] },
+      { server: "sioHandler", over: "sioNode", least: 1 },
+      { server: "sioBound", over: "sioNode", least: 4, cells: [FAN_TEN] },
+    ],
+  },
+  "sio-idle": {
+    kind: "memory",
+    title: "Memory of idle Socket.IO clients",
+    servers: ["sioNode", "sio", "sioHandler", "sioBound", "sioDeno"],
+    connections: 5000,
+    protocol: "sio",
+    bars: [{ server: "sio", most: 14 }],
   },
   framing: { kind: "script", title: "Framing codecs, one core, no sockets", file: "framing.ts" },
 };
