@@ -162,6 +162,8 @@ export class Incoming implements TransportSink {
     const waiter = this.#waiter;
     if (waiter !== null) {
       this.#waiter = null;
+      // No more before it is asked for: the next chunk would only push this one out of the processor's cache.
+      this.#reader!.pause();
       waiter.resolve(chunk);
       return;
     }

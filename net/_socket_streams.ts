@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import type { Incoming } from "./_incoming.ts";
 
-/** What comes in as a web stream: nothing is read ahead of the reader but one chunk. */
+/** What comes in as a web stream: nothing is read ahead of its reader but the first chunk. */
 export class IncomingStream {
   /** The stream. */
   readonly stream: ReadableStream<Uint8Array>;

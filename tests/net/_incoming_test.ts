@@ -104,7 +104,8 @@ Deno.test("incoming tells who pulls of the end only when it asks for what comes 
     await it.peer.write(bytes(1));
     await it.peer.closeWrite();
     assertEquals([...await first ?? []], [1]);
-    // By now the end is there.
+    // The end comes without being asked for, as after TLS has started.
+    it.incoming.begin();
     await turn();
     assertEquals([it.told, it.incoming.done], [[], false]);
     assertEquals([it.incoming.take(), it.told, it.incoming.done], [null, ["end"], true]);
@@ -120,6 +121,7 @@ Deno.test("incoming whose end nobody took before it was stopped fails", async ()
   await it.peer.write(bytes(1));
   await it.peer.closeWrite();
   await first;
+  it.incoming.begin();
   await turn();
   it.incoming.stop(new Error("closed"));
   await assertRejects(() => it.incoming.next(), Error, "closed");
@@ -164,4 +166,23 @@ Deno.test("incoming hands over what it has read and nobody took, and goes on wit
   await turn();
   assertEquals([told, incoming.bytesRead], [["data 3", "end"], 2]);
   for (const transport of [a, b, c, d]) transport.close();
+});
+
+Deno.test("incoming reads nothing ahead of who pulls, but the first chunk", async () => {
+  using it = rig({ capacity: 1 });
+  it.incoming.begin();
+  for (let i = 0; i < 4; i++) {
+    const next = it.incoming.next();
+    assertEquals(await it.peer.write(bytes(i)), 1);
+    assertEquals([...await next ?? []], [i]);
+    await turn();
+  }
+  // One chunk is on the way; nobody takes it.
+  await it.peer.write(bytes(9));
+  let written = false;
+  const blocked = it.peer.write(bytes(10)).then(() => written = true, () => {});
+  await turn();
+  assertEquals([written, it.incoming.bytesRead], [false, 4]);
+  it.peer.close();
+  await blocked;
 });
