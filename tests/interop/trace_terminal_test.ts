@@ -42,7 +42,7 @@ peerTest("lines are coloured on a terminal, and what passes can't steer it", {
   await using server = drain();
   const port = freePort();
   const command =
-    `${Deno.execPath()} run -A --quiet trace/mod.ts --listen ${port} --to ${server.port}`;
+    `exec ${Deno.execPath()} run -A --quiet trace/mod.ts --listen ${port} --to ${server.port}`;
   await using trace = await spawnPeer("script", ["-qec", command, "/dev/null"], {
     cwd: root,
     env: { NO_COLOR: "", TERM: "xterm" },
