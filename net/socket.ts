@@ -90,7 +90,7 @@ const thrownByListeners = new WeakSet<Error>();
  * ```
  */
 export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposable {
-  #options: SocketOptions & Pick<ConnectOptions, "host" | "hostname">;
+  #options: ConnectOptions;
   readonly #owner: IncomingOwner & OutgoingOwner;
   #incoming: Incoming;
   #outgoing: Outgoing;
@@ -204,13 +204,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         syscall: "connect",
       });
     }
-    this.#options = { ...this.#options, ...options };
+    this.#options = { ...lasting(this.#options), ...options };
     if (this.#destroyed) this.#renew();
     this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
     if (options.timeout) this.setTimeout(options.timeout);
     if (options.signal !== undefined) this.#watch(options.signal);
-    this.#open(options);
+    this.#open();
     return this;
   }
 
@@ -601,7 +601,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   destroySoon(): void {
     if (!this.#outgoing.ending) this.end();
     if (this.#outgoing.finished || this.#destroyed) this.destroy();
-    else this.once("finish", () => this.destroy());
+    else this.#onceHere("finish", () => this.destroy());
   }
 
   /**
@@ -612,7 +612,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    */
   resetAndDestroy(): this {
     if (this.#connecting !== null) {
-      this.once("connect", () => this.resetAndDestroy());
+      this.#onceHere("connect", () => this.resetAndDestroy());
       return this;
     }
     if (this.#transport === null || this.#destroyed) return this.destroy(closedError("reset"));
@@ -805,16 +805,17 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (this.listenerCount("data") > 0) this.#listen();
   }
 
-  async #open(options: ConnectOptions): Promise<void> {
+  async #open(): Promise<void> {
     const controller = this.#connecting = new AbortController();
     this.#idle?.touch();
     // What is set in the same turn counts, too.
     await undefined;
     if (controller.signal.aborted) return;
+    const options = this.#options;
     let transport: Transport;
     try {
       transport = await openTransport(
-        { ...options, ...this.#options },
+        options,
         controller.signal,
         (error, address, family, host) => {
           if (this.#connecting === controller) this.#tell("lookup", error, address, family, host);
@@ -904,6 +905,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     } catch (error) {
       this.#threw(error);
     }
+  }
+
+  /** Listens once, within the life of this connection. */
+  #onceHere(event: "connect" | "finish", listener: () => void): void {
+    this.once(event, listener);
+    this.once("close", () => this.off(event, listener));
   }
 
   /** A listener or a callback of the user threw. */
@@ -1034,6 +1041,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     signal.addEventListener("abort", abort, { once: true });
     this.#unwatch = () => signal.removeEventListener("abort", abort);
   }
+}
+
+/** What of the options of one connection holds for the next one, too. */
+function lasting(options: SocketOptions): SocketOptions {
+  const { allowHalfOpen, highWaterMark, writeLimit, noDelay } = options;
+  const { keepAlive, keepAliveInitialDelay } = options;
+  return { allowHalfOpen, highWaterMark, writeLimit, noDelay, keepAlive, keepAliveInitialDelay };
 }
 
 function closedError(what: string): NetError {

@@ -1151,3 +1151,40 @@ Deno.test("a writable that is written while the socket breaks fails with what br
   await assertRejects(() => writer.write(new Uint8Array(1)), NetError);
   await assertRejects(() => writer.closed, NetError);
 });
+
+Deno.test({
+  name: "a socket that connects anew forgets where it was connected to",
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/x.sock`;
+    const there = await createServer((socket) => socket.end("file")).listen(path);
+    await withServer({}, (socket) => socket.end("port"), async (port) => {
+      const socket = new Socket({ noDelay: false });
+      for (const [target, expected] of [[path, "file"], [port, "port"], [path, "file"]] as const) {
+        socket.connect(target).setEncoding("utf8");
+        assertEquals((await Array.fromAsync(socket)).join(""), expected);
+        await socket.closed;
+      }
+    });
+    await there.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("what was to happen to one connection does not happen to the next", async () => {
+  await withServer({}, (socket) => void socket.pipe(socket), async (port) => {
+    const socket = connect(1, "127.0.0.1");
+    socket.resetAndDestroy();
+    await once(socket, "close");
+    socket.connect(port, "127.0.0.1");
+    await socket.opened;
+    socket.destroySoon();
+    socket.destroy();
+    await once(socket, "close");
+    socket.connect(port, "127.0.0.1").end("whole");
+    assertEquals((await Array.fromAsync(socket)).join(""), "whole");
+  });
+});
