@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import fc from "fast-check";
 import { Buffer } from "node:buffer";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
@@ -1187,4 +1188,81 @@ Deno.test("what was to happen to one connection does not happen to the next", as
     socket.connect(port, "127.0.0.1").end("whole");
     assertEquals((await Array.fromAsync(socket)).join(""), "whole");
   });
+});
+
+const habit = fc.record({
+  /** The sizes of its writes. */
+  writes: fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 15_000, max: 40_000 })), {
+    maxLength: 8,
+  }),
+  read: fc.constantFrom("data", "pausing", "iterator", "stream"),
+  write: fc.constantFrom("write", "corked", "writable"),
+});
+
+/** One side: writes so, reads so, and gives what came. */
+async function act(
+  socket: Socket,
+  { writes, read, write }: { writes: number[]; read: string; write: string },
+): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  const got = (chunk: Uint8Array): void => void chunks.push(chunk);
+  const reading = (async () => {
+    if (read === "iterator") { for await (const chunk of socket) got(chunk as Uint8Array); }
+    else if (read === "stream") { for await (const chunk of socket.readable) got(chunk); }
+    else {
+      const ended = once(socket, "end");
+      socket.on("data", (chunk) => {
+        got(chunk);
+        if (read === "data") return;
+        socket.pause();
+        setTimeout(() => socket.resume(), 0);
+      });
+      await ended;
+    }
+  })();
+  const bytes = writes.map((size, i) => new Uint8Array(size).fill(i + 1));
+  if (write === "writable") {
+    const writer = socket.writable.getWriter();
+    for (const chunk of bytes) await writer.write(chunk);
+    await writer.close();
+  } else {
+    if (write === "corked") socket.cork();
+    for (const chunk of bytes) {
+      if (!socket.write(chunk) && write === "write") await once(socket, "drain");
+    }
+    socket.end();
+  }
+  await reading;
+  return chunks;
+}
+
+Deno.test("two sockets carry all bytes both ways, however they read, write, and are connected", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      habit,
+      habit,
+      fc.record({
+        split: fc.constantFrom(1000, 5003, Infinity),
+        capacity: fc.constantFrom(777, 65_536),
+        delay: fc.constantFrom(0, 1),
+        highWaterMark: fc.constantFrom(0, 500, 65_536),
+        stall: fc.integer({ min: 0, max: 50_000 }),
+      }),
+      async (here, there, { highWaterMark, stall, ...way }) => {
+        const faults = [{ at: stall, action: "stall" as const, duration: 2 }];
+        const options = { allowHalfOpen: true, highWaterMark };
+        const [a, b] = pair({ ...way, faults });
+        const sockets = [Socket.from(a, options), Socket.from(b, options)];
+        const got = await Promise.all([act(sockets[0], here), act(sockets[1], there)]);
+        await Promise.all(sockets.map((socket) => socket.closed));
+        for (const [i, { writes }] of [there, here].entries()) {
+          const expected = Buffer.concat(writes.map((size, k) => new Uint8Array(size).fill(k + 1)));
+          assertEquals(Buffer.compare(Buffer.concat(got[i]), expected), 0);
+          assertEquals(sockets[i].bytesRead, expected.length);
+          assertEquals(sockets[1 - i].bytesWritten, expected.length);
+        }
+      },
+    ),
+    { numRuns: 40 },
+  );
 });
