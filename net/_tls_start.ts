@@ -164,7 +164,11 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
       throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);
     }
   }
-  const { minVersion, maxVersion, ALPNProtocols, handshakeTimeout } = options as TlsCommonOptions;
+  const { minVersion, maxVersion, ALPNProtocols, handshakeTimeout, implementation } =
+    options as TlsCommonOptions;
+  if (implementation !== undefined && !["node", "deno", "auto"].includes(implementation)) {
+    throw new TypeError(`Cannot use TLS implementation ${JSON.stringify(implementation)}`);
+  }
   for (const version of [minVersion, maxVersion]) {
     if (version !== undefined && version !== "TLSv1.2" && version !== "TLSv1.3") {
       throw new TypeError(`Cannot use TLS version ${JSON.stringify(version)}: it is not supported`);
@@ -214,6 +218,13 @@ function nodeOnlyClient(options: TlsClientOptions): string | undefined {
   return checkServerIdentity === undefined ? undefined : "checkServerIdentity";
 }
 
+/** Whether a client's handshake on a fresh TCP connection of Deno's is to be done by Deno's TLS. */
+function choosesDeno(options: TlsClientOptions, servername: string | undefined): boolean {
+  const { implementation } = options;
+  if (implementation !== "auto") return implementation === "deno";
+  return servername !== undefined && nodeOnlyClient(options) === undefined;
+}
+
 /** The first option that Deno's TLS does not honour. */
 function nodeOnlyServer(options: TlsServerOptions): string | undefined {
   const { ca, requestCert, sni, SNICallback, minVersion, maxVersion } = options;
@@ -248,16 +259,14 @@ export async function startTlsUnder(
       : parseHost(options.servername).hostname;
     const context = contextOf(transport, hostname ?? servername);
     const deadlines = [deadline, inner];
-    if (options.implementation === "deno") {
-      if (!isTcpConn(transport) || (options.head?.length ?? 0) > 0) {
-        throw new NetError(
-          "Cannot start Deno's TLS: it needs a fresh TCP connection of Deno's own",
-          {
-            code: "ERR_UNSUPPORTED",
-          },
-        );
-      }
-      return await denoClientHandshake(transport, servername, options, deadlines, context);
+    const fresh = isTcpConn(transport) && (options.head?.length ?? 0) === 0 ? transport : null;
+    if (options.implementation === "deno" && fresh === null) {
+      throw new NetError("Cannot start Deno's TLS: it needs a fresh TCP connection of Deno's own", {
+        code: "ERR_UNSUPPORTED",
+      });
+    }
+    if (fresh !== null && choosesDeno(options, servername)) {
+      return await denoClientHandshake(fresh, servername, options, deadlines, context);
     }
     return rememberTls(
       await nodeClientHandshake(

@@ -57,6 +57,7 @@ export class SecureServer extends Server {
       this.#context = secureContext;
     } else if (tls.implementation === "deno") {
       checkTlsServerOptions(tls);
+      requireNoSettings(rest);
       loadIdentity(tls); // throws now, and not when it listens
       this.#deno = tls;
     } else this.#context = new SecureContext(tls);
@@ -129,6 +130,15 @@ export class SecureServer extends Server {
     });
     super.welcome(socket);
   }
+}
+
+/** Deno has no settings of TCP on the connections that it accepts for TLS. */
+function requireNoSettings({ noDelay, keepAlive }: ServerOptions): void {
+  if (noDelay !== true && keepAlive !== true) return;
+  const option = noDelay === true ? "noDelay" : "keepAlive";
+  throw new NetError(`Cannot use the option ${option} with Deno's TLS`, {
+    code: "ERR_UNSUPPORTED",
+  });
 }
 
 /** Makes a {@linkcode SecureServer}; `listener` is called with every connection after its handshake. */

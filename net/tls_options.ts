@@ -7,13 +7,20 @@ export type Pem = string | Uint8Array;
 export type TlsVersion = "TLSv1.2" | "TLSv1.3";
 
 /**
- * Who does the TLS. `"node"`, which is node:tls over the transport, can everything, and a connection that is closed is gone.
+ * Who does the TLS.
  *
- * `"deno"`, which is `Deno.startTls` and `Deno.listenTls`, takes half the processor time, a quarter with large messages. But closing such a
- * connection while its peer stalls, in the handshake or by not reading, keeps it open inside Deno until the peer goes: deadlines then
- * end the wait, not the connection. Choose it for peers that are trusted.
+ * - `"node"`: node:tls over the transport. It can everything, and a connection that is closed, or whose deadline fires, is gone.
+ * - `"deno"`: `Deno.startTls` and `Deno.listenTls`, for a half to a third of the processor time. Two things it can't do, and nothing
+ *   outside Deno can mend them. Closing a connection whose peer stalls, in the handshake or by not reading what is still to be sent,
+ *   leaves it open inside Deno until the peer goes: deadlines then end the wait, not the connection, and nothing counts it any more.
+ *   And a server's connections have Nagle's algorithm on: messages of more than 16 KiB may be held back for up to 40 ms.
+ * - `"auto"`: for clients, Deno's TLS where it can do all that was asked on a TCP connection of Deno's, and node:tls otherwise. For
+ *   servers, whose peers may be anybody, node:tls.
+ *
+ * So choose `"auto"` for clients of servers that are trusted not to stall, and `"deno"` for servers with small messages and trusted
+ * clients.
  */
-export type TlsImplementation = "node" | "deno";
+export type TlsImplementation = "node" | "deno" | "auto";
 
 /** A certificate chain and its key. */
 export interface TlsIdentity {
@@ -41,7 +48,7 @@ export interface TlsCommonOptions {
   maxVersion?: TlsVersion;
   /** How long the handshake may take, in ms. @default {120000}, as in Node */
   handshakeTimeout?: number;
-  /** Who does it. Asked for what it can't do, `"deno"` throws `ERR_UNSUPPORTED`. @default {"node"} */
+  /** Who does it. Asked for what it can't do, `"deno"` throws `ERR_UNSUPPORTED`; `"auto"` never does. @default {"node"} */
   implementation?: TlsImplementation;
 }
 

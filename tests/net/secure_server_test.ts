@@ -221,6 +221,8 @@ Deno.test("secure server with Deno's TLS answers, and says what it can't", async
     { sni: {} },
     { SNICallback: () => undefined },
     { ca: CA },
+    { noDelay: true },
+    { keepAlive: true },
   ];
   for (const options of unsupported) {
     const error = assertThrows(
@@ -229,6 +231,15 @@ Deno.test("secure server with Deno's TLS answers, and says what it can't", async
     );
     assertEquals(error.code, "ERR_UNSUPPORTED");
   }
+});
+
+Deno.test("secure server that may choose takes node:tls, and all its options", async () => {
+  const server = await listen({ implementation: "auto", noDelay: true, sni: {} }, (socket) => {
+    socket.end(`${socket.tls?.implementation}`);
+  });
+  server.setSecureContext(SERVER);
+  assertEquals((await ask(server))[0], "node");
+  await server.close();
 });
 
 Deno.test("secure server with Deno's TLS gives up a handshake at its deadline", async () => {

@@ -240,6 +240,27 @@ for (const implementation of IMPLEMENTATIONS) {
   });
 }
 
+Deno.test("TLS client that may choose takes Deno's TLS where it can do what was asked", async () => {
+  const rows: [expected: string, options: StartTlsOptions, ends?: [Transport, Transport]][] = [
+    ["deno", { caCerts: [CA] }],
+    ["node", { ca: CA }],
+    ["node", { caCerts: [CA], minVersion: "TLSv1.3" }],
+    ["node", { caCerts: [CA] }, pair()], // no TCP connection of Deno's own
+  ];
+  for (const [expected, options, ends] of rows) {
+    const client: StartTlsOptions = { hostname: "localhost", implementation: "auto", ...options };
+    const [a, b] = await handshake(client, SERVER, ends ?? await tcp());
+    assert(!(a instanceof Error) && !(b instanceof Error), `${a} ${b}`);
+    assertEquals(tlsInfo(a)?.implementation, expected);
+    a.close();
+    b.close();
+  }
+  const wrong = { implementation: "rust" as "auto" };
+  const [a, b] = pair();
+  await assertRejects(() => startTls(a, wrong), TypeError, "rust");
+  b.close();
+});
+
 Deno.test("TLS refuses options that the chosen implementation can't honour", async () => {
   const [a, b] = pair();
   const wrong: StartTlsOptions[] = [
