@@ -138,13 +138,16 @@ export class LostOutput implements WebSocketProtocolOutput {
  * The payload of a close frame.
  *
  * @throws {RangeError} For a code that must not be sent.
- * @throws {TypeError} For a reason of more than 123 bytes, or a reason without a code.
+ * @throws {TypeError} For a reason of more than 123 bytes, one that is no string, or a reason without a code.
  */
 export function closePayload(
   code: number | undefined,
   reason: string,
   tools: WebSocketProtocolTools,
 ): Uint8Array {
+  if (typeof reason !== "string") {
+    throw new TypeError("Cannot close: the reason is not a string");
+  }
   if (code === undefined) {
     if (reason !== "") throw new TypeError("Cannot close with a reason and without a code");
     return NOTHING;

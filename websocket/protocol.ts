@@ -660,6 +660,7 @@ export class WebSocketProtocol {
   /**
    * Sends a ping.
    *
+   * @throws {TypeError} If the payload is no `Uint8Array`.
    * @throws {RangeError} If the payload has more than 125 bytes.
    * @throws {WebSocketError} `CLOSED` after a close frame in either direction.
    */
@@ -709,6 +710,9 @@ export class WebSocketProtocol {
   }
 
   #sendControl(first: number, payload: Uint8Array): void {
+    if (!(payload instanceof Uint8Array)) {
+      throw new TypeError("Cannot send a control frame: its payload is not a Uint8Array");
+    }
     if (payload.length > MAX_CONTROL_PAYLOAD) {
       throw new RangeError(
         `Cannot send a control frame of ${payload.length} bytes: at most ${MAX_CONTROL_PAYLOAD}`,

@@ -237,7 +237,9 @@ export class StandardWebSocket extends EventTarget {
         "InvalidAccessError",
       );
     }
-    if (new TextEncoder().encode(reason).length > 123) {
+    // As browsers have it, anything is a reason that can be made a string of.
+    const text = String(reason);
+    if (new TextEncoder().encode(text).length > 123) {
       throw new DOMException("Cannot close: the reason has more than 123 bytes", "SyntaxError");
     }
     if (this.#state >= 2) return;
@@ -247,8 +249,8 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#state = 2;
-    if (code === undefined && reason === "") this.#connection!.close({});
-    else this.#connection!.close(code ?? 1000, reason);
+    if (code === undefined && text === "") this.#connection!.close({});
+    else this.#connection!.close(code ?? 1000, text);
   }
 }
 

@@ -340,6 +340,9 @@ Deno.test("close refuses codes and reasons that must not be sent", () => {
   }
   assertThrows(() => protocol.close(undefined, "why"), TypeError);
   assertThrows(() => protocol.close(1000, "é".repeat(62)), TypeError);
+  for (const reason of [5, null, new Float32Array(3)]) {
+    assertThrows(() => protocol.close(1000, reason as unknown as string), TypeError);
+  }
   assertEquals([output.take().length, protocol.open], [0, true]);
   protocol.close(1000, "é".repeat(61) + "x");
   assertEquals(output.take().length, 2 + 125);
@@ -399,6 +402,15 @@ Deno.test("ping and pong refuse payloads of more than 125 bytes", () => {
   const { protocol } = new Rig("client");
   assertThrows(() => protocol.ping(new Uint8Array(126)), RangeError);
   assertThrows(() => protocol.pong(new Uint8Array(126)), RangeError);
+});
+
+Deno.test("ping and pong refuse what is no Uint8Array", () => {
+  const { protocol, output } = new Rig("client");
+  for (const payload of [10, "ten", new ArrayBuffer(4), new Float32Array(2)]) {
+    assertThrows(() => protocol.ping(payload as unknown as Uint8Array), TypeError);
+    assertThrows(() => protocol.pong(payload as unknown as Uint8Array), TypeError);
+  }
+  assertEquals(output.take().length, 0);
 });
 
 Deno.test("pongs are joined to the latest one while the output is full", () => {

@@ -107,6 +107,17 @@ Deno.test("standard WebSocket drops messages that come while it closes", async (
   assertEquals(messages, []);
 });
 
+Deno.test("standard WebSocket makes a string of any reason, as the browser's does", async () => {
+  await using server = await serve({ default: () => {} });
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  const [serverEnd] = server.clients;
+  ws.close(3000, 5 as unknown as string);
+  const { code, reason } = await serverEnd.closed;
+  assertEquals([code, reason], [3000, "5"]);
+  await event(ws, "close");
+});
+
 Deno.test("standard WebSocket refuses what the browser's refuses", async () => {
   for (const url of ["nonsense", "ftp://h", "ws://h/#x", ""]) {
     const error = assertThrows(() => new StandardWebSocket(url), DOMException);
