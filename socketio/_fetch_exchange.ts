@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { BodyBytes } from "./_body_bytes.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
@@ -85,18 +86,15 @@ export class FetchExchange implements HttpExchange {
   async readBody(limit: number): Promise<Uint8Array | "too large" | "aborted"> {
     const length = this.request.headers["content-length"];
     if (typeof length === "string" && Number(length) > limit) return "too large";
-    const chunks: Uint8Array[] = [];
-    let size = 0;
+    const bytes = new BodyBytes(limit);
     try {
       for await (const chunk of this.#request.body ?? []) {
-        size += chunk.length;
-        if (size > limit) return "too large";
-        chunks.push(chunk);
+        if (!bytes.add(chunk)) return "too large";
       }
     } catch {
       return "aborted";
     }
-    return join(chunks, size);
+    return bytes.take();
   }
 
   respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
@@ -113,18 +111,6 @@ export class FetchExchange implements HttpExchange {
     const init = { status, headers: all };
     this.#resolve(new Response(status === 204 ? null : body as BodyInit | undefined, init));
   }
-}
-
-/** Joins chunks to one array. */
-export function join(chunks: Uint8Array[], size: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0];
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 /** A request of the web for a WebSocket, which `Deno.upgradeWebSocket` answers. */

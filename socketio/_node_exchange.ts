@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { BodyBytes } from "./_body_bytes.ts";
 import type { HttpExchange, MiddlewareResponse, ResponseHeaders } from "./_exchange.ts";
-import { join } from "./_fetch_exchange.ts";
 import type { EngineRequest } from "./types.ts";
 
 /** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
@@ -49,8 +49,7 @@ export class NodeExchange implements HttpExchange {
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > limit) return Promise.resolve("too large");
     return new Promise((resolve) => {
-      const chunks: Uint8Array[] = [];
-      let size = 0;
+      const bytes = new BodyBytes(limit);
       const settle = (result: Uint8Array | "too large" | "aborted") => {
         request.removeListener("data", ondata);
         request.removeListener("end", onend);
@@ -59,11 +58,9 @@ export class NodeExchange implements HttpExchange {
         resolve(result);
       };
       const ondata = (chunk: Uint8Array) => {
-        size += chunk.length;
-        if (size > limit) settle("too large");
-        else chunks.push(chunk);
+        if (!bytes.add(chunk)) settle("too large");
       };
-      const onend = () => settle(join(chunks, size));
+      const onend = () => settle(bytes.take());
       const onclose = () => settle("aborted");
       request.on("data", ondata);
       request.on("end", onend);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { FetchExchange, join, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
+import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
 
 const URL_TEXT = "http://example.org/socket.io/?EIO=4";
 const INFO = { remoteAddr: { transport: "tcp", hostname: "192.0.2.7", port: 1 } } as const;
@@ -100,13 +100,6 @@ Deno.test("fetch exchange reads a body up to the limit, and no further", async (
 
 Deno.test("fetch exchange tells of a body that breaks off", async () => {
   assertEquals(await new FetchExchange(streamed(["a"], new Error("gone"))).readBody(9), "aborted");
-});
-
-Deno.test("fetch exchange joins chunks, and keeps one as it is", () => {
-  const one = Uint8Array.of(1, 2);
-  assert(join([one], 2) === one);
-  assertEquals(join([one, Uint8Array.of(3)], 3), Uint8Array.of(1, 2, 3));
-  assertEquals(join([], 0), new Uint8Array(0));
 });
 
 Deno.test("native upgrade is refused once", async () => {
