@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { reportCallbackError } from "./_callback.ts";
 import { isOriginAllowed } from "../websocket/origin.ts";
+import { isHostAllowed } from "../websocket/request_url.ts";
 import { answerCors } from "./_cors.ts";
 import { Decisions, Undecided } from "./_decisions.ts";
 import { type EngineSettings, formatCookie } from "./_engine_settings.ts";
@@ -154,7 +155,8 @@ export class EngineCore implements EngineSocketHost {
       if (refusal !== undefined) return this.#refuse(exchange, refusal);
     }
     if (exchange.done) return;
-    const refusal = this.#verify(request.headers.origin, request.method, query, false);
+    const { origin, host } = request.headers;
+    const refusal = this.#verify(host, origin, request.method, query, false);
     if (refusal !== undefined) return this.#refuse(exchange, refusal);
     const { sid } = query;
     if (sid) return this.sockets.get(sid)!.handle(exchange);
@@ -179,7 +181,8 @@ export class EngineCore implements EngineSocketHost {
   #checkUpgrade(exchange: UpgradeExchange, headers: ResponseHeaders): Promise<void> | void {
     const { request } = exchange;
     const query = request._query ??= parseQuery(request.url ?? "");
-    const refusal = this.#verify(exchange.origin, request.method, query, true);
+    const { host, origin } = exchange;
+    const refusal = this.#verify(host, origin, request.method, query, true);
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
     const foreign = this.#checkOrigin(exchange);
     if (foreign === undefined) return this.#letIn(exchange, query, headers);
@@ -260,6 +263,7 @@ export class EngineCore implements EngineSocketHost {
   }
 
   #verify(
+    host: string | string[] | undefined,
     origin: string | string[] | undefined,
     method: string | undefined,
     query: Record<string, string>,
@@ -267,6 +271,10 @@ export class EngineCore implements EngineSocketHost {
   ): Refusal | undefined {
     if (typeof origin === "string" && !/^[\t\x20-\x7e\x80-\xff]*$/.test(origin)) {
       return { code: 3, context: { name: "INVALID_ORIGIN" } };
+    }
+    const { allowedHosts } = this.settings;
+    if (allowedHosts !== undefined && !isHostAllowed(allowedHosts, String(host ?? ""))) {
+      return { code: 4, context: { message: "This host is not served here", status: 421 } };
     }
     return verifyRequest({
       method,

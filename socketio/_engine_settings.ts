@@ -3,6 +3,7 @@ import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
 } from "../websocket/permessage_deflate.ts";
+import { checkAllowedHosts } from "../websocket/request_url.ts";
 import { checkCors } from "./_cors.ts";
 import type {
   AllowRequest,
@@ -24,6 +25,7 @@ export interface EngineSettings {
   readonly allowUpgrades: boolean;
   readonly allowRequest: AllowRequest | undefined;
   readonly cors: CorsOptions | undefined;
+  readonly allowedHosts: readonly string[] | undefined;
   readonly cookie: EngineCookieOptions | undefined;
   readonly deflate: PerMessageDeflateOptions | undefined;
   readonly compressionThreshold: number;
@@ -80,6 +82,7 @@ export function resolveEngineOptions(
   }
   if (transports.size === 0) throw new TypeError("Cannot use the option transports: it is empty");
   if (options.cors !== undefined) checkCors(options.cors);
+  if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
   const { cookie, slowClient = "close", perMessageDeflate } = options;
   const deflate = perMessageDeflate === undefined || perMessageDeflate === false
     ? undefined
@@ -103,6 +106,7 @@ export function resolveEngineOptions(
     allowUpgrades: options.allowUpgrades ?? true,
     allowRequest: options.allowRequest,
     cors: options.cors,
+    allowedHosts: options.allowedHosts,
     cookie: named,
     deflate,
     compressionThreshold: threshold(options.httpCompression),

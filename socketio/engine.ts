@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { NodeTransport } from "../net/node_transport.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
+import { isHostAllowed, requestUrl } from "../websocket/request_url.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { Departures } from "./_departures.ts";
 import { EngineCore } from "./_engine_core.ts";
@@ -347,8 +348,11 @@ export class SocketIoEngine {
   ): void {
     if (this.#takes(request, response)) return;
     const exchange = new NodeExchange(request, response);
+    const { allowedHosts } = this.#core.settings;
     if (handler === undefined) exchange.respond(404, {});
-    else {
+    else if (allowedHosts !== undefined && !isHostAllowed(allowedHosts, request.headers.host)) {
+      exchange.respond(421, {});
+    } else {
       answer(handler, request, exchange).catch((error) => {
         reportCallbackError(error);
         exchange.respond(500, {});
@@ -410,8 +414,9 @@ async function answer(
   for (const [name, value] of Object.entries(headers as EngineHeaders)) {
     if (value !== undefined) init.set(name, typeof value === "string" ? value : value.join(", "));
   }
-  const base = `${encrypted ? "https" : "http"}://${headers.host ?? "localhost"}`;
-  const response = await handler(new Request(new URL(url, base), { method, headers: init, body }));
+  const target = requestUrl(url, headers.host, encrypted);
+  if (target === undefined) return exchange.respond(400, { Connection: "close" });
+  const response = await handler(new Request(target, { method, headers: init, body }));
   const lines: Record<string, string | string[]> = {};
   for (const [name, value] of response.headers) lines[name] = value;
   const cookies = response.headers.getSetCookie();

@@ -111,6 +111,15 @@ export interface SocketIoEngineOptions {
    * @default {none}
    */
   cors?: CorsOptions;
+  /**
+   * The only hosts that requests may be for by their `Host` header: `"example.org"`, with a port for that one alone, or
+   * `"*.example.org"` for every name below it; others get 421. It keeps pages out that have their own name bound to this server's
+   * address (DNS rebinding), and are then of one origin with it: set it for servers that trust everybody who reaches them, as on
+   * `localhost` or in an inner network.
+   *
+   * @default {all hosts}
+   */
+  allowedHosts?: readonly string[];
   /** Whether a cookie names the session. @default {false} */
   cookie?: boolean | EngineCookieOptions;
   /**

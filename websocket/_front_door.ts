@@ -6,6 +6,7 @@ import type { Transport } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
+import { requestUrl } from "./request_url.ts";
 import { takeUpgrade } from "./_upgrade_event.ts";
 
 /** A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets. */
@@ -99,7 +100,13 @@ export function openFrontDoor(
   server: Server | undefined,
   handler: HttpHandler | undefined,
 ): FrontDoor {
-  const http = server ?? createHandlerServer(handler!, (error) => core.report(error));
+  const http = server ?? createHandlerServer(
+    (request, info) =>
+      core.isHostAllowed(request.headers.get("host") ?? undefined)
+        ? handler!(request, info)
+        : new Response("This host is not served here\n", { status: 421 }),
+    (error) => core.report(error),
+  );
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     if (isInjected(socket)) takeUpgrade(core, request, socket, head);
   };
@@ -178,15 +185,18 @@ async function respond(
   const pairs: [string, string][] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
   const hasBody = method !== "GET" && method !== "HEAD";
-  const request = new Request(
-    `${secure ? "https" : "http"}://${headers.host ?? "localhost"}${url}`,
-    {
-      method,
-      headers: pairs,
-      body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
-      signal: aborted.signal,
-    },
-  );
+  const target = requestUrl(url, headers.host, secure);
+  if (target === undefined) {
+    outgoing.writeHead(400, { connection: "close" });
+    outgoing.end();
+    return;
+  }
+  const request = new Request(target, {
+    method,
+    headers: pairs,
+    body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
+    signal: aborted.signal,
+  });
   const { remoteAddress = "", remotePort = 0 } = incoming.socket;
   const remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort } as const;
   const response = await handler(request, { remoteAddr });

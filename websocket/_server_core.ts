@@ -26,6 +26,7 @@ import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
 } from "./permessage_deflate.ts";
+import { checkAllowedHosts, isHostAllowed } from "./request_url.ts";
 import type {
   WebSocketAcceptOptions,
   WebSocketAdmission,
@@ -166,6 +167,7 @@ export class ServerCore {
         "Cannot serve WebSockets: handshakeTimeout or maxConnections is out of range",
       );
     }
+    if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
     // A header that can't be sent is told now, not at the first client.
     this.#headers = [...new Headers(options.headers)];
     buildServerHandshake({ accept: "", headers: this.#headers });
@@ -269,6 +271,9 @@ export class ServerCore {
     if (pathname !== undefined && pathOf(head.target) !== pathname) {
       return this.refuse(arrival, received, 404, "There is no WebSocket here");
     }
+    if (!this.isHostAllowed(request.host)) {
+      return this.refuse(arrival, received, 421, "This host is not served here");
+    }
     if (!this.#isOriginAllowed(request, secure)) {
       return this.refuse(arrival, received, 403, "This origin is not allowed");
     }
@@ -285,6 +290,12 @@ export class ServerCore {
       headers = admission;
     }
     this.#open(arrival, received, request, protocol, handler, info, headers);
+  }
+
+  /** Whether requests for a host are served. */
+  isHostAllowed(host: string | undefined): boolean {
+    const { allowedHosts } = this.options;
+    return allowedHosts === undefined || isHostAllowed(allowedHosts, host);
   }
 
   #isOriginAllowed(request: ClientRequest, secure: boolean): boolean {

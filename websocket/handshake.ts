@@ -10,6 +10,7 @@ import {
   type PerMessageDeflateOptions,
   type PerMessageDeflateParameters,
 } from "./permessage_deflate.ts";
+import { isHostHeader } from "./request_url.ts";
 
 /** What is appended to the key before it is hashed (RFC 6455 §1.3). */
 export const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -285,7 +286,7 @@ export function checkClientHandshake(head: HttpRequestHead): ClientRequest | Han
   if (head.method !== "GET") return refusal(405, "The method has to be GET", [["Allow", "GET"]]);
   if (head.minorVersion !== 1) return refusal(400, "The version has to be HTTP/1.1");
   const hosts = fields.getAll("host");
-  if (hosts.length !== 1 || !isHost(hosts[0])) {
+  if (hosts.length !== 1 || !isHostHeader(hosts[0])) {
     return refusal(400, "There has to be one Host header");
   }
   if (!head.target.startsWith("/")) return refusal(400, "The target has to be a path");
@@ -330,11 +331,6 @@ function checkOffers(
   const extensions = value === undefined ? [] : parseExtensions(value);
   if (extensions === undefined) return refusal(400, "Sec-WebSocket-Extensions breaks its grammar");
   return { key, protocols, extensions, origin, host };
-}
-
-/** Host and port without anything that would change what an URL built from them means (RFC 9110 §7.2). */
-function isHost(host: string): boolean {
-  return /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?$/.test(host);
 }
 
 /** What a server says when it accepts. */

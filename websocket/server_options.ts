@@ -45,6 +45,15 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   /** Which pages may connect. @default {"same-host"} */
   origin?: OriginPolicy;
   /**
+   * The only hosts that clients may ask for by their `Host` header: `"example.org"`, with a port for that one alone, or
+   * `"*.example.org"` for every name below it. Others get 421, from `handler` as well. With the origin `"same-host"` it keeps pages
+   * out that have their own name bound to this server's address (DNS rebinding), which matters where no TLS does: set it for servers
+   * that trust everybody who reaches them, as on `localhost` or in an inner network.
+   *
+   * @default {all hosts}
+   */
+  allowedHosts?: readonly string[];
+  /**
    * Decides about a client before the handshake is answered. What it throws refuses with 500; a promise that does not
    * settle refuses at the handshake's deadline.
    */
