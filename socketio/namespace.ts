@@ -115,10 +115,17 @@ export class SocketIoNamespace<
   _ids = 0;
   /** Sockets that middleware still looks at. */
   readonly #pending: Set<SocketId> = new Set();
+  /** Clients whose former session is being looked for. */
+  #searching = 0;
   #middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = [];
   readonly #listeners: Listeners = new Listeners();
   /** Called when the last socket is gone; set by a parent namespace. @ignore */
   _onEmpty: (() => void) | undefined;
+
+  /** Whether nobody is here, or about to be. @ignore */
+  get _empty(): boolean {
+    return this.sockets.size === 0 && this.#pending.size === 0 && this.#searching === 0;
+  }
 
   /** Made by the server. @ignore */
   constructor(server: NamespaceServer, name: string) {
@@ -354,11 +361,13 @@ export class SocketIoNamespace<
   ): void {
     const session = this.#findSession(auth);
     if (session === undefined) return this.#admit(client, auth, undefined, done);
+    this.#searching++;
     Promise.resolve(session).catch((error) => {
       // Not to be found is no failure: adapters of the npm world reject for it.
       if (error instanceof TypeError) reportCallbackError(error);
       return null;
     }).then((found) => {
+      this.#searching--;
       if (client.conn.readyState !== "open") return done(undefined);
       this.#admit(client, auth, found ?? undefined, done);
     }).catch(reportCallbackError);
@@ -368,7 +377,7 @@ export class SocketIoNamespace<
   _remove(socket: { readonly id: SocketId }): void {
     this.sockets.delete(socket.id);
     this.#pending.delete(socket.id);
-    if (this.sockets.size === 0 && this.#pending.size === 0) this._onEmpty?.();
+    if (this._empty) this._onEmpty?.();
   }
 
   /** The session that the client asks for, if it does. */

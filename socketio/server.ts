@@ -66,6 +66,13 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   connectionStateRecovery?: ConnectionStateRecoveryOptions;
   /** Whether a namespace that was made for a client goes with its last socket. @default {false} */
   cleanupEmptyChildNamespaces?: boolean;
+  /**
+   * The most namespaces that are made because clients ask for them (those of a pattern or a function). At the limit the empty ones go
+   * first, as with `cleanupEmptyChildNamespaces`; a client that asks for one more is then told that there is none.
+   *
+   * @default {10_000}
+   */
+  maxChildNamespaces?: number;
   /** The most namespaces that one client may join. @default {128} */
   maxNamespacesPerClient?: number;
   /** The most acknowledgements that one socket waits for; above it the oldest is given up. @default {10_000} */
@@ -152,6 +159,9 @@ export class SocketIoServer<
     RegExp,
     ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   > = new Map();
+  /** Namespaces that were made for clients: how to remove each. */
+  readonly #made: Map<{ readonly _empty: boolean }, () => void> = new Map();
+  readonly #maxMade: number;
   #adapter: SocketIoAdapterFactory;
   #engine: EngineServer | undefined;
   readonly #ownEngine: SocketIoEngine;
@@ -177,6 +187,7 @@ export class SocketIoServer<
         },
       },
     };
+    this.#maxMade = amount("maxChildNamespaces", options.maxChildNamespaces, 10_000);
     this.#adapter = options.adapter ?? (recovery ? SessionAwareAdapter : InMemoryAdapter);
     this.encoder = options.parser === undefined
       ? { encode: encodePacket }
@@ -511,7 +522,7 @@ export class SocketIoServer<
     const present = this._nsps.get(name);
     if (present !== undefined) return present;
     for (const [pattern, parent] of this.#patterns) {
-      if (pattern.test(name)) return this.#createChild(parent, name);
+      if (pattern.test(name)) return this.#createChild(parent, name, false);
     }
     const namespace = new SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
       this,
@@ -544,19 +555,29 @@ export class SocketIoServer<
   #createChild(
     parent: ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
     name: string,
+    forClient: boolean,
   ): SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     const child = parent._createChild(name);
     this._nsps.set(name, child);
-    if (this.opts.cleanupEmptyChildNamespaces) {
-      child._onEmpty = () => {
-        if (this._nsps.get(name) !== child) return;
-        this._nsps.delete(name);
-        parent.children.delete(child);
-        child.adapter.close();
-      };
-    }
+    const remove = () => {
+      if (this._nsps.get(name) !== child) return;
+      this._nsps.delete(name);
+      this.#made.delete(child);
+      parent.children.delete(child);
+      child.adapter.close();
+    };
+    if (forClient) this.#made.set(child, remove);
+    if (this.opts.cleanupEmptyChildNamespaces) child._onEmpty = remove;
     this.sockets._onNewNamespace(child);
     return child;
+  }
+
+  /** Whether one more namespace may be made for a client. */
+  #hasRoom(): boolean {
+    if (this.#made.size >= this.#maxMade) {
+      for (const [child, remove] of this.#made) if (child._empty) remove();
+    }
+    return this.#made.size < this.#maxMade;
   }
 
   /** Makes the namespace that a client asks for, if a parent lets it. */
@@ -578,7 +599,9 @@ export class SocketIoServer<
         if (called) return;
         called = true;
         if (error || !allow) return ask(index + 1);
-        found(this._nsps.get(name) ?? this.#createChild(parent, name));
+        const present = this._nsps.get(name);
+        if (present === undefined && !this.#hasRoom()) return found(undefined);
+        found(present ?? this.#createChild(parent, name, true));
       };
       try {
         const result: unknown = match(name, auth, next);

@@ -154,6 +154,46 @@ Deno.test("children stay, where nothing else is wanted", () => {
   assertEquals(parent.children.size, 1);
 });
 
+Deno.test("children that are made for clients have a limit: the empty ones go, and no other is made", () => {
+  const { io, engine } = fakeServer({ maxChildNamespaces: 3 });
+  const parent = io.of(/^\/p/);
+  io.of("/p-own");
+  const conns = [1, 2, 3].map((i) => {
+    const conn = engine.connect();
+    conn.join(`/p${i}`);
+    return conn;
+  });
+  const late = engine.connect();
+  late.deliver("0/p4,");
+  assertEquals(late.take(), ['4/p4,{"message":"Invalid namespace"}']);
+  late.join("/p3");
+  conns[0].close();
+  conns[1].close();
+  late.join("/p5");
+  assertEquals([...io._nsps.keys()], ["/", "/p-own", "/p3", "/p5"]);
+  assertEquals(parent.children.size, 3);
+  for (const conn of [...conns, late]) conn.close();
+  assertThrows(() => fakeServer({ maxChildNamespaces: 0 }), RangeError, "maxChildNamespaces");
+});
+
+Deno.test("a child whose only client is still looked for is not empty", async () => {
+  const { io, engine } = fakeServer({
+    maxChildNamespaces: 1,
+    connectionStateRecovery: {},
+  });
+  io.of(/^\/p/);
+  const conn = engine.connect();
+  conn.deliver('0/p1,{"pid":"x","offset":"y"}');
+  const other = engine.connect();
+  other.deliver("0/p2,");
+  assertEquals(other.take(), ['4/p2,{"message":"Invalid namespace"}']);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(io.of("/p1").sockets.size, 1);
+  conn.close();
+  other.close();
+  await io.close();
+});
+
 Deno.test("a regular expression with a state is refused", () => {
   const { io } = fakeServer();
   assertThrows(() => io.of(/x/g), TypeError, "state");
