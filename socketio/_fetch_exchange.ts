@@ -42,6 +42,36 @@ function toHeaders(kept: ResponseHeaders, headers: ResponseHeaders): Headers {
   return result;
 }
 
+/** How much of a body is read at a time, in bytes. */
+const READ_SIZE = 16_384;
+
+/** Reads a body, and lets go of the rest once it is more than fits. Returns whether it fitted. */
+async function readInto(
+  bytes: BodyBytes,
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Promise<boolean> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    // Each piece that the runtime hands out itself has a buffer of 64 KiB under it, one of a single byte too.
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    // The stream is one of the program's or its framework's own.
+    for await (const piece of body) if (!bytes.add(piece)) return false;
+    return true;
+  }
+  for (let buffer = new Uint8Array(READ_SIZE);;) {
+    const { done, value } = await reader.read(buffer);
+    if (done) return true;
+    // The first piece is kept as it is.
+    const next = bytes.size === 0 ? new ArrayBuffer(READ_SIZE) : value.buffer;
+    if (!bytes.add(value)) {
+      await reader.cancel().catch(() => {});
+      return false;
+    }
+    buffer = new Uint8Array(next);
+  }
+}
+
 /** A request of the web, and the response that becomes of it. */
 export class FetchExchange implements HttpExchange {
   readonly request: EngineRequest;
@@ -87,10 +117,9 @@ export class FetchExchange implements HttpExchange {
     const length = this.request.headers["content-length"];
     if (typeof length === "string" && Number(length) > limit) return "too large";
     const bytes = new BodyBytes(limit);
+    const { body } = this.#request;
     try {
-      for await (const chunk of this.#request.body ?? []) {
-        if (!bytes.add(chunk)) return "too large";
-      }
+      if (body !== null && !await readInto(bytes, body)) return "too large";
     } catch {
       return "aborted";
     }

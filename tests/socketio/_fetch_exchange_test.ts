@@ -98,6 +98,28 @@ Deno.test("fetch exchange reads a body up to the limit, and no further", async (
   assertEquals(await new FetchExchange(declared).readBody(4), "too large");
 });
 
+Deno.test("fetch exchange reads bodies of all kinds", async () => {
+  const text = Array.from({ length: 9_000 }, (_, i) => `${i} `).join("");
+  const pieces = text.match(/.{1,7000}/g)!;
+  const bytes = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece !== undefined) return controller.enqueue(new TextEncoder().encode(piece));
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
+  for (const body of [text, new Blob([text]), bytes]) {
+    const exchange = new FetchExchange(new Request(URL_TEXT, { method: "POST", body }));
+    const read = await exchange.readBody(100_000);
+    assert(typeof read !== "string");
+    assertEquals(new TextDecoder().decode(read), text);
+  }
+  const large = new Request(URL_TEXT, { method: "POST", body: new Blob([text]) });
+  assertEquals(await new FetchExchange(large).readBody(20_000), "too large");
+});
+
 Deno.test("fetch exchange tells of a body that breaks off", async () => {
   assertEquals(await new FetchExchange(streamed(["a"], new Error("gone"))).readBody(9), "aborted");
 });
