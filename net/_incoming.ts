@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
 import { TakenOver } from "./_taken_over.ts";
+import type { Budget } from "./budget.ts";
 import { TransportReader, type TransportSink } from "./reader.ts";
 import type { Transport } from "./transport.ts";
 
@@ -47,6 +48,8 @@ export class Incoming implements TransportSink {
   #waiter: Waiter | null = null;
   #flowing = false;
   #held: Uint8Array | null = null;
+  /** What counts the bytes that are held. */
+  #budget: Budget | undefined;
   #eof = false;
   #done = false;
   #stopped: { error: unknown } | null = null;
@@ -82,7 +85,8 @@ export class Incoming implements TransportSink {
   }
 
   /** Says what to read from; nothing is read before `begin`, or before somebody reads. */
-  attach(transport: Transport): void {
+  attach(transport: Transport, budget?: Budget): void {
+    this.#budget = budget;
     this.#reader = new TransportReader(transport, this, { allocate });
     if (!this.#flowing && this.#waiter === null) this.#reader.pause();
     this.#reader.start();
@@ -96,7 +100,7 @@ export class Incoming implements TransportSink {
     const taken = new TakenOver(transport, this.#reader!, this.#held);
     this.#before = this.bytesRead;
     this.#reader = null;
-    this.#held = null;
+    this.#letGo();
     return taken;
   }
 
@@ -134,11 +138,8 @@ export class Incoming implements TransportSink {
 
   /** The next chunk if it is there, null at the end, undefined when it has to be waited for. */
   take(): Uint8Array | null | undefined {
-    const chunk = this.#held;
-    if (chunk !== null) {
-      this.#held = null;
-      return chunk;
-    }
+    const chunk = this.#letGo();
+    if (chunk !== null) return chunk;
     if (this.#eof) this.#finish();
     return this.#done ? null : undefined;
   }
@@ -146,7 +147,7 @@ export class Incoming implements TransportSink {
   /** Ends all reading: who waits gets `error`, and so does who asks later, unless the end was reached. */
   stop(error: unknown): void {
     this.#reader?.stop();
-    this.#held = null;
+    this.#letGo();
     this.#eof = this.#flowing = false;
     this.#stopped ??= { error };
     const waiter = this.#waiter;
@@ -168,6 +169,7 @@ export class Incoming implements TransportSink {
       return;
     }
     this.#held = chunk;
+    if (this.#budget !== undefined) this.#budget.add(chunk.length);
     this.#reader!.pause();
   }
 
@@ -183,6 +185,15 @@ export class Incoming implements TransportSink {
     this.#owner.onreadfail(error);
   }
 
+  /** The chunk that was held, if there was one. */
+  #letGo(): Uint8Array | null {
+    const chunk = this.#held;
+    if (chunk === null) return null;
+    this.#held = null;
+    if (this.#budget !== undefined) this.#budget.remove(chunk.length);
+    return chunk;
+  }
+
   #finish(): void {
     this.#eof = false;
     this.#done = true;
@@ -193,10 +204,9 @@ export class Incoming implements TransportSink {
   }
 
   #drain(): void {
-    const chunk = this.#held;
-    if (this.#flowing && chunk !== null) {
-      this.#held = null;
-      this.#owner.ondata(chunk);
+    if (this.#flowing) {
+      const chunk = this.#letGo();
+      if (chunk !== null) this.#owner.ondata(chunk);
     }
     if (this.#flowing) this.#reader?.resume();
   }

@@ -1,5 +1,7 @@
 // Floor 3: driver.
+import type { Budget } from "./budget.ts";
 import { NetError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 import type { WaitOptions } from "./wait.ts";
 import { TransportWriter, type TransportWriterOptions } from "./writer.ts";
@@ -32,6 +34,8 @@ export interface OutgoingLimits {
   highWaterMark?: number;
   /** How many bytes may be queued. */
   writeLimit?: number;
+  /** Where the queued bytes are counted. */
+  limits?: Limits;
 }
 
 /** A callback, and how many bytes must have been written before it is called. */
@@ -53,6 +57,8 @@ export class Outgoing implements TransportWriterOptions {
   highWaterMark = HIGH_WATER_MARK;
   /** How many bytes may be queued. */
   limit = WRITE_LIMIT;
+  /** What counts the queued bytes. */
+  budget: Budget | undefined;
   /** Whether `write` returned false and `ondrain` has not come yet. */
   needDrain = false;
   /** Whether `end` was called. */
@@ -84,6 +90,7 @@ export class Outgoing implements TransportWriterOptions {
     }
     this.highWaterMark = highWaterMark;
     this.limit = writeLimit;
+    this.budget = options.limits?.queuedBytes;
   }
 
   /** How many bytes are queued. */
@@ -132,6 +139,7 @@ export class Outgoing implements TransportWriterOptions {
   write(chunk: Uint8Array, callback: WriteCallback | undefined): boolean {
     const writer = this.#writer;
     try {
+      if (this.needDrain && this.budget?.refuses && writer?.idle === false) throw overBudget();
       const below = writer === null ? this.#hold(chunk) : writer.writeShared(chunk);
       if (!below) this.needDrain = true;
       if (callback !== undefined) this.#later(callback);
@@ -259,4 +267,11 @@ export class Outgoing implements TransportWriterOptions {
       this.#owner.onthrow(thrown);
     }
   }
+}
+
+/** Who goes on although `write` returned false takes what others need. */
+function overBudget(): NetError {
+  return new NetError("Cannot write: all connections together are at their limit of queued bytes", {
+    code: "ERR_BUFFER_LIMIT",
+  });
 }

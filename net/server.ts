@@ -7,6 +7,7 @@ import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
 import { NetError } from "./errors.ts";
+import { Limits, type Pressure } from "./limits.ts";
 import { toNetError } from "./os_error.ts";
 import type {
   DropInfo,
@@ -67,7 +68,7 @@ const ACCEPT_REST = 50;
 export class Server extends EventEmitter<ServerEvents> implements AsyncDisposable {
   /** The most connections at once; more are dropped, and told of by `drop`. */
   maxConnections: number;
-  readonly #options: ServerOptions;
+  readonly #options: ServerOptions & { limits: Limits };
   readonly #admission: Admission;
   readonly #sockets = new Set<Socket>();
   readonly #forget: (this: Socket) => void;
@@ -86,6 +87,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** How many connections have yet to say who they are. */
   #introducing = 0;
   #stopIntroducing: AbortController | null = null;
+  /** How many connections the limits count here. */
+  #counted = 0;
   #read = 0;
   #wrote = 0;
 
@@ -114,7 +117,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       throw new RangeError(`Cannot make a server for ${maxConnections} connections`);
     }
     new Socket(options); // checks what of the options is the sockets'
-    this.#options = options;
+    this.#options = { ...options, limits: options.limits ?? Limits.shared };
     this.maxConnections = maxConnections;
     this.#admission = new Admission(options);
     const { proxyProtocol } = options;
@@ -192,6 +195,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       });
     }
     return Promise.resolve(count);
+  }
+
+  /** How close this server, and all that share its `limits`, are to them. */
+  get pressure(): Pressure {
+    return this.#options.limits.pressure;
   }
 
   /** What happened so far, in numbers. */
@@ -311,8 +319,13 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 
   async #acceptAll(listener: TransportListener): Promise<void> {
+    const { connections } = this.#options.limits;
     while (this.#listener === listener) {
       let transport: Transport;
+      if (connections.full && connections.policy === "wait") {
+        await this.#room();
+        continue;
+      }
       try {
         transport = await listener.accept();
       } catch (error) {
@@ -327,7 +340,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         continue;
       }
       if (this.#listener !== listener) return transport.close();
-      if (this.#trusted === undefined) this.#admit(transport);
+      if (connections.full && connections.policy !== "wait") this.#drop(transport, "limits");
+      else if (this.#trusted === undefined) this.#admit(transport);
       else this.#introduce(transport, this.#trusted);
     }
   }
@@ -343,6 +357,30 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     });
   }
 
+  /** Waits until there is room for one more connection, in all servers that share the limits. */
+  #room(): Promise<void> {
+    const { connections } = this.#options.limits;
+    return new Promise((resolve) => {
+      const waiter = { onRoom: (): void => this.#wake?.() };
+      this.#wake = () => {
+        connections.leave(waiter);
+        this.#wake = null;
+        resolve();
+      };
+      connections.wait(waiter);
+    });
+  }
+
+  /** Has the limits count the connections that there are. */
+  #count(): void {
+    const { connections } = this.#options.limits;
+    const count = this.#sockets.size + this.#introducing;
+    const more = count - this.#counted;
+    this.#counted = count;
+    if (more > 0) connections.add(more);
+    else if (more < 0) connections.remove(-more);
+  }
+
   /** Learns from the proxy's header who the client is, before it is let in. */
   async #introduce(transport: Transport, trusted: (peer: TransportAddr) => boolean): Promise<void> {
     if (this.#sockets.size + this.#introducing >= this.maxConnections) {
@@ -350,6 +388,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     }
     const stop = this.#stopIntroducing ??= new AbortController();
     this.#introducing++;
+    this.#count();
     try {
       const { timeout, maxLength } = this.#options.proxyProtocol!;
       const options = { trusted, timeout, maxLength, signal: stop.signal };
@@ -360,6 +399,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       this.#drop(transport, "proxyProtocol");
     } finally {
       this.#introducing--;
+      this.#count();
       this.#finish();
     }
   }
@@ -385,6 +425,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     }
     this.#accepted++;
     this.#sockets.add(socket);
+    this.#count();
     socket.on("close", this.#forget);
     try {
       this.welcome(socket);
@@ -415,6 +456,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #remove(socket: Socket): void {
     if (!this.#sockets.delete(socket)) return;
+    this.#count();
     this.#admission.leave(socket.remoteAddress);
     this.#read += socket.bytesRead;
     this.#wrote += socket.bytesWritten;

@@ -75,6 +75,7 @@ export interface ListenOptions {
 export type DropReason =
   | "maxConnections"
   | "maxConnectionsPerAddress"
+  | "limits"
   | "blocked"
   | "acceptRate"
   | "proxyProtocol";

@@ -894,7 +894,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       // The peer has left already: reading will tell.
     }
     this.#outgoing.attach(transport);
-    this.#incoming.attach(transport);
+    this.#incoming.attach(transport, this.#options.limits?.receivedBytes);
   }
 
   /** Emits. What a listener throws ends this socket and goes no further. */
@@ -1046,8 +1046,16 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 /** What of the options of one connection holds for the next one, too. */
 function lasting(options: SocketOptions): SocketOptions {
   const { allowHalfOpen, highWaterMark, writeLimit, noDelay } = options;
-  const { keepAlive, keepAliveInitialDelay } = options;
-  return { allowHalfOpen, highWaterMark, writeLimit, noDelay, keepAlive, keepAliveInitialDelay };
+  const { keepAlive, keepAliveInitialDelay, limits } = options;
+  return {
+    allowHalfOpen,
+    highWaterMark,
+    writeLimit,
+    noDelay,
+    keepAlive,
+    keepAliveInitialDelay,
+    limits,
+  };
 }
 
 function closedError(what: string): NetError {

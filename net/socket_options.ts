@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import type { Limits } from "./limits.ts";
 
 /** Options of a socket, for both sides of a connection. */
 export interface SocketOptions {
@@ -26,6 +27,11 @@ export interface SocketOptions {
    * @default {0}
    */
   keepAliveInitialDelay?: number;
+  /**
+   * Where what the socket holds is counted: a budget for many connections.
+   * @default {`Limits.shared` for the connections of a server, none for clients}
+   */
+  limits?: Limits;
 }
 
 /** The events of a socket, with what their listeners are called with. */

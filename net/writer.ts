@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { giveJoinBuffer, JOIN_MAX, takeJoinBuffer } from "./_join_pool.ts";
+import type { Budget, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
@@ -10,6 +11,8 @@ export interface TransportWriterOptions {
   highWaterMark?: number;
   /** Above how many queued bytes `write` throws. One write below it may pass it, however large. @default {16777216} */
   limit?: number;
+  /** Counts the queued bytes of many writers. When it is tight `write` returns false as soon as anything is queued. */
+  budget?: Budget;
   /** Called when the queue falls to half the high-water mark after it had reached it. */
   ondrain?(): void;
   /** Called after each write with all bytes written so far. */
@@ -53,11 +56,12 @@ const EMPTY = new Uint8Array(0);
  * b.close();
  * ```
  */
-export class TransportWriter {
+export class TransportWriter implements BudgetHolder {
   readonly #transport: Transport;
   readonly #options: TransportWriterOptions;
   readonly #high: number;
   readonly #limit: number;
+  readonly #budget: Budget | undefined;
   /** Sealed pieces, oldest first; the join buffer's open part comes behind them. */
   #sealed: Uint8Array[] | null = null;
   /** Join buffers that were left, and how many bytes must have been written before they can be used again. */
@@ -67,6 +71,8 @@ export class TransportWriter {
   #start = 0;
   #pos = 0;
   #queued = 0;
+  /** How many of the queued bytes the budget counts. */
+  #counted = 0;
   #written = 0;
   #flushTo = 0;
   #corks = 0;
@@ -104,6 +110,7 @@ export class TransportWriter {
     this.#options = options;
     this.#high = options.highWaterMark ?? 65_536;
     this.#limit = options.limit ?? 16_777_216;
+    this.#budget = options.budget;
     if (!(this.#high >= 0) || !(this.#limit >= this.#high)) {
       throw new RangeError(
         `Cannot make a writer with a high-water mark of ${this.#high} and a limit of ${this.#limit} bytes`,
@@ -126,9 +133,28 @@ export class TransportWriter {
     return this.#queued === 0;
   }
 
-  /** Whether the queue is at or above the high-water mark. */
+  /** Whether the queue is at or above the high-water mark, or not empty while the budget is tight. */
   get full(): boolean {
-    return this.#queued >= this.#high;
+    const queued = this.#queued;
+    return queued >= this.#high ||
+      (queued > 0 && this.#budget !== undefined && this.#budget.tight);
+  }
+
+  /** For the budget: how many bytes it counts here. */
+  get held(): number {
+    return this.#counted;
+  }
+
+  /** For the budget: writing fails with `ERR_BUFFER_LIMIT`. */
+  onOverBudget(): void {
+    if (this.#stopped !== null) return;
+    const error = new NetError(
+      "Cannot write: all connections together are at their limit of queued bytes, and this one has the most",
+      { code: "ERR_BUFFER_LIMIT" },
+    );
+    this.stop(error);
+    // Whoever wrote now is not the owner, and must not run into what the owner does.
+    queueMicrotask(() => this.#options.onerror?.(error));
   }
 
   /** Whether `stop` was called, writing failed, or everything was written after `end`. */
@@ -159,17 +185,20 @@ export class TransportWriter {
    * Queues bytes that several writers share, and that nobody will ever change: an idle writer passes them on as they
    * are, at once and without a copy.
    *
+   * @param cost How many bytes the budget counts then: less for bytes that others count, too.
    * @throws {NetError} As `write` does.
    */
-  writeShared(chunk: Uint8Array): boolean {
+  writeShared(chunk: Uint8Array, cost: number = chunk.length): boolean {
     if (this.#writing || this.#queued !== 0 || this.#corks !== 0) return this.write(chunk);
     if (chunk.length === 0) return true;
     this.#check();
     this.#queued = chunk.length;
     this.#writing = true;
-    if (this.#queued >= this.#high) this.#wasFull = true;
+    const tight = this.#budget !== undefined && this.#take(this.#budget, cost);
+    if (tight || this.#queued >= this.#high) this.#fill();
+    if (this.#stopped !== null) return false;
     this.#run(chunk);
-    return this.#queued < this.#high;
+    return !this.full;
   }
 
   /**
@@ -222,7 +251,8 @@ export class TransportWriter {
    */
   drained(options: WaitOptions = {}): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped.error);
-    if (this.#queued < this.#high || this.#queued === 0) return Promise.resolve();
+    if (!this.full || this.#queued === 0) return Promise.resolve();
+    this.#watch();
     return this.#wait(this.#drainWaiters ??= new Set(), 0, "wait for the queue to drain", options);
   }
 
@@ -264,6 +294,8 @@ export class TransportWriter {
     this.#sealed = this.#left = null;
     this.buffer = EMPTY;
     this.#start = this.#pos = this.#queued = 0;
+    if (this.#counted > 0) this.#giveBack();
+    if (this.#wasFull) this.#budget?.unwatch(this);
     this.#ending?.reject(reason);
     for (const waiters of [this.#waiters, this.#drainWaiters]) {
       if (waiters !== null) { for (const waiter of waiters) waiter.reject(reason); }
@@ -273,6 +305,8 @@ export class TransportWriter {
 
   #check(): void {
     if (this.#stopped !== null && !this.#ended) {
+      const { error } = this.#stopped;
+      if (error instanceof NetError && error.code === "ERR_BUFFER_LIMIT") throw error;
       throw new NetError("Cannot write: closed", {
         code: "ERR_SOCKET_CLOSED",
         cause: this.#stopped.error,
@@ -291,13 +325,37 @@ export class TransportWriter {
 
   #added(n: number): boolean {
     const queued = this.#queued += n;
+    const tight = this.#budget !== undefined && this.#take(this.#budget, n);
     if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
       this.#scheduled = true;
       if (TransportWriter.#dirty.push(this) === 1) queueMicrotask(TransportWriter.#flushDirty);
     }
-    if (queued < this.#high || queued === 0) return true;
-    this.#wasFull = true;
+    if ((queued < this.#high && !tight) || queued === 0) return true;
+    this.#fill();
     return false;
+  }
+
+  #take(budget: Budget, n: number): boolean {
+    this.#counted += n;
+    return budget.add(n);
+  }
+
+  #giveBack(): void {
+    const counted = this.#counted;
+    this.#counted = this.#queued;
+    this.#budget!.remove(counted - this.#queued);
+  }
+
+  /** The queue is long, or too long for the budget. */
+  #fill(): void {
+    this.#watch();
+    if (this.#budget?.full) this.#budget.relieve();
+  }
+
+  #watch(): void {
+    if (this.#wasFull) return;
+    this.#wasFull = true;
+    this.#budget?.watch(this);
   }
 
   /** Closes the open part of the join buffer, so that something can be queued behind it. */
@@ -424,10 +482,12 @@ export class TransportWriter {
   #count(n: number): void {
     this.#written += n;
     this.#queued -= n;
+    if (this.#counted > this.#queued) this.#giveBack();
     if (this.#left !== null) this.#reuse(this.#left);
     if (this.#waiters !== null) this.#settle(this.#waiters);
     if (this.#wasFull && this.#queued <= this.#high / 2) {
       this.#wasFull = false;
+      this.#budget?.unwatch(this);
       const waiters = this.#drainWaiters;
       this.#drainWaiters = null;
       if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }

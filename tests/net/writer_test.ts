@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { Budget } from "../../net/budget.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -648,4 +649,156 @@ Deno.test("writer that never comes to rest uses its buffers again, and mixes not
   await writer.end();
   assertEquals(got.length, sent);
   assert(got.every((byte, i) => byte === Math.floor(i / 80_000)), "other bytes");
+});
+
+Deno.test("writers give all that they count back, however they end", async () => {
+  const step = fc.record({
+    who: fc.nat(3),
+    do: fc.constantFrom(
+      "write",
+      "shared",
+      "part",
+      "reserve",
+      "turn",
+      "take",
+      "fail",
+      "stop",
+      "end",
+    ),
+    size: fc.oneof(fc.nat(300), fc.integer({ min: 16_000, max: 20_000 })),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 60 }),
+      fc.constantFrom("wait" as const, "drop" as const, "close" as const),
+      async (steps, policy) => {
+        const budget = new Budget(50_000, policy, 16_384);
+        const make = () => {
+          // Writes wait until "take" lets them go.
+          const gates: PromiseWithResolvers<number>[] = [];
+          const { transport } = taker((size) => {
+            const gate = Promise.withResolvers<number>();
+            gates.push(gate);
+            return gate.promise.then((n) => Math.min(n, size));
+          });
+          const failures: unknown[] = [];
+          const writer = new TransportWriter(transport, {
+            budget,
+            limit: Infinity,
+            onerror: (error) => void failures.push(error),
+          });
+          return { writer, gates, failures };
+        };
+        const all = Array.from({ length: 4 }, make);
+        for (const { who, do: what, size } of steps) {
+          const { writer, gates } = all[who];
+          try {
+            if (what === "write") writer.write(new Uint8Array(size));
+            if (what === "shared") writer.writeShared(new Uint8Array(size));
+            if (what === "part") writer.writeShared(new Uint8Array(size), size >> 3);
+            if (what === "reserve") {
+              writer.reserve(size);
+              writer.commit(size);
+            }
+          } catch (error) {
+            assert(error instanceof NetError);
+          }
+          if (what === "turn") await turn();
+          if (what === "take") gates.splice(0).forEach((gate) => gate.resolve(size + 1));
+          if (what === "fail") gates.splice(0).forEach((gate) => gate.reject(new Error("gone")));
+          if (what === "stop") writer.stop();
+          if (what === "end") writer.end().catch(() => {});
+          const held = all.reduce((sum, { writer }) => sum + writer.held, 0);
+          assertEquals(budget.used, held);
+          for (const { writer } of all) assert(writer.held <= writer.queued);
+          if (policy === "close") assert(budget.used <= budget.limit);
+        }
+        for (const { writer, gates } of all) {
+          writer.stop();
+          for (const gate of gates) gate.resolve(1);
+        }
+        await turn();
+        assertEquals(budget.used, 0);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("writer with a tight budget says that it is full as soon as anything is queued, and drains", async () => {
+  const budget = new Budget(1000, "wait", 100);
+  budget.add(900);
+  const gate = Promise.withResolvers<number>();
+  const { transport } = taker(() => gate.promise);
+  let drains = 0;
+  const writer = new TransportWriter(transport, { budget, ondrain: () => void drains++ });
+  assertEquals([writer.full, writer.write(new Uint8Array(5)), writer.full], [false, false, true]);
+  const drained = writer.drained();
+  gate.resolve(5);
+  await drained;
+  assertEquals([drains, writer.full, budget.used], [1, false, 900]);
+});
+
+Deno.test("writer that waits for room when the budget became tight only later is woken", async () => {
+  const budget = new Budget(1000, "wait", 100);
+  const gate = Promise.withResolvers<number>();
+  const { transport } = taker(() => gate.promise);
+  const writer = new TransportWriter(transport, { budget });
+  assertEquals(writer.write(new Uint8Array(5)), true);
+  budget.add(990);
+  const drained = writer.drained();
+  gate.resolve(5);
+  await drained;
+});
+
+Deno.test("writer with the longest queue fails when another one needs room: its owner is told in another turn", async () => {
+  const budget = new Budget(100_000, "close", 100);
+  const errors: unknown[] = [];
+  const stuck = taker(() => new Promise<number>(() => {}));
+  const slow = new TransportWriter(stuck.transport, {
+    budget,
+    onerror: (error) => void errors.push(error),
+  });
+  slow.write(new Uint8Array(90_000));
+  const other = new TransportWriter(taker().transport, { budget });
+  assertEquals(
+    other.write(new Uint8Array(20_000)),
+    false,
+    "it was tight for a moment: drain follows",
+  );
+  assertEquals([slow.stopped, slow.queued, errors.length, budget.used], [true, 0, 0, 20_000]);
+  assertEquals(
+    assertThrows(() => slow.write(new Uint8Array(1)), NetError).code,
+    "ERR_BUFFER_LIMIT",
+  );
+  await turn();
+  assertEquals(errors.map((error) => (error as NetError).code), ["ERR_BUFFER_LIMIT"]);
+  await other.flushed();
+  assertEquals(budget.used, 0);
+});
+
+Deno.test("writer that is the longest itself fails when it writes too much", async () => {
+  for (const write of ["write", "writeShared"] as const) {
+    const budget = new Budget(50_000, "close", 100);
+    const { transport, writes } = taker();
+    const errors: unknown[] = [];
+    const writer = new TransportWriter(transport, { budget, onerror: (e) => void errors.push(e) });
+    assertEquals(writer[write](new Uint8Array(60_000)), false);
+    await turn();
+    assertEquals([errors.length, writes.length, budget.used], [1, 0, 0]);
+  }
+});
+
+Deno.test("writer counts what a broadcast shares by its part", async () => {
+  const budget = new Budget(100_000, "close", 100);
+  const gate = Promise.withResolvers<number>();
+  const { transport } = taker(() => gate.promise);
+  const writer = new TransportWriter(transport, { budget });
+  writer.writeShared(new Uint8Array(50_000), 50);
+  assertEquals([writer.queued, writer.held, budget.used], [50_000, 50, 50]);
+  writer.write(new Uint8Array(1000));
+  assertEquals([writer.held, budget.used], [1050, 1050]);
+  gate.resolve(50_000);
+  await turn();
+  assertEquals(budget.used, 0);
 });
