@@ -178,19 +178,25 @@ export class FrontDoor {
     const { encrypted, takesUpgrade, onUpgrade } = this.#options;
     const reader = new HttpHeadReader("request");
     const pieces: Uint8Array[] = [];
+    // A buffer is filled before the next one is taken, so that a head that comes byte by byte needs no more of them.
+    let piece: Uint8Array = NOTHING;
+    let used = 0;
     try {
       for (;;) {
-        const piece = this.#spare.pop() ?? new Uint8Array(HEAD_BUFFER);
-        const size = await transport.read(piece);
+        if (used === piece.length) {
+          pieces.push(piece = this.#spare.pop() ?? new Uint8Array(HEAD_BUFFER));
+          used = 0;
+        }
+        const size = await transport.read(used === 0 ? piece : piece.subarray(used));
         if (!this.#waiting.has(waiting)) return;
         if (size === null) return this.#drop(waiting);
-        const bytes = piece.subarray(0, size);
+        const bytes = piece.subarray(used, used + size);
+        used += size;
         const end = reader.push(bytes);
         if (reader.fault !== undefined) {
           this.#forget(waiting);
           return refuseRaw(transport, buildRefusal(reader.fault.status, reader.fault.message));
         }
-        pieces.push(bytes);
         if (end < 0) continue;
         const { text } = reader;
         const head = parseRequestHead(text);
@@ -201,7 +207,7 @@ export class FrontDoor {
         if (isUpgradeRequest(head) && takesUpgrade(head.target)) {
           const rest = end < size ? bytes.slice(end) : NOTHING;
           onUpgrade({ head, text, transport, rest, encrypted });
-        } else this.#handOver(transport, pieces);
+        } else this.#handOver(transport, pieces, used);
         for (const piece of pieces) this.#recycle(piece);
         return;
       }
@@ -211,16 +217,15 @@ export class FrontDoor {
   }
 
   #recycle(piece: Uint8Array): void {
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(new Uint8Array(piece.buffer));
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(piece);
   }
 
-  #handOver(transport: Transport, pieces: Uint8Array[]): void {
-    const size = pieces.reduce((sum, { length }) => sum + length, 0);
-    const head = new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      head.set(piece, at);
-      at += piece.length;
+  /** `used` is how much of the last piece is filled. */
+  #handOver(transport: Transport, pieces: Uint8Array[], used: number): void {
+    const last = pieces.length - 1;
+    const head = new Uint8Array(last * HEAD_BUFFER + used);
+    for (const [i, piece] of pieces.entries()) {
+      head.set(i < last ? piece : piece.subarray(0, used), i * HEAD_BUFFER);
     }
     const duplex = new HttpDuplex(transport, { head });
     duplex.encrypted = this.#options.encrypted;

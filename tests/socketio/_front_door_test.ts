@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Transport } from "../../net/transport.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
 const encoder = new TextEncoder();
@@ -13,6 +14,7 @@ interface Door {
 
 function open(options: Partial<FrontDoorOptions> = {}): Door {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  if (options.listener !== undefined) listener.close();
   const upgrades: RawRequest[] = [];
   const door = new FrontDoor({
     listener,
@@ -92,6 +94,36 @@ Deno.test("front door hands plain requests on, whole, whatever pieces they come 
     const pieces = request.match(new RegExp(`[^]{1,${size}}`, "g"))!;
     assertMatch(await talk(port, pieces, /hello/), /POST \/page hello$/, `pieces of ${size}`);
   }
+  await close();
+});
+
+Deno.test("front door reads a head that comes byte by byte into no more buffers than one in one piece", async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  const head = encoder.encode(`GET /ws HTTP/1.1\r\nX: ${"x".repeat(6_000)}\r\n${UPGRADE}`);
+  let at = 0;
+  const transport = {
+    read(into: Uint8Array): Promise<number | null> {
+      buffers.add(into.buffer);
+      into[0] = head[at];
+      return Promise.resolve(at++ < head.length ? 1 : null);
+    },
+    write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+    closeWrite: () => Promise.resolve(),
+    close() {},
+    localAddr: { transport: "memory" },
+    remoteAddr: { transport: "memory" },
+  } as Transport;
+  const coming = [transport];
+  const stopped = Promise.withResolvers<never>();
+  const { upgrades, close } = open({
+    listener: {
+      accept: () => coming.length > 0 ? Promise.resolve(coming.pop()!) : stopped.promise,
+      close: () => stopped.reject(new Deno.errors.BadResource()),
+    },
+  });
+  await waitFor(() => upgrades.length === 1);
+  assertEquals(upgrades[0].head.fields.get("x"), "x".repeat(6_000));
+  assertEquals(buffers.size, 3);
   await close();
 });
 
