@@ -98,14 +98,11 @@ export class ProxyProtocolParser {
     this.#input.receive(chunk);
     if (this.done || this.#error !== undefined) return;
     const { buffer, length } = this.#input;
-    const fits = (start: Uint8Array): boolean => {
-      const end = Math.min(length, start.length);
-      for (let i = 0; i < end; i++) if (buffer[i] !== start[i]) return false;
-      return true;
-    };
-    if (!fits(V1_PREFIX) && !fits(V2_SIGNATURE)) this.#fail("it does not start like one");
+    if (!this.#fits(V1_PREFIX) && !this.#fits(V2_SIGNATURE)) {
+      return this.#fail("it does not start like one");
+    }
     // A line that ends too early has all the bytes that it will ever have.
-    else if (buffer[0] === V1_PREFIX[0] && buffer.subarray(0, length).includes(10)) {
+    if (buffer[0] === V1_PREFIX[0] && buffer.subarray(0, length).includes(10)) {
       this.#fail("its line is malformed");
     }
   }
@@ -116,9 +113,18 @@ export class ProxyProtocolParser {
     this.#fail(`the connection ended ${this.#input.length} bytes into it`);
   }
 
+  /** Whether what came begins like `start`, as far as it goes. */
+  #fits(start: Uint8Array): boolean {
+    const { buffer, length } = this.#input;
+    const end = Math.min(length, start.length);
+    for (let i = 0; i < end; i++) if (buffer[i] !== start[i]) return false;
+    return true;
+  }
+
   #step(): void {
-    if (this.#input.buffer[0] === V1_PREFIX[0]) this.#stepText();
-    else if (this.#input.buffer[0] === V2_SIGNATURE[0]) this.#stepBinary();
+    if (this.#fits(V1_PREFIX)) this.#stepText();
+    else if (this.#fits(V2_SIGNATURE)) this.#stepBinary();
+    else this.#fail("it does not start like one");
   }
 
   #stepText(): void {

@@ -123,6 +123,20 @@ Deno.test("PROXY protocol refuses anything else at its first byte that does not 
   }
 });
 
+Deno.test("PROXY protocol 2 refuses a wrong signature before a whole header", () => {
+  const header = encodeProxyProtocol({
+    source: { transport: "tcp", hostname: "192.0.2.1", port: 1 },
+    destination: { transport: "tcp", hostname: "192.0.2.2", port: 2 },
+  });
+  for (let at = 0; at < 12; at++) {
+    const bytes = header.slice();
+    bytes[at] ^= 1;
+    const parser = parse(bytes, false);
+    assertEquals(parser.header, undefined, `byte ${at}`);
+    assertStringIncludes(parser.error?.message ?? "", "it does not start like one");
+  }
+});
+
 Deno.test("PROXY protocol 1 refuses lines that are not as the specification has them", () => {
   const lines = [
     "PROXY TCP4 1.1.1.1 2.2.2.2 1 2 3\r\n",
