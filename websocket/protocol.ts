@@ -367,7 +367,11 @@ export class WebSocketProtocol {
     if (!header.lengthValid) {
       return this.#fail("LENGTH", 1002, "a length was not in its shortest form");
     }
-    if (header.opcode >= 8 || (this.#assembly?.streamed ?? this.#streaming)) return true;
+    if (header.opcode >= 8) return true;
+    // No stream can have 2^53 bytes or more: they could not be counted.
+    if (this.#assembly?.streamed ?? this.#streaming) {
+      return header.length !== Infinity || this.#failSize();
+    }
     const compressed = this.#assembly?.compressed ?? header.rsv !== 0;
     const before = this.#assembly === undefined
       ? 0

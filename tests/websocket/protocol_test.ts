@@ -510,6 +510,18 @@ Deno.test("streamed message is handed on piece by piece, and larger than the lim
   assertEquals(rig.events[2], ["fail", "MESSAGE_TOO_BIG", 1009]);
 });
 
+Deno.test("streamed message of a length that can't be counted is refused with 1009", () => {
+  for (const [byte, taken] of [[0x10, true], [0x20, false], [0x7f, false]] as const) {
+    const rig = new Rig("client");
+    rig.protocol.streaming = true;
+    // 2^52, 2^53 and almost 2^63 bytes.
+    const length = byte === 0x7f ? [0x7f, 0xff, 0xff] : [0, byte, 0];
+    rig.feed(new Uint8Array([0x82, 127, ...length, 0, 0, 0, 0, 0, 1]));
+    if (taken) assertEquals([rig.protocol.open, rig.events], [true, [["piece", 2, "01", false]]]);
+    else assertEquals(rig.events, [["fail", "MESSAGE_TOO_BIG", 1009]]);
+  }
+});
+
 Deno.test("streamed text is checked as it comes", () => {
   const rig = new Rig("client");
   rig.protocol.streaming = true;
