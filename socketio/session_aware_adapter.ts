@@ -33,6 +33,13 @@ export interface ConnectionStateRecoveryOptions {
    */
   maxPackets?: number;
   /**
+   * The most bytes that these events have together, as far as that is known without encoding them (a character counts as one); the
+   * oldest go first.
+   *
+   * @default {67_108_864}
+   */
+  maxBytes?: number;
+  /**
    * The most sessions that are kept; the oldest go first.
    *
    * @default {10_000}
@@ -45,6 +52,7 @@ interface KeptPacket {
   rooms: Set<Room>;
   except: Set<Room>;
   data: unknown[];
+  size: number;
   at: number;
 }
 
@@ -58,16 +66,31 @@ interface KeptSession extends SessionToPersist {
  * of those who lost their connection. In memory, so for a server that stands alone.
  *
  * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it.
+ *
+ * @example
+ * ```ts
+ * import { SessionAwareAdapter, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assert } from "@std/assert";
+ *
+ * const io = new SocketIoServer({
+ *   connectionStateRecovery: { maxDisconnectionDuration: 60_000, maxPackets: 1000 },
+ * });
+ * assert(io.sockets.adapter instanceof SessionAwareAdapter);
+ * await io.close();
+ * ```
  */
 export class SessionAwareAdapter extends InMemoryAdapter {
   readonly #maxAge: number;
   readonly #maxPackets: number;
+  readonly #maxBytes: number;
   readonly #maxSessions: number;
   readonly #prefix: string = Date.now().toString(36) + ".";
   /** Oldest first; a head index in place of shifting each one out. */
   #packets: KeptPacket[] = [];
   /** The number of the first kept packet; those of the others follow. */
   #first = 0;
+  /** What the kept packets have together. */
+  #bytes = 0;
   readonly #sessions: Map<string, KeptSession> = new Map();
   /** For each socket, the number of the next packet when it connected: where one that saw no event yet begins. */
   readonly #starts: Map<SocketId, number> = new Map();
@@ -79,6 +102,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     const options: ConnectionStateRecoveryOptions = nsp.server.opts.connectionStateRecovery ?? {};
     this.#maxAge = options.maxDisconnectionDuration ?? 120_000;
     this.#maxPackets = options.maxPackets ?? 10_000;
+    this.#maxBytes = options.maxBytes ?? 67_108_864;
     this.#maxSessions = options.maxSessions ?? 10_000;
   }
 
@@ -88,6 +112,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     this.#timer = undefined;
     this.#first += this.#packets.length;
     this.#packets = [];
+    this.#bytes = 0;
     this.#sessions.clear();
     this.#starts.clear();
   }
@@ -109,14 +134,18 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     if (isKept(packet, options.flags)) {
       const id = this.#prefix + (this.#first + this.#packets.length).toString(36);
       packet.data.push(id);
+      const size = sizeOf(packet.data, this.#maxBytes);
       this.#packets.push({
         id,
         rooms: new Set(options.rooms),
         except: new Set(options.except),
         data: packet.data,
+        size,
         at: Date.now(),
       });
+      this.#bytes += size;
       if (this.#packets.length > this.#maxPackets) this.#drop(this.#packets.length >> 2 || 1);
+      if (this.#bytes > this.#maxBytes) this.#dropDownTo(this.#maxBytes * 0.75);
       this.#arm();
     }
     super.broadcast(packet, options);
@@ -165,8 +194,14 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   }
 
   #drop(count: number): void {
-    this.#packets.splice(0, count);
+    for (const { size } of this.#packets.splice(0, count)) this.#bytes -= size;
     this.#first += count;
+  }
+
+  #dropDownTo(bytes: number): void {
+    let count = 0;
+    for (let left = this.#bytes; left > bytes; count++) left -= this.#packets[count].size;
+    this.#drop(count);
   }
 
   /** A timer runs only while something is kept. It does not keep the process alive. */
@@ -187,6 +222,28 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     this.#drop(young === -1 ? this.#packets.length : young);
     if (this.#packets.length > 0 || this.#sessions.size > 0) this.#arm();
   }
+}
+
+/** About how many bytes a value takes; what is above the limit is not counted to its end, as it may have none. */
+function sizeOf(value: unknown, limit: number): number {
+  const waiting: unknown[] = [value];
+  let size = 0;
+  while (waiting.length > 0 && size <= limit) {
+    const next = waiting.pop();
+    size += 8;
+    if (typeof next === "string") size += next.length;
+    else if (typeof next !== "object" || next === null) continue;
+    else if (ArrayBuffer.isView(next) || next instanceof ArrayBuffer) size += next.byteLength;
+    else if (next instanceof Blob) size += next.size;
+    else if (Array.isArray(next)) { for (const item of next) waiting.push(item); }
+    else {
+      for (const [key, item] of Object.entries(next)) {
+        size += key.length;
+        waiting.push(item);
+      }
+    }
+  }
+  return size;
 }
 
 function isKept(packet: AdapterPacket, flags: BroadcastFlags | undefined): boolean {

@@ -173,6 +173,36 @@ Deno.test("events are kept up to a number, and then the client has missed too ma
   await io.close();
 });
 
+Deno.test("events are kept up to a number of bytes, nested ones and binary ones too", async () => {
+  const { io, join } = setup({ maxBytes: 10_000 });
+  for (
+    const large of [
+      "x".repeat(4000),
+      { a: [{ b: "x".repeat(2000) }, { ["k".repeat(2000)]: 1 }] },
+      new Uint8Array(4000),
+      Array.from({ length: 500 }, () => null),
+    ]
+  ) {
+    const first = await join();
+    io.emit("seen");
+    const offset = lastOffset(first.conn);
+    first.conn.end("transport close");
+    io.emit("one", large);
+    io.emit("two", large);
+    const found = await join({ pid: first.pid, offset });
+    assertEquals(found.sid, first.sid);
+    assertEquals(found.missed.filter((name) => typeof name === "string"), ["one", "two"]);
+    found.conn.end("transport close");
+    io.emit("three", large);
+    const lost = await join({ pid: first.pid, offset });
+    assert(lost.sid !== first.sid);
+    lost.conn.close();
+    // What is larger than everything together is not kept either.
+    io.emit("huge", "x".repeat(20_000));
+  }
+  await io.close();
+});
+
 Deno.test("sessions are kept up to a number, the latest ones", async () => {
   const { io, join } = setup({ maxSessions: 1 });
   const first = await join();
