@@ -64,7 +64,7 @@ export function parseWebSocketUrl(url: string | URL): WebSocketTarget {
 function unixTarget(url: URL): WebSocketTarget {
   const { pathname, search, protocol } = url;
   const colon = pathname.indexOf(":");
-  const path = decodeURIComponent(colon < 0 ? pathname : pathname.slice(0, colon));
+  const path = decoded(colon < 0 ? pathname : pathname.slice(0, colon), "path");
   const target = colon < 0 ? "/" : pathname.slice(colon + 1);
   if (path === "" || !target.startsWith("/")) {
     throw new TypeError("Cannot connect: the URL has the form ws+unix:FILE:/TARGET");
@@ -83,7 +83,16 @@ function unixTarget(url: URL): WebSocketTarget {
 
 function basic({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined;
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const text = `${decoded(username, "user name")}:${decoded(password, "password")}`;
   const bytes = new TextEncoder().encode(text);
   return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+/** Takes the percent-encoding off a part. The error does not show it: it may be a secret. */
+function decoded(part: string, what: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new TypeError(`Cannot connect: the ${what} in the URL is not encoded as UTF-8`);
+  }
 }

@@ -52,6 +52,9 @@ for (
     "ws+unix:/s:chat",
     "ws://h:99999",
     "ws://good.com\0.evil.com/",
+    "ws://us%zzer@h/",
+    "ws://user:p%ff@h/",
+    "ws+unix:/s%c2:/t",
   ]
 ) {
   Deno.test(`WebSocket URL ${JSON.stringify(url)} is refused, and not repeated`, () => {

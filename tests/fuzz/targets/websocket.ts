@@ -459,8 +459,12 @@ const responseHeads = fuzzTarget(
 const urls = fuzzTarget(
   "websocket: URLs, and the handshake that they make",
   damagedText(
-    fc.webUrl({ withQueryParameters: true, size: "xsmall" }).map((url) =>
-      url.replace(/^http/, "ws")
+    fc.oneof(
+      fc.webUrl({ withQueryParameters: true, size: "xsmall" }).map((url) =>
+        url.replace(/^http/, "ws")
+      ),
+      fc.webUrl({ authoritySettings: { withUserInfo: true, withPort: true }, size: "xsmall" }),
+      fc.constantFrom("ws+unix:///run/a%20b:/chat?x", "wss+unix:/run/x:/", "ws://a%3Ab:c@[::1]:8/"),
     ),
     "\r\n\t\\#?@:/% \u2028",
   ),
