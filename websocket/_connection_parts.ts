@@ -20,6 +20,8 @@ export interface LinkEvents {
   drain(): void;
   /** Something went wrong, and the link ends. */
   error(error: WebSocketError): void;
+  /** How many bytes of messages nobody has taken yet. */
+  readonly kept: number;
   /** The link ended. */
   closed(info: WebSocketCloseInfo): void;
 }
@@ -81,6 +83,8 @@ export interface Link {
   pause(): void;
   /** Goes on reading. */
   resume(): void;
+  /** All messages that had come were taken. */
+  taken(): void;
   /** Holds what is sent back until {@linkcode uncork}. */
   cork(): void;
   /** Sends what was held back. */

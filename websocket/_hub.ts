@@ -135,7 +135,7 @@ export class Hub {
     for (const member of group) {
       const { taken } = member;
       member.taken = next;
-      if (taken <= base) this.#sendTo(member, messages, joined);
+      if (taken <= base) this.#sendTo(member, messages, joined, group.size);
       else if (taken < next) this.#sendTo(member, messages.slice(taken - base), undefined);
     }
   }
@@ -144,6 +144,7 @@ export class Hub {
     member: HubMember,
     messages: PendingMessage[],
     joined: Array<Uint8Array | undefined> | undefined,
+    sharers = 1,
   ): void {
     const { link, windowBits } = member;
     if (!link.open) return;
@@ -154,7 +155,8 @@ export class Hub {
     const frames = joined?.[windowBits] ??
       join(messages.map((message) => message.frame(windowBits)));
     if (joined !== undefined) joined[windowBits] = frames;
-    link.sendEncoded(frames, windowBits > 0 && messages.some(({ compress }) => compress));
+    const compressed = windowBits > 0 && messages.some(({ compress }) => compress);
+    link.sendEncoded(frames, compressed, Math.ceil(frames.length / sharers));
   }
 }
 

@@ -23,6 +23,8 @@ export class MessageAssembly {
   size = 0;
   /** Whether there is room for a frame header in front of the bytes. */
   headroom = false;
+  /** Whether its bytes are not kept, because there is no room: nobody will get it. */
+  dropped = false;
   /** Checks text as it comes. */
   validator: Utf8Validator | undefined;
   /** The bytes while they lie in somebody else's memory. */
@@ -65,9 +67,21 @@ export class MessageAssembly {
     this.#own!.set(bytes.subarray(start, end), HEADROOM + size);
   }
 
+  /** What it takes of memory, in bytes. A view counts as what it shows. */
+  get footprint(): number {
+    return this.#own?.length ?? this.size;
+  }
+
   /** The whole message. */
   bytes(): Uint8Array {
     return this.#run ?? this.#own?.subarray(HEADROOM, HEADROOM + this.size) ?? new Uint8Array(0);
+  }
+
+  /** Lets go of what is there. */
+  drop(): void {
+    this.dropped = true;
+    this.#run = this.#own = undefined;
+    this.size = 0;
   }
 
   #grow(toCome: number): void {

@@ -40,6 +40,8 @@ export class NativeLink implements Link, Expiring {
   deadline = 0;
   deadlineIndex = -1;
 
+  taken(): void {}
+
   readonly #socket: WebSocket;
   readonly #options: ResolvedConnectionOptions;
   #events: LinkEvents | undefined;

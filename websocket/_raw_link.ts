@@ -1,4 +1,8 @@
 // Floor 3: driver.
+import type { Budget, BudgetAnswer } from "../net/budget.ts";
+import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
+import { NetError } from "../net/errors.ts";
+import type { Limits } from "../net/limits.ts";
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import type { WaitOptions } from "../net/wait.ts";
@@ -46,6 +50,8 @@ export interface RawLinkInit {
   reader?: TransportReader;
   /** Bytes that came behind the handshake. */
   rest?: Uint8Array;
+  /** Where what it holds is counted. */
+  limits?: Limits;
   /** Where its deadlines are. @default {the queue of all} */
   deadlines?: DeadlineQueue;
 }
@@ -57,7 +63,13 @@ export interface RawLinkInit {
  * that an idle connection is five objects and no closures.
  */
 export class RawLink
-  implements Link, TransportSink, TransportWriterOptions, WebSocketProtocolSink, Expiring {
+  implements
+    Link,
+    TransportSink,
+    TransportWriterOptions,
+    WebSocketProtocolSink,
+    Expiring,
+    BudgetShareOwner {
   /** The subprotocol, or the empty string. */
   readonly protocol: string;
   /** The extensions, or the empty string. */
@@ -80,6 +92,12 @@ export class RawLink
   readonly #options: ResolvedConnectionOptions;
   readonly #deadlines: DeadlineQueue;
   readonly #client: boolean;
+  readonly #limits: Limits | undefined;
+  /** What it holds of messages that came and were not taken, and of those that are being inflated. */
+  #received: BudgetShare | undefined;
+  #inflated: BudgetShare | undefined;
+  /** Nothing is read because the limits have no room. */
+  #starved = false;
   #events: LinkEvents | undefined;
   #rest: Uint8Array | undefined;
   #paused = false;
@@ -107,6 +125,7 @@ export class RawLink
     this.extensions = init.extensions;
     this.#deadlines = init.deadlines ?? DEADLINES;
     this.#rest = init.rest;
+    this.#limits = init.limits;
     this.#writer = new TransportWriter(transport, this);
     this.#core = new WebSocketProtocol(init.role, this, this.#writer, PLATFORM_TOOLS, {
       maxMessageSize: options.maxMessageSize,
@@ -128,6 +147,11 @@ export class RawLink
     return Infinity;
   }
 
+  /** What counts the writer's bytes. */
+  get budget(): Budget | undefined {
+    return this.#limits?.queuedBytes;
+  }
+
   /** The peer can be held back. */
   get canPause(): boolean {
     return true;
@@ -145,7 +169,7 @@ export class RawLink
 
   /** Whether messages can be sent. */
   get open(): boolean {
-    return this.#core.open && !this.#writeFailed;
+    return this.#core.open && !this.#writeFailed && !this.#writer.stopped;
   }
 
   /** Bytes that wait to be sent. */
@@ -187,7 +211,11 @@ export class RawLink
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined && rest.length > 0) this.data(rest);
-    if (this.#finished || this.#paused) return;
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.#finished || this.#paused || this.#starved) return;
     if (this.#reader.paused) this.#reader.resume();
     else this.#reader.start();
   }
@@ -204,7 +232,70 @@ export class RawLink
     if (core.midMessage) {
       this.#watchMessage();
       if (core.missing > 0) this.#reader.expect(core.missing);
-    } else this.#messageAt = 0;
+      if (this.#limits !== undefined) this.#account(this.#limits);
+    } else {
+      this.#messageAt = 0;
+      if (
+        this.#limits !== undefined &&
+        (this.#received !== undefined || this.#paused || this.#events!.kept > 0)
+      ) this.#account(this.#limits);
+    }
+  }
+
+  /** Has the limits count what this link holds, and does what they say. */
+  #account(limits: Limits): void {
+    if (this.#finished) return;
+    const core = this.#core;
+    const assembled = core.assembledBytes;
+    const inflated = core.inflating ? assembled : 0;
+    if (inflated > 0 || this.#inflated !== undefined) {
+      const share = this.#inflated ??= new BudgetShare(limits.inflatingBytes, this);
+      this.#obey(share.set(inflated), share);
+    }
+    const held = this.#paused ? core.heldBytes : 0;
+    const received = assembled - inflated + held + this.#events!.kept;
+    if (received > 0 || this.#received !== undefined) {
+      const share = this.#received ??= new BudgetShare(limits.receivedBytes, this);
+      this.#obey(share.set(received), share);
+    }
+  }
+
+  #obey(answer: BudgetAnswer, share: BudgetShare): void {
+    if (answer === "go") return;
+    if (answer === "drop" && this.#core.dropMessage()) {
+      this.dropped++;
+      share.set(share === this.#inflated ? 0 : this.#events!.kept);
+    } else if (answer === "wait" && !this.#paused) {
+      this.#starved = true;
+      this.#reader.pause();
+    }
+  }
+
+  /** For the limits: this link holds the most. */
+  onOverBudget(): void {
+    // Whoever needs the room must not run into what this link's own listeners do.
+    queueMicrotask(() =>
+      this.failWith(
+        new WebSocketError(
+          "The WebSocket was closed: all connections together hold as much as the limits allow, and this one the most",
+          { code: "OVERLOADED", closeCode: 1013 },
+        ),
+      )
+    );
+  }
+
+  /** For the limits: there is room again. */
+  onRoom(): void {
+    queueMicrotask(() => {
+      if (!this.#starved) return;
+      this.#starved = false;
+      this.#read();
+    });
+  }
+
+  /** The messages that had come were taken. */
+  taken(): void {
+    if (this.#received !== undefined && this.#limits !== undefined) this.#account(this.#limits);
   }
 
   /** The transport ended. */
@@ -241,6 +332,15 @@ export class RawLink
   /** Writing failed: the peer is gone, or at least deaf. What it said before may still be read. */
   onerror(cause: unknown): void {
     if (this.#finished) return;
+    if (cause instanceof NetError && cause.code === "ERR_BUFFER_LIMIT") {
+      this.#error = new WebSocketError(
+        "The WebSocket was closed: all connections together have as much to send as the limits allow, and this one the most",
+        { code: "SLOW_READER", closeCode: 1008, cause },
+      );
+      this.#events?.error(this.#error);
+      this.terminate();
+      return;
+    }
     this.#writeFailed = true;
     this.#core.loseOutput();
     if (this.#paused || this.#ending) {
@@ -293,6 +393,9 @@ export class RawLink
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
     if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
+    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && !this.#writer.idle) {
+      return this.#refuse(this.#limits.queuedBytes.policy === "wait");
+    }
     this.catchUp();
     this.#core.send(data, compress);
     return "sent";
@@ -316,11 +419,14 @@ export class RawLink
   }
 
   /** Sends frames that several links share. Nobody waits here: at the queue's limit, `"wait"` is `"close"`. */
-  sendEncoded(frames: Uint8Array, compressed: boolean): SendOutcome {
+  sendEncoded(frames: Uint8Array, compressed: boolean, cost: number): SendOutcome {
     const writer = this.#writer;
     if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false);
+    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && !writer.idle) {
+      return this.#refuse(false);
+    }
     if (compressed) this.#core.forgetWindow();
-    writer.writeShared(frames);
+    writer.writeShared(frames, cost);
     return "sent";
   }
 
@@ -379,18 +485,19 @@ export class RawLink
     this.#paused = true;
     this.#core.pause();
     this.#reader.pause();
+    this.#received?.yield();
+    this.#inflated?.yield();
   }
 
   /** Goes on reading, with what was held first. */
   resume(): void {
     if (!this.#paused) return;
-    this.#paused = false;
+    this.#paused = this.#starved = false;
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
-    if (this.#paused || this.#finished) return;
-    if (this.#reader.paused) this.#reader.resume();
-    else this.#reader.start();
+    if (this.#limits !== undefined && this.#received !== undefined) this.#account(this.#limits);
+    this.#read();
   }
 
   /** Holds back what is sent. */
@@ -420,7 +527,7 @@ export class RawLink
   // Its own affairs.
 
   #checkOpen(): void {
-    if (this.#writeFailed) {
+    if (this.#writeFailed || (this.#writer.stopped && this.#core.open)) {
       throw new WebSocketError("Cannot send: the connection was lost", {
         code: "CLOSED",
         closeCode: 1006,
@@ -444,6 +551,13 @@ export class RawLink
     return "dropped";
   }
 
+  /** The limits have no room for what is sent while something is queued. */
+  #refuse(mayWait: boolean): SendOutcome {
+    if (mayWait) return "refused";
+    this.dropped++;
+    return "dropped";
+  }
+
   #lost(cause: unknown): void {
     this.#error ??= lostError(cause);
     this.#events?.error(this.#error);
@@ -456,10 +570,9 @@ export class RawLink
     this.#closeWithin(within);
     // A fault's remains are read and thrown away, or closing would destroy the close frame under way. A client waits
     // for the server to end the transport (RFC 6455 §7.1.1).
-    if (this.#paused) {
-      this.#paused = false;
-      if (this.#reader.paused) this.#reader.resume();
-      else this.#reader.start();
+    if (this.#paused || this.#starved) {
+      this.#paused = this.#starved = false;
+      this.#read();
     }
     const waits = this.#client || !this.#core.wasClean;
     this.#writer.end().then(() => {
@@ -483,6 +596,8 @@ export class RawLink
     const core = this.#core;
     core.end();
     core.dispose();
+    this.#received?.close();
+    this.#inflated?.close();
     const { wasClean, closeCode, closeReason } = core;
     const info: WebSocketCloseInfo = {
       wasClean,
@@ -565,7 +680,7 @@ export class RawLink
     const alive = bytesRead !== this.#readSeen || (!idle && bytesWritten !== this.#writtenSeen);
     this.#readSeen = bytesRead;
     this.#writtenSeen = bytesWritten;
-    if (this.#paused || this.#ending || alive) {
+    if (this.#paused || this.#starved || this.#ending || alive) {
       this.#pinged = false;
       this.#keepAliveAt = this.#later(keepAliveInterval);
     } else if (!this.#pinged) {

@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import type { Budget } from "../net/budget.ts";
+import type { Pressure } from "../net/limits.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { closeQuietly, HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
@@ -50,6 +52,10 @@ export class RunningServer implements AsyncDisposable {
 
   get clients(): ReadonlySet<WebSocketConnection> {
     return this.#core.connections;
+  }
+
+  get pressure(): Pressure {
+    return this.#core.limits.pressure;
   }
 
   get finished(): Promise<void> {
@@ -162,6 +168,7 @@ class Acceptor {
   readonly #door: FrontDoor | undefined;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(
     core: ServerCore,
@@ -178,12 +185,18 @@ class Acceptor {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.#wake?.();
     this.#listening.listener.close();
   }
 
   async run(): Promise<void> {
     while (!this.#stopped) {
       try {
+        const { connections } = this.#core.limits;
+        if (connections.policy === "wait") {
+          while (connections.full && !this.#stopped) await this.#room(connections);
+          if (this.#stopped) return;
+        }
         this.#take(await this.#listening.listener.accept());
       } catch (error) {
         if (this.#stopped) return;
@@ -193,6 +206,18 @@ class Acceptor {
         });
       }
     }
+  }
+
+  /** Waits until there is room for one more connection, in all servers that share the limits. */
+  #room(connections: Budget): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter = { onRoom: resolve };
+      this.#wake = () => {
+        connections.leave(waiter);
+        resolve();
+      };
+      connections.wait(waiter);
+    });
   }
 
   #take(transport: Transport): void {

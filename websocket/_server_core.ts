@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { Limits } from "../net/limits.ts";
 import type { Transport } from "../net/transport.ts";
 import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
 import { type ConnectionHost, ConnectionParts } from "./_connection_parts.ts";
@@ -125,6 +126,7 @@ export class ServerCore {
   readonly hub: Hub;
   readonly connections = new Set<WebSocketConnection>();
   readonly options: WebSocketAcceptOptions;
+  readonly limits: Limits;
   closing = false;
 
   readonly #resolved: ResolvedConnectionOptions;
@@ -140,11 +142,14 @@ export class ServerCore {
   /** Connections that were handed to an HTTP server: how to end each. */
   readonly #others = new Set<() => void>();
   #idle: PromiseWithResolvers<void> | undefined;
+  /** How many connections the limits count here. */
+  #counted = 0;
 
   /** @throws {TypeError} @throws {RangeError} For options that can't be honoured. */
   constructor(options: WebSocketAcceptOptions) {
     const { protocols = {}, perMessageDeflate = false, handshakeTimeout, maxConnections } = options;
     this.options = options;
+    this.limits = options.limits ?? Limits.shared;
     this.#resolved = resolveConnectionOptions(options);
     this.#handlers = new Map(Object.entries(protocols));
     checkSubprotocols([...this.#handlers.keys()]);
@@ -193,9 +198,13 @@ export class ServerCore {
 
   /** Takes a new connection in; `undefined` if there are too many. */
   arrive(transport: Transport): Arrival | undefined {
+    const { connections } = this.limits;
     if (this.size >= this.#maxConnections || this.closing) return undefined;
+    // Who waits for room has waited before this connection was accepted.
+    if (connections.full && connections.policy !== "wait") return undefined;
     const arrival = new Arrival(transport, this);
     this.#arrivals.add(arrival);
+    this.#count();
     DEADLINES.set(arrival, DEADLINES.now() + this.handshakeTimeout);
     return arrival;
   }
@@ -397,6 +406,7 @@ export class ServerCore {
       options: this.#resolved,
       reader: received.reader,
       rest: received.rest,
+      limits: this.limits,
     });
   }
 
@@ -509,7 +519,16 @@ export class ServerCore {
     return promise;
   }
 
+  /** Has the limits count the connections that there are. */
+  #count(): void {
+    const more = this.size - this.#counted;
+    this.#counted += more;
+    if (more > 0) this.limits.connections.add(more);
+    else if (more < 0) this.limits.connections.remove(-more);
+  }
+
   #checkIdle(): void {
+    this.#count();
     if (this.#idle !== undefined && this.size === 0) {
       this.#idle.resolve();
       this.#idle = undefined;

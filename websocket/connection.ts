@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { NetError } from "../net/errors.ts";
+import type { Limits } from "../net/limits.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
@@ -142,6 +143,8 @@ export interface WebSocketConnectionInit extends WebSocketConnectionOptions {
   perMessageDeflate?: PerMessageDeflateOptions;
   /** Bytes that came behind the opening handshake. */
   rest?: Uint8Array;
+  /** Where what the connection holds is counted: a budget for many connections. @default {none} */
+  limits?: Limits;
 }
 
 const MESSAGE = 0;
@@ -258,6 +261,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       }
       error(error: WebSocketError): void {
         this.#ws.#emit("error", error);
+      }
+      get kept(): number {
+        const inbox = this.#ws.#inbox;
+        return inbox === undefined ? 0 : inbox.size;
       }
       closed(info: WebSocketCloseInfo): void {
         this.#ws.#end(info);
@@ -423,6 +430,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       const data = inbox.shift();
       this.#dispatch(this.#onmessage, data, typeof data === "string" ? 1 : 2);
     }
+    if (inbox !== undefined && inbox.count === 0) this.#link.taken();
     this.#regulate();
   }
 
@@ -504,6 +512,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #take(): WebSocketData {
     const inbox = this.#inbox!;
     const data = inbox.shift();
+    if (inbox.count === 0) this.#link.taken();
     if (this.#inboxFull && inbox.size <= this.#options.maxInbox >> 1) {
       this.#inboxFull = false;
       this.#regulate();
@@ -1092,10 +1101,18 @@ function wholeStream(data: WebSocketData): ReadableStream<Uint8Array> {
 }
 
 function partsOver(transport: Transport, init: WebSocketConnectionInit): ConnectionParts {
-  const { role, protocol = "", deflate, perMessageDeflate, rest } = init;
+  const { role, protocol = "", deflate, perMessageDeflate, rest, limits } = init;
   const options = resolveConnectionOptions(init);
   const compression = deflate && createCompression(role, deflate, perMessageDeflate);
   const extensions = deflate === undefined ? "" : "permessage-deflate";
-  const link = new RawLink(transport, { role, protocol, extensions, compression, options, rest });
+  const link = new RawLink(transport, {
+    role,
+    protocol,
+    extensions,
+    compression,
+    options,
+    rest,
+    limits,
+  });
   return new ConnectionParts(link, options, undefined, undefined);
 }

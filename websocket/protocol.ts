@@ -155,6 +155,24 @@ export class WebSocketProtocol {
     return this.#assembly !== undefined || this.#carry !== undefined;
   }
 
+  /** What the message that is under way takes of memory, in bytes. Messages that are handed on in pieces take none. */
+  get assembledBytes(): number {
+    return this.#assembly === undefined ? 0 : this.#assembly.footprint;
+  }
+
+  /** Whether the message that is under way came compressed. */
+  get inflating(): boolean {
+    return this.#assembly !== undefined && this.#assembly.compressed;
+  }
+
+  /** Drops the message that is under way: its bytes are not kept, and the sink does not get it. Returns whether there is one. */
+  dropMessage(): boolean {
+    const assembly = this.#assembly;
+    if (assembly === undefined || assembly.streamed || assembly.dropped) return false;
+    assembly.drop();
+    return true;
+  }
+
   /** How many bytes of the frame that is under way are still to come. */
   get missing(): number {
     return this.#left;
@@ -504,6 +522,7 @@ export class WebSocketProtocol {
       this.#assembly = undefined;
       this.#messages++;
     }
+    if (assembly.dropped) return;
     if (assembly.streamed) {
       if (start < end || last) {
         this.#sink.piece(bytes.subarray(start, end), assembly.opcode, last);

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import type { Pressure } from "../net/limits.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { WaitOptions } from "../net/wait.ts";
 import { startAccepting } from "./_running_server.ts";
@@ -39,6 +40,8 @@ export interface WebSocketServer extends AsyncDisposable {
   readonly port: number;
   /** The connections that are open. */
   readonly clients: ReadonlySet<WebSocketConnection>;
+  /** How close this server, and all that share its `limits`, are to them. */
+  readonly pressure: Pressure;
   /** Resolves when the server is closed and its last client is gone. */
   readonly finished: Promise<void>;
   /**

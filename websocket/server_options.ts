@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
+import type { Limits } from "../net/limits.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { TransportAddr } from "../net/transport.ts";
@@ -69,6 +70,8 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   handshakeTimeout?: number;
   /** The most connections, those in the handshake included; more are refused with 503. @default {16_384} */
   maxConnections?: number;
+  /** The budget that this server shares with others. @default {Limits.shared} */
+  limits?: Limits;
   /** Told what handlers and `authorize` throw, and what goes wrong while accepting. @default {nobody is told} */
   onError?: (error: unknown) => void;
 }

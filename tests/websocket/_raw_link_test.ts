@@ -29,6 +29,7 @@ function rig(options: WebSocketConnectionOptions = {}) {
   const log: string[] = [];
   const events: LinkEvents = {
     message: (data) => void log.push(`message ${data}`),
+    kept: 0,
     piece: (bytes, _opcode, last) => void log.push(`piece ${bytes.length} ${last}`),
     ping: () => void log.push("ping"),
     pong: () => void log.push("pong"),
@@ -178,6 +179,7 @@ Deno.test("link reads on with the reader of the handshake", async () => {
   const nothing = () => {};
   link.start({
     message: (data) => void log.push(data),
+    kept: 0,
     piece: nothing,
     ping: nothing,
     pong: nothing,
@@ -216,6 +218,7 @@ Deno.test("link passes a failure of the transport on as its cause", async () => 
   const nothing = () => {};
   link.start({
     message: nothing,
+    kept: 0,
     piece: nothing,
     ping: nothing,
     pong: nothing,

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Limits } from "../../net/limits.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
@@ -13,11 +14,13 @@ Deno.test("all options of a server are taken together", async () => {
     default: (ws) => ws.close(1000, "goodbye strange client"),
     pathname: "/x",
     origin: ["https://a.example"],
+    allowedHosts: ["127.0.0.1"],
     authorize: () => ({ headers: { "x-b": "2" } }),
     headers: { "x-a": "1" },
     perMessageDeflate: { threshold: 0 },
     handshakeTimeout: 1000,
     maxConnections: 10,
+    limits: new Limits(),
     onError: () => {},
     head: { maxHeaderCount: 20 },
     handler: () => new Response("page"),
