@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { parseHost } from "./host.ts";
+import { socks5Credential } from "./socks5_codec.ts";
 
 /** What a proxy speaks: SOCKS5, HTTP CONNECT, or HTTP CONNECT over TLS. */
 export type ProxyProtocol = "socks5" | "http" | "https";
@@ -85,6 +86,9 @@ export class ProxyUrl {
   }
 }
 
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f]/;
+
 function bad(why: string): TypeError {
   // The text is not shown, nor the error that URL throws: both may hold a password.
   return new TypeError(`Cannot use proxy URL: ${why}`);
@@ -98,12 +102,23 @@ function decoded(part: string): string {
   }
 }
 
+/** What the proxy's protocol can't carry is told now, and not when a connection to the proxy stands. */
+function checkLogin(protocol: ProxyUrl["protocol"], username: string, password: string): void {
+  if (protocol === "socks5") {
+    socks5Credential("username", username);
+    socks5Credential("password", password);
+    return;
+  }
+  if (username.includes(":")) throw bad("Basic authentication can't carry a colon in a username");
+  if (CONTROL.test(username + password)) throw bad("its credentials hold a control character");
+}
+
 /**
  * Takes a proxy's URL apart: `socks5://`, `http://` or `https://`, then `user:password@` (percent-encoded), host and port. Without
  * a port, SOCKS5 has 1080, http 80 and https 443; without a scheme, it is http. `socks5h://` is the same as `socks5://`: names are
  * always left to the proxy to resolve. `socks5://localhost/run/tor/socks` is a proxy on a Unix socket, as curl writes it.
  *
- * @throws {TypeError} when it is no such URL; the text does not show it
+ * @throws {TypeError} when it is no such URL, or its credentials can't be sent to such a proxy; the text does not show them
  *
  * @example
  * ```ts
@@ -137,11 +152,14 @@ export function parseProxyUrl(text: string | URL): ProxyUrl {
   if (url.port === "0") throw bad("it has the port 0");
   const login = url.username !== "" || url.password !== "";
   if (login && url.username === "") throw bad("it has a password without a username");
+  const username = login ? decoded(url.username) : undefined;
+  const password = login ? decoded(url.password) : undefined;
+  if (username !== undefined) checkLogin(protocol, username, password!);
   return new ProxyUrl({
     protocol,
     hostname,
     port: hasPath ? 0 : url.port === "" ? DEFAULT_PORTS[protocol] : Number(url.port),
     ...(hasPath ? { path: decoded(url.pathname) } : {}),
-    ...(login ? { username: decoded(url.username), password: decoded(url.password) } : {}),
+    ...(login ? { username, password } : {}),
   });
 }

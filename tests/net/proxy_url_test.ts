@@ -70,6 +70,26 @@ Deno.test("proxy URL that is none is refused without showing it", () => {
   }
 });
 
+Deno.test("proxy URL with credentials that such a proxy can't be sent is refused without showing them", () => {
+  const long = "s3cr3t".repeat(43);
+  for (
+    const text of [
+      "http://us%0d%0aX:s3cr3t@h",
+      "https://u:s3cr3t%0a@h",
+      "http://u:s3cr3t%00@h",
+      "http://u%3a:s3cr3t@h",
+      `socks5://u:${long}@h`,
+      `socks5://${long}:p@h`,
+    ]
+  ) {
+    const error = assertThrows(() => parseProxyUrl(text), TypeError, "Cannot use proxy", text);
+    assertEquals(Deno.inspect(error).includes("s3cr3t"), false, text);
+  }
+  // The one has a length, the other an end: each can be sent what the other can't.
+  assertEquals(parseProxyUrl("socks5://u%3a:p%0a@h").username, "u:");
+  assertEquals(parseProxyUrl(`http://u:${long}@h`).password, long);
+});
+
 Deno.test("proxy URL shows its credentials to nobody who does not ask for them", () => {
   const url = parseProxyUrl("http://us3r:s3cr3t@[::1]:8080");
   assertEquals(String(url), "http://***@[::1]:8080");
