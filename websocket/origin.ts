@@ -7,7 +7,7 @@
  * - `"same-host"`: pages from the host (and port) that the client connects to; over TLS, only `https:` ones;
  * - `"any"`: all pages. Only for servers that know their clients by something else than cookies;
  * - a list of origins, `"https://example.org"`, or patterns for them (anchor those with `^` and `$`);
- * - a function.
+ * - a function, which answers at once; what has to be waited for is a case for `authorize`.
  *
  * Clients that are no browsers send no origin, and are let in by all but the function, which gets `undefined`.
  */
@@ -30,6 +30,7 @@ function endpoint(url: string): { protocol: string; hostname: string; port: stri
  * @param origin The `Origin` header, if there is one.
  * @param host The `Host` header.
  * @param secure Whether the connection runs over TLS that ends here.
+ * @throws {TypeError} If the function of a policy returns a promise, and whatever it throws itself.
  *
  * @example
  * ```ts
@@ -47,7 +48,7 @@ export function isOriginAllowed(
   host: string,
   secure: boolean,
 ): boolean {
-  if (typeof policy === "function") return policy(origin, host) === true;
+  if (typeof policy === "function") return answerOf(policy(origin, host));
   if (policy === "any" || origin === undefined) return true;
   if (policy === "same-host") return isSameHost(origin, host, secure);
   return policy.some((allowed) =>
@@ -55,6 +56,15 @@ export function isOriginAllowed(
       ? allowed.toLowerCase() === origin.toLowerCase()
       : allowed.test(origin)
   );
+}
+
+function answerOf(answer: unknown): boolean {
+  if (answer instanceof Promise) {
+    // Nobody else would hear of it if it were rejected.
+    answer.catch(() => {});
+    throw new TypeError("Cannot check the origin: the function returned a promise");
+  }
+  return answer === true;
 }
 
 function isSameHost(origin: string, host: string, secure: boolean): boolean {

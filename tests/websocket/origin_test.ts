@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { isOriginAllowed, type OriginPolicy } from "../../websocket/origin.ts";
 
 const SAME_HOST: Array<
@@ -68,4 +68,13 @@ Deno.test("any lets in everything, a function decides about everything", () => {
     isOriginAllowed((() => Promise.resolve(true)) as unknown as () => boolean, "x", "x", true),
     false,
   );
+});
+
+Deno.test("function that returns a promise is misuse, and its rejection is not left unhandled", () => {
+  for (const answer of [Promise.resolve(true), Promise.reject(new Error("no"))]) {
+    const policy = (() => answer) as unknown as () => boolean;
+    assertThrows(() => isOriginAllowed(policy, "https://a.example", "a.example", true), TypeError);
+  }
+  const truthy = (() => 1) as unknown as () => boolean;
+  assertEquals(isOriginAllowed(truthy, "https://a.example", "a.example", true), false);
 });
