@@ -87,6 +87,7 @@ export class TransportReader {
   #quick = 0;
   #usual = 0;
   #expected = 0;
+  #lent: Uint8Array | null = null;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
   #paused = false;
   #held: Uint8Array | "end" | { error: unknown } | null = null;
@@ -130,6 +131,19 @@ export class TransportReader {
     this.#expected = bytes;
   }
 
+  /** Whether `bytes` more can be read behind those that were delivered last. */
+  fits(bytes: number): boolean {
+    return this.#slab !== null && this.#slab.length - this.#pos >= bytes;
+  }
+
+  /**
+   * Has the next bytes read into `buffer`, and delivered as views of it, until it is full; the slabs follow again then.
+   * For the rest of a large message, which is so read to where it belongs.
+   */
+  lend(buffer: Uint8Array): void {
+    if (this.#state !== 2) this.#lent = buffer.length === 0 ? null : buffer;
+  }
+
   /** Begins to read. A second call does nothing. */
   start(): void {
     if (this.#state === 0 && !this.#paused) {
@@ -154,14 +168,15 @@ export class TransportReader {
   /** Stops for good and lets go of the buffers. The transport stays open: closing it ends the read under way. */
   stop(): void {
     this.#state = 2;
-    this.#held = null;
+    this.#held = this.#lent = null;
     this.#drop();
   }
 
   async #loop(): Promise<void> {
     const transport = this.#transport;
     while (this.#state === 1 && !this.#paused) {
-      const window = this.#window();
+      const lent = this.#lent;
+      const window = lent ?? this.#window();
       let n: number | null;
       try {
         n = await transport.read(window);
@@ -173,7 +188,13 @@ export class TransportReader {
         this.#deliver("end");
         return;
       }
-      if (n === 0 || this.#slab === null) continue;
+      if (n === 0) continue;
+      if (lent !== null) {
+        this.#lent = n === lent.length ? null : lent.subarray(n);
+        if (!this.#deliver(lent.subarray(0, n))) return;
+        continue;
+      }
+      if (this.#slab === null) continue;
       const at = this.#pos;
       this.#learn(n, window.length);
       if (!this.#deliver(this.#slab.subarray(at, at + n))) return;

@@ -49,7 +49,7 @@ export class MessageAssembly {
     const size = this.size;
     this.size += n;
     const run = this.#run;
-    if (size === 0) {
+    if (size === 0 && this.#own === undefined) {
       this.#run = bytes.subarray(start, end);
       return;
     }
@@ -64,7 +64,21 @@ export class MessageAssembly {
       this.#grow(toCome);
       this.#own!.set(run, HEADROOM);
     } else if (this.#own!.length < HEADROOM + this.size) this.#grow(toCome);
-    this.#own!.set(bytes.subarray(start, end), HEADROOM + size);
+    const own = this.#own!;
+    const there = bytes.buffer === own.buffer && bytes.byteOffset + start === HEADROOM + size;
+    if (!there) own.set(bytes.subarray(start, end), HEADROOM + size);
+  }
+
+  /** Where up to `toCome` bytes more, which follow, can be put beforehand: `append` does not copy them then. */
+  room(toCome: number): Uint8Array {
+    const run = this.#run;
+    const at = HEADROOM + this.size;
+    if (run !== undefined || this.#own === undefined || this.#own.length === at) {
+      this.#run = undefined;
+      this.#grow(toCome);
+      if (run !== undefined) this.#own!.set(run, HEADROOM);
+    }
+    return this.#own!.subarray(at, at + toCome);
   }
 
   /** What it takes of memory, in bytes. A view counts as what it shows. */

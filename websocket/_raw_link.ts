@@ -231,7 +231,7 @@ export class RawLink
     writer.uncork();
     if (core.midMessage) {
       this.#watchMessage();
-      if (core.missing > 0) this.#reader.expect(core.missing);
+      if (core.missing > 0) this.#expect(core.missing);
       if (this.#limits !== undefined) this.#account(this.#limits);
     } else {
       this.#messageAt = 0;
@@ -240,6 +240,13 @@ export class RawLink
         (this.#received !== undefined || this.#paused || this.#events!.kept > 0)
       ) this.#account(this.#limits);
     }
+  }
+
+  /** The rest of a large message is read behind its beginning, or else to where the message is put together. */
+  #expect(missing: number): void {
+    const room = this.#reader.fits(missing) ? undefined : this.#core.room();
+    if (room === undefined) this.#reader.expect(missing);
+    else this.#reader.lend(room);
   }
 
   /** Has the limits count what this link holds, and does what they say. */

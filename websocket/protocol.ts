@@ -44,6 +44,8 @@ import type {
 const DIRECT_TEXT = 8192;
 /** Streamed messages are inflated in parts of this many bytes, so that no part grows beyond about 1 MiB. */
 const INFLATE_STEP = 1024;
+/** From so many bytes to come it pays to have them read to where they belong. */
+const DIRECT_READ = 131_072;
 /** The header that was read last. It is used up before anybody else is called. */
 const HEADER = new WebSocketFrameHeader();
 const NOTHING = new Uint8Array(0);
@@ -61,6 +63,58 @@ const DISCARD = 2;
  * with the right code, is told to the sink once, and all further input is thrown away.
  *
  * Received bytes are unmasked in place and handed on as views: what was given to {@linkcode receive} must not be written again.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   encodeFrame,
+ *   WebSocketProtocol,
+ *   type WebSocketProtocolOptions,
+ *   type WebSocketProtocolOutput,
+ *   type WebSocketProtocolSink,
+ *   type WebSocketProtocolTools,
+ * } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const events: unknown[] = [];
+ * const sink: WebSocketProtocolSink = {
+ *   message: (data) => void events.push(data),
+ *   piece: () => {},
+ *   ping: () => {},
+ *   pong: () => {},
+ *   closing: () => void events.push("closing"),
+ *   fail: (error) => void events.push(error.code),
+ * };
+ * const sent: Uint8Array[] = [];
+ * const output: WebSocketProtocolOutput = {
+ *   buffer: new Uint8Array(1024),
+ *   full: false,
+ *   reserve: () => 0,
+ *   commit: (n) => sent.push(output.buffer.slice(0, n)),
+ *   write: (bytes) => sent.push(bytes),
+ * };
+ * const tools: WebSocketProtocolTools = {
+ *   nextMask: () => 0, // for tests only
+ *   decodeText: (bytes, start, end) => new TextDecoder().decode(bytes.subarray(start, end)),
+ *   decodeValidText: (bytes) => new TextDecoder().decode(bytes),
+ *   encodeTextInto: (text, target, at) =>
+ *     new TextEncoder().encodeInto(text, target.subarray(at)).written,
+ *   encodeText: (text, headroom) => {
+ *     const bytes = new TextEncoder().encode(text);
+ *     const behind = new Uint8Array(headroom + bytes.length);
+ *     behind.set(bytes, headroom);
+ *     return behind;
+ *   },
+ * };
+ * const options: WebSocketProtocolOptions = { maxMessageSize: 5 };
+ * const server = new WebSocketProtocol("server", sink, output, tools, options);
+ *
+ * const text = (value: string) => new TextEncoder().encode(value);
+ * server.receive(encodeFrame(text("hello"), { opcode: 1, maskKey: 7 }));
+ * server.receive(encodeFrame(text("too long"), { opcode: 1, maskKey: 7 }));
+ * assertEquals(events, ["hello", "MESSAGE_TOO_BIG"]);
+ * assertEquals(sent[0].subarray(0, 4), new Uint8Array([0x88, sent[0][1], 0x03, 0xf1])); // 1009
+ * ```
  */
 export class WebSocketProtocol {
   readonly #client: boolean;
@@ -153,6 +207,17 @@ export class WebSocketProtocol {
   /** Whether a message, or a frame, has begun to come and is not complete. */
   get midMessage(): boolean {
     return this.#assembly !== undefined || this.#carry !== undefined;
+  }
+
+  /**
+   * Where the payload that is to come next can be put before it is given to `receive`, which then copies nothing:
+   * `undefined` where that would not pay. It holds until the next call of `receive`.
+   */
+  room(): Uint8Array | undefined {
+    const assembly = this.#assembly;
+    if (assembly === undefined || this.#left < DIRECT_READ || this.#flow !== RUN) return undefined;
+    if (assembly.streamed || assembly.compressed || assembly.dropped) return undefined;
+    return assembly.room(this.#left);
   }
 
   /** What the message that is under way takes of memory, in bytes. Messages that are handed on in pieces take none. */

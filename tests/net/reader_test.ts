@@ -409,3 +409,59 @@ Deno.test("reader delivers to another sink after redirect, what it kept while pa
   await ended;
   assertEquals([got, it.chunks], [[1, 2, 3], []]);
 });
+
+Deno.test("reader reads into what it is lent until it is full, and then into its slabs", async () => {
+  let sent = 0;
+  const transport = gauge((size, i) => i > 60 ? 0 : Math.min(size, 1 + (i * 37) % 90)).transport;
+  const counting: Transport = {
+    ...transport,
+    async read(p) {
+      const n = await transport.read(p);
+      for (let i = 0; i < (n ?? 0); i++) p[i] = sent++;
+      return n;
+    },
+  };
+  const lent = new Uint8Array(1000);
+  const got: number[] = [];
+  let inLent = 0;
+  const done = Promise.withResolvers<void>();
+  const reader = new TransportReader(counting, {
+    data: (chunk) => {
+      if (chunk.buffer === lent.buffer) {
+        assertEquals(chunk.byteOffset, inLent);
+        inLent += chunk.length;
+      }
+      got.push(...chunk);
+      if (got.length > 200 && inLent === 0) reader.lend(lent);
+      if (inLent > 500 && inLent < 600) {
+        reader.pause();
+        queueMicrotask(() => reader.resume());
+      }
+    },
+    end: done.resolve,
+    error: done.reject,
+  });
+  reader.lend(new Uint8Array(0)); // is no place
+  reader.start();
+  await done.promise;
+  assertEquals(inLent, 1000);
+  assertEquals(got, Array.from({ length: sent }, (_, i) => i & 255));
+  assert(got.length > 1500);
+  reader.lend(lent); // too late, and no harm
+  assertEquals(reader.bytesRead, got.length);
+});
+
+Deno.test("reader tells whether more fits behind what came", async () => {
+  const fits: boolean[] = [];
+  const { transport } = gauge((_, i) => i > 1 ? 0 : 100);
+  const done = Promise.withResolvers<void>();
+  const reader = new TransportReader(transport, {
+    data: () => fits.push(reader.fits(412), reader.fits(413)),
+    end: done.resolve,
+    error: done.reject,
+  });
+  assertEquals(reader.fits(0), false);
+  reader.start();
+  await done.promise;
+  assertEquals(fits, [true, false]);
+});

@@ -37,3 +37,24 @@ Deno.test("assembly takes at most four times what is there on the word of a head
   assert(assembly.bytes().buffer.byteLength <= 400_016);
   assert(assembly.headroom);
 });
+
+Deno.test("assembly has room for what follows, and does not copy what was put there", () => {
+  const slab = Uint8Array.from({ length: 100_000 }, (_, i) => i);
+  const assembly = new MessageAssembly(2, false, false);
+  assembly.append(slab, 0, 40_000, 60_000);
+  let at = 40_000;
+  let rooms = 0;
+  while (at < slab.length) {
+    const room = assembly.room(slab.length - at);
+    rooms++;
+    // A read fills a part of it only.
+    const n = Math.min(room.length, 7_000);
+    room.set(slab.subarray(at, at + n));
+    assert(assembly.room(slab.length - at).byteOffset === room.byteOffset);
+    assembly.append(room, 0, n, slab.length - at - n);
+    at += n;
+  }
+  assertEquals(rooms, 9);
+  assertEquals(assembly.bytes(), slab);
+  assert(assembly.headroom);
+});

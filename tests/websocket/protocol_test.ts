@@ -666,3 +666,45 @@ Deno.test("shared compressed frames make the own window forget", () => {
   rig.protocol.sendEncoded(hex("81 01 61"), false);
   assertEquals(options.log, ["deflater", "reset"]);
 });
+
+for (const role of ROLES) {
+  Deno.test(`${role} takes the rest of a large message where it gave room for it`, () => {
+    const rig = new Rig(role, { maxMessageSize: 4 << 20 });
+    const data = Uint8Array.from({ length: 1 << 20 }, (_, i) => i * 31 >> 3);
+    const wire = rig.frame(2, data);
+    let at = 100_001;
+    let rooms = 0;
+    rig.feed(wire.slice(0, at));
+    while (at < wire.length) {
+      const room = rig.protocol.room();
+      const n = Math.min(wire.length - at, room?.length ?? Infinity, 90_000 + rooms);
+      const chunk = room?.subarray(0, n) ?? new Uint8Array(n);
+      if (room !== undefined) rooms++;
+      chunk.set(wire.subarray(at, at += n));
+      rig.protocol.receive(chunk);
+    }
+    assert(rooms >= 8, `${rooms}`);
+    assertEquals(rig.events.length, 1);
+    assertEquals(rig.events[0], ["binary", data.toHex()]);
+    assert(rig.protocol.room() === undefined);
+  });
+}
+
+Deno.test("protocol gives no room for what it does not keep, or not yet", () => {
+  const head = hex("82 ff 00 00 00 00 00 10 00 00 00 00 00 00 01 02");
+  const large = { maxMessageSize: 4 << 20 };
+  const rig = new Rig("server", large);
+  assert(rig.protocol.room() === undefined);
+  rig.feed(head);
+  assert(rig.protocol.room() !== undefined);
+  rig.protocol.pause();
+  assert(rig.protocol.room() === undefined, "paused");
+  rig.protocol.resume();
+  assert(rig.protocol.room() !== undefined);
+  rig.protocol.dropMessage();
+  assert(rig.protocol.room() === undefined, "dropped");
+  const streamed = new Rig("server", large);
+  streamed.protocol.streaming = true;
+  streamed.feed(head);
+  assert(streamed.protocol.room() === undefined, "streamed");
+});
