@@ -8,13 +8,14 @@ export function reportCallbackError(error: unknown): void {
   console.error(error);
 }
 
-/** Wraps a user's callback, so that what it throws does not reach those who call it. */
+/** Wraps a user's callback, so that what it throws, or rejects with, does not reach those who call it. */
 export function guardCallback<A extends unknown[]>(
   callback: (...args: A) => unknown,
 ): (...args: A) => void {
   return (...args) => {
     try {
-      callback(...args);
+      const result = callback(...args);
+      if (result instanceof Promise) result.catch(reportCallbackError);
     } catch (error) {
       reportCallbackError(error);
     }

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
-import { reportCallbackError } from "./_callback.ts";
+import { Limits, type Pressure } from "../net/limits.ts";
+import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
 import { fileRoutes } from "./_file_routes.ts";
 import { randomId } from "./_random_id.ts";
@@ -461,12 +462,7 @@ export class SocketIoServer<
     cause: unknown,
     socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
   ): void {
-    try {
-      const { onListenerError = reportCallbackError } = this.opts;
-      onListenerError(cause, socket);
-    } catch (error) {
-      reportCallbackError(error);
-    }
+    guardCallback(this.opts.onListenerError ?? reportCallbackError)(cause, socket);
     const message = `Cannot go on with the socket "${socket.id}": a listener failed`;
     const client = socket.client as ServerClient;
     client._close("forced server close", new SocketIoError("ERR_LISTENER", message, { cause }));

@@ -20,6 +20,24 @@ Deno.test("what a guarded callback throws is logged, and goes no further", () =>
   assertEquals(logged(() => guarded("x")), ["thrown x"]);
 });
 
+Deno.test("what a guarded callback rejects with is logged, and goes no further", async () => {
+  const { error } = console;
+  const calls: unknown[] = [];
+  const logged = new Promise<void>((resolve) => {
+    console.error = (...args) => {
+      calls.push(...args);
+      resolve();
+    };
+  });
+  try {
+    guardCallback(() => Promise.reject("rejected"))();
+    await logged;
+  } finally {
+    console.error = error;
+  }
+  assertEquals(calls, ["rejected"]);
+});
+
 Deno.test("a guarded callback gets its arguments", () => {
   const seen: unknown[] = [];
   guardCallback((...args: unknown[]) => seen.push(args))(1, 2);
