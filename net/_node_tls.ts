@@ -188,7 +188,8 @@ class NodeTlsTransport extends NodeTransport {
     await new Promise<void>((resolve, reject) => {
       this.#duplex.once("error", reject);
       this.#duplex.once("close", resolve);
-      this.#duplex.end(resolve);
+      // node:stream gives an error to this callback, whatever its types say.
+      this.#duplex.end((error?: Error | null) => error ? reject(error) : resolve());
     });
   }
 
@@ -247,6 +248,8 @@ class TlsDuplex extends TransportDuplex {
   #state: "handshake" | "open" | "leaving" = "handshake";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: (() => void) | null = null;
+  /** Whether the writing side has been ended, well or not. */
+  #finished = false;
   /** Whether the peer has sent its end mark. */
   marked = false;
 
@@ -279,6 +282,8 @@ class TlsDuplex extends TransportDuplex {
     this.#state = "leaving";
     setImmediate(() => {
       if (this.destroyed) return;
+      // A stream that has failed to end never calls back.
+      if (this.#finished) return this.cut(error);
       if (limited) this.#timer = setTimeout(() => this.cut(error), ALERT_TIMEOUT);
       this.end(() => this.cut(error));
     });
@@ -308,6 +313,13 @@ class TlsDuplex extends TransportDuplex {
       if (this.writableLength === 0 || this.destroyed) return;
       await new Promise<void>((resolve) => this.#written = resolve);
     }
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    super._final((error) => {
+      this.#finished = true;
+      callback(error);
+    });
   }
 
   override _write(

@@ -153,8 +153,11 @@ export class NodeTransport implements Transport {
     if (this.#stream.writableFinished) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
-      this.#stream.end(() => {
-        if (this.#writers.delete(reject)) resolve();
+      // node:stream gives an error to this callback, whatever its types say.
+      this.#stream.end((error?: Error | null) => {
+        if (!this.#writers.delete(reject)) return;
+        if (error) reject(this.#failure ?? toNetError(error, { syscall: "shutdown" }));
+        else resolve();
       });
     });
   }
