@@ -21,6 +21,16 @@ export function reportFault(whose: string, error: unknown): void {
   console.error(`Uncaught error in a listener of ${whose}:`, error);
 }
 
+/** Calls a function of the user that is told of something; what it throws or rejects with is said on the console. */
+export function tell(whose: string, call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch((error) => reportFault(whose, error));
+  } catch (error) {
+    reportFault(whose, error);
+  }
+}
+
 /** A chunk as bytes. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_STREAM_NULL_VALUES`, `ERR_UNKNOWN_ENCODING`. */
 export function encodeChunk(chunk: unknown, encoding: string | undefined): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;

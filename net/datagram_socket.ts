@@ -1,6 +1,9 @@
 // Floor 3: driver.
 import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
-import { EventEmitter } from "node:events";
+import { captureRejectionSymbol, EventEmitter } from "node:events";
+// Without it what an async listener throws is lost: it travels by `process.nextTick`.
+import "node:process";
+import { reportFault, tell } from "./_socket_util.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
@@ -9,6 +12,8 @@ import { lookupWith, systemHostLookup } from "./lookup.ts";
 import type { HostLookup } from "./lookup_options.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
+
+const WHOSE = "a datagram socket";
 
 /** The kind of a datagram socket: UDP over IPv4 or over IPv6. */
 export type DatagramSocketType = "udp4" | "udp6";
@@ -142,6 +147,15 @@ const BIND_ERRORS = "Cannot bind";
  */
 export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   implements AsyncIterable<Datagram>, AsyncDisposable, Disposable {
+  static {
+    // What an async listener throws comes here, and not to the program's end.
+    Object.defineProperty(DatagramSocket.prototype, captureRejectionSymbol, {
+      value(this: DatagramSocket, error: unknown): void {
+        this.#threw(error);
+      },
+    });
+  }
+
   /** IPv4 or IPv6. */
   readonly type: DatagramSocketType;
   readonly #socket: NodeDatagramSocket;
@@ -176,7 +190,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. */
   constructor(options: DatagramSocketOptions = {}) {
-    super();
+    super({ captureRejections: true });
     const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
     if (type !== "udp4" && type !== "udp6") {
       throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
@@ -525,15 +539,21 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     try {
       this.emit("message", data, from);
     } catch (error) {
-      // A listener that throws ends its own socket, and nothing else.
-      void this.close();
-      this.#report(error instanceof Error ? error : new Error(String(error)));
+      this.#threw(error);
     }
   }
 
+  /** A listener that throws, or rejects, ends its own socket, and nothing else. */
+  #threw(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    if (this.#state === "closed") return reportFault(WHOSE, error);
+    void this.close();
+    this.#report(error);
+  }
+
   #report(error: Error): void {
-    if (this.listenerCount("error") > 0) this.emit("error", error);
-    else reportError(error);
+    if (this.listenerCount("error") > 0) tell(WHOSE, () => this.emit("error", error));
+    else reportFault(WHOSE, error);
   }
 
   /** A failure of one receive: the socket lives on, whoever waits is told. */
@@ -543,7 +563,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const waiter of waiters) waiter.reject(error);
-    if (this.listenerCount("error") > 0) this.emit("error", error);
+    if (this.listenerCount("error") > 0) tell(WHOSE, () => this.emit("error", error));
   }
 
   /**
@@ -730,7 +750,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
     const done = () => {
       this.#closed.resolve();
-      this.emit("close");
+      tell(WHOSE, () => this.emit("close"));
     };
     if (bound) this.#socket.close(done);
     else {

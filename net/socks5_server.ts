@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { tell } from "./_socket_util.ts";
 import { closeQuietly, Socks5Session, Socks5Settings } from "./_socks5_session.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
@@ -119,11 +120,7 @@ export class Socks5Server implements AsyncDisposable {
   }
 
   #report(error: unknown, client: Socks5Client): void {
-    try {
-      this.#options.onerror?.(error, client);
-    } catch (thrown) {
-      reportError(thrown);
-    }
+    tell("a SOCKS5 server", () => this.#options.onerror?.(error, client));
   }
 }
 

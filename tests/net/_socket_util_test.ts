@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { addressInfo, encodeChunk } from "../../net/_socket_util.ts";
+import { addressInfo, encodeChunk, tell } from "../../net/_socket_util.ts";
 
 Deno.test("addresses are told as Node and Luvit tell them", () => {
   assertEquals(addressInfo({ transport: "tcp", hostname: "192.0.2.1", port: 80 }), {
@@ -13,6 +13,24 @@ Deno.test("addresses are told as Node and Luvit tell them", () => {
   assertEquals(addressInfo({ transport: "unix", path: "/x" }), undefined);
   assertEquals(addressInfo({ transport: "memory", address: "a" }), undefined);
   assertEquals(addressInfo(undefined), undefined);
+});
+
+Deno.test("what a function that is told of something throws or rejects with is said on the console", async () => {
+  const { error: original } = console;
+  const said: unknown[][] = [];
+  console.error = (...args: unknown[]) => said.push(args);
+  try {
+    tell("a test", () => {
+      throw "thrown";
+    });
+    tell("a test", () => Promise.reject("rejected"));
+    tell("a test", () => undefined);
+    await Promise.resolve();
+  } finally {
+    console.error = original;
+  }
+  const text = "Uncaught error in a listener of a test:";
+  assertEquals(said, [[text, "thrown"], [text, "rejected"]]);
 });
 
 Deno.test("chunks are bytes as they are, or text in an encoding", () => {

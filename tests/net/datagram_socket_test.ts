@@ -347,6 +347,38 @@ Deno.test("datagram socket is closed by a listener that throws, and reports it",
   await closed;
 });
 
+Deno.test("datagram socket whose listeners throw or reject is closed, and harms nobody", async () => {
+  const { error: original } = console;
+  const said: unknown[] = [];
+  console.error = (_text: string, error: Error) => said.push(error.message);
+  const fails = {
+    throws: () => {
+      throw new Error("throws");
+    },
+    rejects: () => Promise.reject(new Error("rejects")),
+  };
+  try {
+    await using client = createDatagramSocket();
+    for (const [how, fail] of Object.entries(fails)) {
+      // Nobody hears of it but the console; and of what the listeners for errors and the end do, neither.
+      for (const events of [["message"], ["message", "error", "close"]] as const) {
+        const server = await bound();
+        const { port } = server.address();
+        const closed = new Promise<void>((resolve) => server.on("close", resolve));
+        for (const event of events) server.on(event, fail as () => void);
+        await client.send("x", port);
+        await closed;
+        while (said.length < (events.length === 1 ? 1 : 2)) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        assertEquals(new Set(said.splice(0)), new Set([how]));
+      }
+    }
+  } finally {
+    console.error = original;
+  }
+});
+
 Deno.test("datagram socket emits listening and connect", async () => {
   await using socket = createDatagramSocket();
   const seen: string[] = [];
