@@ -1,4 +1,8 @@
 // Floor 3: driver.
+import type { Budget } from "../net/budget.ts";
+import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
+import { NetError } from "../net/errors.ts";
+import type { Limits } from "../net/limits.ts";
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
@@ -7,6 +11,7 @@ import { WebSocketProtocol } from "../websocket/protocol.ts";
 import type { WebSocketProtocolSink } from "../websocket/protocol_types.ts";
 import type { Departures } from "./_departures.ts";
 import type { EngineWebSocket, EngineWebSocketHost, SharedMessage } from "./_exchange.ts";
+import type { Delay } from "./_scheduler.ts";
 import { SharedRun } from "./_shared_run.ts";
 import { SERVER_TOOLS } from "./_websocket_tools.ts";
 import { SocketIoError } from "./errors.ts";
@@ -26,6 +31,12 @@ export interface RawSocketOptions {
   readonly departures: Departures;
   /** Whether, and how, messages are compressed: not by this class. */
   readonly deflate: PerMessageDeflateOptions | undefined;
+  /** Where what they hold is counted. @default {nowhere} */
+  readonly limits?: Limits;
+  /** How long a message may take, in ms. @default {no limit} */
+  readonly messageTimeout?: number;
+  /** Those whose message is not complete. */
+  readonly messageDelay?: Delay<RawSocket>;
 }
 
 const NO_RUN = new SharedRun();
@@ -36,7 +47,7 @@ function flushWaiting(): void {
   const sockets = waiting;
   waiting = [];
   NO_RUN.forget();
-  for (const socket of sockets) socket.flush();
+  for (const socket of sockets) socket.flush(sockets.length);
 }
 
 /**
@@ -44,31 +55,45 @@ function flushWaiting(): void {
  * clients, and quick with what is sent to many: the frames of one turn are joined once for all who get the same.
  */
 export class RawSocket
-  implements EngineWebSocket, TransportSink, TransportWriterOptions, WebSocketProtocolSink {
+  implements
+    EngineWebSocket,
+    TransportSink,
+    TransportWriterOptions,
+    WebSocketProtocolSink,
+    BudgetShareOwner {
   readonly highWaterMark = HIGH_WATER_MARK;
   /** The engine has limits of its own. */
   readonly limit = MAX_QUEUED;
   readonly #transport: Transport;
-  readonly #departures: Departures;
+  readonly #options: RawSocketOptions;
   readonly #reader: TransportReader;
   readonly #writer: TransportWriter;
   readonly #protocol: WebSocketProtocol;
   #host: EngineWebSocketHost | undefined;
   #rest: Uint8Array | undefined;
   #run: SharedRun | undefined;
+  /** What it holds of a message that is not complete, of which number, and whether that has to wait for room. */
+  #share: BudgetShare | undefined;
+  #message = -1;
+  #starved = false;
   #ending = false;
   #finished = false;
   #error: Error | undefined;
 
   constructor(transport: Transport, rest: Uint8Array, options: RawSocketOptions) {
     this.#transport = transport;
-    this.#departures = options.departures;
+    this.#options = options;
     this.#rest = rest.length > 0 ? rest : undefined;
     this.#writer = new TransportWriter(transport, this);
     this.#reader = new TransportReader(transport, this, READING);
     this.#protocol = new WebSocketProtocol("server", this, this.#writer, SERVER_TOOLS, {
       maxMessageSize: options.maxMessageSize,
     });
+  }
+
+  /** What counts the writer's bytes. */
+  get budget(): Budget | undefined {
+    return this.#options.limits?.queuedBytes;
   }
 
   get queued(): number {
@@ -97,7 +122,7 @@ export class RawSocket
   }
 
   send(data: string | Uint8Array): void {
-    if (!this.#protocol.open) return;
+    if (!this.#protocol.open || this.#writer.stopped) return;
     if (this.#run !== undefined) this.flush();
     this.#protocol.send(data);
   }
@@ -109,19 +134,22 @@ export class RawSocket
     this.#run = (run ?? NO_RUN).with(message.frame);
   }
 
-  /** Writes the frames that wait for the end of the turn. */
-  flush(): void {
+  /** Writes the frames that wait for the end of the turn: of about so many sockets with the same. */
+  flush(sharers = 1): void {
     const run = this.#run;
     if (run === undefined) return;
     this.#run = undefined;
-    if (this.#protocol.open && !this.#writer.stopped) this.#writer.writeShared(run.bytes);
+    if (!this.#protocol.open || this.#writer.stopped) return;
+    const { bytes } = run;
+    this.#writer.writeShared(bytes, Math.ceil(bytes.length / sharers));
   }
 
   close(code?: number, reason?: string): void {
     if (this.#finished || this.#ending) return;
     if (this.#run !== undefined) this.flush();
+    if (this.#writer.stopped) return this.#finish();
     this.#protocol.close(code, reason);
-    this.#departures.add(this);
+    this.#options.departures.add(this);
   }
 
   terminate(): void {
@@ -132,11 +160,55 @@ export class RawSocket
   // What the reader tells.
 
   data(chunk: Uint8Array): void {
-    // All that is sent while these bytes are worked off leaves in one write.
-    const writer = this.#writer;
-    writer.cork();
+    // What is sent meanwhile leaves in one write, and only when all connections that have something are served: to read
+    // them all and then to write to them all keeps each of the two paths in the processor's caches.
     this.#protocol.receive(chunk);
-    writer.uncork();
+    if (this.#message >= 0 || this.#protocol.midMessage) this.#account();
+  }
+
+  /** Has the limits count the message that is not complete, if there is one, and watches how long it takes. */
+  #account(): void {
+    const { limits, messageDelay } = this.#options;
+    const protocol = this.#protocol;
+    const message = protocol.midMessage && !this.#finished ? protocol.messagesReceived : -1;
+    if (message !== this.#message) {
+      this.#message = message;
+      if (message < 0) messageDelay?.stop(this);
+      else messageDelay?.start(this);
+    }
+    const bytes = protocol.assembledBytes;
+    if (limits === undefined || (bytes === 0 && this.#share === undefined)) return;
+    const share = this.#share ??= new BudgetShare(limits.receivedBytes, this);
+    const answer = share.set(bytes);
+    if (answer === "drop" && protocol.dropMessage()) share.set(0);
+    else if (answer === "wait" && !this.#ending) {
+      this.#starved = true;
+      this.#reader.pause();
+    }
+  }
+
+  /** A message takes too long. */
+  overdue(): void {
+    this.#protocol.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
+  }
+
+  /** For the limits: of all connections this one holds the most. */
+  onOverBudget(): void {
+    // Whoever needs the room must not run into what this connection's own listeners do.
+    queueMicrotask(() =>
+      this.#protocol.fail("OVERLOADED", 1013, "all connections hold as much as the limits allow")
+    );
+  }
+
+  /** For the limits: there is room again. */
+  onRoom(): void {
+    queueMicrotask(() => this.#feed());
+  }
+
+  #feed(): void {
+    if (!this.#starved || this.#finished) return;
+    this.#starved = false;
+    this.#reader.resume();
   }
 
   end(): void {
@@ -160,6 +232,11 @@ export class RawSocket
   }
 
   onerror(cause: unknown): void {
+    if (cause instanceof NetError && cause.code === "ERR_BUFFER_LIMIT" && !this.#finished) {
+      const message = "Cannot send: the client is too slow, and what waits for all is at the limit";
+      this.#error ??= new SocketIoError("ERR_LIMIT", message, { cause });
+      return this.#finish();
+    }
     this.error(cause);
   }
 
@@ -191,7 +268,8 @@ export class RawSocket
     if (this.#ending || this.#finished) return;
     this.#ending = true;
     this.#run = undefined;
-    this.#departures.add(this);
+    this.#options.departures.add(this);
+    this.#feed();
     // After a fault, what still comes is read and thrown away: closing at once would destroy the close frame.
     const wait = !this.#protocol.wasClean;
     this.#writer.end().then(() => wait || this.#finish(), () => this.#finish());
@@ -204,7 +282,9 @@ export class RawSocket
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#departures.delete(this);
+    this.#options.departures.delete(this);
+    if (this.#message >= 0) this.#options.messageDelay?.stop(this);
+    this.#share?.close();
     this.#reader.stop();
     this.#writer.stop();
     this.#transport.close();
