@@ -53,6 +53,8 @@ export function parseHost(host: string): ParsedHost {
       fail("it is not a valid international name");
     }
     if (name.length > MAX_HOST_BYTES) fail(`it is longer than ${MAX_HOST_BYTES} bytes`);
+    // The full stops of other scripts, and what is left out altogether.
+    if (name === "" || name === ".") fail("it is empty");
     const folded = parseAnyIp(name);
     if (folded !== undefined) return { ip: folded, hostname: formatIp(folded), absolute: true };
   }
@@ -70,7 +72,19 @@ function show(host: string): string {
   return JSON.stringify(host.length > 80 ? `${host.slice(0, 77)}...` : host);
 }
 
-/** Checks a port number. @throws {RangeError} When it is not an integer from `lowest` to 65535. */
+/**
+ * Checks a port number. @throws {RangeError} When it is not an integer from `lowest` to 65535.
+ *
+ * @example
+ * ```ts
+ * import { checkPort } from "@sluice/sockets/net";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(checkPort(443), 443);
+ * assertEquals(checkPort(0, 0), 0); // any free one, where one listens
+ * assertThrows(() => checkPort(65_536), RangeError);
+ * ```
+ */
 export function checkPort(port: number, lowest = 1): number {
   if (!Number.isInteger(port) || port < lowest || port > 65535) {
     throw new RangeError(`Cannot use port ${port}: it is not an integer from ${lowest} to 65535`);

@@ -32,6 +32,8 @@ Deno.test("parseHost refuses what is no host name", () => {
   const wrong: [string, string][] = [
     ["", "empty"],
     [".", "empty"],
+    ["\u3002", "empty"],
+    ["\u00ad", "valid international name"],
     ["a..b", "label is empty"],
     [".a", "label is empty"],
     ["a..", "label is empty"],
