@@ -6,6 +6,7 @@ const CR = 13;
 const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
+const LONE_CR = Uint8Array.of(CR);
 
 /** The most bytes of a first line, or of one header, that are remembered. */
 const KEPT = 8192;
@@ -41,6 +42,8 @@ export class HeadLines {
   #lineSize = 0;
   #lineNumber = 0;
   #valueStarted = false;
+  /** The piece before ended with a CR, which is a part of the line unless an LF follows. */
+  #afterCr = false;
 
   constructor(secrets: ReadonlySet<string>) {
     this.#secrets = secrets;
@@ -53,6 +56,7 @@ export class HeadLines {
     this.#lineNumber = 0;
     this.#name = "";
     this.#isSecret = false;
+    this.#afterCr = false;
     this.#newLine();
   }
 
@@ -73,6 +77,10 @@ export class HeadLines {
    * @returns The offset behind the empty line that ends the head; -1 if it has not come.
    */
   push(bytes: Uint8Array, at: number, ranges: number[], endless = false): number {
+    if (this.#afterCr && at < bytes.length) {
+      this.#afterCr = false;
+      if (bytes[at] !== LF) this.#text(LONE_CR, 0, -1, endless);
+    }
     // Where in these bytes the secret begins that is being read.
     let secretFrom = this.#isSecret && this.#valueStarted ? at : -1;
     for (let i = at; i < bytes.length; i++) {
@@ -88,18 +96,24 @@ export class HeadLines {
       if (byte === CR && (i + 1 === bytes.length || bytes[i + 1] === LF)) {
         // The line may end here: a CR at the end of the piece is not masked, nor counted.
         if (secretFrom >= 0 && i + 1 === bytes.length) ranges.push(secretFrom, i);
-        if (i + 1 === bytes.length) secretFrom = -1;
+        if (i + 1 === bytes.length) {
+          secretFrom = -1;
+          this.#afterCr = true;
+        }
         continue;
       }
-      if (this.#lineNumber === 0 && !endless) {
-        if (this.firstLine.length < KEPT) this.firstLine += char(byte);
-        this.#lineSize++;
-      } else {
-        secretFrom = this.#header(bytes, i, secretFrom);
-      }
+      secretFrom = this.#text(bytes, i, secretFrom, endless);
     }
     if (secretFrom >= 0 && secretFrom < bytes.length) ranges.push(secretFrom, bytes.length);
     return -1;
+  }
+
+  /** One byte inside a line. Returns where the secret begins, or -1. */
+  #text(bytes: Uint8Array, i: number, secretFrom: number, endless: boolean): number {
+    if (this.#lineNumber > 0 || endless) return this.#header(bytes, i, secretFrom);
+    if (this.firstLine.length < KEPT) this.firstLine += char(bytes[i]);
+    this.#lineSize++;
+    return secretFrom;
   }
 
   #newLine(): void {
@@ -130,7 +144,8 @@ export class HeadLines {
       this.#isSecret = this.#secrets.has(this.#name);
       if (WANTED.has(this.#name)) {
         const before = this.#values.get(this.#name);
-        this.#values.set(this.#name, before === undefined ? "" : `${before}, `);
+        if (before === undefined) this.#values.set(this.#name, "");
+        else if (before.length < KEPT) this.#values.set(this.#name, `${before}, `);
       }
       return -1;
     }

@@ -72,6 +72,24 @@ Deno.test("head lines remember what frames the message, and forget it with the n
   assertEquals([lines.firstLine, lines.get("content-length")], ["", undefined]);
 });
 
+Deno.test("head lines take a CR inside a line for a part of it, also where the bytes are cut behind it", () => {
+  const all = bytes("A\rB C\r\nContent-Length: 1\r2\r\n\r\n");
+  for (let at = 0; at <= all.length; at++) {
+    const lines = new HeadLines(secretNames());
+    lines.reset();
+    lines.push(all.subarray(0, at), 0, []);
+    if (at < all.length) assertEquals(lines.push(all.subarray(at), 0, []), all.length - at);
+    assertEquals([lines.firstLine, lines.get("content-length")], ["A\rB C", "1\r2"], `at ${at}`);
+  }
+});
+
+Deno.test("head lines keep no more than 8 KiB of a header that comes again and again", () => {
+  const lines = new HeadLines(secretNames());
+  lines.reset();
+  lines.push(bytes(`A B C\r\n${"upgrade:\r\n".repeat(50_000)}`), 0, []);
+  assertEquals(lines.get("upgrade")!.length, 8192);
+});
+
 Deno.test("head lines keep no more than 8 KiB of a line", () => {
   const lines = new HeadLines(secretNames());
   lines.reset();
