@@ -16,7 +16,7 @@ import { PacketDecoder, type SocketIoPacket } from "../../../socketio/packet.ts"
 import { asyncFuzzTarget, type FuzzTarget, fuzzTarget, pieces, tell } from "../../_support/fuzz.ts";
 import { Rig, type RigEvent } from "../../_support/websocket_rig.ts";
 import { packetMessages } from "./socketio.ts";
-import { FRAME_LIMITS, frameBytes } from "./websocket.ts";
+import { FRAME_LIMITS, frameBytes, validFrames } from "./websocket.ts";
 
 // --- WebSocket frames ------------------------------------------------------------------------------------------------
 
@@ -164,13 +164,6 @@ const FRAME_DIFFERENCES: readonly Difference[] = [
       compressed && theirs.end?.code === 1009 && startsWith(ours.events, theirs.events),
   },
   {
-    why:
-      "On Deno's node:zlib ws hears that a message does not inflate only after it has told what did, " +
-      "and has gone on; or never.",
-    fits: (ours, theirs, compressed) =>
-      compressed && ours.end?.code === 1007 && startsWith(theirs.events, ours.events),
-  },
-  {
     why: "A compressed message that breaks two rules is refused for the one or the other.",
     fits: (ours, theirs, compressed) =>
       compressed && same(ours, theirs) &&
@@ -221,7 +214,8 @@ const TAKEOVER: PerMessageDeflateParameters = {
 
 const compressedFrames = asyncFuzzTarget(
   "websocket: compressed frames, against ws",
-  fc.tuple(frameBytes("server", (bytes) => deflateAlone(bytes, 15)), pieces),
+  // Only what inflates: what does not makes ws throw out of a callback, on Deno's node:zlib.
+  fc.tuple(validFrames("server", (bytes) => deflateAlone(bytes, 15)), pieces),
   async ([bytes, sizes]) => {
     const chunks = cut(bytes, sizes);
     const deflate = new PerMessageDeflate({

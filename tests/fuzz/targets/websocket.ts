@@ -109,10 +109,10 @@ function framesOf(message: Message, maskKey: number | undefined, compress?: Comp
   return joinBytes(...parts);
 }
 
-/** What one side sends: messages, and perhaps a close frame. */
-export function frameBytes(role: WebSocketRole, compress?: Compress): fc.Arbitrary<Uint8Array> {
+/** What comes to one side: messages, and perhaps a close frame. */
+export function validFrames(role: WebSocketRole, compress?: Compress): fc.Arbitrary<Uint8Array> {
   const key = role === "server" ? fc.integer() : fc.constant(undefined);
-  const valid = fc.tuple(
+  return fc.tuple(
     fc.array(fc.tuple(message, key), { maxLength: 4 }),
     fc.option(fc.tuple(closePayload, key), { nil: undefined }),
   ).map(([messages, close]) =>
@@ -123,7 +123,25 @@ export function frameBytes(role: WebSocketRole, compress?: Compress): fc.Arbitra
         : encodeFrame(close[0], { opcode: 8, maskKey: close[1] }),
     )
   );
-  return damagedBytes(valid, [0, 1, 2, 0x7e, 0x7f, 0x80, 0x81, 0x82, 0x88, 0x89, 0xc1, 0xfe, 0xff]);
+}
+
+/** {@linkcode validFrames}, or what damage made of them. */
+export function frameBytes(role: WebSocketRole, compress?: Compress): fc.Arbitrary<Uint8Array> {
+  return damagedBytes(validFrames(role, compress), [
+    0,
+    1,
+    2,
+    0x7e,
+    0x7f,
+    0x80,
+    0x81,
+    0x82,
+    0x88,
+    0x89,
+    0xc1,
+    0xfe,
+    0xff,
+  ]);
 }
 
 /** Gives a protocol the chunks, and checks what must hold for any. */
