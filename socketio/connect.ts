@@ -39,9 +39,18 @@ function parseTarget(target: string | URL): { url: URL; nsp: string } {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new TypeError(`Cannot connect: the URL has the scheme "${url.protocol}"`);
   }
-  const nsp = decodeURIComponent(url.pathname);
   url.hash = "";
-  return { url, nsp: nsp === "" ? "/" : nsp };
+  return { url, nsp: namespaceOf(url) };
+}
+
+function namespaceOf({ pathname }: URL): string {
+  try {
+    return decodeURIComponent(pathname) || "/";
+  } catch {
+    throw new TypeError(
+      `Cannot connect: the namespace ${JSON.stringify(pathname)} is not encoded as UTF-8`,
+    );
+  }
 }
 
 /**
@@ -56,11 +65,23 @@ function parseTarget(target: string | URL): { url: URL; nsp: string } {
  * @throws {TypeError} for a URL or an option that can't be used. @throws {RangeError} for a number out of range.
  *
  * @example
- * ```ts ignore
- * const socket = connectSocketIo("https://example.org/admin", { auth: { token: "abc" } });
- * socket.on("connect", () => console.log(socket.id));
- * socket.on("news", (data) => console.log(data));
- * const answer = await socket.timeout(1000).emitWithAck("question", 42);
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * io.of("/admin").on("connection", (socket) => {
+ *   socket.emit("news", `hello, ${socket.handshake.auth.name}`);
+ *   socket.on("question", (number, answer) => answer(number + 1));
+ * });
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}/admin`, { auth: { name: "ann" } });
+ * const news = new Promise((resolve) => socket.on("news", resolve));
+ * assertEquals(await socket.timeout(5000).emitWithAck("question", 41), 42);
+ * assertEquals(await news, "hello, ann");
+ * await socket.close();
+ * await io.close();
  * ```
  */
 export function connectSocketIo<

@@ -37,6 +37,7 @@ Deno.test("the path of the URL is the namespace, and the engine's path is an opt
 Deno.test("a URL or an option that can't be used throws", () => {
   assertThrows(() => connectSocketIo("ftp://host"), TypeError, "ftp:");
   assertThrows(() => connectSocketIo("not a url"), TypeError);
+  assertThrows(() => connectSocketIo("http://host/a%zz"), TypeError, "namespace");
   const url = "http://host";
   assertThrows(() => connectSocketIo(url, { transports: ["webtransport" as never] }), TypeError);
   assertThrows(() => connectSocketIo(url, { transports: [] }), TypeError, "empty");
