@@ -12,14 +12,18 @@ export class BodyBytes {
   /** How many bytes there are. */
   size = 0;
   readonly #limit: number;
+  readonly #hasRoom: ((held: number) => boolean) | undefined;
+  /** Whether it was given up for want of room, and not for its own size. */
+  starved = false;
   #bytes: Uint8Array = NOTHING;
 
-  /** Makes an empty body that takes so many bytes. */
-  constructor(limit: number) {
+  /** Makes an empty body that takes so many bytes, as long as `hasRoom`, told how many are held, says yes. */
+  constructor(limit: number, hasRoom?: (held: number) => boolean) {
     this.#limit = limit;
+    this.#hasRoom = hasRoom;
   }
 
-  /** Adds a piece. Returns `false`, and takes nothing, if that is more than the limit. */
+  /** Adds a piece. Returns `false`, and takes nothing more, if that is more than the limit or there is no room. */
   add(piece: Uint8Array): boolean {
     const before = this.size;
     const size = before + piece.length;
@@ -31,7 +35,10 @@ export class BodyBytes {
       if (size > this.#bytes.length) this.#grow(before, size);
       this.#bytes.set(piece, before);
     }
-    return true;
+    if (this.#hasRoom === undefined || this.#hasRoom(this.#bytes.length)) return true;
+    this.starved = true;
+    this.#bytes = NOTHING;
+    return false;
   }
 
   /** The whole body. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import type { Limits } from "../net/limits.ts";
 import type { Transport } from "../net/transport.ts";
 import { WebSocketConnection } from "../websocket/connection.ts";
 import type {
@@ -18,6 +19,8 @@ export interface DeflatedSocketInit {
   /** What both ends agreed on. */
   readonly deflate: PerMessageDeflateParameters;
   readonly perMessageDeflate: PerMessageDeflateOptions;
+  readonly limits?: Limits;
+  readonly messageTimeout?: number;
   /** Bytes that came behind the handshake. */
   readonly rest: Uint8Array;
 }

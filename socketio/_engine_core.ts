@@ -62,6 +62,8 @@ export class EngineCore implements EngineSocketHost {
   generateId: (request: EngineRequest) => string | Promise<string> = randomId;
   /** Connections that are being let in. */
   #opening = 0;
+  /** How many connections the limits count here. */
+  #counted = 0;
   /** Their ids, where the program makes them: two must not get the same. */
   readonly #reserved = new Set<string>();
   #closed = false;
@@ -124,6 +126,7 @@ export class EngineCore implements EngineSocketHost {
 
   onSocketGone(socket: ServerEngineSocket): void {
     if (this.sockets.get(socket.id) === socket) this.sockets.delete(socket.id);
+    this.#count();
   }
 
   onHeaders(headers: ResponseHeaders, request: EngineRequest, sid: string): void {
@@ -310,10 +313,12 @@ export class EngineCore implements EngineSocketHost {
   /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */
   #admit(request: EngineRequest): Promise<string | Refusal> | string | Refusal {
     if (this.#closed) return { code: 4, context: { message: CLOSING } };
-    if (this.sockets.size + this.#opening >= this.settings.maxConnections) {
+    const { limits, maxConnections } = this.settings;
+    if (this.sockets.size + this.#opening >= maxConnections || limits.connections.full) {
       return { code: 4, context: { message: "Too many connections", status: 503 } };
     }
     this.#opening++;
+    this.#count();
     if (this.settings.allowRequest === undefined && this.generateId === randomId) return randomId();
     return this.#admitAfterAsking(request);
   }
@@ -339,6 +344,7 @@ export class EngineCore implements EngineSocketHost {
       refusal = { code: 3, context: { name: "ID_GENERATION_ERROR", error } };
     }
     this.#opening--;
+    this.#count();
     return refusal;
   }
 
@@ -368,15 +374,24 @@ export class EngineCore implements EngineSocketHost {
     });
   }
 
+  /** Has the limits count the connections that there are. */
+  #count(): void {
+    const more = this.sockets.size + this.#opening - this.#counted;
+    this.#counted += more;
+    if (more > 0) this.settings.limits.connections.add(more);
+    else if (more < 0) this.settings.limits.connections.remove(-more);
+  }
+
   /** A connection that was let in will not be. */
   #giveUp(id: string): void {
     this.#opening--;
+    this.#count();
     this.#reserved.delete(id);
   }
 
   #open(socket: ServerEngineSocket): void {
-    this.#giveUp(socket.id);
     this.sockets.set(socket.id, socket);
+    this.#giveUp(socket.id);
     socket.start();
     if (this.#closed) socket.close(true);
     else this.#emit("connection", socket);

@@ -1,4 +1,5 @@
 // Floor 2: protocol.
+import { Limits } from "../net/limits.ts";
 import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
@@ -33,6 +34,8 @@ export interface EngineSettings {
   readonly maxBufferedPackets: number;
   readonly slowClient: "close" | "drop";
   readonly maxConnections: number;
+  readonly limits: Limits;
+  readonly messageTimeout: number;
 }
 
 const TRANSPORTS: ReadonlySet<string> = new Set(["polling", "websocket"]);
@@ -114,6 +117,8 @@ export function resolveEngineOptions(
     maxBufferedPackets: positive("maxBufferedPackets", options.maxBufferedPackets, 65_536),
     slowClient,
     maxConnections: positive("maxConnections", options.maxConnections, Infinity),
+    limits: options.limits ?? Limits.shared,
+    messageTimeout: positive("messageTimeout", options.messageTimeout, 60_000, MAX_TIME),
   };
 }
 

@@ -136,7 +136,10 @@ export class ServerEngineSocket
       this.#enqueue({ type: "message", data: message });
       return this;
     }
-    if (transport.queued > this.#engine.settings.maxBufferedBytes) return this.#overflow();
+    const { maxBufferedBytes, limits } = this.#engine.settings;
+    const { queued } = transport;
+    if (queued > maxBufferedBytes) return this.#overflow();
+    if (queued > 0 && limits.queuedBytes.refuses) return this;
     const compress = options === undefined || options.compress !== false;
     if (options !== undefined && options.preEncoded === true) {
       transport.sendShared(shareMessage(data, options), compress);
@@ -374,8 +377,11 @@ export class ServerEngineSocket
   }
 
   #makeQueue(): PacketQueue {
-    const { maxBufferedBytes, maxBufferedPackets } = this.#engine.settings;
-    return new PacketQueue({ maxBytes: maxBufferedBytes, maxPackets: maxBufferedPackets });
+    const { maxBufferedBytes, maxBufferedPackets, limits } = this.#engine.settings;
+    return new PacketQueue({ maxBytes: maxBufferedBytes, maxPackets: maxBufferedPackets }, {
+      budget: limits.queuedBytes,
+      onOverBudget: () => queueMicrotask(() => this.#closeSlow()),
+    });
   }
 
   #sendPacket(packet: EnginePacket): void {
@@ -403,10 +409,15 @@ export class ServerEngineSocket
   }
 
   #overflow(): this {
-    if (this.#engine.settings.slowClient === "drop") return this;
+    const { slowClient, limits } = this.#engine.settings;
+    // Where the shared limits refuse, it is not for this client to pay.
+    if (slowClient === "close" && !limits.queuedBytes.refuses) this.#closeSlow();
+    return this;
+  }
+
+  #closeSlow(): void {
     const message = "Cannot send: the client is too slow, and what waits for it is at the limit";
     this.#session.close("transport error", new SocketIoError("ERR_LIMIT", message));
-    return this;
   }
 
   #add(event: string, listener: Listener, once: boolean): this {

@@ -16,6 +16,9 @@ export interface MiddlewareResponse {
   end(chunk?: string | Uint8Array): unknown;
 }
 
+/** The body of a request, or why there is none. */
+export type RequestBody = Uint8Array | "too large" | "no room" | "aborted";
+
 /** One HTTP request and its response, whatever server they came through. */
 export interface HttpExchange {
   readonly request: EngineRequest;
@@ -32,8 +35,11 @@ export interface HttpExchange {
    * Returns whether its headers are gone now, and what is given to `respond` later is the body alone.
    */
   hold(headers: () => ResponseHeaders): boolean;
-  /** Reads the body, and gives up once it has more than `limit` bytes. */
-  readBody(limit: number): Promise<Uint8Array | "too large" | "aborted">;
+  /**
+   * Reads the body, and gives up once it has more than `limit` bytes, or when `hasRoom`, told how many bytes are held,
+   * says no.
+   */
+  readBody(limit: number, hasRoom?: (held: number) => boolean): Promise<RequestBody>;
   /** Sends the response. */
   respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void;
 }

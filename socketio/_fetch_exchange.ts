@@ -3,6 +3,7 @@ import { BodyBytes } from "./_body_bytes.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
+  RequestBody,
   ResponseHeaders,
   UpgradeExchange,
 } from "./_exchange.ts";
@@ -113,13 +114,15 @@ export class FetchExchange implements HttpExchange {
     return true;
   }
 
-  async readBody(limit: number): Promise<Uint8Array | "too large" | "aborted"> {
+  async readBody(limit: number, hasRoom?: (held: number) => boolean): Promise<RequestBody> {
     const length = this.request.headers["content-length"];
     if (typeof length === "string" && Number(length) > limit) return "too large";
-    const bytes = new BodyBytes(limit);
+    const bytes = new BodyBytes(limit, hasRoom);
     const { body } = this.#request;
     try {
-      if (body !== null && !await readInto(bytes, body)) return "too large";
+      if (body !== null && !await readInto(bytes, body)) {
+        return bytes.starved ? "no room" : "too large";
+      }
     } catch {
       return "aborted";
     }

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Budget } from "../net/budget.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
 import { HttpHeadReader, type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
@@ -22,6 +23,8 @@ export interface FrontDoorOptions {
   headTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
   maxWaiting: number;
+  /** What counts connections. */
+  connections?: Budget;
   /** Whether a request for a WebSocket on this target is ours. */
   takesUpgrade(target: string): boolean;
   /** A request for a WebSocket. `rest` came behind its head. */
@@ -91,6 +94,9 @@ export class FrontDoor {
   /** Buffers that heads are read into, to be used again. */
   readonly #spare: Uint8Array[] = [];
   #closed = false;
+  /** How many connections the limits count here. */
+  #counted = 0;
+  #wake: (() => void) | undefined;
   readonly #accepting: Promise<void>;
 
   constructor(options: FrontDoorOptions) {
@@ -114,6 +120,7 @@ export class FrontDoor {
     if (this.#closed) return;
     this.#closed = true;
     this.#options.listener.close();
+    this.#wake?.();
     for (const waiting of [...this.#waiting]) this.#drop(waiting);
   }
 
@@ -139,8 +146,12 @@ export class FrontDoor {
   }
 
   async #accept(): Promise<void> {
-    const { listener, maxWaiting } = this.#options;
+    const { listener, maxWaiting, connections } = this.#options;
     while (!this.#closed) {
+      if (connections?.full && connections.policy === "wait") {
+        await this.#room(connections);
+        continue;
+      }
       let transport: Transport;
       try {
         transport = await listener.accept();
@@ -150,9 +161,30 @@ export class FrontDoor {
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;
       }
-      if (this.#closed || this.#waiting.size >= maxWaiting) transport.close();
+      const full = connections?.full && connections.policy !== "wait";
+      if (this.#closed || full || this.#waiting.size >= maxWaiting) transport.close();
       else this.#greet(transport);
     }
+  }
+
+  /** Waits until there is room for one more connection, in all servers that share the limits. */
+  #room(connections: Budget): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter = { onRoom: resolve };
+      this.#wake = () => {
+        connections.leave(waiter);
+        resolve();
+      };
+      connections.wait(waiter);
+    });
+  }
+
+  /** Has the limits count the connections that there are. */
+  #count(): void {
+    const more = this.#waiting.size + this.#plain.size - this.#counted;
+    this.#counted += more;
+    if (more > 0) this.#options.connections?.add(more);
+    else if (more < 0) this.#options.connections?.remove(-more);
   }
 
   #drop(waiting: Waiting): void {
@@ -167,6 +199,7 @@ export class FrontDoor {
   #forget(waiting: Waiting): void {
     this.#delay.stop(waiting);
     this.#waiting.delete(waiting);
+    this.#count();
   }
 
   async #greet(transport: Transport): Promise<void> {
@@ -174,6 +207,7 @@ export class FrontDoor {
     (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
     const waiting: Waiting = { transport };
     this.#waiting.add(waiting);
+    this.#count();
     this.#delay.start(waiting);
     const { encrypted, takesUpgrade, onUpgrade } = this.#options;
     const reader = new HttpHeadReader("request");
@@ -231,7 +265,11 @@ export class FrontDoor {
     duplex.encrypted = this.#options.encrypted;
     duplex.on("error", () => {});
     this.#plain.add(duplex);
-    duplex.once("close", () => this.#plain.delete(duplex));
+    this.#count();
+    duplex.once("close", () => {
+      this.#plain.delete(duplex);
+      this.#count();
+    });
     this.#http.emit("connection", duplex);
   }
 }

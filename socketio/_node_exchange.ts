@@ -1,7 +1,12 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { BodyBytes } from "./_body_bytes.ts";
-import type { HttpExchange, MiddlewareResponse, ResponseHeaders } from "./_exchange.ts";
+import type {
+  HttpExchange,
+  MiddlewareResponse,
+  RequestBody,
+  ResponseHeaders,
+} from "./_exchange.ts";
 import type { EngineRequest } from "./types.ts";
 
 /** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
@@ -44,13 +49,13 @@ export class NodeExchange implements HttpExchange {
     return false;
   }
 
-  readBody(limit: number): Promise<Uint8Array | "too large" | "aborted"> {
+  readBody(limit: number, hasRoom?: (held: number) => boolean): Promise<RequestBody> {
     const request = this.#request;
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > limit) return Promise.resolve("too large");
     return new Promise((resolve) => {
-      const bytes = new BodyBytes(limit);
-      const settle = (result: Uint8Array | "too large" | "aborted") => {
+      const bytes = new BodyBytes(limit, hasRoom);
+      const settle = (result: RequestBody) => {
         request.removeListener("data", ondata);
         request.removeListener("end", onend);
         request.removeListener("close", onclose);
@@ -58,7 +63,7 @@ export class NodeExchange implements HttpExchange {
         resolve(result);
       };
       const ondata = (chunk: Uint8Array) => {
-        if (!bytes.add(chunk)) settle("too large");
+        if (!bytes.add(chunk)) settle(bytes.starved ? "no room" : "too large");
       };
       const onend = () => settle(bytes.take());
       const onclose = () => settle("aborted");

@@ -1,4 +1,5 @@
 // Floor 2: protocol.
+import type { Budget, BudgetHolder } from "../net/budget.ts";
 import type { EnginePacket } from "./engine_packet.ts";
 
 /** Limits of a {@linkcode PacketQueue}. */
@@ -9,14 +10,24 @@ export interface PacketQueueLimits {
   readonly maxPackets: number;
 }
 
+/** What counts the bytes of many queues. */
+export interface PacketQueueBudget {
+  /** The budget. */
+  readonly budget: Budget;
+  /** This queue was emptied, because all together are at the limit and this one was the longest. */
+  onOverBudget(): void;
+}
+
 /** Packets that wait for a client to fetch them. Bounded in packets and in bytes. */
-export class PacketQueue {
+export class PacketQueue implements BudgetHolder {
   readonly #limits: PacketQueueLimits;
+  readonly #shared: PacketQueueBudget | undefined;
   #packets: EnginePacket[] = [];
   #bytes = 0;
 
-  constructor(limits: PacketQueueLimits) {
+  constructor(limits: PacketQueueLimits, shared?: PacketQueueBudget) {
     this.#limits = limits;
+    this.#shared = shared;
   }
 
   /** How many packets wait. */
@@ -29,6 +40,17 @@ export class PacketQueue {
     return this.#bytes;
   }
 
+  /** How many bytes the budget counts. */
+  get held(): number {
+    return this.#bytes;
+  }
+
+  /** For the budget. */
+  onOverBudget(): void {
+    this.take();
+    this.#shared!.onOverBudget();
+  }
+
   /** Puts a packet in. Returns `false`, and does nothing, if a limit does not allow it; a first one always goes in. */
   push(packet: EnginePacket): boolean {
     const size = (packet.data?.length ?? 0) + 1;
@@ -37,14 +59,25 @@ export class PacketQueue {
       length > 0 &&
       (length >= this.#limits.maxPackets || this.#bytes + size > this.#limits.maxBytes)
     ) return false;
+    const budget = this.#shared?.budget;
+    if (length > 0 && budget?.refuses) return false;
     this.#packets.push(packet);
     this.#bytes += size;
+    if (budget !== undefined) {
+      if (length === 0) budget.watch(this);
+      if (budget.add(size)) budget.relieve();
+    }
     return true;
   }
 
   /** Takes all packets out. */
   take(): EnginePacket[] {
     const packets = this.#packets;
+    const budget = this.#shared?.budget;
+    if (budget !== undefined && packets.length > 0) {
+      budget.unwatch(this);
+      budget.remove(this.#bytes);
+    }
     this.#packets = [];
     this.#bytes = 0;
     return packets;

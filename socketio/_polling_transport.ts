@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
+import { BudgetShare } from "../net/budget_share.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
 import type { HttpExchange, ResponseHeaders } from "./_exchange.ts";
 import { decodeEnginePayload, encodeEnginePayload, type EnginePacket } from "./engine_packet.ts";
@@ -112,7 +113,21 @@ export class PollingTransport {
       return this.#fault("transport error", "a request has the content type of revision 3");
     }
     this.#post = exchange;
-    exchange.readBody(this.#settings.maxHttpBufferSize).then((body) => {
+    const starve = () => {
+      if (this.#post !== exchange) return;
+      this.#post = undefined;
+      exchange.respond(503, { Connection: "close" });
+      this.#fault("transport error", "there is no room for a request");
+    };
+    // A request does not wait for room.
+    const share = new BudgetShare(this.#settings.limits.receivedBytes, {
+      onOverBudget: () => queueMicrotask(starve),
+      onRoom: () => {},
+    });
+    const hasRoom = (held: number) => this.#post === exchange && share.set(held) === "go";
+    exchange.readBody(this.#settings.maxHttpBufferSize, hasRoom).then((body) => {
+      share.close();
+      if (body === "no room") return starve();
       if (this.#post !== exchange) return;
       this.#post = undefined;
       if (body === "aborted") {

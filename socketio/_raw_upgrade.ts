@@ -143,14 +143,22 @@ export class RawUpgrade implements UpgradeExchange {
   ): Promise<EngineWebSocket> {
     const { transport, rest } = this.#raw;
     const { deflate: perMessageDeflate = {}, maxMessageSize, departures } = this.#options;
+    const { limits, messageTimeout } = this.#options;
     try {
       await writeRaw(transport, response);
     } catch (error) {
       transport.close();
       throw error;
     }
-    const init = { maxMessageSize, departures, deflate, perMessageDeflate, rest };
-    return new DeflatedSocket(transport, init);
+    return new DeflatedSocket(transport, {
+      maxMessageSize,
+      departures,
+      deflate,
+      perMessageDeflate,
+      rest,
+      limits,
+      messageTimeout,
+    });
   }
 }
 

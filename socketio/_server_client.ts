@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import type { Budget } from "../net/budget.ts";
+import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import {
   PacketDecoder,
@@ -46,6 +48,8 @@ export interface ClientServer {
   readonly maxNamespaces: number;
   /** Ends a client that joined nothing in time. */
   readonly connectDelay: Delay<ServerClient>;
+  /** What counts the attachments that wait for others. */
+  readonly receivedBytes: Budget;
   /** Ends a client whose attachments did not come in time. */
   readonly attachmentDelay: Delay<ServerClient>;
   readonly namespaces: ReadonlyMap<string, ClientNamespace>;
@@ -70,7 +74,7 @@ function takesSink(conn: EngineConnection): conn is SinkConnection {
  * One connection of a client, with its sockets in one or several namespaces: decodes what comes and hands it to the
  * right socket, encodes what goes.
  */
-export class ServerClient implements SocketClient {
+export class ServerClient implements SocketClient, BudgetShareOwner {
   readonly conn: EngineConnection;
   readonly #server: ClientServer;
   #decoder: PacketDecoder | undefined;
@@ -82,6 +86,8 @@ export class ServerClient implements SocketClient {
   /** Namespaces that were left: packets for them may still be on their way. */
   #left: Set<string> | undefined;
   #foreign: (() => void) | undefined;
+  /** Attachments that wait for others. */
+  #share: BudgetShare | undefined;
   #closed = false;
 
   constructor(server: ClientServer, conn: EngineConnection) {
@@ -120,10 +126,27 @@ export class ServerClient implements SocketClient {
       if (wasWaiting) this.#server.attachmentDelay.stop(this);
       else this.#server.attachmentDelay.start(this);
     }
-    if (packet === undefined) return;
+    if (packet === undefined) return this.#account(decoder.waitingBytes);
+    if (this.#share !== undefined) this.#account(0);
     if (packet instanceof PacketFault) this.#fail(packet.toError());
     else this.#onPacket(packet);
   }
+
+  /** Has the limits count attachments that wait for others. */
+  #account(bytes: number): void {
+    const share = this.#share ??= new BudgetShare(this.#server.receivedBytes, this);
+    if (share.set(bytes) !== "go") this.onOverBudget();
+  }
+
+  /** For the limits: there is no room for what this client sends. */
+  onOverBudget(): void {
+    queueMicrotask(() =>
+      this.#fail(new SocketIoError("ERR_LIMIT", "Cannot take attachments: there is no room"))
+    );
+  }
+
+  /** For the limits. Nobody waits here. */
+  onRoom(): void {}
 
   /** The connection is closed. */
   onEngineClose(reason: ServerDisconnectReason, description?: unknown): void {
@@ -133,6 +156,7 @@ export class ServerClient implements SocketClient {
     this.#server.attachmentDelay.stop(this);
     this.#foreign?.();
     this.#decoder?.reset();
+    this.#share?.close();
     for (const socket of this.#sockets()) socket._onClose(reason, description);
     this.#socket =
       this.#more =

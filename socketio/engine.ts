@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
@@ -16,6 +17,7 @@ import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
 import { pathOf } from "./_query.ts";
 import type { RawSocketOptions } from "./_raw_socket.ts";
 import { RawUpgrade } from "./_raw_upgrade.ts";
+import { Scheduler } from "./_scheduler.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import type { EngineSocket } from "./engine_socket.ts";
 import type { EngineHeaders, EngineRequest, SocketIoRequestInfo } from "./types.ts";
@@ -145,6 +147,9 @@ export class SocketIoEngine {
     this.#socketOptions = {
       maxMessageSize: settings.maxHttpBufferSize,
       departures: new Departures(settings.closeTimeout),
+      limits: settings.limits,
+      messageTimeout: settings.messageTimeout,
+      messageDelay: new Scheduler().delay(settings.messageTimeout, (socket) => socket.overdue()),
       deflate: settings.deflate,
     };
   }
@@ -152,6 +157,11 @@ export class SocketIoEngine {
   /** How many connections there are. */
   get clientsCount(): number {
     return this.#core.sockets.size;
+  }
+
+  /** How close this server, and all that share its `limits`, are to them. */
+  get pressure(): Pressure {
+    return this.#core.settings.limits.pressure;
   }
 
   /** The connections, by id. */
@@ -234,6 +244,7 @@ export class SocketIoEngine {
         encrypted: all.cert !== undefined,
         headTimeout: all.headTimeout ?? 10_000,
         maxWaiting: all.maxWaiting ?? 16_384,
+        connections: this.#core.settings.limits.connections,
         takesUpgrade: (target) => this.#isEnginePath(target),
         onUpgrade: (raw) => this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions)),
         onRequest: (request, response) => this.#onRequest(request, response, all.handler),

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import type { Limits } from "../net/limits.ts";
 import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { EngineRequest } from "./types.ts";
 
@@ -146,6 +147,15 @@ export interface SocketIoEngineOptions {
    * @default {"close"}
    */
   slowClient?: "close" | "drop";
-  /** The most connections at a time; more are refused with 503. @default {no limit} */
+  /** The most connections at a time; more are refused with 503. @default {no limit of its own: that of `limits` holds} */
   maxConnections?: number;
+  /**
+   * The budget that this server shares with others. A client counts as one connection, and so does each HTTP connection
+   * that it has on a port of `listen()`.
+   *
+   * @default {Limits.shared}
+   */
+  limits?: Limits;
+  /** How long a WebSocket message may take from its first byte to its last, in ms. @default {60_000} */
+  messageTimeout?: number;
 }

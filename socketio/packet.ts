@@ -199,6 +199,11 @@ export class PacketDecoder {
     return this.#pending !== undefined;
   }
 
+  /** How many bytes of attachments wait for the others of their packet. */
+  get waitingBytes(): number {
+    return this.#pending === undefined ? 0 : this.#pending.bytes;
+  }
+
   /** Takes one message: returns the packet that it completes, `undefined` if more is to come, or a fault. */
   add(message: string | Uint8Array): SocketIoPacket | PacketFault | undefined {
     if (typeof message !== "string") return this.#addAttachment(message);

@@ -199,6 +199,11 @@ export class SocketIoServer<
     this.#ownEngine = this.#makeEngine();
   }
 
+  /** How close this server, and all that share its `limits`, are to them. */
+  get pressure(): Pressure {
+    return (this.opts.limits ?? Limits.shared).pressure;
+  }
+
   /** The engine: its events, its middleware, and how many connections there are. */
   get engine(): SocketIoEngine {
     if (this.#engine !== undefined) return this.#engine as SocketIoEngine;
@@ -502,6 +507,7 @@ export class SocketIoServer<
         connectTimeout,
         (client) => client.onConnectTimeout(),
       ),
+      receivedBytes: (options.limits ?? Limits.shared).receivedBytes,
       attachmentDelay: scheduler.delay<ServerClient>(
         attachmentTimeout,
         (client) => client.onAttachmentTimeout(),

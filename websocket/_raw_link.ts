@@ -426,7 +426,11 @@ export class RawLink
   }
 
   /** Sends frames that several links share. Nobody waits here: at the queue's limit, `"wait"` is `"close"`. */
-  sendEncoded(frames: Uint8Array, compressed: boolean, cost: number): SendOutcome {
+  sendEncoded(
+    frames: Uint8Array,
+    compressed: boolean,
+    cost: number = frames.length,
+  ): SendOutcome {
     const writer = this.#writer;
     if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false);
     if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && !writer.idle) {
