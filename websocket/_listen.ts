@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { NetError } from "../net/errors.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
@@ -21,7 +22,7 @@ export interface WebSocketListening {
  * @throws {TypeError} If options contradict each other.
  * @throws {NetError} If the system refuses.
  */
-export function openListening(options: ServeWebSocketOptions): WebSocketListening {
+export async function openListening(options: ServeWebSocketOptions): Promise<WebSocketListening> {
   const { listener, path, port, hostname, tls } = options;
   const given = [listener, path, port].filter((value) => value !== undefined).length;
   if (given > 1) {
@@ -40,36 +41,44 @@ export function openListening(options: ServeWebSocketOptions): WebSocketListenin
     }
     const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
     if (tls === undefined) return { listener: Deno.listen(where), secure: false };
-    const plain = plainCertificate(tls);
-    if (plain !== undefined) {
-      return { listener: Deno.listenTls({ ...where, ...plain }), secure: true };
+    if (tls.implementation === "deno") {
+      return { listener: Deno.listenTls({ ...where, ...plainCertificate(tls) }), secure: true };
     }
+    // Deno's own can't close a connection whose client stalls in the handshake: it would be open for as long as the client likes.
     const { handshakeTimeout = 10_000 } = options;
     const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
+    // Loaded when it is needed: node:tls weighs more than all of this.
+    const { startServerTls } = await import("../net/start_tls.ts");
+    const { SecureContext } = await import("../net/secure_context.ts");
+    const context = new SecureContext(settings);
     return {
       listener: Deno.listen(where),
       secure: true,
-      // Loaded when it is needed: node:tls weighs more than all of this.
-      startTls: async (transport) => {
-        const { startServerTls } = await import("../net/start_tls.ts");
-        return await startServerTls(transport, settings);
-      },
+      startTls: (transport) => startServerTls(transport, context),
     };
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw error;
+    const own = error instanceof TypeError || error instanceof RangeError;
+    if (own || error instanceof NetError) throw error;
     const what = `Cannot listen on "${path ?? `${hostname ?? "0.0.0.0"}:${port ?? 0}`}"`;
     throw toNetError(error, { syscall: "listen", address: path ?? hostname, port, what });
   }
 }
 
-/** What Deno's own TLS listener takes; `undefined` if more than that is wanted. */
+/**
+ * What Deno's own TLS listener takes.
+ *
+ * @throws {NetError} `ERR_UNSUPPORTED` if more than that is wanted.
+ */
 function plainCertificate(
   tls: TlsServerOptions,
-): { cert: string; key: string; alpnProtocols: string[] } | undefined {
-  const { cert, key, ALPNProtocols, ...others } = tls;
-  const more = Object.values(others).some((value) => value !== undefined);
-  if (more || ALPNProtocols !== undefined || cert === undefined || key === undefined) {
-    return undefined;
+): { cert: string; key: string; alpnProtocols: string[] } {
+  const { cert = "", key = "", implementation: _, ...others } = tls;
+  for (const [name, value] of Object.entries(others)) {
+    if (value === undefined) continue;
+    throw new NetError(`Cannot use the option ${name} with Deno's TLS`, {
+      code: "ERR_UNSUPPORTED",
+      syscall: "listen",
+    });
   }
   const text = (pem: string | Uint8Array) =>
     typeof pem === "string" ? pem : new TextDecoder().decode(pem);

@@ -145,7 +145,10 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   const door = options.http === undefined && options.handler === undefined
     ? undefined
     : (await import("./_front_door.ts")).openFrontDoor(core, options.http, options.handler);
-  const listening = openListening(options);
+  const listening = await openListening(options).catch((error) => {
+    door?.close();
+    throw error;
+  });
   const acceptor = new Acceptor(core, listening, options, door);
   const onAbort = () => {
     server.close();
@@ -156,6 +159,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
     acceptor.stop();
   });
   options.signal?.addEventListener("abort", onAbort);
+  if (options.signal?.aborted) onAbort();
   acceptor.run();
   return server;
 }

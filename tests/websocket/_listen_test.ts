@@ -1,14 +1,14 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { identity } from "../_support/certs.ts";
 import { openListening } from "../../websocket/_listen.ts";
 
 Deno.test("listening is by port, by path, or by what was given", async () => {
-  const port = openListening({});
+  const port = await openListening({});
   assertEquals([port.listener.addr.transport, port.secure], ["tcp", false]);
   port.listener.close();
   const folder = await Deno.makeTempDir();
-  const unix = openListening({ path: `${folder}/s` });
+  const unix = await openListening({ path: `${folder}/s` });
   assertEquals(unix.listener.addr, { transport: "unix", path: `${folder}/s` });
   unix.listener.close();
   await Deno.remove(folder, { recursive: true });
@@ -17,29 +17,41 @@ Deno.test("listening is by port, by path, or by what was given", async () => {
     close() {},
     addr: { transport: "memory" as const },
   };
-  assertEquals(openListening({ listener: own }).listener, own);
+  assertEquals((await openListening({ listener: own })).listener, own);
 });
 
-Deno.test("listening with TLS is Deno's where that can do all, and node:tls's where not", () => {
+Deno.test("listening with TLS is node:tls's, and Deno's where that is asked for", async () => {
   const { cert, key } = identity("server");
-  const plain = openListening({ hostname: "127.0.0.1", tls: { cert, key } });
-  assertEquals([plain.secure, plain.startTls], [true, undefined]);
-  plain.listener.close();
-  const bytes = openListening({
-    hostname: "127.0.0.1",
-    tls: { cert: new TextEncoder().encode(cert), key: new TextEncoder().encode(key) },
-  });
-  assertEquals(bytes.startTls, undefined);
-  bytes.listener.close();
-  const more = openListening({ hostname: "127.0.0.1", tls: { cert, key, requestCert: true } });
+  const node = await openListening({ hostname: "127.0.0.1", tls: { cert, key } });
+  assert(node.secure && node.startTls !== undefined);
+  node.listener.close();
+  const auto = { cert, key, requestCert: true, implementation: "auto" as const };
+  const more = await openListening({ hostname: "127.0.0.1", tls: auto });
   assert(more.secure && more.startTls !== undefined);
   more.listener.close();
+  const deno = await openListening({
+    hostname: "127.0.0.1",
+    tls: {
+      cert: new TextEncoder().encode(cert),
+      key: new TextEncoder().encode(key),
+      implementation: "deno",
+    },
+  });
+  assertEquals([deno.secure, deno.startTls], [true, undefined]);
+  deno.listener.close();
+  const error = await assertRejects(
+    () => openListening({ tls: { cert, key, requestCert: true, implementation: "deno" } }),
+    NetError,
+    "requestCert",
+  );
+  assertEquals(error.code, "ERR_UNSUPPORTED");
+  await assertRejects(() => openListening({ tls: { cert, key: "no key" } }), TypeError);
 });
 
-Deno.test("listening refuses contradictions, and tells what the system says", () => {
-  assertThrows(() => openListening({ port: 1, path: "/x" }), TypeError);
-  assertThrows(() => openListening({ path: "/x", hostname: "h" }), TypeError);
-  assertThrows(() => openListening({ path: "/x", tls: {} }), TypeError);
-  const error = assertThrows(() => openListening({ path: "/nowhere/at/all" }), NetError);
+Deno.test("listening refuses contradictions, and tells what the system says", async () => {
+  await assertRejects(() => openListening({ port: 1, path: "/x" }), TypeError);
+  await assertRejects(() => openListening({ path: "/x", hostname: "h" }), TypeError);
+  await assertRejects(() => openListening({ path: "/x", tls: {} }), TypeError);
+  const error = await assertRejects(() => openListening({ path: "/nowhere/at/all" }), NetError);
   assertEquals(error.code, "ENOENT");
 });
