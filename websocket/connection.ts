@@ -1016,7 +1016,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @param reason Up to 123 bytes of text for the peer.
    * @returns How the connection ended: with the code and reason that the peer sent.
    * @throws {RangeError} At once, for a code that must not be sent.
-   * @throws {TypeError} At once, for a reason that is too long.
+   * @throws {TypeError} At once, for a reason that is too long, and what is no code or reason at all.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`, when `options` say not to wait so long; the connection goes on closing.
    */
   close(
@@ -1024,6 +1024,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     reason: string = "",
     options?: WaitOptions,
   ): Promise<WebSocketCloseInfo> {
+    if (typeof code !== "number" && typeof code !== "object") {
+      throw new TypeError("Cannot close: the code is not a number");
+    }
     const closeCode = typeof code === "number" ? code : code.closeCode;
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";
     this.#link.catchUp();

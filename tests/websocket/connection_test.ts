@@ -631,6 +631,14 @@ Deno.test("peer that reads nothing is cut off at the close timeout, whatever is 
   peer.transport.close();
 });
 
+Deno.test("close refuses what is no code and no reason, and the connection stays open", async () => {
+  const [client, server] = webSocketPair();
+  assertThrows(() => client.close("1000" as unknown as number), TypeError);
+  assertThrows(() => client.close(1000, 5 as unknown as string), TypeError);
+  assertEquals(client.state, "open");
+  await closeBoth(client, server);
+});
+
 Deno.test("close can be waited for with a timeout of one's own", async () => {
   const { ws, peer } = rawPeer({ role: "client" });
   const error = await assertRejects(() => ws.close(1000, "", { timeout: 1 }), NetError);
