@@ -17,7 +17,7 @@ const FILES: ReadonlySet<string> = new Set([
 const compress = promisify(gzip);
 
 interface ClientFile {
-  readonly etag: string;
+  readonly version: string;
   readonly plain: Uint8Array;
   readonly gzipped: Uint8Array;
 }
@@ -28,7 +28,7 @@ async function load(name: string): Promise<ClientFile> {
   // Not a literal: else the package would be fetched with this module, whether it is wanted or not.
   const about: { default: { version: string } } = await import(PACKAGE, { with: { type: "json" } });
   const plain = await Deno.readFile(new URL(`dist/${name}`, import.meta.resolve(PACKAGE)));
-  return { etag: `"${about.default.version}"`, plain, gzipped: await compress(plain) };
+  return { version: about.default.version, plain, gzipped: await compress(plain) };
 }
 
 /** The name of the client's file that a path asks for, if it does. */
@@ -57,19 +57,29 @@ export async function serveClientFile(name: string, exchange: HttpExchange): Pro
   }
   const { headers, method } = exchange.request;
   if (method !== "GET" && method !== "HEAD") return exchange.respond(405, { Allow: "GET, HEAD" });
-  const match = headers["if-none-match"];
-  const response: ResponseHeaders = {
-    "Cache-Control": "public, max-age=0",
-    "ETag": file.etag,
-    "Vary": "Accept-Encoding",
-  };
-  if (match === file.etag || match === `W/${file.etag}`) return exchange.respond(304, response);
-  const kind = name.endsWith(".map") ? "json" : "javascript";
-  response["Content-Type"] = `application/${kind}; charset=utf-8`;
   const accepted = headers["accept-encoding"];
   const zipped = typeof accepted === "string" &&
     /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted);
+  // Other bytes, another tag: RFC 9110 §8.8.3.3.
+  const etag = zipped ? `"${file.version}-gzip"` : `"${file.version}"`;
+  const response: ResponseHeaders = {
+    "Cache-Control": "public, max-age=0",
+    "ETag": etag,
+    "Vary": "Accept-Encoding",
+  };
+  if (namesTag(headers["if-none-match"], etag)) return exchange.respond(304, response);
+  const kind = name.endsWith(".map") ? "json" : "javascript";
+  response["Content-Type"] = `application/${kind}; charset=utf-8`;
   if (zipped) response["Content-Encoding"] = "gzip";
   const body = zipped ? file.gzipped : file.plain;
   exchange.respond(200, response, method === "HEAD" ? undefined : body);
+}
+
+/** Whether an `If-None-Match` names a tag, or any: RFC 9110 §13.1.2. Whether a tag is weak makes no difference there. */
+function namesTag(field: string | string[] | undefined, etag: string): boolean {
+  if (field === undefined) return false;
+  const text = String(field).trim();
+  if (text === "*") return true;
+  // No tag of ours holds a comma, so that those that do may be cut apart.
+  return text.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }

@@ -7,7 +7,10 @@ export interface ClientTransportHost {
   onTransportOpen(transport: ClientTransport): void;
   /** A packet came. */
   onTransportPacket(transport: ClientTransport, packet: EnginePacket): void;
-  /** What was given to `send` has left, and more can be sent. */
+  /**
+   * What was given to `send` has left, and more can be sent. Only a polling transport says so: it can't be given more
+   * before. A WebSocket always can, as it queues by itself, and has no event for this.
+   */
   onTransportDrain(transport: ClientTransport): void;
   /** The transport ended; with an error if that was not in order. It says nothing afterwards. */
   onTransportClose(transport: ClientTransport, error: Error | undefined): void;

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { utf8ByteLength } from "../buffer/utf8.ts";
 import type {
   ClientTransport,
   ClientTransportHost,
@@ -60,11 +61,7 @@ export class PollingClient implements ClientTransport {
   }
 
   send(packets: EnginePacket[]): void {
-    for (const packet of packets) {
-      const text = encodeEnginePacketAsText(packet);
-      this.#waiting.push(text);
-      this.#bytes += text.length;
-    }
+    for (const packet of packets) this.#queue(packet);
     if (this.#posting === undefined) this.#post();
   }
 
@@ -79,11 +76,17 @@ export class PollingClient implements ClientTransport {
     if (this.sid !== undefined && !this.#stopped) {
       // The server is told first, so that what ends then is not a loss to it.
       const timer = setTimeout(() => this.#abort.abort(), CLOSE_TIME);
-      this.#waiting.push("1");
+      this.#queue({ type: "close" });
       await (this.#posting ?? this.#post());
       clearTimeout(timer);
     }
     this.#abort.abort();
+  }
+
+  #queue(packet: EnginePacket): void {
+    const text = encodeEnginePacketAsText(packet);
+    this.#waiting.push(text);
+    this.#bytes += text.length;
   }
 
   #request(method: "GET" | "POST", body?: string): Promise<Response> {
@@ -158,7 +161,7 @@ export class PollingClient implements ClientTransport {
     let size = 0;
     let count = 0;
     for (const text of this.#waiting) {
-      size += byteLength(text) + 1;
+      size += utf8ByteLength(text) + 1;
       if (count > 0 && size > this.maxPayload) break;
       count++;
     }
@@ -188,16 +191,6 @@ export class PollingClient implements ClientTransport {
     );
     this.#host.onTransportClose(this, error);
   }
-}
-
-function byteLength(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    // Two for a character up to U+07FF, three up to U+FFFF; a surrogate pair has four.
-    if (code > 0x7f) length += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
-  }
-  return length;
 }
 
 /** Reads a response as UTF-8, and gives up once it has too many bytes. */

@@ -78,6 +78,8 @@ export class RawSocket
   #starved = false;
   #ending = false;
   #finished = false;
+  /** Whether the other side has ended its direction. */
+  #peerEnded = false;
   #error: Error | undefined;
 
   constructor(transport: Transport, rest: Uint8Array, options: RawSocketOptions) {
@@ -212,6 +214,7 @@ export class RawSocket
   }
 
   end(): void {
+    this.#peerEnded = true;
     if (!this.#protocol.end() && !this.#ending) {
       this.#lose("the other side left without closing it");
     }
@@ -271,8 +274,10 @@ export class RawSocket
     this.#options.departures.add(this);
     this.#feed();
     // After a fault, what still comes is read and thrown away: closing at once would destroy the close frame.
-    const wait = !this.#protocol.wasClean;
-    this.#writer.end().then(() => wait || this.#finish(), () => this.#finish());
+    const clean = this.#protocol.wasClean;
+    this.#writer.end().then(() => {
+      if (clean || this.#peerEnded) this.#finish();
+    }, () => this.#finish());
   }
 
   #lose(why: string, cause?: unknown): void {

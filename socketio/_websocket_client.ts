@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { utf8ByteLength } from "../buffer/utf8.ts";
 import type {
   ClientTransport,
   ClientTransportHost,
@@ -94,7 +95,7 @@ export class WebSocketClient implements ClientTransport {
   #receive(data: string | ArrayBuffer): void {
     if (this.#closed) return;
     const message = typeof data === "string" ? data : new Uint8Array(data);
-    if (message.length > this.#options.maxHttpBufferSize) {
+    if (isLarger(message, this.#options.maxHttpBufferSize)) {
       this.#socket!.close();
       return this.#end(new SocketIoError("ERR_LIMIT", "Cannot accept a message: it is too large"));
     }
@@ -113,4 +114,11 @@ export class WebSocketClient implements ClientTransport {
       : new SocketIoError("ERR_TRANSPORT", "Cannot go on with the WebSocket", { cause });
     this.#host.onTransportClose(this, error);
   }
+}
+
+/** Whether a message has more than `limit` bytes. A text is counted only where its length leaves it open. */
+function isLarger(message: string | Uint8Array, limit: number): boolean {
+  const { length } = message;
+  if (length > limit) return true;
+  return typeof message === "string" && length * 3 > limit && utf8ByteLength(message) > limit;
 }

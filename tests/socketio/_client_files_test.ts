@@ -53,13 +53,19 @@ Deno.test("client file is served, compressed only for who takes it", async () =>
 });
 
 Deno.test("client file is not sent again to who has it", async () => {
-  const etag = (await get(NAME)).headers["ETag"];
-  assertMatch(etag, /^"4\.\d+\.\d+"$/);
-  for (const match of [etag, `W/${etag}`]) {
-    const { status, body, headers } = await get(NAME, { "if-none-match": match });
-    assertEquals([status, body, headers["ETag"]], [304, undefined, etag]);
+  for (const accepted of ["identity", "gzip"]) {
+    const asked = { "accept-encoding": accepted };
+    const etag = String((await get(NAME, asked)).headers["ETag"]);
+    assertMatch(etag, accepted === "gzip" ? /^"4\.\d+\.\d+-gzip"$/ : /^"4\.\d+\.\d+"$/);
+    for (const match of [etag, `W/${etag}`, `"a", W/${etag} ,"b,c"`, "*", " * "]) {
+      const { status, body, headers } = await get(NAME, { ...asked, "if-none-match": match });
+      assertEquals([status, body, headers["ETag"]], [304, undefined, etag], match);
+    }
+    const other = accepted === "gzip" ? etag.replace("-gzip", "") : etag.replace(/"$/, '-gzip"');
+    for (const match of ['"1.0.0"', other, `"*"`, etag.slice(1, -1), ""]) {
+      assertEquals((await get(NAME, { ...asked, "if-none-match": match })).status, 200, match);
+    }
   }
-  assertEquals((await get(NAME, { "if-none-match": '"1.0.0"' })).status, 200);
 });
 
 Deno.test("client file is told of without its body, and taken by no other method", async () => {

@@ -269,8 +269,10 @@ Deno.test("polling client tells the server of its end, behind what waits, and cl
   client.send([message("b")]);
   const closed = client.close();
   await client.close();
+  assertEquals(client.buffered, 3);
   await all("POST")[0].answer("ok");
   assertEquals(all("POST")[1].init.body, "4b\x1e1");
+  assertEquals(client.buffered, 0);
   assert(!all("GET")[0].init.signal!.aborted);
   await all("POST")[1].answer("ok");
   await closed;

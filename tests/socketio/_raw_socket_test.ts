@@ -221,6 +221,20 @@ for (const [what, [frame, code]] of Object.entries(faults)) {
   });
 }
 
+Deno.test("raw socket that failed ends once its close frame has gone, though the other side ended before", async () => {
+  const { socket, host, peer, read, departures } = rig({ wire: { capacity: 1_000 } });
+  socket.start(host);
+  socket.send(new Uint8Array(5_000));
+  const refused = peer.write(encodeFrame(toBytes("x"), { opcode: 1 }));
+  await Promise.all([refused, peer.closeWrite(), host.closed.promise]);
+  assert(socket.queued > 0, "the close frame waits for the other side to read");
+  assertEquals((await read())?.payload.length, 5_000);
+  assertEquals(codeOf(await read()), 1002);
+  assertEquals(await read(), undefined);
+  await departures.wait(60_000);
+  assertEquals(host.closes.length, 1);
+});
+
 Deno.test("raw socket takes a message of exactly the limit", async () => {
   const { socket, host, send, peer } = rig();
   socket.start(host);

@@ -193,6 +193,7 @@ for (const [how, [code, failure, cause]] of Object.entries(ends)) {
 for (
   const [what, data, code] of [
     ["a text that is too large", "4" + "x".repeat(8), "ERR_LIMIT"],
+    ["a text with few characters and too many bytes", "4" + "€".repeat(3), "ERR_LIMIT"],
     ["bytes that are too many", new ArrayBuffer(9), "ERR_LIMIT"],
     ["a packet of no known type", "9", "ERR_PARSE"],
     ["an empty text", "", "ERR_PARSE"],
@@ -212,8 +213,9 @@ for (
 Deno.test("websocket client takes a message of exactly the limit", () => {
   const { host, socket } = opened();
   socket.onmessage({ data: "4" + "x".repeat(7) });
+  socket.onmessage({ data: "4é€é" });
   socket.onmessage({ data: new ArrayBuffer(8) });
-  assertEquals([host.packets.length, host.closes], [2, []]);
+  assertEquals([host.packets.length, host.closes], [3, []]);
 });
 
 Deno.test("websocket client closes once, and waits until the socket is gone", async () => {
