@@ -74,6 +74,16 @@ export function normalizeEncoding(name: string): Encoding {
  * Returns the first name of a byte order. Case does not matter.
  *
  * @throws {TypeError} if there is no such byte order.
+ *
+ * @example
+ * ```ts
+ * import { BYTE_ORDERS, normalizeByteOrder } from "@sluice/sockets/buffer";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(normalizeByteOrder("LE"), "little");
+ * assertEquals(BYTE_ORDERS, ["little", "big", "network", "native"]);
+ * assertThrows(() => normalizeByteOrder("middle"), TypeError);
+ * ```
  */
 export function normalizeByteOrder(name: string): ByteOrder {
   const plain = name.toLowerCase();
@@ -88,7 +98,18 @@ export function normalizeByteOrder(name: string): ByteOrder {
   );
 }
 
-/** Whether a byte order puts the lowest byte first on this machine. */
+/**
+ * Whether a byte order puts the lowest byte first on this machine.
+ *
+ * @example
+ * ```ts
+ * import { IS_LITTLE_ENDIAN, isLittleEndian } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([isLittleEndian("le"), isLittleEndian("network")], [true, false]);
+ * assertEquals(isLittleEndian("native"), IS_LITTLE_ENDIAN);
+ * ```
+ */
 export function isLittleEndian(order: ByteOrderName): boolean {
   const plain = normalizeByteOrder(order);
   return plain === "little" || (plain === "native" && IS_LITTLE_ENDIAN);
@@ -175,7 +196,18 @@ export function decodeText(
   }
 }
 
-/** The size in bytes of the smallest unit of an encoding: that of a line end or of the NUL behind a text. */
+/**
+ * The size in bytes of the smallest unit of an encoding: that of a line end or of the NUL behind a text.
+ *
+ * @example
+ * ```ts
+ * import { ENCODINGS, encodingUnitSize } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const wide = ENCODINGS.filter((encoding) => encodingUnitSize(encoding) > 1);
+ * assertEquals(wide, ["utf16", "utf32"]);
+ * ```
+ */
 export function encodingUnitSize(encoding: EncodingName): 1 | 2 | 4 {
   const plain = normalizeEncoding(encoding);
   return plain === "utf16" ? 2 : plain === "utf32" ? 4 : 1;

@@ -119,7 +119,17 @@ export function isUtf8(bytes: Uint8Array): boolean {
   return scanUtf8(bytes, 0, bytes.length) === bytes.length;
 }
 
-/** Whether every byte is below 0x80, which makes the bytes ASCII, Latin-1 and UTF-8 at once. */
+/**
+ * Whether every byte is below 0x80, which makes the bytes ASCII, Latin-1 and UTF-8 at once.
+ *
+ * @example
+ * ```ts
+ * import { encodeUtf8, isAscii } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([isAscii(encodeUtf8("hello")), isAscii(encodeUtf8("héllo"))], [true, false]);
+ * ```
+ */
 export function isAscii(bytes: Uint8Array): boolean {
   let i = skipAscii(bytes, 0, bytes.length);
   while (i < bytes.length && bytes[i] < 0x80) i++;
@@ -168,7 +178,18 @@ export function decodeUtf8(bytes: Uint8Array, options: Utf8DecodeOptions = {}): 
   return text;
 }
 
-/** Decodes UTF-8 as {@linkcode decodeUtf8} with `fatal`, but returns `undefined` for bytes that are not well-formed. */
+/**
+ * Decodes UTF-8 as {@linkcode decodeUtf8} with `fatal`, but returns `undefined` for bytes that are not well-formed.
+ *
+ * @example
+ * ```ts
+ * import { tryDecodeUtf8 } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(tryDecodeUtf8(new Uint8Array([0xc3, 0xa9])), "é");
+ * assertEquals(tryDecodeUtf8(new Uint8Array([0xc3])), undefined);
+ * ```
+ */
 export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
   return decodeStrict(bytes);
 }
@@ -401,7 +422,17 @@ function encodeShort(text: string, target: Uint8Array, offset: number): number {
   return o - offset;
 }
 
-/** Encodes `text` as UTF-8 into a new array of its exact length. A lone surrogate becomes U+FFFD. */
+/**
+ * Encodes `text` as UTF-8 into a new array of its exact length. A lone surrogate becomes U+FFFD.
+ *
+ * @example
+ * ```ts
+ * import { encodeUtf8 } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeUtf8("é€"), new Uint8Array([0xc3, 0xa9, 0xe2, 0x82, 0xac]));
+ * ```
+ */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   if (text.length <= SCRATCH_UNITS) {
     const into = scratch();

@@ -20,6 +20,14 @@ export interface DecodedVarint<T extends number | bigint> {
  * The number of bytes of `value` as a varint, 1 to 10.
  *
  * @throws {RangeError} if it is not an integer from 0 to 2^64 - 1; a `number` only to 2^53 - 1.
+ *
+ * @example
+ * ```ts
+ * import { varintLength } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([varintLength(127), varintLength(128), varintLength(1n << 63n)], [1, 2, 10]);
+ * ```
  */
 export function varintLength(value: number | bigint): number {
   check(value);
@@ -78,6 +86,15 @@ export function encodeVarint(
  *
  * @param maxBytes the most bytes that it may have, 1 to 10.
  * @throws {RangeError} if it is longer than `maxBytes` or the number is above 2^53 - 1.
+ *
+ * @example
+ * ```ts
+ * import { decodeVarint } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(decodeVarint(new Uint8Array([0xac, 0x02])), { value: 300, length: 2 });
+ * assertEquals(decodeVarint(new Uint8Array([0xac])), undefined); // it takes more bytes
+ * ```
  */
 export function decodeVarint(
   bytes: Uint8Array,
@@ -93,6 +110,15 @@ export function decodeVarint(
  *
  * @param maxBytes the most bytes that it may have, 1 to 10.
  * @throws {RangeError} if it is longer than `maxBytes` or the number is above 2^64 - 1.
+ *
+ * @example
+ * ```ts
+ * import { decodeVarint64 } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array([0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+ * assertEquals(decodeVarint64(bytes, 1), { value: 18_446_744_073_709_551_615n, length: 10 });
+ * ```
  */
 export function decodeVarint64(
   bytes: Uint8Array,
@@ -125,7 +151,17 @@ export function encodeZigzag(value: number | bigint): bigint {
   return wide >= 0n ? wide << 1n : (-wide << 1n) - 1n;
 }
 
-/** Maps an unsigned number back to the signed one that {@linkcode encodeZigzag} made it of. */
+/**
+ * Maps an unsigned number back to the signed one that {@linkcode encodeZigzag} made it of.
+ *
+ * @example
+ * ```ts
+ * import { decodeZigzag } from "@sluice/sockets/buffer";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([0n, 1n, 2n, 3n].map(decodeZigzag), [0n, -1n, 1n, -2n]);
+ * ```
+ */
 export function decodeZigzag(value: bigint): bigint {
   return (value & 1n) === 0n ? value >> 1n : -(value >> 1n) - 1n;
 }

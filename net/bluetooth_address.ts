@@ -1,6 +1,16 @@
 // Floor 1: codec.
 
-/** The Bluetooth address that stands for "any": every local adapter when listening. */
+/**
+ * The Bluetooth address that stands for "any": every local adapter when listening.
+ *
+ * @example
+ * ```ts
+ * import { BLUETOOTH_ANY, bluetoothAddress } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(bluetoothAddress("000000000000"), BLUETOOTH_ANY);
+ * ```
+ */
 export const BLUETOOTH_ANY = "00:00:00:00:00:00";
 
 const ADDRESS = /^[0-9A-F]{2}([:-]?)(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}$/i;

@@ -9,6 +9,15 @@ const BASE = "-0000-1000-8000-00805f9b34fb";
  *
  * {@linkcode bluetoothUuid} takes them plain (`SerialPort`) and as the Windows headers and WLangage write them
  * (`SerialPortServiceClass_UUID`, `RFCOMM_PROTOCOL_UUID`), in either case.
+ *
+ * @example
+ * ```ts
+ * import { BLUETOOTH_UUIDS, bluetoothUuid } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(BLUETOOTH_UUIDS.SerialPort, 0x1101);
+ * assertEquals(bluetoothUuid("SerialPort"), bluetoothUuid(0x1101));
+ * ```
  */
 export const BLUETOOTH_UUIDS: Readonly<Record<string, number>> = {
   SDP: 0x0001,

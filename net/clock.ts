@@ -10,7 +10,21 @@ export interface Clock {
   clearTimeout(handle: unknown): void;
 }
 
-/** The system's clock: `performance.now`, `setTimeout`, `clearTimeout`. */
+/**
+ * The system's clock: `performance.now`, `setTimeout`, `clearTimeout`.
+ *
+ * @example
+ * ```ts
+ * import { pair, SYSTEM_CLOCK } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair({ delay: 1, clock: SYSTEM_CLOCK }); // as without a clock
+ * await a.write(new Uint8Array([7]));
+ * assertEquals(await b.read(new Uint8Array(1)), 1);
+ * a.close();
+ * b.close();
+ * ```
+ */
 export const SYSTEM_CLOCK: Clock = {
   now: (): number => performance.now(),
   setTimeout: (fn: () => void, ms: number): unknown => setTimeout(fn, ms),

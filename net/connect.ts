@@ -31,5 +31,18 @@ export function connect(...args: unknown[]): Socket {
   return new Socket(options).connect(options, listener);
 }
 
-/** {@linkcode connect}, by its other name. */
+/**
+ * {@linkcode connect}, by its other name.
+ *
+ * @example
+ * ```ts
+ * import { createConnection, createServer } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = await createServer((socket) => socket.end("bye")).listen(0, "127.0.0.1");
+ * const socket = createConnection(server.port, "127.0.0.1").setEncoding("utf8");
+ * assertEquals(await Array.fromAsync(socket), ["bye"]);
+ * await server.close();
+ * ```
+ */
 export const createConnection: typeof connect = connect;

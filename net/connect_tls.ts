@@ -23,12 +23,20 @@ export function connectTls(
  * @throws {NetError} `ERR_UNSUPPORTED` for what the chosen implementation can't do.
  *
  * @example
- * ```ts ignore
- * import { connectTls } from "@sluice/sockets/net";
+ * ```ts
+ * import { connectTls, createSecureServer } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
  *
- * const socket = connectTls({ host: "example.org", port: 443, ALPNProtocols: ["http/1.1"] });
+ * const { cert, key } = await generateCertificate();
+ * const server = createSecureServer({ cert, key }, (socket) => socket.end("secret"));
+ * await server.listen(0, "127.0.0.1");
+ *
+ * const socket = connectTls({ host: "localhost", port: server.port, ca: cert, family: 4 });
  * await socket.opened;
- * console.log(socket.authorized, socket.getPeerCertificate()?.subject.CN);
+ * assertEquals(socket.authorized, true);
+ * assertEquals(await Array.fromAsync(socket.setEncoding("utf8")), ["secret"]);
+ * await server.close();
  * ```
  */
 export function connectTls(options: SecureSocketOptions, listener?: () => void): Socket;

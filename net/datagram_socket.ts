@@ -144,6 +144,20 @@ const BIND_ERRORS = "Cannot bind";
  *
  * A connected socket takes datagrams from its peer only. Deno does not connect in the system, so "port unreachable" is not
  * reported. Datagrams leave in the order of the calls of `send`.
+ *
+ * @example
+ * ```ts
+ * import { DatagramSocket } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using socket = await new DatagramSocket({ type: "udp4" }).bind(0, "127.0.0.1");
+ * const { address, port } = socket.address();
+ * await socket.send("to myself", { address, port });
+ * for await (const { data } of socket) {
+ *   assertEquals(new TextDecoder().decode(data), "to myself");
+ *   break;
+ * }
+ * ```
  */
 export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   implements AsyncIterable<Datagram>, AsyncDisposable, Disposable {

@@ -64,7 +64,24 @@ export interface Framer<T = Uint8Array> {
   createDecoder(): FramingDecoder<T>;
 }
 
-/** The longest message, in bytes, that decoders take unless told otherwise: 1 MiB. */
+/**
+ * The longest message, in bytes, that decoders take unless told otherwise: 1 MiB.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   DEFAULT_MAX_MESSAGE_LENGTH,
+ *   frameMessage,
+ *   lengthPrefixFramer,
+ * } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = frameMessage(lengthPrefixFramer(), new Uint8Array(DEFAULT_MAX_MESSAGE_LENGTH + 1));
+ * const decoder = lengthPrefixFramer().createDecoder();
+ * decoder.push(bytes);
+ * assertEquals([decoder.next(), decoder.error?.fault], [undefined, "too-long"]);
+ * ```
+ */
 export const DEFAULT_MAX_MESSAGE_LENGTH: number = 1024 * 1024;
 
 /** Options that every framer with unbounded messages takes. */

@@ -32,11 +32,24 @@ export interface HttpConnectOptions extends WaitOptions {
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
  *
  * @example
- * ```ts ignore
- * import { httpConnect } from "@sluice/sockets/net";
+ * ```ts
+ * import { httpConnect, pair } from "@sluice/sockets/net";
+ * import { assert, assertEquals } from "@std/assert";
  *
- * const proxy = await Deno.connect({ hostname: "proxy.example", port: 3128 });
- * const transport = await httpConnect(proxy, { hostname: "example.org", port: 443 });
+ * const [here, proxy] = pair(); // or: await Deno.connect({ hostname: "proxy.example", port: 3128 })
+ * const connecting = httpConnect(here, { hostname: "example.org", port: 443 }, { username: "ann" });
+ *
+ * // The proxy's part:
+ * const bytes = new Uint8Array(1024);
+ * const n = await proxy.read(bytes);
+ * const request = new TextDecoder().decode(bytes.subarray(0, n!));
+ * assert(request.startsWith("CONNECT example.org:443 HTTP/1.1\r\n"));
+ * await proxy.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\nfrom the target"));
+ *
+ * const transport = await connecting;
+ * assertEquals(await transport.read(new Uint8Array(64)), 15);
+ * transport.close();
+ * proxy.close();
  * ```
  */
 export async function httpConnect(

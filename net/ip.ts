@@ -50,7 +50,17 @@ export type IpCategory =
   | "reserved"
   | "global";
 
-/** Every {@linkcode IpCategory}. */
+/**
+ * Every {@linkcode IpCategory}.
+ *
+ * @example
+ * ```ts
+ * import { classifyIp, IP_CATEGORIES, parseIp } from "@sluice/sockets/net";
+ * import { assert } from "@std/assert";
+ *
+ * assert(IP_CATEGORIES.includes(classifyIp(parseIp("192.0.2.1")!)));
+ * ```
+ */
 export const IP_CATEGORIES: readonly IpCategory[] = [
   "unspecified",
   "loopback",
@@ -190,7 +200,17 @@ export function parseAnyIp(text: string): IpAddress | undefined {
   return bytes === undefined ? undefined : { family: 4, bytes };
 }
 
-/** Makes an address of 4 or 16 bytes, which are copied. @throws {RangeError} For any other length. */
+/**
+ * Makes an address of 4 or 16 bytes, which are copied. @throws {RangeError} For any other length.
+ *
+ * @example
+ * ```ts
+ * import { formatIp, ipFromBytes } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatIp(ipFromBytes(new Uint8Array([192, 0, 2, 1]))), "192.0.2.1");
+ * ```
+ */
 export function ipFromBytes(bytes: Uint8Array): IpAddress {
   if (bytes.length !== 4 && bytes.length !== 16) {
     throw new RangeError(`Cannot make an IP address of ${bytes.length} bytes: it has 4 or 16`);
@@ -198,7 +218,17 @@ export function ipFromBytes(bytes: Uint8Array): IpAddress {
   return { family: bytes.length === 4 ? 4 : 6, bytes: bytes.slice() };
 }
 
-/** Writes an address in its canonical form (RFC 5952 for IPv6), without brackets, with its zone. */
+/**
+ * Writes an address in its canonical form (RFC 5952 for IPv6), without brackets, with its zone.
+ *
+ * @example
+ * ```ts
+ * import { formatIp, parseIp } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatIp(parseIp("2001:DB8:0:0:0:0:0:1")!), "2001:db8::1");
+ * ```
+ */
 export function formatIp(ip: IpAddress): string {
   const { bytes } = ip;
   if (ip.family === 4) return bytes.join(".");
@@ -223,7 +253,18 @@ export function formatIp(ip: IpAddress): string {
   return `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}${zone}`;
 }
 
-/** Whether two addresses are the same, zone included. */
+/**
+ * Whether two addresses are the same, zone included.
+ *
+ * @example
+ * ```ts
+ * import { equalIp, parseAnyIp, parseIp } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(equalIp(parseIp("127.0.0.1")!, parseAnyIp("0x7f.1")!), true);
+ * assertEquals(equalIp(parseIp("fe80::1%eth0")!, parseIp("fe80::1")!), false);
+ * ```
+ */
 export function equalIp(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.zone === b.zone &&
     a.bytes.every((byte, i) => byte === b.bytes[i]);
@@ -232,6 +273,15 @@ export function equalIp(a: IpAddress, b: IpAddress): boolean {
 /**
  * Parses a block such as `10.0.0.0/8` or `fe80::/10`; an address alone is the block that holds only itself.
  * `undefined` when it is neither. Bits behind the prefix are cleared.
+ *
+ * @example
+ * ```ts
+ * import { parseIpBlock } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseIpBlock("10.1.2.3/8")?.prefix, 8);
+ * assertEquals(parseIpBlock("10.0.0.0/33"), undefined);
+ * ```
  */
 export function parseIpBlock(text: string): IpBlock | undefined {
   const slash = text.indexOf("/");
@@ -249,7 +299,20 @@ export function parseIpBlock(text: string): IpBlock | undefined {
   return { address: { family: address.family, bytes }, prefix };
 }
 
-/** Whether `block` holds `ip`. A v4-mapped IPv6 address counts as the IPv4 address that it is. */
+/**
+ * Whether `block` holds `ip`. A v4-mapped IPv6 address counts as the IPv4 address that it is.
+ *
+ * @example
+ * ```ts
+ * import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const block: IpBlock = parseIpBlock("10.0.0.0/8")!;
+ * assertEquals(ipInBlock(parseIp("10.1.2.3")!, block), true);
+ * assertEquals(ipInBlock(parseIp("::ffff:10.1.2.3")!, block), true);
+ * assertEquals(ipInBlock(parseIp("11.0.0.1")!, block), false);
+ * ```
+ */
 export function ipInBlock(ip: IpAddress, block: IpBlock): boolean {
   const own = block.address.bytes;
   const bytes = ip.bytes.length === 16 && own.length === 4 && isV4Mapped(ip.bytes)
@@ -331,6 +394,15 @@ function lookUp(ip: IpAddress, rows: Table): IpCategory | undefined {
  * The IPv4 addresses inside an IPv6 address that a router or a translator would send it on to: v4-mapped and
  * v4-compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380: server and client), ISATAP (RFC 5214).
  * Empty for plain ones.
+ *
+ * @example
+ * ```ts
+ * import { embeddedIpv4, formatIp, parseIp } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(embeddedIpv4(parseIp("64:ff9b::7f00:1")!).map(formatIp), ["127.0.0.1"]);
+ * assertEquals(embeddedIpv4(parseIp("2001:db8::1")!), []);
+ * ```
  */
 export function embeddedIpv4(ip: IpAddress): IpAddress[] {
   const { bytes } = ip;

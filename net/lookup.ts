@@ -27,7 +27,18 @@ export async function lookupHost(
   return await lookupWith(systemHostLookup, hostname, options);
 }
 
-/** {@linkcode lookupHost} by a lookup of the caller's own. */
+/**
+ * {@linkcode lookupHost} by a lookup of the caller's own.
+ *
+ * @example
+ * ```ts
+ * import { lookupWith } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lookup = (name: string) => Promise.resolve(name === "db.internal" ? ["10.0.0.7"] : []);
+ * assertEquals(await lookupWith(lookup, "DB.internal", {}), ["10.0.0.7"]);
+ * ```
+ */
 export async function lookupWith(
   lookup: HostLookup,
   hostname: string,
@@ -50,7 +61,17 @@ export async function lookupWith(
   return addresses;
 }
 
-/** The lookup of the operating system. */
+/**
+ * The lookup of the operating system.
+ *
+ * @example
+ * ```ts
+ * import { lookupWith, systemHostLookup } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await lookupWith(systemHostLookup, "localhost", { family: 4 }), ["127.0.0.1"]);
+ * ```
+ */
 export const systemHostLookup: HostLookup = async (hostname, options): Promise<string[]> => {
   try {
     const found = await systemLookup(hostname, {

@@ -68,7 +68,18 @@ function codeOf(error: Error): NetErrorCode {
   return error.name === "InvalidData" ? "ERR_TLS" : "EIO";
 }
 
-/** The text of an endpoint: `host:port`, `[v6]:port`, or a path. */
+/**
+ * The text of an endpoint: `host:port`, `[v6]:port`, or a path.
+ *
+ * @example
+ * ```ts
+ * import { formatEndpoint } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatEndpoint("::1", 80), "[::1]:80");
+ * assertEquals(formatEndpoint("/run/app.sock"), "/run/app.sock");
+ * ```
+ */
 export function formatEndpoint(address: string | undefined, port?: number): string {
   if (address === undefined) return port === undefined ? "" : `:${port}`;
   if (port === undefined) return address;

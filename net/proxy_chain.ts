@@ -34,15 +34,21 @@ export interface ConnectThroughProxiesOptions extends WaitOptions {
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
  *
  * @example
- * ```ts ignore
- * import { connectThroughProxies } from "@sluice/sockets/net";
+ * ```ts
+ * import { connectThroughProxies, createSocks5Server } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
  *
- * const first = await Deno.connect({ hostname: "127.0.0.1", port: 1080 });
- * const proxies = ["socks5://127.0.0.1:1080", "http://user:secret@proxy.example:3128"];
- * const transport = await connectThroughProxies(first, proxies, {
- *   hostname: "example.org",
- *   port: 443,
- * });
+ * await using near = createSocks5Server();
+ * await using far = createSocks5Server();
+ * using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ *
+ * const first = await Deno.connect(near.listen());
+ * const proxies = [near.addr, far.listen()].map(({ port }) => `socks5://127.0.0.1:${port}`);
+ * const transport = await connectThroughProxies(first, proxies, target.addr);
+ * using accepted = await target.accept();
+ * assertEquals(await transport.write(new Uint8Array(5)), 5);
+ * assertEquals(await accepted.read(new Uint8Array(8)), 5);
+ * transport.close();
  * ```
  */
 export async function connectThroughProxies(

@@ -60,7 +60,27 @@ export interface ProxyProtocolSsl {
   cipher?: string;
 }
 
-/** Takes apart the value of the TLV `ssl` (specification §2.2.5); `undefined` when it is malformed. */
+/**
+ * Takes apart the value of the TLV `ssl` (specification §2.2.5); `undefined` when it is malformed.
+ *
+ * @example
+ * ```ts
+ * import { decodeProxyProtocolSsl, PROXY_PROTOCOL_TLV } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // In a header: header.tlvs.find(({ type }) => type === PROXY_PROTOCOL_TLV.ssl)?.value
+ * assertEquals(PROXY_PROTOCOL_TLV.ssl, 0x20);
+ * const version = new TextEncoder().encode("TLSv1.3");
+ * const value = new Uint8Array([1, 0, 0, 0, 0, 0x21, 0, version.length, ...version]);
+ * assertEquals(decodeProxyProtocolSsl(value), {
+ *   tls: true,
+ *   certificate: false,
+ *   sessionCertificate: false,
+ *   verified: false,
+ *   version: "TLSv1.3",
+ * });
+ * ```
+ */
 export function decodeProxyProtocolSsl(value: Uint8Array): ProxyProtocolSsl | undefined {
   if (value.length < 5) return undefined;
   const certificate = (value[0] & 2) !== 0;

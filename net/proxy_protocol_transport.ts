@@ -32,6 +32,23 @@ export interface SendProxyProtocolOptions extends ProxyProtocolEncodeOptions, Wa
 
 /**
  * A transport whose addresses are those that a proxy told: made by {@linkcode acceptProxyProtocol}.
+ *
+ * @example
+ * ```ts
+ * import { pair, ProxiedTransport } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [end] = pair();
+ * const transport = new ProxiedTransport(end, {
+ *   version: 2,
+ *   command: "proxy",
+ *   source: { transport: "tcp", hostname: "192.0.2.1", port: 5000 },
+ *   destination: { transport: "tcp", hostname: "192.0.2.9", port: 80 },
+ *   tlvs: [],
+ * });
+ * assertEquals(transport.remoteAddr, { transport: "tcp", hostname: "192.0.2.1", port: 5000 });
+ * transport.close();
+ * ```
  */
 export class ProxiedTransport implements Transport {
   /** What the proxy told. */
@@ -80,6 +97,16 @@ export class ProxiedTransport implements Transport {
  * Makes a check of `trusted` once, for many connections.
  *
  * @throws {TypeError} when an entry is neither an address, nor a block, nor the name of a transport
+ *
+ * @example
+ * ```ts
+ * import { trustedProxies } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const isTrusted = trustedProxies(["10.0.0.0/8", "unix"]);
+ * assertEquals(isTrusted({ transport: "tcp", hostname: "10.1.2.3", port: 5000 }), true);
+ * assertEquals(isTrusted({ transport: "tcp", hostname: "192.0.2.1", port: 5000 }), false);
+ * ```
  */
 export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) => boolean {
   if (typeof trusted === "function") return trusted;
@@ -152,6 +179,24 @@ export async function acceptProxyProtocol(
  * @throws {TypeError} when the header can't be written: see {@linkcode encodeProxyProtocol}
  * @throws {RangeError} as there
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
+ *
+ * @example
+ * ```ts
+ * import { pair, sendProxyProtocol } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [proxy, server] = pair();
+ * await sendProxyProtocol(proxy, {
+ *   source: { transport: "tcp", hostname: "192.0.2.1", port: 5000 },
+ *   destination: { transport: "tcp", hostname: "192.0.2.9", port: 80 },
+ * }, { version: 1 });
+ * const bytes = new Uint8Array(107);
+ * const n = await server.read(bytes);
+ * const text = new TextDecoder().decode(bytes.subarray(0, n!));
+ * assertEquals(text, "PROXY TCP4 192.0.2.1 192.0.2.9 5000 80\r\n");
+ * proxy.close();
+ * server.close();
+ * ```
  */
 export async function sendProxyProtocol(
   transport: Transport,

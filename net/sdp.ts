@@ -52,29 +52,81 @@ function protocolError(why: string): NetError {
   return new NetError(`Cannot decode SDP data: ${why}`, { code: "EPROTO", syscall: "read" });
 }
 
-/** An unsigned integer element of `size` bytes (1, 2 or 4). */
+/**
+ * An unsigned integer element of `size` bytes (1, 2 or 4).
+ *
+ * @example
+ * ```ts
+ * import { encodeSdpElement, sdpUint } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeSdpElement(sdpUint(3, 1)), new Uint8Array([0x08, 3]));
+ * ```
+ */
 export function sdpUint(value: number, size: 1 | 2 | 4): SdpElement {
   return { type: "uint", size, value };
 }
 
-/** A UUID element, as short on the wire as the UUID allows: 2, 4 or 16 bytes. */
+/**
+ * A UUID element, as short on the wire as the UUID allows: 2, 4 or 16 bytes.
+ *
+ * @example
+ * ```ts
+ * import { encodeSdpElement, sdpUuid } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeSdpElement(sdpUuid("RFCOMM")), new Uint8Array([0x19, 0x00, 0x03]));
+ * ```
+ */
 export function sdpUuid(uuid: string | number): SdpElement {
   const value = bluetoothUuid(uuid);
   const short = shortBluetoothUuid(value);
   return { type: "uuid", size: short === undefined ? 16 : short <= 0xffff ? 2 : 4, value };
 }
 
-/** A sequence element. */
+/**
+ * A sequence element.
+ *
+ * @example
+ * ```ts
+ * import { encodeSdpElement, sdpSequence, sdpUint, sdpUuid } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const layer = sdpSequence(sdpUuid("RFCOMM"), sdpUint(3, 1)); // channel 3
+ * assertEquals(encodeSdpElement(layer), new Uint8Array([0x35, 5, 0x19, 0x00, 0x03, 0x08, 3]));
+ * ```
+ */
 export function sdpSequence(...value: SdpElement[]): SdpElement {
   return { type: "sequence", value };
 }
 
-/** A text element, from a string as UTF-8. */
+/**
+ * A text element, from a string as UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { sdpString, sdpText } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(sdpString(sdpText("Serial port")), "Serial port");
+ * ```
+ */
 export function sdpText(text: string): SdpElement {
   return { type: "text", value: utf8.encode(text) };
 }
 
-/** The string of a text or URL element, `undefined` for any other; bytes that are not UTF-8 become U+FFFD. */
+/**
+ * The string of a text or URL element, `undefined` for any other; bytes that are not UTF-8 become U+FFFD.
+ *
+ * @example
+ * ```ts
+ * import { sdpString, sdpText, sdpUint } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(sdpString(sdpText("Serial port\0")), "Serial port");
+ * assertEquals(sdpString(sdpUint(7, 1)), undefined);
+ * ```
+ */
 export function sdpString(element: SdpElement | undefined): string | undefined {
   if (element?.type === "url") return element.value;
   // Some devices end their strings with a NUL, as C does.
@@ -267,6 +319,17 @@ class Decoder {
  * The data element that begins at `at` in `bytes`, and where it ends.
  *
  * @throws {NetError} code `EPROTO`: cut short, of an unknown type or size, or past a limit.
+ *
+ * @example
+ * ```ts
+ * import { readSdpElement, sdpUint } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array([0x08, 3, 0x08, 4]);
+ * const { element, end } = readSdpElement(bytes, 0);
+ * assertEquals([element, end], [sdpUint(3, 1), 2]);
+ * assertEquals(readSdpElement(bytes, end).element, sdpUint(4, 1));
+ * ```
  */
 export function readSdpElement(
   bytes: Uint8Array,
@@ -282,6 +345,15 @@ export function readSdpElement(
  * The data element that `bytes` hold, all of them.
  *
  * @throws {NetError} code `EPROTO`: cut short, of an unknown type or size, past a limit, or with bytes left over.
+ *
+ * @example
+ * ```ts
+ * import { decodeSdpElement, NetError } from "@sluice/sockets/net";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(decodeSdpElement(new Uint8Array([0x28, 1])), { type: "bool", value: true });
+ * assertThrows(() => decodeSdpElement(new Uint8Array([0x28])), NetError);
+ * ```
  */
 export function decodeSdpElement(bytes: Uint8Array, limits: SdpLimits = {}): SdpElement {
   const { element, end } = readSdpElement(bytes, 0, limits);

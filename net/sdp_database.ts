@@ -25,6 +25,30 @@ export interface SdpDatabaseOptions {
  * The server side of SDP, without I/O: holds service records and answers requests.
  *
  * It keeps nothing for a client: where an answer is continued, the client's own continuation state says where.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   decodeSdpPdu,
+ *   encodeSdpPdu,
+ *   SdpDatabase,
+ *   serviceRecord,
+ * } from "@sluice/sockets/net";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const database = new SdpDatabase();
+ * const handle = database.add(serviceRecord({ uuid: "SerialPort", protocol: "rfcomm", port: 3 }));
+ * const request = encodeSdpPdu({
+ *   kind: "search",
+ *   transaction: 1,
+ *   uuids: ["SerialPort"],
+ *   maxRecords: 10,
+ *   continuation: new Uint8Array(0),
+ * });
+ * const answer = decodeSdpPdu(database.answer(request, 672));
+ * assert(answer.kind === "searchResult");
+ * assertEquals(answer.handles, [handle]);
+ * ```
  */
 export class SdpDatabase {
   readonly #records = new Map<number, SdpRecord>();

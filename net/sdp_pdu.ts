@@ -148,6 +148,19 @@ function bodyParts(pdu: SdpPdu): Uint8Array[] {
  * The bytes of a protocol data unit: kind, transaction, length, and the parameters.
  *
  * @throws {RangeError} if a number, a pattern or a continuation state is too large.
+ *
+ * @example
+ * ```ts
+ * import { encodeSdpPdu, SDP_ERROR, SDP_PDU } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeSdpPdu({
+ *   kind: "error",
+ *   transaction: 7,
+ *   code: SDP_ERROR.InvalidSyntax,
+ * });
+ * assertEquals(bytes, new Uint8Array([SDP_PDU.ErrorResponse, 0, 7, 0, 2, 0, 3]));
+ * ```
  */
 export function encodeSdpPdu(pdu: SdpPdu): Uint8Array {
   const parts = bodyParts(pdu);

@@ -31,7 +31,24 @@ export const SDP_ATTRIBUTE = {
   ProviderName: 0x0102,
 } as const;
 
-/** The attributes of a record as the sequence that goes over the wire, in ascending order. */
+/**
+ * The attributes of a record as the sequence that goes over the wire, in ascending order.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   SDP_ATTRIBUTE,
+ *   sdpRecordFromElement,
+ *   sdpRecordToElement,
+ *   serviceRecord,
+ * } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = serviceRecord({ uuid: "SerialPort", protocol: "rfcomm", port: 3, name: "Scale" });
+ * const name = sdpRecordToElement(record, (attribute) => attribute === SDP_ATTRIBUTE.ServiceName);
+ * assertEquals([...sdpRecordFromElement(name).keys()], [SDP_ATTRIBUTE.ServiceName]);
+ * ```
+ */
 export function sdpRecordToElement(
   record: SdpRecord,
   wanted: (attribute: number) => boolean = () => true,
@@ -47,6 +64,21 @@ export function sdpRecordToElement(
  * The record that a sequence of attribute numbers and values stands for.
  *
  * @throws {NetError} code `EPROTO` if it is not such a sequence.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   SDP_ATTRIBUTE,
+ *   sdpRecordFromElement,
+ *   sdpSequence,
+ *   sdpText,
+ *   sdpUint,
+ * } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const element = sdpSequence(sdpUint(SDP_ATTRIBUTE.ServiceName, 2), sdpText("Scale"));
+ * assertEquals(sdpRecordFromElement(element).get(SDP_ATTRIBUTE.ServiceName), sdpText("Scale"));
+ * ```
  */
 export function sdpRecordFromElement(element: SdpElement): SdpRecord {
   if (element.type !== "sequence" || element.value.length % 2 !== 0) {

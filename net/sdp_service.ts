@@ -35,7 +35,19 @@ const RFCOMM_UUID = bluetoothUuid("RFCOMM");
 const L2CAP_UUID = bluetoothUuid("L2CAP");
 const SERIAL_PORT_UUID = bluetoothUuid("SerialPort");
 
-/** A record that a client needs to find a service and to reach it; it is listed under the public browse group. */
+/**
+ * A record that a client needs to find a service and to reach it; it is listed under the public browse group.
+ *
+ * @example
+ * ```ts
+ * import { describeService, serviceRecord } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = serviceRecord({ uuid: "SerialPort", protocol: "rfcomm", port: 3, name: "Scale" });
+ * const { protocol, port, name } = describeService(record);
+ * assertEquals([protocol, port, name], ["rfcomm", 3, "Scale"]);
+ * ```
+ */
 export function serviceRecord(options: ServiceRecordOptions): SdpRecord {
   const uuid = sdpUuid(options.uuid);
   const l2cap = [sdpUuid("L2CAP")];
@@ -92,7 +104,22 @@ function readStack(stack: SdpElement[]): Pick<BluetoothService, "protocol" | "po
   return found;
 }
 
-/** Reads out of a record what is needed to reach its service; what the record doesn't say is left out. */
+/**
+ * Reads out of a record what is needed to reach its service; what the record doesn't say is left out.
+ *
+ * @example
+ * ```ts
+ * import { bluetoothUuid, describeService, serviceRecord } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = serviceRecord({ uuid: "OBEXObjectPush", protocol: "l2cap", port: 0x1001 });
+ * assertEquals(describeService(record), {
+ *   uuid: bluetoothUuid("OBEXObjectPush"),
+ *   protocol: "l2cap",
+ *   port: 0x1001,
+ * });
+ * ```
+ */
 export function describeService(record: SdpRecord): BluetoothService {
   const service: BluetoothService = {};
   const uuid = elements(record.get(SDP_ATTRIBUTE.ServiceClassIDList))[0];

@@ -8,14 +8,22 @@ import type { TlsIdentity, TlsServerOptions } from "./tls_options.ts";
  * what they have.
  *
  * @example
- * ```ts ignore
- * import { createSecureServer, SecureContext } from "@sluice/sockets/net";
+ * ```ts
+ * import { connectTls, createSecureServer, SecureContext } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
  *
- * const read = (path: string) => Deno.readTextFileSync(path);
- * const load = () => ({ cert: read("server.pem"), key: read("server.key") });
- * const context = new SecureContext(load());
- * await createSecureServer({ secureContext: context }).listen(443);
- * Deno.addSignalListener("SIGHUP", () => context.setIdentity(load()));
+ * const { cert, key } = await generateCertificate();
+ * const context = new SecureContext({ cert, key });
+ * const server = createSecureServer({ secureContext: context }, (socket) => socket.end("hello"));
+ * await server.listen(0, "127.0.0.1");
+ *
+ * // A new certificate while the server runs, for example on SIGHUP:
+ * const renewed = await generateCertificate();
+ * context.setIdentity({ cert: renewed.cert, key: renewed.key });
+ * const socket = connectTls({ host: "localhost", port: server.port, ca: renewed.cert, family: 4 });
+ * assertEquals(await Array.fromAsync(socket.setEncoding("utf8")), ["hello"]);
+ * await server.close();
  * ```
  */
 export class SecureContext {

@@ -25,13 +25,20 @@ export interface SecureServerOptions extends ServerOptions, TlsServerOptions {
  * {@linkcode SecureServer.addContext}.
  *
  * @example
- * ```ts ignore
- * import { createSecureServer } from "@sluice/sockets/net";
+ * ```ts
+ * import { connectTls, SecureServer } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
  *
- * const cert = await Deno.readTextFile("server.pem");
- * const key = await Deno.readTextFile("server.key");
- * const server = createSecureServer({ cert, key }, (socket) => socket.pipe(socket));
- * await server.listen(8443);
+ * const { cert, key } = await generateCertificate();
+ * const server = new SecureServer({ cert, key });
+ * server.on("secureConnection", (socket) => socket.pipe(socket));
+ * await server.listen(0, "127.0.0.1");
+ *
+ * const socket = connectTls({ host: "localhost", port: server.port, ca: cert, family: 4 });
+ * socket.setEncoding("utf8").end("hello");
+ * assertEquals(await Array.fromAsync(socket), ["hello"]);
+ * await server.close();
  * ```
  */
 export class SecureServer extends Server {
@@ -141,7 +148,34 @@ function requireNoSettings({ noDelay, keepAlive }: ServerOptions): void {
   });
 }
 
-/** Makes a {@linkcode SecureServer}; `listener` is called with every connection after its handshake. */
+/**
+ * Makes a {@linkcode SecureServer}; `listener` is called with every connection after its handshake.
+ *
+ * @example
+ * ```ts
+ * import { connectTls, createSecureServer } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { cert, key } = await generateCertificate();
+ * const server = createSecureServer({ cert, key, ALPNProtocols: ["echo/1"] }, (socket) => {
+ *   socket.pipe(socket);
+ * });
+ * await server.listen(0, "127.0.0.1");
+ *
+ * const socket = connectTls({
+ *   host: "localhost",
+ *   port: server.port,
+ *   family: 4,
+ *   ca: cert,
+ *   ALPNProtocols: ["echo/1"],
+ * });
+ * await socket.opened;
+ * assertEquals(socket.alpnProtocol, "echo/1");
+ * socket.destroy();
+ * await server.close();
+ * ```
+ */
 export function createSecureServer(
   options: SecureServerOptions,
   listener?: (socket: Socket) => void,

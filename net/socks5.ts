@@ -28,11 +28,19 @@ export interface Socks5ConnectOptions extends WaitOptions {
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
  *
  * @example
- * ```ts ignore
- * import { socks5Connect } from "@sluice/sockets/net";
+ * ```ts
+ * import { createSocks5Server, socks5Connect } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
  *
- * const proxy = await Deno.connect({ hostname: "127.0.0.1", port: 9050 });
- * const transport = await socks5Connect(proxy, { hostname: "example.org", port: 80 });
+ * await using server = createSocks5Server();
+ * using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ *
+ * const proxy = await Deno.connect(server.listen());
+ * const transport = await socks5Connect(proxy, target.addr, { timeout: 5000 });
+ * using accepted = await target.accept();
+ * await transport.write(new TextEncoder().encode("hello"));
+ * assertEquals(await accepted.read(new Uint8Array(8)), 5);
+ * transport.close();
  * ```
  */
 export async function socks5Connect(

@@ -72,7 +72,17 @@ const FAILURES: readonly (readonly [string, NetErrorCode])[] = [
   ["the proxy does not support the address type", "EAFNOSUPPORT"],
 ];
 
-/** What a reply code other than 0 means: a text, and the error code that stands for it. */
+/**
+ * What a reply code other than 0 means: a text, and the error code that stands for it.
+ *
+ * @example
+ * ```ts
+ * import { SOCKS5_REPLY, socks5Failure } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(socks5Failure(SOCKS5_REPLY.connectionRefused).code, "ECONNREFUSED");
+ * ```
+ */
 export function socks5Failure(reply: number): { text: string; code: NetErrorCode } {
   const known = FAILURES[reply];
   if (known === undefined) return { text: "unknown reply", code: "ERR_PROXY_PROTOCOL" };
@@ -90,6 +100,16 @@ const IPV6 = 4;
  * @throws {TypeError} when the host is no valid one: empty, over 255 bytes, with a NUL or another character that no host has, or an
  * IPv6 address with a zone, which means nothing to another machine
  * @throws {RangeError} when the port is not an integer from 0 to 65535
+ *
+ * @example
+ * ```ts
+ * import { encodeSocks5Address, SOCKS5_COMMANDS, SOCKS5_VERSION } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address = encodeSocks5Address({ hostname: "192.0.2.1", port: 80 });
+ * const request = [SOCKS5_VERSION, SOCKS5_COMMANDS.connect, 0, ...address];
+ * assertEquals(request, [5, 1, 0, 1, 192, 0, 2, 1, 0, 80]);
+ * ```
  */
 export function encodeSocks5Address(address: Socks5Address): Uint8Array {
   checkPort(address.port, 0);
@@ -115,6 +135,15 @@ export function encodeSocks5Address(address: Socks5Address): Uint8Array {
 /**
  * How many bytes the address at `offset` has in all, by its first two bytes, which must be there; `undefined` when its type is
  * none that RFC 1928 knows.
+ *
+ * @example
+ * ```ts
+ * import { socks5AddressLength } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(socks5AddressLength(new Uint8Array([3, 11]), 0), 15); // a name of 11 bytes
+ * assertEquals(socks5AddressLength(new Uint8Array([9, 0]), 0), undefined);
+ * ```
  */
 export function socks5AddressLength(bytes: Uint8Array, offset: number): number | undefined {
   const type = bytes[offset];
@@ -123,7 +152,18 @@ export function socks5AddressLength(bytes: Uint8Array, offset: number): number |
   return type === DOMAIN ? 1 + 1 + bytes[offset + 1] + 2 : undefined;
 }
 
-/** Reads the address at `offset`, which must be there in full. `undefined` when it is a name that no host can have. */
+/**
+ * Reads the address at `offset`, which must be there in full. `undefined` when it is a name that no host can have.
+ *
+ * @example
+ * ```ts
+ * import { decodeSocks5Address, encodeSocks5Address } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeSocks5Address({ hostname: "example.org", port: 443 });
+ * assertEquals(decodeSocks5Address(bytes, 0), { hostname: "example.org", port: 443 });
+ * ```
+ */
 export function decodeSocks5Address(bytes: Uint8Array, offset: number): Socks5Address | undefined {
   const length = socks5AddressLength(bytes, offset);
   if (length === undefined || bytes.length < offset + length) return undefined;
@@ -179,7 +219,19 @@ export function encodeSocks5Datagram(address: Socks5Address, data: Uint8Array): 
   return bytes;
 }
 
-/** Takes the header off a datagram; `undefined` when there is no valid one. */
+/**
+ * Takes the header off a datagram; `undefined` when there is no valid one.
+ *
+ * @example
+ * ```ts
+ * import { decodeSocks5Datagram } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array([0, 0, 0, 1, 192, 0, 2, 1, 0, 53, 7]);
+ * assertEquals(decodeSocks5Datagram(bytes)?.data, new Uint8Array([7]));
+ * assertEquals(decodeSocks5Datagram(bytes.subarray(0, 6)), undefined);
+ * ```
+ */
 export function decodeSocks5Datagram(bytes: Uint8Array): Socks5Datagram | undefined {
   if (bytes.length < 3 + 2 || bytes[0] !== 0 || bytes[1] !== 0) return undefined;
   const address = decodeSocks5Address(bytes, 3);
@@ -192,6 +244,18 @@ export function decodeSocks5Datagram(bytes: Uint8Array): Socks5Datagram | undefi
  * The bytes of a user name or password (RFC 1929 §2: 1 to 255 bytes; an empty password is in use, and taken).
  *
  * @throws {TypeError} when it is too long, or an empty user name; the text does not show it
+ *
+ * @example
+ * ```ts
+ * import { SOCKS5_AUTH_VERSION, SOCKS5_METHOD, socks5Credential } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(SOCKS5_METHOD.password, 2); // what the server has to choose
+ * const user = socks5Credential("username", "ann");
+ * const password = socks5Credential("password", "pw");
+ * const login = [SOCKS5_AUTH_VERSION, user.length, ...user, password.length, ...password];
+ * assertEquals(login, [1, 3, 0x61, 0x6e, 0x6e, 2, 0x70, 0x77]);
+ * ```
  */
 export function socks5Credential(what: "username" | "password", value: string): Uint8Array {
   const bytes = encodeUtf8(value);

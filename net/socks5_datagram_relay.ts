@@ -39,6 +39,20 @@ export interface RelaySendOptions extends WaitOptions {
 /**
  * Datagrams through a SOCKS5 proxy, made by {@linkcode socks5Associate}. It lives as long as the connection to the proxy. As with all UDP,
  * datagrams may get lost without anybody being told.
+ *
+ * @example
+ * ```ts
+ * import { createDatagramSocket, createSocks5Server, socks5Associate } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = createSocks5Server({ udp: true });
+ * await using target = await createDatagramSocket("udp4").bind(0, "127.0.0.1");
+ *
+ * await using relay = await socks5Associate(await Deno.connect(server.listen()));
+ * await relay.send(new TextEncoder().encode("ping"), target.address());
+ * const { data } = await target.receive({ timeout: 5000 });
+ * assertEquals(new TextDecoder().decode(data), "ping");
+ * ```
  */
 export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>, AsyncDisposable {
   readonly #control: Transport;
@@ -152,13 +166,20 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ENOTFOUND`, or what broke the transport
  *
  * @example
- * ```ts ignore
- * import { socks5Associate } from "@sluice/sockets/net";
+ * ```ts
+ * import { createDatagramSocket, createSocks5Server, socks5Associate } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
  *
- * const proxy = await Deno.connect({ hostname: "127.0.0.1", port: 1080 });
- * await using relay = await socks5Associate(proxy);
- * await relay.send(new TextEncoder().encode("ping"), { address: "192.0.2.1", port: 7 });
- * const { data } = await relay.receive({ timeout: 1000 });
+ * await using server = createSocks5Server({ udp: true });
+ * await using echo = await createDatagramSocket("udp4").bind(0, "127.0.0.1");
+ *
+ * const proxy = await Deno.connect(server.listen());
+ * await using relay = await socks5Associate(proxy, { timeout: 5000 });
+ * await relay.send(new TextEncoder().encode("ping"), echo.address());
+ * const datagram = await echo.receive({ timeout: 5000 });
+ * await echo.send(datagram.data, datagram);
+ * const answer = await relay.receive({ timeout: 5000 });
+ * assertEquals(new TextDecoder().decode(answer.data), "ping");
  * ```
  */
 export async function socks5Associate(

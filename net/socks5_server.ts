@@ -18,7 +18,19 @@ const OWN_AFFAIRS: readonly NetErrorCode[] = ["ECONNABORTED", "ECONNRESET", "ENO
 /** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
 const ACCEPT_PAUSE = 50;
 
-/** A SOCKS5 proxy (RFC 1928, 1929), made by {@linkcode createSocks5Server}. */
+/**
+ * A SOCKS5 proxy (RFC 1928, 1929), made by {@linkcode createSocks5Server}.
+ *
+ * @example
+ * ```ts
+ * import { Socks5Server } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = new Socks5Server({ policy: "public", maxConnections: 100 });
+ * const { hostname, port } = server.listen();
+ * assertEquals([hostname, port > 0, server.connections], ["127.0.0.1", true, 0]);
+ * ```
+ */
 export class Socks5Server implements AsyncDisposable {
   readonly #options: Socks5ServerOptions;
   readonly #settings: Socks5Settings;

@@ -4,7 +4,17 @@ import type { HostLookup } from "./lookup_options.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
-/** What holds for a {@linkcode Socks5ServerOptions} where an option is left out. */
+/**
+ * What holds for a {@linkcode Socks5ServerOptions} where an option is left out.
+ *
+ * @example
+ * ```ts
+ * import { SOCKS5_SERVER_DEFAULTS } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(SOCKS5_SERVER_DEFAULTS.maxConnections, 1024);
+ * ```
+ */
 export const SOCKS5_SERVER_DEFAULTS = {
   /** Clients at a time. */
   maxConnections: 1024,

@@ -12,7 +12,19 @@ import type { TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal } from "./wait.ts";
 
-/** What the TLS handshake of a transport came to; `undefined` for transports without TLS, or whose TLS was not made here. */
+/**
+ * What the TLS handshake of a transport came to; `undefined` for transports without TLS, or whose TLS was not made here.
+ *
+ * @example
+ * ```ts
+ * import { pair, tlsInfo } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [plain] = pair();
+ * assertEquals(tlsInfo(plain), undefined); // no TLS on it
+ * plain.close();
+ * ```
+ */
 export function tlsInfo(transport: Transport): TlsInfo | undefined {
   return recallTls(transport);
 }
@@ -23,6 +35,25 @@ export function tlsInfo(transport: Transport): TlsInfo | undefined {
  *
  * @throws {TypeError} For an option that is malformed or not supported.
  * @throws {NetError} A {@linkcode TlsError}, or `ECONNRESET`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_UNSUPPORTED`.
+ *
+ * @example
+ * ```ts
+ * import { pair, startServerTls, startTls, tlsInfo } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { cert, key } = await generateCertificate({ names: ["test.example"] });
+ * const [here, there] = pair();
+ * const [client, server] = await Promise.all([
+ *   startTls(here, { hostname: "test.example", ca: cert, timeout: 5000 }),
+ *   startServerTls(there, { cert, key }),
+ * ]);
+ * assertEquals(tlsInfo(client)?.authorized, true);
+ * await client.write(new TextEncoder().encode("hello"));
+ * assertEquals(await server.read(new Uint8Array(16)), 5);
+ * client.close();
+ * server.close();
+ * ```
  */
 export async function startTls(
   transport: Transport,
@@ -42,6 +73,23 @@ export async function startTls(
  *
  * @throws {TypeError} For an option that is malformed or not supported, a certificate or a key that is no good.
  * @throws {NetError} A {@linkcode TlsError}, or `ECONNRESET`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_UNSUPPORTED`.
+ *
+ * @example
+ * ```ts
+ * import { pair, startServerTls, startTls, tlsInfo } from "@sluice/sockets/net";
+ * import { generateCertificate } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { cert, key } = await generateCertificate({ names: ["test.example"] });
+ * const [here, there] = pair();
+ * const [server, client] = await Promise.all([
+ *   startServerTls(there, { cert, key }, { timeout: 5000 }),
+ *   startTls(here, { hostname: "test.example", ca: cert }),
+ * ]);
+ * assertEquals(tlsInfo(server)?.servername, "test.example");
+ * server.close();
+ * client.close();
+ * ```
  */
 export async function startServerTls(
   transport: Transport,

@@ -38,6 +38,19 @@ export type TlsErrorReason =
 /**
  * A failure of TLS: `code` is `ERR_TLS_CERT` when it is about the peer's certificate, `ERR_TLS_TRUNCATED`, or `ERR_TLS`; `reason` is
  * more exact.
+ *
+ * @example
+ * ```ts
+ * import { connectTls, TlsError } from "@sluice/sockets/net";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const socket = connectTls(listener.addr.port, "127.0.0.1");
+ * using plain = await listener.accept();
+ * await plain.write(new TextEncoder().encode("220 This server speaks plain text\r\n"));
+ * const error = await assertRejects(() => socket.opened, TlsError);
+ * assertEquals([error.code, error.reason], ["ERR_TLS", "NO_TLS"]);
+ * ```
  */
 export class TlsError extends NetError {
   /** `"TlsError"`. */
@@ -114,7 +127,20 @@ const PATTERNS: readonly (readonly [RegExp, TlsErrorReason])[] = [
   ],
 ];
 
-/** Turns what Deno or node:tls threw in a handshake into a {@linkcode TlsError}; a `NetError` comes back as it is. */
+/**
+ * Turns what Deno or node:tls threw in a handshake into a {@linkcode TlsError}; a `NetError` comes back as it is.
+ *
+ * @example
+ * ```ts
+ * import { toTlsError } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = toTlsError(new Error("invalid peer certificate: UnknownIssuer"), {
+ *   what: "Cannot start TLS",
+ * });
+ * assertEquals(error.code, "ERR_TLS_CERT");
+ * ```
+ */
 export function toTlsError(
   error: unknown,
   context: { what: string; syscall?: string; address?: string; port?: number },

@@ -21,12 +21,33 @@ export interface Deadline {
 
 const NEVER: Deadline = { fired: null, onfire() {}, clear() {} };
 
-/** The error of a wait that its signal ended. */
+/**
+ * The error of a wait that its signal ended.
+ *
+ * @example
+ * ```ts
+ * import { abortError } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = abortError("read", AbortSignal.abort("the user left"));
+ * assertEquals([error.code, error.cause], ["ABORT_ERR", "the user left"]);
+ * ```
+ */
 export function abortError(what: string, signal: AbortSignal): NetError {
   return new NetError(`Cannot ${what}: aborted`, { code: "ABORT_ERR", cause: signal.reason });
 }
 
-/** The error of a wait whose deadline passed. */
+/**
+ * The error of a wait whose deadline passed.
+ *
+ * @example
+ * ```ts
+ * import { timeoutError } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(timeoutError("read", 50).message, "Cannot read: timed out after 50 ms");
+ * ```
+ */
 export function timeoutError(what: string, timeout: number): NetError {
   return new NetError(`Cannot ${what}: timed out after ${timeout} ms`, { code: "ETIMEDOUT" });
 }
@@ -101,6 +122,17 @@ class ArmedDeadline implements Deadline {
  * that nothing that it opened is left behind.
  *
  * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
+ *
+ * @example
+ * ```ts
+ * import { NetError, waitFor } from "@sluice/sockets/net";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * assertEquals(await waitFor(Promise.resolve(1), "count", { timeout: 1000 }), 1);
+ * const never = new Promise(() => {});
+ * const error = await assertRejects(() => waitFor(never, "count", { timeout: 1 }), NetError);
+ * assertEquals(error.code, "ETIMEDOUT");
+ * ```
  */
 export function waitFor<T>(
   promise: PromiseLike<T>,

@@ -21,7 +21,17 @@ export const TransmissionMode: {
 /** One of the values of {@linkcode TransmissionMode}. */
 export type TransmissionMode = typeof TransmissionMode[keyof typeof TransmissionMode];
 
-/** The end marker of the modes that have one, unless another one is set: the character U+001A, one byte. */
+/**
+ * The end marker of the modes that have one, unless another one is set: the character U+001A, one byte.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_END_MARKER } from "@sluice/sockets/socket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(DEFAULT_END_MARKER, "\x1a");
+ * ```
+ */
 export const DEFAULT_END_MARKER = "\x1a";
 
 /** What `clientInfo` is asked for. WLangage's values are not known; these are this library's. */

@@ -53,6 +53,19 @@ const SIZE_HEADER = transmission(TransmissionMode.SIZE_HEADER);
 /**
  * Sockets that are known by their names, with the functions of WLangage in English. {@linkcode SocketBook} has the French names, too,
  * and tells about all of it.
+ *
+ * @example
+ * ```ts
+ * import { NamedSockets } from "@sluice/sockets/socket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using book = new NamedSockets({ throws: true });
+ * await book.create("SERVER", 0, { address: "127.0.0.1" });
+ * await book.connect("CLIENT", book.localPort("SERVER"), "127.0.0.1");
+ * await book.write("CLIENT", "Hello World");
+ * assertEquals(await book.read("SERVER"), "Hello World");
+ * assertEquals(book.names, ["SERVER", "CLIENT"]);
+ * ```
  */
 export class NamedSockets implements AsyncDisposable {
   readonly #registry: Registry;

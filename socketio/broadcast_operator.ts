@@ -19,7 +19,17 @@ import type {
   Untyped,
 } from "./types.ts";
 
-/** How long a broadcast waits for acknowledgements unless `timeout()` says otherwise, in ms. */
+/**
+ * How long a broadcast waits for acknowledgements unless `timeout()` says otherwise, in ms.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_BROADCAST_TIMEOUT } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(DEFAULT_BROADCAST_TIMEOUT, 5000);
+ * ```
+ */
 export const DEFAULT_BROADCAST_TIMEOUT = 5_000;
 
 /** What is known of the adapter's namespace, to take back the acknowledgements that nobody waits for any more. */
@@ -44,9 +54,22 @@ function toList(room: Room | readonly Room[]): readonly Room[] {
  * without any room the whole namespace is meant.
  *
  * @example
- * ```ts ignore
- * io.to("room1").to("room2").except("room3").emit("news", { hello: "world" });
- * const answers = await io.timeout(1000).emitWithAck("are you there?");
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * io.on("connection", (socket) => void socket.join("room1"));
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}`);
+ * socket.on("are you there?", (answer) => answer("yes"));
+ * await new Promise<void>((resolve) => void socket.once("connect", resolve));
+ *
+ * const room = io.to("room1").to("room2").except("room3");
+ * room.emit("news", { hello: "world" });
+ * assertEquals(await room.timeout(5000).emitWithAck("are you there?"), ["yes"]);
+ * socket.disconnect();
+ * await io.close();
  * ```
  */
 export class BroadcastOperator<
@@ -300,7 +323,22 @@ export interface FetchedSocket<
   disconnect(close?: boolean): unknown;
 }
 
-/** A socket of another server of the cluster. */
+/**
+ * A socket of another server of the cluster.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryAdapter, RemoteSocket, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // Programs get theirs from `fetchSockets`; adapters make them from what other servers tell.
+ * const io = new SocketIoServer();
+ * const handshake = { auth: {}, headers: {}, query: {}, address: "192.0.2.1" } as never;
+ * const details = { id: "a", handshake, rooms: ["a", "room1"], data: { name: "ann" } };
+ * const remote = new RemoteSocket(new InMemoryAdapter(io.sockets), details);
+ * assertEquals([remote.id, remote.rooms.has("room1"), remote.data], ["a", true, { name: "ann" }]);
+ * ```
+ */
 export class RemoteSocket<
   EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
   SocketData = Untyped,

@@ -25,7 +25,24 @@ const MAX_SID = 1024;
 /** The longest time that a timer can wait, in ms. */
 const MAX_TIME = 2 ** 31 - 1;
 
-/** Encodes a handshake as the content of an `open` packet. */
+/**
+ * Encodes a handshake as the content of an `open` packet.
+ *
+ * @example
+ * ```ts
+ * import { encodeEngineHandshake } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const text = encodeEngineHandshake({
+ *   sid: "a",
+ *   upgrades: ["websocket"],
+ *   pingInterval: 25_000,
+ *   pingTimeout: 20_000,
+ *   maxPayload: 1_000_000,
+ * });
+ * assertEquals(JSON.parse(text).upgrades, ["websocket"]);
+ * ```
+ */
 export function encodeEngineHandshake(handshake: EngineHandshake): string {
   const { sid, upgrades, pingInterval, pingTimeout, maxPayload } = handshake;
   return JSON.stringify({ sid, upgrades, pingInterval, pingTimeout, maxPayload });

@@ -55,6 +55,15 @@ const BINARY_PREFIX = 0x62; // "b"
  * The bytes of a binary message are the frame as they stand: not copied, and with no type in front.
  *
  * @throws {TypeError} if a packet other than a message carries bytes.
+ *
+ * @example
+ * ```ts
+ * import { encodeEnginePacket } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeEnginePacket({ type: "message", data: "hello" }), "4hello");
+ * assertEquals(encodeEnginePacket({ type: "ping" }), "2");
+ * ```
  */
 export function encodeEnginePacket(packet: EnginePacket): string | Uint8Array {
   const data = packet.data;
@@ -68,7 +77,18 @@ export function encodeEnginePacket(packet: EnginePacket): string | Uint8Array {
   return data;
 }
 
-/** Encodes a packet as text alone, for polling: bytes become base64 behind a `b`. */
+/**
+ * Encodes a packet as text alone, for polling: bytes become base64 behind a `b`.
+ *
+ * @example
+ * ```ts
+ * import { encodeEnginePacketAsText } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const data = new Uint8Array([1, 2, 3]);
+ * assertEquals(encodeEnginePacketAsText({ type: "message", data }), "bAQID");
+ * ```
+ */
 export function encodeEnginePacketAsText(packet: EnginePacket): string {
   const encoded = encodeEnginePacket(packet);
   return typeof encoded === "string" ? encoded : "b" + bytesToBase64(encoded);
@@ -103,7 +123,18 @@ export function decodeEnginePacket(encoded: string | Uint8Array): EnginePacket |
   return encoded.length === 1 ? { type } : { type, data: encoded.slice(1) };
 }
 
-/** Encodes packets as the body of a polling request or response. */
+/**
+ * Encodes packets as the body of a polling request or response.
+ *
+ * @example
+ * ```ts
+ * import { ENGINE_PAYLOAD_SEPARATOR, encodeEnginePayload } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const payload = encodeEnginePayload([{ type: "message", data: "hello" }, { type: "ping" }]);
+ * assertEquals(payload, `4hello${ENGINE_PAYLOAD_SEPARATOR}2`);
+ * ```
+ */
 export function encodeEnginePayload(packets: readonly EnginePacket[]): string {
   let payload = "";
   for (let i = 0; i < packets.length; i++) {

@@ -64,6 +64,16 @@ export class SocketIoError extends Error {
 /**
  * What a decoder returns in place of a packet when the bytes are not a valid one. Decoders never throw for what the
  * other side did.
+ *
+ * @example
+ * ```ts
+ * import { decodeEnginePacket, PacketFault } from "@sluice/sockets/socketio";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const fault = decodeEnginePacket("9");
+ * assert(fault instanceof PacketFault);
+ * assertEquals(fault.toError().code, "ERR_PARSE");
+ * ```
  */
 export class PacketFault {
   /** Why the packet is not valid, without any of its content. */

@@ -31,6 +31,23 @@ export interface AdapterEvents {
  * Keeps the rooms of a namespace in memory: the adapter of a server that stands alone.
  *
  * A packet is encoded once for a broadcast, whatever the number of clients, and its bytes are shared by all of them.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryAdapter, type Room, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const joined: Room[] = [];
+ * class TellingAdapter extends InMemoryAdapter {
+ *   override addAll(id: string, rooms: Set<Room>): void {
+ *     joined.push(...rooms);
+ *     super.addAll(id, rooms);
+ *   }
+ * }
+ * const io = new SocketIoServer({ adapter: TellingAdapter });
+ * io.sockets.adapter.addAll("a", new Set(["a", "room1"]));
+ * assertEquals(joined, ["a", "room1"]);
+ * ```
  */
 export class InMemoryAdapter implements SocketIoAdapter {
   /** The namespace. */

@@ -106,6 +106,25 @@ function inRange(name: string, value: number | undefined, fallback: number, min 
 /**
  * The connection to one server, shared by the sockets of several namespaces. It comes back by itself when it is lost.
  * Programs find it at `socket.io`.
+ *
+ * @example
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * io.of("/admin");
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const options = { transports: ["websocket"] as const };
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}/`, options);
+ * const admin = connectSocketIo(`http://127.0.0.1:${port}/admin`, options);
+ * assertEquals(socket.io === admin.io, true); // one connection for both
+ * await new Promise<void>((resolve) => void admin.once("connect", resolve));
+ * assertEquals([socket.io.connected, socket.io.transport], [true, "websocket"]);
+ * await Promise.all([socket.close(), admin.close()]);
+ * await io.close();
+ * ```
  */
 export class SocketIoManager {
   readonly #options: SocketIoClientOptions;

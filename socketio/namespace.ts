@@ -84,14 +84,26 @@ export interface NamespaceServer extends SocketServer {
  * program gets one from `io.of("/name")`.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
  * const admin = io.of("/admin");
  * admin.use((socket, next) => {
  *   if (socket.handshake.auth.token === "secret") next();
  *   else next(new Error("not allowed"));
  * });
- * admin.on("connection", (socket) => socket.join("staff"));
- * admin.to("staff").emit("news", "hello");
+ * admin.on("connection", (socket) => {
+ *   socket.join("staff");
+ *   admin.to("staff").emit("news", "hello");
+ * });
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}/admin`, { auth: { token: "secret" } });
+ * assertEquals(await new Promise((resolve) => socket.on("news", resolve)), "hello");
+ * await socket.close();
+ * await io.close();
  * ```
  */
 export class SocketIoNamespace<

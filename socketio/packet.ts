@@ -48,6 +48,14 @@ export type EncodedPacket = [string, ...Uint8Array[]];
  * Event names that never go over the wire, as both sides use them for themselves.
  *
  * Source: Socket.IO 4, "Emit cheatsheet", "Reserved events".
+ *
+ * @example
+ * ```ts
+ * import { RESERVED_EVENTS } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([RESERVED_EVENTS.has("disconnect"), RESERVED_EVENTS.has("news")], [true, false]);
+ * ```
  */
 export const RESERVED_EVENTS: ReadonlySet<string | symbol> = new Set<string | symbol>([
   "connect",

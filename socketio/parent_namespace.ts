@@ -93,8 +93,19 @@ class ParentAdapter extends InMemoryAdapter {
  * what is done to it is done to all of them that exist on this server.
  *
  * @example
- * ```ts ignore
- * io.of(/^\/dynamic-\d+$/).on("connection", (socket) => socket.emit("hello", socket.nsp.name));
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
+ * const rooms = io.of(/^\/room-\d+$/);
+ * rooms.on("connection", (socket) => socket.emit("hello", socket.nsp.name));
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}/room-7`);
+ * assertEquals(await new Promise((resolve) => socket.on("hello", resolve)), "/room-7");
+ * await socket.close();
+ * await io.close();
  * ```
  */
 export class ParentNamespace<

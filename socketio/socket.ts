@@ -118,13 +118,25 @@ const NO_ROOMS: ReadonlySet<Room> = new Set();
  * them for long.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const io = new SocketIoServer();
  * io.on("connection", (socket) => {
  *   socket.emit("news", { hello: "world" });
- *   socket.on("my other event", (data, answer) => answer("got it"));
+ *   socket.on("my other event", (data, answer) => answer(`got ${data}`));
  *   socket.join("room1");
- *   socket.to("room1").emit("joined", socket.id);
+ *   socket.to("room1").emit("joined", socket.id); // to all others in the room
  * });
+ * const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+ *
+ * const socket = connectSocketIo(`http://127.0.0.1:${port}`);
+ * const news = new Promise((resolve) => socket.on("news", resolve));
+ * assertEquals(await socket.timeout(5000).emitWithAck("my other event", "it"), "got it");
+ * assertEquals(await news, { hello: "world" });
+ * await socket.close();
+ * await io.close();
  * ```
  */
 export class SocketIoSocket<

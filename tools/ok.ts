@@ -19,6 +19,7 @@ export const STEPS: readonly Step[] = [
   { task: "lint:mirror", minutes: 3 },
   { task: "lint:layers", minutes: 5 },
   { task: "lint:exports", minutes: 5 },
+  { task: "lint:examples", minutes: 5 },
   { task: "check", minutes: 10 },
   { task: "doc:lint", minutes: 5 },
   { task: "publish:dry", minutes: 10 },

@@ -226,6 +226,22 @@ function isBrokenPipe(error: unknown): boolean {
  * Runs the command `trace` with the arguments of a command line.
  *
  * @returns The exit code: 0; 1 when something failed, or a replay was different; 2 for arguments that make no sense.
+ *
+ * @example
+ * ```ts
+ * import { runTraceCommand, type TraceCommandIo } from "@sluice/sockets/trace";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * let text = "";
+ * const write = (p: Uint8Array) => {
+ *   text += new TextDecoder().decode(p);
+ *   return Promise.resolve(p.length);
+ * };
+ * const { signal } = new AbortController();
+ * const io: TraceCommandIo = { stdout: { write }, stderr: { write }, colors: false, signal };
+ * assertEquals(await runTraceCommand(["--help"], io), 0);
+ * assert(text.includes("--listen"));
+ * ```
  */
 export async function runTraceCommand(
   args: readonly string[],
@@ -251,7 +267,16 @@ export async function runTraceCommand(
   }
 }
 
-/** Runs the command as a program: with its arguments, on its terminal, until Ctrl+C. */
+/**
+ * Runs the command as a program: with its arguments, on its terminal, until Ctrl+C.
+ *
+ * @example
+ * ```ts ignore
+ * import { traceMain } from "@sluice/sockets/trace";
+ *
+ * if (import.meta.main) await traceMain();
+ * ```
+ */
 export async function traceMain(): Promise<void> {
   const interrupted = new AbortController();
   const interrupt = (): void => {

@@ -55,6 +55,19 @@ export type RecordSinkOptions = Omit<RecordingHeader, "started">;
  * Makes a sink that writes a recording, which `replayClient` and `replayServer` play again. A slow disk holds back the traffic.
  *
  * @throws {Deno.errors.NotFound} and others, when the file can't be made.
+ *
+ * @example
+ * ```ts
+ * import { createRecordSink, readRecording, type RecordSinkOptions } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".trace" });
+ * const options: RecordSinkOptions = { transport: "tcp", server: "example.org:80", masked: true };
+ * const sink = await createRecordSink(path, options); // for `createTracer({ sinks: [sink] })`
+ * await sink.close?.();
+ * assertEquals((await readRecording(path)).header.server, "example.org:80");
+ * await Deno.remove(path);
+ * ```
  */
 export function createRecordSink(path: string, options: RecordSinkOptions): Promise<TraceSink> {
   const started = performance.timeOrigin + performance.now();

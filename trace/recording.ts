@@ -53,6 +53,27 @@ const BASE64: Base64Codec = {
 /**
  * Writes a recording: lines of JSON, the first of them the {@linkcode RecordingHeader}, each other one a {@linkcode RecordedStep} with the bytes in
  * Base64. It can be played again, and read by other programs.
+ *
+ * @example
+ * ```ts
+ * import { RecordingDecoder, RecordingEncoder } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const header = { started: 0, transport: "tcp", server: "example.org:80", masked: false } as const;
+ * const encoder = new RecordingEncoder(header);
+ * const bytes = new TextEncoder().encode("ping");
+ * const line = encoder.encode({
+ *   type: "data",
+ *   time: 5,
+ *   connection: 1,
+ *   from: "client",
+ *   offset: 0,
+ *   decoded: false,
+ *   bytes,
+ * });
+ * const [step] = new RecordingDecoder().push(encoder.header() + line);
+ * assertEquals(step, { time: 5, connection: 1, type: "data", from: "client", bytes });
+ * ```
  */
 export class RecordingEncoder {
   readonly #header: RecordingHeader;

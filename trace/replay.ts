@@ -94,6 +94,22 @@ const LOOPBACK = "127.0.0.1";
  *
  * @throws {TraceError} `ERR_TRACE_RECORDING` when it is none, or too large.
  * @throws {Deno.errors.NotFound} and others, when the file can't be read.
+ *
+ * @example
+ * ```ts
+ * import { readRecording } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".trace" });
+ * await Deno.writeTextFile(
+ *   path,
+ *   '{"format":"sluice-trace","version":1,"started":0,"transport":"tcp","server":"a:1","masked":false}\n' +
+ *     '{"time":0,"connection":1,"type":"open","client":"127.0.0.1:5000"}\n',
+ * );
+ * const { header, steps } = await readRecording(path, { maxSize: 1_048_576 });
+ * assertEquals([header.server, steps.length], ["a:1", 1]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function readRecording(
   path: string,
@@ -309,6 +325,35 @@ function pauseUntil(ms: number, signal: AbortSignal | undefined): Promise<void> 
  *
  * @throws {RangeError} For a port, a speed or a time out of range.
  * @returns How it went: a server that does something else, or can't be reached, is no exception.
+ *
+ * @example
+ * ```ts
+ * import { type Recording, replayClient } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const encode = (text: string) => new TextEncoder().encode(text);
+ * const recording: Recording = {
+ *   header: { started: 0, transport: "tcp", server: "example.org:80", masked: false },
+ *   steps: [
+ *     { time: 0, connection: 1, type: "open" },
+ *     { time: 1, connection: 1, type: "data", from: "client", bytes: encode("ping") },
+ *     { time: 2, connection: 1, type: "data", from: "server", bytes: encode("pong") },
+ *     { time: 3, connection: 1, type: "end", from: "client" },
+ *     { time: 3, connection: 1, type: "end", from: "server" },
+ *     { time: 3, connection: 1, type: "close" },
+ *   ],
+ * };
+ * const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const serving = (async () => {
+ *   using conn = await listener.accept();
+ *   await conn.read(new Uint8Array(16));
+ *   await conn.write(encode("pong"));
+ * })();
+ * const { same } = await replayClient(recording, { port: listener.addr.port });
+ * assertEquals(same, true); // the server has answered as it did then
+ * await serving;
+ * listener.close();
+ * ```
  */
 export async function replayClient(
   recording: Recording,
@@ -383,6 +428,25 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
  *
  * @throws {RangeError} For a port, a speed or a time out of range.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
+ *
+ * @example
+ * ```ts
+ * import { type Recording, replayClient, replayServer } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const encode = (text: string) => new TextEncoder().encode(text);
+ * const recording: Recording = {
+ *   header: { started: 0, transport: "tcp", server: "example.org:80", masked: false },
+ *   steps: [
+ *     { time: 0, connection: 1, type: "open" },
+ *     { time: 1, connection: 1, type: "data", from: "client", bytes: encode("ping") },
+ *     { time: 2, connection: 1, type: "data", from: "server", bytes: encode("pong") },
+ *   ],
+ * };
+ * await using server = await replayServer(recording, { port: 0 });
+ * const report = await replayClient(recording, { port: server.port });
+ * assertEquals([report.same, (await server.finished).same], [true, true]);
+ * ```
  */
 export async function replayServer(
   recording: Recording,

@@ -106,6 +106,28 @@ function isSamePlace(listen: TransportAddr, to: TraceEndpoint): boolean {
  *
  * It never loses, changes or reorders a byte of a stream, passes on half-closes and resets, and lets a side that does not read push back the other
  * one. On other systems than Linux, and without `--allow-ffi`, Deno can't give a reset: that side gets an ordinary end.
+ *
+ * @example
+ * ```ts
+ * import { Tracer } from "@sluice/sockets/trace";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const seen: string[] = [];
+ * await using tracer = new Tracer({
+ *   listen: { port: 0 },
+ *   to: { port: target.addr.port },
+ *   onEvent: ({ type }) => void seen.push(type),
+ * });
+ * await tracer.start();
+ * const client = await Deno.connect({ hostname: "127.0.0.1", port: tracer.port });
+ * const server = await target.accept();
+ * await client.write(new TextEncoder().encode("hello"));
+ * await server.read(new Uint8Array(8));
+ * for (const end of [client, server]) end.close();
+ * await tracer.stop();
+ * assertEquals(seen.slice(0, 3), ["open", "connect", "data"]);
+ * ```
  */
 export class Tracer implements AsyncDisposable {
   readonly #options: TracerOptions;

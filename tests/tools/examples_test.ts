@@ -1,0 +1,106 @@
+import { assertEquals } from "@std/assert";
+import { checkExamples, readBlocks } from "../../tools/examples.ts";
+import { plant } from "../_support/plant.ts";
+
+/** A doc comment with an example. */
+function shown(code: string, info = "ts"): string {
+  const lines = code.split("\n").map((line) => ` * ${line}\n`).join("");
+  return `/**\n * Does it.\n *\n * @example\n * \`\`\`${info}\n${lines} * \`\`\`\n */\n`;
+}
+
+const SOUND = {
+  "deno.json": '{ "name": "@sluice/planted", "version": "0.0.1", "exports": "./mod.ts" }',
+  "mod.ts": 'export * from "./a.ts";\n',
+  "a.ts": `${shown("run({ size: 1 });")}export function run(options: RunOptions): void {}
+/** Options of {@linkcode run}. */
+export interface RunOptions { size: Size }
+/** A size. */
+export type Size = 1 | 2;
+${shown("new Runner();")}export class Runner {}
+`,
+};
+
+async function problemsOf(
+  files: Record<string, string>,
+  outside: Record<string, string> = {},
+): Promise<string[]> {
+  await using folder = await plant({ ...SOUND, ...files });
+  return (await checkExamples(folder.path, outside)).problems;
+}
+
+Deno.test("examples finds nothing in a sound tree, where a type is shown by a function's signature", async () => {
+  assertEquals(await problemsOf({}), []);
+});
+
+const PLANTED: Record<string, { code: string; problem: string | undefined }> = {
+  "a function without an example": {
+    code: "/** Does it. */\nexport function more(): void {}\n",
+    problem: "b.ts:2: more has no example",
+  },
+  "a class whose example is not run": {
+    code: `${shown("new More();", "ts ignore")}export class More {}\n`,
+    problem: "b.ts:9: More has no example that is run",
+  },
+  "a type that nothing shows": {
+    code: "/** Of no use. */\nexport interface More { a: 1 }\n",
+    problem: "b.ts:2: More is in no example and in no signature that is shown",
+  },
+  "a constant that nothing shows": {
+    code: "/** Of no use. */\nexport const MORE = 1;\n",
+    problem: "b.ts:2: MORE is in no example and in no signature that is shown",
+  },
+  "a constant in somebody else's example": {
+    code: `/** Of use. */\nexport const MORE = 1;\n${
+      shown("more(MORE);")
+    }export function more(_n: number): void {}\n`,
+    problem: undefined,
+  },
+  "a constant that somebody's text links to": {
+    code: `/** Of use. */\nexport const MORE = 1;\n${
+      shown("more();").replace("Does it.", "Does it {@linkcode MORE} times.")
+    }export function more(): void {}\n`,
+    problem: undefined,
+  },
+};
+
+for (const [what, { code, problem }] of Object.entries(PLANTED)) {
+  Deno.test(`examples ${problem === undefined ? "takes" : "finds"} ${what}`, async () => {
+    const index = 'export * from "./a.ts";\nexport * from "./b.ts";\n';
+    const found = await problemsOf({ "mod.ts": index, "b.ts": code });
+    assertEquals(found, problem === undefined ? [] : [problem]);
+  });
+}
+
+Deno.test("examples takes a name in a page's program", async () => {
+  const files = {
+    "mod.ts": 'export * from "./a.ts";\nexport * from "./b.ts";\n',
+    "b.ts": "/** Of use. */\nexport const MORE = 1;\n",
+  };
+  assertEquals((await problemsOf(files)).length, 1);
+  const program = '```ts\nimport { MORE } from "@sluice/planted";\nconsole.log(MORE);\n```\n';
+  assertEquals(await problemsOf({ ...files, "docs/page.md": program }), []);
+  assertEquals((await problemsOf({ ...files, "docs/page.md": "`MORE`\n" })).length, 1);
+});
+
+Deno.test("examples lets an exception have an example that is not run, and no other", async () => {
+  const index = 'export * from "./a.ts";\nexport * from "./b.ts";\n';
+  const code = `${shown("radio();", "ts ignore")}export function radio(): void {}\n`;
+  const outside = { radio: "takes a radio" };
+  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": code }, outside), []);
+  const bare = "/** Does it. */\nexport function radio(): void {}\n";
+  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": bare }, outside), [
+    "b.ts:2: radio has no example",
+  ]);
+  const run = `${shown("radio();")}export function radio(): void {}\n`;
+  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": run }, outside), [
+    "b.ts:9: radio has an example that is run: it needs no exception",
+  ]);
+  assertEquals(await problemsOf({}, outside), [
+    "tools/examples.ts: the exception radio is not there",
+  ]);
+});
+
+Deno.test("examples tells programs that are run from others", () => {
+  const text = "```ts\na();\n```\n\n```ts ignore\nb();\n```\n\n```sh\nc\n```\n";
+  assertEquals(readBlocks(text), { run: ["a();\n"], ignored: ["b();\n"] });
+});
