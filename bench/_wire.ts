@@ -125,6 +125,8 @@ export class Wire {
   strict = true;
   /** Engine.IO pings that wait for an answer. */
   pings = 0;
+  /** WebSocket pings that wait for an answer. */
+  wsPings = 0;
   readonly #expected: Uint8Array;
   readonly #load: Load;
   readonly #head = new Uint8Array(10);
@@ -231,6 +233,7 @@ export class Wire {
   #frameEnds(): void {
     const opcode = this.#firstByte & 15;
     if (opcode === 8) throw new Error("Cannot go on: the server closed the WebSocket");
+    if (opcode === 9) this.wsPings++;
     if (opcode > 2 || (this.#firstByte & 0x80) === 0) return;
     if (this.#payloadLength === 1 && this.pings > 0) return;
     if (this.#at !== 0) throw new Error("Cannot go on: a message is too short");

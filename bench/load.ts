@@ -30,7 +30,10 @@ export interface Slice {
 }
 
 const buffer = new Uint8Array(262_144);
+/** Engine.IO's answer to a ping. */
 const PONG = clientFrame(0x81, new Uint8Array([0x33]));
+/** WebSocket's: servers cut off clients that send nothing for long. */
+const WS_PONG = clientFrame(0x8a, new Uint8Array(0));
 
 interface Connection {
   fd: number;
@@ -183,9 +186,10 @@ class PollTarget implements Target {
       if (n < 0) return;
       const open = wire.missing > 0;
       wire.take(buffer, n);
-      for (; wire.pings > 0; wire.pings--) {
-        if (connection.sent === this.script.batch.length) libc.sendAll(connection.fd, PONG);
-      }
+      // In the midst of a batch nothing can be said, and need not be.
+      const between = connection.sent === 0 || connection.sent === this.script.batch.length;
+      for (; wire.pings > 0; wire.pings--) if (between) libc.sendAll(connection.fd, PONG);
+      for (; wire.wsPings > 0; wire.wsPings--) if (between) libc.sendAll(connection.fd, WS_PONG);
       if (open && wire.missing === 0) this.#complete(connection, index);
       if (n < buffer.length) return;
     }

@@ -121,3 +121,13 @@ Deno.test("bench script's handshake is refused without what the load needs", () 
   assertThrows(() => script.checkResponse("HTTP/1.1 400 Bad\r\n\r\n"), Error, "HTTP/1.1 400");
   assertEquals([...clientFrame(0x82, new Uint8Array(0)).subarray(0, 2)], [0x82, 0x80]);
 });
+
+Deno.test("bench wire tells of pings between messages", () => {
+  const script = new Script(ECHO);
+  const wire = new Wire(script);
+  wire.missing = 3;
+  const bytes = answer(script);
+  const ping = new Uint8Array([0x89, 2, 1, 2]);
+  feed(wire, new Uint8Array([...bytes.subarray(0, 7), ...ping, ...bytes.subarray(7)]), [3]);
+  assertEquals([wire.seen, wire.missing, wire.wsPings], [3, 0, 1]);
+});
