@@ -303,8 +303,12 @@ const PACKET_DIFFERENCES: readonly PacketDifference[] = [
     ),
   },
   {
-    why: "A number above 2^53 - 1 can't be told from others, so it can't be answered.",
-    fits: refusedFor("an acknowledgement number over 2^53 - 1"),
+    why:
+      "A number above 2^53 - 1 can't be told from others, so it can't be answered; and no number has " +
+      "more than 17 digits.",
+    fits: (text, ours, theirs) =>
+      refusedFor("an acknowledgement number over 2^53 - 1")(text, ours, theirs) ||
+      (/\d{18}/.test(text) && refusedFor("content that is not JSON")(text, ours, theirs)),
   },
   {
     why:

@@ -231,6 +231,8 @@ const packets = fuzzTarget(
         );
       }
       assert(one.id === undefined || Number.isSafeInteger(one.id));
+      // JSON can say numbers that JavaScript has no number for: those don't come back.
+      if (/number (?:-?Infinity|-0)/.test(tell(one))) continue;
       const again = decodeMessages(encodePacket(structuredClone(one)));
       assertStrictEquals(again.fault, undefined);
       assertStrictEquals(tell(again.packets), tell([plain(one)]));
