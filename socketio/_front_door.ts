@@ -19,6 +19,8 @@ export interface FrontDoorOptions {
   listener: { accept(): Promise<Transport>; close(): void };
   /** Whether they come over TLS. */
   encrypted: boolean;
+  /** Starts TLS on a connection, where the listener does not. */
+  startTls?: (transport: Transport) => Promise<Transport>;
   /** How long the head of the first request may take, in ms. */
   headTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
@@ -43,11 +45,13 @@ export interface RawRequest {
   readonly transport: Transport;
   readonly rest: Uint8Array;
   readonly encrypted: boolean;
+  /** Whether the connection has waited until there was room for it. */
+  readonly hasRoom?: boolean;
 }
 
 /** A connection whose first request has not come yet. */
 interface Waiting {
-  readonly transport: Transport;
+  transport: Transport;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -202,20 +206,26 @@ export class FrontDoor {
     this.#count();
   }
 
-  async #greet(transport: Transport): Promise<void> {
+  async #greet(raw: Transport): Promise<void> {
+    let transport = raw;
     // Whatever is written is meant to leave: the system must not wait for more.
     (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
     const waiting: Waiting = { transport };
     this.#waiting.add(waiting);
     this.#count();
     this.#delay.start(waiting);
-    const { encrypted, takesUpgrade, onUpgrade } = this.#options;
+    const { encrypted, startTls, takesUpgrade, onUpgrade, connections } = this.#options;
     const reader = new HttpHeadReader("request");
     const pieces: Uint8Array[] = [];
     // A buffer is filled before the next one is taken, so that a head that comes byte by byte needs no more of them.
     let piece: Uint8Array = NOTHING;
     let used = 0;
     try {
+      if (startTls !== undefined) {
+        transport = await startTls(raw);
+        if (!this.#waiting.has(waiting)) return transport.close();
+        waiting.transport = transport;
+      }
       for (;;) {
         if (used === piece.length) {
           pieces.push(piece = this.#spare.pop() ?? new Uint8Array(HEAD_BUFFER));
@@ -240,7 +250,8 @@ export class FrontDoor {
         }
         if (isUpgradeRequest(head) && takesUpgrade(head.target)) {
           const rest = end < size ? bytes.slice(end) : NOTHING;
-          onUpgrade({ head, text, transport, rest, encrypted });
+          const hasRoom = connections?.policy === "wait";
+          onUpgrade({ head, text, transport, rest, encrypted, hasRoom });
         } else this.#handOver(transport, pieces, used);
         for (const piece of pieces) this.#recycle(piece);
         return;

@@ -6,6 +6,7 @@ import { RawClient } from "../_support/socketio_rig.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import type { EngineSocket } from "../../socketio/engine_socket.ts";
+import { SocketIoError } from "../../socketio/errors.ts";
 
 /** A way to run an engine, for the length of a block. */
 type Way = (
@@ -715,21 +716,38 @@ Deno.test("engine listens on a Unix socket", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("engine listens with TLS", async () => {
-  const { cert, key } = identity("server");
-  const engine = echo();
-  const secure = new Promise((resolve) =>
-    engine.on("connection", ({ request }) => resolve(request.connection.encrypted))
-  );
-  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", cert, key });
-  const client = Deno.createHttpClient({ caCerts: [CA] });
-  const response = await fetch(`https://localhost:${port}/engine.io/?EIO=4&transport=polling`, {
-    client,
+for (const tlsImplementation of [undefined, "deno"] as const) {
+  Deno.test(`engine listens with TLS by ${tlsImplementation ?? "node"}`, async () => {
+    const { cert, key } = identity("server");
+    const engine = echo();
+    const secure = new Promise((resolve) =>
+      engine.on("connection", ({ request }) => resolve(request.connection.encrypted))
+    );
+    const { port } = await engine.listen({
+      port: 0,
+      hostname: "127.0.0.1",
+      cert,
+      key,
+      tlsImplementation,
+    });
+    const client = Deno.createHttpClient({ caCerts: [CA] });
+    const response = await fetch(`https://localhost:${port}/engine.io/?EIO=4&transport=polling`, {
+      client,
+    });
+    assertEquals((await response.text())[0], "0");
+    assertEquals(await secure, true);
+    client.close();
+    await engine.close();
   });
-  assertEquals((await response.text())[0], "0");
-  assertEquals(await secure, true);
-  client.close();
+}
+
+Deno.test("engine with TLS that can't listen, or is closed first, says so", async () => {
+  const { cert, key } = identity("server");
+  const engine = new SocketIoEngine();
+  await assertRejects(() => engine.listen({ port: 0, cert, key: "no key" }), TypeError);
+  const listening = engine.listen({ port: 0, cert, key });
   await engine.close();
+  await assertRejects(() => listening, SocketIoError, "closed");
 });
 
 Deno.test("engine refuses options that can't be honoured", () => {
@@ -737,6 +755,7 @@ Deno.test("engine refuses options that can't be honoured", () => {
   assertThrows(() => new SocketIoEngine({ perMessageDeflate: true }).handler(), TypeError);
   const engine = new SocketIoEngine();
   assertThrows(() => engine.listen({ cert: "x" }), TypeError, "both");
+  assertThrows(() => engine.listen({ tlsImplementation: "deno" }), TypeError, "cert and key");
   assertThrows(() => engine.listen({ cert: "x", key: "y", path: "/z" }), TypeError, "Unix");
 });
 
