@@ -19,6 +19,7 @@
  * | `EMFILE`, `ENFILE` | out of file descriptors |
  * | `EMSGSIZE` | a datagram or a message is larger than allowed |
  * | `ENOENT` | no such socket file, or no such folder for it |
+ * | `ENOSPC` | no room on the disk for a socket file |
  * | `ENOTCONN` | not connected |
  * | `ENOTFOUND` | the name does not resolve |
  * | `EPERM` | permission missing (of the system, or a Deno `--allow-*` flag) |
@@ -59,6 +60,7 @@ export type NetErrorCode =
   | "ENETUNREACH"
   | "ENFILE"
   | "ENOENT"
+  | "ENOSPC"
   | "ENOTCONN"
   | "ENOTFOUND"
   | "EPERM"

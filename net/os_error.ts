@@ -46,6 +46,7 @@ const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
   "ENETUNREACH",
   "ENFILE",
   "ENOENT",
+  "ENOSPC",
   "ENOTCONN",
   "ENOTFOUND",
   "EPERM",

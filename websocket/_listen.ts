@@ -57,7 +57,8 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
       startTls: (transport) => startServerTls(transport, context),
     };
   } catch (error) {
-    const own = error instanceof TypeError || error instanceof RangeError;
+    // Deno's have a code: a path that is too long, for one.
+    const own = (error instanceof TypeError || error instanceof RangeError) && !("code" in error);
     if (own || error instanceof NetError) throw error;
     const what = `Cannot listen on "${path ?? `${hostname ?? "0.0.0.0"}:${port ?? 0}`}"`;
     throw toNetError(error, { syscall: "listen", address: path ?? hostname, port, what });
