@@ -1,14 +1,15 @@
 /**
  * One process of a Socket.IO cluster: rooms and broadcasts reach the clients of all its processes, by way of Redis and
- * npm's `@socket.io/redis-adapter`. Start as many as you like, and put the load balancer of `haproxy.cfg` in front.
+ * npm's `@socket.io/redis-adapter`. Start as many as you like, and put a load balancer in front: `haproxy.cfg` and
+ * `nginx.conf` are for two.
  *
  *     redis-server --port 6379 &
  *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name one --port 3001 &
  *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name two --port 3002 &
  *     haproxy -f examples/socketio_cluster/haproxy.cfg
  *
- * Shows: an npm adapter as it is, `fetchSockets` and acknowledgements across processes, and the cookie that a load balancer
- * needs. What is behind it is told in docs/scaling.md.
+ * Shows: an npm adapter as it is, `fetchSockets` and acknowledgements across processes, and two ways to tell a load
+ * balancer which process has a session. What is behind it is told in docs/scaling.md.
  */
 import { parseArgs } from "node:util";
 import { createAdapter } from "@socket.io/redis-adapter";
@@ -42,9 +43,12 @@ addEventListener("unhandledrejection", (event) => {
 
 const io = new SocketIoServer({
   adapter: createAdapter(publisher, subscriber),
-  // The load balancer learns from it which process has the session.
+  // haproxy learns from it which process has the session.
   cookie: true,
 });
+// nginx sees it in the id itself: the name of the process is in front of what can't be guessed.
+const { generateId } = io.engine;
+io.engine.generateId = async (request) => `${name}.${await generateId(request)}`;
 
 io.on("connection", (socket) => {
   socket.on("enter", (room, answer) => {

@@ -5,12 +5,15 @@ import { freePort, type Peer, peerTest, spawnPeer, tempFolder } from "../_suppor
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const example = `${root}/examples/socketio_cluster`;
-const needs = [
-  "redis-server",
-  "/usr/sbin/haproxy",
-  "npm:redis",
-  "npm:@socket.io/redis-adapter",
-];
+
+/** The load balancers that there are configurations for, and how to start each in a folder. */
+const balancers = {
+  haproxy: { config: "haproxy.cfg", start: ["-db", "-f", "haproxy.cfg"] },
+  nginx: {
+    config: "nginx.conf",
+    start: ["-p", ".", "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"],
+  },
+};
 
 function startProcess(name: string, port: number, redis: number): Promise<Peer> {
   return spawnPeer(Deno.execPath(), [
@@ -30,7 +33,7 @@ async function untilServed(url: string, names: string[]): Promise<void> {
   }
 }
 
-peerTest("cluster example: two processes behind haproxy are one server", { needs }, async () => {
+async function behind(balancer: keyof typeof balancers): Promise<void> {
   await using folder = await tempFolder();
   const [redis, front, one, two] = [freePort(), freePort(), freePort(), freePort()];
   await using database = await spawnPeer("redis-server", [
@@ -44,14 +47,16 @@ peerTest("cluster example: two processes behind haproxy are one server", { needs
   await using second = processes[1];
 
   // The configuration as it stands, but for the ports.
-  const config = (await Deno.readTextFile(`${example}/haproxy.cfg`))
+  const { config, start } = balancers[balancer];
+  const text = (await Deno.readTextFile(`${example}/${config}`))
     .replaceAll("127.0.0.1:3000", `127.0.0.1:${front}`)
     .replaceAll("127.0.0.1:3001", `127.0.0.1:${one}`)
     .replaceAll("127.0.0.1:3002", `127.0.0.1:${two}`);
-  await Deno.writeTextFile(`${folder.path}/haproxy.cfg`, config);
-  await using haproxy = await spawnPeer("/usr/sbin/haproxy", [
-    ...["-db", "-f", `${folder.path}/haproxy.cfg`],
-  ], { ready: front });
+  await Deno.writeTextFile(`${folder.path}/${config}`, text);
+  await using running = await spawnPeer(`/usr/sbin/${balancer}`, start, {
+    cwd: folder.path,
+    ready: front,
+  });
   const url = `http://127.0.0.1:${front}/`;
   await untilServed(url, ["one", "two"]);
 
@@ -119,5 +124,15 @@ peerTest("cluster example: two processes behind haproxy are one server", { needs
   // The one that was killed had nothing to complain about, the other one missed Redis.
   assertEquals(gone.stderr, "");
   assertMatch(left.stderr, /^(Redis: .*\n)+$/);
-  assertEquals(haproxy.stdout, "");
-});
+  assertEquals(running.stdout, "");
+}
+
+for (const balancer of ["haproxy", "nginx"] as const) {
+  const needs = [
+    ...["redis-server", `/usr/sbin/${balancer}`],
+    ...["npm:redis", "npm:@socket.io/redis-adapter"],
+  ];
+  peerTest(`cluster example: two processes behind ${balancer} are one server`, { needs }, () => {
+    return behind(balancer);
+  });
+}
