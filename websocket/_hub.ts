@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { setImmediate } from "node:timers";
 import { encodeUtf8 } from "../buffer/utf8.ts";
 import { deflateAlone } from "./_compression.ts";
 import type { RawLink } from "./_raw_link.ts";
@@ -50,30 +51,66 @@ class PendingMessage {
   }
 }
 
+/** Members that get a message before the hub looks whether the system still takes writes at once. */
+const SLICE = 16;
+/** Members that get it without a look at the start of a turn of the event loop. */
+const FRESH = 64;
+/** Microtasks until a write that the system took at once has been told of. */
+const HOPS = 4;
+
+/** Messages on their way to a group. */
+interface Run {
+  readonly group: HubGroup;
+  readonly members: Iterator<HubMember>;
+  readonly messages: PendingMessage[];
+  /** The numbers of the first message, and of the one behind the last. */
+  readonly base: number;
+  readonly next: number;
+  /** The messages, joined, for each set of parameters. */
+  readonly joined: Array<Uint8Array | undefined>;
+}
+
 /**
  * Sends messages to many links. A message is encoded, and compressed, once for each set of parameters; the messages of
  * one turn are joined once, and every link whose queue is empty writes that same buffer.
  *
  * What else is sent on a link keeps its place: what waits here for the link goes out first.
+ *
+ * A large group is served in slices. The runtime lets only so many operations of one turn of its event loop through at
+ * once (Tokio's budget of 128) and makes all others wait, which costs each of them a third more. So after each slice
+ * the hub looks whether the last write was done at once, and if not goes on in the next turn. Nobody waits for a
+ * member that reads slowly.
  */
 export class Hub {
   readonly #options: PerMessageDeflateOptions;
   readonly #threshold: number;
+  readonly #nextTurn: (callback: () => void) => void;
   #messages: PendingMessage[] = [];
   /** The number of the first message that waits; messages are numbered from the start. */
   #base = 0;
   #group: HubGroup | undefined;
-  #scheduled = false;
+  #run: Run | undefined;
+  /** Whether {@linkcode #drive} is to come. */
+  #driving = false;
+  /** A link of this slice that had nothing else to write. */
+  #probe: RawLink | undefined;
+  #hops = 0;
+  #slice = SLICE;
 
   /** Makes a hub whose members compress with these options, from `threshold` bytes on. */
-  constructor(options: PerMessageDeflateOptions, threshold: number) {
+  constructor(
+    options: PerMessageDeflateOptions,
+    threshold: number,
+    nextTurn: (callback: () => void) => void = setImmediate,
+  ) {
     this.#options = options;
     this.#threshold = threshold;
+    this.#nextTurn = nextTurn;
   }
 
   /** Whether messages wait. */
   get pending(): boolean {
-    return this.#messages.length > 0;
+    return this.#messages.length > 0 || this.#run !== undefined;
   }
 
   /** The number of the next message. */
@@ -89,7 +126,7 @@ export class Hub {
     except: HubMember | undefined,
   ): number {
     // Who is in two groups has to get both messages in order: only one group waits at a time.
-    if (this.#group !== group) this.flush();
+    if (this.#group !== undefined && this.#group !== group) this.flush();
     if (group.size === 0) return 0;
     this.#group = group;
     if (except !== undefined) this.catchUp(except);
@@ -97,46 +134,96 @@ export class Hub {
     const kept = typeof data === "string" ? data : data.slice();
     const wanted = compress ?? data.length >= this.#threshold;
     this.#messages.push(new PendingMessage(kept, wanted, this.#options));
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      queueMicrotask(this.#flushLater);
+    if (!this.#driving) {
+      this.#driving = true;
+      queueMicrotask(this.#drive);
     }
     if (except === undefined || !group.has(except)) return group.size;
     except.taken = this.next;
     return group.size - 1;
   }
 
-  readonly #flushLater = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
-
   /** Sends to one member what waits for it, before something else is sent there. */
   catchUp(member: HubMember): void {
     const { next } = this;
     const { taken } = member;
     member.taken = next;
-    if (taken >= next || !this.#group?.has(member)) return;
-    this.#sendTo(member, this.#messages.slice(Math.max(0, taken - this.#base)), undefined);
+    if (taken >= next) return;
+    const run = this.#run;
+    if (run !== undefined && taken < run.next && run.group.has(member)) {
+      this.#sendTo(member, run.messages.slice(Math.max(0, taken - run.base)), undefined);
+    }
+    if (this.#messages.length > 0 && this.#group?.has(member)) {
+      this.#sendTo(member, this.#messages.slice(Math.max(0, taken - this.#base)), undefined);
+    }
   }
 
-  /** Sends everything that waits. */
+  /** Sends everything that waits, now. */
   flush(): void {
+    this.#advance(Infinity);
+    if (this.#begin()) this.#advance(Infinity);
+  }
+
+  readonly #drive = (): void => {
+    if (this.#run === undefined && !this.#begin()) {
+      this.#driving = false;
+      return;
+    }
+    this.#probe = undefined;
+    this.#advance(this.#slice);
+    this.#slice = SLICE;
+    this.#driving = this.pending;
+    this.#hops = HOPS;
+    if (this.#driving) queueMicrotask(this.#look);
+  };
+
+  readonly #look = (): void => {
+    if (--this.#hops > 0) {
+      queueMicrotask(this.#look);
+    } else if (this.#probe === undefined || this.#probe.idle) {
+      this.#drive();
+    } else {
+      this.#slice = FRESH;
+      this.#nextTurn(this.#drive);
+    }
+  };
+
+  /** Begins to send what waits. */
+  #begin(): boolean {
     const group = this.#group;
     const messages = this.#messages;
-    if (group === undefined || messages.length === 0) return;
-    const base = this.#base;
+    if (group === undefined || messages.length === 0) return false;
     const { next } = this;
+    this.#run = {
+      group,
+      members: group.values(),
+      messages,
+      base: this.#base,
+      next,
+      joined: [],
+    };
     this.#messages = [];
     this.#base = next;
     this.#group = undefined;
-    const joined: Array<Uint8Array | undefined> = [];
-    // Members may leave while they are gone through; a Set allows that.
-    for (const member of group) {
+    return true;
+  }
+
+  /** Sends to the next `count` members. They may leave meanwhile; a Set allows that. */
+  #advance(count: number): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    const { members, messages, base, next, joined } = run;
+    for (let i = 0; i < count; i++) {
+      const { done, value: member } = members.next();
+      if (done) {
+        if (this.#run === run) this.#run = undefined;
+        return;
+      }
       const { taken } = member;
+      if (taken >= next) continue;
       member.taken = next;
-      if (taken <= base) this.#sendTo(member, messages, joined, group.size);
-      else if (taken < next) this.#sendTo(member, messages.slice(taken - base), undefined);
+      if (taken <= base) this.#sendTo(member, messages, joined, run.group.size);
+      else this.#sendTo(member, messages.slice(taken - base), undefined);
     }
   }
 
@@ -155,6 +242,7 @@ export class Hub {
     const frames = joined?.[windowBits] ??
       join(messages.map((message) => message.frame(windowBits)));
     if (joined !== undefined) joined[windowBits] = frames;
+    if (link.idle) this.#probe = link;
     const compressed = windowBits > 0 && messages.some(({ compress }) => compress);
     link.sendEncoded(frames, compressed, Math.ceil(frames.length / sharers));
   }

@@ -23,6 +23,8 @@ import type {
 
 /** How long a peer that was told of a fault may go on sending, in ms: closing at once would destroy what it was told. */
 const LINGER = 1000;
+/** What may be queued on a link, whatever the limits say, in bytes. */
+const OVERDRAFT = 16_384;
 /** Deadlines are rounded up to this part of their length, so that many connections share one wake-up. */
 const ROUNDING = 32;
 
@@ -175,6 +177,11 @@ export class RawLink
   /** Bytes that wait to be sent. */
   get queued(): number {
     return this.#writer.queued;
+  }
+
+  /** Whether nothing waits to be sent. */
+  get idle(): boolean {
+    return this.#writer.idle;
   }
 
   /** Whether {@linkcode queued} is at the high-water mark. */
@@ -400,11 +407,16 @@ export class RawLink
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
     if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
-    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && !this.#writer.idle) {
+    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && this.#overdrawn) {
       return this.#refuse(this.#limits.queuedBytes.policy === "wait");
     }
     this.catchUp();
-    this.#core.send(data, compress);
+    try {
+      this.#core.send(data, compress);
+    } catch (error) {
+      this.#checkOpen();
+      throw error;
+    }
     return "sent";
   }
 
@@ -422,7 +434,12 @@ export class RawLink
     compress: boolean | undefined,
   ): void {
     this.#checkOpen();
-    this.#core.sendFragment(bytes, opcode, fin, compress);
+    try {
+      this.#core.sendFragment(bytes, opcode, fin, compress);
+    } catch (error) {
+      this.#checkOpen();
+      throw error;
+    }
   }
 
   /** Sends frames that several links share. Nobody waits here: at the queue's limit, `"wait"` is `"close"`. */
@@ -433,7 +450,7 @@ export class RawLink
   ): SendOutcome {
     const writer = this.#writer;
     if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false);
-    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && !writer.idle) {
+    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && this.#overdrawn) {
       return this.#refuse(false);
     }
     if (compressed) this.#core.forgetWindow();
@@ -526,7 +543,7 @@ export class RawLink
     try {
       await this.#writer.drained(options);
     } catch (cause) {
-      if (!this.#finished && !this.#writeFailed) throw cause;
+      if (!this.#finished && !this.#writeFailed && !this.#writer.stopped) throw cause;
       throw new WebSocketError("Cannot send: the connection ended", {
         code: "CLOSED",
         closeCode: this.#core.closeCode,
@@ -562,7 +579,12 @@ export class RawLink
     return "dropped";
   }
 
-  /** The limits have no room for what is sent while something is queued. */
+  /** Whether more was sent although the queue has not drained. A handshake, or a few small messages, are nobody's fault. */
+  get #overdrawn(): boolean {
+    return this.#writer.needDrain && this.#writer.queued >= OVERDRAFT;
+  }
+
+  /** The limits have no room for what is sent before the queue has drained. */
   #refuse(mayWait: boolean): SendOutcome {
     if (mayWait) return "refused";
     this.dropped++;

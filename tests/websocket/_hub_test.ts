@@ -15,6 +15,7 @@ class Member implements HubMember {
   forgot = 0;
   open = true;
   takesEncoded = true;
+  idle = true;
   readonly link: RawLink;
   constructor(hub: Hub, readonly windowBits = 0) {
     this.taken = hub.next;
@@ -26,6 +27,9 @@ class Member implements HubMember {
       },
       get takesEncoded() {
         return member.takesEncoded;
+      },
+      get idle() {
+        return member.idle;
       },
       sendEncoded: (frames: Uint8Array, compressed: boolean) => {
         this.writes.push(frames);
@@ -140,4 +144,141 @@ Deno.test("hub's frames are those that a receiver understands", () => {
   hub.flush();
   const rig = new Rig("client").feed(member.writes[0], 1000);
   assertEquals(rig.events.map(([kind]) => kind), ["text", "text", "binary"]);
+});
+
+/** Lets all microtasks run that are queued now, and what they queue for a while. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+}
+
+/** A hub, and the turns of the event loop that it asks for. */
+function turningHub(): { hub: Hub; turns: Array<() => void> } {
+  const turns: Array<() => void> = [];
+  return { hub: new Hub({}, 256, (callback) => turns.push(callback)), turns };
+}
+
+Deno.test("hub serves a large group in one turn while writes are done at once", async () => {
+  const { hub, turns } = turningHub();
+  const members = Array.from({ length: 100 }, () => new Member(hub));
+  hub.send(new Set(members), "a", undefined, undefined);
+  await settle();
+  assertEquals([turns.length, hub.pending], [0, false]);
+  for (const { got } of members) assertEquals(got, ["a"]);
+});
+
+Deno.test("hub serves a large group in several turns when writes have to wait, and waits for none of them", async () => {
+  const { hub, turns } = turningHub();
+  const members = Array.from({ length: 100 }, () => {
+    const member = new Member(hub);
+    const { link } = member;
+    const { sendEncoded } = link;
+    link.sendEncoded = (...args) => {
+      const outcome = sendEncoded.apply(link, args);
+      member.idle = false;
+      return outcome;
+    };
+    return member;
+  });
+  const group = new Set(members);
+  const served = () => members.filter(({ got }) => got.length > 0).length;
+  hub.send(group, "a", undefined, undefined);
+  await settle();
+  assertEquals([served(), turns.length, hub.pending], [16, 1, true]);
+  hub.send(group, "b", undefined, members[99]);
+  assertEquals([members[99].got, members[0].got], [["a"], ["a"]]);
+  hub.catchUp(members[98]);
+  assertEquals(members[98].got, ["a", "b"]);
+  turns.shift()!();
+  await settle();
+  assertEquals([served(), turns.length], [82, 1]);
+  turns.shift()!();
+  await settle();
+  assertEquals([served(), turns.length], [100, 1]);
+  turns.shift()!();
+  await settle();
+  // All have something to write now: nothing tells that the system makes writes wait.
+  assertEquals([turns.length, hub.pending], [0, false]);
+  for (const { got } of members.slice(0, 99)) assertEquals(got, ["a", "b"]);
+  assertEquals(members[99].got, ["a"]);
+});
+
+Deno.test("hub ends at once what it has begun when it is flushed", async () => {
+  const { hub, turns } = turningHub();
+  const members = Array.from({ length: 40 }, () => new Member(hub));
+  members.forEach((member) => {
+    const { sendEncoded } = member.link;
+    member.link.sendEncoded = (...args) => {
+      member.idle = false;
+      return sendEncoded.apply(member.link, args);
+    };
+  });
+  hub.send(new Set(members), "a", undefined, undefined);
+  await settle();
+  assertEquals(members[39].got, []);
+  hub.flush();
+  assertEquals([members[39].got, hub.pending], [["a"], false]);
+  turns.shift()!();
+  await settle();
+  hub.send(new Set(members), "b", undefined, undefined);
+  await settle();
+  for (const { got } of members) assertEquals(got, ["a", "b"]);
+});
+
+Deno.test("hub keeps the order of a large group's messages, whatever comes between its slices", async () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("send" as const), group: fc.nat(2) }) },
+    fc.record({ kind: fc.constant("catchUp" as const), member: fc.nat(59) }),
+    fc.record({ kind: fc.constant("flush" as const) }),
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant("turn" as const) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("settle" as const) }) },
+    fc.record({ kind: fc.constant("leave" as const), member: fc.nat(59) }),
+    fc.record({ kind: fc.constant("join" as const) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), fc.nat(7), async (steps, busy) => {
+      const { hub, turns } = turningHub();
+      const members = Array.from({ length: 60 }, (_, i) => {
+        const member = new Member(hub);
+        // Some take everything at once, others never.
+        const { sendEncoded } = member.link;
+        member.link.sendEncoded = (...args) => {
+          if (i % 8 < busy) member.idle = false;
+          return sendEncoded.apply(member.link, args);
+        };
+        Object.defineProperty(member.link, "idle", {
+          get: () => {
+            const { idle } = member;
+            member.idle = true;
+            return idle;
+          },
+        });
+        return member;
+      });
+      const groups = [new Set(members), new Set(members.slice(10, 50)), new Set(members.slice(30))];
+      const expected = new Map<Member, string[]>(members.map((member) => [member, []]));
+      for (const [i, step] of steps.entries()) {
+        if (step.kind === "flush") hub.flush();
+        else if (step.kind === "catchUp") hub.catchUp(members[step.member]);
+        else if (step.kind === "turn") turns.shift()?.();
+        else if (step.kind === "settle") await settle();
+        else if (step.kind === "leave") {
+          hub.flush();
+          groups[0].delete(members[step.member]);
+        } else if (step.kind === "join") {
+          const member = new Member(hub);
+          groups[0].add(member);
+          expected.set(member, []);
+        } else {
+          hub.send(groups[step.group], `${i}`, undefined, undefined);
+          for (const member of groups[step.group]) expected.get(member as Member)!.push(`${i}`);
+        }
+      }
+      while (hub.pending) {
+        await settle();
+        turns.shift()?.();
+      }
+      for (const [{ got }, wanted] of expected) assertEquals(got, wanted);
+    }),
+    { numRuns: 60 },
+  );
 });
