@@ -141,7 +141,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
         except: new Set(options.except),
         data: packet.data,
         size,
-        at: Date.now(),
+        at: performance.now(),
       });
       this.#bytes += size;
       if (this.#packets.length > this.#maxPackets) this.#drop(this.#packets.length >> 2 || 1);
@@ -155,7 +155,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   override persistSession(session: SessionToPersist): void {
     this.#sessions.delete(session.pid);
     const start = this.#starts.get(session.sid) ?? this.#first + this.#packets.length;
-    this.#sessions.set(session.pid, { ...session, at: Date.now(), start });
+    this.#sessions.set(session.pid, { ...session, at: performance.now(), start });
     if (this.#sessions.size > this.#maxSessions) {
       this.#sessions.delete(this.#sessions.keys().next().value as string);
     }
@@ -174,7 +174,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     if (session === undefined) return null;
     const next = offset === undefined ? session.start - this.#first : this.#indexOf(offset) + 1;
     const known = offset === undefined ? next >= 0 : next > 0;
-    if (session.at + this.#maxAge < Date.now() || !known) return null;
+    if (session.at + this.#maxAge < performance.now() || !known) return null;
     this.#sessions.delete(pid);
     // If this connection is lost as well before an event comes through, the next one starts at the same place.
     this.#starts.set(session.sid, session.start);
@@ -213,7 +213,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   #sweep(): void {
     this.#timer = undefined;
-    const oldest = Date.now() - this.#maxAge;
+    const oldest = performance.now() - this.#maxAge;
     for (const [pid, session] of this.#sessions) {
       if (session.at >= oldest) break;
       this.#sessions.delete(pid);
