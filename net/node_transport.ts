@@ -136,6 +136,8 @@ export class NodeTransport implements Transport {
   write(p: Uint8Array): Promise<number> {
     if (this.#closed) return Promise.reject(closedError());
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    // Deno's TLSSocket never says that it has written nothing, which node:http writes at the end of a response.
+    if (p.length === 0) return Promise.resolve(0);
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
       this.#stream.write(p, (error) => {

@@ -227,3 +227,15 @@ Deno.test("underDeadlines takes what comes first", async () => {
   await assertRejects(() => underDeadlines([soon], () => {}, () => aborted++), NetError, "1 ms");
   assertEquals(aborted, 2);
 });
+
+Deno.test("node TLS writes nothing, and goes on", async () => {
+  const context = new ServerContext(identity("server"));
+  const [client, server] = await secured(context, await tcp());
+  assertEquals(await server.write(new Uint8Array(0)), 0);
+  assertEquals(await client.write(new Uint8Array(0)), 0);
+  await server.write(new TextEncoder().encode("behind"));
+  const buffer = new Uint8Array(16);
+  assertEquals(await client.read(buffer), 6);
+  client.close();
+  server.close();
+});
