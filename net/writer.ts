@@ -140,6 +140,11 @@ export class TransportWriter implements BudgetHolder {
       (queued > 0 && this.#budget !== undefined && this.#budget.tight);
   }
 
+  /** Whether the queue was full, and has not drained since. */
+  get needDrain(): boolean {
+    return this.#wasFull;
+  }
+
   /** For the budget: how many bytes it counts here. */
   get held(): number {
     return this.#counted;

@@ -201,7 +201,7 @@ export class EngineCore implements EngineSocketHost {
     headers: ResponseHeaders,
   ): Promise<void> | void {
     if (query.sid) return this.#upgrade(exchange, query.sid, headers);
-    const id = this.#admit(exchange.request);
+    const id = this.#admit(exchange.request, exchange.hasRoom);
     if (typeof id === "string") return this.#accept(exchange, id, headers);
     if (!(id instanceof Promise)) return this.#refuseUpgrade(exchange, id);
     return id.then((id) => {
@@ -311,10 +311,14 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */
-  #admit(request: EngineRequest): Promise<string | Refusal> | string | Refusal {
+  #admit(
+    request: EngineRequest,
+    hasRoom = false,
+  ): Promise<string | Refusal> | string | Refusal {
     if (this.#closed) return { code: 4, context: { message: CLOSING } };
     const { limits, maxConnections } = this.settings;
-    if (this.sockets.size + this.#opening >= maxConnections || limits.connections.full) {
+    const full = limits.connections.full && !hasRoom;
+    if (full || this.sockets.size + this.#opening >= maxConnections) {
       return { code: 4, context: { message: "Too many connections", status: 503 } };
     }
     this.#opening++;

@@ -53,6 +53,8 @@ export interface UpgradeExchange {
   readonly remoteAddress: string;
   /** Whether the other side has gone. */
   readonly done: boolean;
+  /** Whether the connection has waited until there was room for it. */
+  readonly hasRoom?: boolean;
   /** Refuses the request with a status and a text. */
   refuse(status: number, headers: ResponseHeaders, message: string): void;
   /**

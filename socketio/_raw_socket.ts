@@ -126,7 +126,12 @@ export class RawSocket
   send(data: string | Uint8Array): void {
     if (!this.#protocol.open || this.#writer.stopped) return;
     if (this.#run !== undefined) this.flush();
-    this.#protocol.send(data);
+    try {
+      this.#protocol.send(data);
+    } catch (error) {
+      // The limits may have had no room for it: then it is closed in a moment.
+      if (!this.#writer.stopped) throw error;
+    }
   }
 
   sendShared(message: SharedMessage): void {
@@ -246,6 +251,8 @@ export class RawSocket
   // What the protocol tells.
 
   message(data: string | Uint8Array): void {
+    // Whoever gets it counts it, if it is kept.
+    if (this.#share !== undefined) this.#share.set(0);
     this.#host!.onSocketMessage(data);
   }
 

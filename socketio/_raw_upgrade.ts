@@ -97,6 +97,10 @@ export class RawUpgrade implements UpgradeExchange {
     return this.#raw.head.fields.get("host");
   }
 
+  get hasRoom(): boolean {
+    return this.#raw.hasRoom === true;
+  }
+
   get done(): boolean {
     return this.#done;
   }
