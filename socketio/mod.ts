@@ -5,6 +5,7 @@
  * @module
  */
 export * from "./broadcast_operator.ts";
+export * from "./broadcaster.ts";
 export * from "./client_options.ts";
 export * from "./client_socket.ts";
 export * from "./connect.ts";

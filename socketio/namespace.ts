@@ -1,7 +1,8 @@
 // Floor 3: driver.
 import { reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
-import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
+import { BroadcastOperator } from "./broadcast_operator.ts";
+import { Broadcaster } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
 import { SessionAwareAdapter } from "./session_aware_adapter.ts";
 import {
@@ -19,7 +20,6 @@ import type {
   EventMap,
   EventNames,
   RecoveredSession,
-  Room,
   SocketId,
   SocketIoAdapter,
   SocketIoListener,
@@ -47,6 +47,14 @@ export interface NamespaceReservedEvents<
     namespace: SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ) => void;
 }
+
+/** The name of an event of a namespace: one of its own, or one from another server of the cluster. */
+export type NamespaceEvent<
+  L extends EventMap<L>,
+  E extends EventMap<E>,
+  S extends EventMap<S>,
+  D,
+> = keyof NamespaceReservedEvents<L, E, S, D> | EventNames<S>;
 
 /** A listener of one event of a namespace: one of its own, or one from another server of the cluster. */
 export type NamespaceListener<
@@ -111,7 +119,7 @@ export class SocketIoNamespace<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
-> implements SocketNamespace {
+> extends Broadcaster<EmitEvents, SocketData> implements SocketNamespace {
   /** The name; the main namespace is `/`. */
   readonly name: string;
   /** The server. */
@@ -141,6 +149,7 @@ export class SocketIoNamespace<
 
   /** Made by the server. @ignore */
   constructor(server: NamespaceServer, name: string) {
+    super();
     this.server = server;
     this.name = name;
     this._initAdapter();
@@ -152,6 +161,11 @@ export class SocketIoNamespace<
     Promise.resolve(this.adapter.init()).catch(reportCallbackError);
   }
 
+  /** A choice of all sockets of the namespace. @ignore */
+  _choose(): BroadcastOperator<EmitEvents, SocketData> {
+    return new BroadcastOperator(this.adapter);
+  }
+
   /** Adds a middleware: it is run for each socket that wants to join, in the order of adding. */
   use(
     middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
@@ -161,11 +175,7 @@ export class SocketIoNamespace<
   }
 
   /** Adds a listener for `connection`, or for an event from another server of the cluster. */
-  on<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  on<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -174,11 +184,7 @@ export class SocketIoNamespace<
   }
 
   /** Adds a listener that is called once. */
-  once<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  once<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -187,11 +193,7 @@ export class SocketIoNamespace<
   }
 
   /** Removes a listener. */
-  off<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  off<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -213,96 +215,6 @@ export class SocketIoNamespace<
   /** How many listeners an event has. */
   listenerCount(event: string): number {
     return this.#listeners.count(event);
-  }
-
-  /**
-   * Sends an event to all sockets of the namespace. With a callback as the last argument, it waits for the
-   * acknowledgement of every client: `(error, responses)`.
-   */
-  emit<E extends EventNames<EmitEvents>>(
-    event: E,
-    ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
-  ): boolean {
-    return this.#operator().emit(event, ...args);
-  }
-
-  /** Sends an event to all sockets, and resolves to the acknowledgements of the clients. */
-  emitWithAck<E extends EventNames<EmitEvents>>(
-    event: E,
-    ...args: AllButLast<EventArgs<EmitEvents, E>>
-  ): Promise<AckResult<EmitEvents, E>[]> {
-    return this.#operator().emitWithAck(event, ...args);
-  }
-
-  /** Sends a `message` event to all sockets. */
-  send(...args: Untyped[]): this {
-    (this as unknown as SocketIoNamespace).emit("message", ...args);
-    return this;
-  }
-
-  /** The same as `send`. */
-  write(...args: Untyped[]): this {
-    return this.send(...args);
-  }
-
-  /** Chooses the members of rooms. */
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().to(room);
-  }
-
-  /** The same as `to`. */
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().in(room);
-  }
-
-  /** Chooses everyone but the members of rooms. */
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().except(room);
-  }
-
-  /** Whether the transport may compress the next message, where it can. */
-  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().compress(compress);
-  }
-
-  /** The message may be dropped for clients that can't take it at once. */
-  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().volatile;
-  }
-
-  /** The message stays on this server of a cluster. */
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().local;
-  }
-
-  /** How long to wait for acknowledgements, in ms. */
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().timeout(timeout);
-  }
-
-  /** All sockets of the namespace, those of other servers of the cluster included. */
-  fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
-    return this.#operator().fetchSockets();
-  }
-
-  /** The ids of all sockets of the namespace, those of other servers of the cluster included. */
-  allSockets(): Promise<Set<SocketId>> {
-    return this.#operator().allSockets();
-  }
-
-  /** Makes all sockets join rooms. */
-  socketsJoin(room: Room | Room[]): void {
-    this.#operator().socketsJoin(room);
-  }
-
-  /** Makes all sockets leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
-    this.#operator().socketsLeave(room);
-  }
-
-  /** Disconnects all sockets: from the namespace, or with `close` their connections. */
-  disconnectSockets(close = false): void {
-    this.#operator().disconnectSockets(close);
   }
 
   /**
@@ -478,10 +390,6 @@ export class SocketIoNamespace<
     socket._onConnect();
     this.#listeners.emit("connect", socket, [socket], fail);
     this.#listeners.emit("connection", socket, [socket], fail);
-  }
-
-  #operator(): BroadcastOperator<EmitEvents, SocketData> {
-    return new BroadcastOperator(this.adapter);
   }
 }
 

@@ -7,15 +7,16 @@ import { fileRoutes } from "./_file_routes.ts";
 import { randomId } from "./_random_id.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { type ClientServer, ServerClient } from "./_server_client.ts";
-import type { BroadcastOperator, FetchedSocket } from "./broadcast_operator.ts";
+import type { BroadcastOperator } from "./broadcast_operator.ts";
+import { Broadcaster } from "./broadcaster.ts";
 import { type SocketIoAddress, SocketIoEngine, type SocketIoListenOptions } from "./engine.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import { SocketIoError } from "./errors.ts";
 import { InMemoryAdapter } from "./in_memory_adapter.ts";
 import {
+  type NamespaceEvent,
   type NamespaceListener,
   type NamespaceMiddleware,
-  type NamespaceReservedEvents,
   type NamespaceServer,
   SocketIoNamespace,
 } from "./namespace.ts";
@@ -36,8 +37,6 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
-  Room,
-  SocketId,
   SocketIoAdapter,
   SocketIoAdapterFactory,
   SocketIoParser,
@@ -112,6 +111,8 @@ function amount(name: string, value: number | undefined, fallback: number): numb
  * `listen()` opens a port of its own, `attach()` uses a server of `node:http`, and `handler()` makes a handler for
  * `Deno.serve` and frameworks. `bind()` takes another engine.
  *
+ * What it sends, and to whom ({@linkcode Broadcaster}), is its main namespace's: `io.emit(…)`, `io.to("room1").emit(…)`.
+ *
  * The type parameters type the events: those from clients, those to clients, those between the servers of a cluster, and
  * `socket.data`.
  *
@@ -137,7 +138,7 @@ export class SocketIoServer<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
-> implements NamespaceServer {
+> extends Broadcaster<EmitEvents, SocketData> implements NamespaceServer {
   /** The options. */
   readonly opts: ResolvedServerOptions;
   /** Encodes packets. */
@@ -174,6 +175,7 @@ export class SocketIoServer<
    * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
    */
   constructor(options: SocketIoServerOptions = {}) {
+    super();
     const recovery = options.connectionStateRecovery;
     this.opts = {
       ...options,
@@ -304,11 +306,7 @@ export class SocketIoServer<
   }
 
   /** Adds a listener for `connection` of the main namespace, `new_namespace`, or an event of another server. */
-  on<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  on<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -317,11 +315,7 @@ export class SocketIoServer<
   }
 
   /** Adds a listener that is called once. */
-  once<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  once<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -330,11 +324,7 @@ export class SocketIoServer<
   }
 
   /** Removes a listener. */
-  off<
-    Ev extends
-      | keyof NamespaceReservedEvents<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
-      | EventNames<ServerSideEvents>,
-  >(
+  off<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
     event: Ev,
     listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
   ): this {
@@ -348,93 +338,6 @@ export class SocketIoServer<
   ): this {
     this.sockets.use(middleware);
     return this;
-  }
-
-  /** Sends an event to all clients of the main namespace; see {@linkcode SocketIoNamespace.emit}. */
-  emit<E extends EventNames<EmitEvents>>(
-    event: E,
-    ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
-  ): boolean {
-    return this.sockets.emit(event, ...args);
-  }
-
-  /** Sends an event to all clients of the main namespace, and resolves to their acknowledgements. */
-  emitWithAck<E extends EventNames<EmitEvents>>(
-    event: E,
-    ...args: AllButLast<EventArgs<EmitEvents, E>>
-  ): Promise<AckResult<EmitEvents, E>[]> {
-    return this.sockets.emitWithAck(event, ...args);
-  }
-
-  /** Sends a `message` event to all clients of the main namespace. */
-  send(...args: Untyped[]): this {
-    this.sockets.send(...args);
-    return this;
-  }
-
-  /** The same as `send`. */
-  write(...args: Untyped[]): this {
-    return this.send(...args);
-  }
-
-  /** Chooses the members of rooms of the main namespace. */
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.to(room);
-  }
-
-  /** The same as `to`. */
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.in(room);
-  }
-
-  /** Chooses everyone in the main namespace but the members of rooms. */
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.except(room);
-  }
-
-  /** Whether the transport may compress the next message, where it can. */
-  compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.compress(compress);
-  }
-
-  /** The message may be dropped for clients that can't take it at once. */
-  get volatile(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.volatile;
-  }
-
-  /** The message stays on this server of a cluster. */
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.local;
-  }
-
-  /** How long to wait for acknowledgements, in ms. */
-  timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
-    return this.sockets.timeout(timeout);
-  }
-
-  /** All sockets of the main namespace, those of other servers of the cluster included. */
-  fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
-    return this.sockets.fetchSockets();
-  }
-
-  /** The ids of all sockets of the main namespace, those of other servers of the cluster included. */
-  allSockets(): Promise<Set<SocketId>> {
-    return this.sockets.allSockets();
-  }
-
-  /** Makes all sockets of the main namespace join rooms. */
-  socketsJoin(room: Room | Room[]): void {
-    this.sockets.socketsJoin(room);
-  }
-
-  /** Makes all sockets of the main namespace leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
-    this.sockets.socketsLeave(room);
-  }
-
-  /** Disconnects all sockets of the main namespace. */
-  disconnectSockets(close = false): void {
-    this.sockets.disconnectSockets(close);
   }
 
   /** Sends an event to the other servers of the cluster; see {@linkcode SocketIoNamespace.serverSideEmit}. */
@@ -451,6 +354,11 @@ export class SocketIoServer<
     ...args: AllButLast<EventArgs<ServerSideEvents, E>>
   ): Promise<AckResult<ServerSideEvents, E>[]> {
     return this.sockets.serverSideEmitWithAck(event, ...args);
+  }
+
+  /** A choice of all sockets of the main namespace. @ignore */
+  _choose(): BroadcastOperator<EmitEvents, SocketData> {
+    return this.sockets._choose();
   }
 
   /** Makes the adapter of a namespace. @ignore */

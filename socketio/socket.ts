@@ -4,6 +4,7 @@ import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback } from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
+import { RoomChooser } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS, type SocketIoPacket } from "./packet.ts";
 import type {
@@ -144,7 +145,8 @@ export class SocketIoSocket<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
-> implements AdapterSocket, FetchedSocket<EmitEvents, SocketData> {
+> extends RoomChooser<EmitEvents, SocketData>
+  implements AdapterSocket, FetchedSocket<EmitEvents, SocketData> {
   /** The public id: random, and another one after each reconnection unless the session was recovered. */
   readonly id: SocketId;
   /** The namespace. */
@@ -176,6 +178,7 @@ export class SocketIoSocket<
     auth: Record<string, unknown> | undefined,
     session?: RecoveredSession,
   ) {
+    super();
     this.nsp = nsp;
     this.client = client;
     this.#auth = auth;
@@ -425,40 +428,9 @@ export class SocketIoSocket<
     });
   }
 
-  /** Sends a `message` event. */
-  send(...args: Untyped[]): this {
-    (this as unknown as SocketIoSocket).emit("message", ...args);
-    return this;
-  }
-
-  /** The same as `send`. */
-  write(...args: Untyped[]): this {
-    return this.send(...args);
-  }
-
-  /** Chooses everyone in rooms but this socket. */
-  to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().to(room);
-  }
-
-  /** The same as `to`. */
-  in(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().in(room);
-  }
-
-  /** Chooses everyone but this socket and the members of rooms. */
-  except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().except(room);
-  }
-
   /** Chooses everyone but this socket. */
   get broadcast(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator();
-  }
-
-  /** Chooses everyone on this server of a cluster but this socket. */
-  get local(): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#operator().local;
+    return this._choose();
   }
 
   /** The next message may be dropped if the client can't take it at once. */
@@ -506,6 +478,13 @@ export class SocketIoSocket<
       this._onClose("server namespace disconnect");
     }
     return this;
+  }
+
+  /** A choice of everyone but this socket, with the flags of the next message. @ignore */
+  _choose(): BroadcastOperator<EmitEvents, SocketData> {
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    return new BroadcastOperator(this.nsp.adapter, new Set(), new Set([this.id]), { ...flags });
   }
 
   /** Tells the listeners of `onAnyOutgoing`; called by adapters. @ignore */
@@ -682,12 +661,6 @@ export class SocketIoSocket<
       if (this.#blobs === done) this.#blobs = undefined;
     });
     this.#blobs = done;
-  }
-
-  #operator(): BroadcastOperator<EmitEvents, SocketData> {
-    const flags = this.#flags;
-    this.#flags = NO_FLAGS;
-    return new BroadcastOperator(this.nsp.adapter, new Set(), new Set([this.id]), { ...flags });
   }
 
   #buildHandshake(): SocketIoHandshake {
