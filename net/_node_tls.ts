@@ -439,7 +439,9 @@ export class ServerContext {
   readonly #options: TlsServerOptions;
   #own: LoadedIdentity;
   #ca: string[] | undefined;
-  #named = new Map<string, SecureContext>();
+  readonly #named = new Map<string, LoadedIdentity>();
+  /** The contexts of the identities by name, with the authorities of now. */
+  #contexts = new WeakMap<LoadedIdentity, SecureContext>();
   #idle: Server[] = [];
 
   /** @throws {TypeError} When a certificate or key is no good. */
@@ -458,7 +460,10 @@ export class ServerContext {
   /** Changes the server's own certificate, and the authorities when they are given. Connections that stand keep theirs. */
   replace(options: TlsIdentity & Pick<TlsServerOptions, "ca">): void {
     const own = loadIdentity(options);
-    if (options.ca !== undefined) this.#ca = loadAuthorities(options.ca);
+    if (options.ca !== undefined) {
+      this.#ca = loadAuthorities(options.ca);
+      this.#contexts = new WeakMap();
+    }
     this.#own = own;
     this.#idle = [];
   }
@@ -468,7 +473,20 @@ export class ServerContext {
     if (!/^(\*\.)?[^*.\s][^*\s]*$/.test(name)) {
       throw new TypeError(`Cannot use SNI name ${JSON.stringify(name)}`);
     }
-    this.#named.set(name.toLowerCase(), createSecureContext({ ...loadIdentity(identity) }));
+    const loaded = loadIdentity(identity);
+    this.#contextOf(loaded);
+    this.#named.set(name.toLowerCase(), loaded);
+  }
+
+  /** A context of its own takes the place of the server's: it needs the authorities, too, or clients are judged by the usual ones. */
+  #contextOf(identity: LoadedIdentity): SecureContext {
+    let context = this.#contexts.get(identity);
+    if (context === undefined) {
+      const { minVersion = "TLSv1.2", maxVersion = "TLSv1.3" } = this.#options;
+      context = createSecureContext({ ...identity, ca: this.#ca, minVersion, maxVersion });
+      this.#contexts.set(identity, context);
+    }
+    return context;
   }
 
   /** The server's side of a handshake, by node:tls. */
@@ -542,7 +560,7 @@ export class ServerContext {
       found = this.#find(name.toLowerCase());
       if (found === undefined && this.#options.SNICallback !== undefined) {
         const identity = await this.#options.SNICallback(name);
-        if (identity !== undefined) found = createSecureContext({ ...loadIdentity(identity) });
+        if (identity !== undefined) found = this.#contextOf(loadIdentity(identity));
       }
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)));
@@ -552,10 +570,10 @@ export class ServerContext {
   }
 
   #find(name: string): SecureContext | undefined {
-    const exact = this.#named.get(name);
-    if (exact !== undefined) return exact;
     const dot = name.indexOf(".");
-    return dot < 0 ? undefined : this.#named.get(`*${name.slice(dot)}`);
+    const identity = this.#named.get(name) ??
+      (dot < 0 ? undefined : this.#named.get(`*${name.slice(dot)}`));
+    return identity && this.#contextOf(identity);
   }
 }
 

@@ -159,6 +159,36 @@ Deno.test("secure server asks for client certificates and judges them", async ()
   await server.close();
 });
 
+Deno.test("secure server judges client certificates by its own authorities under every name", async () => {
+  const name = "a.example.com";
+  const ways: Record<string, Partial<SecureServerOptions>> = {
+    sni: { sni: { [name]: identity("a_example") } },
+    SNICallback: { SNICallback: () => identity("a_example") },
+    addContext: {},
+  };
+  for (const [way, options] of Object.entries(ways)) {
+    const server = await listen({
+      ca: CA,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ...options,
+    });
+    if (way === "addContext") server.addContext(name, identity("a_example"));
+    const outcomes = async () => {
+      const named = { servername: name };
+      const answers = [];
+      for (const client of ["client", "stranger"] as const) {
+        answers.push((await ask(server, { ...named, ...identity(client) }))[0]);
+      }
+      return answers;
+    };
+    assertEquals(await outcomes(), [`hello ${name} true`, `hello ${name} false`], way);
+    server.setSecureContext({ ...SERVER, ca: OTHER_CA });
+    assertEquals(await outcomes(), [`hello ${name} false`, `hello ${name} true`], way);
+    await server.close();
+  }
+});
+
 Deno.test("secure server without rejectUnauthorized leaves it to its listener", async () => {
   const options = { ca: CA, requestCert: true, rejectUnauthorized: false };
   const server = await listen(options, (socket) => socket.end(`${socket.authorized}`));
