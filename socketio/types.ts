@@ -35,10 +35,15 @@ export type AllButLast<A extends readonly unknown[]> = A extends readonly [...in
 /** Whether a type is `any`. */
 export type IsAny<T> = 0 extends (1 & T) ? true : false;
 
-/** What `emitWithAck` resolves to: the first argument of an event's acknowledgement callback. */
+/** The first type of a list, or the second one behind the error that `timeout()` puts in front. */
+export type FirstAnswer<P extends readonly unknown[]> = P extends
+  readonly [infer First, ...infer Others]
+  ? [First] extends [null] ? First : [First] extends [Error | null] ? Others[0] : First
+  : undefined;
+
+/** What `emitWithAck` resolves to: the first argument of an event's acknowledgement callback that is not an error. */
 export type AckResult<M, E extends keyof M> = IsAny<LastOf<EventArgs<M, E>>> extends true ? Untyped
-  : LastOf<EventArgs<M, E>> extends (...args: infer P) => unknown
-    ? (P extends readonly [infer First, ...unknown[]] ? First : undefined)
+  : LastOf<EventArgs<M, E>> extends (...args: infer P) => unknown ? FirstAnswer<P>
   : never;
 
 /** The arguments of an event whose acknowledgement callback has an error in front. */

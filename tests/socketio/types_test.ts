@@ -7,8 +7,10 @@ import type {
   AllButLast,
   EventArgs,
   EventNames,
+  FirstAnswer,
   IsAny,
   LastOf,
+  TimeoutEventMap,
 } from "../../socketio/types.ts";
 
 interface Events {
@@ -27,12 +29,15 @@ Deno.test("the types of events say what their listeners and acknowledgements get
     Same<AllButLast<[1, 2, 3]>, [1, 2]>,
     Same<IsAny<unknown>, false>,
     Same<AckResult<Events, "sum">, number>,
+    Same<AckResult<TimeoutEventMap<Events>, "sum">, number>,
+    Same<FirstAnswer<[error: Error, text: string]>, string>,
+    Same<FirstAnswer<[text: string | null]>, string | null>,
     Same<AckWithError<[(x: number) => void]>, [(error: Error | null, x: number) => void]>,
     Same<
       AckWithResponses<[(x: number) => void]>,
       [(error: Error | null, responses: number[]) => void]
     >,
-  ] = [true, true, true, true, true, true, true, true];
+  ] = [true, true, true, true, true, true, true, true, true, true, true];
   assertEquals(proofs.every((proof) => proof), true);
 });
 
