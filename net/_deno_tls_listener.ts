@@ -1,16 +1,21 @@
 // Floor 3: driver.
 import { loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
+import { setListenerNoDelay } from "./listener_no_delay.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { TlsServerOptions } from "./tls_options.ts";
 
 /**
- * Listens on a port with Deno's own TLS.
+ * Listens on a port with Deno's own TLS. With `noDelay` Nagle's algorithm is off, or it throws; without saying, where that can be had.
  *
  * @throws {NetError} `ERR_UNSUPPORTED` for what it can't do, and what listening throws.
  */
-export function listenDenoTls(options: ListenOptions, tls: TlsServerOptions): TransportListener {
+export function listenDenoTls(
+  options: ListenOptions,
+  tls: TlsServerOptions,
+  noDelay?: boolean,
+): TransportListener {
   for (const key of ["path", "backlog", "reusePort"] as const) {
     if (options[key] !== undefined && options[key] !== false) {
       throw new NetError(`Cannot use the option ${key} with Deno's TLS`, {
@@ -19,6 +24,18 @@ export function listenDenoTls(options: ListenOptions, tls: TlsServerOptions): Tr
       });
     }
   }
+  const listener = listen(options, tls);
+  if (noDelay !== false && !setListenerNoDelay(listener) && noDelay === true) {
+    listener.close();
+    throw new NetError(
+      "Cannot use the option noDelay with Deno's TLS: it takes Linux and --allow-ffi",
+      { code: "ERR_UNSUPPORTED", syscall: "listen" },
+    );
+  }
+  return listener;
+}
+
+function listen(options: ListenOptions, tls: TlsServerOptions): Deno.TlsListener {
   const { port = 0 } = options;
   const settings = {
     ...loadIdentity(tls),

@@ -44,6 +44,7 @@ export interface SecureServerOptions extends ServerOptions, TlsServerOptions {
 export class SecureServer extends Server {
   readonly #context: SecureContext | undefined;
   readonly #deno: TlsServerOptions | undefined;
+  readonly #noDelay: boolean | undefined;
   readonly #conns = new WeakMap<Socket, Deno.TlsConn>();
 
   /**
@@ -56,6 +57,7 @@ export class SecureServer extends Server {
     const { secureContext, ...others } = options;
     const { tls, rest } = splitTlsServerOptions(others);
     super(rest);
+    this.#noDelay = rest.noDelay;
     if (secureContext !== undefined) {
       const [key] = Object.keys(tls);
       if (key !== undefined) {
@@ -64,7 +66,7 @@ export class SecureServer extends Server {
       this.#context = secureContext;
     } else if (tls.implementation === "deno") {
       checkTlsServerOptions(tls);
-      requireNoSettings(rest);
+      if (rest.keepAlive === true) throw unsupported("keepAlive");
       loadIdentity(tls); // throws now, and not when it listens
       this.#deno = tls;
     } else this.#context = new SecureContext(tls);
@@ -109,7 +111,7 @@ export class SecureServer extends Server {
   ): TransportListener | Promise<TransportListener> {
     return this.#deno === undefined
       ? super.openListener(options)
-      : listenDenoTls(options, this.#deno);
+      : listenDenoTls(options, this.#deno, this.#noDelay);
   }
 
   /** Makes the socket of a connection that was let in. */
@@ -139,11 +141,9 @@ export class SecureServer extends Server {
   }
 }
 
-/** Deno has no settings of TCP on the connections that it accepts for TLS. */
-function requireNoSettings({ noDelay, keepAlive }: ServerOptions): void {
-  if (noDelay !== true && keepAlive !== true) return;
-  const option = noDelay === true ? "noDelay" : "keepAlive";
-  throw new NetError(`Cannot use the option ${option} with Deno's TLS`, {
+/** Deno can't set it on the connections that it accepts for TLS. */
+function unsupported(option: string): NetError {
+  return new NetError(`Cannot use the option ${option} with Deno's TLS`, {
     code: "ERR_UNSUPPORTED",
   });
 }

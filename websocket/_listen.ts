@@ -42,7 +42,10 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
     if (tls === undefined) return { listener: Deno.listen(where), secure: false };
     if (tls.implementation === "deno") {
-      return { listener: Deno.listenTls({ ...where, ...plainCertificate(tls) }), secure: true };
+      const listener = Deno.listenTls({ ...where, ...plainCertificate(tls) });
+      const { setListenerNoDelay } = await import("../net/listener_no_delay.ts");
+      setListenerNoDelay(listener);
+      return { listener, secure: true };
     }
     // Deno's own can't close a connection whose client stalls in the handshake: it would be open for as long as the client likes.
     const { handshakeTimeout = 10_000 } = options;

@@ -43,3 +43,27 @@ Deno.test("Deno TLS listener refuses what it can't honour", () => {
     );
   }
 });
+
+Deno.test({
+  name: "Deno TLS listener honours noDelay where it can",
+  ignore: Deno.build.os !== "linux",
+  fn: () => {
+    for (const noDelay of [undefined, true, false]) {
+      listenDenoTls({ host: "127.0.0.1" }, SERVER, noDelay).close();
+    }
+  },
+});
+
+Deno.test({
+  name: "Deno TLS listener refuses noDelay where it can't honour it, and listens no more",
+  permissions: { net: true, read: true, ffi: false },
+  fn: () => {
+    const error = assertThrows(
+      () => listenDenoTls({ host: "127.0.0.1" }, SERVER, true),
+      NetError,
+      "--allow-ffi",
+    );
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+    listenDenoTls({ host: "127.0.0.1" }, SERVER).close();
+  },
+});

@@ -251,7 +251,6 @@ Deno.test("secure server with Deno's TLS answers, and says what it can't", async
     { sni: {} },
     { SNICallback: () => undefined },
     { ca: CA },
-    { noDelay: true },
     { keepAlive: true },
   ];
   for (const options of unsupported) {
@@ -261,6 +260,21 @@ Deno.test("secure server with Deno's TLS answers, and says what it can't", async
     );
     assertEquals(error.code, "ERR_UNSUPPORTED");
   }
+});
+
+Deno.test({
+  name: "secure server with Deno's TLS sends small messages at once, or says that it can't",
+  permissions: { net: true, read: true, env: true, ffi: false },
+  fn: async () => {
+    const server = await listen({ implementation: "deno" }); // where it can't be had it's left out
+    assertEquals((await ask(server, { implementation: "node" }))[0], "hello false false");
+    await server.close();
+    const asked = createSecureServer({ ...SERVER, implementation: "deno", noDelay: true });
+    const error = await assertRejects(() => asked.listen(0, "127.0.0.1"), NetError, "noDelay");
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+    const off = await listen({ implementation: "deno", noDelay: false });
+    await off.close();
+  },
 });
 
 Deno.test("secure server that may choose takes node:tls, and all its options", async () => {
