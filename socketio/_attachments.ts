@@ -26,12 +26,13 @@ function tooDeep(): TypeError {
 function walkFor(value: unknown, found: (leaf: object) => boolean, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (depth > MAX_DEPTH) throw tooDeep();
-  if (found(value)) return true;
-  if (isBinary(value) || isBlob(value)) return false;
+  // Lists first: they are the most, and never what is looked for.
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) if (walkFor(value[i], found, depth + 1)) return true;
     return false;
   }
+  if (found(value)) return true;
+  if (isBinary(value) || isBlob(value)) return false;
   const toJson = (value as { toJSON?: unknown }).toJSON;
   if (typeof toJson === "function") {
     const json: unknown = toJson.call(value, "");

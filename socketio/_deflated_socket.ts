@@ -65,6 +65,10 @@ export class DeflatedSocket implements EngineWebSocket {
     this.#connection.send(data, compress ? undefined : { compress: false });
   }
 
+  sendText(head: string, body: string, compress: boolean): void {
+    this.send(head + body, compress);
+  }
+
   sendShared(message: SharedMessage, compress: boolean): void {
     this.send(message.payload, compress);
   }

@@ -136,10 +136,7 @@ export class ServerEngineSocket
       this.#enqueue({ type: "message", data: message });
       return this;
     }
-    const { maxBufferedBytes, limits } = this.#engine.settings;
-    const { queued } = transport;
-    if (queued > maxBufferedBytes) return this.#overflow();
-    if (queued > 0 && limits.queuedBytes.refuses) return this;
+    if (!this.#hasRoom(transport)) return this;
     const compress = options === undefined || options.compress !== false;
     if (options !== undefined && options.preEncoded === true) {
       transport.sendShared(shareMessage(data, options), compress);
@@ -149,6 +146,15 @@ export class ServerEngineSocket
 
   send(data: string | ArrayBuffer | ArrayBufferView, options?: EngineWriteOptions): this {
     return this.write(data, options);
+  }
+
+  /** Writes a text in two parts, as `write(head + body)` would: they are joined only where they have to be. */
+  _writeText(head: string, body: string, options: EngineWriteOptions): void {
+    const transport = this.#transport;
+    if (this.#tapped || transport.name === "polling") this.write(head + body, options);
+    else if (this.#session.state === "open" && this.#hasRoom(transport)) {
+      transport.sendText(head, body, options.compress !== false);
+    }
   }
 
   close(discard = false): this {
@@ -408,11 +414,19 @@ export class ServerEngineSocket
     this.#emit("drain");
   }
 
-  #overflow(): this {
+  /** Whether more may be queued. A client that is too slow misses it, or is given up, as the options say. */
+  #hasRoom(transport: WebSocketTransport): boolean {
+    const { maxBufferedBytes, limits } = this.#engine.settings;
+    const { queued } = transport;
+    if (queued <= maxBufferedBytes) return queued === 0 || !limits.queuedBytes.refuses;
+    this.#overflow();
+    return false;
+  }
+
+  #overflow(): void {
     const { slowClient, limits } = this.#engine.settings;
     // Where the shared limits refuse, it is not for this client to pay.
     if (slowClient === "close" && !limits.queuedBytes.refuses) this.#closeSlow();
-    return this;
   }
 
   #closeSlow(): void {

@@ -92,6 +92,8 @@ export interface EngineWebSocket {
   start(host: EngineWebSocketHost): void;
   /** Queues a message. */
   send(data: string | Uint8Array, compress: boolean): void;
+  /** Queues a text in two parts: who encodes it straight into the outgoing bytes need not join them. */
+  sendText(head: string, body: string, compress: boolean): void;
   /** Queues a message whose frame is shared with other sockets. */
   sendShared(message: SharedMessage, compress: boolean): void;
   /** Sends what is queued, and then closes. */

@@ -15,7 +15,9 @@ function dropProto(key: string, value: unknown): unknown {
  */
 export function parseJson(text: string): unknown {
   try {
-    return text.includes("__proto__") || text.includes("\\u00")
+    // Looking for one character is quicker than for several, and most texts have neither.
+    return (text.includes("_") && text.includes("__proto__")) ||
+        (text.includes("\\") && text.includes("\\u00"))
       ? JSON.parse(text, dropProto)
       : JSON.parse(text);
   } catch {

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { EngineWebSocket, EngineWebSocketHost, SharedMessage } from "./_exchange.ts";
+import { isLarger } from "./_message_size.ts";
 import { SocketIoError } from "./errors.ts";
 
 /** From how many bytes on a client counts as slow. */
@@ -62,6 +63,10 @@ export class NativeEngineSocket implements EngineWebSocket {
     }
   }
 
+  sendText(head: string, body: string): void {
+    this.send(head + body);
+  }
+
   sendShared(message: SharedMessage): void {
     this.send(message.payload);
   }
@@ -77,7 +82,7 @@ export class NativeEngineSocket implements EngineWebSocket {
 
   #receive(data: string | ArrayBuffer): void {
     const message = typeof data === "string" ? data : new Uint8Array(data);
-    if (message.length > this.#maxMessageSize) {
+    if (isLarger(message, this.#maxMessageSize)) {
       this.#error = new SocketIoError("ERR_LIMIT", "Cannot accept a message: it is too large");
       this.#socket.close();
       return this.#end(this.#error);

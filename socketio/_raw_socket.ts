@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { encodeUtf8Into } from "../buffer/utf8.ts";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
 import { NetError } from "../net/errors.ts";
@@ -6,6 +7,7 @@ import type { Limits } from "../net/limits.ts";
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
+import { frameHeaderSize, MAX_FRAME_HEADER_SIZE, writeFrameHeader } from "../websocket/frame.ts";
 import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import { WebSocketProtocol } from "../websocket/protocol.ts";
 import type { WebSocketProtocolSink } from "../websocket/protocol_types.ts";
@@ -20,6 +22,8 @@ import { SocketIoError } from "./errors.ts";
 const HIGH_WATER_MARK = 65_536;
 /** More than any limit of an engine, and still a small integer. */
 const MAX_QUEUED = 2 ** 30;
+/** Texts up to this many characters are encoded straight into the outgoing buffer. */
+const DIRECT_TEXT = 8_192;
 /** Buffers of idle clients are small; they grow with what comes. */
 const READING = { minSlab: 128 };
 
@@ -124,13 +128,21 @@ export class RawSocket
   }
 
   send(data: string | Uint8Array): void {
-    if (!this.#protocol.open || this.#writer.stopped) return;
-    if (this.#run !== undefined) this.flush();
+    if (!this.#mayWrite()) return;
     try {
       this.#protocol.send(data);
     } catch (error) {
-      // The limits may have had no room for it: then it is closed in a moment.
-      if (!this.#writer.stopped) throw error;
+      this.#failedToWrite(error);
+    }
+  }
+
+  sendText(head: string, body: string): void {
+    if (head.length + body.length > DIRECT_TEXT) return this.send(head + body);
+    if (!this.#mayWrite()) return;
+    try {
+      this.#writeText(head, body);
+    } catch (error) {
+      this.#failedToWrite(error);
     }
   }
 
@@ -271,6 +283,35 @@ export class RawSocket
     this.#shutDown();
     this.#host?.onSocketClose(error);
     this.#host = undefined;
+  }
+
+  /** Whether a message can be sent now: behind the shared ones. */
+  #mayWrite(): boolean {
+    if (!this.#protocol.open || this.#writer.stopped) return false;
+    if (this.#run !== undefined) this.flush();
+    return true;
+  }
+
+  #failedToWrite(error: unknown): void {
+    // The limits may have had no room for it: then it is closed in a moment.
+    if (!this.#writer.stopped) throw error;
+  }
+
+  /** Writes a text message straight into the outgoing buffer: RFC 6455 §5.2, final, unmasked. */
+  #writeText(head: string, body: string): void {
+    const writer = this.#writer;
+    const units = head.length + body.length;
+    const at = writer.reserve(MAX_FRAME_HEADER_SIZE + units * 3);
+    const { buffer } = writer;
+    // Most text is ASCII: the header is written last, and the payload is moved if it needed another size.
+    const guess = at + frameHeaderSize(units, false);
+    const middle = guess + encodeUtf8Into(head, buffer, guess);
+    const end = middle + encodeUtf8Into(body, buffer, middle);
+    const length = end - guess;
+    const payload = at + frameHeaderSize(length, false);
+    if (payload !== guess) buffer.copyWithin(payload, guess, end);
+    writeFrameHeader(buffer, at, 0x81, 0, length);
+    writer.commit(payload + length - at);
   }
 
   /** The closing handshake is over, or will never be: what is queued is written, and then the connection ends. */

@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import { hasBinary } from "./_attachments.ts";
+import { encodePacketHead } from "./_packet_head.ts";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -64,6 +66,7 @@ export interface ClientServer {
 /** A connection that hands its messages to one sink, in place of listeners. */
 interface SinkConnection extends EngineConnection {
   _sink: unknown;
+  _writeText(head: string, body: string, options: EngineWriteOptions): void;
 }
 
 function takesSink(conn: EngineConnection): conn is SinkConnection {
@@ -173,7 +176,15 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
   }
 
   _packet(packet: SocketIoPacket, options: EngineWriteOptions): void {
-    if (this.conn.readyState !== "open") return;
+    const { conn } = this;
+    if (conn.readyState !== "open") return;
+    const { type, nsp, id, data } = packet;
+    if (this.#foreign === undefined && !hasBinary(data)) {
+      if (options.volatile === true && !conn.transport.writable) return;
+      const body = data === undefined || data === null ? "" : JSON.stringify(data);
+      (conn as SinkConnection)._writeText(encodePacketHead(type, nsp, id), body, options);
+      return;
+    }
     const encoded = this.#server.encoder.encode(packet);
     // An engine that is not ours may change the options that it gets.
     this.writeToEngine(encoded, this.#foreign === undefined ? options : { ...options });

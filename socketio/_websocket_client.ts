@@ -1,10 +1,10 @@
 // Floor 3: driver.
-import { utf8ByteLength } from "../buffer/utf8.ts";
 import type {
   ClientTransport,
   ClientTransportHost,
   ClientTransportOptions,
 } from "./_client_transport.ts";
+import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -114,11 +114,4 @@ export class WebSocketClient implements ClientTransport {
       : new SocketIoError("ERR_TRANSPORT", "Cannot go on with the WebSocket", { cause });
     this.#host.onTransportClose(this, error);
   }
-}
-
-/** Whether a message has more than `limit` bytes. A text is counted only where its length leaves it open. */
-function isLarger(message: string | Uint8Array, limit: number): boolean {
-  const { length } = message;
-  if (length > limit) return true;
-  return typeof message === "string" && length * 3 > limit && utf8ByteLength(message) > limit;
 }

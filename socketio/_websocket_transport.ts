@@ -55,6 +55,11 @@ export class WebSocketTransport implements EngineWebSocketHost {
     this.#socket.send(typeof data === "string" ? "4" + data : data, compress);
   }
 
+  /** Sends the content of a message packet in two parts, as `sendMessage(head + body)` would. */
+  sendText(head: string, body: string, compress: boolean): void {
+    this.#socket.sendText("4" + head, body, compress);
+  }
+
   /** Sends a message packet that others are sent too. */
   sendShared(message: SharedMessage, compress: boolean): void {
     this.#socket.sendShared(message, compress);

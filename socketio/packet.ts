@@ -1,6 +1,7 @@
 // Floor 1: codec.
 import { deconstruct, hasBinary, reconstruct } from "./_attachments.ts";
 import { NOT_JSON, parseJson } from "./_json.ts";
+import { encodePacketHead } from "./_packet_head.ts";
 import { PacketFault } from "./errors.ts";
 
 /**
@@ -88,11 +89,8 @@ function encodeText(
   data: unknown,
   count: number,
 ): string {
-  let text = String(type);
-  if (count > 0) text += count + "-";
-  if (packet.nsp !== "/" && packet.nsp !== undefined) text += packet.nsp + ",";
-  if (packet.id !== undefined) text += packet.id;
-  return data === undefined ? text : text + JSON.stringify(data);
+  const head = encodePacketHead(type, packet.nsp, packet.id, count);
+  return data === undefined ? head : head + JSON.stringify(data);
 }
 
 /**

@@ -84,6 +84,10 @@ export class StubSocket implements EngineWebSocket {
     this.sent.push(data);
   }
 
+  sendText(head: string, body: string): void {
+    this.send(head + body);
+  }
+
   sendShared(message: SharedMessage): void {
     this.sent.push(message.payload);
   }

@@ -85,8 +85,12 @@ Deno.test("deflated socket carries messages both ways, and closes once", async (
   client.send(Uint8Array.of(1));
   assertEquals(await host.receive(3), ["a", long, Uint8Array.of(1)]);
   socket.send(long, true);
+  socket.sendText("42", long, true);
+  socket.sendText("42", "short", false);
   socket.sendShared({ payload: "4shared", frame: new Uint8Array(0) }, true);
   assertEquals((await client.receive()).data, long);
+  assertEquals((await client.receive()).data, `42${long}`);
+  assertEquals((await client.receive()).data, "42short");
   assertEquals((await client.receive()).data, "4shared");
   socket.close(1000, "bye");
   socket.close(1000);

@@ -99,6 +99,29 @@ Deno.test("engine socket answers a polling client with all that was written in a
   socket.close(true);
 });
 
+Deno.test("engine socket writes a text in two parts where write would write it whole", async () => {
+  const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10 });
+  web.take();
+  socket._writeText("2", '["a"]', {});
+  const packets: unknown[] = [];
+  socket.on("packetCreate", (packet) => packets.push(packet));
+  socket._writeText("2", '["b"]', {});
+  assertEquals(web.take(), ['42["a"]', '42["b"]']);
+  assertEquals(packets, [{ type: "message", data: '2["b"]' }]);
+  web.queued = 11;
+  socket._writeText("2", '["c"]', {});
+  assertEquals(closes[0]?.[0], "transport error");
+  socket._writeText("2", '["d"]', {});
+  assertEquals(web.take(), []);
+
+  const polling = open("polling").socket;
+  await poll(polling);
+  polling._writeText("2", '["a"]', {});
+  polling._writeText("2", '["b"]', {});
+  assertEquals(await poll(polling), '42["a"]\x1e42["b"]');
+  polling.close(true);
+});
+
 Deno.test("engine socket pings, and ends when no pong comes", () => {
   const { socket, web, times, closes, gone } = open("websocket");
   web.take();

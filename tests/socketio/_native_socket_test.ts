@@ -49,13 +49,16 @@ Deno.test("native socket keeps what comes before it is started, and tells it in 
   assertEquals(fake.binaryType, "arraybuffer");
 });
 
-Deno.test("native socket ends a connection whose message is too large", () => {
-  const { fake, told, start } = rig(3);
-  start();
-  fake.onmessage({ data: "four" });
-  fake.onmessage({ data: "x" });
-  assertEquals(told, [["close", "ERR_LIMIT"]]);
-  assertEquals(fake.closed.length, 1);
+Deno.test("native socket ends a connection whose message is too large, in bytes", () => {
+  for (const large of ["four", "é€", new ArrayBuffer(4)]) {
+    const { fake, told, start } = rig(3);
+    start();
+    fake.onmessage({ data: "€" });
+    fake.onmessage({ data: large });
+    fake.onmessage({ data: "x" });
+    assertEquals(told, ["€", ["close", "ERR_LIMIT"]]);
+    assertEquals(fake.closed.length, 1);
+  }
 });
 
 Deno.test("native socket tells its close once, with the error that came before", () => {
@@ -75,11 +78,12 @@ Deno.test("native socket tells its close once, with the error that came before",
 Deno.test("native socket sends only while it is open, and says how much waits", () => {
   const { fake, native } = rig();
   native.send("a");
+  native.sendText("4", "b");
   fake.bufferedAmount = 65_536;
   assertEquals([native.queued, native.full], [65_536, true]);
   fake.readyState = WebSocket.CLOSING;
   native.send("b");
-  assertEquals(fake.sent, ["a"]);
+  assertEquals(fake.sent, ["a", "4b"]);
 });
 
 Deno.test("native socket closes with the codes that a program may give", () => {

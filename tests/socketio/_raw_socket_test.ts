@@ -158,6 +158,27 @@ Deno.test("raw socket joins the shared frames of a turn, and keeps their order a
   socket.terminate();
 });
 
+Deno.test("raw socket writes a text in two parts as it writes the whole, of whatever length and kind", async () => {
+  const { socket, host, read } = rig();
+  socket.start(host);
+  for (const filler of ["x", "é", "€", "😀"]) {
+    for (const units of [0, 1, 40, 41, 60, 62, 123, 124, 126, 400, 8_189, 8_190, 8_191, 22_000]) {
+      const body = filler.repeat(units).slice(0, units);
+      socket.sendText(`42/${filler},`, body);
+      socket.send(`42/${filler},${body}`);
+      const [parts, whole] = [await read(), await read()];
+      assertEquals(parts, whole, `${units} of ${filler}`);
+      assertEquals(parts?.opcode, 1);
+    }
+  }
+  socket.sendShared(shareMessage("first", {}));
+  socket.sendText("4", "second");
+  assertEquals([textOf(await read()), textOf(await read())], ["4first", "4second"]);
+  socket.terminate();
+  socket.sendText("4", "late");
+  assertEquals(socket.queued, 0);
+});
+
 Deno.test("raw socket that was terminated drops the shared frames that waited", async () => {
   const { socket, host, read, writes } = rig();
   socket.start(host);

@@ -17,6 +17,9 @@ class FakeSocket implements EngineWebSocket {
   send(data: string | Uint8Array, compress: boolean): void {
     this.log.push([data, compress]);
   }
+  sendText(head: string, body: string, compress: boolean): void {
+    this.log.push(["text", head, body, compress]);
+  }
   sendShared(message: { payload: string | Uint8Array }, compress: boolean): void {
     this.log.push(["shared", message.payload, compress]);
   }
@@ -70,6 +73,7 @@ Deno.test("packets that go have their type in front, but for bytes", () => {
   const bytes = new Uint8Array([1]);
   transport.sendMessage("hello", true);
   transport.sendMessage(bytes, false);
+  transport.sendText("2", '["a"]', true);
   transport.sendShared(shareMessage("x", {}), true);
   transport.send({ type: "pong", data: "probe" });
   transport.close(1000, "bye");
@@ -77,6 +81,7 @@ Deno.test("packets that go have their type in front, but for bytes", () => {
   assertEquals(socket.log, [
     ["4hello", true],
     [bytes, false],
+    ["text", "42", '["a"]', true],
     ["shared", "4x", true],
     ["3probe", false],
     ["close", 1000, "bye"],
