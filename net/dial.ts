@@ -308,6 +308,20 @@ async function connectByName(
   }
 }
 
+/**
+ * Asks for the permission to bind the own end. Deno's node:net asks, too, but where nobody can catch the refusal: it ends the program.
+ *
+ * @throws {Deno.errors.NotCapable}
+ */
+function requireLocal({ localAddress, localPort }: DialOptions, address: string): void {
+  if (localAddress === undefined && localPort === undefined) return;
+  const own = localAddress ?? (address.includes(":") ? "::" : "0.0.0.0");
+  const host = formatEndpoint(own, localPort ?? 0);
+  if (Deno.permissions.requestSync({ name: "net", host }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Requires net access to "${host}", to connect from there`);
+  }
+}
+
 /** What `Deno.connect` can't do. */
 function needsNode({ localAddress, localPort, keepAlive }: DialOptions): boolean {
   return localAddress !== undefined || localPort !== undefined || typeof keepAlive === "number";
@@ -320,7 +334,10 @@ async function connectAddress(
   signal: AbortSignal,
 ): Promise<Transport> {
   try {
-    if (needsNode(options)) return await connectByNode(address, port, options, signal);
+    if (needsNode(options)) {
+      requireLocal(options, address);
+      return await connectByNode(address, port, options, signal);
+    }
     return configured(await Deno.connect({ hostname: address, port, signal }), options);
   } catch (error) {
     throw toNetError(error, { syscall: "connect", address, port });

@@ -531,6 +531,27 @@ Deno.test("dial needs no permission but that for the name", async () => {
   assertEquals(await run(`--allow-net=localhost`, '{ policy: { allow: ["loopback"] } }'), "EPERM");
 });
 
+Deno.test("dial without the permission for its own end says so, and ends no program", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const module = new URL("../../net/dial.ts", import.meta.url).href;
+  const script = `import { dial } from ${JSON.stringify(module)};
+    for (const options of [{ localAddress: "127.0.0.2" }, { localPort: 0 }]) {
+      await dial({ hostname: "127.0.0.1", port: ${port} }, options)
+        .then(() => console.log("open"), (error) => console.log(error.code));
+    }`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, script);
+    const { stdout, code } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--quiet", "--no-prompt", `--allow-net=127.0.0.1:${port}`, file],
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stdout).trim()], [0, "EPERM\nEPERM"]);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("dial obeys --deny-net for the address behind a name", async () => {
   using listener = listen();
   const { port } = listener.addr;
