@@ -2,7 +2,13 @@
  * A client of a HylaFAX server: text lines as in FTP, files over a data connection of their own. It sends a file as
  * a fax job, tells a job's state and cancels it.
  */
-import { dial, lineFramer, MessageSocket, type Transport, TransportWriter } from "../net/mod.ts";
+import {
+  dial,
+  lineFramer,
+  MessageSocket,
+  type Transport,
+  TransportWriter,
+} from "@sluice/sockets/net";
 
 /** What the server refused, with its reply code. */
 export class HylaFaxError extends Error {

@@ -1,9 +1,9 @@
 /**
  * Sends a PostScript, PDF or TIFF file as a fax through a HylaFAX server, and follows the job.
  *
- *     deno run --allow-net --allow-read examples/send_fax.ts --to 0123456789 letter.ps
- *     deno run --allow-net --allow-read examples/send_fax.ts --state 7
- *     deno run --allow-net --allow-read examples/send_fax.ts --cancel 7
+ *     deno run --allow-net=localhost --allow-read=letter.ps examples/send_fax.ts --to 0123456789 letter.ps
+ *     deno run --allow-net=localhost examples/send_fax.ts --state 7
+ *     deno run --allow-net=localhost examples/send_fax.ts --cancel 7
  *
  * Options: `--server HOST[:PORT]` (localhost:4559), `--user NAME` (guest), `--days N` (1), `--dials N` (12), `--fine`,
  * `--wait` (stays until the job is done; Ctrl-C then cancels it). A password is taken from FAX_PASSWORD, where the

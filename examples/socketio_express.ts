@@ -1,7 +1,7 @@
 /**
  * Socket.IO beside Express: what is posted to `/news` reaches all pages that are open, at once.
  *
- *     deno run --allow-net --allow-read --allow-env examples/socketio_express.ts [--port 3000]
+ *     deno run --allow-net=127.0.0.1 --allow-read=$HOME/.cache/deno/npm --allow-env examples/socketio_express.ts [--port 3000]
  *     curl --data "It rains" --header "content-type: text/plain" http://127.0.0.1:3000/news
  *
  * Shows: `io.attach()`, which takes its own requests from a server of `node:http` and leaves all others to Express. Only

@@ -1,7 +1,7 @@
 /**
  * Socket.IO beside Hono on `Deno.serve`: what is posted to `/news` reaches all pages that are open, at once.
  *
- *     deno run --allow-net=127.0.0.1 --allow-read examples/socketio_hono.ts [--port 3000]
+ *     deno run --allow-net=127.0.0.1 --allow-read=$HOME/.cache/deno/npm examples/socketio_hono.ts [--port 3000]
  *     curl --data "It rains" http://127.0.0.1:3000/news
  *
  * Shows: `io.handler()` as one route among others, for any framework whose handlers take a `Request`. WebSockets are the

@@ -1,5 +1,5 @@
 /** The client of the chat: one named socket, and a pseudonym in front of each message. */
-import { SocketBook } from "../../socket/mod.ts";
+import { SocketBook } from "@sluice/sockets/socket";
 
 const SOCKET = "CHAT";
 

@@ -2,7 +2,7 @@
  * The server of the chat: named sockets, one channel for each user. What a user sends goes verbatim to all, the
  * sender included; `BYE` leaves.
  */
-import { SocketBook } from "../../socket/mod.ts";
+import { SocketBook } from "@sluice/sockets/socket";
 
 /** A row of the server's table. */
 export interface UserRow {

@@ -1,8 +1,8 @@
 /**
  * A chat with named sockets: one program, server or client, on the terminal; the server shows a page, too.
  *
- *     deno run --allow-net --allow-read examples/chat_server/main.ts --server [--port 5010] [--web 8010]
- *     deno run --allow-net examples/chat_server/main.ts --client [--host localhost] [--port 5010] [--name NAME]
+ *     deno run --allow-net=127.0.0.1 examples/chat_server/main.ts --server [--port 5010] [--web 8010]
+ *     deno run --allow-net=localhost examples/chat_server/main.ts --client [--host localhost] [--port 5010] [--name NAME]
  *
  * Without `--server` or `--client` it asks. On the wire a message is its length in decimal, CR LF, and the text, as
  * the named sockets have it by default. `--address` is where the server listens: 127.0.0.1 unless told otherwise.
@@ -13,9 +13,10 @@ import {
   serveWebSocket,
   type WebSocketConnection,
   type WebSocketServer,
-} from "../../websocket/mod.ts";
+} from "@sluice/sockets/websocket";
 import { ChatClient } from "./_chat_client.ts";
 import { ChatServer, type UserRow } from "./_chat_server.ts";
+import page from "./page.html" with { type: "text" };
 
 /** The lines that are typed, until the end of the input or `signal`. */
 function typedLines(signal: AbortSignal): ReadableStream<string> {
@@ -40,7 +41,6 @@ async function servePage(chat: ChatServer, port: number, hostname: string): Prom
   server: WebSocketServer;
   tell(message: unknown): void;
 }> {
-  const page = await Deno.readTextFile(new URL("page.html", import.meta.url));
   let guests = 0;
   const visit = (ws: WebSocketConnection): void => {
     const { remoteAddr } = ws;

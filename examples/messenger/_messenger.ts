@@ -13,7 +13,7 @@ import {
   type Server,
   sizeHeaderFramer,
   type Transport,
-} from "../../net/mod.ts";
+} from "@sluice/sockets/net";
 import type { AddressBook, Contact } from "./_address_book.ts";
 
 export interface MessengerOptions {

@@ -1,7 +1,7 @@
 /**
  * An instant messenger between two machines, without a server between them. Its window is a page on this machine.
  *
- *     deno run --allow-net --allow-read --allow-write --allow-sys=hostname examples/messenger/main.ts --folder ~/.messenger
+ *     deno run --allow-net --allow-read=. --allow-write=. --allow-sys=hostname examples/messenger/main.ts
  *
  * Options: `--name` (the machine's name), `--folder` (where address book and history are kept: `.`), `--address` (the
  * own address: 0.0.0.0), `--web` (the page's port: 8011), `--presence` (5010), `--requests` (5011), `--discovery`
@@ -10,10 +10,11 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { serveWebSocket, type WebSocketConnection } from "../../websocket/mod.ts";
+import { serveWebSocket, type WebSocketConnection } from "@sluice/sockets/websocket";
 import { AddressBook, type Contact } from "./_address_book.ts";
 import { History } from "./_history.ts";
 import { Messenger } from "./_messenger.ts";
+import page from "./page.html" with { type: "text" };
 
 /** What the page asks for. */
 type Wish =
@@ -44,7 +45,6 @@ async function main(): Promise<void> {
   await Deno.mkdir(values.folder, { recursive: true });
   const book = await AddressBook.open(join(values.folder, "contacts.json"));
   const history = await History.open(join(values.folder, "history.jsonl"));
-  const page = await Deno.readTextFile(new URL("page.html", import.meta.url));
 
   let tell: (message: unknown) => void = () => {};
   const state = (): unknown => ({

@@ -2,7 +2,7 @@
  * A chat with rooms, over Socket.IO: who is here, who is typing, and a page whose script is the ordinary
  * `socket.io-client` that the server hands out itself.
  *
- *     deno run --allow-net=127.0.0.1 --allow-read examples/socketio_chat/main.ts [--host 127.0.0.1] [--port 3000]
+ *     deno run --allow-net=127.0.0.1 --allow-read=$HOME/.cache/deno/npm examples/socketio_chat/main.ts [--host 127.0.0.1] [--port 3000]
  *
  * Shows: typed events, rooms, acknowledgements, `socket.data`, broadcasts to all others in a room, checks of what clients
  * send, and pages on the port of the server. With `?transport=polling` or `?transport=websocket` at its end, the page's

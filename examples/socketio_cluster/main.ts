@@ -4,8 +4,8 @@
  * `nginx.conf` are for two.
  *
  *     redis-server --port 6379 &
- *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name one --port 3001 &
- *     deno run --allow-net --allow-env --allow-read examples/socketio_cluster/main.ts --name two --port 3002 &
+ *     deno run --allow-net=127.0.0.1 --allow-read=$HOME/.cache/deno/npm --allow-env examples/socketio_cluster/main.ts --name one --port 3001 &
+ *     deno run --allow-net=127.0.0.1 --allow-read=$HOME/.cache/deno/npm --allow-env examples/socketio_cluster/main.ts --name two --port 3002 &
  *     haproxy -f examples/socketio_cluster/haproxy.cfg
  *
  * Shows: an npm adapter as it is, `fetchSockets` and acknowledgements across processes, and two ways to tell a load
