@@ -9,6 +9,8 @@ import { transportUrl } from "./_polling_client.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 
+/** How long `close` waits for the server's part of the closing handshake, in ms. */
+const CLOSE_TIME = 2_000;
 /** From how many bytes on the server counts as slow. */
 const HIGH_WATER_MARK = 1_048_576;
 
@@ -87,7 +89,12 @@ export class WebSocketClient implements ClientTransport {
     this.#closed = true;
     const socket = this.#socket;
     if (socket === undefined || socket.readyState === 3) return Promise.resolve();
-    this.#gone ??= Promise.withResolvers();
+    if (this.#gone === undefined) {
+      const gone = this.#gone = Promise.withResolvers<void>();
+      // Where the network passes nothing on, the platform's WebSocket waits for as long as it likes, and can't be stopped.
+      const timer = setTimeout(gone.resolve, CLOSE_TIME);
+      gone.promise.then(() => clearTimeout(timer));
+    }
     if (socket.readyState < 2) socket.close();
     return this.#gone.promise;
   }

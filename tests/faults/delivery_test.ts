@@ -227,7 +227,7 @@ Deno.test("a Socket.IO client gives up a server that is silent, and says so", as
 });
 
 Deno.test("a peer that vanished without a word is noticed by keep-alive, on either side", async () => {
-  const alive = { keepAliveInterval: 40, keepAliveTimeout: 40, closeTimeout: 40 };
+  const alive = { keepAliveInterval: 200, keepAliveTimeout: 200, closeTimeout: 200 };
   const ended = Promise.withResolvers<unknown[]>();
   await using server = await serveWebSocket({
     hostname: "127.0.0.1",
@@ -246,8 +246,16 @@ Deno.test("a peer that vanished without a word is noticed by keep-alive, on eith
 });
 
 Deno.test("a Socket.IO client and its server notice a network that passes nothing on", async () => {
-  await withServer({ pingInterval: 200, pingTimeout: 200 }, async ({ io, port }) => {
+  await withServer({ pingInterval: 500, pingTimeout: 500 }, async ({ io, port }) => {
     for (const transports of [["polling"], ["websocket"]] as const) {
+      /** The platform's WebSocket, which ends when the network comes back, or is cut. */
+      const ended: Promise<unknown>[] = [];
+      class Watched extends WebSocket {
+        constructor(url: string) {
+          super(url);
+          ended.push(new Promise((resolve) => this.addEventListener("close", resolve)));
+        }
+      }
       await using relay = new FaultRelay(port);
       const joined = next<[{ once: (event: string, fn: (reason: string) => void) => void }]>(
         io as never,
@@ -258,6 +266,7 @@ Deno.test("a Socket.IO client and its server notice a network that passes nothin
         upgrade: false,
         forceNew: true,
         reconnection: false,
+        WebSocket: Watched as typeof WebSocket,
       });
       const connected = next(socket, "connect");
       const lost = next<[string]>(socket, "disconnect");
@@ -267,7 +276,9 @@ Deno.test("a Socket.IO client and its server notice a network that passes nothin
       relay.stalled = true;
       assertEquals(await inTime(gone, "the server"), "ping timeout");
       assertEquals((await inTime(lost, "the client"))[0], "ping timeout");
-      await socket.close();
+      await inTime(socket.close(), "close");
+      relay.cut();
+      await inTime(Promise.all(ended), "the platform's WebSocket");
     }
   });
 });
