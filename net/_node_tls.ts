@@ -423,11 +423,16 @@ function judge(
     if (name !== undefined) return checkServerIdentity(name, certificate);
     return new TypeError("no name to compare the certificate with");
   }
-  const error = options.checkServerIdentity(
+  let error: Error | undefined = options.checkServerIdentity(
     name ?? "",
     certificate as unknown as PeerCertificate,
   );
   if (error === undefined || error === null) return undefined;
+  if (error instanceof Promise) {
+    // What comes later comes too late; and if it were rejected, nobody else would hear of it.
+    error.catch(() => {});
+    error = new TypeError("checkServerIdentity returned a promise");
+  }
   return new TlsError(`Cannot trust the certificate: ${error.message}`, {
     reason: "CERT_REJECTED",
     cause: error,

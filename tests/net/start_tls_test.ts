@@ -427,6 +427,16 @@ Deno.test("TLS checkServerIdentity decides instead of the name", async () => {
   assert(/callback's fault/.test(`${thrown}`), `${thrown}`);
 });
 
+Deno.test("TLS checkServerIdentity that returns a promise trusts nobody, and leaves no rejection unhandled", async () => {
+  const late = () => Promise.reject(new Error("too late"));
+  for (const answer of [() => Promise.resolve(undefined), late]) {
+    const checkServerIdentity = answer as unknown as () => undefined;
+    const error = await refused({ ca: CA, checkServerIdentity });
+    assertEquals(error.code, "ERR_TLS_CERT");
+    assert(/returned a promise/.test(error.message), error.message);
+  }
+});
+
 Deno.test("TLS cannot be turned off by the environment", async () => {
   Deno.env.set("NODE_TLS_REJECT_UNAUTHORIZED", "0");
   try {
