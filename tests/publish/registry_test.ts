@@ -1,6 +1,8 @@
 /** The package as its users get it: from a registry, in an empty folder. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serveRegistry, unfurl } from "../../tools/local_registry.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
+import { readBlocks } from "../../tools/examples.ts";
 import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
 import { peerTest, runPeer, tempFolder } from "../_support/peers.ts";
 
@@ -138,6 +140,89 @@ peerTest(
     assertEquals([await page.title(), faults], ["héllo 1.5", []]);
   },
 );
+
+const CHAT_PAGE = `
+import { connectSocketIo } from "jsr:@sluice/sockets/socketio/client";
+const results: string[] = [];
+for (const transport of ["polling", "websocket"] as const) {
+  const socket = connectSocketIo(location.origin, { transports: [transport] });
+  const said = new Promise<string>((resolve) => socket.on("said", resolve));
+  const bytes = new Uint8Array([1, 2, 3]);
+  const sum: number = await socket.timeout(10_000).emitWithAck("say", transport + ": héllo", bytes);
+  results.push(await said, String(sum), socket.io.transport ?? "none");
+  socket.disconnect();
+}
+document.title = results.join(", ");`;
+
+peerTest(
+  "the published package: the Socket.IO client, bundled for a browser, chats in Chromium over polling and WebSocket",
+  BROWSER_TEST,
+  async () => {
+    await using me = await user();
+    await me.write(
+      "deno.json",
+      '{ "compilerOptions": { "lib": ["dom", "dom.iterable", "esnext"] } }',
+    );
+    await me.write("page.ts", CHAT_PAGE);
+    await me.deno("check", "page.ts");
+    await me.deno("bundle", "--platform", "browser", "--minify", "-o", "page.js", "page.ts");
+    const script = await Deno.readTextFile(`${me.path}/page.js`);
+    assertEquals(
+      script.match(/\bDeno\.|node:/g),
+      null,
+      "the client needs a browser and nothing else",
+    );
+    const io = new SocketIoServer();
+    io.on("connection", (socket) => {
+      socket.on("say", (text: string, bytes: Uint8Array, done: (sum: number) => void) => {
+        io.emit("said", text);
+        done(bytes.reduce((sum, byte) => sum + byte, 0));
+      });
+    });
+    const { port } = await io.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      handler: ({ url }) =>
+        url.endsWith(".js")
+          ? new Response(script, { headers: { "content-type": "text/javascript" } })
+          : new Response('<!doctype html><script type="module" src="page.js"></script>', {
+            headers: { "content-type": "text/html" },
+          }),
+    });
+    try {
+      await using browser = await openBrowser();
+      const page = await browser.newPage();
+      const faults: string[] = [];
+      page.on("pageerror", (error) => faults.push(String(error)));
+      await page.goto(`http://127.0.0.1:${port}/`);
+      await page.waitForFunction("document.title !== ''");
+      assertEquals([await page.title(), faults], [
+        "polling: héllo, 6, polling, websocket: héllo, 6, websocket",
+        [],
+      ]);
+    } finally {
+      await io.close();
+    }
+  },
+);
+
+Deno.test("the published package: the README's programs type-check and run", async () => {
+  await using me = await user();
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const programs = readBlocks(readme).run;
+  assert(programs.length >= 7, `the README has ${programs.length} programs`);
+  await me.write("deno.json", "{}");
+  await me.deno("add", "jsr:@sluice/sockets", "jsr:@std/assert");
+  for (const [i, program] of programs.entries()) await me.write(`program_${i}.ts`, program);
+  await me.deno("check", ...programs.keys().map((i) => `program_${i}.ts`));
+  for (const i of programs.keys()) {
+    assertEquals(
+      await me.deno("run", "--no-prompt", "--allow-net=127.0.0.1", `program_${i}.ts`),
+      "",
+    );
+  }
+  assertEquals(me.missing, []);
+});
 
 /** `deno compile` fetches its base from a server of its own; in a closed network DENORT_BIN can name one. */
 const DENORT = {
