@@ -334,6 +334,63 @@ for (const implementation of ["node", "deno"] as TlsImplementation[]) {
   });
 }
 
+/** Ways in which a callback of the program's can fail. */
+const FAILURES: Record<string, () => never | Promise<never>> = {
+  "throws": () => {
+    throw new Error("the program's");
+  },
+  "rejects": () => Promise.reject(new Error("the program's")),
+  "never settles": () => new Promise<never>(() => {}),
+};
+
+// CVE-2026-21637
+for (const [how, fail] of Object.entries(FAILURES)) {
+  Deno.test(`Throwing callback: an SNICallback or a hook of the server that ${how} ends one connection at most`, async () => {
+    const server = createSecureServer({
+      ...identity("server"),
+      handshakeTimeout: 200,
+      SNICallback: (name) => name === "bad.test" ? fail() : undefined,
+    }, (socket) => socket.end("x"));
+    const failed: unknown[] = [];
+    server.on("tlsClientError", (error: unknown) => failed.push(error));
+    await server.listen(0, "127.0.0.1");
+    const { port } = server.address() as { port: number };
+    const served = async () => {
+      const transport = await dial({ hostname: "localhost", port }, {
+        tls: { ca: CA },
+        lookup: here,
+      });
+      assertEquals(await transport.read(new Uint8Array(8)), 1);
+      transport.close();
+    };
+    await served();
+    const options = { tls: { ca: CA }, lookup: here, timeout: 5_000 };
+    const bad = assertRejects(() => dial({ hostname: "bad.test", port }, options));
+    await served();
+    await bad;
+    await served();
+    assertEquals(failed.length, 1);
+    await server.close();
+  });
+}
+
+// CVE-2026-21637
+for (const [how, fail] of Object.entries(FAILURES)) {
+  Deno.test(`Throwing callback: a lookup or a check of the client that ${how} ends one attempt`, async () => {
+    await using server = await serve({ tls: identity("server") });
+    const url = `wss://localhost:${server.port}`;
+    const options = { connectTimeout: 200 };
+    await assertRejects(() => connectWebSocket(url, { ...options, lookup: () => fail() }));
+    const tls = { ca: CA, checkServerIdentity: () => fail() as unknown as undefined };
+    // A check that does not answer at once has not said that it is satisfied.
+    await assertRejects(() => connectWebSocket(url, { ...options, lookup: here, tls }));
+    const ws = await connectWebSocket(url, { lookup: here, tls: { ca: CA } });
+    await ws.send("here");
+    assertEquals((await ws.receive()).data, "here");
+    ws.terminate();
+  });
+}
+
 const WITH_NUL = [
   "good.example\0.evil.example",
   "good.example\0",
