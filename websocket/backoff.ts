@@ -46,6 +46,15 @@ export function backoffDelay(options: BackoffOptions, attempt: number, random: n
  * Checks options that a user gave.
  *
  * @throws {RangeError} If one is out of range.
+ *
+ * @example
+ * ```ts
+ * import { checkBackoff } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkBackoff({ initial: 100, max: 5000 });
+ * assertThrows(() => checkBackoff({ factor: 0.5 }), RangeError);
+ * ```
  */
 export function checkBackoff(options: BackoffOptions): void {
   const { initial = 500, factor = 2, max = 30_000, jitter = 1, attempts = Infinity } = options;

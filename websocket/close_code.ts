@@ -68,6 +68,14 @@ export type WebSocketCloseCode = typeof WebSocketCloseCode[keyof typeof WebSocke
  * Whether a close frame may carry `code`: 1000 to 1003, 1007 to 1014, and 3000 to 4999.
  *
  * 1004 to 1006 and 1015 must not be set by an endpoint, 1016 to 2999 are not defined (RFC 6455 §7.4).
+ *
+ * @example
+ * ```ts
+ * import { isWebSocketCloseCode } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([1000, 1005, 2000, 4999].map(isWebSocketCloseCode), [true, false, false, true]);
+ * ```
  */
 export function isWebSocketCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;

@@ -58,6 +58,22 @@ const MAX_DELAY = 2_147_483_647;
  *
  * @throws {RangeError} If a limit or a time is out of range.
  * @throws {TypeError} If {@linkcode WebSocketConnectionOptions.slowReader} is none of its words.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   DEFAULT_MAX_CHUNKS,
+ *   DEFAULT_MAX_FRAGMENTS,
+ *   DEFAULT_MAX_MESSAGE_SIZE,
+ *   resolveConnectionOptions,
+ * } from "@sluice/sockets/websocket";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const { maxMessageSize, maxFragments, maxChunks } = resolveConnectionOptions({ maxInbox: 4096 });
+ * assertEquals(maxMessageSize, DEFAULT_MAX_MESSAGE_SIZE);
+ * assertEquals([maxFragments, maxChunks], [DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_CHUNKS]);
+ * assertThrows(() => resolveConnectionOptions({ maxInbox: -1 }), RangeError);
+ * ```
  */
 export function resolveConnectionOptions(
   options: WebSocketConnectionOptions = {},

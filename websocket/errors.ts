@@ -113,7 +113,24 @@ export class WebSocketError extends Error {
   }
 }
 
-/** The peer broke the protocol or a limit; `closeCode` is what it was told. */
+/**
+ * The peer broke the protocol or a limit; `closeCode` is what it was told.
+ *
+ * @example
+ * ```ts
+ * import { pair } from "@sluice/sockets/net";
+ * import { WebSocketConnection, WebSocketProtocolError } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const [peer, end] = pair();
+ * const server = new WebSocketConnection(end, { role: "server", closeTimeout: 100 });
+ * await peer.write(new Uint8Array([0x81, 1, 0x41])); // a frame that is not masked
+ * peer.close();
+ * const { error } = await server.closed;
+ * assert(error instanceof WebSocketProtocolError);
+ * assertEquals([error.code, error.closeCode], ["MASK", 1002]);
+ * ```
+ */
 export class WebSocketProtocolError extends WebSocketError {
   /** The name of the class. */
   override readonly name: string = "WebSocketProtocolError";
@@ -133,7 +150,23 @@ export interface WebSocketHandshakeErrorOptions extends ErrorOptions {
   actual?: string;
 }
 
-/** The opening handshake failed. Its texts hold no credentials: of what was sent, only the header's name is told. */
+/**
+ * The opening handshake failed. Its texts hold no credentials: of what was sent, only the header's name is told.
+ *
+ * @example
+ * ```ts
+ * import { connectWebSocket, WebSocketHandshakeError } from "@sluice/sockets/websocket";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
+ * const error = await assertRejects(
+ *   () => connectWebSocket(`ws://127.0.0.1:${http.addr.port}`),
+ *   WebSocketHandshakeError,
+ * );
+ * assertEquals([error.code, error.status], ["HANDSHAKE_STATUS", 200]);
+ * await http.shutdown();
+ * ```
+ */
 export class WebSocketHandshakeError extends WebSocketError {
   /** The name of the class. */
   override readonly name: string = "WebSocketHandshakeError";

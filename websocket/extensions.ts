@@ -118,7 +118,18 @@ export function parseExtensions(value: string): WebSocketExtension[] | undefined
   }
 }
 
-/** Writes one element of a `Sec-WebSocket-Extensions` header. */
+/**
+ * Writes one element of a `Sec-WebSocket-Extensions` header.
+ *
+ * @example
+ * ```ts
+ * import { formatExtension } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const extension = { name: "foo", params: [["bar", "7"] as const, ["baz", undefined] as const] };
+ * assertEquals(formatExtension(extension), "foo; bar=7; baz");
+ * ```
+ */
 export function formatExtension(extension: WebSocketExtension): string {
   let text = extension.name;
   for (const [name, value] of extension.params) {

@@ -4,11 +4,38 @@ import { applyMask } from "./mask.ts";
 /** The most bytes that a frame header takes: two, eight of length, four of masking key. */
 export const MAX_FRAME_HEADER_SIZE = 14;
 
-/** The largest payload of a control frame, in bytes (RFC 6455 §5.5). */
+/**
+ * The largest payload of a control frame, in bytes (RFC 6455 §5.5).
+ *
+ * @example
+ * ```ts
+ * import { pair } from "@sluice/sockets/net";
+ * import { MAX_CONTROL_PAYLOAD, WebSocketConnection } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pair();
+ * const client = new WebSocketConnection(a, { role: "client" });
+ * const server = new WebSocketConnection(b, { role: "server" });
+ * const pong = new Promise<Uint8Array>((resolve) => server.on("pong", resolve));
+ * client.pong(new Uint8Array(MAX_CONTROL_PAYLOAD));
+ * assertEquals((await pong).length, 125);
+ * await Promise.all([client.close(), server.close()]);
+ * ```
+ */
 export const MAX_CONTROL_PAYLOAD = 125;
 
 /**
  * The header of one frame (RFC 6455 §5.2), filled in by {@linkcode readFrameHeader}. One object serves for many frames.
+ *
+ * @example
+ * ```ts
+ * import { readFrameHeader, WebSocketFrameHeader } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const header = new WebSocketFrameHeader();
+ * assertEquals(readFrameHeader(header, new Uint8Array([0x89, 0]), 0, 2), 2);
+ * assertEquals([header.fin, header.opcode, header.length], [true, 9, 0]);
+ * ```
  */
 export class WebSocketFrameHeader {
   /** Whether this is the last frame of its message. */
@@ -33,6 +60,18 @@ export class WebSocketFrameHeader {
  * The first two bytes are told in `header` as soon as they are there, so that a bad frame can be refused early.
  *
  * @returns How many bytes the header takes, 2 to 14; or 0 if more bytes are needed to tell.
+ *
+ * @example
+ * ```ts
+ * import { readFrameHeader, WebSocketFrameHeader } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const header = new WebSocketFrameHeader();
+ * const bytes = new Uint8Array([0x82, 0x7e, 0x01, 0x00]);
+ * assertEquals(readFrameHeader(header, bytes, 0, 3), 0); // a byte of the length is missing
+ * assertEquals(readFrameHeader(header, bytes, 0, 4), 4);
+ * assertEquals([header.opcode, header.masked, header.length], [2, false, 256]);
+ * ```
  */
 export function readFrameHeader(
   header: WebSocketFrameHeader,
@@ -78,7 +117,18 @@ function readLongLength(header: WebSocketFrameHeader, bytes: Uint8Array, at: num
   header.lengthValid = high < 0x80000000 && (high > 0 || low >= 0x10000);
 }
 
-/** How many bytes the header of a frame with this payload takes, 2 to 14. */
+/**
+ * How many bytes the header of a frame with this payload takes, 2 to 14.
+ *
+ * @example
+ * ```ts
+ * import { frameHeaderSize, MAX_FRAME_HEADER_SIZE } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([frameHeaderSize(125, false), frameHeaderSize(126, true)], [2, 8]);
+ * assertEquals(frameHeaderSize(2 ** 40, true), MAX_FRAME_HEADER_SIZE);
+ * ```
+ */
 export function frameHeaderSize(length: number, masked: boolean): number {
   return (length < 126 ? 2 : length < 0x10000 ? 4 : 10) + (masked ? 4 : 0);
 }
@@ -89,6 +139,16 @@ export function frameHeaderSize(length: number, masked: boolean): number {
  * @param first The first byte: 0x80 if it is the last frame of its message, the reserved bits, and the opcode.
  * @param maskBit 0x80 if the frame is masked, and otherwise 0.
  * @returns The offset behind what was written, where the key or the payload comes.
+ *
+ * @example
+ * ```ts
+ * import { writeFrameHeader } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array(4);
+ * assertEquals(writeFrameHeader(bytes, 0, 0x82, 0, 256), 4);
+ * assertEquals(bytes, new Uint8Array([0x82, 0x7e, 0x01, 0x00]));
+ * ```
  */
 export function writeFrameHeader(
   target: Uint8Array,
@@ -121,7 +181,19 @@ export function writeFrameHeader(
   return at + 10;
 }
 
-/** Writes a masking key, lowest byte first, and returns the offset behind it. */
+/**
+ * Writes a masking key, lowest byte first, and returns the offset behind it.
+ *
+ * @example
+ * ```ts
+ * import { writeMaskKey } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new Uint8Array(4);
+ * assertEquals(writeMaskKey(bytes, 0, 0x3d21fa37), 4);
+ * assertEquals(bytes, new Uint8Array([0x37, 0xfa, 0x21, 0x3d]));
+ * ```
+ */
 export function writeMaskKey(target: Uint8Array, at: number, key: number): number {
   target[at] = key;
   target[at + 1] = key >>> 8;
@@ -196,6 +268,19 @@ export interface IncompleteFrame {
  * Decodes the first frame in `bytes`, or says how many bytes are missing. It checks nothing: it is for tools and tests.
  *
  * @throws {RangeError} If the payload's length is 2^53 or more.
+ *
+ * @example
+ * ```ts
+ * import { decodeFrame } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * // The masked "Hello" of RFC 6455 §5.7.
+ * const bytes = Uint8Array.fromHex("818537fa213d7f9f4d5158");
+ * const frame = decodeFrame(bytes);
+ * assert("payload" in frame);
+ * assertEquals([frame.masked, new TextDecoder().decode(frame.payload)], [true, "Hello"]);
+ * assertEquals(decodeFrame(bytes.subarray(0, 8)), { missing: 3 });
+ * ```
  */
 export function decodeFrame(bytes: Uint8Array): DecodedFrame | IncompleteFrame {
   const header = new WebSocketFrameHeader();

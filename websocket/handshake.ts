@@ -50,6 +50,15 @@ function headerLines(headers: Iterable<readonly [string, string]>): string {
  * Checks the subprotocols that a client wants to offer (RFC 6455 §4.1).
  *
  * @throws {TypeError} If one is not a token, or is there twice.
+ *
+ * @example
+ * ```ts
+ * import { checkSubprotocols } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkSubprotocols(["chat.v2", "chat.v1"]);
+ * assertThrows(() => checkSubprotocols(["chat", "chat"]), TypeError);
+ * ```
  */
 export function checkSubprotocols(protocols: readonly string[]): void {
   protocols.forEach((protocol, i) => {
@@ -84,6 +93,20 @@ export interface ClientHandshake {
  * Writes a client's opening handshake (RFC 6455 §4.1) as Latin-1 text.
  *
  * @throws {TypeError} If a part of it has characters that can't be sent, or a header is one of the handshake's own.
+ *
+ * @example
+ * ```ts
+ * import { buildClientHandshake } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const text = buildClientHandshake({
+ *   target: "/chat",
+ *   host: "example.org",
+ *   key: "dGhlIHNhbXBsZSBub25jZQ==",
+ *   protocols: ["chat"],
+ * });
+ * assertEquals(text.split("\r\n").slice(0, 2), ["GET /chat HTTP/1.1", "Host: example.org"]);
+ * ```
  */
 export function buildClientHandshake(handshake: ClientHandshake): string {
   const { target, host, key, protocols = [], deflate, origin, headers = [] } = handshake;
@@ -145,7 +168,36 @@ function quote(text: string): string {
   return `"${short.replace(/[^\x20-\x7e…]/g, "?")}"`;
 }
 
-/** Checks a server's answer (RFC 6455 §4.1, the numbered list at its end). Returns, and does not throw, what is wrong. */
+/**
+ * Checks a server's answer (RFC 6455 §4.1, the numbered list at its end). Returns, and does not throw, what is wrong.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type AgreedHandshake,
+ *   checkServerHandshake,
+ *   type ClientExpectation,
+ *   HttpFields,
+ *   type HttpResponseHead,
+ *   WebSocketHandshakeError,
+ * } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const fields = new HttpFields([
+ *   ["Upgrade", "websocket"],
+ *   ["Connection", "Upgrade"],
+ *   ["Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+ * ]);
+ * const head: HttpResponseHead = { status: 101, reason: "", minorVersion: 1, fields };
+ * const expectation: ClientExpectation = { accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" };
+ * const agreed = checkServerHandshake(head, expectation) as AgreedHandshake;
+ * assertEquals([agreed.protocol, agreed.extensions], ["", ""]);
+ *
+ * const error = checkServerHandshake(head, { accept: "another" });
+ * assert(error instanceof WebSocketHandshakeError);
+ * assertEquals(error.code, "HANDSHAKE_ACCEPT");
+ * ```
+ */
 export function checkServerHandshake(
   head: HttpResponseHead,
   expectation: ClientExpectation,
@@ -272,12 +324,48 @@ function refusal(
   return { status, message, headers };
 }
 
-/** Whether a request asks for an upgrade to WebSocket at all, well or badly formed. Others are plain HTTP. */
+/**
+ * Whether a request asks for an upgrade to WebSocket at all, well or badly formed. Others are plain HTTP.
+ *
+ * @example
+ * ```ts
+ * import { HttpFields, isUpgradeRequest } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fields = new HttpFields([["Host", "example.org"], ["Upgrade", "WebSocket"]]);
+ * assertEquals(isUpgradeRequest({ method: "GET", target: "/", minorVersion: 1, fields }), true);
+ * ```
+ */
 export function isUpgradeRequest(head: HttpRequestHead): boolean {
   return hasListElement(head.fields.get("upgrade"), "websocket");
 }
 
-/** Checks a client's opening handshake (RFC 6455 §4.2.1), and takes out what matters. */
+/**
+ * Checks a client's opening handshake (RFC 6455 §4.2.1), and takes out what matters.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   buildClientHandshake,
+ *   checkClientHandshake,
+ *   type ClientRequest,
+ *   type HandshakeRefusal,
+ *   parseRequestHead,
+ * } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const key = "dGhlIHNhbXBsZSBub25jZQ==";
+ * const protocols = ["a", "b"];
+ * const text = buildClientHandshake({ target: "/", host: "example.org", key, protocols });
+ * const head = parseRequestHead(text);
+ * assert("target" in head);
+ * const request = checkClientHandshake(head) as ClientRequest;
+ * assertEquals([request.key, request.protocols], [key, protocols]);
+ *
+ * const refusal = checkClientHandshake({ ...head, method: "POST" }) as HandshakeRefusal;
+ * assertEquals(refusal.status, 405);
+ * ```
+ */
 export function checkClientHandshake(head: HttpRequestHead): ClientRequest | HandshakeRefusal {
   const { fields } = head;
   if (!isUpgradeRequest(head)) {
@@ -349,6 +437,24 @@ export interface ServerHandshake {
  * Writes a server's opening handshake (RFC 6455 §4.2.2) as Latin-1 text.
  *
  * @throws {TypeError} If a further header has characters that can't be sent, or is one of the handshake's own.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   buildServerHandshake,
+ *   type ServerHandshake,
+ *   WEBSOCKET_GUID,
+ * } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const key = new TextEncoder().encode(`dGhlIHNhbXBsZSBub25jZQ==${WEBSOCKET_GUID}`);
+ * const hash = new Uint8Array(await crypto.subtle.digest("SHA-1", key));
+ * const handshake: ServerHandshake = { accept: hash.toBase64(), protocol: "chat" };
+ * assertEquals(buildServerHandshake(handshake).split("\r\n").slice(3, 5), [
+ *   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+ *   "Sec-WebSocket-Protocol: chat",
+ * ]);
+ * ```
  */
 export function buildServerHandshake(handshake: ServerHandshake): string {
   const { accept, protocol, extension, headers = [] } = handshake;
@@ -382,6 +488,18 @@ const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
  * Writes a response that refuses a handshake and ends the connection: status, a text body of one line, and headers.
  *
  * @throws {TypeError} If a header has characters that can't be sent. @throws {RangeError} For a status below 200 or above 599.
+ *
+ * @example
+ * ```ts
+ * import { buildRefusal } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const text = buildRefusal(401, "Log in first", [["WWW-Authenticate", "Bearer"]]);
+ * assertEquals(text.split("\r\n").slice(0, 2), [
+ *   "HTTP/1.1 401 Unauthorized",
+ *   "WWW-Authenticate: Bearer",
+ * ]);
+ * ```
  */
 export function buildRefusal(
   status: number,

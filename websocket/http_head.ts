@@ -23,6 +23,16 @@ export interface HttpHeadFault {
  * The header lines of an HTTP message, in order. Names compare without case.
  *
  * Nothing is keyed by name, so a header called `__proto__` is a header like any other.
+ *
+ * @example
+ * ```ts
+ * import { HttpFields } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fields = new HttpFields([["Accept", "text/html"], ["accept", "text/plain"]]);
+ * assertEquals(fields.get("ACCEPT"), "text/html, text/plain");
+ * assertEquals(fields.getAll("accept"), ["text/html", "text/plain"]);
+ * ```
  */
 export class HttpFields implements Iterable<[name: string, value: string]> {
   readonly #names: string[] = [];
@@ -322,7 +332,19 @@ function linesOf(text: string): string[] {
   return text.slice(0, -4).split("\r\n");
 }
 
-/** Parses the head of a request from the text that a {@linkcode HttpHeadReader} found. */
+/**
+ * Parses the head of a request from the text that a {@linkcode HttpHeadReader} found.
+ *
+ * @example
+ * ```ts
+ * import { parseRequestHead } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const head = parseRequestHead("GET /chat?room=1 HTTP/1.1\r\nHost: example.org\r\n\r\n");
+ * assert("target" in head);
+ * assertEquals([head.target, head.fields.get("host")], ["/chat?room=1", "example.org"]);
+ * ```
+ */
 export function parseRequestHead(text: string): HttpRequestHead | HttpHeadFault {
   const lines = linesOf(text);
   const first = parseRequestLine(lines[0]);
@@ -343,7 +365,19 @@ function originForm(target: string, fields: HttpFields): string {
   return rest?.startsWith("/") ? rest : `/${rest ?? ""}`;
 }
 
-/** Parses the head of a response from the text that a {@linkcode HttpHeadReader} found. */
+/**
+ * Parses the head of a response from the text that a {@linkcode HttpHeadReader} found.
+ *
+ * @example
+ * ```ts
+ * import { parseResponseHead } from "@sluice/sockets/websocket";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const head = parseResponseHead("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+ * assert("reason" in head);
+ * assertEquals([head.status, head.reason], [404, "Not Found"]);
+ * ```
+ */
 export function parseResponseHead(text: string): HttpResponseHead | HttpHeadFault {
   const lines = linesOf(text);
   const first = parseStatusLine(lines[0]);

@@ -16,7 +16,21 @@ function wordsOf(buffer: ArrayBufferLike): Uint32Array {
   return lastWords;
 }
 
-/** Turns a masking key around, so that the payload byte number `by` (of those that it has passed) comes first again. */
+/**
+ * Turns a masking key around, so that the payload byte number `by` (of those that it has passed) comes first again.
+ *
+ * @example
+ * ```ts
+ * import { applyMask, rotateMaskKey } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // The masked "Hello" of RFC 6455 §5.7, in two pieces.
+ * const bytes = new Uint8Array([0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+ * applyMask(bytes, 0x3d21fa37, 0, 3);
+ * applyMask(bytes, rotateMaskKey(0x3d21fa37, 3), 3);
+ * assertEquals(new TextDecoder().decode(bytes), "Hello");
+ * ```
+ */
 export function rotateMaskKey(key: number, by: number): number {
   const bits = (by & 3) << 3;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));

@@ -64,6 +64,15 @@ interface RawParameters {
  *
  * @throws {RangeError} For window bits, a level or a memory level out of range.
  * @throws {TypeError} For a threshold that is not a number of bytes.
+ *
+ * @example
+ * ```ts
+ * import { checkDeflateOptions } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkDeflateOptions({ serverMaxWindowBits: 12, level: 1 });
+ * assertThrows(() => checkDeflateOptions({ serverMaxWindowBits: 7 }), RangeError);
+ * ```
  */
 export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
   const ranges = [
@@ -88,7 +97,20 @@ export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
   }
 }
 
-/** The offer that a client makes. */
+/**
+ * The offer that a client makes.
+ *
+ * @example
+ * ```ts
+ * import { formatExtension, offerDeflate } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(
+ *   formatExtension(offerDeflate({ serverNoContextTakeover: true })),
+ *   "permessage-deflate; server_no_context_takeover; client_max_window_bits",
+ * );
+ * ```
+ */
 export function offerDeflate(options: PerMessageDeflateOptions = {}): WebSocketExtension {
   checkDeflateOptions(options);
   const { serverMaxWindowBits = 15, clientMaxWindowBits = 15 } = options;
@@ -166,6 +188,22 @@ export interface AcceptedDeflate {
  * RFC 7692 §7.1 says; the connection then goes on without compression.
  *
  * @returns What was agreed on; `undefined` if no offer fits.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   acceptDeflate,
+ *   type AcceptedDeflate,
+ *   formatExtension,
+ *   parseExtensions,
+ * } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const offers = parseExtensions("permessage-deflate; client_max_window_bits")!;
+ * const accepted: AcceptedDeflate = acceptDeflate(offers, { clientMaxWindowBits: 12 })!;
+ * assertEquals(accepted.parameters.clientMaxWindowBits, 12);
+ * assertEquals(formatExtension(accepted.response), "permessage-deflate; client_max_window_bits=12");
+ * ```
  */
 export function acceptDeflate(
   offers: readonly WebSocketExtension[],
@@ -194,6 +232,18 @@ export function acceptDeflate(
  * Checks a server's answer against the offer that {@linkcode offerDeflate} made from the same options.
  *
  * @returns What was agreed on; a text that says what is wrong if the connection has to fail.
+ *
+ * @example
+ * ```ts
+ * import { checkDeflateResponse, PERMESSAGE_DEFLATE } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const params = [["server_max_window_bits", "15"] as const];
+ * assertEquals(
+ *   checkDeflateResponse({ name: PERMESSAGE_DEFLATE, params }, { serverMaxWindowBits: 12 }),
+ *   "server_max_window_bits is larger than what was asked for",
+ * );
+ * ```
  */
 export function checkDeflateResponse(
   response: WebSocketExtension,
