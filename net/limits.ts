@@ -37,7 +37,17 @@ export interface Pressure extends Record<LimitKind, PressureGauge> {
   level: number;
 }
 
-/** The kinds, with their limits. */
+/**
+ * The kinds, with their limits.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_LIMITS, Limits } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Limits().pressure.connections.limit, DEFAULT_LIMITS.connections);
+ * ```
+ */
 export const DEFAULT_LIMITS: Readonly<Record<LimitKind, number>> = Object.freeze({
   connections: 65_536,
   queuedBytes: 536_870_912,
@@ -45,7 +55,20 @@ export const DEFAULT_LIMITS: Readonly<Record<LimitKind, number>> = Object.freeze
   inflatingBytes: 67_108_864,
 });
 
-/** What happens at each limit, where nothing else is said. */
+/**
+ * What happens at each limit, where nothing else is said.
+ *
+ * @example
+ * ```ts
+ * import { DEFAULT_LIMIT_POLICIES, Limits } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // Slow readers only lose messages; all else as it is.
+ * const limits = new Limits({ policies: { queuedBytes: "drop" } });
+ * assertEquals(limits.queuedBytes.policy, "drop");
+ * assertEquals(limits.receivedBytes.policy, DEFAULT_LIMIT_POLICIES.receivedBytes);
+ * ```
+ */
 export const DEFAULT_LIMIT_POLICIES: Readonly<Record<LimitKind, LimitPolicy>> = Object.freeze({
   connections: "drop",
   queuedBytes: "close",

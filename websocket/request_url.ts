@@ -3,7 +3,17 @@
 /** Host and port, and nothing that would change what a URL means that is built from them (RFC 9110 §7.2). */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?$/;
 
-/** Whether a `Host` header names a host, and perhaps a port, and nothing else. */
+/**
+ * Whether a `Host` header names a host, and perhaps a port, and nothing else.
+ *
+ * @example
+ * ```ts
+ * import { isHostHeader } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals([isHostHeader("example.org:8080"), isHostHeader("user@example.org")], [true, false]);
+ * ```
+ */
 export function isHostHeader(host: string): boolean {
   return HOST.test(host);
 }
@@ -74,6 +84,15 @@ export function isHostAllowed(allowed: readonly string[], host: string | undefin
  * Checks what is given as {@linkcode isHostAllowed}'s list.
  *
  * @throws {TypeError} If a rule is none.
+ *
+ * @example
+ * ```ts
+ * import { checkAllowedHosts } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkAllowedHosts(["localhost", "*.example.org"]);
+ * assertThrows(() => checkAllowedHosts(["https://example.org"]), TypeError);
+ * ```
  */
 export function checkAllowedHosts(allowed: readonly string[]): void {
   if (!Array.isArray(allowed)) {
