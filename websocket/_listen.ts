@@ -42,6 +42,12 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
     if (tls === undefined) return { listener: Deno.listen(where), secure: false };
     if (tls.implementation === "deno") {
+      if (options.proxyProtocol !== undefined) {
+        throw new NetError("Cannot use the option proxyProtocol with Deno's TLS", {
+          code: "ERR_UNSUPPORTED",
+          syscall: "listen",
+        });
+      }
       const listener = Deno.listenTls({ ...where, ...plainCertificate(tls) });
       const { setListenerNoDelay } = await import("../net/listener_no_delay.ts");
       setListenerNoDelay(listener);

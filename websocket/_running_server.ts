@@ -1,6 +1,11 @@
 // Floor 3: driver.
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
+import {
+  acceptProxyProtocol,
+  type AcceptProxyProtocolOptions,
+  trustedProxies,
+} from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { closeQuietly, HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
@@ -140,6 +145,12 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.http !== undefined && options.handler !== undefined) {
     throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");
   }
+  const { proxyProtocol } = options;
+  const introduction = proxyProtocol && {
+    trusted: trustedProxies(proxyProtocol.trusted),
+    timeout: proxyProtocol.timeout,
+    maxLength: proxyProtocol.maxLength,
+  };
   options.signal?.throwIfAborted();
   // Loaded when it is needed: node:http weighs more than all of this.
   const door = options.http === undefined && options.handler === undefined
@@ -149,7 +160,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
     door?.close();
     throw error;
   });
-  const acceptor = new Acceptor(core, listening, options, door);
+  const acceptor = new Acceptor(core, listening, options, door, introduction);
   const onAbort = () => {
     server.close();
   };
@@ -170,6 +181,7 @@ class Acceptor {
   readonly #listening: WebSocketListening;
   readonly #options: ServeWebSocketOptions;
   readonly #door: FrontDoor | undefined;
+  readonly #introduction: AcceptProxyProtocolOptions | undefined;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wake: (() => void) | undefined;
@@ -179,11 +191,13 @@ class Acceptor {
     listening: WebSocketListening,
     options: ServeWebSocketOptions,
     door: FrontDoor | undefined,
+    introduction: AcceptProxyProtocolOptions | undefined,
   ) {
     this.#core = core;
     this.#listening = listening;
     this.#options = options;
     this.#door = door;
+    this.#introduction = introduction;
   }
 
   stop(): void {
@@ -243,6 +257,10 @@ class Acceptor {
     let received: ReceivedHead;
     const { startTls } = this.#listening;
     try {
+      if (this.#introduction !== undefined) {
+        arrival.transport = await acceptProxyProtocol(arrival.transport, this.#introduction);
+        if (arrival.over) return closeQuietly(arrival.transport);
+      }
       if (startTls !== undefined) {
         arrival.transport = await startTls(arrival.transport);
         if (arrival.over) return closeQuietly(arrival.transport);

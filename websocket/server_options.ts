@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
 import type { Limits } from "../net/limits.ts";
-import type { TransportListener } from "../net/server_options.ts";
+import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -91,6 +91,13 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
    * a client that stalls in the handshake or does not read: for trusted clients only.
    */
   tls?: TlsServerOptions;
+  /**
+   * Requires a PROXY protocol header, version 1 or 2, at the start of each connection, before TLS: addresses are then those of the clients.
+   * Connections without one, or from somebody who is not trusted, are dropped.
+   *
+   * @default {undefined}, none is expected
+   */
+  proxyProtocol?: ServerProxyProtocolOptions;
   /** Limits for the head of the client's request. */
   head?: HttpHeadLimits;
   /** Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. */

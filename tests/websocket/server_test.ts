@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
+import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
+import { startTls } from "../../net/start_tls.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { hex } from "../_support/websocket_rig.ts";
@@ -535,6 +537,76 @@ Deno.test("server takes connections from any listener", async () => {
   await ws.send("hello");
   assertEquals((await ws.receive()).data, "hello");
   assertEquals(server.clients.size, 1);
+});
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A connection as a proxy makes it for a client at 192.0.2.7. */
+async function proxied(port: number): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await sendProxyProtocol(conn, {
+    source: { transport: "tcp", hostname: "192.0.2.7", port: 50_000 },
+    destination: { transport: "tcp", hostname: "192.0.2.1", port: 443 },
+  });
+  return conn;
+}
+
+for (const tls of [undefined, identity("server")]) {
+  Deno.test(`server behind a proxy learns who its clients are${tls ? ", before TLS" : ""}`, async () => {
+    const seen: unknown[] = [];
+    const hostOf = (addr: object): unknown => "hostname" in addr && addr.hostname;
+    await using server = await serve({
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+      tls,
+      authorize: (_request, { remoteAddr }) => void seen.push(hostOf(remoteAddr)),
+      default: (ws) => {
+        seen.push(hostOf(ws.remoteAddr));
+        ws.send("hello");
+      },
+      handler: (_request, { remoteAddr }) => new Response(`${hostOf(remoteAddr)}`),
+    });
+    const connect = async (): Promise<Transport> => {
+      const conn = await proxied(server.port);
+      return tls ? await startTls(conn, { hostname: "localhost", ca: CA }) : conn;
+    };
+    const url = `${tls ? "wss" : "ws"}://localhost/`;
+    await using ws = await connectWebSocket(url, { transport: await connect() });
+    assertEquals((await ws.receive()).data, "hello");
+    assertEquals(seen, ["192.0.2.7", "192.0.2.7"]);
+
+    const plain = await connect();
+    await plain.write(encode("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    let text = "";
+    const p = new Uint8Array(1024);
+    for (let n; (n = await plain.read(p)) !== null;) {
+      text += new TextDecoder().decode(p.subarray(0, n));
+    }
+    assertStringIncludes(text, "192.0.2.7");
+    plain.close();
+  });
+}
+
+Deno.test("server behind a proxy drops who is no trusted proxy, or tells no client", async () => {
+  const trusted = { "10.0.0.0/8": proxied, "127.0.0.1": (port: number) => Deno.connect({ port }) };
+  for (const [proxy, connect] of Object.entries(trusted)) {
+    let came = 0;
+    await using server = await serve({
+      proxyProtocol: { trusted: [proxy] },
+      default: () => void came++,
+    });
+    using conn = await connect(server.port);
+    await conn.write(encode(upgradeRequest())).catch(() => {});
+    assertEquals(await conn.read(new Uint8Array(64)).catch(() => null), null);
+    assertEquals(came, 0);
+  }
+  const wrong = { trusted: ["no address"] };
+  await assertRejects(() => serve({ proxyProtocol: wrong }), TypeError, "no address");
+  const deno = { ...identity("server"), implementation: "deno" } as const;
+  const error = await assertRejects(
+    () => serve({ tls: deno, proxyProtocol: { trusted: [] } }),
+    NetError,
+  );
+  assertEquals(error.code, "ERR_UNSUPPORTED");
 });
 
 Deno.test("listener that fails for a while does not end the server", async () => {
