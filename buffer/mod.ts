@@ -4,6 +4,7 @@ export * from "./byte_reader.ts";
 export * from "./encodings.ts";
 export * from "./errors.ts";
 export * from "./hexdump.ts";
+export * from "./timing_safe_equal.ts";
 export * from "./types.ts";
 export * from "./utf8.ts";
 export * from "./varint.ts";

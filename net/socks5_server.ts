@@ -144,11 +144,13 @@ export class Socks5Server implements AsyncDisposable {
  *
  * @example
  * ```ts
+ * import { timingSafeEqual } from "@sluice/sockets/buffer";
  * import { createSocks5Server, socks5Connect } from "@sluice/sockets/net";
  * import { assertEquals } from "@std/assert";
  *
  * await using server = createSocks5Server({
- *   authenticate: ({ username, password }) => username === "user" && password === "secret",
+ *   authenticate: ({ username, password }) =>
+ *     username === "user" && timingSafeEqual(password, "secret"),
  *   authorize: ({ port }) => port !== 25,
  * });
  * const proxy = await Deno.connect(server.listen());

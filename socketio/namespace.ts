@@ -93,13 +93,14 @@ export interface NamespaceServer extends SocketServer {
  *
  * @example
  * ```ts
+ * import { timingSafeEqual } from "@sluice/sockets/buffer";
  * import { connectSocketIo, SocketIoServer } from "@sluice/sockets/socketio";
  * import { assertEquals } from "@std/assert";
  *
  * const io = new SocketIoServer();
  * const admin = io.of("/admin");
  * admin.use((socket, next) => {
- *   if (socket.handshake.auth.token === "secret") next();
+ *   if (timingSafeEqual(String(socket.handshake.auth.token), "secret")) next();
  *   else next(new Error("not allowed"));
  * });
  * admin.on("connection", (socket) => {
