@@ -292,7 +292,7 @@ for (const door of DOORS) {
   });
 }
 
-// engine.io 6.6.7
+// CVE-2026-59725
 for (const door of DOORS) {
   Deno.test(`Open request: a body of whatever content type is answered, under ${door}`, async () => {
     await behind(door, {}, async (port) => {
@@ -481,8 +481,8 @@ Deno.test("Event name: one that is no text and no number ends the connection", a
   });
 });
 
-// CVE-2026-33151
-Deno.test("Attachment count: more than the limit are refused when they are announced", async () => {
+// CVE-2026-33151, CVE-2026-69185
+Deno.test("Attachment count: more than the limit, or none at all, are refused when they are announced", async () => {
   await behind("listen", {}, async (port) => {
     using neighbour = await join(port);
     for (const count of ["11", "51000000", "9007199254740993", "0", "-1", "1e3", "", "01x"]) {
