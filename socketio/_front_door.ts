@@ -19,8 +19,8 @@ export interface FrontDoorOptions {
   listener: { accept(): Promise<Transport>; close(): void };
   /** Whether they come over TLS. */
   encrypted: boolean;
-  /** Starts TLS on a connection, where the listener does not. */
-  startTls?: (transport: Transport) => Promise<Transport>;
+  /** Makes a connection ready for its first request: reads who it is from, starts TLS. */
+  prepare?: (transport: Transport) => Promise<Transport>;
   /** How long the head of the first request may take, in ms. */
   headTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
@@ -214,15 +214,15 @@ export class FrontDoor {
     this.#waiting.add(waiting);
     this.#count();
     this.#delay.start(waiting);
-    const { encrypted, startTls, takesUpgrade, onUpgrade, connections } = this.#options;
+    const { encrypted, prepare, takesUpgrade, onUpgrade, connections } = this.#options;
     const reader = new HttpHeadReader("request");
     const pieces: Uint8Array[] = [];
     // A buffer is filled before the next one is taken, so that a head that comes byte by byte needs no more of them.
     let piece: Uint8Array = NOTHING;
     let used = 0;
     try {
-      if (startTls !== undefined) {
-        transport = await startTls(raw);
+      if (prepare !== undefined) {
+        transport = await prepare(raw);
         if (!this.#waiting.has(waiting)) return transport.close();
         waiting.transport = transport;
       }

@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import type { TlsImplementation } from "../net/tls_options.ts";
+import { acceptProxyProtocol, trustedProxies } from "../net/proxy_protocol_transport.ts";
+import type { ServerProxyProtocolOptions } from "../net/server_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
 import { isHostAllowed, requestUrl } from "../websocket/request_url.ts";
@@ -46,6 +48,13 @@ export interface SocketIoListenOptions {
    * @default {"node"}
    */
   tlsImplementation?: TlsImplementation;
+  /**
+   * Requires a PROXY protocol header, version 1 or 2, at the start of each connection, before TLS: `socket.handshake.address` is then
+   * the client's. Connections without one, or from somebody who is not trusted, are dropped.
+   *
+   * @default {undefined}, none is expected
+   */
+  proxyProtocol?: ServerProxyProtocolOptions;
   /** Answers the requests that are not the engine's. @default {404} */
   handler?: (request: Request) => Response | Promise<Response>;
   /** How long the head of a request may take, in ms. @default {10_000} */
@@ -250,6 +259,12 @@ export class SocketIoEngine {
     if (all.tlsImplementation !== undefined && all.cert === undefined) {
       throw new TypeError("Cannot listen: tlsImplementation goes with cert and key");
     }
+    if (all.proxyProtocol !== undefined) {
+      trustedProxies(all.proxyProtocol.trusted); // throws now, and not when it listens
+      if (all.tlsImplementation === "deno") {
+        throw new TypeError("Cannot listen: proxyProtocol can't be read before Deno's TLS");
+      }
+    }
     if (all.cert !== undefined && all.tlsImplementation !== "deno") return this.#listenTls(all);
     try {
       return Promise.resolve(this.#open(all));
@@ -285,7 +300,7 @@ export class SocketIoEngine {
     const door = new FrontDoor({
       listener,
       encrypted: all.cert !== undefined,
-      startTls,
+      prepare: preparation(all, startTls),
       headTimeout: all.headTimeout ?? 10_000,
       maxWaiting: all.maxWaiting ?? 16_384,
       connections: this.#core.settings.limits.connections,
@@ -425,6 +440,20 @@ export class SocketIoEngine {
     };
     this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions, nodeRequest(request)));
   }
+}
+
+/** What is done with a connection before its first request is read. */
+function preparation(
+  { proxyProtocol }: SocketIoListenOptions,
+  startTls: ((transport: Transport) => Promise<Transport>) | undefined,
+): ((transport: Transport) => Promise<Transport>) | undefined {
+  if (proxyProtocol === undefined) return startTls;
+  const { timeout, maxLength } = proxyProtocol;
+  const options = { trusted: trustedProxies(proxyProtocol.trusted), timeout, maxLength };
+  return async (transport) => {
+    const proxied = await acceptProxyProtocol(transport, options);
+    return startTls === undefined ? proxied : await startTls(proxied);
+  };
 }
 
 function openListener(

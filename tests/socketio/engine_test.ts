@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CA, identity } from "../_support/certs.ts";
+import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
+import { startTls } from "../../net/start_tls.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
@@ -741,6 +743,50 @@ for (const tlsImplementation of [undefined, "deno"] as const) {
   });
 }
 
+for (const tls of [undefined, identity("server")]) {
+  Deno.test(`engine behind a proxy learns who its clients are${tls ? ", before TLS" : ""}`, async () => {
+    const engine = echo();
+    const seen: string[] = [];
+    engine.on("connection", ({ remoteAddress }) => void seen.push(remoteAddress));
+    const { port } = await engine.listen({
+      hostname: "127.0.0.1",
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+      ...tls,
+    });
+    const ask = async (lines: string[], introduce = true): Promise<string> => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      if (introduce) {
+        await sendProxyProtocol(conn, {
+          source: { transport: "tcp", hostname: "192.0.2.7", port: 50_000 },
+          destination: { transport: "tcp", hostname: "192.0.2.1", port: 443 },
+        });
+      }
+      const end = tls ? await startTls(conn, { hostname: "localhost", ca: CA }) : conn;
+      await end.write(new TextEncoder().encode([...lines, "", ""].join("\r\n")));
+      const p = new Uint8Array(4096);
+      const n = await end.read(p);
+      end.close();
+      return new TextDecoder().decode(p.subarray(0, n ?? 0));
+    };
+    const polling = ["GET /engine.io/?EIO=4&transport=polling HTTP/1.1", "Host: localhost"];
+    assertMatch(await ask([...polling, "Connection: close"]), /^HTTP\/1\.1 200 /);
+    const upgrade = [
+      "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
+      "Host: localhost",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    assertMatch(await ask(upgrade), /^HTTP\/1\.1 101 /);
+    assertEquals(seen, ["192.0.2.7", "192.0.2.7"]);
+    // Who does not say whom it brings is dropped.
+    assertEquals(await ask(polling, false).catch(() => ""), "");
+    assertEquals(seen.length, 2);
+    await engine.close();
+  });
+}
+
 Deno.test("engine with TLS that can't listen, or is closed first, says so", async () => {
   const { cert, key } = identity("server");
   const engine = new SocketIoEngine();
@@ -756,6 +802,9 @@ Deno.test("engine refuses options that can't be honoured", () => {
   const engine = new SocketIoEngine();
   assertThrows(() => engine.listen({ cert: "x" }), TypeError, "both");
   assertThrows(() => engine.listen({ tlsImplementation: "deno" }), TypeError, "cert and key");
+  assertThrows(() => engine.listen({ proxyProtocol: { trusted: ["?"] } }), TypeError, "no address");
+  const deno = { cert: "x", key: "y", tlsImplementation: "deno", proxyProtocol: { trusted: [] } };
+  assertThrows(() => engine.listen(deno as SocketIoListenOptions), TypeError, "Deno's TLS");
   assertThrows(() => engine.listen({ cert: "x", key: "y", path: "/z" }), TypeError, "Unix");
 });
 
