@@ -109,7 +109,17 @@ export class ProxiedTransport implements Transport {
  * ```
  */
 export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) => boolean {
-  if (typeof trusted === "function") return trusted;
+  if (typeof trusted === "function") {
+    return (peer) => {
+      const answer: unknown = trusted(peer);
+      if (answer instanceof Promise) {
+        // A promise is no yes; and nobody else would hear of it if it were rejected.
+        answer.catch(() => {});
+        throw new TypeError("Cannot trust a proxy: the function returned a promise");
+      }
+      return answer === true;
+    };
+  }
   const blocks: IpBlock[] = [];
   const transports = new Set<string>();
   for (const entry of trusted) {

@@ -100,6 +100,15 @@ Deno.test("trusted proxies are addresses, blocks, transports or a function", () 
   }
 });
 
+Deno.test("trusted proxies are not who a function gives a promise for, or anything but true", () => {
+  const late = () => Promise.reject(new Error("too late"));
+  for (const answer of [() => Promise.resolve(true), late]) {
+    const trusts = trustedProxies(answer as unknown as () => boolean);
+    assertThrows(() => trusts(tcp("10.0.0.1", 1)), TypeError);
+  }
+  assertEquals(trustedProxies((() => 1) as unknown as () => boolean)(tcp("10.0.0.1", 1)), false);
+});
+
 Deno.test("PROXY protocol that can't be written closes the connection", async () => {
   const [proxy, server] = pair();
   await assertRejects(() => sendProxyProtocol(proxy, { source: tcp("x", 1) }), TypeError);
