@@ -13,8 +13,24 @@ export type LimitPolicy = "wait" | "drop" | "close";
 export interface BudgetHolder {
   /** How much it holds. */
   readonly held: number;
+  /** Its place in the budget's list: the budget's own affair. It starts as `undefined`. */
+  entry: BudgetEntry | undefined;
   /** It is the one to be closed: it gives all that it holds back before this returns. Must not throw. */
   onOverBudget(): void;
+}
+
+/** A place in a budget's list of holders. The list costs nothing to enter and to leave: holders do so with every large message. */
+export class BudgetEntry {
+  /** The one before; `null` outside of the list. */
+  previous: BudgetEntry | null = null;
+  /** The one behind; `null` outside of the list. */
+  next: BudgetEntry | null = null;
+
+  /** Makes a place for `holder`; the budget's own has none. */
+  constructor(
+    /** Whose it is. */
+    readonly holder?: BudgetHolder,
+  ) {}
 }
 
 /** Who waits for room in a budget. */
@@ -57,7 +73,8 @@ export class Budget {
   readonly #tightAt: number;
   readonly #refuseAt: number;
   #used = 0;
-  readonly #holders = new Set<BudgetHolder>();
+  /** Both ends of the ring of holders. */
+  readonly #ring = new BudgetEntry();
   readonly #waiting = new Set<BudgetWaiter>();
   #passing: BudgetWaiter | null = null;
 
@@ -77,6 +94,7 @@ export class Budget {
     this.#unit = unit;
     this.#tightAt = limit - limit / 8;
     this.#refuseAt = policy === "close" ? Infinity : limit;
+    this.#ring.previous = this.#ring.next = this.#ring;
   }
 
   /** How much is used. */
@@ -123,12 +141,22 @@ export class Budget {
 
   /** From now on `holder` may be chosen to be closed. */
   watch(holder: BudgetHolder): void {
-    this.#holders.add(holder);
+    const entry = holder.entry ??= new BudgetEntry(holder);
+    if (entry.next !== null) return;
+    const ring = this.#ring;
+    const last = ring.previous!;
+    entry.previous = last;
+    entry.next = ring;
+    last.next = ring.previous = entry;
   }
 
   /** `holder` may not be chosen any more. */
   unwatch(holder: BudgetHolder): void {
-    this.#holders.delete(holder);
+    const { entry } = holder;
+    if (entry === undefined || entry.next === null) return;
+    entry.previous!.next = entry.next;
+    entry.next.previous = entry.previous;
+    entry.previous = entry.next = null;
   }
 
   /**
@@ -140,12 +168,17 @@ export class Budget {
     while (this.#used > this.limit) {
       let largest: BudgetHolder | undefined;
       let looked = 0;
-      for (const holder of this.#holders) {
-        if (largest === undefined || holder.held > largest.held) largest = holder;
-        if (++looked === LOOKED_AT) break;
+      for (
+        let entry = this.#ring.next!;
+        entry !== this.#ring && looked < LOOKED_AT;
+        entry = entry.next!
+      ) {
+        const { holder } = entry;
+        if (largest === undefined || holder!.held > largest.held) largest = holder;
+        looked++;
       }
       if (largest === undefined) return;
-      this.#holders.delete(largest);
+      this.unwatch(largest);
       largest.onOverBudget();
     }
   }

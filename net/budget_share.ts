@@ -1,5 +1,5 @@
 // Floor 0: vocabulary.
-import type { Budget, BudgetAnswer, BudgetHolder, BudgetWaiter } from "./budget.ts";
+import type { Budget, BudgetAnswer, BudgetEntry, BudgetHolder, BudgetWaiter } from "./budget.ts";
 
 /** Whose share a {@linkcode BudgetShare} is. Neither may throw. */
 export interface BudgetShareOwner {
@@ -28,6 +28,8 @@ export interface BudgetShareOwner {
 export class BudgetShare implements BudgetHolder, BudgetWaiter {
   /** How much it is. */
   held = 0;
+  /** For the budget. */
+  entry: BudgetEntry | undefined = undefined;
   #closed = false;
 
   /** Makes a share of nothing. */

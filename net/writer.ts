@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { giveJoinBuffer, JOIN_MAX, takeJoinBuffer } from "./_join_pool.ts";
-import type { Budget, BudgetHolder } from "./budget.ts";
+import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
@@ -66,6 +66,8 @@ export class TransportWriter implements BudgetHolder {
   #sealed: Uint8Array[] | null = null;
   /** Join buffers that were left, and how many bytes must have been written before they can be used again. */
   #left: { buffer: Uint8Array; at: number }[] | null = null;
+  /** For the budget. */
+  entry: BudgetEntry | undefined = undefined;
   /** The buffer that `reserve` gives room in. */
   buffer: Uint8Array = EMPTY;
   #start = 0;

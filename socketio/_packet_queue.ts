@@ -1,5 +1,5 @@
 // Floor 2: protocol.
-import type { Budget, BudgetHolder } from "../net/budget.ts";
+import type { Budget, BudgetEntry, BudgetHolder } from "../net/budget.ts";
 import type { EnginePacket } from "./engine_packet.ts";
 
 /** Limits of a {@linkcode PacketQueue}. */
@@ -22,6 +22,8 @@ export interface PacketQueueBudget {
 export class PacketQueue implements BudgetHolder {
   readonly #limits: PacketQueueLimits;
   readonly #shared: PacketQueueBudget | undefined;
+  /** For the budget. */
+  entry: BudgetEntry | undefined = undefined;
   #packets: EnginePacket[] = [];
   #bytes = 0;
 

@@ -4,8 +4,9 @@ import { Budget, type BudgetHolder, type BudgetWaiter } from "../../net/budget.t
 /** A holder that gives back what it holds when it is told to, and says so in `log`. */
 function holder(budget: Budget, held: number, log: string[], name: string): BudgetHolder {
   budget.add(held);
-  const who = {
+  const who: BudgetHolder & { held: number } = {
     held,
+    entry: undefined,
     onOverBudget() {
       log.push(name);
       budget.remove(who.held);
@@ -81,6 +82,7 @@ Deno.test("budget looks at 256 holders at most, those that were there first", ()
   for (let i = 0; i < 1000; i++) {
     const size = i;
     const who: BudgetHolder = {
+      entry: undefined,
       get held() {
         looks++;
         return size;
