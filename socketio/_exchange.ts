@@ -1,6 +1,12 @@
 // Floor 0: vocabulary.
 import type { EngineRequest } from "./types.ts";
 
+/**
+ * The parameter with the number of a polling request, by which a repetition is known: HTTP clients send a request again, with a body too, when a
+ * connection that was used before is cut before the answer.
+ */
+export const REQUEST_NUMBER = "seq";
+
 /** Headers of a response, by name; a list makes several lines. */
 export type ResponseHeaders = Record<string, string | string[]>;
 

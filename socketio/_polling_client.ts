@@ -11,6 +11,7 @@ import {
   ENGINE_PAYLOAD_SEPARATOR,
   type EnginePacket,
 } from "./engine_packet.ts";
+import { REQUEST_NUMBER } from "./_exchange.ts";
 import { SocketIoError } from "./errors.ts";
 
 /** How long the server may take to be told of the end, in ms. */
@@ -42,6 +43,7 @@ export class PollingClient implements ClientTransport {
   #closed = false;
   #paused: (() => void) | undefined;
   #stopped = false;
+  #requests = 0;
 
   constructor(options: ClientTransportOptions, host: ClientTransportHost) {
     this.#options = options;
@@ -101,7 +103,10 @@ export class PollingClient implements ClientTransport {
       cache: "no-store",
     };
     init.signal = this.#abort.signal;
-    return fetch(transportUrl(url, "polling", this.sid), init);
+    const target = transportUrl(url, "polling", this.sid);
+    // By its number a server of this package knows a request that `fetch` has sent twice (see the server's side).
+    if (this.sid !== undefined) target.searchParams.set(REQUEST_NUMBER, `${this.#requests++}`);
+    return fetch(target, init);
   }
 
   async #poll(): Promise<void> {

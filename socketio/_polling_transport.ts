@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { BudgetShare } from "../net/budget_share.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
-import type { HttpExchange, ResponseHeaders } from "./_exchange.ts";
+import { type HttpExchange, REQUEST_NUMBER, type ResponseHeaders } from "./_exchange.ts";
 import { decodeEnginePayload, encodeEnginePayload, type EnginePacket } from "./engine_packet.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import type { EngineHeaders, EngineRequest, ServerDisconnectReason } from "./types.ts";
@@ -48,6 +48,12 @@ export class PollingTransport {
   /** Whether the headers of the response that waits are gone. */
   #held = false;
   #post: HttpExchange | undefined;
+  /** The number of the request that waits, or waited last. */
+  #pollNumber: string | undefined;
+  /** What it was answered with, until the next one shows that this has arrived. */
+  #lastPayload: string | undefined;
+  /** The number of the request whose packets were taken last. */
+  #postNumber: string | undefined;
   #closed = false;
 
   constructor(host: PollingHost, settings: EngineSettings) {
@@ -74,7 +80,9 @@ export class PollingTransport {
     if (poll === undefined) return;
     this.#poll = undefined;
     poll.onAbort = undefined;
-    this.#respond(poll, encodeEnginePayload(packets));
+    const payload = encodeEnginePayload(packets);
+    if (this.#pollNumber !== undefined) this.#lastPayload = payload;
+    this.#respond(poll, payload);
   }
 
   /** Ends the transport. Who waits is told by `last`. */
@@ -88,10 +96,20 @@ export class PollingTransport {
   }
 
   #wait(exchange: HttpExchange): void {
-    if (this.#poll !== undefined) {
+    const number = exchange.request._query?.[REQUEST_NUMBER];
+    const repeated = number !== undefined && number === this.#pollNumber;
+    if (this.#poll !== undefined && !repeated) {
       exchange.respond(400, {});
       return this.#fault("transport error", "two requests wait at a time");
     }
+    if (this.#poll !== undefined) this.#giveUp(this.#poll);
+    else if (repeated && this.#lastPayload !== undefined) {
+      // The answer was lost on its way: here it is again.
+      this.#held = false;
+      return this.#respond(exchange, this.#lastPayload);
+    }
+    this.#lastPayload = undefined;
+    this.#pollNumber = number;
     this.#poll = exchange;
     this.#held = false;
     exchange.onAbort = () => {
@@ -101,6 +119,13 @@ export class PollingTransport {
     };
     this.#host.onPollingReady();
     if (this.#poll === exchange) this.#held = exchange.hold(() => this.#headers(exchange, TEXT));
+  }
+
+  /** The same request has come over another connection: nobody listens on this one. */
+  #giveUp(poll: HttpExchange): void {
+    poll.onAbort = undefined;
+    if (this.#held) poll.respond(200, {}, "");
+    else poll.respond(400, {});
   }
 
   #receive(exchange: HttpExchange): void {
@@ -142,6 +167,12 @@ export class PollingTransport {
   }
 
   #deliver(exchange: HttpExchange, body: Uint8Array): void {
+    const number = exchange.request._query?.[REQUEST_NUMBER];
+    if (number !== undefined && number === this.#postNumber) {
+      // Its packets were taken, and the answer was lost on its way.
+      return exchange.respond(200, this.#headers(exchange, "text/html"), "ok");
+    }
+    this.#postNumber = number;
     let fault: PacketFault | undefined;
     try {
       const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);

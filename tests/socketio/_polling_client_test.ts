@@ -117,7 +117,8 @@ Deno.test("polling client polls again and again, each time with its session", as
   assert(!client.writable, "there is no session yet");
   await asked[0].answer("0{}");
   assert(client.writable);
-  assertEquals(asked[1].url, "http://localhost/engine/?x=1&EIO=4&transport=polling&sid=abc");
+  const next = "http://localhost/engine/?x=1&EIO=4&transport=polling&sid=abc&seq=";
+  assertEquals(asked[1].url, `${next}0`);
   await asked[1].answer("4héllo\x1ebAQI=\x1e2");
   assertEquals(host.packets.slice(1), [
     message("héllo"),
@@ -125,6 +126,7 @@ Deno.test("polling client polls again and again, each time with its session", as
     { type: "ping" },
   ]);
   assertEquals([asked.length, host.opens, host.closes], [3, 0, []]);
+  assertEquals(asked[2].url, `${next}1`);
   await Promise.all([client.close(), settle().then(() => asked[3].answer("ok"))]);
 });
 

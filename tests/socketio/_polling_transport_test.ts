@@ -20,8 +20,9 @@ class FakeExchange implements HttpExchange {
   held = false;
   readonly #holds: boolean;
 
-  constructor(method: string, headers: EngineHeaders = {}, holds = false) {
-    this.request = { method, headers, connection: {} };
+  constructor(method: string, headers: EngineHeaders = {}, holds = false, seq?: string) {
+    const _query = seq === undefined ? {} : { seq };
+    this.request = { method, headers, connection: {}, _query };
     this.#holds = holds;
   }
   get done(): boolean {
@@ -148,6 +149,68 @@ Deno.test("two requests of a kind at a time end the session", async () => {
     await settle();
     assertEquals(first.answers.length, 1);
   }
+});
+
+Deno.test("a poll that is sent again, as its answer was lost, gets the same answer", () => {
+  const { transport, errors, log } = open();
+  const poll = (seq?: string) => {
+    const exchange = new FakeExchange("GET", {}, false, seq);
+    transport.handle(exchange);
+    return exchange;
+  };
+  const first = poll("0");
+  transport.send([{ type: "message", data: "a" }]);
+  assertEquals(first.answers[0].body, "4a");
+  const again = poll("0");
+  assertEquals([again.status, again.answers[0].body, transport.writable], [200, "4a", false]);
+  const second = poll("1");
+  assertEquals([second.status, transport.writable], [undefined, true]);
+  transport.send([{ type: "message", data: "b" }]);
+  assertEquals(second.answers[0].body, "4b");
+  // One that is behind the times is a new one; and so is one without a number.
+  assertEquals(poll("0").status, undefined);
+  transport.send([{ type: "noop" }]);
+  assertEquals(poll().status, undefined);
+  transport.send([{ type: "noop" }]);
+  assertEquals(poll().status, undefined);
+  assertEquals([errors, log.length], [[], 5]);
+  transport.close({ type: "noop" });
+});
+
+Deno.test("a poll that is sent again while the first one waits takes its place", () => {
+  for (const holds of [false, true]) {
+    const { transport, errors } = open();
+    const first = new FakeExchange("GET", {}, holds, "7");
+    const again = new FakeExchange("GET", {}, holds, "7");
+    transport.handle(first);
+    transport.handle(again);
+    assertEquals([first.done, again.done], [true, false]);
+    first.onAbort?.(); // its connection has gone, which means nothing now
+    transport.send([{ type: "message", data: "a" }]);
+    assertEquals(again.answers[0].body, "4a");
+    assertEquals(errors, []);
+    transport.close({ type: "noop" });
+  }
+});
+
+Deno.test("packets that are sent again, as the answer was lost, are taken once", async () => {
+  const { transport, packets, errors } = open();
+  const post = async (seq: string | undefined, body: string) => {
+    const exchange = new FakeExchange("POST", {}, false, seq);
+    transport.handle(exchange);
+    exchange.body.resolve(bytes(body));
+    await settle();
+    return exchange.answers[0]?.body;
+  };
+  assertEquals(await post("0", "4a"), "ok");
+  assertEquals(await post("0", "4a"), "ok");
+  assertEquals(await post("1", "4a"), "ok");
+  assertEquals(packets.map(({ data }) => data), ["a", "a"]);
+  assertEquals(await post(undefined, "4b"), "ok");
+  assertEquals(await post(undefined, "4c"), "ok");
+  assertEquals(packets.map(({ data }) => data), ["a", "a", "b", "c"]);
+  assertEquals(errors, []);
+  transport.close({ type: "noop" });
 });
 
 Deno.test("a request that is given up ends the session", () => {
