@@ -6,7 +6,7 @@ import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
 Deno.test("all options of a server are taken together", async () => {
   const options: Required<
-    Omit<ServeWebSocketOptions, "path" | "listener" | "tls" | "http">
+    Omit<ServeWebSocketOptions, "path" | "listener" | "tls" | "http" | "proxyProtocol">
   > = {
     port: 0,
     hostname: "127.0.0.1",
