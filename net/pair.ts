@@ -76,7 +76,9 @@ class Lane {
   readonly #faults: PairFault[];
   readonly #clock: Clock;
   readonly #reset: () => void;
+  /** Oldest first; those before `#next` are read already, and go together. */
   #chunks: { bytes: Uint8Array; due: number }[] = [];
+  #next = 0;
   #size = 0;
   #passed = 0;
   #heldUntil = 0;
@@ -142,8 +144,7 @@ class Lane {
   /** The reading end is closed. */
   leave(): void {
     this.#readable = false;
-    this.#chunks = [];
-    this.#size = 0;
+    this.#clear();
     this.#clock.clearTimeout(this.#wake);
     this.#wake = null;
     if (this.#reader !== null) this.#take("reader").reject(closedError("read"));
@@ -155,10 +156,15 @@ class Lane {
     this.#error = resetError;
     this.#clock.clearTimeout(this.#wake);
     this.#wake = null;
-    this.#chunks = [];
-    this.#size = 0;
+    this.#clear();
     if (this.#reader !== null) this.#take("reader").reject(resetError("read"));
     if (this.#writer !== null) this.#take("writer").reject(resetError("write"));
+  }
+
+  #clear(): void {
+    this.#chunks = [];
+    this.#next = 0;
+    this.#size = 0;
   }
 
   #take(which: "reader" | "writer"): Pending {
@@ -179,11 +185,12 @@ class Lane {
     if (this.#reader === null) return;
     if (this.#cut) return this.#take("reader").resolve(null);
     if (allowed === 0) return this.#sleep(this.#heldUntil);
-    if (this.#chunks.length === 0) {
+    if (this.#next === this.#chunks.length) {
       if (this.#ended) this.#take("reader").resolve(null);
       return;
     }
-    if (this.#chunks[0].due > now) return this.#sleep(this.#chunks[0].due);
+    const { due } = this.#chunks[this.#next];
+    if (due > now) return this.#sleep(due);
     this.#give(Math.min(allowed, this.#split), now);
   }
 
@@ -212,8 +219,7 @@ class Lane {
       }
       if (fault.action === "end") {
         this.#cut = true;
-        this.#chunks = [];
-        this.#size = 0;
+        this.#clear();
         this.#fill();
         return 0;
       }
@@ -231,14 +237,18 @@ class Lane {
   #give(most: number, now: number): void {
     const { bytes, resolve } = this.#take("reader");
     let n = 0;
-    while (this.#chunks.length > 0 && this.#chunks[0].due <= now) {
-      const chunk = this.#chunks[0];
+    while (this.#next < this.#chunks.length && this.#chunks[this.#next].due <= now) {
+      const chunk = this.#chunks[this.#next];
       const part = chunk.bytes.subarray(0, Math.min(bytes.length, most) - n);
       if (part.length === 0) break;
       bytes.set(part, n);
       n += part.length;
-      if (part.length === chunk.bytes.length) this.#chunks.shift();
+      if (part.length === chunk.bytes.length) this.#next++;
       else chunk.bytes = chunk.bytes.subarray(part.length);
+    }
+    if (this.#next * 2 >= this.#chunks.length) {
+      this.#chunks.splice(0, this.#next);
+      this.#next = 0;
     }
     this.#passed += n;
     this.#size -= n;
