@@ -348,7 +348,7 @@ for (const [how, fail] of Object.entries(FAILURES)) {
   Deno.test(`Throwing callback: an SNICallback or a hook of the server that ${how} ends one connection at most`, async () => {
     const server = createSecureServer({
       ...identity("server"),
-      handshakeTimeout: 200,
+      handshakeTimeout: 1_000,
       SNICallback: (name) => name === "bad.test" ? fail() : undefined,
     }, (socket) => socket.end("x"));
     const failed: unknown[] = [];
