@@ -158,7 +158,9 @@ export class RecordingDecoder {
    * @throws {TraceError} `ERR_TRACE_RECORDING` when it is no recording, one of a later version, or damaged.
    */
   push(text: string): RecordedStep[] {
-    const lines = (this.#rest + text).split("\n");
+    const lines = text.split("\n");
+    // What has no line end yet is not looked at again and again.
+    lines[0] = this.#rest + lines[0];
     this.#rest = lines.pop()!;
     if (this.#rest.length > LONGEST_LINE) throw bad(this.#line + 1, "is too long");
     return lines.flatMap((each) => this.#read(each));
