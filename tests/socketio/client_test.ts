@@ -1,0 +1,25 @@
+import { assert, assertEquals } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import * as client from "../../socketio/client.ts";
+import { runPeer } from "../_support/peers.ts";
+
+const file = fileURLToPath(new URL("../../socketio/client.ts", import.meta.url));
+
+Deno.test("client alone is the client of the whole module", () => {
+  assert(client.connectSocketIo === connectSocketIo);
+  assertEquals(new client.SocketIoError("ERR_TIMEOUT", "late").code, "ERR_TIMEOUT");
+});
+
+Deno.test("client alone takes nothing of Deno or Node, nor of the server", async () => {
+  const { code, stdout, stderr } = await runPeer(Deno.execPath(), ["info", "--json", file]);
+  assertEquals(code, 0, stderr);
+  const modules: { specifier: string; local?: string }[] = JSON.parse(stdout).modules;
+  assert(modules.length > 10);
+  for (const { specifier, local } of modules) {
+    assert(specifier.startsWith("file:"), specifier);
+    assert(!/\/(server|engine|namespace|socket|_front_door)\.ts$/.test(specifier), specifier);
+    const code = (await Deno.readTextFile(local!)).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    assertEquals(code.match(/\bDeno\b/), null, specifier);
+  }
+});
