@@ -19,7 +19,21 @@ export interface BudgetHolder {
   onOverBudget(): void;
 }
 
-/** A place in a budget's list of holders. The list costs nothing to enter and to leave: holders do so with every large message. */
+/**
+ * A place in a budget's list of holders. The list costs nothing to enter and to leave: holders do so with every large message.
+ *
+ * @example
+ * ```ts
+ * import { Budget, BudgetEntry, type BudgetHolder } from "@sluice/sockets/net";
+ * import { assert } from "@std/assert";
+ *
+ * const holder: BudgetHolder = { held: 10, entry: undefined, onOverBudget() {} };
+ * const budget = new Budget(100);
+ * budget.watch(holder);
+ * assert((holder.entry as BudgetEntry | undefined) instanceof BudgetEntry);
+ * budget.unwatch(holder);
+ * ```
+ */
 export class BudgetEntry {
   /** The one before; `null` outside of the list. */
   previous: BudgetEntry | null = null;
