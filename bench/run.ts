@@ -160,6 +160,7 @@ async function idleCost(
   protocol: Load["protocol"],
   connections: number,
   calm: number,
+  idle: number,
 ): Promise<number> {
   const { port, peer } = await start(key);
   await using _peer = peer;
@@ -169,6 +170,7 @@ async function idleCost(
   const reader = child.stdout.getReader();
   const { done } = await reader.read();
   if (done) throw new Error(`Cannot hold ${connections} connections to "${key}"`);
+  await new Promise((resolve) => setTimeout(resolve, idle));
   const after = await settledMemory(peer.pid, calm);
   await child.stdin.close();
   await reader.cancel();
@@ -184,9 +186,13 @@ async function runMemory(group: MemoryGroup, effort: Effort): Promise<MemoryResu
   const costs: Record<string, number[]> = Object.fromEntries(keys.map((key) => [key, []]));
   for (let round = 0; round < rounds; round++) {
     console.error(`  ${group.title}: round ${round + 1} of ${rounds}`);
-    for (const key of keys) {
-      costs[key].push(await idleCost(key, group.protocol, connections, effort.calm));
-    }
+    const measure = async (key: string): Promise<void> => {
+      const idle = (group.idle ?? 0) / effort.thin;
+      costs[key].push(await idleCost(key, group.protocol, connections, effort.calm, idle));
+    };
+    // Where each takes long, all at once: they do nothing that another could feel.
+    if (group.idle !== undefined) await Promise.all(keys.map(measure));
+    else for (const key of keys) await measure(key);
   }
   return { kind: "memory", group, connections, servers: keys, missing, costs };
 }
