@@ -53,7 +53,7 @@ function fragments(
   return joined(...parts);
 }
 
-// Decompression bombs. CVE-2018-1000518 (python websockets), tornado#2391, CVE-2026-42587 (Netty): one budget for each way in.
+// Decompression bombs. CVE-2018-1000518 (python websockets), tornado#2391; CVE-2016-10544 (uWebSockets), whose limit was that of the compressed message.
 
 Deno.test("decompression bomb: a server stops inflating at its limit, whole and in fragments, with and without takeover", async () => {
   await using plain = await webSocketPort({ perMessageDeflate: true });
@@ -477,7 +477,7 @@ Deno.test("stuck close: a Socket.IO client that is disconnected and stays is let
   assertEquals(io.connections(), 0);
 });
 
-// Text that is no UTF-8. CVE-2024 classes of several libraries; the cases are those of Autobahn 6.
+// Text that is no UTF-8: the cases are those of Autobahn's chapter 6.
 
 const BAD_TEXTS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   ["a lone continuation byte", hex("80")],

@@ -28,6 +28,7 @@ import type { DropInfo } from "../../net/server_options.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import type { Transport } from "../../net/transport.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
+import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 
 const MIB = 1_048_576;
@@ -145,7 +146,7 @@ Deno.test("endless loop: lengths that can't be make no server work on after it h
   await io.visit();
 });
 
-// Tungstenite (Rust) and uWebSockets (C++): handshakes and frames in pieces.
+// Tungstenite (Rust) and uWebSockets (C++): handshakes and frames in pieces, and topics.
 
 /** A listener with one connection, which then is closed. */
 function listenerOf(transport: Transport) {
@@ -226,7 +227,41 @@ Deno.test("quadratic head: a head of 10 MB is cut off at the limit, byte by byte
   }
 });
 
-// CVE-2020-36406 (uWebSockets): a parser that was confused by where frames were cut.
+// CVE-2020-36406 (uWebSockets): topics that were left while messages for them were on their way.
+Deno.test("topics: who leaves all of thousands while messages for them are on their way harms nobody", async () => {
+  const staying = Promise.withResolvers<WebSocketConnection>();
+  await using server = await serve({
+    default: (ws) => {
+      if (ws.url.endsWith("/stays")) {
+        ws.subscribe("t0");
+        return staying.resolve(ws);
+      }
+      for (let i = 0; i < 2000; i++) ws.subscribe(`t${i}`);
+      ws.on("message", () => {
+        for (let i = 0; i < 2000; i++) {
+          server.publish(`t${i}`, `${i}`);
+          ws.unsubscribe(`t${i}`);
+          server.publish(`t${i}`, "late");
+        }
+        ws.terminate();
+      });
+    },
+  });
+  const stays = await connectWebSocket(urlOf(server, "/stays"));
+  await staying.promise;
+  for (let round = 0; round < 5; round++) {
+    const leaves = await connectWebSocket(urlOf(server));
+    await leaves.send("leave");
+    await leaves.closed;
+    for (const expected of ["0", "late"]) {
+      assertEquals((await stays.receive({ timeout: 10_000 })).data, expected);
+    }
+  }
+  await until(() => server.clients.size === 1);
+  assertEquals([server.subscribers("t0"), server.subscribers("t1999")], [1, 0]);
+  await stays.close();
+});
+
 Deno.test("cut frames: a conversation is answered with the same frames wherever it is cut", async () => {
   const conversation = joined(
     latin1(upgradeRequest()),
@@ -292,7 +327,7 @@ Deno.test("cut frames: a conversation in pieces of any size is answered with the
   }
 });
 
-// CVE-2016-10544 (uWebSockets), CVE-2018-21035 (Qt): limits that were too large, or none, unless somebody set them.
+// CVE-2018-21035 (Qt): messages of 2 GB were taken in, and nobody could set less.
 Deno.test("safe defaults: without any option no message above 1 MiB is taken in, by servers, clients and framings", async () => {
   await using server = await webSocketPort();
   await using io = await socketIoPort();
@@ -423,7 +458,7 @@ Deno.test("SSRF by request: an upgrade whose target or host is odd is refused, a
   }
 });
 
-// Perl, PHP and Node: the PROXY protocol. CVE-2021-23351, CVE-2021-23409 (Go), CVE-2019-14243 (Caddy).
+// Go: the PROXY protocol. CVE-2021-23351, CVE-2021-23409, CVE-2019-14243.
 
 const PROXY_HEADERS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   ["a version 1 header without end", latin1(`PROXY TCP4 ${"1".repeat(100_000)}`)],
