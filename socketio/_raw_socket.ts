@@ -320,6 +320,7 @@ export class RawSocket
     this.#ending = true;
     this.#run = undefined;
     this.#options.departures.add(this);
+    this.#account();
     this.#feed();
     // After a fault, what still comes is read and thrown away: closing at once would destroy the close frame.
     const clean = this.#protocol.wasClean;

@@ -267,7 +267,7 @@ export class RawLink
       this.#obey(share.set(inflated), share);
     }
     const held = this.#paused ? core.heldBytes : 0;
-    const received = assembled - inflated + held + this.#events!.kept;
+    const received = assembled - inflated + held + (this.#events?.kept ?? 0);
     if (received > 0 || this.#received !== undefined) {
       const share = this.#received ??= new BudgetShare(limits.receivedBytes, this);
       this.#obey(share.set(received), share);
@@ -600,6 +600,7 @@ export class RawLink
   #shutDown(within: number): void {
     if (this.#ending || this.#finished) return;
     this.#ending = true;
+    if (this.#limits !== undefined) this.#account(this.#limits);
     this.#closeWithin(within);
     // A fault's remains are read and thrown away, or closing would destroy the close frame under way. A client waits
     // for the server to end the transport (RFC 6455 §7.1.1).
