@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Incoming, type ReadStyle } from "../../net/_incoming.ts";
+import { Budget } from "../../net/budget.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 
@@ -185,4 +186,35 @@ Deno.test("incoming reads nothing ahead of who pulls, but the first chunk", asyn
   assertEquals([written, it.incoming.bytesRead], [false, 4]);
   it.peer.close();
   await blocked;
+});
+
+Deno.test("incoming has the budget count what it holds, and gives it back however that goes", async () => {
+  const budget = new Budget(1000, "wait", 100);
+  for (const end of ["take", "flow", "stop", "hand over"] as const) {
+    const [a, peer] = pair();
+    const told: number[] = [];
+    const incoming = new Incoming({
+      onactivity: () => {},
+      ondata: (chunk) => void told.push(chunk.length),
+      onend: () => {},
+      onreadfail: () => {},
+    });
+    incoming.attach(a, budget);
+    incoming.begin();
+    await peer.write(bytes(1, 2, 3));
+    await turn();
+    assertEquals(budget.used, 3);
+    if (end === "take") assertEquals(incoming.take()?.length, 3);
+    if (end === "flow") {
+      incoming.flow();
+      await turn();
+      assertEquals(told, [3]);
+    }
+    if (end === "hand over") incoming.handOver(a);
+    if (end === "stop") incoming.stop(new Error("over"));
+    assertEquals(budget.used, 0, end);
+    incoming.stop(new Error("over"));
+    a.close();
+    peer.close();
+  }
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Outgoing, type OutgoingLimits } from "../../net/_outgoing.ts";
 import type { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 
@@ -154,4 +155,27 @@ Deno.test("outgoing calls the callback of an empty chunk in its turn", async () 
   assertEquals(called, ["one", "none", "again"]);
   a.close();
   b.close();
+});
+
+Deno.test("outgoing refuses who goes on although write has returned false, when the limits are used up", () => {
+  for (const policy of ["wait", "drop"] as const) {
+    const limits = new Limits({ queuedBytes: 100, policies: { queuedBytes: policy } });
+    const { outgoing, told } = rig({ limits });
+    const addr = { transport: "memory" as const };
+    outgoing.attach({
+      read: () => Promise.resolve(null),
+      write: () => new Promise(() => {}),
+      closeWrite: () => Promise.resolve(),
+      close: () => {},
+      localAddr: addr,
+      remoteAddr: addr,
+    });
+    assertEquals(outgoing.write(new Uint8Array(50), undefined), true);
+    assertEquals(outgoing.write(new Uint8Array(50), undefined), false);
+    assertEquals([told, limits.pressure.level], [[], 1]);
+    assertEquals(outgoing.write(bytes(1), undefined), false);
+    assertEquals(told, ["fail ERR_BUFFER_LIMIT"]);
+    outgoing.stop(new Error("over"));
+    assertEquals(limits.pressure.queuedBytes.used, 0);
+  }
 });

@@ -40,3 +40,19 @@ Deno.test("body leaves its pieces as they were, and keeps none of several", () =
   assertEquals(first, Uint8Array.of(1));
   assert(body.take().buffer !== first.buffer);
 });
+
+Deno.test("body asks for room as it grows, and lets go of everything when there is none", () => {
+  const asked: number[] = [];
+  const body = new BodyBytes(100_000, (held) => {
+    asked.push(held);
+    return held < 20_000;
+  });
+  assert(body.add(new Uint8Array(3000)));
+  assert(body.add(new Uint8Array(3000)));
+  assert(!body.add(new Uint8Array(30_000)));
+  assert(body.starved);
+  assert(asked[0] === 3000 && asked[1] >= 6000 && asked[2] >= 36_000);
+  const tooLarge = new BodyBytes(10, () => true);
+  assert(!tooLarge.add(new Uint8Array(11)));
+  assert(!tooLarge.starved);
+});

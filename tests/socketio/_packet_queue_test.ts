@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import fc from "fast-check";
+import { Budget } from "../../net/budget.ts";
 import { PacketQueue } from "../../socketio/_packet_queue.ts";
 
 Deno.test("packet queue gives back what was put in, in order, once", () => {
@@ -28,4 +30,37 @@ Deno.test("packet queue refuses bytes above its limit, but takes a first packet 
   assert(queue.push({ type: "message", data: "12345" }));
   assertFalse(queue.push({ type: "message", data: "1234" }));
   assert(queue.push({ type: "message", data: "123" }));
+});
+
+Deno.test("packet queues give back what a budget counts, whatever is done with them", () => {
+  const step = fc.record({ who: fc.nat(3), take: fc.boolean(), size: fc.nat(60) });
+  for (const policy of ["close", "drop", "wait"] as const) {
+    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const budget = new Budget(100, policy, 10);
+      let closed = 0;
+      const queues = Array.from(
+        { length: 4 },
+        () =>
+          new PacketQueue({ maxBytes: 1000, maxPackets: 9 }, {
+            budget,
+            onOverBudget: () => void closed++,
+          }),
+      );
+      for (const { who, take, size } of steps) {
+        const queue = queues[who];
+        const before = queue.length;
+        const full = budget.full;
+        if (take) queue.take();
+        else {
+          const taken = queue.push({ type: "message", data: "x".repeat(size) });
+          if (policy !== "close" && full && before > 0) assert(!taken);
+        }
+        if (policy === "close") assert(budget.used <= budget.limit);
+        assertEquals(budget.used, queues.reduce((sum, { bytes }) => sum + bytes, 0));
+      }
+      if (policy !== "close") assertEquals(closed, 0);
+      for (const queue of queues) queue.take();
+      assertEquals(budget.used, 0);
+    }));
+  }
 });

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { Limits } from "../../net/limits.ts";
 import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
 import { Departures } from "../../socketio/_departures.ts";
 import type { EngineWebSocketHost } from "../../socketio/_exchange.ts";
-import { RawSocket } from "../../socketio/_raw_socket.ts";
+import { RawSocket, type RawSocketOptions } from "../../socketio/_raw_socket.ts";
 import { shareMessage } from "../../socketio/_shared_message.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { joined, toBytes } from "../_support/websocket_rig.ts";
@@ -48,7 +49,14 @@ function masked(opcode: number, data: string | Uint8Array = ""): Uint8Array {
   return encodeFrame(toBytes(data), { opcode, maskKey: 0x5ca1ab1e });
 }
 
-function rig(options: { wire?: PairOptions; rest?: Uint8Array; max?: number } = {}): Rig {
+function rig(
+  options: {
+    wire?: PairOptions;
+    rest?: Uint8Array;
+    max?: number;
+    more?: Partial<RawSocketOptions>;
+  } = {},
+): Rig {
   const [transport, peer] = pair(options.wire);
   const writes: number[] = [];
   const write = transport.write.bind(transport);
@@ -61,6 +69,7 @@ function rig(options: { wire?: PairOptions; rest?: Uint8Array; max?: number } = 
     maxMessageSize: options.max ?? 1_000,
     departures,
     deflate: undefined,
+    ...options.more,
   });
   let buffer: Uint8Array = new Uint8Array(0);
   return {
@@ -318,4 +327,86 @@ Deno.test("raw socket is full above its mark, and tells when there is room again
   await host.drained.promise;
   assertEquals([host.drains, socket.full], [1, false]);
   socket.terminate();
+});
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** The start of a message that is to go on. */
+function begun(text: string): Uint8Array {
+  return encodeFrame(toBytes(text), { opcode: 1, fin: false, maskKey: 7 });
+}
+
+/** A queue of deadlines that a test runs out. */
+class Deadlines {
+  readonly running = new Set<RawSocket>();
+  start(socket: RawSocket): void {
+    this.running.add(socket);
+  }
+  stop(socket: RawSocket): void {
+    this.running.delete(socket);
+  }
+}
+
+Deno.test("raw socket gives a message its time, and every message anew", async () => {
+  const messageDelay = new Deadlines();
+  const { socket, host, peer, read } = rig({ more: { messageDelay } });
+  socket.start(host);
+  await peer.write(begun("half"));
+  await settle();
+  assertEquals(messageDelay.running.size, 1);
+  await peer.write(encodeFrame(toBytes(" done"), { opcode: 0, maskKey: 7 }));
+  await settle();
+  assertEquals([messageDelay.running.size, host.messages], [0, ["half done"]]);
+  await peer.write(begun("never"));
+  await settle();
+  for (const late of messageDelay.running) late.overdue();
+  assertEquals(codeOf(await read()), 1008);
+  assert(await host.closed.promise instanceof Error);
+  socket.terminate();
+  assertEquals(messageDelay.running.size, 0);
+});
+
+Deno.test("raw socket gives all that the limits count back, with each policy", async () => {
+  for (const policy of ["close", "drop", "wait"] as const) {
+    const limits = new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
+    const [first, second] = [0, 1].map(() => rig({ more: { limits } }));
+    for (const { socket, host, peer } of [first, second]) {
+      socket.start(host);
+      await peer.write(begun("x".repeat(80)));
+      await settle();
+    }
+    if (policy === "close") assertEquals(codeOf(await first.read()), 1013);
+    if (policy === "drop") {
+      await second.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
+      await second.send(1, "next");
+      await settle();
+      assertEquals(second.host.messages, ["next"]);
+    }
+    if (policy === "wait") {
+      await second.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
+      await first.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
+      await settle();
+      await settle();
+      assertEquals([first.host.messages.length, second.host.messages.length], [1, 1]);
+    }
+    for (const { socket } of [first, second]) socket.terminate();
+    assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+  }
+});
+
+Deno.test("raw socket that does not read is lost when another one needs room", async () => {
+  const limits = new Limits({ queuedBytes: 200_000 });
+  const slow = rig({ more: { limits }, wire: { capacity: 100 } });
+  const other = rig({ more: { limits }, wire: { capacity: 100 } });
+  for (const { socket, host } of [slow, other]) socket.start(host);
+  slow.socket.send(new Uint8Array(150_000));
+  other.socket.send(new Uint8Array(100_000));
+  slow.socket.send("lost");
+  slow.socket.sendShared(shareMessage("lost", {}));
+  const error = await slow.host.closed.promise;
+  assert(error instanceof SocketIoError && error.code === "ERR_LIMIT");
+  other.socket.terminate();
+  assertEquals(limits.pressure.queuedBytes.used, 0);
 });

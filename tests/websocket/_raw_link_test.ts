@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ManualClock } from "../../net/clock.ts";
-import { pair } from "../../net/pair.ts";
+import { Limits } from "../../net/limits.ts";
+import { pair, type PairOptions } from "../../net/pair.ts";
 import { TransportReader } from "../../net/reader.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { DeadlineQueue } from "../../websocket/_deadlines.ts";
@@ -14,8 +15,8 @@ import { WebSocketError } from "../../websocket/errors.ts";
 import { toBytes } from "../_support/websocket_rig.ts";
 
 /** A server's link on a clock of its own, and the far end of its transport. */
-function rig(options: WebSocketConnectionOptions = {}) {
-  const [near, far] = pair();
+function rig(options: WebSocketConnectionOptions = {}, limits?: Limits, wire: PairOptions = {}) {
+  const [near, far] = pair(wire);
   const clock = new ManualClock();
   const deadlines = new DeadlineQueue(clock);
   const link = new RawLink(near, {
@@ -24,6 +25,7 @@ function rig(options: WebSocketConnectionOptions = {}) {
     extensions: "",
     compression: undefined,
     options: resolveConnectionOptions(options),
+    limits,
     deadlines,
   });
   const log: string[] = [];
@@ -232,4 +234,141 @@ Deno.test("link passes a failure of the transport on as its cause", async () => 
     ["CONNECTION_LOST", "ECONNRESET"],
   ]);
   far.close();
+});
+
+/** Limits of which only what is received, or inflated, is small. */
+const small = (policy: "wait" | "drop" | "close") =>
+  new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
+
+Deno.test("link whose message has no room waits, goes on in its turn, and its deadline runs meanwhile", async () => {
+  const limits = small("wait");
+  const first = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
+  const second = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
+  await first.far.write(masked(1, "a".repeat(80), false));
+  await second.far.write(masked(1, "b".repeat(80), false));
+  await settle();
+  assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [160, 0]);
+  await second.far.write(masked(0, "b".repeat(20), false));
+  await first.far.write(masked(0, "a", false));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  assert(limits.receivedBytes.used >= 181, "what it takes of memory counts");
+  await first.far.write(masked(0, "a"));
+  await second.far.write(masked(0, "b"));
+  await settle();
+  await settle();
+  assertEquals([first.log.length, second.log.length], [1, 1]);
+  assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+  // One that waits is ended by its own deadline.
+  limits.receivedBytes.add(500);
+  limits.receivedBytes.ask({ onRoom() {} });
+  await first.far.write(masked(1, "late", false));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  first.clock.advance(1100);
+  await settle();
+  assertEquals(first.log.slice(1), ["error MESSAGE_TIMEOUT"]);
+  assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [500, 0]);
+  for (const { link, far } of [first, second]) {
+    link.terminate();
+    far.close();
+  }
+});
+
+Deno.test("link that the application holds does not keep others from the room there is", async () => {
+  const limits = small("wait");
+  const [first, second] = [0, 1].map(() => rig({ keepAliveInterval: 0 }, limits));
+  await first.far.write(masked(1, "a".repeat(120), false));
+  await settle();
+  await second.far.write(masked(1, "b".repeat(80), false));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  first.link.pause();
+  await second.far.write(masked(0, "b"));
+  await settle();
+  await settle();
+  assertEquals([second.log.length, limits.receivedBytes.used], [1, 120]);
+  first.link.resume();
+  await first.far.write(masked(0, "a"));
+  await settle();
+  assertEquals([first.log.length, limits.receivedBytes.used], [1, 0]);
+  for (const { link, far } of [first, second]) {
+    link.terminate();
+    far.close();
+  }
+});
+
+Deno.test("link drops a message that has no room, and takes the next one", async () => {
+  const limits = small("drop");
+  const { link, far, log } = rig({ keepAliveInterval: 0 }, limits);
+  await far.write(masked(1, "a".repeat(80), false));
+  await settle();
+  await far.write(masked(0, "a".repeat(80), false));
+  await settle();
+  assertEquals([link.dropped, limits.receivedBytes.used], [1, 0]);
+  await far.write(masked(0, "a".repeat(80), false));
+  await far.write(masked(0, "the end"));
+  await far.write(masked(1, "next"));
+  await settle();
+  assertEquals([log, link.dropped, limits.receivedBytes.used], [["message next"], 1, 0]);
+  link.terminate();
+  far.close();
+});
+
+Deno.test("link that holds the most is closed with 1013, and not the one that needs room", async () => {
+  const limits = small("close");
+  const [first, second] = [0, 1].map(() => rig({ keepAliveInterval: 0 }, limits));
+  await first.far.write(masked(1, "a".repeat(80), false));
+  await settle();
+  await second.far.write(masked(1, "b".repeat(30), false));
+  await settle();
+  assertEquals([first.log, second.log], [["error OVERLOADED"], []]);
+  const frame = new Uint8Array(100);
+  const n = await first.far.read(frame);
+  assertEquals([...frame.subarray(0, 4)], [0x88, n! - 2, 1013 >> 8, 1013 & 0xff]);
+  assertEquals(limits.receivedBytes.used, 30);
+  for (const { link, far } of [first, second]) {
+    link.terminate();
+    far.close();
+  }
+  assertEquals(limits.receivedBytes.used, 0);
+});
+
+Deno.test("link with the longest queue is lost when another one needs room, and tells why", async () => {
+  const limits = new Limits({ queuedBytes: 200_000 });
+  const slow = rig({ keepAliveInterval: 0 }, limits, { capacity: 100 });
+  const other = rig({ keepAliveInterval: 0 }, limits, { capacity: 100 });
+  slow.link.send(new Uint8Array(150_000), undefined);
+  other.link.send(new Uint8Array(100_000), undefined);
+  assertEquals([slow.link.open, other.link.open], [false, true]);
+  const error = assertThrows(() => slow.link.send("x", undefined), WebSocketError);
+  assertEquals(error.code, "CLOSED");
+  assertEquals(slow.log, [], "nobody is told in the middle of what another one does");
+  await settle();
+  assertEquals(slow.log, ["error SLOW_READER", "closed 1006 false SLOW_READER"]);
+  assertEquals(other.log, []);
+  for (const { link, far } of [slow, other]) {
+    link.terminate();
+    far.close();
+  }
+  assertEquals(limits.pressure.queuedBytes.used, 0);
+});
+
+Deno.test("link that goes on sending before its queue has drained is refused, or what it sends is dropped", async () => {
+  for (const policy of ["wait", "drop"] as const) {
+    const limits = new Limits({ queuedBytes: 50_000, policies: { queuedBytes: policy } });
+    const { link, far } = rig({ keepAliveInterval: 0 }, limits, { capacity: 100 });
+    assertEquals(link.send(new Uint8Array(60_000), undefined), "sent");
+    const outcome = policy === "wait" ? "refused" : "dropped";
+    assertEquals(link.send("x", undefined), outcome);
+    assertEquals(link.sendEncoded(new Uint8Array(2), false), "dropped");
+    assertEquals(link.dropped, policy === "wait" ? 1 : 2);
+    const buffer = new Uint8Array(70_000);
+    for (let got = 0; got < 60_004;) got += (await far.read(buffer))!;
+    await link.drained();
+    assertEquals(link.send("x", undefined), "sent");
+    link.terminate();
+    far.close();
+    assertEquals(limits.pressure.queuedBytes.used, 0);
+  }
 });
