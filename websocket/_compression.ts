@@ -21,6 +21,8 @@ const NOTHING = new Uint8Array(0);
 const SLAB = 65_536;
 let slab = NOTHING;
 let slabAt = 0;
+/** Where those go that are used up at once. */
+let transientSlab = NOTHING;
 
 /** Inputs up to this size get their tail by a copy, which costs less than a second call. */
 const SMALL_INPUT = 16_384;
@@ -83,6 +85,7 @@ class Inflater implements WebSocketInflater {
     end: number,
     last: boolean,
     room: number,
+    transient = false,
   ): Uint8Array | "corrupt" | "too big" {
     const stream = this.#stream ??= POOL.take("inflate", this.#parameters);
     const size = end - start;
@@ -90,8 +93,8 @@ class Inflater implements WebSocketInflater {
     if (last && size <= SMALL_INPUT) {
       joinedInput.set(bytes.subarray(start, end));
       joinedInput.set(TAIL, size);
-      result = inflateAll(stream, joinedInput, 0, size + TAIL.length, false, room);
-    } else result = inflateAll(stream, bytes, start, end, last, room);
+      result = inflateAll(stream, joinedInput, 0, size + TAIL.length, false, room, transient);
+    } else result = inflateAll(stream, bytes, start, end, last, room, transient);
     if (typeof result === "string") this.close();
     else if (last && !this.#takeover) {
       POOL.give(stream, "inflate", this.#parameters);
@@ -114,13 +117,16 @@ function inflateAll(
   end: number,
   tail: boolean,
   room: number,
+  transient: boolean,
 ): Uint8Array | "corrupt" | "too big" {
-  if (slab.length - slabAt < 1024) {
+  if (transient) {
+    if (transientSlab.length === 0) transientSlab = new Uint8Array(SLAB);
+  } else if (slab.length - slabAt < 1024) {
     slab = new Uint8Array(SLAB);
     slabAt = 0;
   }
-  let output = slab;
-  let base = slabAt;
+  let output = transient ? transientSlab : slab;
+  let base = transient ? 0 : slabAt;
   let produced = 0;
   let input = bytes;
   let from = start;

@@ -49,6 +49,8 @@ const DIRECT_READ = 131_072;
 /** The header that was read last. It is used up before anybody else is called. */
 const HEADER = new WebSocketFrameHeader();
 const NOTHING = new Uint8Array(0);
+/** Where texts are encoded that are to be compressed. */
+let plainText = NOTHING;
 
 /** What is done with input: parsed, kept while paused, or thrown away. */
 const RUN = 0;
@@ -480,7 +482,7 @@ export class WebSocketProtocol {
     if (header.masked) ascii = (applyMask(chunk, header.maskKey, start, end) & 0x80) === 0;
     this.#messages++;
     if (compressed) {
-      const bytes = this.#inflate(chunk, start, end, true, this.#maxSize);
+      const bytes = this.#inflate(chunk, start, end, true, this.#maxSize, opcode === 1);
       if (bytes !== undefined) this.#deliver(bytes, 0, bytes.length, opcode, false);
     } else if (opcode === 2 && end - start >= LARGE_PAYLOAD && header.masked) {
       const message = chunk.subarray(start, end);
@@ -552,7 +554,7 @@ export class WebSocketProtocol {
   ): void {
     if (!assembly.streamed) {
       const room = this.#maxSize - assembly.size;
-      const bytes = this.#inflate(chunk, start, end, last, room);
+      const bytes = this.#inflate(chunk, start, end, last, room, false);
       if (bytes !== undefined) this.#takeBytes(assembly, bytes, 0, bytes.length, last);
       return;
     }
@@ -560,7 +562,7 @@ export class WebSocketProtocol {
     do {
       const stop = Math.min(end, at + INFLATE_STEP);
       const lastStep = last && stop === end;
-      const bytes = this.#inflate(chunk, at, stop, lastStep, Infinity);
+      const bytes = this.#inflate(chunk, at, stop, lastStep, Infinity, false);
       if (bytes === undefined) return;
       this.#takeBytes(assembly, bytes, 0, bytes.length, lastStep);
       at = stop;
@@ -609,9 +611,10 @@ export class WebSocketProtocol {
     end: number,
     last: boolean,
     room: number,
+    transient: boolean,
   ): Uint8Array | undefined {
     this.#inflater ??= this.#compression!.createInflater();
-    const result = this.#inflater.inflate(bytes, start, end, last, room);
+    const result = this.#inflater.inflate(bytes, start, end, last, room, transient);
     if (result === "too big") this.#failSize();
     else if (result === "corrupt") {
       this.#fail("COMPRESSION", 1007, "a compressed message does not inflate");
@@ -827,7 +830,11 @@ export class WebSocketProtocol {
   /** The bytes of a text that may be long enough to compress; `undefined` if it is not. */
   #textToCompress(text: string, compress: boolean | undefined): Uint8Array | undefined {
     if (!compress && text.length * 3 < this.#compression!.threshold) return undefined;
-    return this.#tools.encodeText(text, 0);
+    const most = text.length * 3;
+    if (most > DIRECT_TEXT * 3) return this.#tools.encodeText(text, 0);
+    // It is compressed before anything else happens: one buffer serves for all.
+    if (plainText.length < most) plainText = new Uint8Array(Math.max(4096, most));
+    return plainText.subarray(0, this.#tools.encodeTextInto(text, plainText, 0));
   }
 
   #writeCompressed(first: number, bytes: Uint8Array, last: boolean): void {

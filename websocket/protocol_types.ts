@@ -42,6 +42,7 @@ export interface WebSocketInflater {
    *
    * @param last Whether the message ends here.
    * @param room The most bytes that may come out.
+   * @param transient Whether what comes out is needed until the next call only. @default {false}
    */
   inflate(
     bytes: Uint8Array,
@@ -49,6 +50,7 @@ export interface WebSocketInflater {
     end: number,
     last: boolean,
     room: number,
+    transient?: boolean,
   ): Uint8Array | "corrupt" | "too big";
   /** Frees everything. */
   close(): void;

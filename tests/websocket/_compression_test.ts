@@ -214,3 +214,21 @@ Deno.test("message compressed alone can be read in the middle of a conversation"
   back.close();
   clearCompressionPool();
 });
+
+Deno.test("what is inflated for a moment leaves what was inflated to stay as it is", () => {
+  const one = inflater();
+  const sender = deflater();
+  const wires = ["first", "second", "third", "x".repeat(100_000)].map((text) =>
+    sender.deflate(toBytes(text), 0, text.length, true).slice()
+  );
+  const read = (i: number, transient: boolean) =>
+    one.inflate(wires[i], 0, wires[i].length, true, 1 << 20, transient) as Uint8Array;
+  const kept = read(0, false);
+  const passing = read(1, true);
+  assertEquals(passing, toBytes("second"));
+  const alsoKept = read(2, false);
+  assertEquals(read(3, true), toBytes("x".repeat(100_000)));
+  assertEquals([kept, alsoKept], [toBytes("first"), toBytes("third")]);
+  one.close();
+  sender.close();
+});
