@@ -1,27 +1,29 @@
 import { assert, assertEquals } from "@std/assert";
 import { gunzipSync, inflateSync } from "node:zlib";
+import { BudgetShare } from "../../net/budget_share.ts";
+import { Limits } from "../../net/limits.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
-import type { HttpExchange, ResponseHeaders } from "../../socketio/_exchange.ts";
+import type { HttpExchange, RequestBody, ResponseHeaders } from "../../socketio/_exchange.ts";
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 import { type PollingHost, PollingTransport } from "../../socketio/_polling_transport.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import type { EnginePacket } from "../../socketio/engine_packet.ts";
-import type { EngineHeaders } from "../../socketio/types.ts";
+import type { EngineHeaders, EngineRequest } from "../../socketio/types.ts";
 
 class FakeExchange implements HttpExchange {
-  readonly request;
+  readonly request: EngineRequest;
   readonly remoteAddress = "";
   readonly response = new KeptResponse(() => {});
   onAbort: (() => void) | undefined;
   readonly answers: { status: number; headers: ResponseHeaders; body?: string | Uint8Array }[] = [];
-  readonly body: PromiseWithResolvers<Uint8Array | "too large" | "aborted"> = Promise
+  readonly body: PromiseWithResolvers<RequestBody> = Promise
     .withResolvers();
   readonly answered = Promise.withResolvers<void>();
   held = false;
   readonly #holds: boolean;
 
   constructor(method: string, headers: EngineHeaders = {}, holds = false, seq?: string) {
-    const _query = seq === undefined ? {} : { seq };
+    const _query: Record<string, string> = seq === undefined ? {} : { seq };
     this.request = { method, headers, connection: {}, _query };
     this.#holds = holds;
   }
@@ -32,7 +34,7 @@ class FakeExchange implements HttpExchange {
     if (this.#holds) headers();
     return this.held = this.#holds;
   }
-  readBody(): Promise<Uint8Array | "too large" | "aborted"> {
+  readBody(): Promise<RequestBody> {
     return this.body.promise;
   }
   respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
@@ -265,4 +267,36 @@ Deno.test("a long response is compressed as the client likes it", async () => {
   transport.handle(get);
   transport.send([{ type: "message", data: "x".repeat(2000) }]);
   assertEquals(get.answers[0].headers["Content-Encoding"], undefined);
+});
+
+Deno.test("a request that has no room is refused with 503, and what it held is given back", async () => {
+  class Growing extends FakeExchange {
+    hasRoom: ((held: number) => boolean) | undefined;
+    override readBody(_limit?: number, hasRoom?: (held: number) => boolean) {
+      this.hasRoom = hasRoom;
+      return super.readBody();
+    }
+  }
+  for (const policy of ["wait", "drop", "close"] as const) {
+    const limits = new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
+    // Somebody else has most of it already.
+    const other = new BudgetShare(limits.receivedBytes, { onOverBudget() {}, onRoom() {} });
+    other.set(101);
+    const { transport, errors } = open({ limits });
+    const post = new Growing("POST");
+    transport.handle(post);
+    const room = post.hasRoom!(150);
+    if (!room) post.body.resolve("no room");
+    await settle();
+    assertEquals(post.answers.map(({ status, headers }) => [status, headers]), [
+      [503, { Connection: "close" }],
+    ]);
+    assertEquals(errors, [
+      "transport error: Cannot go on with polling: there is no room for a request",
+    ]);
+    post.body.resolve("aborted");
+    await settle();
+    other.close();
+    assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+  }
 });
