@@ -51,6 +51,11 @@ class PendingMessage {
   }
 }
 
+/**
+ * So much waits at most, in bytes or characters, whatever is broadcast in one turn: what is joined passes a link's limit as one
+ * message does.
+ */
+const BURST = 262_144;
 /** Members that get a message before the hub looks whether the system still takes writes at once. */
 const SLICE = 16;
 /** Members that get it without a look at the start of a turn of the event loop. */
@@ -86,6 +91,8 @@ export class Hub {
   readonly #threshold: number;
   readonly #nextTurn: (callback: () => void) => void;
   #messages: PendingMessage[] = [];
+  /** Their length together. */
+  #size = 0;
   /** The number of the first message that waits; messages are numbered from the start. */
   #base = 0;
   #group: HubGroup | undefined;
@@ -138,9 +145,13 @@ export class Hub {
       this.#driving = true;
       queueMicrotask(this.#drive);
     }
-    if (except === undefined || !group.has(except)) return group.size;
-    except.taken = this.next;
-    return group.size - 1;
+    let count = group.size;
+    if (except !== undefined && group.has(except)) {
+      except.taken = this.next;
+      count--;
+    }
+    if ((this.#size += data.length) > BURST) this.flush();
+    return count;
   }
 
   /** Sends to one member what waits for it, before something else is sent there. */
@@ -203,6 +214,7 @@ export class Hub {
       joined: [],
     };
     this.#messages = [];
+    this.#size = 0;
     this.#base = next;
     this.#group = undefined;
     return true;
@@ -244,7 +256,7 @@ export class Hub {
     if (joined !== undefined) joined[windowBits] = frames;
     if (link.idle) this.#probe = link;
     const compressed = windowBits > 0 && messages.some(({ compress }) => compress);
-    link.sendEncoded(frames, compressed, Math.ceil(frames.length / sharers));
+    link.sendEncoded(frames, compressed, Math.ceil(frames.length / sharers), messages.length);
   }
 }
 

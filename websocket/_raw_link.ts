@@ -447,11 +447,12 @@ export class RawLink
     frames: Uint8Array,
     compressed: boolean,
     cost: number = frames.length,
+    count: number = 1,
   ): SendOutcome {
     const writer = this.#writer;
-    if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false);
+    if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false, count);
     if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && this.#overdrawn) {
-      return this.#refuse(false);
+      return this.#refuse(false, count);
     }
     if (compressed) this.#core.forgetWindow();
     writer.writeShared(frames, cost);
@@ -563,10 +564,10 @@ export class RawLink
     }
   }
 
-  #overLimit(mayWait: boolean): SendOutcome {
+  #overLimit(mayWait: boolean, count = 1): SendOutcome {
     const { slowReader, maxSendQueue } = this.#options;
     if (slowReader === "wait" && mayWait) return "refused";
-    this.dropped++;
+    this.dropped += count;
     if (slowReader !== "drop") {
       this.#error = new WebSocketError(
         `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
@@ -585,9 +586,9 @@ export class RawLink
   }
 
   /** The limits have no room for what is sent before the queue has drained. */
-  #refuse(mayWait: boolean): SendOutcome {
+  #refuse(mayWait: boolean, count = 1): SendOutcome {
     if (mayWait) return "refused";
-    this.dropped++;
+    this.dropped += count;
     return "dropped";
   }
 

@@ -63,6 +63,24 @@ Deno.test("hub joins the messages of one turn, and gives all members the same by
   assertEquals(members[0].writes[0] === members[1].writes[0], true);
 });
 
+Deno.test("hub sends before a burst of one turn grows large", async () => {
+  const hub = new Hub({}, Infinity);
+  const member = new Member(hub);
+  const other = new Member(hub);
+  const group = new Set([member, other]);
+  const text = "x".repeat(100_000);
+  const counts = [1, 2, 3, 4].map(() => {
+    hub.send(group, text, undefined, undefined);
+    return member.got.length;
+  });
+  assertEquals(counts, [0, 0, 3, 3]);
+  // The one who is left out of the message that is too much gets those before it.
+  for (let i = 0; i < 2; i++) assertEquals(hub.send(group, text, undefined, other), 1);
+  assertEquals([member.got.length, other.got.length, hub.pending], [6, 4, false]);
+  await Promise.resolve();
+  assertEquals([member.got.length, other.got.length], [6, 4]);
+});
+
 Deno.test("hub keeps bytes as they were when they were given", () => {
   const hub = new Hub({}, 256);
   const member = new Member(hub);

@@ -402,6 +402,29 @@ Deno.test("broadcast is compressed for those who agreed to it, with their own wi
   await Promise.all(clients.map((ws) => ws.close()));
 });
 
+Deno.test("a burst of broadcasts in one turn does not pass a slow client's limit", async () => {
+  for (const slowReader of ["drop", "close"] as const) {
+    await using server = await serve({ slowReader, maxSendQueue: 65_536 });
+    await using ws = await connectWebSocket(urlOf(server));
+    await until(() => server.clients.size === 1);
+    const [client] = server.clients;
+    const most = 65_536 + 270_000; // what is joined may pass the limit once
+    const message = "x".repeat(10_000);
+    for (let i = 0; i < 3000; i++) {
+      server.broadcast(message);
+      assert(client.bufferedAmount < most, `${client.bufferedAmount} bytes are queued`);
+    }
+    if (slowReader === "drop") {
+      await until(() => client.bufferedAmount === 0);
+      assert(client.dropped > 2000 && client.dropped < 3000, `${client.dropped} were dropped`);
+      const got = 3000 - client.dropped;
+      for (let i = 0; i < got; i++) assertEquals((await ws.receive()).data, message);
+    } else {
+      assertEquals((await client.closed).error?.code, "SLOW_READER");
+    }
+  }
+});
+
 Deno.test("client that does not read is cut off, and the others get everything", async () => {
   await using server = await serve({
     default: () => {},
