@@ -9,30 +9,64 @@ import type { Arrival, ServerCore } from "./_server_core.ts";
 import { requestUrl } from "./request_url.ts";
 import { takeUpgrade } from "./_upgrade_event.ts";
 
-/** A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets. */
+/**
+ * A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets, and the times that
+ * requests may take (`headersTimeout`, `requestTimeout`), which a server that does not listen looks after no more than after the rest.
+ */
 class FrontDoorSocket extends TransportDuplex implements Expiring {
-  /** When the idle time is over. */
+  /** When the next of its times is over. */
   deadline = 0;
   /** Its place in the queue of deadlines. */
   deadlineIndex = -1;
   /** What node:http looks at to tell https. */
   readonly encrypted: boolean;
+  readonly #server: Server;
   #idle = 0;
+  #idleAt = Infinity;
+  /** How many requests wait for the end of their response. The first head is there already. */
+  #answering = 0;
+  #first = true;
+  /** When the first byte of the request under way came, and when the request has to be there. */
+  #startedAt = DEADLINES.now();
+  #dueAt = Infinity;
+  /** The request whose body is awaited. */
+  #request: IncomingMessage | undefined;
 
-  constructor(transport: Transport, head: Uint8Array, secure: boolean) {
+  constructor(server: Server, transport: Transport, head: Uint8Array, secure: boolean) {
     super(transport, { head });
+    this.#server = server;
     this.encrypted = secure;
+  }
+
+  /** The head of a request is there. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    const { requestTimeout } = this.#server;
+    this.#first = false;
+    this.#answering++;
+    this.#request = request;
+    this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
+    this.#arm();
+    response.once("close", () => {
+      if (--this.#answering > 0 || this.destroyed) return;
+      this.#request = undefined;
+      this.#dueAt = Infinity;
+      this.#arm();
+    });
   }
 
   override setTimeout(ms: number, listener?: () => void): this {
     this.#idle = ms;
     if (listener !== undefined) this.once("timeout", listener);
-    if (ms > 0) this.#touch();
-    else DEADLINES.delete(this);
+    this.#touch();
     return this;
   }
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (this.#answering === 0 && !this.#first && this.#dueAt === Infinity && chunk !== null) {
+      const { headersTimeout } = this.#server;
+      this.#startedAt = DEADLINES.now();
+      if (headersTimeout > 0) this.#dueAt = this.#startedAt + headersTimeout;
+    }
     this.#touch();
     return super.push(chunk, encoding);
   }
@@ -48,16 +82,38 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#idle = 0;
+    this.#request = undefined;
     DEADLINES.delete(this);
     super._destroy(error, callback);
   }
 
-  onDeadline(): void {
-    if (!this.emit("timeout")) this.destroy();
+  onDeadline(now: number): void {
+    if (now >= this.#dueAt) {
+      this.#dueAt = Infinity;
+      if ((this as { parser?: unknown }).parser === null) {
+        // Somebody has taken the connection over, for another protocol.
+        this.#answering = Infinity;
+      } else if (this.#request?.complete !== true) {
+        this.destroy();
+        return;
+      }
+    }
+    if (now >= this.#idleAt) {
+      this.#idleAt = Infinity;
+      if (!this.emit("timeout")) this.destroy();
+    }
+    this.#arm();
   }
 
   #touch(): void {
-    if (this.#idle > 0 && !this.destroyed) DEADLINES.set(this, DEADLINES.now() + this.#idle);
+    this.#idleAt = this.#idle > 0 ? DEADLINES.now() + this.#idle : Infinity;
+    this.#arm();
+  }
+
+  #arm(): void {
+    const at = Math.min(this.#idleAt, this.#dueAt);
+    if (at === Infinity || this.destroyed) DEADLINES.delete(this);
+    else if (at !== this.deadline || this.deadlineIndex < 0) DEADLINES.set(this, at);
   }
 }
 
@@ -110,7 +166,17 @@ export function openFrontDoor(
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     if (isInjected(socket)) takeUpgrade(core, request, socket, head);
   };
+  // Before the server's own listeners, which may answer at once.
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request;
+    if ((socket as unknown) instanceof FrontDoorSocket) {
+      (socket as unknown as FrontDoorSocket).begin(request, response);
+    }
+  };
   http.on("upgrade", onUpgrade);
+  http.prependListener("request", onRequest);
+  // A later head may take as long as the first one.
+  if (server === undefined) http.headersTimeout = core.handshakeTimeout;
   const restore = http.listening ? () => {} : keepAliveWithoutListening(http);
   return {
     inject(arrival, received, secure) {
@@ -120,6 +186,7 @@ export function openFrontDoor(
     },
     close() {
       http.off("upgrade", onUpgrade);
+      http.off("request", onRequest);
       restore();
     },
   };
@@ -141,7 +208,7 @@ export function injectConnection(
   const head = new Uint8Array(text.length + rest.length);
   for (let i = 0; i < text.length; i++) head[i] = text.charCodeAt(i);
   head.set(rest, text.length);
-  const socket = new FrontDoorSocket(transport, head, secure);
+  const socket = new FrontDoorSocket(server, transport, head, secure);
   // Nobody else listens for what happens to a client that goes away between two requests.
   socket.on("error", () => {});
   server.emit("connection", socket);

@@ -66,7 +66,12 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   headers?: HeadersInit;
   /** Compresses messages with clients that can; `true` for the defaults. See the danger told there. @default {false} */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
-  /** How long a client has from connecting to the end of the handshake, in ms. @default {10_000} */
+  /**
+   * How long a client has from connecting to the end of the handshake, in ms, and for the head of each later request that `handler`
+   * answers.
+   *
+   * @default {10_000}
+   */
   handshakeTimeout?: number;
   /** The most connections, those in the handshake included; more are refused with 503. @default {16_384} */
   maxConnections?: number;
@@ -107,7 +112,7 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
   ) => Response | Promise<Response>;
   /**
    * A `node:http` server that answers plain HTTP requests on the same port, instead of `handler`. It need not listen;
-   * WebSockets do not pass through it.
+   * WebSockets do not pass through it. Its `headersTimeout`, `requestTimeout` and `keepAliveTimeout` hold.
    */
   http?: HttpServer;
   /** Closes the server when it fires, as `close()` does. */

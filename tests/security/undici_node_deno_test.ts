@@ -479,11 +479,30 @@ Deno.test("Slowloris: an answer that drips in is given up by the client at its d
 Deno.test("Slowloris: a second request on a connection that is kept alive has a deadline, too", async () => {
   const io = new SocketIoServer({ serveClient: false });
   const { port } = await io.listen({ port: 0, hostname: "127.0.0.1", headTimeout: 500 });
-  using wire = await Wire.connect(port);
-  await wire.write("GET /elsewhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
-  assertEquals((await wire.readResponse()).status, 404);
-  assert(await drip(wire, `GET /elsewhere HTTP/1.1\r\nX: ${"a".repeat(2_000)}`));
+  const page = () => new Response("a page", { headers: { "content-length": "6" } });
+  await using pages = await serve({ handler: page, handshakeTimeout: 500 });
+  const http = createServer((_request, response) => response.setHeader("content-length", 0).end());
+  http.headersTimeout = 500;
+  await using injected = await serve({ http });
+  for (const target of [port, pages.port, injected.port]) {
+    using wire = await Wire.connect(target);
+    await wire.write("GET /elsewhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    assert([200, 404].includes((await wire.readResponse()).status));
+    assert(await drip(wire, `GET /elsewhere HTTP/1.1\r\nX: ${"a".repeat(1_000)}`));
+  }
   await io.close();
+});
+
+// CVE-2018-12122
+Deno.test("Slowloris: a body that drips in has the deadline of its server", async () => {
+  const http = createServer((request, response) =>
+    request.on("end", () => response.end()).resume()
+  );
+  http.requestTimeout = 500;
+  await using server = await serve({ http });
+  using wire = await Wire.connect(server.port);
+  await wire.write("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n");
+  assert(await drip(wire, "a".repeat(999)));
 });
 
 /** Three ways in which a callback of the program's can fail; the last one only where it can be waited for. */

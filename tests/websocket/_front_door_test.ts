@@ -2,12 +2,14 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { ACCEPT, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
 import {
   createHandlerServer,
   injectConnection,
   isInjected,
   keepAliveWithoutListening,
 } from "../../websocket/_front_door.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
 
 async function inject(
@@ -70,6 +72,55 @@ Deno.test("front door ends connections that are idle for longer than the server 
   // One second comes on top, by node:http's own account.
   assertStringIncludes(await readAll(client), "200 OK");
   restore();
+});
+
+Deno.test("front door's times for requests leave slow answers and other protocols alone", async () => {
+  const http = createServer((request, response) => {
+    // Longer than heads, and bodies, may take.
+    if (request.url === "/slow") setTimeout(() => response.end("slow"), 250);
+    else response.end("quick");
+  });
+  http.headersTimeout = http.requestTimeout = 100;
+  await using server = await serve({ http });
+  for (const url of ["/slow", "/quick"]) {
+    using client = await RawClient.connect(server.port);
+    for (let i = 0; i < 2; i++) {
+      await client.write(`GET ${url} HTTP/1.1\r\nHost: h\r\n\r\n`);
+      client.text = "";
+      assertStringIncludes(await client.readUntil((text) => text.includes(url.slice(1))), "200 OK");
+    }
+    // The next request is in no hurry to begin, and then becomes a WebSocket, which may last.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await client.write(upgradeRequest());
+    assertStringIncludes(await client.readHead(), "200 OK");
+    await client.readUntil((text) => text.includes(ACCEPT));
+    await client.write(encodeFrame(new Uint8Array([1]), { maskKey: 1 }));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    client.text = "";
+    await client.write(encodeFrame(new TextEncoder().encode("hi"), { opcode: 1, maskKey: 1 }));
+    await client.readUntil((text) => text.includes("hi"));
+  }
+});
+
+Deno.test("front door ends requests that take too long to come, and no others", async () => {
+  const http = createServer((request, response) =>
+    request.on("end", () => response.end("x")).resume()
+  );
+  http.headersTimeout = 100;
+  http.requestTimeout = 200;
+  await using server = await serve({ http });
+  const first = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  const body = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc";
+  for (const rest of [[first, "GET / HT"], [first, body], [body]]) {
+    using client = await RawClient.connect(server.port);
+    if (rest.length > 1) {
+      await client.write(rest[0]);
+      await client.readUntil((text) => text.endsWith("\r\n\r\nx"));
+    }
+    await client.write(rest.at(-1)!);
+    const answers = (await client.readUntil()).match(/200 OK/g)?.length ?? 0;
+    assertEquals(answers, rest.length - 1);
+  }
 });
 
 Deno.test("handler server tells TLS by the URL, and turns bad requests away", async () => {
