@@ -24,6 +24,7 @@ import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.t
 import { startServerTls, tlsInfo } from "../../net/start_tls.ts";
 import type { TlsImplementation } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 
 const here = () => Promise.resolve(["127.0.0.1"]);
@@ -390,6 +391,40 @@ for (const [how, fail] of Object.entries(FAILURES)) {
     ws.terminate();
   });
 }
+
+// CVE-2018-12122
+Deno.test("Slowloris: a TLS handshake that stalls or drips in is ended at the deadline, and others are served", async () => {
+  await using server = await serve({ tls: identity("server"), handshakeTimeout: 1_000 });
+  const io = new SocketIoServer({ serveClient: false });
+  const { port } = await io.listen({
+    port: 0,
+    hostname: "127.0.0.1",
+    headTimeout: 1_000,
+    ...identity("server"),
+  });
+  // A record of 512 bytes that begins a ClientHello.
+  const hello = new Uint8Array(517);
+  hello.set([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]);
+  for (const target of [server.port, port]) {
+    const wires = await Promise.all(Array.from({ length: 20 }, () => Wire.connect(target)));
+    const ends = wires.map((wire) => wire.readAll());
+    const drips = wires.map(async (wire, i) => {
+      // Nothing, a part, or a byte now and then.
+      if (i % 3 === 0) return;
+      await wire.write(hello.subarray(0, 11));
+      for (let at = 11; i % 3 === 2 && at < 500 && !wire.ended; at++) {
+        if (!await wire.write(hello.subarray(at, at + 1))) return;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    });
+    const options = { tls: { ca: CA }, lookup: here };
+    (await dial({ hostname: "localhost", port: target }, options)).close();
+    await Promise.all(ends);
+    for (const wire of wires) wire.close();
+    await Promise.all(drips);
+  }
+  await io.close();
+});
 
 const WITH_NUL = [
   "good.example\0.evil.example",
