@@ -103,7 +103,8 @@ export class RawSocket
   }
 
   get queued(): number {
-    return this.#writer.queued;
+    // What was broadcast in this turn is not written yet.
+    return this.#writer.queued + (this.#run?.size ?? 0);
   }
 
   get full(): boolean {

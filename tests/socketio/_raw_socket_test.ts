@@ -155,6 +155,7 @@ Deno.test("raw socket joins the shared frames of a turn, and keeps their order a
   socket.sendShared(one);
   socket.sendShared(two);
   assertEquals(writes, [], "the turn is not over");
+  assertEquals(socket.queued, one.frame.length + two.frame.length, "but they are counted");
   assertEquals([textOf(await read()), textOf(await read())], ["41", "42"]);
   assertEquals(writes, [one.frame.length + two.frame.length]);
   socket.sendShared(three);

@@ -26,6 +26,39 @@ Deno.test("server serves clients of both transports, with events and answers", a
   });
 });
 
+Deno.test("server's burst of broadcasts in one turn keeps to what may wait for a client", async () => {
+  const message = "x".repeat(10_000);
+  for (const slowClient of ["close", "drop"] as const) {
+    await withServer({ maxBufferedBytes: 65_536, slowClient }, async ({ io, url }) => {
+      const came = next(io, "connection");
+      const ws = `${url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
+      const client = new RawClient(ws);
+      await client.read();
+      client.send("40");
+      await came;
+      const [conn] = io.engine.clients.values();
+      let taken = 0;
+      let waits = conn.bufferedAmount;
+      for (let i = 0; i < 500; i++) {
+        io.emit("news", message);
+        if (conn.bufferedAmount > waits) taken++;
+        waits = conn.bufferedAmount;
+        assert(waits < 90_000, `${waits} bytes wait`);
+      }
+      assertEquals(io.engine.clientsCount, slowClient === "close" ? 0 : 1);
+      if (slowClient === "drop") {
+        assert(taken >= 6 && taken <= 8, `${taken} messages had room`);
+        assertMatch(await client.read() as string, /^40\{/);
+        for (let i = 0; i < taken; i++) await client.expect(`42["news","${message}"]`);
+        io.emit("last");
+        await client.expect('42["last"]');
+      }
+      client.socket.close();
+      await client.closed;
+    });
+  }
+});
+
 Deno.test("server runs on a server of node:http, and leaves that to its program", async () => {
   const http = createServer((_request, response) => response.end("page"));
   const io = new SocketIoServer().attach(http);
