@@ -1,5 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Budget } from "../net/budget.ts";
+import { BudgetShare } from "../net/budget_share.ts";
 import { BodyBytes } from "./_body_bytes.ts";
 import type {
   HttpExchange,
@@ -25,9 +27,12 @@ export class NodeExchange implements HttpExchange {
   onAbort: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #budget: Budget | undefined;
   #aborted = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  /** `budget` counts the bytes of the response until the system has taken them. */
+  constructor(request: IncomingMessage, response: ServerResponse, budget?: Budget) {
+    this.#budget = budget;
     this.#request = request;
     this.#response = response;
     this.request = nodeRequest(request);
@@ -79,11 +84,24 @@ export class NodeExchange implements HttpExchange {
     const length = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const all: ResponseHeaders = { ...headers };
     if (status !== 204) all["Content-Length"] = String(length.length);
+    if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
     this.#response.writeHead(status, all);
     this.#response.end(length);
     // A request whose body is not read to its end has to end with its connection.
     if (headers.Connection === "close") {
       this.#response.once("finish", () => this.#request.destroy());
     }
+  }
+
+  /** A client that does not read its response holds it as long as others need no room. */
+  #count(budget: Budget, size: number): void {
+    const share = new BudgetShare(budget, {
+      onOverBudget: () => queueMicrotask(() => this.#request.destroy()),
+      onRoom: () => {},
+    });
+    const done = () => share.close();
+    this.#response.once("finish", done);
+    this.#response.once("close", done);
+    share.set(size);
   }
 }

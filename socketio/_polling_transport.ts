@@ -52,6 +52,8 @@ export class PollingTransport {
   #pollNumber: string | undefined;
   /** What it was answered with, until the next one shows that this has arrived. */
   #lastPayload: string | undefined;
+  /** What of it the limits count. */
+  #lastShare: BudgetShare | undefined;
   /** The number of the request whose packets were taken last. */
   #postNumber: string | undefined;
   #closed = false;
@@ -81,7 +83,7 @@ export class PollingTransport {
     this.#poll = undefined;
     poll.onAbort = undefined;
     const payload = encodeEnginePayload(packets);
-    if (this.#pollNumber !== undefined) this.#lastPayload = payload;
+    if (this.#pollNumber !== undefined) this.#keep(payload);
     this.#respond(poll, payload);
   }
 
@@ -90,6 +92,7 @@ export class PollingTransport {
     if (this.#closed) return;
     this.#closed = true;
     this.send([last]);
+    this.#forget();
     const post = this.#post;
     this.#post = undefined;
     if (post !== undefined && !post.done) post.respond(400, { Connection: "close" });
@@ -108,7 +111,7 @@ export class PollingTransport {
       this.#held = false;
       return this.#respond(exchange, this.#lastPayload);
     }
-    this.#lastPayload = undefined;
+    this.#forget();
     this.#pollNumber = number;
     this.#poll = exchange;
     this.#held = false;
@@ -119,6 +122,24 @@ export class PollingTransport {
     };
     this.#host.onPollingReady();
     if (this.#poll === exchange) this.#held = exchange.hold(() => this.#headers(exchange, TEXT));
+  }
+
+  /** Keeps an answer, should it be lost, as long as there is room. */
+  #keep(payload: string): void {
+    this.#lastPayload = payload;
+    const share = this.#lastShare ??= new BudgetShare(this.#settings.limits.queuedBytes, {
+      onOverBudget: () => {
+        this.#lastShare = undefined;
+        this.#lastPayload = undefined;
+      },
+      onRoom: () => {},
+    });
+    if (share.set(payload.length) !== "go") this.#forget();
+  }
+
+  #forget(): void {
+    this.#lastPayload = undefined;
+    this.#lastShare?.set(0);
   }
 
   /** The same request has come over another connection: nobody listens on this one. */

@@ -402,7 +402,8 @@ export class SocketIoEngine {
   /** Takes a request of a node server if it is for the engine, or for one of its files. */
   #takes(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#isEnginePath(request.url)) {
-      this.#core.handleRequest(new NodeExchange(request, response));
+      const { queuedBytes } = this.#core.settings.limits;
+      this.#core.handleRequest(new NodeExchange(request, response, queuedBytes));
       return true;
     }
     const path = pathOf(request.url ?? "");
