@@ -9,6 +9,7 @@ import { createServer } from "../../net/create_server.ts";
 import { type LimitKind, Limits, type LimitsOptions } from "../../net/limits.ts";
 import type { Server } from "../../net/server.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
+import type { EngineSocket } from "../../socketio/engine_socket.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
@@ -242,6 +243,40 @@ Deno.test("queued bytes: a Socket.IO broadcast closes the slow ones, by WebSocke
   honest.disconnect();
   silent.close();
   poller.close();
+  await io.close();
+  await assertAllBack(limits);
+});
+
+Deno.test("queued bytes: polling clients that don't read their responses are cut off, and nothing of them is kept", async () => {
+  const limits = only("queuedBytes", 20 * MIB, "close");
+  const seen = watcher(limits, "queuedBytes");
+  const io = new SocketIoServer({ limits, maxBufferedBytes: 64 * MIB });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const wires: Wire[] = [];
+  const text = "x".repeat(MIB);
+  for (let i = 0; i < 3; i++) {
+    const wire = await Wire.connect(port);
+    wires.push(wire);
+    await wire.write(`GET ${POLLING} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const sid = /"sid":"([^"]+)"/.exec((await wire.readResponse()).body)![1];
+    await wire.write(
+      `POST ${POLLING}&sid=${sid} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n40`,
+    );
+    assertEquals((await wire.readResponse()).status, 200);
+    const [socket] = [...io.sockets.sockets.values()].filter(({ conn }) => conn.id === sid);
+    for (let n = 0; n < 16; n++) {
+      socket.emit("news", text);
+      seen.look();
+    }
+    // It asks for all of that, twice the same, and reads nothing of it.
+    await wire.write(`GET ${POLLING}&sid=${sid}&seq=1 HTTP/1.1\r\nHost: h\r\n\r\n`);
+    await until("the request came", () => (socket.conn as EngineSocket).bufferedAmount < MIB);
+    seen.look();
+  }
+  assertLessOrEqual(seen.most, 21 * MIB);
+  assertGreater(seen.most, 16 * MIB);
+  assert((await wires[0].readAll()).length < 16 * MIB, "the first response was cut off");
+  for (const wire of wires) wire.close();
   await io.close();
   await assertAllBack(limits);
 });
