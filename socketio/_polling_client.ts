@@ -101,6 +101,8 @@ export class PollingClient implements ClientTransport {
       body,
       credentials: withCredentials ? "include" : "same-origin",
       cache: "no-store",
+      // Wherever it led, the program's headers and what `auth` says would go along.
+      redirect: headers === undefined && this.sid === undefined ? "follow" : "error",
     };
     init.signal = this.#abort.signal;
     const target = transportUrl(url, "polling", this.sid);

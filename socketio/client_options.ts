@@ -43,7 +43,8 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   /** Further parameters of the query. */
   query?: Record<string, string>;
   /**
-   * Further headers. Browsers send them with polling only: with their WebSocket it is an error.
+   * Further headers. Browsers send them with polling only: with their WebSocket it is an error. Polling with them follows no redirects,
+   * which would take them along.
    */
   extraHeaders?: Record<string, string>;
   /** Whether cookies are sent to another origin. @default {false} */

@@ -588,6 +588,54 @@ Deno.test("Hostile server: a client of Socket.IO ends its connection for packets
   }
 });
 
+// ws 6946f5fe
+Deno.test("Credential leak on redirect: a polling client of Socket.IO takes neither headers nor its auth to another host", async () => {
+  const heads: string[] = [];
+  await using away = byteServer(async (wire) => {
+    const head = await wire.readHead();
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    heads.push(head + new TextDecoder().decode(await wire.read(length)));
+    await wire.write("HTTP/1.1 400 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    wire.close();
+  });
+  let requests = 0;
+  await using home = byteServer(async (wire) => {
+    const head = await wire.readHead();
+    // The session opens here, and is sent away with its first packet.
+    const open = { sid: "s", upgrades: [], pingInterval: 25_000, pingTimeout: 20_000 };
+    const body = `0${JSON.stringify({ ...open, maxPayload: 1_000_000 })}`;
+    await wire.write(
+      requests++ === 0 && !head.includes("x-api-key")
+        ? `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
+        : `HTTP/1.1 307 x\r\nLocation: http://127.0.0.1:${away.port}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+    );
+    await wire.readAll();
+    wire.close();
+  });
+  for (const extraHeaders of [{ "x-api-key": "s3cret" }, undefined]) {
+    requests = 0;
+    const pending: Promise<Response>[] = [];
+    const socket = connectSocketIo(`http://127.0.0.1:${home.port}`, {
+      transports: ["polling"],
+      reconnection: false,
+      extraHeaders,
+      auth: { token: "s3cret" },
+      fetch: (input, init) => {
+        const request = fetch(input, init);
+        pending.push(request);
+        return request;
+      },
+    });
+    await new Promise<void>((resolve) => {
+      socket.on("connect_error", () => resolve());
+      socket.io.on("close", () => resolve());
+    });
+    socket.disconnect();
+    await Promise.allSettled(pending);
+  }
+  assert(!heads.some((head) => head.includes("s3cret")), heads.join());
+});
+
 // CVE-2020-28481
 for (const door of DOORS) {
   Deno.test(`CORS: no other origin is let in unless it is named, and cookies never with a star, under ${door}`, async () => {

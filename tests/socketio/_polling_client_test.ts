@@ -90,6 +90,20 @@ function rig(
 
 const message = (data: string | Uint8Array): EnginePacket => ({ type: "message", data });
 
+Deno.test("polling follows a redirect of its first request only, and none with headers of the program", async () => {
+  const first = rig();
+  first.client.open();
+  assertEquals(first.asked[0].init.redirect, "follow");
+  const session = rig({ sid: "s" });
+  session.client.open();
+  session.client.send([{ type: "message", data: "x" }]);
+  assertEquals(session.asked.map(({ init }) => init.redirect), ["error", "error"]);
+  const headers = rig({ headers: { "x-api-key": "k" } });
+  headers.client.open();
+  assertEquals(headers.asked[0].init.redirect, "error");
+  for (const { asked } of [first, session, headers]) await asked[0].fail(new TypeError("gone"));
+});
+
 Deno.test("a transport's URL keeps the query, and has a session when there is one", () => {
   const base = new URL("http://localhost/engine/?x=1&sid=old");
   assertEquals(
