@@ -46,17 +46,20 @@ function toHeaders(kept: ResponseHeaders, headers: ResponseHeaders): Headers {
 /** How much of a body is read at a time, in bytes. */
 const READ_SIZE = 16_384;
 
-/** Reads a body, and lets go of the rest once it is more than fits. Returns whether it fitted. */
+/**
+ * Reads a body, and lets go of the rest once it is more than fits.
+ *
+ * @param untold Whether nobody has said how long it is. Then it may come in any number of pieces, and each that the runtime hands out by itself
+ * has a buffer of 64 KiB under it, one of a single byte too: these are read into a buffer of one's own, which costs more otherwise.
+ * @returns Whether it fitted.
+ */
 async function readInto(
   bytes: BodyBytes,
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  untold: boolean,
 ): Promise<boolean> {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    // Each piece that the runtime hands out itself has a buffer of 64 KiB under it, one of a single byte too.
-    reader = body.getReader({ mode: "byob" });
-  } catch {
-    // The stream is one of the program's or its framework's own.
+  const reader = untold ? byobReader(body) : undefined;
+  if (reader === undefined) {
     for await (const piece of body) if (!bytes.add(piece)) return false;
     return true;
   }
@@ -70,6 +73,15 @@ async function readInto(
       return false;
     }
     buffer = new Uint8Array(next);
+  }
+}
+
+function byobReader(body: ReadableStream): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    // The stream is one of the program's or its framework's own.
+    return undefined;
   }
 }
 
@@ -120,7 +132,7 @@ export class FetchExchange implements HttpExchange {
     const bytes = new BodyBytes(limit, hasRoom);
     const { body } = this.#request;
     try {
-      if (body !== null && !await readInto(bytes, body)) {
+      if (body !== null && !await readInto(bytes, body, length === undefined)) {
         return bytes.starved ? "no room" : "too large";
       }
     } catch {
