@@ -224,6 +224,9 @@ Deno.test("engine core gives a WebSocket to the session that asks for it, once",
   assertEquals([first.socket.closed, second.socket.closed], [[], [["close", 1000]]]);
   first.socket.receive("2probe", "5");
   assertEquals(core.sockets.get(sid)!.transport.name, "websocket");
+  // A late twin of an upgrade that was done is let in and closed: 400 would look like a fault.
+  const third = upgrade(core, `${WEBSOCKET}&sid=${sid}`);
+  assertEquals([third.socket.closed, first.socket.closed], [[["close", 1000]], []]);
   assertEquals((await upgrade(core, `${WEBSOCKET}&sid=nobody`).refusal).status, 400);
   const invalid = await open(core);
   upgrade(core, `${WEBSOCKET}&sid=${invalid}`, { valid: false });
