@@ -9,7 +9,6 @@ import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
-  MiddlewareResponse,
   ResponseHeaders,
   UpgradeExchange,
 } from "./_exchange.ts";
@@ -20,12 +19,12 @@ import { randomId } from "./_random_id.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 import { ENGINE_ERRORS, type Refusal, verifyRequest } from "./_verify.ts";
 import { type SocketTransportHost, WebSocketTransport } from "./_websocket_transport.ts";
-import type { EngineRequest } from "./types.ts";
+import type { EngineRequest, EngineResponse } from "./types.ts";
 
 /** A middleware of the engine, as in Express. */
 export type EngineMiddleware = (
   request: EngineRequest,
-  response: MiddlewareResponse,
+  response: EngineResponse,
   next: (error?: unknown) => void,
 ) => unknown;
 
@@ -404,7 +403,7 @@ export class EngineCore implements EngineSocketHost {
   /** Runs the middleware; resolves to why the request is refused. The middleware may have answered it. */
   async #askMiddleware(
     exchange: HttpExchange | UpgradeExchange,
-    response: MiddlewareResponse,
+    response: EngineResponse,
   ): Promise<Refusal | undefined> {
     const error = await this.#decisions.wait(this.#runMiddleware(exchange, response));
     if (error === undefined) return undefined;
@@ -415,7 +414,7 @@ export class EngineCore implements EngineSocketHost {
   /** Resolves to what was given to `next`; `undefined` at the end of the middleware, or when one has answered. */
   #runMiddleware(
     exchange: HttpExchange | UpgradeExchange,
-    response: MiddlewareResponse,
+    response: EngineResponse,
   ): Promise<unknown> {
     const { middleware } = this;
     const { request } = exchange;

@@ -1,5 +1,5 @@
 // Floor 0: vocabulary.
-import type { EngineRequest } from "./types.ts";
+import type { EngineRequest, EngineResponse } from "./types.ts";
 
 /**
  * The parameter with the number of a polling request, by which a repetition is known: HTTP clients send a request again, with a body too, when a
@@ -10,18 +10,6 @@ export const REQUEST_NUMBER = "seq";
 /** Headers of a response, by name; a list makes several lines. */
 export type ResponseHeaders = Record<string, string | string[]>;
 
-/** What middleware may do with a response: a part of what node's `ServerResponse` has. */
-export interface MiddlewareResponse {
-  statusCode: number;
-  readonly headersSent: boolean;
-  setHeader(name: string, value: number | string | readonly string[]): unknown;
-  getHeader(name: string): number | string | string[] | undefined;
-  removeHeader(name: string): void;
-  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
-  write(chunk: string | Uint8Array): boolean;
-  end(chunk?: string | Uint8Array): unknown;
-}
-
 /** The body of a request, or why there is none. */
 export type RequestBody = Uint8Array | "too large" | "no room" | "aborted";
 
@@ -31,7 +19,7 @@ export interface HttpExchange {
   /** The address of the other end. */
   readonly remoteAddress: string;
   /** What middleware gets. */
-  readonly response: MiddlewareResponse;
+  readonly response: EngineResponse;
   /** Whether the other side has gone, or a response was sent. */
   readonly done: boolean;
   /** Called when the other side goes before the response was sent. */

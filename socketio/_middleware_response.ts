@@ -1,11 +1,12 @@
 // Floor 2: protocol.
-import type { MiddlewareResponse, ResponseHeaders } from "./_exchange.ts";
+import type { ResponseHeaders } from "./_exchange.ts";
+import type { EngineResponse } from "./types.ts";
 
 /**
  * What middleware gets as the response where there is none of node's: it keeps the headers for the real response, and a
  * body that ends the request.
  */
-export class KeptResponse implements MiddlewareResponse {
+export class KeptResponse implements EngineResponse {
   statusCode = 200;
   readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
   #body = "";

@@ -3,13 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare } from "../net/budget_share.ts";
 import { BodyBytes } from "./_body_bytes.ts";
-import type {
-  HttpExchange,
-  MiddlewareResponse,
-  RequestBody,
-  ResponseHeaders,
-} from "./_exchange.ts";
-import type { EngineRequest } from "./types.ts";
+import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
+import type { EngineRequest, EngineResponse } from "./types.ts";
 
 /** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
 export function nodeRequest(request: IncomingMessage): EngineRequest {
@@ -23,7 +18,7 @@ export function nodeRequest(request: IncomingMessage): EngineRequest {
 export class NodeExchange implements HttpExchange {
   readonly request: EngineRequest;
   readonly remoteAddress: string;
-  readonly response: MiddlewareResponse;
+  readonly response: EngineResponse;
   onAbort: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -36,7 +31,7 @@ export class NodeExchange implements HttpExchange {
     this.#request = request;
     this.#response = response;
     this.request = nodeRequest(request);
-    this.response = response as MiddlewareResponse;
+    this.response = response as EngineResponse;
     this.remoteAddress = request.socket?.remoteAddress ?? "";
     response.on("close", () => {
       if (response.writableEnded) return;

@@ -24,7 +24,7 @@ import { Scheduler } from "./_scheduler.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import type { EngineSocket } from "./engine_socket.ts";
 import { SocketIoError } from "./errors.ts";
-import type { EngineHeaders, EngineRequest, SocketIoRequestInfo } from "./types.ts";
+import type { EngineHeaders, EngineRequest, EngineResponse, SocketIoRequestInfo } from "./types.ts";
 
 /** How long clients have to answer the close of their WebSocket when the engine closes, in ms. */
 const GRACE = 1_000;
@@ -95,26 +95,6 @@ export interface SocketIoEngineEvents {
   initial_headers: (headers: Record<string, string | string[]>, request: EngineRequest) => void;
   /** The headers of a response; the listener may add to them. */
   headers: (headers: Record<string, string | string[]>, request: EngineRequest) => void;
-}
-
-/** The response, as middleware of the engine sees it: a part of what node's `ServerResponse` has. */
-export interface EngineResponse {
-  /** The status. */
-  statusCode: number;
-  /** Whether the headers are sent. */
-  readonly headersSent: boolean;
-  /** Sets a header. */
-  setHeader(name: string, value: number | string | readonly string[]): unknown;
-  /** A header that was set. */
-  getHeader(name: string): number | string | string[] | undefined;
-  /** Removes a header that was set. */
-  removeHeader(name: string): void;
-  /** Sets the status, and headers. */
-  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
-  /** Writes a part of the body. */
-  write(chunk: string | Uint8Array): boolean;
-  /** Ends the response: the request is answered, and goes no further. */
-  end(chunk?: string | Uint8Array): unknown;
 }
 
 /**

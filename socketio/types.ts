@@ -194,6 +194,26 @@ export interface RecoveredSession extends SessionToPersist {
   missedPackets: unknown[][];
 }
 
+/** The response, as middleware of the engine sees it: a part of what node's `ServerResponse` has. */
+export interface EngineResponse {
+  /** The status. */
+  statusCode: number;
+  /** Whether the headers are sent. */
+  readonly headersSent: boolean;
+  /** Sets a header. */
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  /** A header that was set. */
+  getHeader(name: string): number | string | string[] | undefined;
+  /** Removes a header that was set. */
+  removeHeader(name: string): void;
+  /** Sets the status, and headers. */
+  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
+  /** Writes a part of the body. */
+  write(chunk: string | Uint8Array): boolean;
+  /** Ends the response: the request is answered, and goes no further. */
+  end(chunk?: string | Uint8Array): unknown;
+}
+
 /** How a packet is handed to the engine. */
 export interface EngineWriteOptions {
   /** May be dropped where the client can't take it at once. */

@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import type {
   EngineWebSocket,
   HttpExchange,
-  MiddlewareResponse,
   ResponseHeaders,
   UpgradeExchange,
 } from "../../socketio/_exchange.ts";
@@ -10,6 +9,7 @@ import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts"
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 import { WebSocketTransport } from "../../socketio/_websocket_transport.ts";
 import { StubExchange, StubSocket, StubUpgrade } from "../_support/engine_stubs.ts";
+import type { EngineResponse } from "../../socketio/types.ts";
 
 const URL_TEXT = "http://example.org/";
 
@@ -52,7 +52,7 @@ for (const [what, make] of Object.entries(upgrades)) {
 
 Deno.test("exchange lets middleware see whether the response has gone", () => {
   const ended: ResponseHeaders[] = [];
-  const response: MiddlewareResponse = new KeptResponse(({ headers }) => ended.push(headers));
+  const response: EngineResponse = new KeptResponse(({ headers }) => ended.push(headers));
   response.setHeader("X-List", ["a", "b"]);
   response.setHeader("X-Gone", 1);
   response.removeHeader("x-gone");
