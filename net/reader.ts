@@ -6,7 +6,7 @@ import type { Transport } from "./transport.ts";
  * there are none, but for an `error` with what `end` threw.
  */
 export interface TransportSink {
-  /** Bytes came. They are the receiver's: the reader never writes them again, so views may be kept, handed on or changed in place. */
+  /** Bytes came. They are the receiver's: the reader never writes them again (unless `rewind` is called), so views may be kept, handed on or changed in place. */
   data(chunk: Uint8Array): void;
   /** The peer ended its direction. */
   end(): void;
@@ -88,6 +88,7 @@ export class TransportReader {
   #usual = 0;
   #expected = 0;
   #lent: Uint8Array | null = null;
+  #kept = false;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
   #paused = false;
   #held: Uint8Array | "end" | { error: unknown } | null = null;
@@ -142,6 +143,30 @@ export class TransportReader {
    */
   lend(buffer: Uint8Array): void {
     if (this.#state !== 2) this.#lent = buffer.length === 0 ? null : buffer;
+  }
+
+  /** Somebody may hold views of this slab: its bytes are not written again. */
+  keep(): void {
+    this.#kept = true;
+  }
+
+  /**
+   * Nobody holds what was delivered from this slab, but for its last `held` bytes: they are moved to its start, and
+   * reading goes on behind them. So a slab serves as long as nothing of it is handed on.
+   *
+   * @param chunk What was delivered last.
+   * @returns Where the bytes are now; `undefined` if nothing was moved, after {@linkcode keep} for example.
+   */
+  rewind(chunk: Uint8Array, held: number): Uint8Array | undefined {
+    const slab = this.#slab;
+    const pos = this.#pos;
+    if (this.#kept || slab === null || chunk.buffer !== slab.buffer) return undefined;
+    if (chunk.byteOffset + chunk.length !== slab.byteOffset + pos) return undefined;
+    // A larger slab is wanted: the next one.
+    if (this.#size > slab.length) return undefined;
+    if (held > 0) slab.copyWithin(0, pos - held, pos);
+    this.#pos = held;
+    return slab.subarray(0, held);
   }
 
   /** Begins to read. A second call does nothing. */
@@ -223,6 +248,7 @@ export class TransportReader {
     const fresh = this.#slab = this.#allocate?.(size) ?? new Uint8Array(size);
     if (fresh.length > SMALL_READS) large += fresh.length;
     this.#pos = 0;
+    this.#kept = false;
     this.#reads = 0;
     this.#born = this.#last = Date.now();
     return fresh;

@@ -96,10 +96,45 @@ export function writeTextFrame(
   text: string,
 ): void {
   const at = output.reserve(HEADROOM + text.length * 3);
+  const length = tools.encodeTextInto(text, output.buffer, guessPayload(at, text, client));
+  finishTextFrame(output, tools, client, text, at, length);
+}
+
+/**
+ * Writes a long text message straight into the output's buffer, with room for what ASCII takes and a little more.
+ *
+ * @returns Whether that was enough; nothing is written otherwise.
+ */
+export function tryWriteTextFrame(
+  output: WebSocketProtocolOutput,
+  tools: WebSocketProtocolTools,
+  client: boolean,
+  text: string,
+): boolean {
+  if (tools.tryEncodeTextInto === undefined) return false;
+  const at = output.reserve(HEADROOM + text.length);
   const { buffer } = output;
-  // Most text is ASCII: the header is written last, and the payload is moved if it needed another size.
-  const guess = at + frameHeaderSize(text.length, client);
-  const length = tools.encodeTextInto(text, buffer, guess);
+  const length = tools.tryEncodeTextInto(text, buffer, guessPayload(at, text, client));
+  if (length < 0 || at + HEADROOM + length > buffer.length) return false;
+  finishTextFrame(output, tools, client, text, at, length);
+  return true;
+}
+
+/** Most text is ASCII: the header is written last, and the payload is moved if it needed another size. */
+function guessPayload(at: number, text: string, client: boolean): number {
+  return at + frameHeaderSize(text.length, client);
+}
+
+function finishTextFrame(
+  output: WebSocketProtocolOutput,
+  tools: WebSocketProtocolTools,
+  client: boolean,
+  text: string,
+  at: number,
+  length: number,
+): void {
+  const { buffer } = output;
+  const guess = guessPayload(at, text, client);
   const payload = at + frameHeaderSize(length, client);
   if (payload !== guess) buffer.copyWithin(payload, guess, guess + length);
   const end = writeFrameHeader(buffer, at, 0x81, client ? 0x80 : 0, length);

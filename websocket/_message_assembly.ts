@@ -86,6 +86,24 @@ export class MessageAssembly {
     return this.#own?.length ?? this.size;
   }
 
+  /** Whether bytes lie in somebody else's memory. */
+  get views(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** How many bytes there are if they are the last ones of `chunk`; -1 if they lie elsewhere in somebody else's memory. */
+  endOf(chunk: Uint8Array): number {
+    const run = this.#run!;
+    const there = run.buffer === chunk.buffer &&
+      run.byteOffset + run.length === chunk.byteOffset + chunk.length;
+    return there ? run.length : -1;
+  }
+
+  /** The bytes in somebody else's memory were moved. */
+  moved(run: Uint8Array): void {
+    this.#run = run;
+  }
+
   /** The whole message. */
   bytes(): Uint8Array {
     return this.#run ?? this.#own?.subarray(HEADROOM, HEADROOM + this.size) ?? new Uint8Array(0);

@@ -236,6 +236,10 @@ export class RawLink
     writer.cork();
     core.receive(chunk);
     writer.uncork();
+    if (core.exposed) {
+      core.exposed = false;
+      this.#reader.keep();
+    } else this.#rewind(chunk);
     if (core.midMessage) {
       this.#watchMessage();
       if (core.missing > 0) this.#expect(core.missing);
@@ -246,6 +250,18 @@ export class RawLink
         this.#limits !== undefined &&
         (this.#received !== undefined || this.#paused || this.#events!.kept > 0)
       ) this.#account(this.#limits);
+    }
+  }
+
+  /** Texts are copied as they are decoded: what they came in can be read into again, but for an unfinished one. */
+  #rewind(chunk: Uint8Array): void {
+    const core = this.#core;
+    const needed = core.needed(chunk);
+    if (needed < 0) return;
+    if (needed === 0) this.#reader.rewind(chunk, 0);
+    else if (!this.#reader.fits(core.missing)) {
+      const there = this.#reader.rewind(chunk, needed);
+      if (there !== undefined) core.moved(there);
     }
   }
 
@@ -407,8 +423,8 @@ export class RawLink
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
     if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
-    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && this.#overdrawn) {
-      return this.#refuse(this.#limits.queuedBytes.policy === "wait");
+    if (this.#writer.needDrain && this.#overdrawn) {
+      return this.#refuse(this.#limits!.queuedBytes.policy === "wait");
     }
     this.catchUp();
     try {
@@ -451,9 +467,7 @@ export class RawLink
   ): SendOutcome {
     const writer = this.#writer;
     if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false, count);
-    if (this.#limits !== undefined && this.#limits.queuedBytes.refuses && this.#overdrawn) {
-      return this.#refuse(false, count);
-    }
+    if (writer.needDrain && this.#overdrawn) return this.#refuse(false, count);
     if (compressed) this.#core.forgetWindow();
     writer.writeShared(frames, cost);
     return "sent";
@@ -580,9 +594,10 @@ export class RawLink
     return "dropped";
   }
 
-  /** Whether more was sent although the queue has not drained. A handshake, or a few small messages, are nobody's fault. */
+  /** Whether the limits refuse who has something queued. A handshake, or a few small messages, are nobody's fault. */
   get #overdrawn(): boolean {
-    return this.#writer.needDrain && this.#writer.queued >= OVERDRAFT;
+    return this.#limits !== undefined && this.#limits.queuedBytes.refuses &&
+      this.#writer.queued >= OVERDRAFT;
   }
 
   /** The limits have no room for what is sent before the queue has drained. */

@@ -58,6 +58,11 @@ export const PLATFORM_TOOLS: WebSocketProtocolTools = {
 
   encodeTextInto: encodeUtf8Into,
 
+  tryEncodeTextInto(text, target, at): number {
+    const { read, written } = ENCODER.encodeInto(text, target.subarray(at));
+    return read === text.length ? written : -1;
+  },
+
   encodeText(text, headroom): Uint8Array {
     // Most text is ASCII: room for that first.
     const bytes = new Uint8Array(headroom + text.length);

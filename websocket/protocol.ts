@@ -12,6 +12,7 @@ import {
   HEADROOM,
   LARGE_PAYLOAD,
   LostOutput,
+  tryWriteTextFrame,
   writeFrame,
   writeOwnedFrame,
   writeTextFrame,
@@ -42,6 +43,8 @@ import type {
 
 /** Texts up to this many characters are encoded straight into the output's buffer. */
 const DIRECT_TEXT = 8192;
+/** And those up to this many, if that is about as many bytes: the output has buffers of this size that are used again. */
+const POOLED_TEXT = 131_072;
 /** Streamed messages are inflated in parts of this many bytes, so that no part grows beyond about 1 MiB. */
 const INFLATE_STEP = 1024;
 /** From so many bytes to come it pays to have them read to where they belong. */
@@ -153,6 +156,9 @@ export class WebSocketProtocol {
   #closeCode = 1006;
   #closeReason = "";
 
+  /** Whether somebody was given a view of what came, since this was set to false. */
+  exposed = false;
+
   /** Makes the protocol of a connection whose opening handshake is done. */
   constructor(
     role: WebSocketRole,
@@ -220,6 +226,22 @@ export class WebSocketProtocol {
     if (assembly === undefined || this.#left < DIRECT_READ || this.#flow !== RUN) return undefined;
     if (assembly.streamed || assembly.compressed || assembly.dropped) return undefined;
     return assembly.room(this.#left);
+  }
+
+  /**
+   * How many bytes at the end of `chunk`, which came last, are still needed, and may be moved (see {@linkcode moved});
+   * -1 if more than that is needed. Nothing but an unfinished text is: what is whole was copied, or {@linkcode exposed}.
+   */
+  needed(chunk: Uint8Array): number {
+    if (this.#held !== undefined) return -1;
+    const assembly = this.#assembly;
+    if (assembly === undefined || assembly.compressed || !assembly.views) return 0;
+    return assembly.opcode === 1 ? assembly.endOf(chunk) : -1;
+  }
+
+  /** The bytes that were still {@linkcode needed} are now here. */
+  moved(bytes: Uint8Array): void {
+    this.#assembly?.moved(bytes);
   }
 
   /** What the message that is under way takes of memory, in bytes. Messages that are handed on in pieces take none. */
@@ -486,6 +508,7 @@ export class WebSocketProtocol {
       if (bytes !== undefined) this.#deliver(bytes, 0, bytes.length, opcode, false);
     } else if (opcode === 2 && end - start >= LARGE_PAYLOAD && header.masked) {
       const message = chunk.subarray(start, end);
+      this.exposed = true;
       markHeadroom(message);
       this.#sink.message(message, 2);
     } else this.#deliver(chunk, start, end, opcode, ascii);
@@ -499,6 +522,7 @@ export class WebSocketProtocol {
     ascii: boolean,
   ): void {
     if (opcode === 2) {
+      this.exposed = true;
       this.#sink.message(bytes.subarray(start, end), 2);
       return;
     }
@@ -592,6 +616,7 @@ export class WebSocketProtocol {
     if (assembly.dropped) return;
     if (assembly.streamed) {
       if (start < end || last) {
+        this.exposed = true;
         this.#sink.piece(bytes.subarray(start, end), assembly.opcode, last);
       }
       return;
@@ -601,6 +626,7 @@ export class WebSocketProtocol {
     const whole = assembly.bytes();
     if (assembly.opcode === 2) {
       if (whole.length >= LARGE_PAYLOAD && assembly.headroom) markHeadroom(whole);
+      this.exposed = true;
       this.#sink.message(whole, 2);
     } else this.#sink.message(this.#tools.decodeValidText(whole), 1);
   }
@@ -626,6 +652,7 @@ export class WebSocketProtocol {
     const { opcode } = header;
     if (header.masked) applyMask(bytes, header.maskKey, start, end);
     const payload = bytes.subarray(start, end);
+    if (opcode !== 8 && end > start) this.exposed = true;
     if (opcode === 8) this.#receiveClose(payload);
     else if (opcode === 9) {
       this.#pong(payload);
@@ -696,13 +723,13 @@ export class WebSocketProtocol {
     if (typeof data !== "string") writeFrame(this.#output, this.#tools, this.#client, opcode, data);
     else if (data.length <= DIRECT_TEXT) {
       writeTextFrame(this.#output, this.#tools, this.#client, data);
-    } else {writeOwnedFrame(
-        this.#output,
-        this.#tools,
-        this.#client,
-        opcode,
-        this.#tools.encodeText(data, HEADROOM),
-      );}
+    } else if (
+      data.length > POOLED_TEXT ||
+      !tryWriteTextFrame(this.#output, this.#tools, this.#client, data)
+    ) {
+      const owned = this.#tools.encodeText(data, HEADROOM);
+      writeOwnedFrame(this.#output, this.#tools, this.#client, opcode, owned);
+    }
   }
 
   /**

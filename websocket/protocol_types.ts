@@ -86,6 +86,8 @@ export interface WebSocketProtocolTools {
   decodeValidText(bytes: Uint8Array): string;
   /** Writes text as UTF-8 into `target`, which has room for three bytes a character, and returns how many bytes it took. */
   encodeTextInto(text: string, target: Uint8Array, at: number): number;
+  /** Writes text as UTF-8 into `target` from `at` on, and returns how many bytes it took; -1 if there is not room for all of it. */
+  tryEncodeTextInto?(text: string, target: Uint8Array, at: number): number;
   /** The UTF-8 bytes of `text` behind `headroom` free bytes, in a buffer of their own. */
   encodeText(text: string, headroom: number): Uint8Array;
 }

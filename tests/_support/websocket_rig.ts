@@ -73,6 +73,10 @@ export function plainTools(): WebSocketProtocolTools {
     decodeValidText: (bytes) => decodeUtf8(bytes),
     encodeTextInto: (text, target, at) =>
       new TextEncoder().encodeInto(text, target.subarray(at)).written,
+    tryEncodeTextInto: (text, target, at) => {
+      const { read, written } = new TextEncoder().encodeInto(text, target.subarray(at));
+      return read === text.length ? written : -1;
+    },
     encodeText: (text, headroom) => joined(new Uint8Array(headroom), encodeUtf8(text)),
   };
 }

@@ -465,3 +465,61 @@ Deno.test("reader tells whether more fits behind what came", async () => {
   await done.promise;
   assertEquals(fits, [true, false]);
 });
+
+Deno.test("reader reads again to where nobody holds anything, behind what was moved", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+    fc.integer({ min: 1, max: 300 }),
+    fc.array(fc.constantFrom(0, 1, 7, 50, -1, -2), { minLength: 1, maxLength: 8 }),
+    async (data, split, plan) => {
+      using it = rig({ minSlab: 64, maxSlab: 512 }, { split });
+      const copies: Array<[view: Uint8Array, copy: number[]]> = [];
+      let held: Uint8Array = new Uint8Array(0);
+      const got: number[] = [];
+      let turn = 0;
+      it.onchunk = (chunk): void => {
+        got.push(...chunk);
+        assertEquals([...held], got.slice(got.length - chunk.length - held.length, -chunk.length));
+        const wanted = plan[turn++ % plan.length];
+        held = new Uint8Array(0);
+        if (wanted === -1) {
+          // What is kept for good must stay as it is, whatever is asked for later.
+          it.reader.keep();
+          copies.push([chunk, [...chunk]]);
+        } else if (wanted >= 0) {
+          const size = Math.min(wanted, chunk.length);
+          const last = [...chunk.subarray(chunk.length - size)];
+          const there = it.reader.rewind(chunk, size);
+          if (there === undefined) return;
+          assertEquals([...there], last);
+          held = there;
+        }
+      };
+      it.reader.start();
+      await writeAll(it.a, data);
+      assertEquals(await it.over, "end");
+      assertEquals(got, [...data]);
+      for (const [view, copy] of copies) assertEquals([...view], copy);
+    },
+  ));
+});
+
+Deno.test("reader uses one slab for all that nobody holds, and a larger one when reads fill it", async () => {
+  using it = rig({ minSlab: 64, maxSlab: 1024 });
+  const slabs = new Set<ArrayBufferLike>();
+  it.onchunk = (chunk): void => {
+    slabs.add(chunk.buffer);
+    it.chunks.push(chunk);
+    it.reader.rewind(chunk, 0);
+    assertEquals(it.reader.rewind(new Uint8Array(3), 0), undefined);
+  };
+  it.reader.start();
+  for (let i = 0; i < 50; i++) {
+    await it.a.write(new Uint8Array(40));
+    while (it.reader.bytesRead < (i + 1) * 40) await new Promise((go) => setTimeout(go, 0));
+  }
+  assertEquals(slabs.size, 1);
+  await writeAll(it.a, new Uint8Array(5000));
+  await it.over;
+  assertEquals(Math.max(...it.chunks.map(({ length }) => length)) > 64, true);
+});

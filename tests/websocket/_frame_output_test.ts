@@ -5,6 +5,7 @@ import {
   HEADROOM,
   LARGE_PAYLOAD,
   LostOutput,
+  tryWriteTextFrame,
   writeFrame,
   writeOwnedFrame,
   writeTextFrame,
@@ -46,6 +47,36 @@ Deno.test("text is written in place, whatever its header turns out to need", () 
       assertEquals([frame.payload, frame.opcode, frame.masked], [toBytes(text), 1, client]);
     }),
   );
+});
+
+Deno.test("long text is written in place where there is room for it, or not at all", () => {
+  const output = new RecordedOutput();
+  const part = fc.string({ unit: "binary", minLength: 1, maxLength: 5 });
+  const text = fc.tuple(part, fc.constantFrom(1, 30, 130, 20_000, 66_000), fc.boolean());
+  let fitted = 0;
+  fc.assert(
+    fc.property(text, fc.boolean(), ([part, size, ascii], client) => {
+      const text = (ascii ? "x" : "") + (ascii ? "y" : part).repeat(Math.ceil(size / part.length));
+      const bytes = toBytes(text);
+      const written = tryWriteTextFrame(output, TOOLS, client, text);
+      if (bytes.length === text.length) assertEquals(written, true);
+      if (!written) {
+        assertEquals(output.take().length, 0);
+        return;
+      }
+      fitted++;
+      const frame = only(output);
+      assertEquals([frame.payload, frame.opcode, frame.masked], [bytes, 1, client]);
+    }),
+    { numRuns: 60 },
+  );
+  assert(fitted > 0);
+  const buffer = new Uint8Array(10_014);
+  const never = () => {
+    throw new Error("nothing is to be written");
+  };
+  const roomless = { buffer, full: false, reserve: () => 0, commit: never, write: never };
+  assertEquals(tryWriteTextFrame(roomless, TOOLS, false, "€".repeat(10_000)), false);
 });
 
 Deno.test("payload of a close frame has its code and reason, or is refused", () => {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { ManualClock } from "../../net/clock.ts";
 import { Limits } from "../../net/limits.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
@@ -371,4 +372,86 @@ Deno.test("link that goes on sending before its queue has drained is refused, or
     far.close();
     assertEquals(limits.pressure.queuedBytes.used, 0);
   }
+});
+
+Deno.test("link hands out views that nothing changes later, among texts whose place is used again", async () => {
+  const message = fc.record({
+    kind: fc.constantFrom("text", "text", "text", "binary", "ping", "parts"),
+    size: fc.oneof(fc.nat(40), fc.nat(3000)),
+    pauseAfter: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(message, { minLength: 1, maxLength: 25 }),
+      fc.integer({ min: 1, max: 2000 }),
+      async (messages, split) => {
+        const [near, far] = pair({ split });
+        const link = new RawLink(near, {
+          role: "server",
+          protocol: "",
+          extensions: "",
+          compression: undefined,
+          options: resolveConnectionOptions({}),
+          deadlines: new DeadlineQueue(new ManualClock()),
+        });
+        const got: Array<string | Uint8Array> = [];
+        const over = Promise.withResolvers<void>();
+        const pauses = new Set(messages.flatMap(({ pauseAfter }, i) => pauseAfter ? [i] : []));
+        link.start({
+          kept: 0,
+          message: (data) => {
+            if (pauses.has(got.push(data))) {
+              link.pause();
+              setTimeout(() => link.resume(), 0);
+            }
+          },
+          ping: (payload) => void got.push(payload),
+          piece: () => {},
+          pong: () => {},
+          drain: () => {},
+          error: over.reject,
+          closed: () => over.resolve(),
+        });
+        const sent: Array<string | Uint8Array> = [];
+        const wire: number[] = [];
+        const add = (payload: Uint8Array, opcode: number, fin = true) => {
+          for (
+            const byte of encodeFrame(payload, { opcode, fin, maskKey: 0x1b2c3d4e + sent.length })
+          ) {
+            wire.push(byte);
+          }
+        };
+        messages.forEach(({ kind, size }, i) => {
+          const text = `${i}é`.repeat(size).slice(0, size);
+          if (kind === "text") {
+            sent.push(text);
+            add(toBytes(text), 1);
+          } else if (kind === "parts") {
+            const ping = new Uint8Array([i, 1, 2, 3]);
+            sent.push(ping, text);
+            const bytes = toBytes(text);
+            add(bytes.subarray(0, size >> 1), 1, false);
+            add(ping, 9);
+            add(bytes.subarray(size >> 1), 0);
+          } else {
+            const bytes = Uint8Array.from({ length: size % 126 }, (_, at) => i + at);
+            sent.push(bytes);
+            add(bytes, kind === "ping" ? 9 : 2);
+          }
+        });
+        add(new Uint8Array([3, 0xe8]), 8);
+        const bytes = Uint8Array.from(wire);
+        const draining = (async () => {
+          const rest = new Uint8Array(4096);
+          while (await far.read(rest) !== null);
+        })();
+        for (let at = 0; at < bytes.length;) at += await far.write(bytes.subarray(at));
+        await draining;
+        far.close();
+        await over.promise;
+        assertEquals(got, sent);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
