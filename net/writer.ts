@@ -23,6 +23,8 @@ export interface TransportWriterOptions {
 
 /** Chunks from this size on are queued by reference, smaller ones are copied, in bytes. */
 const BY_REFERENCE = 16_384;
+/** The budget hears of corked bytes when they leave, or when there are so many. */
+const TELL_AT = 16_384;
 
 interface Waiter {
   at: number;
@@ -73,8 +75,9 @@ export class TransportWriter implements BudgetHolder {
   #start = 0;
   #pos = 0;
   #queued = 0;
-  /** How many of the queued bytes the budget counts. */
+  /** How many of the queued bytes the budget counts, and how many it is to be told of. */
   #counted = 0;
+  #untold = 0;
   #written = 0;
   #flushTo = 0;
   #corks = 0;
@@ -201,7 +204,8 @@ export class TransportWriter implements BudgetHolder {
     this.#check();
     this.#queued = chunk.length;
     this.#writing = true;
-    const tight = this.#budget !== undefined && this.#take(this.#budget, cost);
+    this.#untold = cost;
+    const tight = this.#budget !== undefined && this.#tell(this.#budget);
     if (tight || this.#queued >= this.#high) this.#fill();
     if (this.#stopped !== null) return false;
     this.#run(chunk);
@@ -245,6 +249,7 @@ export class TransportWriter implements BudgetHolder {
 
   /** Writes what is queued now, unless a write is under way: then it follows at once. Corks do not hold it. */
   flush(): void {
+    if (this.#untold > 0 && this.#budget !== undefined && this.#tell(this.#budget)) this.#fill();
     this.#flushTo = this.#written + this.#queued;
     if (this.#writing || this.#queued === 0) return;
     this.#writing = true;
@@ -300,7 +305,11 @@ export class TransportWriter implements BudgetHolder {
     this.#stopped = { error: reason };
     this.#sealed = this.#left = null;
     this.buffer = EMPTY;
-    this.#start = this.#pos = this.#queued = 0;
+    this.#start =
+      this.#pos =
+      this.#queued =
+      this.#untold =
+        0;
     if (this.#counted > 0) this.#giveBack();
     if (this.#wasFull) this.#budget?.unwatch(this);
     this.#ending?.reject(reason);
@@ -332,7 +341,9 @@ export class TransportWriter implements BudgetHolder {
 
   #added(n: number): boolean {
     const queued = this.#queued += n;
-    const tight = this.#budget !== undefined && this.#take(this.#budget, n);
+    const untold = this.#untold += n;
+    const tight = this.#budget !== undefined && (this.#corks === 0 || untold >= TELL_AT) &&
+      this.#tell(this.#budget);
     if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
       this.#scheduled = true;
       if (TransportWriter.#dirty.push(this) === 1) queueMicrotask(TransportWriter.#flushDirty);
@@ -342,9 +353,11 @@ export class TransportWriter implements BudgetHolder {
     return false;
   }
 
-  #take(budget: Budget, n: number): boolean {
-    this.#counted += n;
-    return budget.add(n);
+  #tell(budget: Budget): boolean {
+    const untold = this.#untold;
+    this.#untold = 0;
+    this.#counted += untold;
+    return budget.add(untold);
   }
 
   #giveBack(): void {
@@ -489,6 +502,7 @@ export class TransportWriter implements BudgetHolder {
   #count(n: number): void {
     this.#written += n;
     this.#queued -= n;
+    if (this.#untold > this.#queued) this.#untold = this.#queued;
     if (this.#counted > this.#queued) this.#giveBack();
     if (this.#left !== null) this.#reuse(this.#left);
     if (this.#waiters !== null) this.#settle(this.#waiters);
