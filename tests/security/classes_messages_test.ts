@@ -416,7 +416,11 @@ Deno.test("never-ending message: a frame whose bytes drip is given up, too", asy
 });
 
 Deno.test("never-ending message: attachments that do not come end their connection", async () => {
-  await using io = await socketIoPort({ attachmentTimeout: 300, closeTimeout: 200 });
+  await using io = await socketIoPort({
+    attachmentTimeout: 300,
+    closeTimeout: 200,
+    pingInterval: 600_000,
+  });
   using wire = await openWebSocket(io.port, { path: ENGINE });
   await wire.write(clientFrame(1, "40"));
   await wire.write(
