@@ -60,6 +60,8 @@ async function broadcast(): Promise<number> {
 }
 
 if (import.meta.main) {
+  // Deno gets ready for signals when it first needs to, which may be later by itself, and panics if it has no descriptor left then.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGUSR2", () => {});
   const kinds: Record<string, () => Promise<number>> = { net, websocket, socketio, broadcast };
   console.log(`port ${await kinds[Deno.args[0]]()}`);
 }

@@ -227,7 +227,7 @@ Deno.test("a Socket.IO client gives up a server that is silent, and says so", as
 });
 
 Deno.test("a peer that vanished without a word is noticed by keep-alive, on either side", async () => {
-  const alive = { keepAliveInterval: 200, keepAliveTimeout: 200, closeTimeout: 200 };
+  const alive = { keepAliveInterval: 400, keepAliveTimeout: 400, closeTimeout: 200 };
   const ended = Promise.withResolvers<unknown[]>();
   await using server = await serveWebSocket({
     hostname: "127.0.0.1",

@@ -13,7 +13,7 @@ const COUNT = 6;
 
 for (const cut of ["reset", "end"] as const) {
   Deno.test(`Socket.IO by polling, with requests that are sent again after a ${cut}: each event comes once, in order`, async () => {
-    await withServer({ pingInterval: 400, pingTimeout: 800 }, async ({ io, port }) => {
+    await withServer({}, async ({ io, port }) => {
       let received: number[] = [];
       io.on("connection", (socket) => {
         const up = received;
