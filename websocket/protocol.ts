@@ -693,7 +693,8 @@ export class WebSocketProtocol {
     this.#closeReason = reason;
     this.#advance("receiveClose");
     // "When sending a Close frame in response, the endpoint typically echos the status code it received." §5.5.1
-    if (maySendClose(this.#state)) this.#writeClose(code, "");
+    // The reason goes with it, as ws and Python's websockets do it: both ends then tell the same of the end.
+    if (maySendClose(this.#state)) this.#writeClose(code, reason);
     this.#discard();
     this.#sink.closing();
   }

@@ -135,8 +135,8 @@ export function expectedReport(compressed: boolean): WebSocketPeerReport {
     gotFragments: "fragmented ✓",
     pong: "are you there?",
     pinged: "ponged hello",
-    // The answer repeats the code only. RFC 6455 §5.5.1
-    closed: [4001, ""],
+    // The answer repeats the code and the reason. RFC 6455 §5.5.1
+    closed: [4001, "bye ✓"],
     closedByServer: [4002, "so long"],
     terminated: [1006, ""],
     tooBig: 1009,
@@ -340,7 +340,7 @@ export async function exerciseServer(
   assert(await ws.ping({ timeout: 20_000 }) >= 0);
   if (frames) await exerciseFrames(ws, ours);
   const info = await ws.close(4001, "bye ✓");
-  assertEquals([info.wasClean, info.code, info.reason], [true, 4001, ours ? "" : "bye ✓"]);
+  assertEquals([info.wasClean, info.code, info.reason], [true, 4001, "bye ✓"]);
   await sawClose?.(4001, "bye ✓");
 
   for (const code of codes) {

@@ -68,7 +68,7 @@ Deno.test("event WebSocket can be connected again", async () => {
     await until("open");
     client.close(4000 + i, "enough");
     await until("close");
-    assertEquals(log.splice(0), ["open ", `close true ${4000 + i} `]);
+    assertEquals(log.splice(0), ["open ", `close true ${4000 + i} enough`]);
   }
 });
 

@@ -264,7 +264,7 @@ Deno.test("text keeps its byte order mark", () => {
 // The closing handshake.
 
 for (const role of ROLES) {
-  Deno.test(`${role} answers a close frame with its code, and takes nothing in after it`, () => {
+  Deno.test(`${role} answers a close frame with its code and reason, and takes nothing in after it`, () => {
     const rig = new Rig(role);
     rig.feed(joined(
       rig.frame(8, joined(hex("0fa0"), toBytes("bye €"))),
@@ -272,7 +272,10 @@ for (const role of ROLES) {
       rig.frame(8),
     ));
     assertEquals(rig.events, [["close", 4000, "bye €"]]);
-    assertEquals(rig.sent().map((f) => [f.opcode, f.payload]), [[8, hex("0fa0")]]);
+    assertEquals(rig.sent().map((f) => [f.opcode, f.payload]), [[
+      8,
+      joined(hex("0fa0"), toBytes("bye €")),
+    ]]);
     assertEquals([rig.protocol.wasClean, rig.protocol.done, rig.protocol.end()], [
       true,
       true,

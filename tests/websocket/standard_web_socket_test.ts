@@ -46,7 +46,7 @@ Deno.test("standard WebSocket opens, echoes and closes as the browser's does", a
   assertEquals(ws.bufferedAmount >= 7, true);
   ws.close();
   const { code, reason, wasClean } = await closing;
-  assertEquals([code, reason, wasClean, ws.readyState], [3000, "", true, 3]);
+  assertEquals([code, reason, wasClean, ws.readyState], [3000, "done", true, 3]);
 });
 
 Deno.test("standard WebSocket calls its handlers, and exchanges them", async () => {
