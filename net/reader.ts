@@ -24,6 +24,7 @@ export interface TransportReaderOptions {
   allocate?(size: number): Uint8Array;
 }
 
+const NOTHING = new Uint8Array(0);
 /** A slab that lasted longer than this was too large for the traffic, in ms. */
 const LONG = 1000;
 /** When `QUICK_SLABS` slabs in a row are used up faster than this, each, the next one is larger, in ms. */
@@ -164,8 +165,9 @@ export class TransportReader {
     if (chunk.byteOffset + chunk.length !== slab.byteOffset + pos) return undefined;
     // A larger slab is wanted: the next one.
     if (this.#size > slab.length) return undefined;
-    if (held > 0) slab.copyWithin(0, pos - held, pos);
     this.#pos = held;
+    if (held === 0) return NOTHING;
+    slab.copyWithin(0, pos - held, pos);
     return slab.subarray(0, held);
   }
 

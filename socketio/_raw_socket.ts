@@ -182,8 +182,14 @@ export class RawSocket
   data(chunk: Uint8Array): void {
     // What is sent meanwhile leaves in one write, and only when all connections that have something are served: to read
     // them all and then to write to them all keeps each of the two paths in the processor's caches.
-    this.#protocol.receive(chunk);
-    if (this.#message >= 0 || this.#protocol.midMessage) this.#account();
+    const protocol = this.#protocol;
+    protocol.receive(chunk);
+    if (this.#message >= 0 || protocol.midMessage) this.#account();
+    // Texts were copied as they were decoded: what they came in can be read into again.
+    if (protocol.exposed) {
+      protocol.exposed = false;
+      this.#reader.keep();
+    } else if (protocol.needed(chunk) === 0) this.#reader.rewind(chunk, 0);
   }
 
   /** Has the limits count the message that is not complete, if there is one, and watches how long it takes. */

@@ -54,10 +54,16 @@ function rig(
     wire?: PairOptions;
     rest?: Uint8Array;
     max?: number;
+    onRead?: (into: Uint8Array) => void;
     more?: Partial<RawSocketOptions>;
   } = {},
 ): Rig {
   const [transport, peer] = pair(options.wire);
+  const read = transport.read.bind(transport);
+  transport.read = (into) => {
+    options.onRead?.(into);
+    return read(into);
+  };
   const writes: number[] = [];
   const write = transport.write.bind(transport);
   transport.write = (bytes) => {
@@ -121,6 +127,38 @@ Deno.test("raw socket carries text and bytes both ways, and closes in order", as
   assertEquals(await host.closed.promise, undefined);
   assertEquals(host.messages, ["héllo", new Uint8Array([1, 2, 3])]);
   await departures.wait(0);
+});
+
+Deno.test("raw socket reads to where text was, and never over bytes that it handed on", async () => {
+  for (const size of [1, 7, 50, 130, 1_000]) {
+    const { socket, host, peer } = rig();
+    socket.start(host);
+    const sent: (string | Uint8Array)[] = [];
+    for (let i = 0; i < 60; i++) {
+      const text = `text ${i} é`.repeat(1 + i % 9);
+      sent.push(i % 7 === 3 ? new TextEncoder().encode(text) : text);
+    }
+    const frames = sent.map((data) => masked(typeof data === "string" ? 1 : 2, data));
+    const bytes = joined(...frames, masked(9, "ping"));
+    for (let at = 0; at < bytes.length; at += size) await peer.write(bytes.slice(at, at + size));
+    peer.close();
+    await host.closed.promise;
+    assertEquals(host.messages, sent, `in pieces of ${size} bytes`);
+  }
+});
+
+Deno.test("raw socket that gets small texts needs one small buffer", async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  const { socket, host, send, peer } = rig({ onRead: (into) => buffers.add(into.buffer) });
+  socket.start(host);
+  for (let i = 0; i < 100; i++) {
+    const came = new Promise<void>((resolve) => host.onMessage = () => resolve());
+    await send(1, `text ${i}`);
+    await came;
+  }
+  assertEquals([host.messages.length, buffers.size], [100, 1]);
+  peer.close();
+  await host.closed.promise;
 });
 
 Deno.test("raw socket writes its greeting in front, and takes what came behind the handshake", async () => {
