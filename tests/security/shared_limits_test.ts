@@ -1,6 +1,8 @@
 // The budget that servers share: full by attackers on servers of different kinds, each policy, and what is left afterwards.
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { equals } from "@std/bytes";
+import { createServer as createHttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
 import { assertEchoes, clientFrame, openWebSocket, statusOf, Wire } from "../_support/attack.ts";
 import { serve, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
@@ -598,6 +600,42 @@ Deno.test("connections: with wait, who comes to a full server is served when ano
   for (const wire of [second, third, ...late]) wire.close();
   await Promise.all([tcp.close(), ws.close(), io.close()]);
   await assertAllBack(limits);
+});
+
+Deno.test("connections: sessions of Socket.IO on a server of node:http, and by a handler, are refused with 503 when there are too many", async () => {
+  for (const policy of ["drop", "wait"] as const) {
+    const limits = only("connections", 2, policy);
+    const io = new SocketIoServer({ limits });
+    const http = createHttpServer();
+    io.attach(http);
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const { port } = http.address() as AddressInfo;
+    const wires = [
+      await openWebSocket(port, { path: ENGINE }),
+      await openWebSocket(port, { path: ENGINE }),
+    ];
+    assertEquals(io.pressure.connections, { used: 2, limit: 2 });
+    using third = await Wire.connect(port);
+    await third.write(upgradeRequest({}, `GET ${ENGINE} HTTP/1.1`));
+    assertEquals(statusOf(await third.readHead()), 503);
+    using fourth = await Wire.connect(port);
+    await fourth.write(`GET ${POLLING} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    assertEquals((await fourth.readResponse()).status, 503);
+    const fifth = await io.handler()(new Request(`http://h${POLLING}`));
+    assertEquals(fifth.status, 503);
+    await fifth.body?.cancel();
+    for (const wire of wires) wire.close();
+    await until("they are gone", () => io.pressure.connections.used === 0);
+    using sixth = await Wire.connect(port);
+    await sixth.write(`GET ${POLLING} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    assertEquals((await sixth.readResponse()).status, 200);
+    assertEquals(io.pressure.connections.used, 1);
+    sixth.close();
+    await io.close();
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+    await assertAllBack(limits);
+  }
 });
 
 Deno.test("connections: servers that are closed while they wait for room end at once", async () => {
