@@ -57,6 +57,8 @@ interface Retried {
 }
 
 const NO_FLAGS: ClientFlags = Object.freeze({});
+/** How many events may wait for a loop. */
+const MAX_UNFETCHED = 10_000;
 
 /**
  * A client in one namespace of a server: sends events and gets them. It connects by itself, and comes back by itself
@@ -342,7 +344,7 @@ export class SocketIoClientSocket<
    * time, more than 10,000, end it with an error.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<[event: string, ...args: Untyped[]]> {
-    const queue = new EventQueue(10_000, () => this.#iterators.delete(queue));
+    const queue = new EventQueue(MAX_UNFETCHED, () => this.#iterators.delete(queue));
     this.#iterators.add(queue);
     return queue;
   }

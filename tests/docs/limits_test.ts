@@ -131,7 +131,8 @@ Deno.test("limits without an option are constants in the code", () => {
     const [file, constant] = name.split(" ");
     const source = Deno.readTextFileSync(new URL(file, ROOT));
     const found = new RegExp(`const ${constant}(?:: \\w+)? = ([\\d_ <]+);`).exec(source)?.[1];
-    assertEquals(found === undefined ? undefined : plain(found), value, name);
+    const [base, shift = "0"] = (found ?? "").split("<<");
+    assertEquals(String(Number(plain(base).trim()) << Number(shift)), value, name);
   }
 });
 
