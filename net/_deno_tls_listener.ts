@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { makeClosable } from "./_deno_tls_transport.ts";
 import { loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
 import { setListenerNoDelay } from "./listener_no_delay.ts";
@@ -32,7 +33,14 @@ export function listenDenoTls(
       { code: "ERR_UNSUPPORTED", syscall: "listen" },
     );
   }
-  return listener;
+  const closable = makeClosable();
+  return {
+    addr: listener.addr,
+    accept: async () => closable(await listener.accept()),
+    close: () => listener.close(),
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
+  };
 }
 
 function listen(options: ListenOptions, tls: TlsServerOptions): Deno.TlsListener {

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { type DenoTlsConn, makeClosable } from "./_deno_tls_transport.ts";
 import {
   HANDSHAKE_TIMEOUT,
   type HandshakeContext,
@@ -309,17 +310,19 @@ async function denoClientHandshake(
   if (servername === undefined) {
     throw new TypeError("Cannot start TLS without a hostname or a servername");
   }
-  let tls: Deno.TlsConn | undefined;
+  let tls: DenoTlsConn | undefined;
   let open = true;
   return await underDeadlines<Transport>(
     deadlines,
     async (resolve, reject) => {
       try {
-        tls = await Deno.startTls(conn, {
-          hostname: servername,
-          caCerts: options.caCerts as string[] | undefined,
-          alpnProtocols: options.ALPNProtocols as string[] | undefined,
-        });
+        tls = makeClosable()(
+          await Deno.startTls(conn, {
+            hostname: servername,
+            caCerts: options.caCerts as string[] | undefined,
+            alpnProtocols: options.ALPNProtocols as string[] | undefined,
+          }),
+        );
         if (!open) return closeQuietly(tls);
         const { alpnProtocol } = await tls.handshake();
         resolve(rememberTls({
@@ -376,7 +379,7 @@ export function serverContext(certificates: object | TlsServerOptions): ServerCo
 
 /** Waits for the handshake of a connection that `Deno.listenTls` accepted, and remembers what it came to. */
 export async function denoServerHandshake(
-  conn: Deno.TlsConn,
+  conn: DenoTlsConn,
   { handshakeTimeout = HANDSHAKE_TIMEOUT }: TlsServerOptions,
 ): Promise<void> {
   const deadline = deadlineSignal("finish the TLS handshake", { timeout: handshakeTimeout });

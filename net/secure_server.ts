@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { listenDenoTls } from "./_deno_tls_listener.ts";
+import type { DenoTlsConn } from "./_deno_tls_transport.ts";
 import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";
 import { loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
@@ -45,7 +46,7 @@ export class SecureServer extends Server {
   readonly #context: SecureContext | undefined;
   readonly #deno: TlsServerOptions | undefined;
   readonly #noDelay: boolean | undefined;
-  readonly #conns = new WeakMap<Socket, Deno.TlsConn>();
+  readonly #conns = new WeakMap<Socket, DenoTlsConn>();
 
   /**
    * Makes a server that does not listen yet; `listener` is called with every connection after its handshake.
@@ -117,7 +118,7 @@ export class SecureServer extends Server {
   /** Makes the socket of a connection that was let in. */
   protected override makeSocket(transport: Transport, options: ServerOptions): Socket {
     const socket = super.makeSocket(transport, options);
-    if (this.#deno !== undefined) this.#conns.set(socket, transport as Deno.TlsConn);
+    if (this.#deno !== undefined) this.#conns.set(socket, transport as DenoTlsConn);
     return socket;
   }
 

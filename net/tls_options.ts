@@ -10,15 +10,17 @@ export type TlsVersion = "TLSv1.2" | "TLSv1.3";
  * Who does the TLS.
  *
  * - `"node"`: node:tls over the transport. It can everything, and a connection that is closed, or whose deadline fires, is gone.
- * - `"deno"`: `Deno.startTls` and `Deno.listenTls`, for half to two thirds of the processor time. Two things it can't do. Closing a connection
- *   whose peer stalls, in the handshake or by not reading what is still to be sent, leaves it open inside Deno until the peer goes:
- *   deadlines then end the wait, not the connection, and nothing counts it any more. And on servers Nagle's algorithm is on, unless the
- *   system is Linux and the program has `--allow-ffi` (see {@linkcode setListenerNoDelay}): what is written right after something else, and
- *   the end of a message of more than 16 KiB, then waits until the peer has acknowledged the former, up to 40 ms.
+ * - `"deno"`: `Deno.startTls` and `Deno.listenTls`, for half to two thirds of the processor time. Two things it can't do by itself, but
+ *   does through the C library on Linux where the program has `--allow-ffi`, which is never asked for. Closing a connection whose peer
+ *   stalls, in the handshake or by not reading what is still to be sent, otherwise leaves it open inside Deno until the peer goes:
+ *   deadlines then end the wait, not the connection, and nothing counts it any more. And on servers Nagle's algorithm is otherwise on (see
+ *   {@linkcode setListenerNoDelay}): what is written right after something else, and the end of a message of more than 16 KiB, then
+ *   waits until the peer has acknowledged the former, up to 40 ms.
  * - `"auto"`: for clients, Deno's TLS where it can do all that was asked on a TCP connection of Deno's, and node:tls otherwise. For
  *   servers, whose peers may be anybody, node:tls.
  *
- * So choose `"auto"` for clients of servers that are trusted not to stall, and `"deno"` for servers of trusted clients.
+ * So choose `"auto"` for clients of servers that are trusted not to stall, and `"deno"` for servers on Linux with `--allow-ffi`, or with
+ * trusted clients.
  */
 export type TlsImplementation = "node" | "deno" | "auto";
 

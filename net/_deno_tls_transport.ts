@@ -1,0 +1,83 @@
+// Floor 3: driver.
+import type { Libc } from "./_bluetooth_libc.ts";
+import { cutConnection, grantedLibc } from "./_tcp_descriptors.ts";
+import type { Transport } from "./transport.ts";
+
+/** What is used of a `Deno.TlsConn`. */
+export type DenoTlsConn =
+  & Transport
+  & Pick<Deno.TlsConn, "handshake" | "ref" | "unref">;
+
+/**
+ * A connection with Deno's TLS that is gone when it is closed in the handshake, or while a write waits. Deno itself holds it open until
+ * the peer has taken part in the handshake, and taken what was written, however long that lasts.
+ */
+class DenoTlsTransport implements DenoTlsConn {
+  readonly #conn: DenoTlsConn;
+  readonly #libc: Libc;
+  #shaking = true;
+  #writing = 0;
+  readonly #onTaken = (n: number): number => {
+    this.#writing--;
+    return n;
+  };
+  readonly #onFailed = (error: unknown): never => {
+    this.#writing--;
+    throw error;
+  };
+
+  constructor(conn: DenoTlsConn, libc: Libc) {
+    this.#conn = conn;
+    this.#libc = libc;
+  }
+
+  get localAddr(): Transport["localAddr"] {
+    return this.#conn.localAddr;
+  }
+
+  get remoteAddr(): Transport["remoteAddr"] {
+    return this.#conn.remoteAddr;
+  }
+
+  async handshake(): Promise<Deno.TlsHandshakeInfo> {
+    try {
+      return await this.#conn.handshake();
+    } finally {
+      this.#shaking = false;
+    }
+  }
+
+  read(p: Uint8Array): Promise<number | null> {
+    return this.#conn.read(p);
+  }
+
+  write(p: Uint8Array): Promise<number> {
+    this.#writing++;
+    return this.#conn.write(p).then(this.#onTaken, this.#onFailed);
+  }
+
+  closeWrite(): Promise<void> {
+    this.#writing++;
+    return this.#conn.closeWrite().then(() => void this.#writing--, this.#onFailed);
+  }
+
+  close(): void {
+    if (this.#shaking || this.#writing > 0) cutConnection(this.#libc, this.#conn);
+    this.#conn.close();
+  }
+
+  ref(): void {
+    this.#conn.ref();
+  }
+
+  unref(): void {
+    this.#conn.unref();
+  }
+}
+
+/** Makes connections with Deno's TLS ones that are gone when they are closed, where the C library may be asked for that. */
+export function makeClosable(libc: Libc | undefined = grantedLibc()): (
+  conn: DenoTlsConn,
+) => DenoTlsConn {
+  return (conn) => libc === undefined ? conn : new DenoTlsTransport(conn, libc);
+}
