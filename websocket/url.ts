@@ -65,7 +65,10 @@ function unixTarget(url: URL): WebSocketTarget {
   const { pathname, search, protocol } = url;
   const colon = pathname.indexOf(":");
   const path = decoded(colon < 0 ? pathname : pathname.slice(0, colon), "path");
-  const target = colon < 0 ? "/" : pathname.slice(colon + 1);
+  // In a URL of this kind `URL` leaves spaces as they are.
+  const target = colon < 0
+    ? "/"
+    : pathname.slice(colon + 1).replace(/[^\x21-\x7e]+/g, encodeURIComponent);
   if (path === "" || !target.startsWith("/")) {
     throw new TypeError("Cannot connect: the URL has the form ws+unix:FILE:/TARGET");
   }

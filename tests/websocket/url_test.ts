@@ -25,6 +25,7 @@ const URLS: Array<[string, Partial<WebSocketTarget>]> = [
   }],
   ["ws+unix:/run/a%20b.sock", { path: "/run/a b.sock", target: "/", secure: false }],
   ["wss+unix:/s:/t", { path: "/s", target: "/t", secure: true }],
+  ["ws+unix:s:/a b?c d", { path: "s", target: "/a%20b?c%20d" }],
 ];
 
 for (const [url, expected] of URLS) {
