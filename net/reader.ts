@@ -280,10 +280,10 @@ export class TransportReader {
     this.#usual = n > this.#usual ? n : this.#usual - ((this.#usual - n) >> 3);
     if (n === asked && asked >= this.#size >> 1) {
       this.#size = Math.min(this.#max, this.#size * 4);
-    } else if ((reads & 15) === 0 && this.#size > this.#min) {
+    } else if ((reads & 3) === 0 && this.#size > this.#min) {
       // Looked at now and then only: the time is dear on this path.
       const now = Date.now();
-      if (now - this.#last > LONG * 4) {
+      if (now - this.#last > LONG) {
         // The connection has become quiet: go on with the smallest slab.
         this.#size = this.#min;
         this.#usual = 0;

@@ -26,6 +26,7 @@ export const STEPS: readonly Step[] = [
   { task: "test:doc", minutes: 10 },
   { task: "test", minutes: 35 },
   { task: "coverage:report", minutes: 5 },
+  { task: "soak", minutes: 12 },
 ];
 
 /** The counts of a run of `deno test`. */
