@@ -83,6 +83,8 @@ export interface Link {
   pause(): void;
   /** Goes on reading. */
   resume(): void;
+  /** Whether a message that nobody waits for is dropped, because the limits have no room. It is counted. */
+  dropsUnwanted(): boolean;
   /** All messages that had come were taken. */
   taken(): void;
   /** Holds what is sent back until {@linkcode uncork}. */

@@ -42,6 +42,10 @@ export class NativeLink implements Link, Expiring {
 
   taken(): void {}
 
+  dropsUnwanted(): boolean {
+    return false;
+  }
+
   readonly #socket: WebSocket;
   readonly #options: ResolvedConnectionOptions;
   #events: LinkEvents | undefined;

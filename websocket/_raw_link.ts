@@ -323,6 +323,14 @@ export class RawLink
     });
   }
 
+  /** Whether a message that nobody waits for is dropped, because the limits have no room. It is counted. */
+  dropsUnwanted(): boolean {
+    const received = this.#limits?.receivedBytes;
+    if (received === undefined || !received.refuses || received.policy !== "drop") return false;
+    this.dropped++;
+    return true;
+  }
+
   /** The messages that had come were taken. */
   taken(): void {
     if (this.#received !== undefined && this.#limits !== undefined) this.#account(this.#limits);

@@ -371,7 +371,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return this.#link.queued + this.#tailBytes;
   }
 
-  /** Messages that were not sent because the peer reads too slowly, with the policies `"drop"` and `"close"`. */
+  /**
+   * Messages that were not sent because the peer reads too slowly, with the policies `"drop"` and `"close"`, and messages in
+   * either direction for which the servers' `limits` had no room.
+   */
   get dropped(): number {
     return this.#link.dropped;
   }
@@ -497,7 +500,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   #keep(data: WebSocketData): void {
     // Whoever closes does not want the peer to be held back: what there is no room for is not wanted either.
-    if (this.#closing && this.#inboxFull) return;
+    if ((this.#closing && this.#inboxFull) || this.#link.dropsUnwanted()) return;
     const inbox = this.#inbox ??= new Inbox();
     inbox.push(data);
     if (this.#pulled && !this.#holding) this.#hold();
