@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { pair } from "../../net/pair.ts";
 import { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { closeBoth, rawPeer, webSocketPair } from "../_support/websocket_pair.ts";
 import { hex, joined, toBytes } from "../_support/websocket_rig.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
@@ -856,4 +857,48 @@ Deno.test("connection over a transport has no URL, headers or request", async ()
   assertEquals(client.localAddr.transport, "memory");
   assertEquals(client.remoteAddr.transport, "memory");
   await closeBoth(client, server);
+});
+
+// The limits that servers share.
+
+Deno.test("limits: messages that nobody takes are counted, and with drop those that have no room are dropped", async () => {
+  const limits = new Limits({ receivedBytes: 1000, policies: { receivedBytes: "drop" } });
+  const [a, b] = pair();
+  const client = new WebSocketConnection(a, { role: "client" });
+  const server = new WebSocketConnection(b, { role: "server", limits });
+  for (let i = 0; i < 6; i++) {
+    await client.send(new Uint8Array(300).fill(i));
+    await settle();
+  }
+  assertEquals(limits.receivedBytes.used, 3 * (300 + 64));
+  assertEquals(server.dropped, 3);
+  for (let i = 0; i < 3; i++) {
+    const { data } = await server.receive();
+    assertEquals((data as Uint8Array)[0], i);
+  }
+  assertEquals(limits.receivedBytes.used, 0);
+  await client.send("again");
+  assertEquals((await server.receive()).data, "again");
+  server.on("message", () => {});
+  await Promise.all([client.close(), server.close()]);
+  assertEquals(limits.pressure.level, 0);
+});
+
+Deno.test("limits: what a paused connection has read is counted until it goes on", async () => {
+  const limits = new Limits();
+  const [a, b] = pair();
+  const client = new WebSocketConnection(a, { role: "client" });
+  const server = new WebSocketConnection(b, { role: "server", limits });
+  const got: unknown[] = [];
+  server.on("message", (data) => {
+    got.push(data);
+    if (data === "stop") server.pause();
+  });
+  client.send("stop");
+  for (let i = 0; i < 3; i++) client.send("x".repeat(100));
+  await settle();
+  assertEquals([got.length, limits.receivedBytes.used], [1, 3 * 106]);
+  server.resume();
+  assertEquals([got.length, limits.receivedBytes.used], [4, 0]);
+  await Promise.all([client.close(), server.close()]);
 });
