@@ -17,14 +17,7 @@ class DenoTlsTransport implements DenoTlsConn {
   readonly #libc: Libc;
   #shaking = true;
   #writing = 0;
-  readonly #onTaken = (n: number): number => {
-    this.#writing--;
-    return n;
-  };
-  readonly #onFailed = (error: unknown): never => {
-    this.#writing--;
-    throw error;
-  };
+  readonly #settled = (): void => void this.#writing--;
 
   constructor(conn: DenoTlsConn, libc: Libc) {
     this.#conn = conn;
@@ -52,13 +45,17 @@ class DenoTlsTransport implements DenoTlsConn {
   }
 
   write(p: Uint8Array): Promise<number> {
-    this.#writing++;
-    return this.#conn.write(p).then(this.#onTaken, this.#onFailed);
+    return this.#watch(this.#conn.write(p));
   }
 
   closeWrite(): Promise<void> {
+    return this.#watch(this.#conn.closeWrite());
+  }
+
+  #watch<T>(writing: Promise<T>): Promise<T> {
     this.#writing++;
-    return this.#conn.closeWrite().then(() => void this.#writing--, this.#onFailed);
+    writing.then(this.#settled, this.#settled);
+    return writing;
   }
 
   close(): void {
