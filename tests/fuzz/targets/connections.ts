@@ -282,6 +282,41 @@ const socketIoClient = asyncFuzzTarget(
   },
 );
 
+const POLL = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: server.test\r\n";
+const requests = fc.constantFrom(
+  `${POLL}\r\n`,
+  `${POLL}Connection: close\r\n\r\n`,
+  "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n40",
+  "POST /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n40\r\n0\r\n\r\n",
+  "OPTIONS /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\n\r\n",
+  HANDSHAKE.replace("/chat", "/socket.io/?EIO=4&transport=websocket"),
+  HANDSHAKE,
+);
+
+const socketIoPort = asyncFuzzTarget(
+  "socketio: a port that gets any HTTP",
+  fc.array(fc.tuple(damagedBytes(requests.map(latin1Bytes), ofHead), frameBytes("server")), {
+    minLength: 1,
+    maxLength: 2,
+  }),
+  async (talks) => {
+    const io = new SocketIoServer({ connectTimeout: 60_000 });
+    const { port } = await io.listen({ hostname: "127.0.0.1", port: 0 });
+    const connect = () => Deno.connect({ hostname: "127.0.0.1", port });
+    for (const [head, frames] of talks) {
+      await inTime(speak(await connect(), joinBytes(head, frames)), "the answer");
+    }
+    // The next client is served as if nothing had been.
+    const conn = await connect();
+    await conn.write(latin1Bytes(`${POLL}Connection: close\r\n\r\n`));
+    const buffer = new Uint8Array(4096);
+    const n = await inTime(conn.read(buffer), "the next answer");
+    assert(new TextDecoder().decode(buffer.subarray(0, n ?? 0)).startsWith("HTTP/1.1 200 "));
+    conn.close();
+    await inTime(io.close(), "the server's end");
+  },
+);
+
 /** All of them. */
 export const CONNECTION_TARGETS: readonly FuzzTarget[] = [
   webSocketServer,
@@ -290,4 +325,5 @@ export const CONNECTION_TARGETS: readonly FuzzTarget[] = [
   socks,
   socketIoServer,
   socketIoClient,
+  socketIoPort,
 ];
