@@ -7,6 +7,14 @@ import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { TlsServerOptions } from "./tls_options.ts";
 
+/** For an option that Deno's TLS can't honour. */
+export function unsupportedByDeno(option: string, why?: string): NetError {
+  const reason = why === undefined ? "" : `: ${why}`;
+  return new NetError(`Cannot use the option "${option}" with Deno's TLS${reason}`, {
+    code: "ERR_UNSUPPORTED",
+  });
+}
+
 /**
  * Listens on a port with Deno's own TLS. With `noDelay` Nagle's algorithm is off, or it throws; without saying, where that can be had.
  *
@@ -18,20 +26,12 @@ export function listenDenoTls(
   noDelay?: boolean,
 ): TransportListener {
   for (const key of ["path", "backlog", "reusePort"] as const) {
-    if (options[key] !== undefined && options[key] !== false) {
-      throw new NetError(`Cannot use the option ${key} with Deno's TLS`, {
-        code: "ERR_UNSUPPORTED",
-        syscall: "listen",
-      });
-    }
+    if (options[key] !== undefined && options[key] !== false) throw unsupportedByDeno(key);
   }
   const listener = listen(options, tls);
   if (noDelay !== false && !setListenerNoDelay(listener) && noDelay === true) {
     listener.close();
-    throw new NetError(
-      "Cannot use the option noDelay with Deno's TLS: it takes Linux and --allow-ffi",
-      { code: "ERR_UNSUPPORTED", syscall: "listen" },
-    );
+    throw unsupportedByDeno("noDelay", "it takes Linux and --allow-ffi");
   }
   const closable = makeClosable();
   return {

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { unsupportedByDeno } from "./_deno_tls_listener.ts";
 import { type DenoTlsConn, makeClosable } from "./_deno_tls_transport.ts";
 import {
   HANDSHAKE_TIMEOUT,
@@ -201,10 +202,7 @@ export function checkTlsServerOptions(options: TlsServerOptions): void {
 }
 
 function requireDeno(option: string | undefined): void {
-  if (option === undefined) return;
-  throw new NetError(`Cannot use TLS option "${option}" with Deno's TLS`, {
-    code: "ERR_UNSUPPORTED",
-  });
+  if (option !== undefined) throw unsupportedByDeno(option);
 }
 
 /** The first option that Deno's TLS does not honour. */

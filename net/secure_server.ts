@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { listenDenoTls } from "./_deno_tls_listener.ts";
+import { listenDenoTls, unsupportedByDeno } from "./_deno_tls_listener.ts";
 import type { DenoTlsConn } from "./_deno_tls_transport.ts";
 import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";
 import { loadIdentity } from "./_tls_material.ts";
@@ -67,7 +67,7 @@ export class SecureServer extends Server {
       this.#context = secureContext;
     } else if (tls.implementation === "deno") {
       checkTlsServerOptions(tls);
-      if (rest.keepAlive === true) throw unsupported("keepAlive");
+      if (rest.keepAlive === true) throw unsupportedByDeno("keepAlive");
       loadIdentity(tls); // throws now, and not when it listens
       this.#deno = tls;
     } else this.#context = new SecureContext(tls);
@@ -140,13 +140,6 @@ export class SecureServer extends Server {
     });
     super.welcome(socket);
   }
-}
-
-/** Deno can't set it on the connections that it accepts for TLS. */
-function unsupported(option: string): NetError {
-  return new NetError(`Cannot use the option ${option} with Deno's TLS`, {
-    code: "ERR_UNSUPPORTED",
-  });
 }
 
 /**
