@@ -5,11 +5,13 @@ import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { constants, deflateRawSync } from "node:zlib";
 import { assertEchoes, clientFrame, openWebSocket, statusOf, Wire } from "../_support/attack.ts";
+import { CA, identity } from "../_support/certs.ts";
 import { serve, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import type { LimitPolicy } from "../../net/budget.ts";
 import { createServer } from "../../net/create_server.ts";
 import { type LimitKind, Limits, type LimitsOptions } from "../../net/limits.ts";
 import type { Server } from "../../net/server.ts";
+import { createSecureServer } from "../../net/secure_server.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { EngineSocket } from "../../socketio/engine_socket.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
@@ -90,6 +92,48 @@ Deno.test("servers share one budget unless they are told otherwise", async () =>
   assertEquals(server.pressure.connections.used, before.connections.used + 1);
   await io.close();
 });
+
+for (const implementation of ["node", "deno"] as const) {
+  Deno.test(`servers with TLS by ${implementation} share the budget: connections in their handshake, and what slow readers leave`, async () => {
+    const limits = new Limits({
+      connections: 2,
+      queuedBytes: 8 * MIB,
+      policies: { connections: "drop" },
+    });
+    const drops: string[] = [];
+    const errors: (string | undefined)[] = [];
+    const server = await createSecureServer(
+      { ...identity("server"), implementation, limits },
+      (socket) => {
+        socket.on("error", (error) => void errors.push((error as { code?: string }).code));
+        for (let i = 0; i < 10; i++) socket.write(new Uint8Array(MIB));
+      },
+    ).listen(0, "127.0.0.1");
+    server.on("drop", ({ reason }) => void drops.push(reason));
+    server.on("tlsClientError", () => {});
+    using silent = await Wire.connect(server.port);
+    await until("it is counted", () => server.pressure.connections.used === 1);
+    const reader = await Deno.connectTls({
+      hostname: "localhost",
+      port: server.port,
+      caCerts: [CA],
+    });
+    await until("the flood is over the limit", () => errors.length > 0);
+    assertEquals(errors, ["ERR_BUFFER_LIMIT"]);
+    reader.close();
+    await until("it is gone", () => server.pressure.connections.used === 1);
+    assertEquals(server.pressure.queuedBytes.used, 0);
+    using second = await Wire.connect(server.port);
+    await until("both are counted", () => server.pressure.connections.used === 2);
+    using third = await Wire.connect(server.port);
+    assertEquals((await third.readAll()).length, 0);
+    assertEquals(drops, ["limits"]);
+    silent.close();
+    second.close();
+    await server.close();
+    await assertAllBack(limits);
+  });
+}
 
 // Bytes queued for sending.
 
