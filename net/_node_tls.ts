@@ -112,6 +112,11 @@ function watchEnd(socket: TLSSocket, raw: TlsDuplex): () => Error | undefined {
   let truncated = false;
   const push = socket.push;
   socket.push = function (this: TLSSocket, ...args: Parameters<typeof push>): boolean {
+    if (args[0] !== null && this.readableFlowing && this.readableLength === 0) {
+      // Past the stream's queue: the transport has its own, and holds the peer back itself.
+      this.emit("data", args[0]);
+      return true;
+    }
     if (args[0] === null) {
       if (raw.readableEnded) truncated = true;
       else raw.marked = true;
@@ -170,15 +175,17 @@ class NodeTlsTransport extends NodeTransport {
   }
 
   /** node:tls takes all that it is given at once, whether the peer reads or not: the limit is made here. */
-  override async write(p: Uint8Array): Promise<number> {
-    const n = await super.write(p);
-    this.#taken += n;
-    if (this.#taken >= IN_FLIGHT) {
-      await this.#duplex.idle();
-      this.#taken = 0;
-      if (this.#duplex.destroyed) return await super.write(new Uint8Array(0));
-    }
-    return n;
+  override write(p: Uint8Array): Promise<number> {
+    const written = super.write(p);
+    this.#taken += p.length;
+    return this.#taken < IN_FLIGHT ? written : this.#whenIdle(written);
+  }
+
+  async #whenIdle(written: Promise<number>): Promise<number> {
+    const n = await written;
+    await this.#duplex.idle();
+    this.#taken = 0;
+    return this.#duplex.destroyed ? await super.write(new Uint8Array(0)) : n;
   }
 
   override async closeWrite(): Promise<void> {
