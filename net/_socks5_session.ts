@@ -1,10 +1,12 @@
 // Floor 3: driver.
 import { readInto, writeAll } from "./_handshake_driver.ts";
+import { hostAndPort } from "./_host_port.ts";
 import { relay } from "./_relay.ts";
 import { Socks5Association, untilEnd } from "./_socks5_association.ts";
+import { dial } from "./dial.ts";
 import { DialPolicy } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
-import { lookupWith, systemHostLookup } from "./lookup.ts";
+import { systemHostLookup } from "./lookup.ts";
 import { toNetError } from "./os_error.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import { SOCKS5_REPLY, type Socks5Address } from "./socks5_codec.ts";
@@ -198,11 +200,11 @@ export class Socks5Session {
 
   async #connect(target: ProxyTarget): Promise<void> {
     const { signal } = this.#end;
-    const dial = (): Promise<Transport> =>
+    const connect = (): Promise<Transport> =>
       this.#hooks.dial === undefined
         ? this.#dial(target, signal)
         : this.#hooks.dial(target, { signal });
-    const outgoing = await this.#grant("connect", target, dial, closeQuietly);
+    const outgoing = await this.#grant("connect", target, connect, closeQuietly);
     try {
       const { localAddr } = outgoing;
       await this.#answer(SOCKS5_REPLY.succeeded, "hostname" in localAddr ? localAddr : undefined);
@@ -213,23 +215,18 @@ export class Socks5Session {
     await relay(this.#transport, outgoing, { idleTimeout: this.#settings.idleTimeout, signal });
   }
 
-  /** Connects to the first address that answers, after the policy has judged all. */
-  async #dial({ hostname, port }: ProxyTarget, signal: AbortSignal): Promise<Transport> {
-    const { policy } = this.#settings;
-    const lookup = this.#hooks.lookup ?? systemHostLookup;
-    const refusal = policy?.refusal(hostname, port);
-    const addresses = refusal === undefined ? await lookupWith(lookup, hostname, { signal }) : [];
-    policy?.check(hostname, port, addresses);
-    let last: unknown;
-    for (const address of addresses) {
-      try {
-        return await Deno.connect({ hostname: address, port, signal });
-      } catch (error) {
-        last = toNetError(error, { syscall: "connect", address, port });
-        if (signal.aborted) break;
-      }
+  #dial({ hostname, port }: ProxyTarget, signal: AbortSignal): Promise<Transport> {
+    // A client may ask for it (its own fault, not a misuse of `dial`), and nobody can listen there.
+    if (port === 0) {
+      throw new NetError(`Cannot connect to "${hostAndPort(hostname, 0)}": there is no port 0`, {
+        code: "ECONNREFUSED",
+        syscall: "connect",
+        address: hostname,
+        port,
+      });
     }
-    throw last;
+    const { policy } = this.#settings;
+    return dial({ hostname, port }, { policy, lookup: this.#hooks.lookup, signal });
   }
 
   async #associate(target: Socks5Address): Promise<void> {

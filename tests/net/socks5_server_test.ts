@@ -6,7 +6,11 @@ import { connectThroughProxies } from "../../net/proxy_chain.ts";
 import { socks5Connect } from "../../net/socks5.ts";
 import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
 import type { Transport } from "../../net/transport.ts";
+import { blackhole } from "../_support/blackhole.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+
+// A port that takes no more connections and says nothing can be made there alone.
+const LINUX = { ignore: Deno.build.os !== "linux" };
 
 /** A TCP server that echoes, until it is disposed of. */
 function echoServer(): AsyncDisposable & { addr: Deno.NetAddr } {
@@ -115,6 +119,66 @@ Deno.test("SOCKS5 server tells why it could not connect", async () => {
     const error = await assertRejects(() => socks5Connect(conn, { hostname, port }), ProxyError);
     assertEquals(error.code, code, hostname);
   }
+});
+
+Deno.test("SOCKS5 server takes the next address of a name when one refuses", async () => {
+  await using target = echoServer();
+  const lookup = () => Promise.resolve(["::1", "127.0.0.3", "127.0.0.1"]);
+  await using server = createSocks5Server({ lookup });
+  const { port } = target.addr;
+  const conn = await Deno.connect(server.listen());
+  const transport = await socks5Connect(conn, { hostname: "several.example", port });
+  assertEquals(text(await echo(transport, utf8("third"))), "third");
+  transport.close();
+});
+
+Deno.test("SOCKS5 server does not wait for an address that does not answer", LINUX, async () => {
+  await using hole = await blackhole("::1");
+  const { port } = hole;
+  using target = Deno.listen({ hostname: "127.0.0.1", port });
+  const lookup = () => Promise.resolve(["::1", "127.0.0.1"]);
+  await using server = createSocks5Server({ lookup });
+  const conn = await Deno.connect(server.listen());
+  // It alone would take the system minutes, and the server all of its `connectTimeout`.
+  const transport = await socks5Connect(conn, { hostname: "slow.example", port }, { timeout: 0 });
+  using accepted = await target.accept();
+  assertEquals(accepted.localAddr.hostname, "127.0.0.1");
+  transport.close();
+});
+
+Deno.test(
+  "SOCKS5 server gives up an address that does not answer at its deadline",
+  LINUX,
+  async () => {
+    await using hole = await blackhole();
+    const errors: unknown[] = [];
+    await using server = createSocks5Server({
+      connectTimeout: 50,
+      onerror: (error) => errors.push((error as NetError).code),
+    });
+    const conn = await Deno.connect(server.listen());
+    const error = await assertRejects(
+      () => socks5Connect(conn, { hostname: "127.0.0.1", port: hole.port }),
+      ProxyError,
+    );
+    await connections(server, 0);
+    assertEquals([error.code, errors], ["EHOSTUNREACH", ["ETIMEDOUT"]]);
+  },
+);
+
+Deno.test("SOCKS5 server answers who asks for port 0 that nobody is there", async () => {
+  const errors: unknown[] = [];
+  await using server = createSocks5Server({
+    onerror: (error) => errors.push((error as NetError).code),
+  });
+  const client = await Deno.connect(server.listen());
+  await client.write(hex("050100 05010001 7f000001 0000"));
+  const answer = new Uint8Array(2 + 10);
+  for (let at = 0; at < answer.length;) at += (await client.read(answer.subarray(at)))!;
+  assertEquals(answer, hex("0500 05050001 00000000 0000"));
+  client.close();
+  await connections(server, 0);
+  assertEquals(errors, ["ECONNREFUSED"]);
 });
 
 Deno.test("SOCKS5 server reports failures, and lives on after a listener that throws or rejects", async () => {
