@@ -259,5 +259,6 @@ export const GROUPS: Record<string, Group> = {
     idle: 50_000,
     bars: [{ server: "sio", most: 14 }],
   },
+  trace: { kind: "script", title: "The tracer in a bulk transfer", file: "trace.ts" },
   framing: { kind: "script", title: "Framing codecs, one core, no sockets", file: "framing.ts" },
 };

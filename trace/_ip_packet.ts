@@ -23,13 +23,45 @@ const UDP_HEAD = 8;
 /** A window that is never in the way. */
 const WINDOW = 65_535;
 
+/** Whether words in memory have their low byte first, as they have on all machines that Deno runs on. */
+const LOW_FIRST = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** From so many bytes on it pays to go by words. */
+const LONG = 256;
+
 /** The sum of RFC 1071 over 16-bit words in network order, not yet complemented. */
 function sum16(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let sum = seed;
   let i = start;
+  if (end - start >= LONG && LOW_FIRST && (bytes.byteOffset + start & 3) === 0) {
+    const count = (end - start) >> 2;
+    sum += sumWords(new Uint32Array(bytes.buffer, bytes.byteOffset + start, count));
+    i += count * 4;
+  }
   for (; i + 1 < end; i += 2) sum += bytes[i] << 8 | bytes[i + 1];
   if (i < end) sum += bytes[i] << 8;
   return sum;
+}
+
+/** "The sum of 16-bit integers can be computed in either byte order": only the result is turned. RFC 1071 §2 (B) */
+function sumWords(words: Uint32Array): number {
+  const { length } = words;
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < length;) {
+    // So many halves have a sum that fits 31 bits, which the machine adds fastest.
+    const stop = Math.min(length, i + 16_384);
+    let a = 0;
+    let b = 0;
+    for (; i < stop; i++) {
+      const word = words[i];
+      a = a + (word & 0xffff) | 0;
+      b = b + (word >>> 16) | 0;
+    }
+    low += a;
+    high += b;
+  }
+  const folded = ~fold(low + high) & 0xffff;
+  return (folded & 0xff) << 8 | folded >>> 8;
 }
 
 function fold(sum: number): number {

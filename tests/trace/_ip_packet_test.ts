@@ -59,3 +59,21 @@ Deno.test("all checksums are right, and that of UDP is never 0", () => {
     assertEquals(udp[at] === 0 && udp[at + 1] === 0, false);
   }));
 });
+
+Deno.test("checksums of long payloads are right, whatever their length and alignment", () => {
+  const end = fc.constantFrom(V4, V6);
+  const size = fc.oneof(
+    fc.integer({ min: 200, max: 300 }),
+    fc.integer({ min: 60_000, max: 65_400 }),
+  );
+  const fill = fc.constantFrom(0, 1, 0x80, 0xff);
+  fc.assert(
+    fc.property(end, end, size, fill, fc.integer(), (from, to, size, fill, step) => {
+      const payload = Uint8Array.from({ length: size }, (_, i) => fill ^ (i * (step % 7)));
+      const tcp = tcpPacket(from, to, { seq: 1, ack: 2, flags: TCP.PSH }, payload);
+      assertEquals(transportSum(tcp), 0xffff);
+      assertEquals(transportSum(udpPacket(from, to, payload)), 0xffff);
+    }),
+    { numRuns: 40 },
+  );
+});
