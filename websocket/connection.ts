@@ -604,7 +604,11 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * Waits for the next message, and gives it while it comes: its size is not limited, and the peer is held back as
-   * long as its bytes are not read. A message that had begun before is given as a whole.
+   * long as its bytes are not read.
+   *
+   * A message that had begun before is given as a whole, and `maxMessageSize` holds for it: a larger one ends the
+   * connection with 1009. So call this before the peer may send; or call `pause()` at once when there is something else to
+   * wait for first, and `resume()` after this.
    *
    * While one who streams is between two messages, nothing is read; so call it again, or `close()`.
    *

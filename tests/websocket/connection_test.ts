@@ -453,6 +453,33 @@ Deno.test("stream of a message that is there already is that message", async () 
   await closeBoth(client, server);
 });
 
+Deno.test("message that began before anybody streams has the limit of whole messages", async () => {
+  const { ws, peer } = rawPeer({ role: "server", maxMessageSize: 1000 });
+  await peer.send(2, new Uint8Array(600), { fin: false });
+  await settle();
+  const received = ws.receiveStream();
+  await peer.send(0, new Uint8Array(600));
+  await settle();
+  peer.transport.close();
+  const info = await received;
+  assert(!("readable" in info));
+  assertEquals([info.code, info.error?.code], [1006, "MESSAGE_TOO_BIG"]);
+});
+
+Deno.test("who pauses first and streams later gets a large message that came meanwhile", async () => {
+  const [client, server] = webSocketPair({ server: { maxMessageSize: 1000 } });
+  server.pause();
+  client.send(new Uint8Array(300_000).fill(5));
+  await settle();
+  const received = server.receiveStream();
+  server.resume();
+  const message = await received;
+  assert("readable" in message);
+  const bytes = await new Response(message.readable).bytes();
+  assertEquals([bytes.length, bytes[299_999]], [300_000, 5]);
+  await closeBoth(client, server);
+});
+
 Deno.test("source that fails half-way ends the connection", async () => {
   const [client, server] = webSocketPair();
   const sending = client.send((function* () {
