@@ -1,51 +1,13 @@
 // Floor 1: codec.
-import {
-  DEFAULT_MAX_MESSAGE_LENGTH,
-  type Framer,
-  type FramerLimits,
-  type FramingDecoder,
-  type FramingSink,
-} from "./framer.ts";
-import { DecimalDecoder, decimalLength, putDecimal } from "./_decimal_decoder.ts";
-import { checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
+import { type DecimalFormat, DecimalFramer } from "./_decimal_framer.ts";
+import type { Framer, FramerLimits } from "./framer.ts";
 
-const COLON = 0x3a;
-const COMMA = 0x2c;
-
-class NetstringFramer implements Framer {
-  readonly name = "netstring";
-  readonly #maxLength: number;
-
-  constructor(maxLength: number) {
-    this.#maxLength = maxLength;
-  }
-
-  encode(message: Uint8Array, sink: FramingSink): void {
-    const { length } = message;
-    const digits = decimalLength(length);
-    const inline = length <= INLINE_LENGTH;
-    const offset = sink.reserve(digits + 1 + (inline ? length + 1 : 0));
-    const { buffer } = sink;
-    putDecimal(buffer, offset, length, digits);
-    buffer[offset + digits] = COLON;
-    if (inline) {
-      copyInto(buffer, offset + digits + 1, message);
-      buffer[offset + digits + 1 + length] = COMMA;
-      sink.commit(digits + 2 + length);
-      return;
-    }
-    sink.commit(digits + 1);
-    sink.write(message);
-    const end = sink.reserve(1);
-    sink.buffer[end] = COMMA;
-    sink.commit(1);
-  }
-
-  createDecoder(): FramingDecoder<Uint8Array> {
-    const separator = new Uint8Array([COLON]);
-    return new DecimalDecoder(separator, this.#maxLength, { leadingZeros: false, trailer: COMMA });
-  }
-}
+const NETSTRING: DecimalFormat = {
+  name: "netstring",
+  separator: new Uint8Array([0x3a]),
+  trailer: 0x2c,
+  leadingZeros: false,
+};
 
 /**
  * Netstrings (D. J. Bernstein, 1997): the length in bytes as a decimal number, a colon, the bytes, a comma.
@@ -63,5 +25,5 @@ class NetstringFramer implements Framer {
  * ```
  */
 export function netstringFramer(options: FramerLimits = {}): Framer {
-  return new NetstringFramer(checkMaxLength(options.maxLength ?? DEFAULT_MAX_MESSAGE_LENGTH));
+  return new DecimalFramer(NETSTRING, options);
 }
