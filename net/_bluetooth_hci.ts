@@ -3,13 +3,13 @@
 // (Core specification, Vol 4, Part E; section numbers of version 5.4).
 import { addressFromBytes, addressToBytes } from "./_bluetooth_sys.ts";
 
-export const HCI_COMMAND = 1;
-export const HCI_EVENT = 4;
+const HCI_COMMAND = 1;
+const HCI_EVENT = 4;
 
 export const INQUIRY = 0x0401;
-export const INQUIRY_CANCEL = 0x0402;
+const INQUIRY_CANCEL = 0x0402;
 export const REMOTE_NAME_REQUEST = 0x0419;
-export const REMOTE_NAME_REQUEST_CANCEL = 0x041a;
+const REMOTE_NAME_REQUEST_CANCEL = 0x041a;
 
 const EVENT = {
   inquiryComplete: 0x01,

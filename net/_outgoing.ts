@@ -26,7 +26,7 @@ export interface OutgoingOwner {
 /** From how many queued bytes `write` returns false, where nothing else is said. */
 export const HIGH_WATER_MARK = 65_536;
 /** How many bytes may be queued for sending, where nothing else is said. */
-export const WRITE_LIMIT = 67_108_864;
+const WRITE_LIMIT = 67_108_864;
 
 /** What of a socket's options concerns writing. */
 export interface OutgoingLimits {
