@@ -13,6 +13,7 @@ export class ExactInput {
   readonly #step: () => void;
   #wanted = 0;
   #rest: Uint8Array = EMPTY;
+  #stopped = false;
 
   /**
    * `capacity` is the room for a step to begin with; `step` looks at the bytes that were wanted, and calls `want` or
@@ -43,7 +44,14 @@ export class ExactInput {
       at = end;
       if (this.needed === 0) this.#step();
     }
-    if (at < chunk.length) this.#rest = concat(this.#rest, chunk.subarray(at));
+    if (at < chunk.length && !this.#stopped) this.#rest = concat(this.#rest, chunk.subarray(at));
+  }
+
+  /** Wants nothing more, and forgets what comes: after a failure it means nothing. */
+  stop(): void {
+    this.#stopped = true;
+    this.#rest = EMPTY;
+    this.want(0);
   }
 
   /** Starts a step of `count` bytes; 0 for none. */

@@ -169,7 +169,7 @@ export class ProxyProtocolParser {
     this.#error = new ProxyError(`Cannot read PROXY protocol header: ${why}`, {
       code: "ERR_PROXY_PROTOCOL",
     });
-    this.#input.want(0);
+    this.#input.stop();
   }
 }
 

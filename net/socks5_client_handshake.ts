@@ -216,6 +216,6 @@ export class Socks5ClientHandshake {
   #fail(why: string, code: NetErrorCode = "ERR_PROXY_PROTOCOL", reply?: number): void {
     this.#error = new ProxyError(`${this.#what}: ${why}`, { code, reply, syscall: "connect" });
     this.#state = "over";
-    this.#input.want(0);
+    this.#input.stop();
   }
 }

@@ -226,6 +226,6 @@ export class Socks5ServerHandshake {
     this.#event = undefined;
     this.#error = new ProxyError(`Cannot serve SOCKS5 client: ${why}`, { code, reply });
     this.#state = "over";
-    this.#input.want(0);
+    this.#input.stop();
   }
 }

@@ -47,3 +47,13 @@ Deno.test("exact input goes on with what was left over when more is wanted", () 
 Deno.test("concat joins two pieces", () => {
   assertEquals(concat(hex("01"), hex("0203")), hex("010203"));
 });
+
+Deno.test("exact input that was stopped keeps nothing", () => {
+  const input = new ExactInput(4, () => {});
+  input.want(2);
+  input.receive(new Uint8Array([1, 2, 3]));
+  assertEquals(input.leftover, new Uint8Array([3]));
+  input.stop();
+  input.receive(new Uint8Array([4, 5]));
+  assertEquals([input.needed, input.leftover.length], [0, 0]);
+});
