@@ -3,7 +3,7 @@ import { toBytes } from "./_attachments.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { EngineSession, type EngineSessionHost } from "./_engine_session.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
-import type { HttpExchange, ResponseHeaders } from "./_exchange.ts";
+import type { HttpExchange, ResponseHeaders, SharedMessage } from "./_exchange.ts";
 import { type Listener, Listeners } from "./_listeners.ts";
 import { PacketQueue } from "./_packet_queue.ts";
 import { type PollingHost, PollingTransport } from "./_polling_transport.ts";
@@ -20,6 +20,9 @@ import type {
   EngineWriteOptions,
   ServerDisconnectReason,
 } from "./types.ts";
+
+/** The same for all: thousands may be due at once, and none of them takes a buffer of its own. */
+const PING: SharedMessage = { payload: "2", frame: new Uint8Array([0x81, 1, 0x32]) };
 
 /** Who takes the messages of a connection, faster than a listener. */
 export interface EngineSink {
@@ -250,7 +253,9 @@ export class ServerEngineSocket
   // What the session asks for.
 
   sendPing(): void {
-    this.#sendPacket({ type: "ping" });
+    const transport = this.#transport;
+    if (this.#tapped || transport.name === "polling") this.#sendPacket({ type: "ping" });
+    else transport.sendShared(PING, false);
   }
 
   startPingInterval(): void {

@@ -69,6 +69,8 @@ export class StubSocket implements EngineWebSocket {
   full = false;
   host: EngineWebSocketHost | undefined;
   readonly sent: (string | Uint8Array)[] = [];
+  /** What was sent of that in a form that others share. */
+  readonly shared: SharedMessage[] = [];
   readonly #closed: unknown[][] = [];
 
   /** How it was closed: a list of all calls. */
@@ -90,6 +92,7 @@ export class StubSocket implements EngineWebSocket {
 
   sendShared(message: SharedMessage): void {
     this.sent.push(message.payload);
+    this.shared.push(message);
   }
 
   close(code?: number, reason?: string): void {

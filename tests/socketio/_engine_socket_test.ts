@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { encodeFrame } from "../../websocket/frame.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "../../socketio/_engine_socket.ts";
 import { WebSocketTransport } from "../../socketio/_websocket_transport.ts";
@@ -136,6 +143,20 @@ Deno.test("engine socket pings, and ends when no pong comes", () => {
   assertEquals(closes[0][0], "ping timeout");
   assertEquals(web.closed, [["terminate"]]);
   assertEquals([times.size, gone.length], [0, 1]);
+});
+
+Deno.test("engine socket shares its pings with all others, unless somebody looks at them", () => {
+  const [a, b] = [open("websocket"), open("websocket")];
+  for (const { socket } of [a, b]) socket.pingDue();
+  const [ping] = a.web.shared;
+  assertStrictEquals(b.web.shared[0], ping);
+  assertEquals([ping.payload, ping.frame], ["2", encodeFrame(Uint8Array.of(0x32), { opcode: 1 })]);
+  const packets: unknown[] = [];
+  a.socket.on("packetCreate", (packet) => packets.push(packet));
+  a.web.take();
+  a.socket.pingDue();
+  assertEquals([a.web.take(), packets], [["2"], [{ type: "ping" }]]);
+  for (const { socket } of [a, b]) socket.close();
 });
 
 Deno.test("engine socket closes once, and says nothing afterwards", () => {
