@@ -32,7 +32,12 @@ async function start(file: string, ...args: string[]): Promise<{ port: number; p
   const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
   const command = ["run", "--quiet", "-A", path, String(port), ...args];
   // What is shown goes through a pipe, and is thrown away there.
-  const peer = await spawnPeer("sh", ["-c", '"$0" "$@" >/dev/null', Deno.execPath(), ...command], {
+  const peer = await spawnPeer("sh", [
+    "-c",
+    'exec "$0" "$@" >/dev/null',
+    Deno.execPath(),
+    ...command,
+  ], {
     ready: port,
   });
   return { port, peer };
