@@ -16,7 +16,7 @@ import { connectWebSocket } from "../../websocket/client.ts";
 import { reconnecting } from "../../websocket/reconnecting.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "./certs.ts";
-import { readBytes, writeAll } from "./kill_switch.ts";
+import { readBytes, writeAll } from "./transport_io.ts";
 
 const ALIVE = { keepAliveInterval: 500, keepAliveTimeout: 1500, closeTimeout: 500 };
 

@@ -18,9 +18,10 @@ import { WebSocketError } from "../../websocket/errors.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { FaultRelay } from "../_support/fault_relay.ts";
-import { echo, inTime, MemoryListener, readBytes, writeAll } from "../_support/kill_switch.ts";
+import { inTime, MemoryListener } from "../_support/kill_switch.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
+import { echo, readBytes, writeAll } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 

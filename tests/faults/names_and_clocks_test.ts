@@ -9,9 +9,10 @@ import { SocketIoServer } from "../../socketio/server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { reconnecting } from "../../websocket/reconnecting.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
-import { inTime, readBytes, writeAll } from "../_support/kill_switch.ts";
+import { inTime } from "../_support/kill_switch.ts";
 import { echoServer } from "../_support/raw_peer.ts";
 import { FakeConnection, FakeEngine, next } from "../_support/socketio_rig.ts";
+import { readBytes, writeAll } from "../_support/transport_io.ts";
 import { closeBoth, webSocketPair } from "../_support/websocket_pair.ts";
 
 // --- names -----------------------------------------------------------------------------------------------------------

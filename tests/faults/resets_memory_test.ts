@@ -12,15 +12,9 @@ import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "../_support/certs.ts";
-import {
-  cutEverywhere,
-  echo,
-  KillSwitch,
-  MemoryListener,
-  readBytes,
-  writeAll,
-} from "../_support/kill_switch.ts";
+import { cutEverywhere, KillSwitch, MemoryListener } from "../_support/kill_switch.ts";
 import { echoServer } from "../_support/raw_peer.ts";
+import { echo, readBytes, writeAll } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 

@@ -10,8 +10,9 @@ import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { FaultRelay } from "../_support/fault_relay.ts";
-import { inTime, readBytes, writeAll } from "../_support/kill_switch.ts";
+import { inTime } from "../_support/kill_switch.ts";
 import { withServer } from "../_support/socketio_rig.ts";
+import { readBytes, writeAll } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 const CUTS = ["reset", "end"] as const;

@@ -18,6 +18,7 @@ import {
   spawnPeer,
   tempFolder,
 } from "../_support/peers.ts";
+import { writeAll } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const SERVER = identity("server");
@@ -33,10 +34,6 @@ async function readText(transport: Transport, until?: string): Promise<string> {
     if (until !== undefined && text.includes(until)) break;
   }
   return text;
-}
-
-async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
 }
 
 /** Echoes one connection, and gives the outcome of its handshake. */

@@ -11,6 +11,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { hex } from "../_support/framing.ts";
+import { readBytes } from "../_support/transport_io.ts";
 
 /** Sends 01, wants two bytes, sends 02, wants one, and is done unless that is ff. */
 class TwoSteps implements Handshake {
@@ -42,12 +43,6 @@ class TwoSteps implements Handshake {
   }
 }
 
-async function readExactly(transport: Transport, count: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(count);
-  for (let at = 0; at < count;) at += (await transport.read(bytes.subarray(at)))!;
-  return bytes;
-}
-
 async function isClosed(transport: Transport): Promise<boolean> {
   try {
     return await transport.read(new Uint8Array(1)) === null;
@@ -61,12 +56,12 @@ Deno.test("handshake driver sends and reads in turn, and not a byte too much", a
     const [here, there] = pair({ split });
     const handshake = new TwoSteps();
     const done = driveHandshake(here, handshake, "shake hands", {});
-    assertEquals(await readExactly(there, 1), hex("01"));
+    assertEquals(await readBytes(there, 1), hex("01"));
     await writeAll(there, hex("0a0b 0c 0d"));
-    assertEquals(await readExactly(there, 1), hex("02"));
+    assertEquals(await readBytes(there, 1), hex("02"));
     await done;
     assertEquals(handshake.seen, [10, 11, 12]);
-    assertEquals(await readExactly(here, 1), hex("0d"));
+    assertEquals(await readBytes(here, 1), hex("0d"));
     here.close();
     there.close();
   }

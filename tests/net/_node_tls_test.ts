@@ -6,6 +6,7 @@ import type { TlsClientOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { deadlineSignal } from "../../net/wait.ts";
 import { CA, identity, OTHER_CA } from "../_support/certs.ts";
+import { readText } from "../_support/transport_io.ts";
 
 const SERVER = identity("server");
 const CONTEXT = { what: "Cannot start TLS", syscall: "startTls" };
@@ -77,28 +78,18 @@ Deno.test("node TLS stops a writer whose peer does not read, and can be closed n
   b.close();
 });
 
-/** Reads up to the end; the text. */
-async function readAll(transport: Transport): Promise<string> {
-  const p = new Uint8Array(1000);
-  let text = "";
-  for (let n; (n = await transport.read(p)) !== null;) {
-    text += new TextDecoder().decode(p.subarray(0, n));
-  }
-  return text;
-}
-
 for (const ender of ["client", "server"]) {
   Deno.test(`node TLS goes on in one direction after the ${ender} has ended the other`, async () => {
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
     const [client, server] = await secured(new ServerContext(SERVER), await tcp());
     const [a, b] = ender === "client" ? [client, server] : [server, client];
-    const question = readAll(b);
+    const question = readText(b);
     await a.write(encode("question"));
     await a.closeWrite();
     assertEquals(await question, "question");
     // Whatever node:tls does on its own in answer to the end, it has done now.
     await new Promise((resolve) => setTimeout(resolve, 50));
-    const answer = readAll(a);
+    const answer = readText(a);
     for (const part of ["long ", "thought ", "over"]) await b.write(encode(part));
     await b.closeWrite();
     assertEquals(await answer, "long thought over");
@@ -111,7 +102,7 @@ Deno.test("node TLS tells a stream that was cut, also after the other direction 
   const [c, d] = await tcp();
   const [a, b] = await secured(new ServerContext(SERVER), [c, d]);
   await b.closeWrite();
-  assertEquals(await readAll(a), "");
+  assertEquals(await readText(a), "");
   const reading = assertRejects(() => b.read(new Uint8Array(9)), NetError);
   await c.closeWrite();
   assertEquals((await reading).code, "ERR_TLS_TRUNCATED");

@@ -4,14 +4,8 @@ import { writeAll } from "../../net/_handshake_driver.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
-import { hex, text, utf8 } from "../_support/framing.ts";
-
-async function readAll(transport: Transport): Promise<string> {
-  let all = "";
-  const buffer = new Uint8Array(100);
-  for (let n; (n = await transport.read(buffer)) !== null;) all += text(buffer.subarray(0, n));
-  return all;
-}
+import { hex, utf8 } from "../_support/framing.ts";
+import { readText } from "../_support/transport_io.ts";
 
 /** Two ends that are joined by a relay. */
 function joined(options?: Parameters<typeof relay>[2], capacity?: number): {
@@ -28,10 +22,10 @@ Deno.test("relay passes both ways, and each end of its own", async () => {
   const { left, right, relayed } = joined();
   await left.write(utf8("question"));
   await left.closeWrite();
-  assertEquals(await readAll(right), "question");
+  assertEquals(await readText(right), "question");
   await right.write(utf8("answer"));
   await right.closeWrite();
-  assertEquals(await readAll(left), "answer");
+  assertEquals(await readText(left), "answer");
   await relayed;
   left.close();
   right.close();
@@ -51,7 +45,7 @@ Deno.test("relay pushes back when one side does not take what comes", async () =
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
   // Its queue of 64 KiB, and what lies in the pairs and in one read.
   assertLessOrEqual(written, 70);
-  assertEquals((await readAll(right)).length, 300_000);
+  assertEquals((await readText(right)).length, 300_000);
   await writing;
   await right.closeWrite();
   await relayed;
@@ -68,7 +62,7 @@ Deno.test("relay ends when nothing passes, and only then", async () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
   assertEquals((await failed).code, "ETIMEDOUT");
-  assertEquals(await readAll(right).catch(() => ""), "");
+  assertEquals(await readText(right).catch(() => ""), "");
   left.close();
   right.close();
 });
@@ -90,7 +84,7 @@ Deno.test("relay passes on that a side broke, by closing the other", async () =>
   const failed = assertRejects(() => relay(a, b), NetError);
   await left.write(hex("6161")).catch(() => {});
   assertEquals((await failed).code, "ECONNRESET");
-  await readAll(right).catch(() => {});
+  await readText(right).catch(() => {});
   left.close();
   right.close();
 });

@@ -17,22 +17,12 @@ import { listenBluetooth, type ListenBluetoothOptions } from "../../net/bluetoot
 import { NetError } from "../../net/errors.ts";
 import type { Transport } from "../../net/transport.ts";
 import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
+import { readAll, writeAll } from "../_support/transport_io.ts";
 
 const ABSENT = "00:AA:01:77:77:77";
 
 async function code(promise: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => promise, NetError)).code;
-}
-
-async function readAll(transport: Transport, size = 1024): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: number[] = [];
-  const buffer = new Uint8Array(size);
-  for (let n; (n = await transport.read(buffer)) !== null;) chunks.push(...buffer.subarray(0, n));
-  return Uint8Array.from(chunks);
-}
-
-async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
 }
 
 /** A connection from the near adapter to the far one. */

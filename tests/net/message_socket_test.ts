@@ -20,6 +20,7 @@ import { rawFramer } from "../../net/raw_framer.ts";
 import type { Framer } from "../../net/framer.ts";
 import type { Transport } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+import { writeAll } from "../_support/transport_io.ts";
 
 /** Two sockets over a pair in memory. */
 function sockets<T>(
@@ -54,10 +55,6 @@ function bare<T>(
       await socket.close();
     },
   };
-}
-
-async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
 }
 
 async function code(promise: Promise<unknown>): Promise<string> {

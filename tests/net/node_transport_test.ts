@@ -7,20 +7,9 @@ import { Duplex, PassThrough } from "node:stream";
 import { NetError } from "../../net/errors.ts";
 import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
-import type { Transport } from "../../net/transport.ts";
+import { readAll, writeAll } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-async function readAll(transport: Transport, size = 65536): Promise<Uint8Array> {
-  const chunks: number[] = [];
-  const p = new Uint8Array(size);
-  for (let n; (n = await transport.read(p)) !== null;) chunks.push(...p.subarray(0, n));
-  return Uint8Array.from(chunks);
-}
-
-async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
-}
 
 /** A node:net connection: the client's socket, and the server's. */
 async function nodeSockets(): Promise<[Socket, Socket]> {

@@ -6,18 +6,13 @@ import { ProxyError } from "../../net/proxy_error.ts";
 import { parseProxyUrl } from "../../net/proxy_url.ts";
 import type { Transport } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+import { readBytes } from "../_support/transport_io.ts";
 
 const TARGET = { hostname: "example.org", port: 443 };
 
-async function readExactly(transport: Transport, count: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(count);
-  for (let at = 0; at < count;) at += (await transport.read(bytes.subarray(at)))!;
-  return bytes;
-}
-
 async function readHead(transport: Transport): Promise<string> {
   let head = "";
-  while (!head.endsWith("\r\n\r\n")) head += text(await readExactly(transport, 1));
+  while (!head.endsWith("\r\n\r\n")) head += text(await readBytes(transport, 1));
   return head;
 }
 
@@ -39,11 +34,11 @@ Deno.test("proxy chain asks each proxy for the next, and gives each its own cred
       },
     },
   );
-  await readExactly(there, 4);
+  await readBytes(there, 4);
   await there.write(hex("0502"));
-  assertEquals(await readExactly(there, 11), hex("0103 6f6e65 05 6669727374"));
+  assertEquals(await readBytes(there, 11), hex("0103 6f6e65 05 6669727374"));
   await there.write(hex("0100"));
-  assertEquals(await readExactly(there, 16), hex("05010003 09 622e6578616d706c65 01bb"));
+  assertEquals(await readBytes(there, 16), hex("05010003 09 622e6578616d706c65 01bb"));
   await there.write(hex("05000001000000000000"));
   const second = await readHead(there);
   assertEquals(

@@ -16,6 +16,7 @@ import type { Server } from "../../net/server.ts";
 import { Socket } from "../../net/socket.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
+import { readText } from "../_support/transport_io.ts";
 
 const once = (socket: Socket, event: string): Promise<unknown[]> =>
   new Promise((resolve) => socket.once(event as "close", (...args) => resolve(args)));
@@ -36,15 +37,6 @@ function rig(
       peer.close();
     },
   };
-}
-
-async function readAll(transport: Transport): Promise<string> {
-  const buffer = new Uint8Array(4096);
-  let text = "";
-  for (let n; (n = await transport.read(buffer)) !== null;) {
-    text += new TextDecoder().decode(buffer.subarray(0, n));
-  }
-  return text;
 }
 
 const send = (transport: Transport, text: string): Promise<number> =>
@@ -149,7 +141,7 @@ Deno.test("socket half open: it may answer after the peer's end", async () => {
   await ended;
   assertEquals(it.socket.readyState, "writeOnly");
   it.socket.end("late");
-  assertEquals(await readAll(it.peer), "late");
+  assertEquals(await readText(it.peer), "late");
   await it.socket.closed;
 });
 
@@ -158,7 +150,7 @@ Deno.test("socket not half open ends itself after the peer's end", async () => {
   it.socket.resume();
   it.socket.write("before");
   await it.peer.closeWrite();
-  assertEquals(await readAll(it.peer), "before");
+  assertEquals(await readText(it.peer), "before");
   await it.socket.closed;
   assertEquals([it.socket.destroyed, it.socket.readyState], [true, "closed"]);
 });
@@ -200,7 +192,7 @@ Deno.test("socket.readable is a stream at the reader's pace, and writable one at
   const piping = source.pipeTo(it.socket.writable);
   for (let i = 0; i < 5; i++) await turn();
   assert(taken < 10, `${taken} chunks were taken though nobody reads`);
-  const [text] = await Promise.all([readAll(it.peer), piping]);
+  const [text] = await Promise.all([readText(it.peer), piping]);
   assertEquals(text.length, 100_000);
 });
 
@@ -240,7 +232,7 @@ Deno.test("socket.writable: close ends, abort destroys, a chunk that is no bytes
     const writer = it.socket.writable.getWriter();
     await writer.write(new Uint8Array([120]));
     await writer.close();
-    assertEquals(await readAll(it.peer), "x");
+    assertEquals(await readText(it.peer), "x");
   }
   {
     using it = rig();
@@ -303,7 +295,7 @@ Deno.test("write and writable may be mixed: all leaves in the order of the calls
   await writer.write(new Uint8Array([98]));
   it.socket.write("c");
   await writer.close();
-  assertEquals(await readAll(it.peer), "abc");
+  assertEquals(await readText(it.peer), "abc");
 });
 
 Deno.test("for await reads to the end; leaving the loop destroys the socket", async () => {
@@ -336,7 +328,7 @@ Deno.test("await using ends the socket once what was written is out", async () =
     await using socket = Socket.from(a);
     socket.write("bye");
   }
-  assertEquals(await readAll(peer), "bye");
+  assertEquals(await readText(peer), "bye");
   peer.close();
 });
 
@@ -381,7 +373,7 @@ Deno.test("destroySoon closes once all is out", async () => {
   it.socket.write("abcdef");
   it.socket.destroySoon();
   assertEquals(it.socket.destroyed, false);
-  assertEquals(await readAll(it.peer), "abcdef");
+  assertEquals(await readText(it.peer), "abcdef");
   await it.socket.closed;
 });
 
@@ -458,7 +450,7 @@ Deno.test("a Node stream pipes into a socket", async () => {
   Readable.from([Buffer.from("hello "), Buffer.from("world")]).pipe(
     it.socket as unknown as NodeJS.WritableStream,
   );
-  assertEquals(await readAll(it.peer), "hello world");
+  assertEquals(await readText(it.peer), "hello world");
 });
 
 Deno.test("unpipe stops a pipe, and tells the destination", async () => {
@@ -475,7 +467,7 @@ Deno.test("unpipe stops a pipe, and tells the destination", async () => {
   await from.peer.closeWrite();
   await from.socket.closed;
   to.socket.end();
-  assertEquals([await readAll(to.peer), told], ["a", 2]);
+  assertEquals([await readText(to.peer), told], ["a", 2]);
 });
 
 Deno.test("a listener that throws ends its own socket only", async () => {
@@ -743,7 +735,7 @@ Deno.test("a loop that takes its time with each chunk can still answer the last 
     await send(it.peer, "hello");
     await it.peer.closeWrite();
     const echoing = echo(it.socket);
-    assertEquals(await readAll(it.peer), "hello");
+    assertEquals(await readText(it.peer), "hello");
     await echoing;
     await it.socket.closed;
   }
@@ -759,7 +751,7 @@ Deno.test("while writable is locked, its holder ends the socket, and not the pee
   await writer.write(new TextEncoder().encode("still"));
   assertEquals([it.socket.readyState, it.socket.destroyed], ["writeOnly", false]);
   await writer.close();
-  assertEquals(await readAll(it.peer), "still");
+  assertEquals(await readText(it.peer), "still");
   await it.socket.closed;
 });
 
@@ -805,7 +797,7 @@ Deno.test("writable may be closed though the socket has ended", async () => {
   it.socket.end();
   await once(it.socket, "finish");
   await writable.close();
-  assertEquals(await readAll(it.peer), "");
+  assertEquals(await readText(it.peer), "");
 });
 
 Deno.test("two loops at once over one socket: the second is refused", async () => {
@@ -885,7 +877,7 @@ Deno.test("a reset while writing fails what waits: callbacks, streams, drain, en
     const failed: unknown[] = [];
     it.socket.write("01234567", (error) => failed.push((error as NetError).code));
     it.socket.end((error) => failed.push((error as NetError).code));
-    const reading = readAll(it.peer).catch((error) => error.code);
+    const reading = readText(it.peer).catch((error) => error.code);
     assertEquals((await assertRejects(() => it.socket.closed, NetError)).code, "ECONNRESET");
     assertEquals([await reading, failed], ["ECONNRESET", ["ECONNRESET", "ECONNRESET"]]);
   }
@@ -1076,11 +1068,11 @@ Deno.test("setTimeout's listener comes once, and not when it is switched off", a
 Deno.test("a socket's options that are Luvit's do what Node's do", async () => {
   using it = rig({ allowHalfOpen: true });
   const done = new Promise<unknown>((resolve) => it.socket.shutdown(resolve));
-  assertEquals(await readAll(it.peer), "");
+  assertEquals(await readText(it.peer), "");
   assertEquals([await done, it.socket.readyState], [null, "readOnly"]);
   using other = rig();
   other.socket.shutdown();
-  assertEquals(await readAll(other.peer), "");
+  assertEquals(await readText(other.peer), "");
 });
 
 Deno.test("setKeepAlive throws for a delay that a connection can't have any more", async () => {

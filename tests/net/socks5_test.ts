@@ -3,29 +3,23 @@ import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import { socks5Connect } from "../../net/socks5.ts";
-import type { Transport } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+import { readBytes } from "../_support/transport_io.ts";
 
 const TARGET = { hostname: "example.org", port: 443 };
-
-async function readExactly(transport: Transport, count: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(count);
-  for (let at = 0; at < count;) at += (await transport.read(bytes.subarray(at)))!;
-  return bytes;
-}
 
 Deno.test("SOCKS5 connect returns the same transport, with what follows still in it", async () => {
   const [here, there] = pair({ split: 1 });
   const connecting = socks5Connect(here, TARGET, { username: "u", password: "p" });
-  assertEquals(await readExactly(there, 4), hex("05020002"));
+  assertEquals(await readBytes(there, 4), hex("05020002"));
   await there.write(hex("0502"));
-  assertEquals(await readExactly(there, 5), hex("0101750170"));
+  assertEquals(await readBytes(there, 5), hex("0101750170"));
   await there.write(hex("0100"));
-  await readExactly(there, 18);
+  await readBytes(there, 18);
   await there.write(hex("05000001000000000000"));
   await there.write(utf8("220 hello"));
   assertStrictEquals(await connecting, here);
-  assertEquals(text(await readExactly(here, 9)), "220 hello");
+  assertEquals(text(await readBytes(here, 9)), "220 hello");
   here.close();
   there.close();
 });

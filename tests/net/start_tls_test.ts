@@ -8,20 +8,11 @@ import { TlsError } from "../../net/tls_error.ts";
 import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, type CertName, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
+import { readText } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const SERVER = identity("server");
 const IMPLEMENTATIONS: TlsImplementation[] = ["deno", "node"];
-
-async function readAll(transport: Transport): Promise<string> {
-  const p = new Uint8Array(1 << 16);
-  const decoder = new TextDecoder();
-  let text = "";
-  for (let n; (n = await transport.read(p)) !== null;) {
-    text += decoder.decode(p.subarray(0, n), { stream: true });
-  }
-  return text;
-}
 
 /** A TCP connection of Deno's own, and the server's end of it. */
 async function tcp(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
@@ -78,11 +69,11 @@ async function exchange(a: Transport, b: Transport): Promise<void> {
       for (let p = utf8(`hello ${big}`); p.length > 0;) p = p.subarray(await a.write(p));
       await a.closeWrite();
     })(),
-    readAll(b).then((text) => assertEquals(text.length, 300_006)),
+    readText(b).then((text) => assertEquals(text.length, 300_006)),
   ]);
   await Promise.all([
     b.write(utf8("late answer")).then(() => b.closeWrite()),
-    readAll(a).then((text) => assertEquals(text, "late answer")),
+    readText(a).then((text) => assertEquals(text, "late answer")),
   ]);
   a.close();
   b.close();

@@ -5,6 +5,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import { FaultTransport, Pace } from "../../trace/_fault_transport.ts";
 import type { TraceFaults } from "../../trace/tracer_options.ts";
+import { writeAll } from "../_support/transport_io.ts";
 
 interface Rig {
   faulty: FaultTransport;
@@ -24,10 +25,6 @@ function rig(faults: TraceFaults): Rig {
 /** All that can happen without the time going on. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
-}
-
-async function writeAll(transport: FaultTransport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
 }
 
 /** Reads what is there, without waiting for more. */

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
 import { Pump, type PumpHooks } from "../../trace/_pump.ts";
+import { readAll, writeAll } from "../_support/transport_io.ts";
 
 interface Rig {
   /** The far end of the source, to write to. */
@@ -40,17 +41,6 @@ function rig(
     for (const end of [source, from, to, target]) end.close();
   };
   return { source, target, pump, log, told, close };
-}
-
-async function writeAll(end: PairEnd, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await end.write(bytes.subarray(at));
-}
-
-async function readAll(end: PairEnd, size = 10_000): Promise<Uint8Array> {
-  const p = new Uint8Array(size);
-  const all: number[] = [];
-  for (let n; (n = await end.read(p)) !== null;) all.push(...p.subarray(0, n));
-  return Uint8Array.from(all);
 }
 
 Deno.test("a pump passes on every byte in order, and the end", async () => {
