@@ -16,8 +16,7 @@ class DenoTlsTransport implements DenoTlsConn {
   readonly #conn: DenoTlsConn;
   readonly #libc: Libc;
   #shaking = true;
-  #writing = 0;
-  readonly #settled = (): void => void this.#writing--;
+  #writing: Promise<unknown> | null = null;
 
   constructor(conn: DenoTlsConn, libc: Libc) {
     this.#conn = conn;
@@ -45,21 +44,22 @@ class DenoTlsTransport implements DenoTlsConn {
   }
 
   write(p: Uint8Array): Promise<number> {
-    return this.#watch(this.#conn.write(p));
+    const writing = this.#conn.write(p);
+    this.#writing = writing;
+    return writing;
   }
 
   closeWrite(): Promise<void> {
-    return this.#watch(this.#conn.closeWrite());
-  }
-
-  #watch<T>(writing: Promise<T>): Promise<T> {
-    this.#writing++;
-    writing.then(this.#settled, this.#settled);
+    const writing = this.#conn.closeWrite();
+    this.#writing = writing;
     return writing;
   }
 
   close(): void {
-    if (this.#shaking || this.#writing > 0) cutConnection(this.#libc, this.#conn);
+    const cut = (): void => void cutConnection(this.#libc, this.#conn);
+    if (this.#shaking) cut();
+    // A write that closing interrupts was waiting for the peer: Deno goes on to wait for it.
+    else this.#writing?.catch((error) => error instanceof Deno.errors.Interrupted && cut());
     this.#conn.close();
   }
 

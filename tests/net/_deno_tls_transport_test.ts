@@ -67,30 +67,33 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "Deno TLS transport is gone when it is closed while its peer does not read",
-  ignore,
-  fn: async () => {
-    const { client, server, port } = await secured();
-    const chunk = new Uint8Array(262_144);
-    let stuck = false;
-    const writing = (async () => {
-      for (;;) {
-        stuck = true;
-        await server.write(chunk);
-        stuck = false;
+for (const ending of [false, true]) {
+  Deno.test({
+    name: `Deno TLS transport is gone when it is closed while its peer does not read${
+      ending ? ", and it is being ended" : ""
+    }`,
+    ignore,
+    fn: async () => {
+      const { client, server, port } = await secured();
+      const chunk = new Uint8Array(262_144);
+      let written = 0;
+      const writing = (async () => {
+        for (;;) written += await server.write(chunk);
+      })();
+      const failed = assertRejects(() => writing);
+      for (let same = 0, last = -1; same < 20; last = written) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        same = written === last ? same + 1 : 0;
       }
-    })();
-    const failed = assertRejects(() => writing);
-    for (let same = 0; same < 20; same = stuck ? same + 1 : 0) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    server.close();
-    await failed;
-    await untilGone(port, portOf(client.localAddr));
-    client.close();
-  },
-});
+      const ended = ending ? assertRejects(() => server.closeWrite()) : null;
+      server.close();
+      await failed;
+      await ended;
+      await untilGone(port, portOf(client.localAddr));
+      client.close();
+    },
+  });
+}
 
 Deno.test("Deno TLS transport passes bytes both ways, half closed too", async () => {
   const { client, server } = await secured();
