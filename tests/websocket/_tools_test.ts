@@ -50,10 +50,10 @@ Deno.test("text is encoded with and without headroom", () => {
     assertEquals(PLATFORM_TOOLS.encodeTextInto(text, target, 5), bytes.length);
     assertEquals(target.slice(5, 5 + bytes.length), bytes);
     const exact = new Uint8Array(5 + bytes.length);
-    assertEquals(PLATFORM_TOOLS.tryEncodeTextInto(text, exact, 5), bytes.length);
+    assertEquals(PLATFORM_TOOLS.tryEncodeTextInto!(text, exact, 5), bytes.length);
     assertEquals(exact.slice(5), bytes);
     if (bytes.length > 0) {
-      assertEquals(PLATFORM_TOOLS.tryEncodeTextInto(text, exact.subarray(1), 5), -1);
+      assertEquals(PLATFORM_TOOLS.tryEncodeTextInto!(text, exact.subarray(1), 5), -1);
     }
   }));
 });
