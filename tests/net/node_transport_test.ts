@@ -7,6 +7,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { NetError } from "../../net/errors.ts";
 import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll, writeAll } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -26,6 +27,11 @@ async function nodeSockets(): Promise<[Socket, Socket]> {
 async function code(promise: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => promise, NetError)).code;
 }
+
+testTransportContract("node transport", async () => {
+  const [client, server] = await nodeSockets();
+  return [new NodeTransport(client), new NodeTransport(server)];
+});
 
 Deno.test("node transport passes bytes both ways over node:net, half closed too", async () => {
   const [a, b] = (await nodeSockets()).map((socket) => new NodeTransport(socket));

@@ -4,6 +4,7 @@ import { ManualClock } from "../../net/clock.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
 
@@ -26,6 +27,9 @@ async function readAll(transport: Transport, size: number): Promise<number[]> {
 
 const codeOf = async (promise: Promise<unknown>): Promise<string> =>
   (await assertRejects(() => promise, NetError)).code;
+
+testTransportContract("pair", () => pair());
+testTransportContract("pair that splits", () => pair({ split: 3 }));
 
 Deno.test("pair carries any bytes whole and in order, however it splits them", async () => {
   await fc.assert(fc.asyncProperty(

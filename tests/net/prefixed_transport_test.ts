@@ -2,6 +2,15 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { pair } from "../../net/pair.ts";
 import { prefixTransport } from "../../net/prefixed_transport.ts";
 import { hex } from "../_support/framing.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
+import { readBytes } from "../_support/transport_io.ts";
+
+testTransportContract("prefixed transport, its prefix read", async () => {
+  const [here, there] = pair();
+  const transport = prefixTransport(here, hex("0102"));
+  await readBytes(transport, 2);
+  return [transport, there];
+});
 
 Deno.test("prefixed transport gives its prefix first, then what comes", async () => {
   const [here, there] = pair();

@@ -4,15 +4,22 @@ import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import {
   acceptProxyProtocol,
+  ProxiedTransport,
   sendProxyProtocol,
   trustedProxies,
 } from "../../net/proxy_protocol_transport.ts";
 import type { InetAddr } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 
 const tcp = (hostname: string, port: number): InetAddr => ({ transport: "tcp", hostname, port });
 const HEADER = { source: tcp("192.0.2.1", 5000), destination: tcp("192.0.2.9", 80) };
 const trusted = ["memory"];
+
+testTransportContract("proxied transport", () => {
+  const [here, there] = pair();
+  return [new ProxiedTransport(here, { version: 2, command: "local" }), there];
+});
 
 Deno.test("accepted PROXY protocol shows the client's addresses, and reads no byte of the stream", async () => {
   for (const version of [1, 2] as const) {
