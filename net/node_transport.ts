@@ -278,6 +278,8 @@ export interface TransportDuplexOptions {
   highWaterMark?: number;
   /** Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all. @default {false} */
   transient?: boolean;
+  /** How long the transport may take nothing of what is written before the stream is destroyed, in ms. @default {Infinity} */
+  writeTimeout?: number;
 }
 
 /**
@@ -306,15 +308,18 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     unref?(): void;
   };
   readonly #reader: TransportReader;
+  readonly #writeTimeout: number;
   #head: Uint8Array | null;
   #started = false;
   #held = false;
 
   /** Takes a transport over. */
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
-    const { highWaterMark = 65_536, head, transient = false } = options;
+    const { highWaterMark = 65_536, head, transient = false, writeTimeout = Infinity } = options;
     super({ allowHalfOpen: true, highWaterMark, emitClose: true });
+    if (!(writeTimeout > 0)) throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
     this.#transport = transport;
+    this.#writeTimeout = writeTimeout;
     this.#head = head === undefined || head.length === 0 ? null : head;
     let buffer = new Uint8Array(0);
     const allocate = (size: number): Uint8Array =>
@@ -446,9 +451,26 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   async #writeAll(chunk: Uint8Array): Promise<void> {
     let rest = chunk;
     for (;;) {
-      const n = await this.#transport.write(rest);
+      const n = this.#writeTimeout === Infinity
+        ? await this.#transport.write(rest)
+        : await this.#writeInTime(rest);
       if (n === rest.length) return;
       rest = rest.subarray(n);
+    }
+  }
+
+  async #writeInTime(chunk: Uint8Array): Promise<number> {
+    const timer = setTimeout(() => {
+      this.destroy(
+        new NetError(`Cannot write: the peer took nothing for ${this.#writeTimeout} ms`, {
+          code: "ETIMEDOUT",
+        }),
+      );
+    }, this.#writeTimeout);
+    try {
+      return await this.#transport.write(chunk);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

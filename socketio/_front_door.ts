@@ -13,6 +13,9 @@ import { HttpHeadReader, type HttpRequestHead, parseRequestHead } from "../webso
 import { HttpDuplex } from "./_http_duplex.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 
+/** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
+const WRITE_TIMEOUT = 60_000;
+
 /** What a front door needs. */
 export interface FrontDoorOptions {
   /** Where connections come from. */
@@ -272,7 +275,7 @@ export class FrontDoor {
     for (const [i, piece] of pieces.entries()) {
       head.set(i < last ? piece : piece.subarray(0, used), i * HEAD_BUFFER);
     }
-    const duplex = new HttpDuplex(transport, { head });
+    const duplex = new HttpDuplex(transport, { head, writeTimeout: WRITE_TIMEOUT });
     duplex.encrypted = this.#options.encrypted;
     duplex.on("error", () => {});
     this.#plain.add(duplex);

@@ -9,6 +9,9 @@ import type { Arrival, ServerCore } from "./_server_core.ts";
 import { requestUrl } from "./request_url.ts";
 import { takeUpgrade } from "./_upgrade_event.ts";
 
+/** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
+const WRITE_TIMEOUT = 60_000;
+
 /**
  * A connection of the front door, as a `node:http` server takes it: it keeps the idle time that the server sets, and the times that
  * requests may take (`headersTimeout`, `requestTimeout`), which a server that does not listen looks after no more than after the rest.
@@ -33,7 +36,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #request: IncomingMessage | undefined;
 
   constructor(server: Server, transport: Transport, head: Uint8Array, secure: boolean) {
-    super(transport, { head });
+    super(transport, { head, writeTimeout: WRITE_TIMEOUT });
     this.#server = server;
     this.encrypted = secure;
   }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { once } from "node:events";
 import { createServer as createHttpServer, request } from "node:http";
@@ -246,6 +246,18 @@ Deno.test("transport duplex gives the head first", async () => {
   for await (const chunk of duplex) text += new TextDecoder().decode(chunk);
   assertEquals(text, "first second");
   duplex.destroy();
+  b.close();
+});
+
+Deno.test("transport duplex is destroyed when the peer takes nothing for too long", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a, { writeTimeout: 50 });
+  const failed = new Promise<NetError>((resolve) => duplex.once("error", resolve));
+  await new Promise((resolve) => duplex.write("taken at once", resolve));
+  duplex.write(new Uint8Array(10_000_000)); // more than there is room for, and nobody reads
+  assertEquals((await failed).code, "ETIMEDOUT");
+  assert(duplex.destroyed);
+  assertThrows(() => new TransportDuplex(a, { writeTimeout: 0 }), RangeError, "0 ms");
   b.close();
 });
 
