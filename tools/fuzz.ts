@@ -67,6 +67,9 @@ export async function runTarget(
   return { executions, failure: { target: target.name, seed, runs: failedAt, report } };
 }
 
+const USAGE =
+  "Usage: deno task fuzz [--minutes N] [--seed N] [--list] [part of a target's name]...";
+
 /** What the command line asks for. */
 export interface FuzzArguments {
   minutes: number;
@@ -144,9 +147,19 @@ function randomSeed(): number {
   return crypto.getRandomValues(new Int32Array(1))[0];
 }
 
+/** What the command line asks for and the targets that it means; explains and exits when it makes no sense. */
+function readCommand(): FuzzArguments & { targets: FuzzTarget[] } {
+  try {
+    const asked = parseArguments(Deno.args);
+    return { ...asked, targets: chooseTargets(FUZZ_TARGETS, asked.words) };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`);
+    Deno.exit(2);
+  }
+}
+
 if (import.meta.main) {
-  const { minutes, seed, list, words } = parseArguments(Deno.args);
-  const targets = chooseTargets(FUZZ_TARGETS, words);
+  const { minutes, seed, list, targets } = readCommand();
   if (list) {
     for (const { name } of targets) console.log(name);
     Deno.exit(0);

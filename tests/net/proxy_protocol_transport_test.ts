@@ -18,7 +18,7 @@ const trusted = ["memory"];
 
 testTransportContract("proxied transport", () => {
   const [here, there] = pair();
-  return [new ProxiedTransport(here, { version: 2, command: "local" }), there];
+  return [new ProxiedTransport(here, { version: 2, command: "local", tlvs: [] }), there];
 });
 
 Deno.test("accepted PROXY protocol shows the client's addresses, and reads no byte of the stream", async () => {
