@@ -1,4 +1,4 @@
-// Floor 3: driver.
+// Floor 1: codec.
 import type { DialPolicyInit } from "./dial_policy.ts";
 import type { HostLookup } from "./lookup_options.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
