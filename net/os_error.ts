@@ -1,4 +1,4 @@
-// Floor 3: driver.
+// Floor 1: codec.
 import { NetError, type NetErrorCode } from "./errors.ts";
 
 /** Where an operation failed: what {@linkcode toNetError} puts into the text and the fields. */
