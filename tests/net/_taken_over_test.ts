@@ -5,6 +5,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { TransportReader } from "../../net/reader.ts";
 import type { Transport } from "../../net/transport.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 
 const SINK = { data: () => {}, end: () => {}, error: () => {} };
 
@@ -14,6 +15,11 @@ function takeOver(transport: Transport, chunk: Uint8Array | null = null): TakenO
   reader.start();
   return new TakenOver(transport, reader, chunk);
 }
+
+testTransportContract("taken over transport", () => {
+  const [here, there] = pair();
+  return [takeOver(here), there];
+});
 
 Deno.test("taken over transport gives what was read already, then what the reader's read brings", async () => {
   const [a, b] = pair();

@@ -5,6 +5,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import { FaultTransport, Pace } from "../../trace/_fault_transport.ts";
 import type { TraceFaults } from "../../trace/tracer_options.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 import { writeAll } from "../_support/transport_io.ts";
 
 interface Rig {
@@ -38,6 +39,15 @@ async function readNow(far: PairEnd): Promise<number[]> {
     await reading.catch(() => {});
   }
   return [...p.subarray(0, got ?? 0)];
+}
+
+for (
+  const [name, faults] of Object.entries({ "without faults": {}, "that splits": { split: 3 } })
+) {
+  testTransportContract(`fault transport ${name}`, () => {
+    const { far, faulty } = rig(faults);
+    return [faulty, far];
+  });
 }
 
 Deno.test("a delay keeps bytes back, all of them for as long", async () => {
