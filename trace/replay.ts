@@ -251,21 +251,11 @@ class Player {
     }
   }
 
-  /** Waits for the time, the signal, or `sooner`. */
+  /** Waits, and throws when it is the signal that ends it. */
   async #sleep(ms: number, sooner?: Promise<void>): Promise<void> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
-    if (!(ms > 0)) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, Math.min(ms, 2_147_483_647));
-      signal?.addEventListener("abort", done, { once: true });
-      sooner?.then(done);
-    });
+    await pause(ms, signal, sooner);
     signal?.throwIfAborted();
   }
 }
@@ -307,7 +297,12 @@ function checkReplay({ speed = 1, timeout = 0 }: ReplayOptions): void {
   if (!(timeout >= 0)) throw new RangeError(`Cannot wait for ${timeout} ms`);
 }
 
-function pauseUntil(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits for the time, the signal, or `sooner`, whichever comes first. */
+function pause(
+  ms: number,
+  signal: AbortSignal | undefined,
+  sooner?: Promise<void>,
+): Promise<void> {
   if (!(ms > 0) || signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {
@@ -317,6 +312,7 @@ function pauseUntil(ms: number, signal: AbortSignal | undefined): Promise<void> 
     };
     const timer = setTimeout(done, Math.min(ms, 2_147_483_647));
     signal?.addEventListener("abort", done, { once: true });
+    sooner?.then(done);
   });
 }
 
@@ -374,7 +370,7 @@ export async function replayClient(
   const playing: Promise<void>[] = [];
   for (const [i, player] of players.entries()) {
     const due = began + (scripts[i].start - first) / speed;
-    await pauseUntil(due - performance.now(), signal);
+    await pause(due - performance.now(), signal);
     const opened = datagrams
       ? openDatagrams(player, to as { hostname?: string; port: number })
       : openStream(player, to, options);
