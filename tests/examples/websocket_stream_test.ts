@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -91,7 +97,12 @@ Deno.test("WebSocket stream: a client that does not read stops the server, which
   await Deno.writeFile(path, new Uint8Array(0));
   await Deno.truncate(path, 1_000_000_000);
   let done = 0;
-  await using server = await fileServer(path, { port: 0, progress: (_, now) => done = now });
+  const told = Promise.withResolvers<string>();
+  await using server = await fileServer(path, {
+    port: 0,
+    log: told.resolve,
+    progress: (_, now) => done = now,
+  });
   const ws = await connectWebSocket(`ws://127.0.0.1:${server.port}/`, { protocols: PROTOCOL });
   const offer = ws.receiveStream() as Promise<{ readable: ReadableStream<Uint8Array> }>;
   await ws.send("get");
@@ -112,6 +123,7 @@ Deno.test("WebSocket stream: a client that does not read stops the server, which
   while (got < 100_000_000) got += (await reader.read()).value!.length;
   assert(done > stopped);
   ws.terminate();
+  assertMatch(await told.promise, /^Not sent: /);
 });
 
 /** A server that does what it should not. */
