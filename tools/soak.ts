@@ -261,6 +261,13 @@ export function parseSoakArguments(args: readonly string[]): SoakOptions {
   return options;
 }
 
+/** How many connections one process may have, by the text of /proc/self/limits: the descriptors but for those of attackers and others. */
+export function allowedConnections(limits: string): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
+  const descriptors = hard === undefined || hard === "unlimited" ? Infinity : Number(hard);
+  return Math.floor(descriptors * 0.8) - 100;
+}
+
 /** The figures in lines. */
 export function describe(result: SoakResult): string {
   const { counts, attackers, first, last, left, latencies, problems } = result;
@@ -283,7 +290,15 @@ if (import.meta.main) {
     console.log("soak: skipped: it reads /proc, which only Linux has");
     Deno.exit(0);
   }
-  const result = await soak(parseSoakArguments(Deno.args), console.log);
+  const options = parseSoakArguments(Deno.args);
+  const allowed = allowedConnections(await Deno.readTextFile("/proc/self/limits"));
+  if (options.connections > allowed) {
+    console.log(
+      `soak: ${allowed} connections only: the system gives a process no more descriptors`,
+    );
+    options.connections = allowed;
+  }
+  const result = await soak(options, console.log);
   console.log(describe(result));
   Deno.exit(result.problems.length === 0 ? 0 : 1);
 }

@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { judge, parseSoakArguments, shareOut, soak, type SoakResult } from "../../tools/soak.ts";
+import {
+  allowedConnections,
+  judge,
+  parseSoakArguments,
+  shareOut,
+  soak,
+  type SoakResult,
+} from "../../tools/soak.ts";
 import { checkMessage, KINDS, makeMessage, Pauses } from "../../tools/soak/wire.ts";
 
 const OPTIONS = { seconds: 300, connections: 100 };
@@ -100,6 +107,14 @@ Deno.test("soak takes minutes and connections, and nothing else", () => {
   for (const args of [["--minutes"], ["--minutes", "-1"], ["--hours", "1"]]) {
     assertThrows(() => parseSoakArguments(args), TypeError);
   }
+});
+
+Deno.test("soak keeps to the descriptors that the system gives", () => {
+  const limits = (hard: string): string =>
+    `Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 ${hard}    files\n`;
+  assertEquals(allowedConnections(limits("20000")), 15_900);
+  assertEquals(allowedConnections(limits("1024")), 719);
+  assertEquals(allowedConnections(limits("unlimited")), Infinity);
 });
 
 Deno.test({
