@@ -144,6 +144,34 @@ function barTable(verdicts: readonly Verdict[]): string {
   );
 }
 
+const isOurs = (server: string): boolean => SERVERS[server].label.startsWith("Sluice");
+
+/** In short, for README.md: the first server of ours beside each that is not ours. Above 1 we are faster, and take less. */
+export function summary(results: readonly Result[]): string {
+  const rows: string[][] = [];
+  for (const result of results) {
+    if (result.kind === "script") continue;
+    const ours = result.servers.find(isOurs);
+    if (ours === undefined) continue;
+    const { title } = result.group;
+    const cells = result.kind === "load" ? Object.keys(result.cells) : [];
+    const what = result.kind === "load" ? `${title}: ${cells.join(" / ")}` : title;
+    for (const peer of result.servers) {
+      if (isOurs(peer) || peer === "sioBound") continue;
+      const ratios = result.kind === "load"
+        ? cells.map((cell) => ratio(result, cell, ours, peer))
+        : [median(result.costs[peer]) / median(result.costs[ours])];
+      const first = rows.every(([text]) => text !== what);
+      rows.push([
+        first ? what : "",
+        SERVERS[peer].label,
+        ratios.map((r) => r.toFixed(2)).join(" / "),
+      ]);
+    }
+  }
+  return table(["", "beside", "ratio"], rows);
+}
+
 /** All results in Markdown. */
 export function tables(results: readonly Result[], verdicts: readonly Verdict[]): string {
   const parts: string[] = [];

@@ -29,6 +29,7 @@ import {
   ratio,
   type Result,
   type ScriptResult,
+  summary,
   tables,
   type Verdict,
   verdict,
@@ -290,7 +291,23 @@ async function main(): Promise<void> {
   await Deno.writeTextFile(
     `${here}RESULTS.md`,
     `# Results\n\nMade by \`deno task bench\`; [README.md](README.md) says how. ${about}\n\n` +
-      `![ratios](results.svg)\n\n${tables(results, verdicts)}\n`,
+      `![ratios](results.svg)\n\n## In short\n\n${summary(results)}\n\n${
+        tables(results, verdicts)
+      }\n`,
+  );
+  const readme = `${here}../README.md`;
+  const text = await Deno.readTextFile(readme);
+  const [begin, end] = ["<!-- bench -->\n", "<!-- end of bench -->"].map((mark) =>
+    text.indexOf(mark)
+  );
+  if (begin < 0 || end < begin) {
+    throw new Error("Cannot find where README.md has the measured ratios");
+  }
+  await Deno.writeTextFile(
+    readme,
+    `${text.slice(0, begin)}<!-- bench -->\n\n${summary(results)}\n\n${about}\n\n${
+      text.slice(end)
+    }`,
   );
   await Deno.writeTextFile(`${here}results.svg`, chart(results, about));
 }

@@ -1,6 +1,14 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { chart } from "../../bench/_chart.ts";
-import { type LoadResult, median, ratio, tables, verdict } from "../../bench/_report.ts";
+import {
+  type LoadResult,
+  median,
+  type MemoryResult,
+  ratio,
+  summary,
+  tables,
+  verdict,
+} from "../../bench/_report.ts";
 import { GROUPS, SERVERS } from "../../bench/cells.ts";
 import type { Slice } from "../../bench/load.ts";
 
@@ -79,4 +87,36 @@ Deno.test("bench cells name servers and cells that exist", () => {
       }
     }
   }
+});
+
+Deno.test("bench report in short puts ours beside theirs", () => {
+  const memory: MemoryResult = {
+    kind: "memory",
+    group: {
+      kind: "memory",
+      title: "Idle",
+      servers: [],
+      connections: 1,
+      protocol: "tcp",
+      bars: [],
+    },
+    connections: 1,
+    servers: ["rawIdle", "tcp"],
+    missing: [],
+    costs: { rawIdle: [9000], tcp: [10_000] },
+  };
+  const rows = summary([result, memory]).split("\n").slice(2)
+    .map((line) => line.split("|").slice(1, 4).map((cell) => cell.trim()));
+  assertEquals(rows, [
+    ["A <title>: one", SERVERS.raw.label, "0.90"],
+    ["Idle", SERVERS.rawIdle.label, "0.90"],
+  ]);
+});
+
+Deno.test("README's measured ratios are those of the saved results", () => {
+  const read = (path: string): string =>
+    Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
+  const table = /## In short\n\n([^#]*?)\n\n## /.exec(read("bench/RESULTS.md"))![1];
+  assert(table.split("\n").length > 20);
+  assertStringIncludes(read("README.md"), table);
 });
