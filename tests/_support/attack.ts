@@ -1,4 +1,5 @@
 // What the tests of security share: a WebSocket and an HTTP client made of bytes, for which no rule holds, and measures of time and memory.
+import { constants, deflateRawSync } from "node:zlib";
 import { assert } from "@std/assert";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
 import { acceptValue } from "./raw_peer.ts";
@@ -308,4 +309,9 @@ export function serverFrame(
   options: { fin?: boolean; rsv?: number } = {},
 ): Uint8Array {
   return encodeFrame(toBytes(data), { opcode, ...options });
+}
+
+/** A compressed message as permessage-deflate sends it: without the empty block at the end. */
+export function deflated(bytes: Uint8Array): Uint8Array {
+  return deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, level: 9 }).subarray(0, -4);
 }

@@ -1,11 +1,12 @@
 // Known classes of attacks by messages: bombs, floods, endless ones, bad text, and peers that neither read nor answer.
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { constants, deflateRawSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import {
   acceptWebSocket,
   assertEchoes,
   byteServer,
   clientFrame,
+  deflated,
   flood,
   growthDuring,
   latin1,
@@ -28,12 +29,6 @@ const OFFER = { "Sec-WebSocket-Extensions": "permessage-deflate" };
 const NO_TAKEOVER = {
   "Sec-WebSocket-Extensions": "permessage-deflate; client_no_context_takeover",
 };
-
-/** As permessage-deflate sends it: without the empty block at the end. */
-function deflated(bytes: Uint8Array): Uint8Array {
-  const all = deflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, level: 9 });
-  return new Uint8Array(all.buffer, all.byteOffset, all.length - 4);
-}
 
 /** 64 MiB of zeros: a thousand times less on the wire. */
 const BOMB = deflated(new Uint8Array(64 * MIB));

@@ -9,7 +9,7 @@ import {
 } from "../../tools/soak.ts";
 import { checkMessage, KINDS, makeMessage, Pauses } from "../../tools/soak/wire.ts";
 
-const OPTIONS = { seconds: 300, connections: 100 };
+const OPTIONS = { seconds: 300, connections: 10_000 };
 
 function good(): Omit<SoakResult, "problems"> {
   const figures = {
@@ -27,9 +27,9 @@ function good(): Omit<SoakResult, "problems"> {
         typeof KINDS[number],
         number
       >,
-      opened: 120,
-      echoed: 1000,
-      broadcasts: 100,
+      opened: 12_000,
+      echoed: 100_000,
+      broadcasts: 10_000,
       lost: 0,
       wrong: 0,
       broken: 0,
@@ -49,7 +49,7 @@ Deno.test("soak finds nothing to say against a good run, and names whatever is w
     [(r) => r.counts.lost = 1, /1 messages were lost/],
     [(r) => r.counts.wrong = 2, /2 messages were wrong/],
     [(r) => r.counts.broken = 3, /3 connections broke/],
-    [(r) => r.counts.echoed = 99, /only 99 messages/],
+    [(r) => r.counts.echoed = 999, /only 999 messages/],
     [(r) => r.counts.broadcasts = 1, /only 1 broadcasts/],
     [(r) => r.last.rss = 1.11e9, /grew/],
     [(r) => r.left.letGo = 0, /no slow reader/],
@@ -65,6 +65,14 @@ Deno.test("soak finds nothing to say against a good run, and names whatever is w
     const problems = judge(result, OPTIONS);
     assert(problems.length === 1 && expected.test(problems[0]), `${expected}: ${problems}`);
   }
+});
+
+Deno.test("soak allows a small run the dead buffers that V8 lets gather", () => {
+  const result = good();
+  result.first.rss = 100e6;
+  result.last.rss = 160e6;
+  assertEquals(judge(result, { ...OPTIONS, connections: 100 }), []);
+  assertEquals(judge(result, OPTIONS).length, 1);
 });
 
 Deno.test("soak's messages tell when they are changed, misplaced or lost", () => {
