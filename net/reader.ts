@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { heapBallast } from "./_heap_ballast.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -145,7 +146,9 @@ export class TransportReader {
    * For the rest of a large message, which is so read to where it belongs.
    */
   lend(buffer: Uint8Array): void {
-    if (this.#state !== 2) this.#lent = buffer.length === 0 ? null : buffer;
+    if (this.#state === 2) return;
+    this.#lent = buffer.length === 0 ? null : buffer;
+    heapBallast.passed(buffer.length);
   }
 
   /** Somebody may hold views of this slab: its bytes are not written again. */
@@ -199,6 +202,7 @@ export class TransportReader {
     this.#state = 2;
     this.#held = this.#lent = null;
     this.#drop();
+    if (large === 0) heapBallast.release();
   }
 
   async #loop(): Promise<void> {
@@ -250,7 +254,12 @@ export class TransportReader {
     let size = this.#size;
     if (size > NOT_LARGE && large + size > LARGE_LIMIT) size = NOT_LARGE;
     const fresh = this.#slab = this.#allocate?.(size) ?? new Uint8Array(size);
-    if (fresh.length > NOT_LARGE) large += fresh.length;
+    if (fresh.length > NOT_LARGE) {
+      large += fresh.length;
+      heapBallast.passed(fresh.length);
+    } else if (large === 0) {
+      heapBallast.release();
+    }
     this.#pos = 0;
     this.#kept = false;
     this.#reads = 0;
