@@ -2,6 +2,7 @@
 import { hasHeadroom } from "./_headroom.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import { frameHeaderSize, MAX_CONTROL_PAYLOAD, writeFrameHeader, writeMaskKey } from "./frame.ts";
+import { maskLarge } from "./_large_mask.ts";
 import { applyMask } from "./mask.ts";
 import type { WebSocketProtocolOutput, WebSocketProtocolTools } from "./protocol_types.ts";
 
@@ -83,7 +84,7 @@ export function writeOwnedFrame(
   const at = writeFrameHeader(owned, start, first, client ? 0x80 : 0, length);
   if (client) {
     const key = tools.nextMask();
-    applyMask(owned, key, writeMaskKey(owned, at, key));
+    maskLarge(owned, key, writeMaskKey(owned, at, key), owned.length);
   }
   output.write(owned.subarray(start));
 }
@@ -140,7 +141,7 @@ function finishTextFrame(
   const end = writeFrameHeader(buffer, at, 0x81, client ? 0x80 : 0, length);
   if (client) {
     const key = tools.nextMask();
-    applyMask(buffer, key, writeMaskKey(buffer, end, key), payload + length);
+    maskLarge(buffer, key, writeMaskKey(buffer, end, key), payload + length);
   }
   output.commit(payload + length - at);
 }

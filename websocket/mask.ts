@@ -6,12 +6,12 @@ const WORDS_FROM = 48;
 
 /** The words of the buffer that was masked last: with many frames in one slab, the view is made once. */
 let lastBuffer: ArrayBufferLike | undefined;
-let lastWords: Uint32Array = new Uint32Array(0);
+let lastWords: Int32Array = new Int32Array(0);
 
-function wordsOf(buffer: ArrayBufferLike): Uint32Array {
+function wordsOf(buffer: ArrayBufferLike): Int32Array {
   if (buffer !== lastBuffer) {
     lastBuffer = buffer;
-    lastWords = new Uint32Array(buffer, 0, buffer.byteLength >> 2);
+    lastWords = new Int32Array(buffer, 0, buffer.byteLength >> 2);
   }
   return lastWords;
 }

@@ -18,6 +18,7 @@ import {
   writeTextFrame,
 } from "./_frame_output.ts";
 import { markHeadroom } from "./_headroom.ts";
+import { maskLarge } from "./_large_mask.ts";
 import { MessageAssembly } from "./_message_assembly.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError, type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
@@ -500,13 +501,15 @@ export class WebSocketProtocol {
   ): void {
     const opcode = header.opcode as WebSocketMessageOpcode;
     const compressed = header.rsv !== 0;
+    const large = opcode === 2 && end - start >= LARGE_PAYLOAD && header.masked;
     let ascii = false;
-    if (header.masked) ascii = (applyMask(chunk, header.maskKey, start, end) & 0x80) === 0;
+    if (large || (compressed && header.masked)) maskLarge(chunk, header.maskKey, start, end);
+    else if (header.masked) ascii = (applyMask(chunk, header.maskKey, start, end) & 0x80) === 0;
     this.#messages++;
     if (compressed) {
       const bytes = this.#inflate(chunk, start, end, true, this.#maxSize, opcode === 1);
       if (bytes !== undefined) this.#deliver(bytes, 0, bytes.length, opcode, false);
-    } else if (opcode === 2 && end - start >= LARGE_PAYLOAD && header.masked) {
+    } else if (large) {
       const message = chunk.subarray(start, end);
       this.exposed = true;
       markHeadroom(message);
@@ -552,7 +555,7 @@ export class WebSocketProtocol {
     const assembly = this.#assembly!;
     const n = end - start;
     if (n > 0 && !this.#client) {
-      applyMask(chunk, this.#key, start, end);
+      maskLarge(chunk, this.#key, start, end);
       this.#key = rotateMaskKey(this.#key, n);
     }
     this.#left -= n;
