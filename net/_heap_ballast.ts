@@ -9,6 +9,8 @@ const PIECES = 16;
 /** The ballast grows when a step takes at most so long, in ms, and goes when one takes `SLOW`. */
 const QUICK = 1000;
 const SLOW = 10_000;
+/** After so many bytes of buffers, small ones too, the C library is taught. */
+const LESSON = 2_097_152;
 /** The largest block whose release the C library learns from; just below its maximum of 32 MiB. */
 const LARGEST_BLOCK = 32_505_856;
 
@@ -20,8 +22,8 @@ const LARGEST_BLOCK = 32_505_856;
  * which comes after 64 MiB, frees it for a tenth of the price. So, while much is read, there are up to 32 MiB of digits
  * on the heap, which take no time to mark. A connection with chunks of 64 KiB carries twice as much by that.
  *
- * With the first piece the C library, too, learns to keep freed memory of this size, instead of giving it back to the
- * system and taking it again page by page.
+ * The C library, too, is taught to keep freed memory of this size, and sooner: otherwise it gives memory back to the
+ * system and takes it again page by page.
  */
 export class HeapBallast {
   readonly #now: () => number;
@@ -29,7 +31,7 @@ export class HeapBallast {
   #idle: WeakRef<bigint[]> | null = null;
   #passed = 0;
   #since = 0;
-  #taught = false;
+  #untilLesson = LESSON;
 
   /** Makes one without weight. `now` gives the time in ms. */
   constructor(now: () => number = Date.now) {
@@ -41,8 +43,17 @@ export class HeapBallast {
     return (this.#pieces?.length ?? 0) * PIECE;
   }
 
+  /** A small buffer was made. */
+  passedSmall(bytes: number): void {
+    if (this.#untilLesson <= 0) return;
+    this.#untilLesson -= bytes;
+    // Never written to, so no memory is taken for it.
+    if (this.#untilLesson <= 0) new ArrayBuffer(LARGEST_BLOCK).transfer(0);
+  }
+
   /** A large buffer was made. */
   passed(bytes: number): void {
+    this.passedSmall(bytes);
     this.#passed += bytes;
     if (this.#passed < STEP) return;
     this.#passed = 0;
@@ -62,10 +73,6 @@ export class HeapBallast {
   #grow(): void {
     const pieces = this.#pieces ??= this.#idle?.deref() ?? [];
     if (pieces.length < PIECES) pieces.push(1n << BigInt(PIECE * 8 - 64));
-    if (this.#taught) return;
-    this.#taught = true;
-    // Never written to, so no memory is taken for it.
-    new ArrayBuffer(LARGEST_BLOCK).transfer(0);
   }
 }
 

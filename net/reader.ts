@@ -257,8 +257,9 @@ export class TransportReader {
     if (fresh.length > NOT_LARGE) {
       large += fresh.length;
       heapBallast.passed(fresh.length);
-    } else if (large === 0) {
-      heapBallast.release();
+    } else {
+      heapBallast.passedSmall(fresh.length);
+      if (large === 0) heapBallast.release();
     }
     this.#pos = 0;
     this.#kept = false;
