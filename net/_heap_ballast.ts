@@ -6,6 +6,8 @@ const STEP = 8_388_608;
 const PIECE = 2_097_152;
 /** How many pieces there are at most: 32 MiB. With 16 MiB V8 still marks now and then; more changes nothing. */
 const PIECES = 16;
+/** And of the memory that V8 may have at most, one part in so many. */
+const PART = 16;
 /** The ballast grows when a step takes at most so long, in ms, and goes when one takes `SLOW`. */
 const QUICK = 1000;
 const SLOW = 10_000;
@@ -27,15 +29,18 @@ const LARGEST_BLOCK = 32_505_856;
  */
 export class HeapBallast {
   readonly #now: () => number;
+  readonly #heapLimit: () => number;
+  #most: number | undefined;
   #pieces: bigint[] | null = null;
   #idle: WeakRef<bigint[]> | null = null;
   #passed = 0;
   #since = 0;
   #untilLesson = LESSON;
 
-  /** Makes one without weight. `now` gives the time in ms. */
-  constructor(now: () => number = Date.now) {
+  /** Makes one without weight. `now` gives the time in ms, `heapLimit` how many bytes V8's heap may have. */
+  constructor(now: () => number = Date.now, heapLimit: () => number = readHeapLimit) {
     this.#now = now;
+    this.#heapLimit = heapLimit;
   }
 
   /** How many bytes it holds. */
@@ -47,8 +52,13 @@ export class HeapBallast {
   passedSmall(bytes: number): void {
     if (this.#untilLesson <= 0) return;
     this.#untilLesson -= bytes;
-    // Never written to, so no memory is taken for it.
-    if (this.#untilLesson <= 0) new ArrayBuffer(LARGEST_BLOCK).transfer(0);
+    if (this.#untilLesson > 0) return;
+    try {
+      // Never written to, so no memory is taken for it.
+      new ArrayBuffer(LARGEST_BLOCK).transfer(0);
+    } catch {
+      // A process that may not have so much: it goes without.
+    }
   }
 
   /** A large buffer was made. */
@@ -72,8 +82,17 @@ export class HeapBallast {
 
   #grow(): void {
     const pieces = this.#pieces ??= this.#idle?.deref() ?? [];
-    if (pieces.length < PIECES) pieces.push(1n << BigInt(PIECE * 8 - 64));
+    this.#most ??= Math.min(PIECES, Math.floor(this.#heapLimit() / PART / PIECE));
+    if (pieces.length < this.#most) pieces.push(1n << BigInt(PIECE * 8 - 64));
   }
+}
+
+/** How many bytes V8's heap may have. node:v8 is loaded for it when much is read for the first time. */
+function readHeapLimit(): number {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: string): typeof import("node:v8") };
+  };
+  return process.getBuiltinModule("node:v8").getHeapStatistics().heap_size_limit;
 }
 
 /** The process's own. */

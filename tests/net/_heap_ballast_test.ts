@@ -58,6 +58,15 @@ Deno.test("HeapBallast: what was released is taken up again while it is still th
   assertEquals(ballast.size, 12 * MiB);
 });
 
+Deno.test("HeapBallast: takes a sixteenth of a small heap at most", () => {
+  for (const [limit, size] of [[160, 10], [64, 4], [16, 0], [4096, 32]]) {
+    const clock = { now: 0 };
+    const ballast = new HeapBallast(() => clock.now, () => limit * MiB);
+    for (let step = 0; step < 20; step++, clock.now++) ballast.passed(8 * MiB);
+    assertEquals(ballast.size, size * MiB);
+  }
+});
+
 /** Reads `bytes` over loopback in its own process; tells how often V8 marked its heap, and what the heap holds at last. */
 async function marks(bytes: number): Promise<{ marks: number; heap: number[] }> {
   const program = `
