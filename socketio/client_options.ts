@@ -11,6 +11,8 @@ export type SocketIoAuth =
 export interface SocketIoSocketOptions {
   /** What is sent to the server's middleware. */
   auth?: SocketIoAuth;
+  /** How long `auth` and the server may take to let the socket in once the connection is there, in ms. @default {45_000} */
+  connectTimeout?: number;
   /**
    * How often an event is sent again if no acknowledgement comes in time. Events are then sent one after the other, each
    * when the one before was acknowledged, and they reach the server at least once.

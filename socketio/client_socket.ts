@@ -98,6 +98,7 @@ export class SocketIoClientSocket<
   readonly #options: SocketIoSocketOptions;
   readonly #maxEvents: number;
   readonly #maxBytes: number;
+  readonly #connectTimeout: number;
   readonly #acks: AckMap;
   readonly #listeners: Listeners = new Listeners();
   #any: SocketIoListener[] = [];
@@ -116,6 +117,7 @@ export class SocketIoClientSocket<
   #early: unknown[][] = [];
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
+  #joining: ReturnType<typeof setTimeout> | undefined;
 
   /** Made by `connectSocketIo`. @ignore */
   constructor(io: SocketIoManager, nsp: string, options: SocketIoSocketOptions) {
@@ -128,6 +130,10 @@ export class SocketIoClientSocket<
     this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
     if (!(this.#maxEvents > 0) || !(this.#maxBytes > 0)) {
       throw new RangeError("Cannot use the options of the buffer: they are out of range");
+    }
+    this.#connectTimeout = options.connectTimeout ?? 45_000;
+    if (!(this.#connectTimeout > 0)) {
+      throw new RangeError("Cannot use the option connectTimeout: it is out of range");
     }
     io._add(this);
   }
@@ -352,6 +358,11 @@ export class SocketIoClientSocket<
   /** The connection is there: the namespace is joined. @ignore */
   _onOpen(): void {
     const { auth } = this;
+    this.#joining = setTimeout(() => {
+      const message =
+        `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
+      this.#refused(new SocketIoError("ERR_TIMEOUT", message));
+    }, Math.min(this.#connectTimeout, 2 ** 31 - 1));
     if (typeof auth !== "function") return this.#join(auth);
     let called = false;
     const done = (data: Record<string, Untyped>) => {
@@ -373,7 +384,13 @@ export class SocketIoClientSocket<
 
   /** A packet for the namespace came. @ignore */
   _onPacket(packet: SocketIoPacket): void {
-    if (!this.#active) return;
+    if (!this.#active) {
+      // Too late: nobody waits for it any more, and the server must not think otherwise.
+      if (packet.type === PacketType.CONNECT) {
+        this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
+      }
+      return;
+    }
     switch (packet.type) {
       case PacketType.CONNECT:
         return this.#onConnect(packet.data);
@@ -388,22 +405,28 @@ export class SocketIoClientSocket<
       }
       case PacketType.DISCONNECT:
         this.#active = false;
+        clearTimeout(this.#joining);
         this.#lose("io server disconnect", undefined);
         this.io._release();
         return this.#endIterators();
       case PacketType.CONNECT_ERROR: {
-        this.#active = false;
         const { message, data } = typeof packet.data === "string"
           ? { message: packet.data, data: undefined }
           : packet.data as { message?: unknown; data?: unknown };
-        const error = new SocketIoError("ERR_REFUSED", String(message), { data });
-        this.#tell("connect_error", error);
-        // A listener may have called connect() again.
-        if (!this.#active) {
-          this.io._release();
-          this.#endIterators(error);
-        }
+        this.#refused(new SocketIoError("ERR_REFUSED", String(message), { data }));
       }
+    }
+  }
+
+  /** The server did not let the socket in. */
+  #refused(error: SocketIoError): void {
+    this.#active = false;
+    clearTimeout(this.#joining);
+    this.#tell("connect_error", error);
+    // A listener may have called connect() again.
+    if (!this.#active) {
+      this.io._release();
+      this.#endIterators(error);
     }
   }
 
@@ -414,12 +437,14 @@ export class SocketIoClientSocket<
 
   /** The connection is gone. @ignore */
   _onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    clearTimeout(this.#joining);
     this.#lose(reason, error);
   }
 
   /** The connection is gone for good. @ignore */
   _onEnd(error: SocketIoError): void {
     this.#active = false;
+    clearTimeout(this.#joining);
     this.#endIterators(error);
   }
 
@@ -433,9 +458,10 @@ export class SocketIoClientSocket<
     const { sid, pid } = (data ?? {}) as { sid?: unknown; pid?: unknown };
     if (typeof sid !== "string") {
       const message = "Cannot connect: the server speaks an older revision of the protocol";
-      return this.#tell("connect_error", new SocketIoError("ERR_PARSE", message));
+      return this.#refused(new SocketIoError("ERR_PARSE", message));
     }
     if (this.#connected) return;
+    clearTimeout(this.#joining);
     this.#id = sid;
     this.#recovered = typeof pid === "string" && this.#pid === pid;
     this.#pid = typeof pid === "string" ? pid : undefined;
@@ -611,6 +637,7 @@ export class SocketIoClientSocket<
   #disconnect(): Promise<void> {
     if (this.#connected) this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
     this.#active = false;
+    clearTimeout(this.#joining);
     this.#lose("io client disconnect", undefined);
     const ended = this.io._release();
     this.#endIterators();

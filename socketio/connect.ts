@@ -10,6 +10,7 @@ const managers: Map<string, SocketIoManager> = new Map();
 /** The options that are a socket's alone: a connection may be shared by sockets that differ in them. */
 const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
   "auth",
+  "connectTimeout",
   "retries",
   "ackTimeout",
   "maxBufferedEvents",

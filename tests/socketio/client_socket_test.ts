@@ -43,6 +43,50 @@ Deno.test("client sends its auth: an object, or what a function makes of it each
   });
 });
 
+Deno.test("client gives a namespace up that does not answer in time, and tells the server when it does after all", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const asked = Promise.withResolvers<() => void>();
+    io.of("/slow").use((_socket, next) => asked.resolve(() => next()));
+    const main = connectSocketIo(url);
+    const slow = connectSocketIo(`${url}/slow`, { connectTimeout: 30 });
+    assert(slow.io === main.io);
+    const [error] = await next<[SocketIoError]>(slow, "connect_error");
+    assertEquals([error.code, error.message], [
+      "ERR_TIMEOUT",
+      'Cannot connect: no answer for the namespace "/slow" within 30 ms',
+    ]);
+    assertFalse(slow.active);
+    const joined = next<[SocketIoSocket]>(io.of("/slow"), "connection");
+    (await asked.promise)();
+    const [peer] = await joined;
+    assertEquals((await next(peer, "disconnect"))[0], "client namespace disconnect");
+    assertFalse(slow.connected);
+    assert(main.connected);
+    await main.close();
+    await slow.close();
+  });
+});
+
+Deno.test("client waits for a namespace anew after each connect(), and not for one that it left", async () => {
+  await withServer({}, async ({ io, url }) => {
+    let answers = false;
+    io.use((_socket, next) => answers && next());
+    const socket = connectSocketIo(url, { connectTimeout: 30, auth: () => Promise.resolve({}) });
+    await next(socket, "connect_error");
+    answers = true;
+    socket.connect();
+    await next(socket, "connect");
+    await socket.close();
+    answers = false;
+    socket.on("connect_error", () => assert(false, "nobody waits any more"));
+    socket.connect();
+    await next(socket.io, "open");
+    await socket.close();
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assertThrows(() => connectSocketIo(url, { connectTimeout: 0, forceNew: true }), RangeError);
+  });
+});
+
 Deno.test("client is told why a namespace refuses it, and does not come back by itself", async () => {
   await withServer({}, async ({ io, url }) => {
     io.use((socket, next) => {
