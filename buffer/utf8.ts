@@ -4,7 +4,7 @@ import { continuationCount, isCutOff, LOOSE_DECODER, scanUtf8, skipAscii } from 
 const ENCODER = new TextEncoder();
 
 /** Below this many UTF-16 units a loop in JavaScript beats the call into the engine. */
-const NATIVE_ENCODE_UNITS = 48;
+const NATIVE_ENCODE_UNITS = 80;
 /**
  * Checks a stream of bytes for well-formed UTF-8 and fails at the first byte that no continuation could make good,
  * in the middle of a chunk or of a character. Any split of the same bytes gives the same answer at the same byte.
