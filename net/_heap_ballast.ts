@@ -8,9 +8,15 @@ const PIECE = 2_097_152;
 const PIECES = 16;
 /** And of the memory that V8 may have at most, one part in so many. */
 const PART = 16;
-/** The ballast grows when a step takes at most so long, in ms, and goes when one takes `SLOW`. */
-const QUICK = 1000;
-const SLOW = 10_000;
+/**
+ * The ballast grows when a step takes at most so long, in ms, and goes when none was made for so long. It must have
+ * gone when V8 tidies up behind a burst: a heap that is as large after that as before is one that V8 lets grow slowly
+ * from then on, and it would mark as often as without ballast.
+ */
+const QUICK = 400;
+/** A mark before so many steps more is one too early: the ballast is made anew, but not before so many steps `AGAIN`. */
+const EARLY = 32;
+const AGAIN = 256;
 /** After so many bytes of buffers, small ones too, the C library is taught. */
 const LESSON = 2_097_152;
 /** The largest block whose release the C library learns from; just below its maximum of 32 MiB. */
@@ -30,17 +36,33 @@ const LARGEST_BLOCK = 32_505_856;
 export class HeapBallast {
   readonly #now: () => number;
   readonly #heapLimit: () => number;
+  readonly #pause: (ms: number) => Promise<unknown>;
   #most: number | undefined;
   #pieces: bigint[] | null = null;
   #idle: WeakRef<bigint[]> | null = null;
   #passed = 0;
   #since = 0;
+  #steps = 0;
+  #markedAt = 0;
+  #madeAt = -AGAIN;
+  #watched = false;
+  #waitsForMark = false;
+  readonly #marks = new FinalizationRegistry(() => {
+    this.#waitsForMark = false;
+    this.marked();
+    if (this.#pieces !== null) this.#tellOfMark();
+  });
   #untilLesson = LESSON;
 
   /** Makes one without weight. `now` gives the time in ms, `heapLimit` how many bytes V8's heap may have. */
-  constructor(now: () => number = Date.now, heapLimit: () => number = readHeapLimit) {
+  constructor(
+    now: () => number = Date.now,
+    heapLimit: () => number = readHeapLimit,
+    pause: (ms: number) => Promise<unknown> = pauseUnseen,
+  ) {
     this.#now = now;
     this.#heapLimit = heapLimit;
+    this.#pause = pause;
   }
 
   /** How many bytes it holds. */
@@ -70,8 +92,8 @@ export class HeapBallast {
     const now = this.#now();
     const took = now - this.#since;
     this.#since = now;
+    this.#steps++;
     if (took <= QUICK) this.#grow();
-    else if (took >= SLOW) this.release();
   }
 
   /** Nobody reads much any more: the memory goes with the next collection, unless somebody does before that. */
@@ -80,11 +102,50 @@ export class HeapBallast {
     this.#pieces = null;
   }
 
+  /**
+   * V8 has marked its heap. It lets a heap grow by much if much came onto it of late, and by a tenth if not: with the
+   * next mark, which comes some ten seconds later, the ballast would be of no use any more. So it comes anew.
+   */
+  marked(): void {
+    const early = this.#steps - this.#markedAt < EARLY;
+    this.#markedAt = this.#steps;
+    if (!early || this.#pieces?.length !== this.#most || this.#steps - this.#madeAt < AGAIN) return;
+    this.#madeAt = this.#steps;
+    this.#pieces = [];
+  }
+
+  /** Has `marked` called: a symbol is on the old heap from its first moment on, and found dead by marking alone. */
+  #tellOfMark(): void {
+    this.#waitsForMark = true;
+    this.#marks.register(Symbol(), undefined);
+  }
+
   #grow(): void {
     const pieces = this.#pieces ??= this.#idle?.deref() ?? [];
     this.#most ??= Math.min(PIECES, Math.floor(this.#heapLimit() / PART / PIECE));
     if (pieces.length < this.#most) pieces.push(1n << BigInt(PIECE * 8 - 64));
+    if (!this.#watched) this.#watch();
+    if (!this.#waitsForMark) this.#tellOfMark();
   }
+
+  /** Lets the ballast go when little is read. */
+  async #watch(): Promise<void> {
+    this.#watched = true;
+    while (this.#pieces !== null) {
+      const steps = this.#steps;
+      await this.#pause(QUICK);
+      if (this.#steps === steps) this.release();
+    }
+    this.#watched = false;
+  }
+}
+
+let never: Int32Array | undefined;
+
+/** Waits, and unlike a timer keeps no process and no test waiting. */
+async function pauseUnseen(ms: number): Promise<void> {
+  never ??= new Int32Array(new SharedArrayBuffer(4));
+  await Atomics.waitAsync(never, 0, 0, ms).value;
 }
 
 /** How many bytes V8's heap may have. node:v8 is loaded for it when much is read for the first time. */

@@ -3,10 +3,30 @@ import { HeapBallast } from "../../net/_heap_ballast.ts";
 
 const MiB = 1_048_576;
 
-/** A ballast, and its clock. */
-function rig(): { ballast: HeapBallast; clock: { now: number } } {
+/** A ballast, its clock, and what ends its pauses. */
+function rig(limit = 4096): {
+  ballast: HeapBallast;
+  clock: { now: number };
+  wake(): Promise<void>;
+} {
   const clock = { now: 1_000_000 };
-  return { ballast: new HeapBallast(() => clock.now), clock };
+  let pause = Promise.withResolvers<void>();
+  const ballast = new HeapBallast(() => clock.now, () => limit * MiB, (ms) => {
+    assertEquals(ms, 400);
+    return pause.promise;
+  });
+  const wake = async () => {
+    const { resolve } = pause;
+    pause = Promise.withResolvers();
+    resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  return { ballast, clock, wake };
+}
+
+/** Has `steps` steps of 8 MiB pass, 5 ms each. */
+function pass({ ballast, clock }: ReturnType<typeof rig>, steps: number): void {
+  for (let step = 0; step < steps; step++, clock.now += 5) ballast.passed(8 * MiB);
 }
 
 Deno.test("HeapBallast: grows with what is read quickly, up to 32 MiB", () => {
@@ -32,18 +52,49 @@ Deno.test("HeapBallast: the digits are on the heap, and nothing else is", () => 
   assert(after.external - before.external < 8 * MiB);
 });
 
-Deno.test("HeapBallast: slow traffic makes none, and takes it away", () => {
-  const { ballast, clock } = rig();
-  for (let step = 0; step < 10; step++, clock.now += 2000) ballast.passed(8 * MiB);
+Deno.test("HeapBallast: slow traffic makes none, and takes it away", async () => {
+  const { ballast, clock, wake } = rig();
+  for (let step = 0; step < 10; step++, clock.now += 500) ballast.passed(8 * MiB);
   assertEquals(ballast.size, 0);
   for (let step = 0; step < 3; step++, clock.now += 10) ballast.passed(8 * MiB);
-  assert(ballast.size > 0);
-  clock.now += 5000;
   const { size } = ballast;
+  assert(size > 0);
+  await wake();
   ballast.passed(8 * MiB);
-  assertEquals(ballast.size, size, "neither quick nor slow");
-  clock.now += 10_000;
-  ballast.passed(8 * MiB);
+  await wake();
+  assert(ballast.size > size, "a step was made in each pause");
+  ballast.passed(7 * MiB);
+  await wake();
+  assertEquals(ballast.size, 0);
+  pass({ ballast, clock, wake }, 2);
+  assert(ballast.size > 0);
+  await wake();
+  await wake();
+  assertEquals(ballast.size, 0, "it is watched again");
+});
+
+Deno.test("HeapBallast: is made anew when V8 marks too early, once in 2 GiB", () => {
+  const made = rig();
+  const { ballast } = made;
+  pass(made, 20);
+  ballast.marked();
+  assertEquals(ballast.size, 0, "early: 160 MiB after the start");
+  pass(made, 33);
+  assertEquals(ballast.size, 32 * MiB);
+  ballast.marked();
+  ballast.marked();
+  assertEquals(ballast.size, 32 * MiB, "early, but just made");
+  pass(made, 256);
+  ballast.marked();
+  assertEquals(ballast.size, 32 * MiB, "2 GiB without a mark are not early");
+  pass(made, 31);
+  ballast.marked();
+  assertEquals(ballast.size, 0);
+  pass(made, 2);
+  ballast.marked();
+  assertEquals(ballast.size, 4 * MiB, "it is being made");
+  ballast.release();
+  ballast.marked();
   assertEquals(ballast.size, 0);
 });
 
@@ -60,10 +111,9 @@ Deno.test("HeapBallast: what was released is taken up again while it is still th
 
 Deno.test("HeapBallast: takes a sixteenth of a small heap at most", () => {
   for (const [limit, size] of [[160, 10], [64, 4], [16, 0], [4096, 32]]) {
-    const clock = { now: 0 };
-    const ballast = new HeapBallast(() => clock.now, () => limit * MiB);
-    for (let step = 0; step < 20; step++, clock.now++) ballast.passed(8 * MiB);
-    assertEquals(ballast.size, size * MiB);
+    const made = rig(limit);
+    pass(made, 20);
+    assertEquals(made.ballast.size, size * MiB);
   }
 });
 
@@ -115,4 +165,29 @@ Deno.test("HeapBallast: a stream of 4 GiB is read almost without marking, and th
   assert(got.marks < 40, `${got.marks} times`);
   assert(got.heap[0] > 32 * MiB, `${got.heap[0]}`);
   assert(got.heap[1] < 24 * MiB, `${got.heap[1]}`);
+});
+
+Deno.test("HeapBallast: V8's marks are noticed, and it is gone soon after the last read", async () => {
+  const program = `
+    import { heapBallast } from ${
+    JSON.stringify(new URL("../../net/_heap_ballast.ts", import.meta.url))
+  };
+    const steps = (n) => { for (let i = 0; i < n; i++) heapBallast.passed(8388608); };
+    const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const sizes = [];
+    steps(20);
+    sizes.push(heapBallast.size);
+    await turn(0);
+    gc();
+    await turn(50);
+    sizes.push(heapBallast.size);
+    steps(20);
+    sizes.push(heapBallast.size);
+    for (let i = 0; i < 200 && heapBallast.size > 0; i++) await turn(50);
+    sizes.push(heapBallast.size);
+    console.log(JSON.stringify(sizes.map((size) => size / 1048576)));`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--v8-flags=--expose-gc", program],
+  }).output();
+  assertEquals(JSON.parse(new TextDecoder().decode(stdout)), [32, 0, 32, 0]);
 });
