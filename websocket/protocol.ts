@@ -388,8 +388,9 @@ export class WebSocketProtocol {
           pos = stop;
         } else {
           this.#beginFrame(header);
-          // The header lies in front of the payload, and is not needed any more.
-          if (header.masked && header.opcode !== 0) this.#assembly!.headroom = true;
+          // Where the header lies in front of the payload, it is not needed any more.
+          const follows = header.length > 0 && start < end;
+          if (follows && header.masked && header.opcode !== 0) this.#assembly!.headroom = true;
           pos = start;
           if (this.#left === 0) this.#takePayload(chunk, start, start);
         }

@@ -471,6 +471,29 @@ Deno.test("large message that is sent on needs no copy, and is the same as one t
   }
 });
 
+Deno.test("large message whose header came apart from it is sent on without a byte of others", () => {
+  const data = Uint8Array.from({ length: 20_000 }, (_, i) => i * 7);
+  for (const empty of [false, true]) {
+    for (const offset of [0, 3, 100]) {
+      for (let behind = -8; behind <= 8; behind++) {
+        const rig = new Rig("server");
+        const got: Uint8Array[] = [];
+        rig.message = (message) => got.push(message as Uint8Array);
+        const start = empty ? rig.frame(2, "", { fin: false }) : new Uint8Array(0);
+        const frame = joined(start, rig.frame(empty ? 0 : 2, data));
+        const cut = frame.length - data.length + behind;
+        rig.protocol.receive(frame.slice(0, cut));
+        const memory = new Uint8Array(offset + frame.length - cut).fill(0x55);
+        memory.set(frame.subarray(cut), offset);
+        rig.protocol.receive(memory.subarray(offset));
+        rig.protocol.send(got[0]);
+        assertEquals(rig.sent().map(({ payload }) => payload), [data]);
+        assertEquals(memory.subarray(0, offset), new Uint8Array(offset).fill(0x55));
+      }
+    }
+  }
+});
+
 // Pausing and streaming.
 
 Deno.test("paused protocol keeps what came, in order, and goes on where it stopped", () => {
