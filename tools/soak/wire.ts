@@ -81,7 +81,7 @@ export interface ClientCounts {
 
 /** What the server process tells of itself. */
 export interface ServerFigures {
-  /** Resident memory after a collection, in bytes. */
+  /** Resident memory after a collection, without what the C library keeps of freed memory, in bytes. */
   rss: number;
   /** What JavaScript's objects take of it, and their buffers, in bytes. */
   heapUsed: number;
