@@ -290,7 +290,7 @@ async function main(): Promise<void> {
   const about = await describe();
   await Deno.writeTextFile(
     `${here}RESULTS.md`,
-    `# Results\n\nMade by \`deno task bench\`; [README.md](README.md) says how. ${about}\n\n` +
+    `# Results\n\nMade by \`deno task bench\` in ${effort.rounds} rounds; [README.md](README.md) says how. ${about}\n\n` +
       `![ratios](results.svg)\n\n## In short\n\n${summary(results)}\n\n${
         tables(results, verdicts)
       }\n`,
