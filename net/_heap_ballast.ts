@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { pauseUnseen } from "./_heap_trim.ts";
 
 /** After each of so many bytes of large buffers the ballast grows by a piece. */
 const STEP = 8_388_608;
@@ -138,14 +139,6 @@ export class HeapBallast {
     }
     this.#watched = false;
   }
-}
-
-let never: Int32Array | undefined;
-
-/** Waits, and unlike a timer keeps no process and no test waiting. */
-async function pauseUnseen(ms: number): Promise<void> {
-  never ??= new Int32Array(new SharedArrayBuffer(4));
-  await Atomics.waitAsync(never, 0, 0, ms).value;
 }
 
 /** How many bytes V8's heap may have. node:v8 is loaded for it when much is read for the first time. */

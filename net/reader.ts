@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { heapBallast } from "./_heap_ballast.ts";
+import { heapTrim } from "./_heap_trim.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -92,6 +93,10 @@ export class TransportReader {
   #usual = 0;
   #expected = 0;
   #lent: Uint8Array | null = null;
+  /** What is being read into. */
+  #asked: Uint8Array | null = null;
+  #onRead: ((n: number | null) => void) | null = null;
+  #onFailed: ((error: unknown) => void) | null = null;
   #kept = false;
   #state: 0 | 1 | 2 = 0; // 0 not reading, 1 loop under way, 2 stopped for good
   #paused = false;
@@ -111,6 +116,7 @@ export class TransportReader {
     }
     this.#size = this.#min;
     this.#allocate = options.allocate;
+    heapTrim.opened();
   }
 
   /** Whether reading is paused. */
@@ -180,7 +186,7 @@ export class TransportReader {
   start(): void {
     if (this.#state === 0 && !this.#paused) {
       this.#state = 1;
-      this.#loop();
+      this.#read();
     }
   }
 
@@ -205,34 +211,45 @@ export class TransportReader {
     if (large === 0) heapBallast.release();
   }
 
-  async #loop(): Promise<void> {
-    const transport = this.#transport;
-    while (this.#state === 1 && !this.#paused) {
-      const lent = this.#lent;
-      const window = lent ?? this.#window();
-      let n: number | null;
-      try {
-        n = await transport.read(window);
-      } catch (error) {
-        this.#deliver({ error });
-        return;
-      }
-      if (n === null) {
-        this.#deliver("end");
-        return;
-      }
-      if (n === 0) continue;
-      if (lent !== null) {
-        this.#lent = n === lent.length ? null : lent.subarray(n);
-        if (!this.#deliver(lent.subarray(0, n))) return;
-        continue;
-      }
-      if (this.#slab === null) continue;
-      const at = this.#pos;
-      this.#learn(n, window.length);
-      if (!this.#deliver(this.#slab.subarray(at, at + n))) return;
+  /** Begins a read. Callbacks that are made once, instead of an async function: it is the hot path. */
+  #read(): void {
+    this.#onRead ??= (n) => this.#came(n);
+    this.#onFailed ??= (error) => this.#failed(error);
+    try {
+      const window = this.#asked = this.#lent ?? this.#window();
+      this.#transport.read(window).then(this.#onRead, this.#onFailed);
+    } catch (error) {
+      this.#failed(error);
     }
-    if (this.#state === 1) this.#state = 0;
+  }
+
+  #failed(error: unknown): void {
+    this.#asked = null;
+    this.#deliver({ error });
+  }
+
+  /** A read brought `n` bytes, or the end. */
+  #came(n: number | null): void {
+    const asked = this.#asked!;
+    this.#asked = null;
+    heapTrim.reads++;
+    if (n === null) {
+      this.#deliver("end");
+      return;
+    }
+    if (n === 0 || this.#take(asked, n)) this.#goOn();
+  }
+
+  /** Delivers what was read. Returns whether reading goes on. */
+  #take(asked: Uint8Array, n: number): boolean {
+    if (asked === this.#lent) {
+      this.#lent = n === asked.length ? null : asked.subarray(n);
+      return this.#deliver(asked.subarray(0, n));
+    }
+    if (this.#slab === null) return true;
+    const at = this.#pos;
+    this.#learn(n, asked.length);
+    return this.#deliver(this.#slab.subarray(at, at + n));
   }
 
   /** The rest of the slab where it is long enough for what usually comes, or else a new slab. */
@@ -258,7 +275,8 @@ export class TransportReader {
       large += fresh.length;
       heapBallast.passed(fresh.length);
     } else {
-      heapBallast.passedSmall(fresh.length);
+      // Slabs of the smallest size are those of quiet connections, which stay.
+      if (size > this.#min) heapBallast.passedSmall(fresh.length);
       if (large === 0) heapBallast.release();
     }
     this.#pos = 0;
@@ -335,9 +353,13 @@ export class TransportReader {
   #release(): void {
     const event = this.#held!;
     this.#held = null;
-    if (this.#deliver(event)) {
-      if (this.#paused) this.#state = 0;
-      else this.#loop();
-    }
+    if (this.#deliver(event)) this.#goOn();
+  }
+
+  /** Reads on, if it was not stopped or paused meanwhile. */
+  #goOn(): void {
+    if (this.#state !== 1) return;
+    if (this.#paused) this.#state = 0;
+    else this.#read();
   }
 }

@@ -26,6 +26,16 @@ const BY_REFERENCE = 16_384;
 /** The budget hears of corked bytes when they leave, or when there are so many. */
 const TELL_AT = 16_384;
 
+/** How many slots are kept for the next writers. */
+const MAX_SLOTS = 1024;
+
+/** The callbacks of a write: whoever writes borrows them. Each writer's own would be a sixth of an idle connection. */
+interface Slot {
+  writer: TransportWriter | null;
+  onTaken(n: number): void;
+  onFailed(error: unknown): void;
+}
+
 interface Waiter {
   at: number;
   resolve(): void;
@@ -84,8 +94,8 @@ export class TransportWriter implements BudgetHolder {
   #writing = false;
   /** What is being written. */
   #piece: Uint8Array = EMPTY;
-  #onTaken: ((n: number) => void) | null = null;
-  #onFailed: ((error: unknown) => void) | null = null;
+  /** Held while there is something to write. */
+  #slot: Slot | null = null;
   #scheduled = false;
   #wasFull = false;
   #ending: PromiseWithResolvers<void> | null = null;
@@ -95,15 +105,34 @@ export class TransportWriter implements BudgetHolder {
   #drainWaiters: Set<Waiter> | null = null;
 
   // Uncorked writers with something to write: flushed together at the end of the microtask turn.
-  static #dirty: TransportWriter[] = [];
+  static #dirty: (TransportWriter | null)[] = [];
+  static #dirtyCount = 0;
+  /** The list that is not in use: the two take turns. */
+  static #spare: (TransportWriter | null)[] = [];
   static readonly #flushDirty = (): void => {
     const writers = TransportWriter.#dirty;
-    TransportWriter.#dirty = [];
-    for (const writer of writers) {
+    const count = TransportWriter.#dirtyCount;
+    TransportWriter.#dirty = TransportWriter.#spare;
+    TransportWriter.#dirtyCount = 0;
+    for (let i = 0; i < count; i++) {
+      const writer = writers[i]!;
+      writers[i] = null;
       writer.#scheduled = false;
       if (writer.#corks === 0) writer.flush();
     }
+    TransportWriter.#spare = writers;
   };
+
+  /** The slots that no writer needs now. */
+  static readonly #slots: Slot[] = [];
+  static #makeSlot(): Slot {
+    const slot: Slot = {
+      writer: null,
+      onTaken: (n) => slot.writer!.#taken(n),
+      onFailed: (error) => slot.writer!.#failed(error),
+    };
+    return slot;
+  }
 
   /**
    * Makes a writer for `transport`.
@@ -346,7 +375,9 @@ export class TransportWriter implements BudgetHolder {
       this.#tell(this.#budget);
     if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
       this.#scheduled = true;
-      if (TransportWriter.#dirty.push(this) === 1) queueMicrotask(TransportWriter.#flushDirty);
+      const count = TransportWriter.#dirtyCount++;
+      TransportWriter.#dirty[count] = this;
+      if (count === 0) queueMicrotask(TransportWriter.#flushDirty);
     }
     if ((queued < this.#high && !tight) || queued === 0) return true;
     this.#fill();
@@ -444,10 +475,13 @@ export class TransportWriter implements BudgetHolder {
   /** Hands a piece to the transport. Callbacks that are made once, instead of an async function: it is the hot path. */
   #run(piece: Uint8Array): void {
     this.#piece = piece;
-    this.#onTaken ??= (n) => this.#taken(n);
-    this.#onFailed ??= (error) => this.#failed(error);
+    let slot = this.#slot;
+    if (slot === null) {
+      slot = this.#slot = TransportWriter.#slots.pop() ?? TransportWriter.#makeSlot();
+      slot.writer = this;
+    }
     try {
-      this.#transport.write(piece).then(this.#onTaken, this.#onFailed);
+      this.#transport.write(piece).then(slot.onTaken, slot.onFailed);
     } catch (error) {
       this.#failed(error);
     }
@@ -456,6 +490,7 @@ export class TransportWriter implements BudgetHolder {
   #failed(error: unknown): void {
     this.#writing = false;
     this.#piece = EMPTY;
+    this.#slot = null;
     if (this.#stopped !== null) return;
     this.stop(error);
     this.#options.onerror?.(error);
@@ -483,10 +518,13 @@ export class TransportWriter implements BudgetHolder {
     if (this.#ending !== null) this.#finish();
   }
 
-  /** All is written: an idle writer holds no buffer. */
+  /** All is written: an idle writer holds no buffer and no slot. */
   #rest(): void {
     this.#writing = false;
     this.#piece = EMPTY;
+    const slot = this.#slot!;
+    this.#slot = slot.writer = null;
+    if (TransportWriter.#slots.length < MAX_SLOTS) TransportWriter.#slots.push(slot);
     if (this.buffer.length > 0) {
       giveJoinBuffer(this.buffer);
       this.buffer = EMPTY;

@@ -32,10 +32,20 @@ export class HeadEndError extends Error {}
 /** What an idle connection holds to read into: room for a head, or for the usual message. */
 const READER_OPTIONS = { minSlab: 272, maxSlab: 1_114_112 };
 
+const NOTHING = new Uint8Array(0);
+
+/** Who is told of a head, while the piece is being read that it ends in. The calls must not throw. */
+export interface HeadTaker {
+  /** The head came. */
+  took(head: ReceivedHead): void;
+  /** It did not: a {@linkcode HeadFaultError}, a {@linkcode HeadEndError}, or what reading failed with. */
+  failed(error: unknown): void;
+}
+
 class HeadSink implements TransportSink {
-  readonly head = Promise.withResolvers<ReceivedHead>();
+  readonly #taker: HeadTaker;
   readonly #reader: HttpHeadReader;
-  #transportReader!: TransportReader;
+  readonly #transportReader: TransportReader;
   #done = false;
 
   constructor(
@@ -43,7 +53,9 @@ class HeadSink implements TransportSink {
     kind: "request" | "response",
     limits: HttpHeadLimits | undefined,
     first: Uint8Array | undefined,
+    taker: HeadTaker,
   ) {
+    this.#taker = taker;
     this.#reader = new HttpHeadReader(kind, limits);
     this.#transportReader = new TransportReader(transport, this, READER_OPTIONS);
     if (first !== undefined && first.length > 0) this.data(first);
@@ -56,23 +68,44 @@ class HeadSink implements TransportSink {
     const { fault, text } = this.#reader;
     if (used < 0 && fault === undefined) return;
     this.#done = true;
-    this.#transportReader.pause();
-    const received: ReceivedHead = {
-      text,
-      rest: chunk.subarray(Math.max(0, used)),
-      reader: this.#transportReader,
-    };
-    if (fault !== undefined) this.head.reject(new HeadFaultError(fault, received));
-    else this.head.resolve(received);
+    const reader = this.#transportReader;
+    reader.pause();
+    let rest: Uint8Array = NOTHING;
+    if (used === chunk.length) {
+      // All of it is in the text now: the same memory is read into again.
+      reader.rewind(chunk, 0);
+    } else rest = chunk.subarray(Math.max(0, used));
+    const received: ReceivedHead = { text, rest, reader };
+    if (fault !== undefined) this.#taker.failed(new HeadFaultError(fault, received));
+    else this.#taker.took(received);
   }
 
   end(): void {
-    this.head.reject(new HeadEndError("the connection ended"));
+    this.#fail(new HeadEndError("the connection ended"));
   }
 
   error(error: unknown): void {
-    this.head.reject(error);
+    this.#fail(error);
   }
+
+  #fail(error: unknown): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#taker.failed(error);
+  }
+}
+
+/**
+ * Reads the head of an HTTP message from a transport, as {@linkcode receiveHead} does, without a promise: a server has
+ * many of them, and all that they make before their connection is open is garbage a moment later.
+ */
+export function takeHead(
+  transport: Transport,
+  kind: "request" | "response",
+  limits: HttpHeadLimits | undefined,
+  taker: HeadTaker,
+): void {
+  new HeadSink(transport, kind, limits, undefined, taker);
 }
 
 /**
@@ -88,7 +121,9 @@ export function receiveHead(
   limits?: HttpHeadLimits,
   first?: Uint8Array,
 ): Promise<ReceivedHead> {
-  return new HeadSink(transport, kind, limits, first).head.promise;
+  return new Promise((took, failed) => {
+    new HeadSink(transport, kind, limits, first, { took, failed });
+  });
 }
 
 /** Writes all of a text whose characters are bytes. */

@@ -57,9 +57,9 @@ class PendingMessage {
  */
 const BURST = 262_144;
 /** Members that get a message before the hub looks whether the system still takes writes at once. */
-const SLICE = 16;
-/** Members that get it without a look at the start of a turn of the event loop. */
-const FRESH = 64;
+const SLICE = 4;
+/** Members that get it without a look at the start of a turn of the event loop: what else a turn does needs a few operations. */
+const FRESH = 120;
 /** Microtasks until a write that the system took at once has been told of. */
 const HOPS = 4;
 

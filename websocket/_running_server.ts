@@ -8,14 +8,21 @@ import {
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
-import { closeQuietly, HeadFaultError, type ReceivedHead, receiveHead } from "./_head_exchange.ts";
+import {
+  closeQuietly,
+  HeadFaultError,
+  type HeadTaker,
+  type ReceivedHead,
+  takeHead,
+} from "./_head_exchange.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
 import { toMessage } from "./_outgoing.ts";
-import { type Arrival, parseHead, ServerCore } from "./_server_core.ts";
+import { type Arrival, ServerCore } from "./_server_core.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
+import { parseRequestHead } from "./http_head.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
@@ -247,14 +254,13 @@ class Acceptor {
       return;
     }
     (transport as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
-    this.#receive(arrival).catch((error) => {
-      this.#core.drop(arrival);
-      this.#core.report(error);
-    });
+    if (this.#introduction === undefined && this.#listening.startTls === undefined) {
+      takeHead(transport, "request", this.#options.head, new Entrance(this, arrival));
+    } else this.#introduce(arrival);
   }
 
-  async #receive(arrival: Arrival): Promise<void> {
-    let received: ReceivedHead;
+  /** What comes before the request: who the client is, by the proxy's word, and TLS. */
+  async #introduce(arrival: Arrival): Promise<void> {
     const { startTls } = this.#listening;
     try {
       if (this.#introduction !== undefined) {
@@ -265,19 +271,59 @@ class Acceptor {
         arrival.transport = await startTls(arrival.transport);
         if (arrival.over) return closeQuietly(arrival.transport);
       }
-      received = await receiveHead(arrival.transport, "request", this.#options.head);
-    } catch (error) {
-      if (error instanceof HeadFaultError) {
-        const { status, message } = error.fault;
-        await this.#core.refuse(arrival, error.received, status, `Malformed request: ${message}`);
-      } else this.#core.drop(arrival);
-      return;
+    } catch {
+      return this.#core.drop(arrival);
     }
+    takeHead(arrival.transport, "request", this.#options.head, new Entrance(this, arrival));
+  }
+
+  /** The head of its request is there. */
+  enter(arrival: Arrival, received: ReceivedHead): void {
     if (arrival.over) return received.reader.stop();
-    const head = parseHead(received.text);
-    const { secure } = this.#listening;
-    if (this.#door !== undefined && head !== undefined && !isUpgradeRequest(head)) {
-      this.#door.inject(arrival, received, secure);
-    } else await this.#core.admit(arrival, received, secure);
+    try {
+      const head = parseRequestHead(received.text);
+      const { secure } = this.#listening;
+      if (this.#door !== undefined && "fields" in head && !isUpgradeRequest(head)) {
+        this.#door.inject(arrival, received, secure);
+      } else {
+        this.#core.admit(arrival, received, secure, head)?.catch((error) =>
+          this.#fail(arrival, error)
+        );
+      }
+    } catch (error) {
+      this.#fail(arrival, error);
+    }
+  }
+
+  /** There is no head. */
+  turnAway(arrival: Arrival, error: unknown): void {
+    if (!(error instanceof HeadFaultError)) return this.#core.drop(arrival);
+    const { status, message } = error.fault;
+    this.#core.refuse(arrival, error.received, status, `Malformed request: ${message}`)
+      .catch((error) => this.#fail(arrival, error));
+  }
+
+  #fail(arrival: Arrival, error: unknown): void {
+    this.#core.drop(arrival);
+    this.#core.report(error);
+  }
+}
+
+/** Where a connection's first request arrives. */
+class Entrance implements HeadTaker {
+  readonly #acceptor: Acceptor;
+  readonly #arrival: Arrival;
+
+  constructor(acceptor: Acceptor, arrival: Arrival) {
+    this.#acceptor = acceptor;
+    this.#arrival = arrival;
+  }
+
+  took(received: ReceivedHead): void {
+    this.#acceptor.enter(this.#arrival, received);
+  }
+
+  failed(error: unknown): void {
+    this.#acceptor.turnAway(this.#arrival, error);
   }
 }

@@ -19,7 +19,7 @@ import {
   checkSubprotocols,
   type ClientRequest,
 } from "./handshake.ts";
-import { type HttpRequestHead, parseRequestHead } from "./http_head.ts";
+import { type HttpHeadFault, type HttpRequestHead, parseRequestHead } from "./http_head.ts";
 import { isOriginAllowed } from "./origin.ts";
 import {
   acceptDeflate,
@@ -267,9 +267,13 @@ export class ServerCore {
     this.drop(arrival);
   }
 
-  /** Looks at an upgrade request, and lets it in or refuses it. */
-  async admit(arrival: Arrival, received: ReceivedHead, secure: boolean): Promise<void> {
-    const head = parseRequestHead(received.text);
+  /** Looks at an upgrade request, and lets it in or refuses it. Without `authorize` who is let in is so at once. */
+  admit(
+    arrival: Arrival,
+    received: ReceivedHead,
+    secure: boolean,
+    head: HttpRequestHead | HttpHeadFault = parseRequestHead(received.text),
+  ): Promise<void> | undefined {
     if ("message" in head) return this.refuse(arrival, received, head.status, head.message);
     const request = checkClientHandshake(head);
     if ("status" in request) {
@@ -292,13 +296,14 @@ export class ServerCore {
       return this.refuse(arrival, received, 400, "None of the subprotocols offered is served here");
     }
     const info = new HandshakeInfo("request", received.text, undefined, secure);
-    let headers: Iterable<readonly [name: string, value: string]> = this.#headers;
-    if (this.options.authorize !== undefined) {
-      const admission = await this.#authorize(arrival, received, info, request, protocol);
-      if (admission === undefined || arrival.over) return;
-      headers = admission;
+    if (this.options.authorize === undefined) {
+      this.#open(arrival, received, request, protocol, handler, info, this.#headers);
+      return undefined;
     }
-    this.#open(arrival, received, request, protocol, handler, info, headers);
+    return this.#authorize(arrival, received, info, request, protocol).then((headers) => {
+      if (headers === undefined || arrival.over) return;
+      this.#open(arrival, received, request, protocol, handler, info, headers);
+    });
   }
 
   /** Whether requests for a host are served. */
@@ -540,10 +545,4 @@ export class ServerCore {
 function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query < 0 ? target : target.slice(0, query);
-}
-
-/** Whether a head asks for an upgrade, well or badly. */
-export function parseHead(text: string): HttpRequestHead | undefined {
-  const head = parseRequestHead(text);
-  return "message" in head ? undefined : head;
 }

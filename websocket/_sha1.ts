@@ -8,24 +8,30 @@
  */
 export function sha1Base64(text: string): string {
   const words = pad(text);
-  const hash = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
+  hash.set(START);
   for (let at = 0; at < words.length; at += 16) block(hash, words, at);
-  const bytes = new Uint8Array(20);
-  for (let i = 0; i < 20; i++) bytes[i] = hash[i >> 2] >>> (24 - ((i & 3) << 3));
-  return bytes.toBase64();
+  for (let i = 0; i < 20; i++) digest[i] = hash[i >> 2] >>> (24 - ((i & 3) << 3));
+  return digest.toBase64();
 }
+
+const START = new Int32Array([0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0]);
+// What each call works in: nothing waits inside of one.
+const hash = new Int32Array(5);
+const schedule = new Int32Array(80);
+const digest = new Uint8Array(20);
+/** Room for a key and what is appended to it. */
+const two = new Int32Array(32);
 
 /** The text in blocks of 16 big-endian words, with the end mark and the length in bits. */
 function pad(text: string): Int32Array {
   const { length } = text;
-  const words = new Int32Array(((length + 8) >> 6) * 16 + 16);
+  const size = ((length + 8) >> 6) * 16 + 16;
+  const words = size === two.length ? two.fill(0) : new Int32Array(size);
   for (let i = 0; i < length; i++) words[i >> 2] |= text.charCodeAt(i) << (24 - ((i & 3) << 3));
   words[length >> 2] |= 0x80 << (24 - ((length & 3) << 3));
   words[words.length - 1] = length << 3;
   return words;
 }
-
-const schedule = new Int32Array(80);
 
 function block(hash: Int32Array, words: Int32Array, at: number): void {
   const w = schedule;
@@ -36,7 +42,11 @@ function block(hash: Int32Array, words: Int32Array, at: number): void {
       w[t] = x << 1 | x >>> 31;
     }
   }
-  let [a, b, c, d, e] = hash;
+  let a = hash[0];
+  let b = hash[1];
+  let c = hash[2];
+  let d = hash[3];
+  let e = hash[4];
   for (let t = 0; t < 80; t++) {
     const f = t < 20
       ? (b & c) | (~b & d)

@@ -29,10 +29,8 @@ export function isFieldValue(text: string): boolean {
   return true;
 }
 
-/** Removes spaces and tabs from both ends, in linear time. */
-export function trimOws(text: string): string {
-  let start = 0;
-  let end = text.length;
+/** A part of a text without the spaces and tabs at its ends, in linear time. */
+export function trimOws(text: string, start: number = 0, end: number = text.length): string {
   while (start < end && isOws(text.charCodeAt(start))) start++;
   while (end > start && isOws(text.charCodeAt(end - 1))) end--;
   return start === 0 && end === text.length ? text : text.slice(start, end);
@@ -61,5 +59,6 @@ export function parseTokenList(text: string): string[] | undefined {
 /** Whether a list header has this element, in any case. Parts that are not tokens (`"websocket/2"`) simply don't match. */
 export function hasListElement(text: string | undefined, wanted: string): boolean {
   if (text === undefined) return false;
+  if (text.toLowerCase() === wanted) return true;
   return text.split(",").some((part) => trimOws(part).toLowerCase() === wanted);
 }

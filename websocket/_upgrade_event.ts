@@ -27,7 +27,8 @@ export function takeUpgrade(
   const reader = new TransportReader(transport, IGNORE);
   reader.pause();
   const secure = (request.socket as { encrypted?: boolean }).encrypted === true;
-  core.admit(arrival, { text: `${text}\r\n`, rest: new Uint8Array(0), reader }, secure)
+  const received = { text: `${text}\r\n`, rest: new Uint8Array(0), reader };
+  Promise.try(() => core.admit(arrival, received, secure))
     .catch((error) => {
       core.drop(arrival);
       core.report(error);

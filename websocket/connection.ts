@@ -411,7 +411,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     // The usual connection has one listener for messages and none for anything else: it gets along without lists.
     const before = this.#onmessage;
     this.#onmessage = before === undefined ? [listener] : [...before, listener];
-    if (before !== undefined) return;
+    if (before !== undefined || (this.#inbox === undefined && !this.#betweenStreams)) return;
     this.#betweenStreams = false;
     // Whoever adds a listener may want to add others before the first one is called.
     queueMicrotask(() => this.#deliverKept());

@@ -412,7 +412,10 @@ function checkOffers(
 ): ClientRequest | HandshakeRefusal {
   const offered = fields.get("sec-websocket-protocol");
   const protocols = offered === undefined ? [] : parseTokenList(offered);
-  if (protocols === undefined || new Set(protocols).size !== protocols.length) {
+  if (
+    protocols === undefined ||
+    (protocols.length > 1 && new Set(protocols).size !== protocols.length)
+  ) {
     return refusal(400, "Sec-WebSocket-Protocol has to be a list of different tokens");
   }
   const value = fields.get("sec-websocket-extensions");

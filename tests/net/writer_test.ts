@@ -811,3 +811,39 @@ Deno.test("writer counts what a broadcast shares by its part", async () => {
   await turn();
   assertEquals(budget.used, 0);
 });
+
+Deno.test("writer that was stopped during a write does not disturb those that write after it", async () => {
+  const [near, far] = pair();
+  far.close();
+  /** A transport whose writes end when the test says so. */
+  const held = () => {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const transport: Transport = Object.assign(Object.create(near), { write: () => promise });
+    const failures: unknown[] = [];
+    const written: number[] = [];
+    const writer = new TransportWriter(transport, {
+      onerror: (error) => failures.push(error),
+      onwritten: (n) => written.push(n),
+    });
+    writer.write(new Uint8Array(8));
+    writer.flush();
+    return { writer, failures, written, resolve, reject };
+  };
+  const first = held();
+  first.writer.stop();
+  const second = held();
+  const third = held();
+  first.resolve(8);
+  second.reject(new Error("reset"));
+  await turn();
+  assertEquals([first.written, second.failures.length, third.failures.length], [[], 1, 0]);
+  const fourth = held();
+  third.resolve(8);
+  await turn();
+  assertEquals([third.written, fourth.written], [[8], []]);
+  third.writer.write(new Uint8Array(8));
+  fourth.resolve(8);
+  await turn();
+  assertEquals([fourth.written, third.failures.length, fourth.writer.idle], [[8], 0, true]);
+  near.close();
+});

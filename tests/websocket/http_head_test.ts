@@ -192,6 +192,62 @@ Deno.test("fields compare names without case, and __proto__ is a name", () => {
   assertEquals(fields.toHeaders().get("a"), "1, 3");
 });
 
+Deno.test("fields of a head are found in its text, and are a list like any other once a line is added", () => {
+  const text =
+    "GET /host:x HTTP/1.1\r\nHost: \t h:80 \r\nA:1\r\nEmpty:\r\nhost-b: no\r\na:  2, 3\r\n\r\n";
+  const { fields } = parseRequestHead(text) as HttpRequestHead;
+  const look = () => {
+    assertEquals(fields.get("HOST"), "h:80");
+    assertEquals([fields.get("a"), fields.getAll("A")], ["1, 2, 3", ["1", "2, 3"]]);
+    assertEquals([fields.get("empty"), fields.has("Empty")], ["", true]);
+    for (const name of ["", "ost", "get /host", "host: ", "\r\na", "1\r\nempty", ":", "no", "é"]) {
+      assertEquals([fields.get(name), fields.getAll(name), fields.has(name)], [
+        undefined,
+        [],
+        false,
+      ]);
+    }
+  };
+  look();
+  assertEquals(fields.size, 5);
+  look();
+  fields.append("New", "4");
+  look();
+  const names = ["host", "a", "empty", "host-b", "a", "new"];
+  assertEquals([...fields].map(([name]) => name), names);
+  assertEquals(fields.get("new"), "4");
+  const { fields: appended } = parseRequestHead(text) as HttpRequestHead;
+  appended.append("host", "other");
+  assertEquals(appended.getAll("Host"), ["h:80", "other"]);
+  const { fields: none } = parseRequestHead("GET / HTTP/1.1\r\n\r\n") as HttpRequestHead;
+  assertEquals([none.size, none.get("host"), [...none]], [0, undefined, []]);
+});
+
+Deno.test("text that is not a whole head is refused, and does not hold the parser", () => {
+  for (
+    const text of [
+      "",
+      "GET / HTTP/1.1",
+      "GET / HTTP/1.1\r\nA: b",
+      "G A:b HTTP/1.1",
+      "\r\n",
+      "\r\n\r\n",
+    ]
+  ) {
+    assert("message" in parseRequestHead(text), text);
+    assert("message" in parseResponseHead(text.replace("GET / HTTP/1.1", "HTTP/1.1 200")), text);
+  }
+});
+
+Deno.test("a fault of the first line is told before one behind it, however the bytes are cut", () => {
+  for (
+    const text of ["GET /\r\nA\x00b\r\n\r\n", "GET / HTTP/2.0\r\nA:\n", "GET / HTTP/1.1\r\nA\x00b"]
+  ) {
+    assert(status(text) !== "more");
+  }
+  assertEquals(status("GET / HTTP/2.0\r\n folded\r\n\r\n"), 505);
+});
+
 Deno.test("head reader never throws, and any pieces give the same result", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary-ascii", maxLength: 80 }),
