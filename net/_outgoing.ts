@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { isDelivered } from "./_delivery.ts";
 import type { Budget } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
@@ -135,12 +136,16 @@ export class Outgoing implements TransportWriterOptions {
     this.#before = this.#leaving;
   }
 
-  /** Queues a chunk, which must not change until it is written; false when the queue is full. */
+  /** Queues a chunk, or a copy of a small one; false when the queue is full. */
   write(chunk: Uint8Array, callback: WriteCallback | undefined): boolean {
     const writer = this.#writer;
     try {
       if (this.needDrain && this.budget?.refuses && writer?.idle === false) throw overBudget();
-      const below = writer === null ? this.#hold(chunk) : writer.writeShared(chunk);
+      const below = writer === null
+        ? this.#hold(chunk)
+        : isDelivered(chunk)
+        ? writer.writeUnchanged(chunk)
+        : writer.write(chunk);
       if (!below) this.needDrain = true;
       if (callback !== undefined) this.#later(callback);
       return below;
@@ -186,7 +191,12 @@ export class Outgoing implements TransportWriterOptions {
   /** Ends all writing; `fail` is to follow. */
   stop(reason: Error): void {
     this.#stopped = reason;
-    this.#writer?.stop(reason);
+    const writer = this.#writer;
+    if (writer !== null) {
+      // What was written in this turn goes out as far as the system takes it at once, as in Node.
+      if (this.#corks === 0) writer.flush();
+      writer.stop(reason);
+    }
     this.#early?.drained?.reject(reason);
     this.#early = null;
   }

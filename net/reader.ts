@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { delivery } from "./_delivery.ts";
 import { heapBallast } from "./_heap_ballast.ts";
 import { heapTrim } from "./_heap_trim.ts";
 import type { Transport } from "./transport.ts";
@@ -33,12 +34,14 @@ const LONG = 1000;
 const SHORT = 100;
 /** How many. What comes of a handshake alone shall not make an idle connection dear. */
 const QUICK_SLABS = 3;
-/** Slabs for small reads grow up to this, in bytes: what is to be written next is then still in the processor's cache. */
+/** Slabs for small reads grow at least to this, in bytes. */
 const SMALL_READS = 4096;
 /** Slabs up to this don't count as large, in bytes. */
 const NOT_LARGE = 16_384;
 /** How many reads of the usual size a slab shall hold; a TLS connection reads 16 KiB at most. */
 const READS_PER_SLAB = 8;
+/** The same for reads that are small enough for it: making a slab costs as much as ten of them. */
+const SMALL_READS_PER_SLAB = 16;
 /**
  * How many bytes all slabs above `NOT_LARGE` may hold together. A read under way can't be called back, so a
  * connection that goes quiet after a burst keeps its large slab: this bounds what many such connections cost.
@@ -93,8 +96,9 @@ export class TransportReader {
   #usual = 0;
   #expected = 0;
   #lent: Uint8Array | null = null;
-  /** What is being read into. */
-  #asked: Uint8Array | null = null;
+  /** How much is being read, and into what if that was lent. */
+  #asked = 0;
+  #intoLent: Uint8Array | null = null;
   #onRead: ((n: number | null) => void) | null = null;
   #onFailed: ((error: unknown) => void) | null = null;
   #kept = false;
@@ -157,6 +161,13 @@ export class TransportReader {
     heapBallast.passed(buffer.length);
   }
 
+  /** Whether these are the last bytes that were delivered, or their end. */
+  isLast(chunk: Uint8Array): boolean {
+    const slab = this.#slab;
+    return slab !== null && chunk.buffer === slab.buffer &&
+      chunk.byteOffset + chunk.length === slab.byteOffset + this.#pos;
+  }
+
   /** Somebody may hold views of this slab: its bytes are not written again. */
   keep(): void {
     this.#kept = true;
@@ -172,8 +183,7 @@ export class TransportReader {
   rewind(chunk: Uint8Array, held: number): Uint8Array | undefined {
     const slab = this.#slab;
     const pos = this.#pos;
-    if (this.#kept || slab === null || chunk.buffer !== slab.buffer) return undefined;
-    if (chunk.byteOffset + chunk.length !== slab.byteOffset + pos) return undefined;
+    if (this.#kept || slab === null || !this.isLast(chunk)) return undefined;
     // A larger slab is wanted: the next one.
     if (this.#size > slab.length) return undefined;
     this.#pos = held;
@@ -216,7 +226,9 @@ export class TransportReader {
     this.#onRead ??= (n) => this.#came(n);
     this.#onFailed ??= (error) => this.#failed(error);
     try {
-      const window = this.#asked = this.#lent ?? this.#window();
+      const lent = this.#intoLent = this.#lent;
+      const window = lent ?? this.#window();
+      this.#asked = window.length;
       this.#transport.read(window).then(this.#onRead, this.#onFailed);
     } catch (error) {
       this.#failed(error);
@@ -224,32 +236,32 @@ export class TransportReader {
   }
 
   #failed(error: unknown): void {
-    this.#asked = null;
     this.#deliver({ error });
   }
 
   /** A read brought `n` bytes, or the end. */
   #came(n: number | null): void {
-    const asked = this.#asked!;
-    this.#asked = null;
     heapTrim.reads++;
     if (n === null) {
       this.#deliver("end");
       return;
     }
-    if (n === 0 || this.#take(asked, n)) this.#goOn();
+    if (n === 0 || this.#take(n)) this.#goOn();
   }
 
   /** Delivers what was read. Returns whether reading goes on. */
-  #take(asked: Uint8Array, n: number): boolean {
-    if (asked === this.#lent) {
-      this.#lent = n === asked.length ? null : asked.subarray(n);
-      return this.#deliver(asked.subarray(0, n));
+  #take(n: number): boolean {
+    const lent = this.#intoLent;
+    if (lent !== null) {
+      this.#intoLent = null;
+      this.#lent = n === lent.length ? null : lent.subarray(n);
+      return this.#deliver(lent.subarray(0, n));
     }
-    if (this.#slab === null) return true;
+    const slab = this.#slab;
+    if (slab === null) return true;
     const at = this.#pos;
-    this.#learn(n, asked.length);
-    return this.#deliver(this.#slab.subarray(at, at + n));
+    this.#learn(n, this.#asked);
+    return this.#deliver(slab.subarray(at, at + n));
   }
 
   /** The rest of the slab where it is long enough for what usually comes, or else a new slab. */
@@ -294,7 +306,12 @@ export class TransportReader {
   /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
   #resize(age: number): void {
     if (age < SHORT) {
-      const wanted = Math.max(SMALL_READS, this.#usual * READS_PER_SLAB);
+      const usual = this.#usual;
+      const wanted = Math.max(
+        SMALL_READS,
+        Math.min(usual * SMALL_READS_PER_SLAB, NOT_LARGE),
+        usual * READS_PER_SLAB,
+      );
       if (++this.#quick >= QUICK_SLABS && this.#size < wanted) {
         this.#size = Math.min(this.#max, this.#size * 4, wanted);
       }
@@ -333,7 +350,9 @@ export class TransportReader {
     try {
       if (event instanceof Uint8Array) {
         this.#bytesRead += event.length;
+        delivery.reader = this;
         this.#sink.data(event);
+        delivery.reader = null;
         return true;
       }
       this.stop();
@@ -343,6 +362,7 @@ export class TransportReader {
       }
       failure = event;
     } catch (error) {
+      delivery.reader = null;
       this.stop();
       failure = { error };
     }

@@ -272,7 +272,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Queues bytes, or text (UTF-8 when no encoding is named). While the socket is connecting they wait for it.
-   * `callback` is called when they have been handed to the system, or with the error.
+   * `callback` is called when they have been handed to the system, or with the error. Bytes of 16 KiB and more are not
+   * copied, and a chunk is not that is written inside its own `data` event: they must not change until then.
    *
    * @returns Whether the queue is below the high-water mark; when not, `drain` follows.
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_UNKNOWN_ENCODING`, `ERR_STREAM_NULL_VALUES`.

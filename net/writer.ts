@@ -92,8 +92,9 @@ export class TransportWriter implements BudgetHolder {
   #flushTo = 0;
   #corks = 0;
   #writing = false;
-  /** What is being written. */
+  /** What is being written, or, while `#lone`, what is all that will be at the end of the turn. */
   #piece: Uint8Array = EMPTY;
+  #lone = false;
   /** Held while there is something to write. */
   #slot: Slot | null = null;
   #scheduled = false;
@@ -221,6 +222,21 @@ export class TransportWriter implements BudgetHolder {
   }
 
   /**
+   * Queues bytes that must not change until they are written, whatever their size: an idle writer passes them on
+   * without a copy, at the end of the turn.
+   *
+   * @throws {NetError} As `write` does.
+   */
+  writeUnchanged(chunk: Uint8Array): boolean {
+    const { length } = chunk;
+    if (this.#writing || this.#queued !== 0 || length === 0) return this.write(chunk);
+    this.#check();
+    this.#piece = chunk;
+    this.#lone = true;
+    return this.#added(length);
+  }
+
+  /**
    * Queues bytes that several writers share, and that nobody will ever change: an idle writer passes them on as they
    * are, at once and without a copy.
    *
@@ -282,7 +298,10 @@ export class TransportWriter implements BudgetHolder {
     this.#flushTo = this.#written + this.#queued;
     if (this.#writing || this.#queued === 0) return;
     this.#writing = true;
-    this.#run(this.#next());
+    if (this.#lone) {
+      this.#lone = false;
+      this.#hand();
+    } else this.#run(this.#next());
   }
 
   /**
@@ -332,6 +351,10 @@ export class TransportWriter implements BudgetHolder {
     if (this.#stopped !== null) return;
     const reason = error ?? new NetError("Cannot write: closed", { code: "ERR_SOCKET_CLOSED" });
     this.#stopped = { error: reason };
+    if (this.#lone) {
+      this.#lone = false;
+      this.#piece = EMPTY;
+    }
     this.#sealed = this.#left = null;
     this.buffer = EMPTY;
     this.#start =
@@ -348,7 +371,13 @@ export class TransportWriter implements BudgetHolder {
     this.#waiters = this.#drainWaiters = null;
   }
 
+  /** Whether more can be queued. It comes behind what is there. */
   #check(): void {
+    if (this.#lone) {
+      this.#lone = false;
+      this.#sealed = [this.#piece];
+      this.#piece = EMPTY;
+    }
     if (this.#stopped !== null && !this.#ended) {
       const { error } = this.#stopped;
       if (error instanceof NetError && error.code === "ERR_BUFFER_LIMIT") throw error;
@@ -472,16 +501,20 @@ export class TransportWriter implements BudgetHolder {
     return joined.subarray(0, size);
   }
 
-  /** Hands a piece to the transport. Callbacks that are made once, instead of an async function: it is the hot path. */
   #run(piece: Uint8Array): void {
     this.#piece = piece;
+    this.#hand();
+  }
+
+  /** Hands the piece to the transport. Callbacks that are used again, instead of an async function: it is the hot path. */
+  #hand(): void {
     let slot = this.#slot;
     if (slot === null) {
       slot = this.#slot = TransportWriter.#slots.pop() ?? TransportWriter.#makeSlot();
       slot.writer = this;
     }
     try {
-      this.#transport.write(piece).then(slot.onTaken, slot.onFailed);
+      this.#transport.write(this.#piece).then(slot.onTaken, slot.onFailed);
     } catch (error) {
       this.#failed(error);
     }

@@ -358,7 +358,7 @@ export class SocketIoClientSocket<
   /** The connection is there: the namespace is joined. @ignore */
   _onOpen(): void {
     const { auth } = this;
-    this.#joining = setTimeout(() => {
+    const joining = this.#joining = setTimeout(() => {
       const message =
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
       this.#refused(new SocketIoError("ERR_TIMEOUT", message));
@@ -366,7 +366,8 @@ export class SocketIoClientSocket<
     if (typeof auth !== "function") return this.#join(auth);
     let called = false;
     const done = (data: Record<string, Untyped>) => {
-      if (called) return;
+      // An answer may come when that connection is gone, and another one has asked for its own.
+      if (called || this.#joining !== joining) return;
       called = true;
       this.#join(data);
     };

@@ -86,6 +86,39 @@ Deno.test("socket writes text in encodings, bytes, and tells when they are out",
   assertEquals(order, ["first", "second", "end"]);
 });
 
+Deno.test("socket's small chunks are the caller's again at once, but for one that is written in its own data event", async () => {
+  using it = rig();
+  const scratch = new Uint8Array(4);
+  for (let i = 1; i <= 3; i++) it.socket.write(scratch.fill(i));
+  scratch.fill(0);
+  const p = new Uint8Array(64);
+  assertEquals([await it.peer.read(p), [...p.subarray(0, 12)]], [
+    12,
+    [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3],
+  ]);
+  it.socket.on("data", (chunk) => {
+    it.socket.write(chunk);
+    it.socket.write(chunk.subarray(1));
+    it.socket.write(scratch.fill(7));
+    scratch.fill(0);
+  });
+  for (let i = 0; i < 3; i++) {
+    await it.peer.write(new Uint8Array([4, 5]));
+    assertEquals([await it.peer.read(p), [...p.subarray(0, 7)]], [7, [4, 5, 5, 7, 7, 7, 7]]);
+  }
+});
+
+Deno.test("socket that is destroyed in the turn of its last write has said it, unless it was corked", async () => {
+  for (const [corked, text] of [[false, "go away"], [true, ""]] as const) {
+    using it = rig();
+    if (corked) it.socket.cork();
+    it.socket.write("go ");
+    it.socket.write("away");
+    it.socket.destroy();
+    assertEquals(await readText(it.peer), text);
+  }
+});
+
 Deno.test("socket pushes back: nobody reads, so the sender stops", async () => {
   using it = rig({}, { capacity: 1000 });
   let sent = 0;

@@ -67,7 +67,7 @@ const action = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      do: fc.constant("shared" as const),
+      do: fc.constantFrom("shared" as const, "unchanged" as const),
       size: fc.integer({ min: 0, max: 30_000 }),
     }),
   },
@@ -106,6 +106,7 @@ Deno.test("writer sends the exact bytes of all its calls in order, whatever the 
           const bytes = Uint8Array.from({ length: size }, () => value = value + 1 & 0xff);
           if (what === "write") writer.write(bytes);
           if (what === "shared") writer.writeShared(bytes);
+          if (what === "unchanged") writer.writeUnchanged(bytes);
           if (what === "reserve") {
             const at = writer.reserve(size + 5);
             writer.buffer.set(bytes, at);
@@ -158,6 +159,43 @@ Deno.test("writer gathers what one turn writes into one write", async () => {
   assertEquals(writes.length, 0);
   await writer.flushed();
   assertEquals(writes.map((piece) => piece.length), [10]);
+});
+
+Deno.test("writer passes one unchanged chunk on as it is, and joins it with what else the turn writes", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport);
+  const chunk = new Uint8Array([1, 2, 3]);
+  assert(writer.writeUnchanged(chunk));
+  assertEquals([writes.length, writer.queued, writer.idle], [0, 3, false]);
+  await writer.flushed();
+  assertStrictEquals(writes[0], chunk);
+  writer.writeUnchanged(chunk);
+  writer.write(new Uint8Array([4]));
+  writer.writeUnchanged(new Uint8Array([5]));
+  await writer.flushed();
+  assertEquals(writes.slice(1), [new Uint8Array([1, 2, 3, 4, 5])]);
+  writer.cork();
+  writer.writeUnchanged(chunk);
+  await turn();
+  assertEquals(writes.length, 2);
+  writer.uncork();
+  await writer.flushed();
+  assertStrictEquals(writes[2], chunk);
+  writer.writeUnchanged(chunk);
+  await writer.end();
+  assertStrictEquals(writes[3], chunk);
+  assertThrows(() => writer.writeUnchanged(chunk), NetError, "after end");
+});
+
+Deno.test("writer that is stopped before the end of the turn writes no unchanged chunk", async () => {
+  const { transport, writes } = taker();
+  const writer = new TransportWriter(transport, { highWaterMark: 3 });
+  assert(!writer.writeUnchanged(new Uint8Array(3)));
+  const flushed = codeOf(writer.flushed());
+  writer.stop();
+  assertEquals(await flushed, "ERR_SOCKET_CLOSED");
+  await turn();
+  assertEquals([writes.length, writer.queued], [0, 0]);
 });
 
 Deno.test("writer gathers what comes while a write is under way", async () => {

@@ -87,6 +87,33 @@ Deno.test("client waits for a namespace anew after each connect(), and not for o
   });
 });
 
+Deno.test("client whose auth answers after connectTimeout asks for its namespace once", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => {
+      seen.push(socket.handshake.auth);
+      socket.on("ask", (answer) => answer("answered"));
+    });
+    const answers: ((data: Record<string, unknown>) => void)[] = [];
+    const socket = connectSocketIo(url, {
+      connectTimeout: 30,
+      auth: (done: (data: Record<string, unknown>) => void) => void answers.push(done),
+    });
+    await next(socket, "connect_error");
+    socket.connect();
+    while (answers.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    answers[0]({ late: true });
+    answers[1]({ late: false });
+    await next(socket, "connect");
+    let lost = 0;
+    socket.on("disconnect", () => lost++);
+    // What a second request would have led to has come before this.
+    assertEquals(await socket.timeout(5000).emitWithAck("ask"), "answered");
+    assertEquals([seen, lost], [[{ late: false }], 0]);
+    await socket.close();
+  });
+});
+
 Deno.test("client is told why a namespace refuses it, and does not come back by itself", async () => {
   await withServer({}, async ({ io, url }) => {
     io.use((socket, next) => {
