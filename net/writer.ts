@@ -109,11 +109,12 @@ export class TransportWriter implements BudgetHolder {
   static #dirty: (TransportWriter | null)[] = [];
   static #dirtyCount = 0;
   /** The list that is not in use: the two take turns. */
-  static #spare: (TransportWriter | null)[] = [];
+  static #spare: (TransportWriter | null)[] | null = null;
   static readonly #flushDirty = (): void => {
     const writers = TransportWriter.#dirty;
     const count = TransportWriter.#dirtyCount;
-    TransportWriter.#dirty = TransportWriter.#spare;
+    TransportWriter.#dirty = TransportWriter.#spare ?? [];
+    TransportWriter.#spare = null;
     TransportWriter.#dirtyCount = 0;
     for (let i = 0; i < count; i++) {
       const writer = writers[i]!;
