@@ -1,5 +1,6 @@
 // Floor 3: driver.
-import { pauseUnseen } from "./_heap_trim.ts";
+import { pauseUnseen } from "./_pause_unseen.ts";
+import { loadV8 } from "./_v8.ts";
 
 /** After each of so many bytes of large buffers the ballast grows by a piece. */
 const STEP = 8_388_608;
@@ -141,12 +142,9 @@ export class HeapBallast {
   }
 }
 
-/** How many bytes V8's heap may have. node:v8 is loaded for it when much is read for the first time. */
+/** How many bytes V8's heap may have. */
 function readHeapLimit(): number {
-  const { process } = globalThis as unknown as {
-    process: { getBuiltinModule(name: string): typeof import("node:v8") };
-  };
-  return process.getBuiltinModule("node:v8").getHeapStatistics().heap_size_limit;
+  return loadV8().getHeapStatistics().heap_size_limit;
 }
 
 /** The process's own. */

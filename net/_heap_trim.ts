@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import { pauseUnseen } from "./_pause_unseen.ts";
+import { loadV8 } from "./_v8.ts";
 
 /** After so many new connections it is looked whether there is something to give back. */
 const BURST = 1000;
@@ -69,13 +71,10 @@ export class HeapTrim {
   }
 }
 
-/** V8's heap as it is. node:v8 is loaded for it after the first burst. */
+/** V8's heap as it is. */
 function measureHeap(): HeapSize {
-  const { process } = globalThis as unknown as {
-    process: { getBuiltinModule(name: string): typeof import("node:v8") };
-  };
   const size = { total: 0, young: 0 };
-  for (const space of process.getBuiltinModule("node:v8").getHeapSpaceStatistics()) {
+  for (const space of loadV8().getHeapSpaceStatistics()) {
     size.total += space.space_size;
     if (space.space_name === "new_space") size.young = space.space_size;
   }
@@ -91,13 +90,6 @@ function collectAll(): void {
   } catch {
     // That is what it was for.
   }
-}
-
-const never = new Int32Array(new SharedArrayBuffer(4));
-
-/** Waits, and unlike a timer keeps no process and no test waiting. */
-export async function pauseUnseen(ms: number): Promise<void> {
-  await Atomics.waitAsync(never, 0, 0, ms).value;
 }
 
 /** The process's own. */

@@ -26,7 +26,7 @@ const BY_REFERENCE = 16_384;
 /** The budget hears of corked bytes when they leave, or when there are so many. */
 const TELL_AT = 16_384;
 
-/** How many slots are kept for the next writers. */
+/** How many slots, and places in a list, are kept for the next writers. */
 const MAX_SLOTS = 1024;
 
 /** The callbacks of a write: whoever writes borrows them. Each writer's own would be a sixth of an idle connection. */
@@ -122,7 +122,7 @@ export class TransportWriter implements BudgetHolder {
       writer.#scheduled = false;
       if (writer.#corks === 0) writer.flush();
     }
-    TransportWriter.#spare = writers;
+    if (count <= MAX_SLOTS) TransportWriter.#spare = writers;
   };
 
   /** The slots that no writer needs now. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { HeapTrim, pauseUnseen } from "../../net/_heap_trim.ts";
+import { HeapTrim } from "../../net/_heap_trim.ts";
 
 const MiB = 1_048_576;
 
@@ -97,14 +97,4 @@ Deno.test("HeapTrim: gives V8's young generation back, as its own statistics say
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", program] }).output();
   const [before, after, kept] = JSON.parse(new TextDecoder().decode(stdout));
   assert(before >= 16 * MiB && after <= 2 * MiB && kept, `${before} and then ${after} bytes`);
-});
-
-Deno.test("HeapTrim: its pause takes its time and keeps no test waiting", async () => {
-  const start = performance.now();
-  let passed = 0;
-  pauseUnseen(30).then(() => passed = performance.now() - start);
-  // It keeps no program running, so that something else has to.
-  while (passed === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert(passed >= 25, `${passed}`);
-  pauseUnseen(60_000);
 });
