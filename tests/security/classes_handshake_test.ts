@@ -75,11 +75,11 @@ for (const [name, open] of PORTS) {
   Deno.test(`slowloris: ${name} ends all who drip at its deadline, and serves others meanwhile`, async () => {
     await using port = await open({ timeout: DEADLINE });
     await visited(port);
-    const wires = await Promise.all(Array.from({ length: 50 }, () => Wire.connect(port.port)));
+    const wires = await Promise.all(Array.from({ length: 500 }, () => Wire.connect(port.port)));
     const words = SLOW_WORDS[name];
     let over = 0;
     const ends = wires.map(async (wire) => {
-      const dripping = drip(wire, words, 25);
+      const dripping = drip(wire, words, 150);
       await wire.readAll();
       over++;
       wire.close();
