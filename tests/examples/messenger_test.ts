@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { AddressBook } from "../../examples/messenger/_address_book.ts";
+import { Messenger } from "../../examples/messenger/_messenger.ts";
 import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
 import { freePort, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
 
@@ -97,6 +98,46 @@ peerTest("messenger lets in only who is in the address book", { needs: [LINUX] }
   web.close();
   assertMatch(new TextDecoder().decode(head), /^HTTP\/1\.1 403 /);
   assert(ada.stdout.includes("Ada: http://127.0.0.1:"));
+});
+
+peerTest("messenger looks every minute who is there", { needs: [LINUX] }, async () => {
+  await using folder = await tempFolder();
+  const ports = freePorts();
+  const book = await AddressBook.open(`${folder.path}/contacts.json`);
+  await book.put({ name: "Bob", ip: "127.0.0.3" });
+  const periodic = new Map<number, () => void>();
+  const { setInterval } = globalThis;
+  globalThis.setInterval = ((look: () => void, ms: number) => {
+    periodic.set(ms, look);
+    return setInterval(() => {}, ms);
+  }) as typeof setInterval;
+  let notices = Promise.withResolvers<string>();
+  await using messenger = new Messenger({
+    name: "Ada",
+    address: "127.0.0.2",
+    presencePort: ports.presence,
+    requestPort: ports.requests,
+    discoveryPort: 0,
+    book,
+    onchange: () => {},
+    onnotice: (text) => notices.resolve(text),
+    onmessage: () => {},
+  });
+  try {
+    await messenger.start();
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
+  const bob = Deno.listen({ hostname: "127.0.0.3", port: ports.presence });
+  const visit = bob.accept();
+  periodic.get(60_000)!();
+  assertEquals(await notices.promise, "Bob is there");
+  assertEquals([...messenger.online], ["Bob"]);
+  (await visit).close();
+  bob.close();
+  notices = Promise.withResolvers();
+  periodic.get(60_000)!();
+  assertEquals(await notices.promise, "Bob has left");
 });
 
 peerTest("messenger says NON_DISPO when its user is not available", {
