@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { heapRoom } from "../net/_heap_room.ts";
 import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import type { TlsImplementation } from "../net/tls_options.ts";
@@ -442,6 +443,7 @@ function openListener(
   denoTls: boolean,
 ): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
   const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
+  heapRoom.make();
   if (path !== undefined) {
     return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];
   }
