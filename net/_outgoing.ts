@@ -119,6 +119,7 @@ export class Outgoing implements TransportWriterOptions {
       }
     }
     for (let i = 0; i < this.#corks; i++) writer.cork();
+    if (this.#written !== null && writer.idle) this.#callSoon(writer);
     if (this.ending) this.#finish(writer);
   }
 
@@ -252,11 +253,14 @@ export class Outgoing implements TransportWriterOptions {
     const at = this.bytesWritten;
     (this.#written ??= []).push({ at, callback });
     const writer = this.#writer;
-    if (writer !== null && writer.idle) {
-      queueMicrotask(() => {
-        if (this.#stopped === null) this.onwritten(writer.bytesWritten);
-      });
-    }
+    if (writer !== null && writer.idle) this.#callSoon(writer);
+  }
+
+  /** Calls the callbacks of chunks without bytes: no write will follow that tells of them. */
+  #callSoon(writer: TransportWriter): void {
+    queueMicrotask(() => {
+      if (this.#stopped === null) this.onwritten(writer.bytesWritten);
+    });
   }
 
   #finish(writer: TransportWriter): void {

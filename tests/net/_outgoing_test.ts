@@ -45,6 +45,19 @@ Deno.test("outgoing keeps what is written before the connection, in order, and e
   b.close();
 });
 
+Deno.test("outgoing calls the callback of a chunk without bytes when the connection comes", async () => {
+  const { outgoing } = rig();
+  const called: unknown[] = [];
+  outgoing.write(bytes(), (error) => called.push(error));
+  const [a, b] = pair();
+  outgoing.attach(a);
+  assertEquals(called, []);
+  await Promise.resolve();
+  assertEquals(called, [null]);
+  a.close();
+  b.close();
+});
+
 Deno.test("outgoing is full before the connection, too, and drains when it comes", async () => {
   const { outgoing, told } = rig({ highWaterMark: 2, writeLimit: 3 });
   assertEquals(outgoing.write(bytes(1, 2), undefined), false);
