@@ -9,6 +9,7 @@ export interface PipeSource {
   off(event: "end", listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  isPaused(): boolean;
   destroy(error: Error): unknown;
 }
 
@@ -69,6 +70,8 @@ export class Pipes {
     destination.emit("pipe", source);
     source.on("end", end);
     source.on("data", data);
+    // As in Node: a pipe sets what was paused going again, for example after the last pipe has ended.
+    if (this.#full.size === 0 && source.isPaused()) source.resume();
   }
 
   /** Ends the pipe to `destination`, or all of them. */

@@ -10,6 +10,9 @@ class Source extends EventEmitter {
   resume(): void {
     this.told.push("resume");
   }
+  isPaused(): boolean {
+    return this.told.at(-1) === "pause";
+  }
   destroy(error: Error): void {
     this.told.push(`destroy ${error.message}`);
   }
@@ -117,4 +120,17 @@ Deno.test("pipe to the same destination twice is one pipe", () => {
   source.emit("data", new Uint8Array([1]));
   source.emit("end");
   assertEquals([sink.got, sink.ended], [[1], 1]);
+});
+
+Deno.test("pipe sets a paused source going, unless another destination is full", () => {
+  const { source, sink, pipes } = rig();
+  source.pause();
+  pipes.add(sink);
+  pipes.remove(sink);
+  pipes.add(sink);
+  assertEquals(source.told, ["pause", "resume", "pause", "resume"]);
+  sink.full = true;
+  source.emit("data", new Uint8Array([1]));
+  pipes.add(new Sink());
+  assertEquals(source.told.slice(4), ["pause"]);
 });

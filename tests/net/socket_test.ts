@@ -503,6 +503,17 @@ Deno.test("unpipe stops a pipe, and tells the destination", async () => {
   assertEquals([await readText(to.peer), told], ["a", 2]);
 });
 
+Deno.test("pipe goes on after unpipe, and after pause", async () => {
+  using from = rig();
+  using to = rig();
+  from.socket.pipe(to.socket, { end: false });
+  from.socket.unpipe(to.socket);
+  from.socket.pipe(to.socket);
+  await send(from.peer, "a");
+  await from.peer.closeWrite();
+  assertEquals(await readText(to.peer), "a");
+});
+
 Deno.test("a listener that throws ends its own socket only", async () => {
   const fault = new Error("in a listener");
   await withServer({}, (socket) => {
