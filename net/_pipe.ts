@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import process from "node:process";
 import type { PipeDestination, PipeOptions } from "./socket_options.ts";
 
 /** What of a socket a pipe needs. */
@@ -38,7 +39,7 @@ export class Pipes {
     const end = (): void => {
       // As in Node, the pipe is over when the destination has finished.
       source.off("end", end);
-      if (options.end === false) remove();
+      if (options.end === false || isStandard(destination)) remove();
       else destination.end();
     };
     const close = (): void => remove();
@@ -79,4 +80,9 @@ export class Pipes {
     if (destination !== undefined) this.#removers.get(destination)?.();
     else for (const remove of [...this.#removers.values()]) remove();
   }
+}
+
+/** Whether it is the program's own output, which nobody ends, as in Node. */
+function isStandard(destination: unknown): boolean {
+  return destination === process.stdout || destination === process.stderr;
 }

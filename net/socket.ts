@@ -431,9 +431,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`. It resumes a
-   * socket that was paused. When the destination fails the pipe ends and the socket is paused; when nobody listens
-   * for the failure, the socket is destroyed with it.
+   * Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`, or unless it
+   * is `process.stdout` or `process.stderr`. It resumes a socket that was paused. When the destination fails the pipe
+   * ends and the socket is paused; when nobody listens for the failure, the socket is destroyed with it.
    */
   pipe<T extends PipeDestination>(destination: T, options?: PipeOptions): T {
     (this.#pipes ??= new Pipes(this)).add(destination, options);

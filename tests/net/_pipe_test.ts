@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { EventEmitter } from "node:events";
+import process from "node:process";
 import { Pipes } from "../../net/_pipe.ts";
 
 class Source extends EventEmitter {
@@ -133,4 +134,13 @@ Deno.test("pipe sets a paused source going, unless another destination is full",
   source.emit("data", new Uint8Array([1]));
   pipes.add(new Sink());
   assertEquals(source.told.slice(4), ["pause"]);
+});
+
+Deno.test("pipe does not end the program's own output", () => {
+  const { source, pipes } = rig();
+  for (const output of [process.stdout, process.stderr]) {
+    pipes.add(output);
+    source.emit("end");
+    assertEquals([output.writableEnded, source.listenerCount("data")], [false, 0]);
+  }
 });
