@@ -562,6 +562,7 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   assertEquals(code(() => server.listen({ port: 0, backlog: -1 })), "ERR_OUT_OF_RANGE");
   assertEquals(code(() => server.listen({ port: 0, host: 5 as never })), "ERR_INVALID_ARG_TYPE");
   assertThrows(() => server.close({ drain: -1 }), RangeError);
+  assertThrows(() => server.close({ drain: 2 ** 31 }), RangeError);
   await server.close();
 });
 
