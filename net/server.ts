@@ -499,9 +499,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #watch(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     const abort = (): void => void this.close();
-    if (signal.aborted) queueMicrotask(abort);
+    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    this.#unwatch = () => signal.removeEventListener("abort", abort);
+    if (!signal.aborted) return;
+    queueMicrotask(() => {
+      if (this.#unwatch === unwatch) abort();
+    });
   }
 
   /** Emits. What a listener throws goes no further. */

@@ -1038,9 +1038,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         new NetError("Cannot go on: aborted", { code: "ABORT_ERR", cause: signal.reason }),
       );
     };
-    if (signal.aborted) queueMicrotask(abort);
+    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    this.#unwatch = () => signal.removeEventListener("abort", abort);
+    if (!signal.aborted) return;
+    queueMicrotask(() => {
+      if (this.#unwatch === unwatch) abort();
+    });
   }
 }
 

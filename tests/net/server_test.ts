@@ -566,6 +566,15 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   await server.close();
 });
 
+Deno.test("server with a signal that has fired may listen again without it, in the same turn", async () => {
+  const server = createServer();
+  server.listen({ port: 0, host: LOOPBACK, signal: AbortSignal.abort() });
+  server.close();
+  await server.listen(0, LOOPBACK);
+  assert(server.listening);
+  await server.close();
+});
+
 Deno.test("server closes with nothing to close, and tells so each time, as Node's does", async () => {
   const server = createServer();
   let closes = 0;

@@ -503,6 +503,16 @@ Deno.test("unpipe stops a pipe, and tells the destination", async () => {
   assertEquals([await readText(to.peer), told], ["a", 2]);
 });
 
+Deno.test("a signal that has fired ends the connection it was given for, not the next", async () => {
+  await withServer({}, (socket) => void socket.end(), async (port) => {
+    const socket = new Socket();
+    socket.connect({ port, host: "127.0.0.1", signal: AbortSignal.abort() }).destroy();
+    socket.connect({ port, host: "127.0.0.1" });
+    await socket.opened;
+    await socket.resume().closed;
+  });
+});
+
 Deno.test("pipe goes on after unpipe, and after pause", async () => {
   using from = rig();
   using to = rig();
