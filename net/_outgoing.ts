@@ -110,6 +110,7 @@ export class Outgoing implements TransportWriterOptions {
     const writer = this.#writer = new TransportWriter(transport, this);
     const early = this.#early;
     this.#early = null;
+    for (let i = 0; i < this.#corks; i++) writer.cork();
     if (early !== null) {
       writer.cork();
       for (const chunk of early.chunks) writer.write(chunk);
@@ -118,7 +119,6 @@ export class Outgoing implements TransportWriterOptions {
         writer.drained().then(early.drained.resolve, early.drained.reject);
       }
     }
-    for (let i = 0; i < this.#corks; i++) writer.cork();
     if (this.#written !== null && writer.idle) this.#callSoon(writer);
     if (this.ending) this.#finish(writer);
   }

@@ -129,6 +129,22 @@ Deno.test("outgoing tells of a write that fails, once", async () => {
   a.close();
 });
 
+Deno.test("outgoing holds what was written before the connection as long as it is corked", async () => {
+  const { outgoing } = rig();
+  outgoing.cork();
+  outgoing.write(bytes(1), undefined);
+  const [a, b] = pair();
+  outgoing.attach(a);
+  const read = readAll(b);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(outgoing.queued, 1);
+  outgoing.uncork();
+  outgoing.end(undefined);
+  assertEquals(await read, [1]);
+  a.close();
+  b.close();
+});
+
 Deno.test("outgoing that is corked before the connection stays so after it", async () => {
   const { outgoing } = rig();
   outgoing.cork();
