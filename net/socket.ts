@@ -839,8 +839,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#opened?.resolve(this.#openInfo());
     const incoming = this.#incoming;
     this.#tell("connect");
+    // A listener may have connected anew: what follows is not of the new connection.
+    if (this.#incoming !== incoming) return;
     this.#tell("ready");
-    if (this.encrypted) {
+    if (this.encrypted && !this.#destroyed) {
       this.#tell("secureConnect");
       this.#tell("secure");
     }

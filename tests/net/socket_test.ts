@@ -1236,6 +1236,19 @@ Deno.test("what was to happen to one connection does not happen to the next", as
   });
 });
 
+Deno.test("a socket that connects anew in its connect listener is ready once", async () => {
+  await withServer({}, (socket) => void socket.pipe(socket), async (port) => {
+    const events: string[] = [];
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => socket.destroy().connect(port, "127.0.0.1"));
+    socket.on("connect", () => events.push(`connect ${socket.readyState}`));
+    socket.on("ready", () => events.push(`ready ${socket.readyState}`));
+    await once(socket, "ready");
+    socket.destroy();
+    assertEquals(events, ["connect opening", "connect open", "ready open"]);
+  });
+});
+
 const habit = fc.record({
   /** The sizes of its writes. */
   writes: fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 15_000, max: 40_000 })), {
