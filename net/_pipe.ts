@@ -62,6 +62,8 @@ export class Pipes {
       else if (this.#full.size === 0) source.resume();
       destination.emit("unpipe", source);
     };
+    // First: it throws when the source is read in another way, and then there is no pipe.
+    source.on("data", data);
     this.remove(destination);
     this.#removers.set(destination, remove);
     destination.on("drain", drain);
@@ -70,7 +72,6 @@ export class Pipes {
     destination.on("error", fail);
     destination.emit("pipe", source);
     source.on("end", end);
-    source.on("data", data);
     // As in Node: a pipe sets what was paused going again, for example after the last pipe has ended.
     if (this.#full.size === 0 && source.isPaused()) source.resume();
   }

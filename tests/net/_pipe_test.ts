@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { EventEmitter } from "node:events";
 import process from "node:process";
 import { Pipes } from "../../net/_pipe.ts";
@@ -143,4 +143,13 @@ Deno.test("pipe does not end the program's own output", () => {
     source.emit("end");
     assertEquals([output.writableEnded, source.listenerCount("data")], [false, 0]);
   }
+});
+
+Deno.test("pipe from a source that can't be read leaves no listener behind", () => {
+  const { source, sink, pipes } = rig();
+  source.on("newListener", (event) => {
+    if (event === "data") throw new TypeError("it is read in another way");
+  });
+  assertThrows(() => pipes.add(sink), TypeError);
+  assertEquals([sink.eventNames(), source.eventNames()], [[], ["newListener"]]);
 });
