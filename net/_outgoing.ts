@@ -157,6 +157,13 @@ export class Outgoing implements TransportWriterOptions {
     }
   }
 
+  /** Calls `callback` as soon as no write is under way, before the next one; or with the error. */
+  afterWrite(callback: WriteCallback): void {
+    (this.#written ??= []).unshift({ at: 0, callback });
+    const writer = this.#writer;
+    if (writer !== null && writer.idle) this.#callSoon(writer);
+  }
+
   /** Ends the own direction once all is written; `callback` is called then, or with the error. */
   end(callback: WriteCallback | undefined): void {
     if (callback !== undefined) (this.#ended ??= []).push(callback);

@@ -97,6 +97,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #transport: (Transport & TransportExtras) | null = null;
   #connecting: AbortController | null = null;
   #securing = false;
+  /** Whether a setting waits for the end of a write. */
+  #unset = false;
   #paused = false;
   #readEnded = false;
   #destroyed = false;
@@ -667,7 +669,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Sends small writes at once (the default), or lets the system gather them (Nagle). */
   setNoDelay(on = true): this {
     this.#options = { ...this.#options, noDelay: on };
-    this.#transport?.setNoDelay?.(on);
+    this.#adjust((transport) => transport.setNoDelay?.(on));
     return this;
   }
 
@@ -680,7 +682,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * @throws {NetError} `ERR_UNSUPPORTED` for an `initialDelay` on a connection that can't set one: one of Deno's own can't.
    */
   setKeepAlive(on = false, initialDelay = 0): this {
-    const transport = this.#transport;
+    const transport = this.#destroyed ? null : this.#transport;
     if (on && initialDelay > 0 && transport !== null && (transport.setKeepAlive?.length ?? 0) < 2) {
       throw new NetError(
         "Cannot set the keep-alive delay: the connection was opened without one, and Deno can't set it later",
@@ -688,7 +690,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       );
     }
     this.#options = { ...this.#options, keepAlive: on, keepAliveInitialDelay: initialDelay };
-    transport?.setKeepAlive?.(on, initialDelay);
+    this.#adjust((transport) => transport.setKeepAlive?.(on, initialDelay));
     return this;
   }
 
@@ -898,6 +900,31 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
     this.#outgoing.attach(transport);
     this.#incoming.attach(transport, this.#options.limits?.receivedBytes);
+  }
+
+  /** Sets something on the connection. Deno's own refuses that while they write: then it is set after the write. */
+  #adjust(set: (transport: TransportExtras) => void): void {
+    if (this.#transport === null || this.#destroyed) return;
+    try {
+      set(this.#transport);
+    } catch {
+      if (this.#unset) return;
+      this.#unset = true;
+      this.#outgoing.afterWrite((error) => {
+        this.#unset = false;
+        if (!error) this.#applySettings();
+      });
+    }
+  }
+
+  #applySettings(): void {
+    const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0 } = this.#options;
+    try {
+      this.#transport?.setNoDelay?.(noDelay);
+      this.#transport?.setKeepAlive?.(keepAlive, keepAliveInitialDelay);
+    } catch {
+      // The peer has left already: reading will tell.
+    }
   }
 
   /** Emits. What a listener throws ends this socket and goes no further. */

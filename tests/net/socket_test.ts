@@ -1129,6 +1129,46 @@ Deno.test("a socket's options that are Luvit's do what Node's do", async () => {
   assertEquals(await readText(other.peer), "");
 });
 
+Deno.test("settings may be changed while a write is under way, and after the end", async () => {
+  await withServer({ pauseOnConnect: true }, () => {}, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await socket.opened;
+    socket.write(new Uint8Array(16_777_216));
+    await turn();
+    socket.setNoDelay(false).setKeepAlive(true).setNoDelay(true);
+    assertEquals(socket.destroyed, false);
+    socket.destroy().setNoDelay(false).setKeepAlive(true, 1000);
+    await socket.closed;
+    socket.setNoDelay(true).setKeepAlive(false);
+  });
+});
+
+Deno.test("what is set while the transport is busy is set after its write", async () => {
+  const [a, b] = pair();
+  let busy = false;
+  const set: string[] = [];
+  const transport = Object.assign(a, {
+    setNoDelay(on: boolean): void {
+      if (busy) throw new Error("Unable to get resources");
+      set.push(`noDelay ${on}`);
+    },
+    setKeepAlive(on: boolean): void {
+      if (busy) throw new Error("Unable to get resources");
+      set.push(`keepAlive ${on}`);
+    },
+  });
+  const socket = Socket.from(transport);
+  socket.write("x");
+  busy = true;
+  socket.setNoDelay(false).setKeepAlive(true).setNoDelay(true).setNoDelay(false);
+  busy = false;
+  await send(b, "y");
+  await new Promise((resolve) => socket.write("z", resolve));
+  assertEquals(set, ["noDelay true", "noDelay false", "keepAlive true"]);
+  socket.destroy();
+  b.close();
+});
+
 Deno.test("setKeepAlive throws for a delay that a connection can't have any more", async () => {
   await withServer({}, (socket) => {
     socket.on("error", () => {});
