@@ -110,6 +110,7 @@ export class Outgoing implements TransportWriterOptions {
     const writer = this.#writer = new TransportWriter(transport, this);
     const early = this.#early;
     this.#early = null;
+    for (let i = 0; i < this.#corks; i++) writer.cork();
     if (early !== null) {
       writer.cork();
       for (const chunk of early.chunks) writer.write(chunk);
@@ -118,7 +119,7 @@ export class Outgoing implements TransportWriterOptions {
         writer.drained().then(early.drained.resolve, early.drained.reject);
       }
     }
-    for (let i = 0; i < this.#corks; i++) writer.cork();
+    if (this.#written !== null && writer.idle) this.#callSoon(writer);
     if (this.ending) this.#finish(writer);
   }
 
@@ -154,6 +155,13 @@ export class Outgoing implements TransportWriterOptions {
       this.#owner.onwritefail(error);
       return false;
     }
+  }
+
+  /** Calls `callback` as soon as no write is under way, before the next one; or with the error. */
+  afterWrite(callback: WriteCallback): void {
+    (this.#written ??= []).unshift({ at: 0, callback });
+    const writer = this.#writer;
+    if (writer !== null && writer.idle) this.#callSoon(writer);
   }
 
   /** Ends the own direction once all is written; `callback` is called then, or with the error. */
@@ -252,11 +260,14 @@ export class Outgoing implements TransportWriterOptions {
     const at = this.bytesWritten;
     (this.#written ??= []).push({ at, callback });
     const writer = this.#writer;
-    if (writer !== null && writer.idle) {
-      queueMicrotask(() => {
-        if (this.#stopped === null) this.onwritten(writer.bytesWritten);
-      });
-    }
+    if (writer !== null && writer.idle) this.#callSoon(writer);
+  }
+
+  /** Calls the callbacks of chunks without bytes: no write will follow that tells of them. */
+  #callSoon(writer: TransportWriter): void {
+    queueMicrotask(() => {
+      if (this.#stopped === null) this.onwritten(writer.bytesWritten);
+    });
   }
 
   #finish(writer: TransportWriter): void {

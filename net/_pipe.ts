@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import process from "node:process";
 import type { PipeDestination, PipeOptions } from "./socket_options.ts";
 
 /** What of a socket a pipe needs. */
@@ -9,6 +10,7 @@ export interface PipeSource {
   off(event: "end", listener: () => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  isPaused(): boolean;
   destroy(error: Error): unknown;
 }
 
@@ -37,7 +39,7 @@ export class Pipes {
     const end = (): void => {
       // As in Node, the pipe is over when the destination has finished.
       source.off("end", end);
-      if (options.end === false) remove();
+      if (options.end === false || isStandard(destination)) remove();
       else destination.end();
     };
     const close = (): void => remove();
@@ -60,6 +62,8 @@ export class Pipes {
       else if (this.#full.size === 0) source.resume();
       destination.emit("unpipe", source);
     };
+    // First: it throws when the source is read in another way, and then there is no pipe.
+    source.on("data", data);
     this.remove(destination);
     this.#removers.set(destination, remove);
     destination.on("drain", drain);
@@ -68,7 +72,8 @@ export class Pipes {
     destination.on("error", fail);
     destination.emit("pipe", source);
     source.on("end", end);
-    source.on("data", data);
+    // As in Node: a pipe sets what was paused going again, for example after the last pipe has ended.
+    if (this.#full.size === 0 && source.isPaused()) source.resume();
   }
 
   /** Ends the pipe to `destination`, or all of them. */
@@ -76,4 +81,9 @@ export class Pipes {
     if (destination !== undefined) this.#removers.get(destination)?.();
     else for (const remove of [...this.#removers.values()]) remove();
   }
+}
+
+/** Whether it is the program's own output, which nobody ends, as in Node. */
+function isStandard(destination: unknown): boolean {
+  return destination === process.stdout || destination === process.stderr;
 }

@@ -225,7 +225,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
    * `drain` they are destroyed after so many milliseconds; a later call may shorten that. When the server does not
    * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
    *
-   * @throws {RangeError} When `drain` is negative or not a number.
+   * @throws {RangeError} When `drain` is negative, not a number, or too long for a timer (above 2147483647 ms).
    */
   close(
     options?: ServerCloseOptions | ((error?: Error) => void),
@@ -233,7 +233,9 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   ): this & PromiseLike<this> {
     if (typeof options === "function") [options, callback] = [undefined, options];
     const { drain = Infinity } = options ?? {};
-    if (!(drain >= 0)) throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
+    if (!(drain >= 0 && (drain <= 2_147_483_647 || drain === Infinity))) {
+      throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
+    }
     const running = this.listening || this.#opening !== null;
     if (callback !== undefined) {
       const error = running ? undefined : new NetError(
@@ -497,9 +499,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #watch(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     const abort = (): void => void this.close();
-    if (signal.aborted) queueMicrotask(abort);
+    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    this.#unwatch = () => signal.removeEventListener("abort", abort);
+    if (!signal.aborted) return;
+    queueMicrotask(() => {
+      if (this.#unwatch === unwatch) abort();
+    });
   }
 
   /** Emits. What a listener throws goes no further. */

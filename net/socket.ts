@@ -97,6 +97,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #transport: (Transport & TransportExtras) | null = null;
   #connecting: AbortController | null = null;
   #securing = false;
+  /** Whether a setting waits for the end of a write. */
+  #unset = false;
   #paused = false;
   #readEnded = false;
   #destroyed = false;
@@ -431,9 +433,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`. When the
-   * destination fails the pipe ends and the socket is paused; when nobody listens for the failure, the socket is
-   * destroyed with it.
+   * Writes all that comes into `destination`, at its pace, and ends it at the end unless `end: false`, or unless it
+   * is `process.stdout` or `process.stderr`. It resumes a socket that was paused. When the destination fails the pipe
+   * ends and the socket is paused; when nobody listens for the failure, the socket is destroyed with it.
    */
   pipe<T extends PipeDestination>(destination: T, options?: PipeOptions): T {
     (this.#pipes ??= new Pipes(this)).add(destination, options);
@@ -667,7 +669,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Sends small writes at once (the default), or lets the system gather them (Nagle). */
   setNoDelay(on = true): this {
     this.#options = { ...this.#options, noDelay: on };
-    this.#transport?.setNoDelay?.(on);
+    this.#adjust((transport) => transport.setNoDelay?.(on));
     return this;
   }
 
@@ -680,7 +682,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * @throws {NetError} `ERR_UNSUPPORTED` for an `initialDelay` on a connection that can't set one: one of Deno's own can't.
    */
   setKeepAlive(on = false, initialDelay = 0): this {
-    const transport = this.#transport;
+    const transport = this.#destroyed ? null : this.#transport;
     if (on && initialDelay > 0 && transport !== null && (transport.setKeepAlive?.length ?? 0) < 2) {
       throw new NetError(
         "Cannot set the keep-alive delay: the connection was opened without one, and Deno can't set it later",
@@ -688,7 +690,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       );
     }
     this.#options = { ...this.#options, keepAlive: on, keepAliveInitialDelay: initialDelay };
-    transport?.setKeepAlive?.(on, initialDelay);
+    this.#adjust((transport) => transport.setKeepAlive?.(on, initialDelay));
     return this;
   }
 
@@ -839,8 +841,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#opened?.resolve(this.#openInfo());
     const incoming = this.#incoming;
     this.#tell("connect");
+    // A listener may have connected anew: what follows is not of the new connection.
+    if (this.#incoming !== incoming) return;
     this.#tell("ready");
-    if (this.encrypted) {
+    if (this.encrypted && !this.#destroyed) {
       this.#tell("secureConnect");
       this.#tell("secure");
     }
@@ -896,6 +900,31 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
     this.#outgoing.attach(transport);
     this.#incoming.attach(transport, this.#options.limits?.receivedBytes);
+  }
+
+  /** Sets something on the connection. Deno's own refuses that while they write: then it is set after the write. */
+  #adjust(set: (transport: TransportExtras) => void): void {
+    if (this.#transport === null || this.#destroyed) return;
+    try {
+      set(this.#transport);
+    } catch {
+      if (this.#unset) return;
+      this.#unset = true;
+      this.#outgoing.afterWrite((error) => {
+        this.#unset = false;
+        if (!error) this.#applySettings();
+      });
+    }
+  }
+
+  #applySettings(): void {
+    const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0 } = this.#options;
+    try {
+      this.#transport?.setNoDelay?.(noDelay);
+      this.#transport?.setKeepAlive?.(keepAlive, keepAliveInitialDelay);
+    } catch {
+      // The peer has left already: reading will tell.
+    }
   }
 
   /** Emits. What a listener throws ends this socket and goes no further. */
@@ -1038,9 +1067,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         new NetError("Cannot go on: aborted", { code: "ABORT_ERR", cause: signal.reason }),
       );
     };
-    if (signal.aborted) queueMicrotask(abort);
+    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    this.#unwatch = () => signal.removeEventListener("abort", abort);
+    if (!signal.aborted) return;
+    queueMicrotask(() => {
+      if (this.#unwatch === unwatch) abort();
+    });
   }
 }
 

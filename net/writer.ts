@@ -531,7 +531,11 @@ export class TransportWriter implements BudgetHolder {
   }
 
   #taken(n: number): void {
-    if (this.#stopped !== null) return;
+    if (this.#stopped !== null) {
+      // It was under way then: it has left all the same.
+      if (n > 0 && n <= this.#piece.length) this.#written += n;
+      return;
+    }
     const piece = this.#piece;
     try {
       if (!(n > 0 && n <= piece.length)) throw badCount(n, piece.length);

@@ -45,6 +45,19 @@ Deno.test("outgoing keeps what is written before the connection, in order, and e
   b.close();
 });
 
+Deno.test("outgoing calls the callback of a chunk without bytes when the connection comes", async () => {
+  const { outgoing } = rig();
+  const called: unknown[] = [];
+  outgoing.write(bytes(), (error) => called.push(error));
+  const [a, b] = pair();
+  outgoing.attach(a);
+  assertEquals(called, []);
+  await Promise.resolve();
+  assertEquals(called, [null]);
+  a.close();
+  b.close();
+});
+
 Deno.test("outgoing is full before the connection, too, and drains when it comes", async () => {
   const { outgoing, told } = rig({ highWaterMark: 2, writeLimit: 3 });
   assertEquals(outgoing.write(bytes(1, 2), undefined), false);
@@ -114,6 +127,22 @@ Deno.test("outgoing tells of a write that fails, once", async () => {
   outgoing.fail(reason);
   assertEquals(called, ["EPIPE"]);
   a.close();
+});
+
+Deno.test("outgoing holds what was written before the connection as long as it is corked", async () => {
+  const { outgoing } = rig();
+  outgoing.cork();
+  outgoing.write(bytes(1), undefined);
+  const [a, b] = pair();
+  outgoing.attach(a);
+  const read = readAll(b);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(outgoing.queued, 1);
+  outgoing.uncork();
+  outgoing.end(undefined);
+  assertEquals(await read, [1]);
+  a.close();
+  b.close();
 });
 
 Deno.test("outgoing that is corked before the connection stays so after it", async () => {

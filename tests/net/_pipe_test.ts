@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { EventEmitter } from "node:events";
+import process from "node:process";
 import { Pipes } from "../../net/_pipe.ts";
 
 class Source extends EventEmitter {
@@ -9,6 +10,9 @@ class Source extends EventEmitter {
   }
   resume(): void {
     this.told.push("resume");
+  }
+  isPaused(): boolean {
+    return this.told.at(-1) === "pause";
   }
   destroy(error: Error): void {
     this.told.push(`destroy ${error.message}`);
@@ -117,4 +121,35 @@ Deno.test("pipe to the same destination twice is one pipe", () => {
   source.emit("data", new Uint8Array([1]));
   source.emit("end");
   assertEquals([sink.got, sink.ended], [[1], 1]);
+});
+
+Deno.test("pipe sets a paused source going, unless another destination is full", () => {
+  const { source, sink, pipes } = rig();
+  source.pause();
+  pipes.add(sink);
+  pipes.remove(sink);
+  pipes.add(sink);
+  assertEquals(source.told, ["pause", "resume", "pause", "resume"]);
+  sink.full = true;
+  source.emit("data", new Uint8Array([1]));
+  pipes.add(new Sink());
+  assertEquals(source.told.slice(4), ["pause"]);
+});
+
+Deno.test("pipe does not end the program's own output", () => {
+  const { source, pipes } = rig();
+  for (const output of [process.stdout, process.stderr]) {
+    pipes.add(output);
+    source.emit("end");
+    assertEquals([output.writableEnded, source.listenerCount("data")], [false, 0]);
+  }
+});
+
+Deno.test("pipe from a source that can't be read leaves no listener behind", () => {
+  const { source, sink, pipes } = rig();
+  source.on("newListener", (event) => {
+    if (event === "data") throw new TypeError("it is read in another way");
+  });
+  assertThrows(() => pipes.add(sink), TypeError);
+  assertEquals([sink.eventNames(), source.eventNames()], [[], ["newListener"]]);
 });

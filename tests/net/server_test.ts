@@ -562,6 +562,16 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   assertEquals(code(() => server.listen({ port: 0, backlog: -1 })), "ERR_OUT_OF_RANGE");
   assertEquals(code(() => server.listen({ port: 0, host: 5 as never })), "ERR_INVALID_ARG_TYPE");
   assertThrows(() => server.close({ drain: -1 }), RangeError);
+  assertThrows(() => server.close({ drain: 2 ** 31 }), RangeError);
+  await server.close();
+});
+
+Deno.test("server with a signal that has fired may listen again without it, in the same turn", async () => {
+  const server = createServer();
+  server.listen({ port: 0, host: LOOPBACK, signal: AbortSignal.abort() });
+  server.close();
+  await server.listen(0, LOOPBACK);
+  assert(server.listening);
   await server.close();
 });
 

@@ -503,6 +503,27 @@ Deno.test("unpipe stops a pipe, and tells the destination", async () => {
   assertEquals([await readText(to.peer), told], ["a", 2]);
 });
 
+Deno.test("a signal that has fired ends the connection it was given for, not the next", async () => {
+  await withServer({}, (socket) => void socket.end(), async (port) => {
+    const socket = new Socket();
+    socket.connect({ port, host: "127.0.0.1", signal: AbortSignal.abort() }).destroy();
+    socket.connect({ port, host: "127.0.0.1" });
+    await socket.opened;
+    await socket.resume().closed;
+  });
+});
+
+Deno.test("pipe goes on after unpipe, and after pause", async () => {
+  using from = rig();
+  using to = rig();
+  from.socket.pipe(to.socket, { end: false });
+  from.socket.unpipe(to.socket);
+  from.socket.pipe(to.socket);
+  await send(from.peer, "a");
+  await from.peer.closeWrite();
+  assertEquals(await readText(to.peer), "a");
+});
+
 Deno.test("a listener that throws ends its own socket only", async () => {
   const fault = new Error("in a listener");
   await withServer({}, (socket) => {
@@ -1108,6 +1129,46 @@ Deno.test("a socket's options that are Luvit's do what Node's do", async () => {
   assertEquals(await readText(other.peer), "");
 });
 
+Deno.test("settings may be changed while a write is under way, and after the end", async () => {
+  await withServer({ pauseOnConnect: true }, () => {}, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await socket.opened;
+    socket.write(new Uint8Array(16_777_216));
+    await turn();
+    socket.setNoDelay(false).setKeepAlive(true).setNoDelay(true);
+    assertEquals(socket.destroyed, false);
+    socket.destroy().setNoDelay(false).setKeepAlive(true, 1000);
+    await socket.closed;
+    socket.setNoDelay(true).setKeepAlive(false);
+  });
+});
+
+Deno.test("what is set while the transport is busy is set after its write", async () => {
+  const [a, b] = pair();
+  let busy = false;
+  const set: string[] = [];
+  const transport = Object.assign(a, {
+    setNoDelay(on: boolean): void {
+      if (busy) throw new Error("Unable to get resources");
+      set.push(`noDelay ${on}`);
+    },
+    setKeepAlive(on: boolean): void {
+      if (busy) throw new Error("Unable to get resources");
+      set.push(`keepAlive ${on}`);
+    },
+  });
+  const socket = Socket.from(transport);
+  socket.write("x");
+  busy = true;
+  socket.setNoDelay(false).setKeepAlive(true).setNoDelay(true).setNoDelay(false);
+  busy = false;
+  await send(b, "y");
+  await new Promise((resolve) => socket.write("z", resolve));
+  assertEquals(set, ["noDelay true", "noDelay false", "keepAlive true"]);
+  socket.destroy();
+  b.close();
+});
+
 Deno.test("setKeepAlive throws for a delay that a connection can't have any more", async () => {
   await withServer({}, (socket) => {
     socket.on("error", () => {});
@@ -1212,6 +1273,19 @@ Deno.test("what was to happen to one connection does not happen to the next", as
     await once(socket, "close");
     socket.connect(port, "127.0.0.1").end("whole");
     assertEquals((await Array.fromAsync(socket)).join(""), "whole");
+  });
+});
+
+Deno.test("a socket that connects anew in its connect listener is ready once", async () => {
+  await withServer({}, (socket) => void socket.pipe(socket), async (port) => {
+    const events: string[] = [];
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => socket.destroy().connect(port, "127.0.0.1"));
+    socket.on("connect", () => events.push(`connect ${socket.readyState}`));
+    socket.on("ready", () => events.push(`ready ${socket.readyState}`));
+    await once(socket, "ready");
+    socket.destroy();
+    assertEquals(events, ["connect opening", "connect open", "ready open"]);
   });
 });
 

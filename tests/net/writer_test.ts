@@ -885,3 +885,18 @@ Deno.test("writer that was stopped during a write does not disturb those that wr
   assertEquals([fourth.written, third.failures.length, fourth.writer.idle], [[8], 0, true]);
   near.close();
 });
+
+Deno.test("writer counts a write that was under way when it was stopped, once it is done", async () => {
+  const taken = Promise.withResolvers<number>();
+  const [a, b] = pair();
+  const writer = new TransportWriter(Object.assign(a, { write: () => taken.promise }));
+  writer.write(new Uint8Array(3));
+  writer.flush();
+  writer.stop();
+  assertEquals([writer.bytesWritten, writer.queued], [0, 0]);
+  taken.resolve(3);
+  await taken.promise;
+  assertEquals([writer.bytesWritten, writer.queued], [3, 0]);
+  a.close();
+  b.close();
+});
