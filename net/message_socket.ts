@@ -1,8 +1,11 @@
 // Floor 3: driver.
+import type { Duplex } from "node:stream";
 import { NetError } from "./errors.ts";
 import type { Framer, FramingDecoder } from "./framer.ts";
+import { NodeTransport } from "./node_transport.ts";
 import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
+import type { Socket } from "./socket.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 import { abortError, type Deadline, deadlineSignal, waitFor, type WaitOptions } from "./wait.ts";
 import { TransportWriter } from "./writer.ts";
@@ -28,9 +31,10 @@ interface Waiter<T> {
 }
 
 const DONE = Promise.resolve();
+const UNKNOWN: TransportAddr = { transport: "memory" };
 
 /**
- * Messages over a transport: what a framer makes of its bytes, in both directions.
+ * Messages over a transport or a {@linkcode Socket}: what a framer makes of its bytes, in both directions.
  *
  * Received messages may be views into larger memory, which they keep alive: `slice()` what is to live long. Bytes are
  * turned into messages only as they are read. Closing is the caller's part: also after an error, and after a loop.
@@ -52,6 +56,7 @@ const DONE = Promise.resolve();
  */
 export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, AsyncDisposable {
   readonly #transport: Transport;
+  readonly #over: Transport | Socket;
   readonly #framer: Framer<T>;
   readonly #decoder: FramingDecoder<T>;
   readonly #reader: TransportReader;
@@ -68,11 +73,17 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   #closed = false;
 
   /**
-   * Takes over `transport`, and begins to read it.
+   * Takes over `transport`, and begins to read it. A `Socket` may still be connecting; its `allowHalfOpen` is set, so that
+   * what the peer asked before it ended is answered.
    *
+   * @throws {TypeError} for what is neither a transport nor a `Socket`
    * @throws {RangeError} when a limit is not a positive number, or `outboxLimit` is below `highWaterMark`
    */
-  constructor(transport: Transport, framer: Framer<T>, options: MessageSocketOptions = {}) {
+  constructor(
+    transport: Transport | Socket,
+    framer: Framer<T>,
+    options: MessageSocketOptions = {},
+  ) {
     const { inboxLimit = 65_536, highWaterMark = 65_536, outboxLimit = 16_777_216 } = options;
     for (const [name, value] of Object.entries({ inboxLimit, highWaterMark, outboxLimit })) {
       if (!(value > 0)) {
@@ -82,20 +93,21 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     if (outboxLimit < highWaterMark) {
       throw new RangeError("Cannot make message socket: outboxLimit is below highWaterMark");
     }
-    this.#transport = transport;
+    this.#over = transport;
+    this.#transport = transportOf(transport);
     this.#framer = framer;
     this.#decoder = framer.createDecoder();
     this.#inboxLimit = inboxLimit;
     this.#outboxLimit = outboxLimit;
     // The limit is checked before a message: in the middle of one the writer must not refuse.
-    this.#writer = new TransportWriter(transport, {
+    this.#writer = new TransportWriter(this.#transport, {
       highWaterMark,
       limit: Infinity,
       onerror: (error) => {
         this.#writeError ??= this.#wrap(error, "write");
       },
     });
-    this.#reader = new TransportReader(transport, {
+    this.#reader = new TransportReader(this.#transport, {
       data: (chunk) => {
         this.#decoder.push(chunk);
         this.#serve();
@@ -108,12 +120,12 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
 
   /** The address of this end. */
   get localAddr(): TransportAddr {
-    return this.#transport.localAddr;
+    return this.#over.localAddr ?? UNKNOWN;
   }
 
   /** The address of the other end. */
   get remoteAddr(): TransportAddr {
-    return this.#transport.remoteAddr;
+    return this.#over.remoteAddr ?? UNKNOWN;
   }
 
   /** Received bytes that are not read as messages yet. */
@@ -339,4 +351,15 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   #wrap(error: unknown, syscall: string): NetError {
     return toNetError(error, { syscall, what: `Cannot ${syscall} message` });
   }
+}
+
+function transportOf(given: Transport | Socket): Transport {
+  const { closeWrite, pipe } = Object(given) as { closeWrite?: unknown; pipe?: unknown };
+  if (typeof closeWrite === "function") return given as Transport;
+  if (typeof pipe !== "function") {
+    throw new TypeError("Cannot make message socket: it takes a transport or a Socket");
+  }
+  (given as Socket).allowHalfOpen = true;
+  // A socket has all of a stream that is used there.
+  return new NodeTransport(given as unknown as Duplex);
 }

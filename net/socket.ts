@@ -248,6 +248,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   get allowHalfOpen(): boolean {
     return this.#options.allowHalfOpen === true;
   }
+  set allowHalfOpen(allow: boolean) {
+    this.#options = { ...this.#options, allowHalfOpen: allow };
+  }
 
   /** Resolves when connected, with the streams and the addresses; rejects with the error when that fails. */
   get opened(): Promise<SocketOpenInfo> {

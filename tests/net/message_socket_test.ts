@@ -7,6 +7,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { connect } from "../../net/connect.ts";
+import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
 import { delimiterFramer } from "../../net/delimiter_framer.ts";
 import { FramingError } from "../../net/framing_error.ts";
@@ -17,6 +19,7 @@ import { MessageSocket, type MessageSocketOptions } from "../../net/message_sock
 import { netstringFramer } from "../../net/netstring_framer.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import { rawFramer } from "../../net/raw_framer.ts";
+import { Socket } from "../../net/socket.ts";
 import type { Framer } from "../../net/framer.ts";
 import type { Transport } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
@@ -304,4 +307,59 @@ Deno.test("message socket refuses limits that make no sense", () => {
   }
   here.close();
   there.close();
+});
+
+Deno.test("a message socket over the sockets of a server and a client answers after the end", async () => {
+  const server = await createServer(async (socket) => {
+    await using lines = new MessageSocket(socket, lineFramer());
+    for await (const line of lines) {
+      await new Promise((resolve) => setTimeout(resolve));
+      await lines.write(line.toUpperCase());
+    }
+  }).listen(0, "127.0.0.1");
+  const client = new MessageSocket(connect(server.port, "127.0.0.1"), lineFramer());
+  const long = "x".repeat(200_000);
+  await client.write("a");
+  await client.write(long);
+  await client.closeWrite();
+  assertEquals(await Array.fromAsync(client), ["A", long.toUpperCase()]);
+  assertEquals(client.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port: server.port });
+  await client.close();
+  await server.close();
+});
+
+Deno.test("a message socket over a socket that can't connect tells why", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const socket = new MessageSocket(connect(port, "127.0.0.1"), lineFramer());
+  assertEquals(await code(socket.read()), "ECONNREFUSED");
+  await socket.close();
+});
+
+Deno.test("a message socket holds back the peer of a socket that nobody reads", async () => {
+  const [here, there] = pair({ capacity: 1024 });
+  const socket = new MessageSocket(Socket.from(here), rawFramer(), { inboxLimit: 2048 });
+  const sending = writeAll(there, new Uint8Array(1_000_000));
+  const early = await Promise.race([
+    sending.then(() => "sent"),
+    new Promise((resolve) => setTimeout(resolve, 50, "held back")),
+  ]);
+  assertEquals(early, "held back");
+  assertLessOrEqual(socket.received, 200_000);
+  let size = 0;
+  while (size < 1_000_000) size += (await socket.read())!.length;
+  await sending;
+  await socket.close();
+  there.close();
+});
+
+Deno.test("a message socket takes nothing that carries no bytes", () => {
+  for (const given of [undefined, null, "x", {}]) {
+    assertThrows(
+      () => new MessageSocket(given as unknown as Transport, lineFramer()),
+      TypeError,
+      "it takes a transport or a Socket",
+    );
+  }
 });

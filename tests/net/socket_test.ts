@@ -178,6 +178,18 @@ Deno.test("socket half open: it may answer after the peer's end", async () => {
   await it.socket.closed;
 });
 
+Deno.test("allowHalfOpen can be set on a socket that is there", async () => {
+  using it = rig();
+  assertEquals(it.socket.allowHalfOpen, false);
+  it.socket.allowHalfOpen = true;
+  assertEquals(it.socket.allowHalfOpen, true);
+  const ended = once(it.socket.resume(), "end");
+  await it.peer.closeWrite();
+  await ended;
+  it.socket.end("still here");
+  assertEquals(await readText(it.peer), "still here");
+});
+
 Deno.test("socket not half open ends itself after the peer's end", async () => {
   using it = rig();
   it.socket.resume();
