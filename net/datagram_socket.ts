@@ -115,7 +115,7 @@ export interface DatagramSocketEvents {
   /** The socket is connected. */
   connect: [];
   /** The system could not receive, or a listener threw; after the latter the socket is closed. */
-  error: [error: Error];
+  error: [error: Error & { code?: string; syscall?: string; address?: string; port?: number }];
   /** The socket is closed. */
   close: [];
 }

@@ -32,7 +32,7 @@ export interface ServerEvents {
   /** The server was closed, and its last connection, too. */
   close: [];
   /** Listening failed or broke down, or a listener of the server's own events threw this. */
-  error: [error: Error];
+  error: [error: Error & { code?: string; syscall?: string; address?: string; port?: number }];
   /** A connection was dropped: a cap, a list or the rate did not let it in. */
   drop: [info: DropInfo];
   /** The TLS handshake of a connection is done: of secure servers. */

@@ -58,7 +58,7 @@ export interface SocketEvents {
   /** `end()` was called and everything has been handed to the system. */
   finish: [];
   /** What went wrong; `close` follows. */
-  error: [error: Error];
+  error: [error: Error & { code?: string; syscall?: string; address?: string; port?: number }];
   /** The socket is closed; the last event. */
   close: [hadError: boolean];
   /** A stream was piped into this socket. */

@@ -1377,3 +1377,14 @@ Deno.test("two sockets carry all bytes both ways, however they read, write, and 
     { numRuns: 40 },
   );
 });
+
+Deno.test("an error's listener knows of its code by type", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const seen: unknown[] = [];
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", (error) => seen.push(error.code, error.syscall, error.port));
+  await once(socket, "close");
+  assertEquals(seen, ["ECONNREFUSED", "connect", port]);
+});
