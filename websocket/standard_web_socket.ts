@@ -10,7 +10,7 @@ export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, 
 
 /** What the `on…` properties of {@linkcode StandardWebSocket} take. */
 export type StandardWebSocketHandler<E extends Event> =
-  | ((this: StandardWebSocket, event: E) => unknown)
+  | ((this: WebSocket, event: E) => unknown)
   | null;
 
 /**
@@ -196,6 +196,46 @@ export class StandardWebSocket extends EventTarget {
   }
   set onclose(handler: StandardWebSocketHandler<CloseEvent>) {
     this.#handle("close", handler as StandardWebSocketHandler<Event>);
+  }
+
+  /** Adds a listener; those of the four events know what they get. */
+  override addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Adds a listener. */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  /** Takes a listener away. */
+  override removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Takes a listener away. */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: unknown,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener as EventListener, options);
   }
 
   /** A handler keeps its place among the listeners when it is exchanged. */

@@ -171,3 +171,33 @@ Deno.test("standard WebSocket has the constants of the browser's", () => {
     StandardWebSocket.CLOSED,
   ], [0, 1, 2, 3]);
 });
+
+Deno.test("standard WebSocket is what the type of the browser's asks for, and its events are typed", async () => {
+  await using server = await serve({ default: (ws) => void ws.on("message", (m) => ws.send(m)) });
+  const Client: typeof WebSocket = StandardWebSocket;
+  const seen: unknown[] = [];
+  const ws: WebSocket = new Client(urlOf(server));
+  ws.onopen = function () {
+    this.send("hello");
+  };
+  await event(ws as StandardWebSocket, "message");
+  const typed = new StandardWebSocket(urlOf(server));
+  const onMessage = (message: MessageEvent<string>) => seen.push(message.data.length);
+  typed.addEventListener("message", onMessage);
+  typed.addEventListener("open", () => typed.send("four"));
+  await event(typed, "message");
+  typed.removeEventListener("message", onMessage);
+  typed.send("again");
+  await event(typed, "message");
+  const closed = new Promise<void>((resolve) => {
+    typed.addEventListener("close", ({ code }) => {
+      seen.push(code);
+      resolve();
+    });
+  });
+  const gone = event(ws as StandardWebSocket, "close");
+  ws.close(1000);
+  typed.close(1000);
+  await Promise.all([closed, gone]);
+  assertEquals(seen, [4, 1000]);
+});
