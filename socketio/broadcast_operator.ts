@@ -312,7 +312,7 @@ export interface FetchedSocket<
   /** The rooms that it is in; of a socket of another server, when it was fetched. */
   readonly rooms: Set<Room>;
   /** The program's own data; of a socket of another server, a copy. */
-  data: Partial<SocketData>;
+  data: SocketData;
   /** Sends it an event. */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
   /** Makes it join rooms. */
@@ -350,7 +350,7 @@ export class RemoteSocket<
   /** The rooms that it was in when it was fetched. */
   readonly rooms: Set<Room>;
   /** A copy of the program's own data. */
-  data: Partial<SocketData>;
+  data: SocketData;
   readonly #operator: BroadcastOperator<EmitEvents, SocketData>;
 
   /** Makes one from what an adapter tells; programs get theirs from `fetchSockets`. */
@@ -360,7 +360,7 @@ export class RemoteSocket<
       id: SocketId;
       handshake: SocketIoHandshake;
       rooms: Iterable<Room>;
-      data: Partial<SocketData>;
+      data: SocketData;
     },
   ) {
     this.id = details.id;

@@ -155,7 +155,7 @@ export class SocketIoSocket<
   readonly client: SocketClient;
   /** Whether the session of a lost connection was taken up again: rooms, data and missed events. */
   readonly recovered: boolean = false;
-  #data: Partial<SocketData> | undefined;
+  #data: SocketData | undefined;
   readonly #pid: string | undefined;
   readonly #auth: Record<string, unknown> | undefined;
   readonly #issued: number = Date.now();
@@ -197,12 +197,12 @@ export class SocketIoSocket<
     }
   }
 
-  /** The program's own data; `fetchSockets` of other servers gets a copy of it. */
-  get data(): Partial<SocketData> {
-    return this.#data ??= {};
+  /** The program's own data, empty at first; `fetchSockets` of other servers gets a copy of it. */
+  get data(): SocketData {
+    return this.#data ??= {} as SocketData;
   }
 
-  set data(data: Partial<SocketData>) {
+  set data(data: SocketData) {
     this.#data = data;
   }
 

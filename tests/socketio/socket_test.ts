@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { type FakeConnection, fakeServer, next } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
-import type { SocketIoServer, SocketIoServerOptions } from "../../socketio/server.ts";
+import { SocketIoServer, type SocketIoServerOptions } from "../../socketio/server.ts";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 
 function connect(options?: SocketIoServerOptions): {
@@ -436,6 +436,24 @@ Deno.test("socket's data is its own", () => {
   b.data = { name: "b" };
   assertEquals([a.data, b.data], [{ name: "a" }, { name: "b" }]);
   for (const conn of conns) conn.close();
+});
+
+Deno.test("socket's data has the type that the server was given, as npm's has", () => {
+  const io = new SocketIoServer<
+    { hello: () => void },
+    { said: (name: string) => void },
+    Record<never, never>,
+    { name: string }
+  >();
+  io.use((socket, next) => {
+    socket.data.name = "ann";
+    next();
+  });
+  io.on("connection", (socket) => {
+    socket.on("hello", () => socket.emit("said", socket.data.name));
+  });
+  const remoteName = async () => (await io.fetchSockets()).map((socket) => socket.data.name.length);
+  assertEquals(typeof remoteName, "function");
 });
 
 Deno.test("socket of a closed connection waits for nothing", async () => {
