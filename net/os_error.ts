@@ -55,6 +55,9 @@ const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
   "ETIMEDOUT",
 ]);
 
+/** How a sentence says an operation, where an address follows. */
+const VERBS: Partial<Record<string, string>> = { connect: "connect to", listen: "listen on" };
+
 function codeOf(error: Error): NetErrorCode {
   const own = (error as { code?: unknown }).code;
   if (typeof own === "string" && KNOWN.has(own)) return own as NetErrorCode;
@@ -109,8 +112,9 @@ export function toNetError(error: unknown, context: NetErrorContext): NetError {
   const cause = error instanceof Error ? error : new Error(String(error));
   const code = codeOf(cause);
   const endpoint = formatEndpoint(context.address, context.port);
-  const verb = context.syscall === "connect" ? "connect to" : context.syscall;
-  const what = context.what ?? `Cannot ${verb}${endpoint === "" ? "" : ` "${endpoint}"`}`;
+  const verb = VERBS[context.syscall] ?? context.syscall;
+  const what = context.what ??
+    `Cannot ${endpoint === "" ? context.syscall : `${verb} "${endpoint}"`}`;
   return new NetError(`${what}: ${code}, ${cause.message}`, {
     code,
     cause: error,

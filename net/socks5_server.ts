@@ -64,6 +64,7 @@ export class Socks5Server implements AsyncDisposable {
    * Starts to listen, and returns where.
    *
    * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ERR_SERVER_ALREADY_LISTEN`
+   * @throws {RangeError} for a port that is none
    */
   listen(options: Socks5ListenOptions = {}): Socks5ServerAddr {
     const { hostname = "127.0.0.1", port = 0 } = options;
@@ -75,6 +76,7 @@ export class Socks5Server implements AsyncDisposable {
     try {
       this.#listener = Deno.listen({ hostname, port });
     } catch (error) {
+      if (error instanceof RangeError) throw error;
       throw toNetError(error, { syscall: "listen", address: hostname, port });
     }
     this.#accepting = this.#accept(this.#listener);

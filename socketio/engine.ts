@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { heapRoom } from "../net/_heap_room.ts";
 import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
+import { toNetError } from "../net/os_error.ts";
 import type { TlsImplementation } from "../net/tls_options.ts";
 import { acceptProxyProtocol, trustedProxies } from "../net/proxy_protocol_transport.ts";
 import type { ServerProxyProtocolOptions } from "../net/server_options.ts";
@@ -228,7 +229,11 @@ export class SocketIoEngine {
     return this;
   }
 
-  /** Opens a port, and lets connections in. Returns where it listens. */
+  /**
+   * Opens a port, and lets connections in. Returns where it listens.
+   *
+   * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
+   */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
     const all = typeof options === "number" ? { port: options } : options;
     if ((all.cert === undefined) !== (all.key === undefined)) {
@@ -444,14 +449,23 @@ function openListener(
 ): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
   const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
   heapRoom.make();
-  if (path !== undefined) {
-    return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];
+  try {
+    if (path !== undefined) {
+      return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];
+    }
+    const listener = denoTls && cert !== undefined && key !== undefined
+      ? Deno.listenTls({ port, hostname, cert, key, alpnProtocols: ["http/1.1"] })
+      : Deno.listen({ port, hostname });
+    const { addr } = listener;
+    return [listener, { hostname: addr.hostname, port: addr.port }];
+  } catch (error) {
+    // Deno's have a code: a path that is too long, for one.
+    if ((error instanceof TypeError || error instanceof RangeError) && !("code" in error)) {
+      throw error;
+    }
+    const where = path === undefined ? { address: hostname, port } : { address: path };
+    throw toNetError(error, { syscall: "listen", ...where });
   }
-  const listener = denoTls && cert !== undefined && key !== undefined
-    ? Deno.listenTls({ port, hostname, cert, key, alpnProtocols: ["http/1.1"] })
-    : Deno.listen({ port, hostname });
-  const { addr } = listener;
-  return [listener, { hostname: addr.hostname, port: addr.port }];
 }
 
 /** The head of a node request, as the handshake's checks want it. */

@@ -213,7 +213,11 @@ export class SocketIoServer<
     return this.#ownEngine;
   }
 
-  /** Opens a port, and lets clients in. Returns where it listens. */
+  /**
+   * Opens a port, and lets clients in. Returns where it listens.
+   *
+   * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
+   */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
     return this.engine.listen(options);
   }

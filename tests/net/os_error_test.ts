@@ -65,3 +65,13 @@ Deno.test("endpoints are written as in URLs", () => {
   assertEquals(formatEndpoint("/run/x.sock"), "/run/x.sock");
   assertEquals([formatEndpoint(undefined, 80), formatEndpoint(undefined)], [":80", ""]);
 });
+
+Deno.test("toNetError says where nothing could be listened on", () => {
+  const taken = new Deno.errors.AddrInUse("taken");
+  const error = toNetError(taken, { syscall: "listen", address: "::1", port: 80 });
+  assertEquals(error.message, 'Cannot listen on "[::1]:80": EADDRINUSE, taken');
+  assertEquals(
+    toNetError(taken, { syscall: "listen" }).message,
+    "Cannot listen: EADDRINUSE, taken",
+  );
+});

@@ -257,6 +257,14 @@ Deno.test("SOCKS5 server drains: connections may end by themselves for a while",
   staying.close();
 });
 
+Deno.test("SOCKS5 server that can't listen says where", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  await using server = createSocks5Server();
+  assertThrows(() => server.listen({ port }), NetError, `Cannot listen on "127.0.0.1:${port}"`);
+  assertThrows(() => server.listen({ port: 99_999 }), RangeError);
+});
+
 Deno.test("SOCKS5 server listens once at a time, and again after close", async () => {
   await using server = createSocks5Server();
   assertThrows(() => server.addr, NetError);

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CA, identity } from "../_support/certs.ts";
+import { NetError } from "../../net/errors.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
@@ -702,6 +703,25 @@ Deno.test("engine that is closed can run again", async () => {
     assertEquals(engine.clientsCount, 0);
     await assertRejects(() => fetch(`http://127.0.0.1:${port}/`));
   }
+});
+
+Deno.test("engine that can't listen says where, with a code", async () => {
+  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  const engine = echo();
+  for (const tls of [{}, { ...identity("server"), tlsImplementation: "deno" as const }]) {
+    const error = await assertRejects(
+      async () => await engine.listen({ port, hostname: "127.0.0.1", ...tls }),
+      NetError,
+      `Cannot listen on "127.0.0.1:${port}"`,
+    );
+    assertEquals([error.code, error.port], ["EADDRINUSE", port]);
+  }
+  const path = "/nowhere/engine.sock";
+  const error = await assertRejects(async () => await engine.listen({ path }), NetError);
+  assertEquals([error.code, error.address], ["ENOENT", path]);
+  await assertRejects(async () => await engine.listen({ port: 99_999 }), RangeError);
+  await engine.close();
 });
 
 Deno.test("engine listens on a Unix socket", async () => {
