@@ -12,3 +12,13 @@ export function wholeNumber(name: string, text: string, least: number, most: num
     `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
   );
 }
+
+/** What `read` gives; what it throws is said without a stack trace, and ends the program. */
+export function orExit<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    console.error((error as Error).message);
+    Deno.exit(1);
+  }
+}

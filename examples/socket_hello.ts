@@ -10,12 +10,15 @@
 import { parseArgs } from "node:util";
 import { ByteBuffer } from "@sluice/sockets/buffer";
 import { SimpleSocket } from "@sluice/sockets/socket";
+import { orExit } from "./_arguments.ts";
 
-const { values, positionals } = parseArgs({
-  args: Deno.args,
-  allowPositionals: true,
-  options: { wait: { type: "string", default: "1000" } },
-});
+const { values, positionals } = orExit(() =>
+  parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: { wait: { type: "string", default: "1000" } },
+  })
+);
 const [host = "127.0.0.1", port = "8007", ...words] = positionals;
 
 const socket = new SimpleSocket();

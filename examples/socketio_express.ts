@@ -13,7 +13,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { wholeNumber } from "./_arguments.ts";
+import { orExit, wholeNumber } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 const PAGE = `<!doctype html>
@@ -30,7 +30,10 @@ const PAGE = `<!doctype html>
 </script>
 `;
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+const port = orExit(() => {
+  const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+  return wholeNumber("port", values.port, 0, 65_535);
+});
 
 const app = express();
 const server = createServer(app);
@@ -53,7 +56,11 @@ io.on("connection", (socket) => {
   socket.on("hello", (name, answer) => answer(`hello, ${name}`));
 });
 
-server.listen(wholeNumber("port", values.port, 0, 65_535), "127.0.0.1", () => {
+server.on("error", (error) => {
+  console.error(error.message);
+  Deno.exit(1);
+});
+server.listen(port, "127.0.0.1", () => {
   console.log(`The news are at http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 });
 await untilInterrupted(async () => {

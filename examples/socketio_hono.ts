@@ -10,7 +10,7 @@
 import { Hono } from "hono";
 import { parseArgs } from "node:util";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { wholeNumber } from "./_arguments.ts";
+import { orExit, wholeNumber } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 const PAGE = `<!doctype html>
@@ -27,7 +27,10 @@ const PAGE = `<!doctype html>
 </script>
 `;
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+const port = orExit(() => {
+  const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
+  return wholeNumber("port", values.port, 0, 65_535);
+});
 
 const io = new SocketIoServer();
 const handler = io.handler();
@@ -46,11 +49,13 @@ io.on("connection", (socket) => {
   socket.on("hello", (name, answer) => answer(`hello, ${name}`));
 });
 
-const server = Deno.serve({
-  hostname: "127.0.0.1",
-  port: wholeNumber("port", values.port, 0, 65_535),
-  onListen: ({ port }) => console.log(`The news are at http://127.0.0.1:${port}/`),
-}, app.fetch);
+const server = orExit(() =>
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port,
+    onListen: ({ port }) => console.log(`The news are at http://127.0.0.1:${port}/`),
+  }, app.fetch)
+);
 await untilInterrupted(async () => {
   await io.close();
   await server.shutdown();

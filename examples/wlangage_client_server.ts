@@ -11,6 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import { ClientInfo, SocketBook } from "@sluice/sockets/socket";
+import { orExit } from "./_arguments.ts";
 
 const livre = new SocketBook({ encoding: "windows1252" });
 
@@ -64,11 +65,13 @@ async function client(port: number, messages: string[]): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals: [role, ...messages] } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: { port: { type: "string", default: "5000" }, simple: { type: "boolean" } },
-  });
+  const { values, positionals: [role, ...messages] } = orExit(() =>
+    parseArgs({
+      args: Deno.args,
+      allowPositionals: true,
+      options: { port: { type: "string", default: "5000" }, simple: { type: "boolean" } },
+    })
+  );
   const port = Number(values.port);
   if (role === "client") return await client(port, messages);
   if (role !== "serveur") {

@@ -15,16 +15,18 @@ import { parseArgs } from "node:util";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { wholeNumber } from "../_arguments.ts";
+import { orExit, wholeNumber } from "../_arguments.ts";
 import { untilInterrupted } from "../_until_interrupted.ts";
 
-const { values } = parseArgs({
-  options: {
-    name: { type: "string", default: "one" },
-    port: { type: "string", default: "3001" },
-    redis: { type: "string", default: "redis://127.0.0.1:6379" },
-  },
-});
+const { values } = orExit(() =>
+  parseArgs({
+    options: {
+      name: { type: "string", default: "one" },
+      port: { type: "string", default: "3001" },
+      redis: { type: "string", default: "redis://127.0.0.1:6379" },
+    },
+  })
+);
 const { name } = values;
 
 // One connection to send by; one that only listens.

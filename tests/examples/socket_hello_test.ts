@@ -34,3 +34,10 @@ Deno.test("socket hello says why it can't connect", async () => {
   assertEquals([code, stdout], [1, ""]);
   assertStringIncludes(stderr, "ECONNREFUSED");
 });
+
+Deno.test("socket hello says which option it does not know, without a stack trace", async () => {
+  const { code, stdout, stderr } = await hello("--nonsense");
+  assertEquals([code, stdout], [1, ""]);
+  assertEquals(stderr.trim().split("\n").length, 1);
+  assertStringIncludes(stderr, "--nonsense");
+});
