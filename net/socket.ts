@@ -688,7 +688,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const transport = this.#destroyed ? null : this.#transport;
     if (on && initialDelay > 0 && transport !== null && (transport.setKeepAlive?.length ?? 0) < 2) {
       throw new NetError(
-        "Cannot set the keep-alive delay: the connection was opened without one, and Deno can't set it later",
+        "Cannot set the keep-alive delay: Deno can't on an open connection; give keepAliveInitialDelay to connect() or createServer()",
         { code: "ERR_UNSUPPORTED" },
       );
     }
@@ -1067,7 +1067,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #watch(signal: AbortSignal): void {
     const abort = (): void => {
       this.destroy(
-        new NetError("Cannot go on: aborted", { code: "ABORT_ERR", cause: signal.reason }),
+        new NetError(`Cannot ${this.#transport === null ? "connect" : "go on"}: aborted`, {
+          code: "ABORT_ERR",
+          cause: signal.reason,
+        }),
       );
     };
     const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);

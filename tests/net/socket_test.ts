@@ -1388,3 +1388,8 @@ Deno.test("an error's listener knows of its code by type", async () => {
   await once(socket, "close");
   assertEquals(seen, ["ECONNREFUSED", "connect", port]);
 });
+
+Deno.test("a signal that has fired already says that the connection was not made", async () => {
+  const socket = connect({ port: 9, host: "127.0.0.1", signal: AbortSignal.abort() });
+  await assertRejects(() => socket.opened, NetError, "Cannot connect: aborted");
+});
