@@ -176,6 +176,12 @@ export class SocketIoServer<
    */
   constructor(options: SocketIoServerOptions = {}) {
     super();
+    // npm's takes a port or an HTTP server here: nothing would listen, and nobody would be told.
+    if (typeof options !== "object" || "listen" in options || arguments.length > 1) {
+      throw new TypeError(
+        "Cannot make a Socket.IO server: it takes options alone; a port goes to listen(), a server of node:http to attach()",
+      );
+    }
     const recovery = options.connectionStateRecovery;
     this.opts = {
       ...options,

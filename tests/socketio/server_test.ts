@@ -298,3 +298,11 @@ Deno.test("server survives a client that floods it with random bytes", async () 
     await healthy.close();
   });
 });
+
+Deno.test("server that is given a port or an HTTP server, as npm's takes it, says where these go", () => {
+  // deno-lint-ignore no-explicit-any
+  const Any = SocketIoServer as any;
+  for (const given of [[3000], [createServer()], [createServer(), {}], [undefined, {}]]) {
+    assertThrows(() => new Any(...given), TypeError, "a port goes to listen()");
+  }
+});
