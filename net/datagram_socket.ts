@@ -347,6 +347,12 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (!(bytes instanceof Uint8Array)) {
       throw new TypeError("Cannot send: the data is no Uint8Array");
     }
+    // What Node's also takes would be sent to somewhere else, or never be called.
+    if (arguments.length > 3 || typeof (address ?? "") !== "string") {
+      throw new TypeError(
+        "Cannot send: it takes the data, a port and an address; there is no offset, length or callback",
+      );
+    }
     if (this.#isClosed()) throw this.#stateError("Cannot send");
     const remote = this.#remote;
     if (to.port !== undefined) checkPort(to.port);

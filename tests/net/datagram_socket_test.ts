@@ -525,3 +525,19 @@ Deno.test("datagram socket takes its listener at once", async () => {
   await client.send("hello");
   assertEquals(text((await got.promise).data), "hello");
 });
+
+Deno.test("datagram socket refuses what Node's send takes besides", async () => {
+  await using socket = await createDatagramSocket("udp4").bind(0, "127.0.0.1");
+  const { port } = socket.address();
+  // deno-lint-ignore no-explicit-any
+  const send = (socket as any).send.bind(socket);
+  const calls = [["abc", 1, 2, port, "127.0.0.1"], ["abc", port, "127.0.0.1", () => {}], [
+    "abc",
+    port,
+    () => {},
+  ]];
+  for (const given of calls) {
+    await assertRejects(() => send(...given), TypeError, "no offset, length or callback");
+  }
+  assertEquals(await send("abc", port, "127.0.0.1"), 3);
+});
