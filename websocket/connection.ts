@@ -434,6 +434,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       this.#dispatch(this.#onmessage, data, typeof data === "string" ? 1 : 2);
     }
     if (inbox !== undefined && inbox.count === 0) this.#link.taken();
+    this.#makeRoom();
     this.#regulate();
   }
 
@@ -516,11 +517,15 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const inbox = this.#inbox!;
     const data = inbox.shift();
     if (inbox.count === 0) this.#link.taken();
-    if (this.#inboxFull && inbox.size <= this.#options.maxInbox >> 1) {
-      this.#inboxFull = false;
-      this.#regulate();
-    }
+    if (this.#makeRoom()) this.#regulate();
     return data;
+  }
+
+  /** The inbox is not full any more once half of it was taken. Returns whether that has changed. */
+  #makeRoom(): boolean {
+    if (!this.#inboxFull || this.#inbox!.size > this.#options.maxInbox >> 1) return false;
+    this.#inboxFull = false;
+    return true;
   }
 
   /** Stops or starts reading, after one of the reasons has changed. */

@@ -241,6 +241,24 @@ Deno.test("inbox that is full stops the peer, and goes on when it is read", asyn
   await closeBoth(client, server);
 });
 
+Deno.test("inbox that was full lets the peer go on once a listener has taken what was in it", async () => {
+  const [client, server] = webSocketPair({ server: { maxInbox: 100 } });
+  for (const text of ["one", "two"]) await client.send(text);
+  await settle();
+  await client.send("three");
+  await settle();
+  const got: WebSocketData[] = [];
+  const all = new Promise<void>((resolve) => {
+    server.on("message", (data) => {
+      if (got.push(data) === 4) resolve();
+    });
+  });
+  await client.send("four");
+  await all;
+  assertEquals(got, ["one", "two", "three", "four"]);
+  await closeBoth(client, server);
+});
+
 Deno.test("close does not hang on an inbox that nobody reads", async () => {
   const [client, server] = webSocketPair({ server: { maxInbox: 1000 } });
   for (let i = 0; i < 100; i++) client.send("x".repeat(900));
