@@ -6,6 +6,7 @@ import { closeBoth, rawPeer, webSocketPair } from "../_support/websocket_pair.ts
 import { hex, joined, toBytes } from "../_support/websocket_rig.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../../websocket/types.ts";
 
 const DEFLATE = {
@@ -459,6 +460,44 @@ Deno.test("streamed message fails if the connection ends inside it", async () =>
   const reading = new Response(message.readable).bytes();
   peer.transport.close();
   await rejectsWith("CONNECTION_LOST", () => reading);
+});
+
+Deno.test("message of which no byte had come when its streamer gave up is like others", async () => {
+  for (const taker of ["receive", "listener", "stream"] as const) {
+    const { ws, peer } = rawPeer({ role: "server", maxMessageSize: 5 });
+    const gone = new AbortController();
+    const streamed = assertRejects(() => ws.receiveStream({ signal: gone.signal }), NetError);
+    const frame = encodeFrame(toBytes("hello"), { opcode: 1, maskKey: 7 });
+    await peer.write(frame.subarray(0, 6));
+    await settle();
+    gone.abort();
+    await streamed;
+    const got = taker === "receive"
+      ? ws.receive().then(({ data }) => data)
+      : taker === "listener"
+      ? new Promise((resolve) => ws.on("message", resolve))
+      : ws.receiveStream().then((message) => {
+        assert("readable" in message);
+        return new Response(message.readable).text();
+      });
+    await peer.write(frame.subarray(6));
+    assertEquals(await got, "hello");
+    ws.terminate();
+  }
+});
+
+Deno.test("message of which no byte had come when its streamer gave up has the limit of whole ones", async () => {
+  const { ws, peer } = rawPeer({ role: "server", maxMessageSize: 4 });
+  const gone = new AbortController();
+  const streamed = assertRejects(() => ws.receiveStream({ signal: gone.signal }), NetError);
+  const frame = encodeFrame(toBytes("hello"), { opcode: 1, maskKey: 7 });
+  await peer.write(frame.subarray(0, 6));
+  await settle();
+  gone.abort();
+  await streamed;
+  await peer.write(frame.subarray(6));
+  peer.transport.close();
+  assertEquals((await ws.closed).error?.code, "MESSAGE_TOO_BIG");
 });
 
 Deno.test("stream of a message that is there already is that message", async () => {
