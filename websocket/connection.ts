@@ -860,9 +860,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   ping(options: WaitOptions = {}): Promise<number> {
-    if ((this.#pings?.length ?? 0) >= this.#options.maxPendingPings) {
+    const unanswered = this.#pings?.length ?? 0;
+    if (unanswered >= this.#options.maxPendingPings) {
       return quiet(Promise.reject(
-        new WebSocketError(`Cannot ping: ${this.#pings!.length} pings are unanswered`, {
+        new WebSocketError(`Cannot ping: ${unanswered} pings are unanswered`, {
           code: "PENDING_PINGS",
         }),
       ));

@@ -663,6 +663,12 @@ Deno.test("pings are bounded in number and time, and end with the connection", a
 
 // Keepalive and deadlines.
 
+Deno.test("pings that are not allowed at all are refused as those that are too many", async () => {
+  const [client, server] = webSocketPair({ client: { maxPendingPings: 0 } });
+  await rejectsWith("PENDING_PINGS", () => client.ping());
+  await closeBoth(client, server);
+});
+
 Deno.test("keepalive pings a silent peer, and gives up on a dead one", async () => {
   const { ws, peer } = rawPeer({ role: "server", keepAliveInterval: 20, keepAliveTimeout: 30 });
   const ping = await peer.read();
