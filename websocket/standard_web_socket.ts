@@ -231,7 +231,8 @@ export class StandardWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999, `SyntaxError` for a reason of more than 123 bytes.
    */
   close(code?: number, reason: string = ""): void {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+    const status = code === undefined ? undefined : toUnsignedShort(code);
+    if (status !== undefined && status !== 1000 && !(status >= 3000 && status <= 4999)) {
       throw new DOMException(
         `Cannot close with code ${code}: it takes 1000, or 3000 to 4999`,
         "InvalidAccessError",
@@ -249,9 +250,17 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#state = 2;
-    if (code === undefined && text === "") this.#connection!.close({});
-    else this.#connection!.close(code ?? 1000, text);
+    if (status === undefined && text === "") this.#connection!.close({});
+    else this.#connection!.close(status ?? 1000, text);
   }
+}
+
+/** What browsers make of anything that is given as a code: Web IDL, `[Clamp] unsigned short`. */
+function toUnsignedShort(value: unknown): number {
+  const number = Math.min(Math.max(Number(value) || 0, 0), 65_535);
+  const rounded = Math.round(number);
+  // A half goes to the even neighbour.
+  return rounded - number === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }
 
 function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {

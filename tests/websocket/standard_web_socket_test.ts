@@ -118,6 +118,26 @@ Deno.test("standard WebSocket makes a string of any reason, as the browser's doe
   await event(ws, "close");
 });
 
+Deno.test("standard WebSocket makes a code of any number, as the browser's does", async () => {
+  await using server = await serve({ default: () => {} });
+  for (const [given, code] of [[3000.5, 3000], ["3001", 3001], [1000.4, 1000], [4998.5, 4998]]) {
+    const ws = new StandardWebSocket(urlOf(server));
+    await event(ws, "open");
+    const closed = event(ws, "close");
+    ws.close(given as number);
+    assertEquals((await closed).code, code);
+  }
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  for (const bad of [999.4, 2999.4, 4999.6, NaN, Infinity, "x", null]) {
+    assertThrows(() => ws.close(bad as number), DOMException);
+    assertEquals(ws.readyState, 1);
+  }
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
+});
+
 Deno.test("standard WebSocket refuses what the browser's refuses", async () => {
   for (const url of ["nonsense", "ftp://h", "ws://h/#x", ""]) {
     const error = assertThrows(() => new StandardWebSocket(url), DOMException);
