@@ -82,7 +82,10 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
   }
 
   sendLater(data: WebSocketData, compress: boolean): void {
-    this.ws!.send(data, { compress });
+    this.ws!.send(data, { compress }).catch(({ code }) => {
+      // Nobody waits here: at the queue's limit, "wait" is "close".
+      if (code === "SEND_QUEUE_FULL") this.link.overLimit(false);
+    });
   }
 
   closed(): void {

@@ -813,13 +813,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /** Messages behind one that is being sent in parts have to wait: frames of two messages must not mix. */
   #enqueue(size: number, run: () => Promise<void>): Promise<void> {
-    if (this.bufferedAmount >= this.#options.maxSendQueue) {
-      return quiet(Promise.reject(this.#fullError()));
-    }
     if (!this.#link.open) {
       return quiet(Promise.reject(
         new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
       ));
+    }
+    if (this.bufferedAmount >= this.#options.maxSendQueue) {
+      if (this.#link.overLimit(true) === "dropped") return DONE;
+      return quiet(Promise.reject(this.#fullError()));
     }
     this.#link.catchUp();
     this.#link.reserved = true;

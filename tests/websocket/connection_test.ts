@@ -613,6 +613,27 @@ Deno.test("send queue at its limit refuses, drops or closes, as the policy says"
   }
 });
 
+Deno.test("messages in parts are dropped, or close, at the queue's limit as others do", async () => {
+  for (const slowReader of ["drop", "close"] as const) {
+    for (const data of [["a", "b"], new Blob(["a"])]) {
+      const { ws, peer } = rawPeer(
+        { role: "server", highWaterMark: 100, maxSendQueue: 1000, slowReader },
+        { capacity: 10 },
+      );
+      for (let i = 0; i < 10; i++) ws.send("x".repeat(100));
+      await ws.send(data);
+      assertEquals([ws.dropped, ws.state], [1, slowReader === "drop" ? "open" : "closed"]);
+      await rejectsWith("CLOSED", () => {
+        ws.terminate();
+        return ws.send(data);
+      });
+      const { error } = await ws.closed;
+      assertEquals(error?.code, slowReader === "drop" ? undefined : "SLOW_READER");
+      peer.transport.close();
+    }
+  }
+});
+
 Deno.test("send after the end rejects, and harms nobody who does not look", async () => {
   const [client, server] = webSocketPair();
   await closeBoth(client, server);

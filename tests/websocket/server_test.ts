@@ -448,6 +448,32 @@ Deno.test("client that does not read is cut off, and the others get everything",
   assertEquals(server.clients.size, 1);
 });
 
+Deno.test("broadcast behind a message that is being made closes at the limit, or is counted", async () => {
+  for (const slowReader of ["wait", "drop"] as const) {
+    await using server = await serve({
+      default: () => {},
+      maxSendQueue: 1000,
+      highWaterMark: 100,
+      slowReader,
+    });
+    await using client = await connectWebSocket(urlOf(server));
+    await until(() => server.clients.size === 1);
+    const [ws] = server.clients;
+    const more = Promise.withResolvers<void>();
+    ws.send((async function* () {
+      yield "a";
+      await more.promise;
+    })());
+    ws.send("x".repeat(1000));
+    server.broadcast("last");
+    await until(() => ws.dropped === 1);
+    assertEquals(ws.state, slowReader === "drop" ? "open" : "closed");
+    more.resolve();
+    if (slowReader === "wait") assertEquals((await ws.closed).error?.code, "SLOW_READER");
+    else assertEquals((await client.receive()).data, "a");
+  }
+});
+
 // Plain HTTP on the same port.
 
 Deno.test("server answers plain HTTP by its handler: pages, bodies, keep-alive and streams", async () => {
