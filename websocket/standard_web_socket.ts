@@ -5,7 +5,7 @@ import { checkSubprotocols } from "./handshake.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
 import { parseWebSocketUrl } from "./url.ts";
 
-/** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. */
+/** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. `slowReader` is `"close"` unless it is set: nobody would hear of a message that is refused. */
 export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
 
 /** What the `on…` properties of {@linkcode StandardWebSocket} take. */
@@ -91,7 +91,13 @@ export class StandardWebSocket extends EventTarget {
     if (parsed.protocol === "http:") parsed.protocol = "ws:";
     if (parsed.protocol === "https:") parsed.protocol = "wss:";
     this.#url = parsed.href;
-    this.#open(url, { ...settings, protocols: offered, signal: this.#abort.signal });
+    this.#open(url, {
+      ...settings,
+      // "If the data cannot be sent, … the user agent must flag the WebSocket as full and then close the WebSocket connection."
+      slowReader: settings.slowReader ?? "close",
+      protocols: offered,
+      signal: this.#abort.signal,
+    });
   }
 
   async #open(url: string | URL, options: ConnectWebSocketOptions): Promise<void> {

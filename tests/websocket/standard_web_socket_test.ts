@@ -107,6 +107,19 @@ Deno.test("standard WebSocket drops messages that come while it closes", async (
   assertEquals(messages, []);
 });
 
+Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
+  await using server = await serve({ default: (ws) => ws.pause() });
+  const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
+  await event(ws, "open");
+  const log: unknown[] = [];
+  const closed = event(ws, "close");
+  ws.onerror = (error) => log.push((error as ErrorEvent).error.code);
+  for (let i = 0; i < 100 && ws.readyState === 1; i++) ws.send(new Uint8Array(1_000_000));
+  const { code, wasClean } = await closed;
+  assertEquals([...log, code, wasClean], ["SLOW_READER", 1006, false]);
+  for (const client of server.clients) client.terminate();
+});
+
 Deno.test("standard WebSocket makes a string of any reason, as the browser's does", async () => {
   await using server = await serve({ default: () => {} });
   const ws = new StandardWebSocket(urlOf(server));
