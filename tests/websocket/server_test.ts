@@ -740,6 +740,32 @@ Deno.test("server spreads its goodbyes over a time", async () => {
   assert(times[3] - times[0] > 40, `${times[3] - times[0]} ms`);
 });
 
+Deno.test("server that spreads its goodbyes waits no longer than it has clients", async () => {
+  const server = await serve({ default: () => {} });
+  const clients = await Promise.all([1, 2].map(() => connectWebSocket(urlOf(server))));
+  const closing = server.close({ over: 1_000_000 });
+  await Promise.all(clients.map((ws) => ws.close()));
+  await closing;
+
+  const other = await serve({ default: () => {} });
+  await Promise.all([1, 2].map(() => connectWebSocket(urlOf(other))));
+  const slowly = other.close({ over: 1_000_000 });
+  await other.close();
+  await slowly;
+});
+
+Deno.test("server refuses to close with what means nothing, and goes on", async () => {
+  await using server = await serve();
+  const ws = await connectWebSocket(urlOf(server));
+  await assertRejects(() => server.close({ reason: "x".repeat(124), timeout: 1000 }), TypeError);
+  for (const over of [NaN, -1, Infinity]) {
+    await assertRejects(() => server.close({ over }), RangeError);
+  }
+  await ws.send("still here");
+  assertEquals((await ws.receive()).data, "still here");
+  await (await connectWebSocket(urlOf(server))).close();
+});
+
 Deno.test("server cuts off clients that do not answer in time", async () => {
   const server = await serve({ default: () => {} });
   using stuck = await RawClient.connect(server.port);
