@@ -97,6 +97,8 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
   }
 
   subscribe(topic: string): void {
+    // Nobody would ever take it off the list again.
+    if (this.over) return;
     (this.#topics ??= new Set()).add(topic);
     this.core.group(topic).add(this);
   }

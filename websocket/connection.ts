@@ -910,7 +910,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   /**
-   * Subscribes to a topic of the server: `server.publish(topic, …)` then reaches this connection. Twice is once.
+   * Subscribes to a topic of the server: `server.publish(topic, …)` then reaches this connection. Twice is once. The
+   * end of the connection ends its subscriptions, and after it this does nothing.
    *
    * @throws {TypeError} If the connection is not one of `serveWebSocket` or `attachWebSocket`.
    */

@@ -375,6 +375,21 @@ Deno.test("topics reach their subscribers, and nobody after they left", async ()
   await b.close();
 });
 
+Deno.test("connection that has ended subscribes to nothing", async () => {
+  const closed = Promise.withResolvers<void>();
+  await using server = await serve({
+    default: (ws) =>
+      void ws.on("close", () => {
+        ws.subscribe("news");
+        assertEquals(ws.topics.size, 0);
+        closed.resolve();
+      }),
+  });
+  await (await connectWebSocket(urlOf(server))).close();
+  await closed.promise;
+  assertEquals([server.subscribers("news"), server.publish("news", "x")], [0, 0]);
+});
+
 Deno.test("broadcast is compressed for those who agreed to it, with their own windows", async () => {
   await using server = await serve({ default: () => {}, perMessageDeflate: { threshold: 0 } });
   const text = "all the same ".repeat(50);
