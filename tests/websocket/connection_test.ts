@@ -550,6 +550,31 @@ Deno.test("source that fails half-way ends the connection", async () => {
 
 // Sending.
 
+Deno.test("message in parts whose transport fails under it is no fault of its source", async () => {
+  const [a, b] = pair();
+  let lost = false;
+  const ws = new WebSocketConnection({
+    read: (into) => a.read(into),
+    write: (bytes) =>
+      lost ? Promise.reject(new NetError("reset", { code: "ECONNRESET" })) : a.write(bytes),
+    close: () => a.close(),
+    closeWrite: () => a.closeWrite(),
+    localAddr: a.localAddr,
+    remoteAddr: a.remoteAddr,
+  }, { role: "server", closeTimeout: 10 });
+  await rejectsWith("CLOSED", () =>
+    ws.send((async function* () {
+      yield "one";
+      await settle();
+      lost = true;
+      yield "two";
+      await settle();
+      yield "three";
+    })()));
+  assertEquals((await ws.closed).error?.code, "CONNECTION_LOST");
+  b.close();
+});
+
 Deno.test("send takes every kind of bytes, and only those", async () => {
   const [client, server] = webSocketPair();
   const bytes = new Uint8Array([9, 1, 2, 3, 4, 9]);
