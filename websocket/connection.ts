@@ -383,10 +383,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
+   * A `close` listener that comes after the end is told of it, too, behind those messages.
    */
   on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
     if (event === "message") this.#addMessageListener(listener as AnyListener);
     else (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
+    if (event === "close") this.#tellLate();
     return this;
   }
 
@@ -394,6 +396,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   once<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
     if (event === "message") this.#addMessageListener(onceMessage(this, listener as AnyListener));
     else (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener);
+    if (event === "close") this.#tellLate();
     return this;
   }
 
@@ -402,6 +405,16 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (event === "message") this.#removeMessageListener(listener as AnyListener);
     else this.#listeners?.delete(event, listener as AnyListener);
     return this;
+  }
+
+  /** A peer may leave before whoever opened the connection has it: those who listen then are told of the end all the same. */
+  #tellLate(): void {
+    const info = this.#closeInfo;
+    if (info === undefined) return;
+    queueMicrotask(() => {
+      this.#deliverKept();
+      this.#emit("close", info);
+    });
   }
 
   #addMessageListener(listener: AnyListener): void {
@@ -456,6 +469,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #emit<E extends keyof WebSocketEvents>(event: E, ...args: Parameters<WebSocketEvents[E]>): void {
     const listeners = this.#listeners?.of(event);
     if (listeners === undefined) return;
+    // Told once: who listens from now on comes late.
+    if (event === "close") this.#listeners!.clear(event);
     for (const listener of listeners) {
       try {
         const result = (listener as (...args: unknown[]) => unknown)(...args);

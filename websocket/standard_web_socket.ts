@@ -117,8 +117,8 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#state = 1;
-    this.dispatchEvent(new Event("open"));
     ws.on("message", (data) => this.#onMessage(data));
+    this.dispatchEvent(new Event("open"));
   }
 
   #onMessage(data: WebSocketData): void {

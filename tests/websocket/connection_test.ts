@@ -108,6 +108,21 @@ for (
   });
 }
 
+Deno.test("listener of close that comes after the end is told once, behind the messages", async () => {
+  const [client, server] = webSocketPair();
+  const log: unknown[] = [];
+  server.on("close", () => log.push("first"));
+  client.send("kept");
+  await client.close();
+  await server.closed;
+  server.on("close", ({ code }) => log.push(code)).once("close", () => log.push("once"));
+  server.on("message", (data) => log.push(data));
+  const off = () => log.push("off");
+  server.on("close", off).off("close", off);
+  await settle();
+  assertEquals(log, ["first", "kept", 1000, "once"]);
+});
+
 Deno.test("listeners of close and error that throw do no harm", async () => {
   const [client, server] = webSocketPair();
   const bad = () => {

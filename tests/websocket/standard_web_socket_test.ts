@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
+import { acceptKey } from "../../websocket/_tools.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 
 function event<K extends "open" | "message" | "error" | "close">(
@@ -91,6 +92,32 @@ Deno.test("standard WebSocket whose peer vanishes tells error and 1006", async (
   const ws = new StandardWebSocket(urlOf(server));
   await event(ws, "error");
   assertEquals(ws.readyState, 3);
+});
+
+Deno.test("standard WebSocket tells the end of a connection that ends with the handshake", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = listener.accept().then(async (conn) => {
+    const bytes = new Uint8Array(4096);
+    const head = new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes) ?? 0));
+    const accept = acceptKey(/sec-websocket-key: (.*)\r/i.exec(head)![1]);
+    const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+    const answer = [
+      ...lines,
+      `Sec-WebSocket-Accept: ${accept}`,
+      "",
+      "\x81\x05early\x88\x02\x0f\xa0",
+    ];
+    await conn.write(Uint8Array.from(answer.join("\r\n"), (char) => char.charCodeAt(0)));
+    conn.close();
+  });
+  const ws = new StandardWebSocket(`ws://127.0.0.1:${listener.addr.port}`);
+  const log: unknown[] = [];
+  ws.onopen = () => log.push("open");
+  ws.onmessage = ({ data }) => log.push(data);
+  const { code } = await event(ws, "close");
+  assertEquals([...log, code, ws.readyState], ["open", "early", 4000, 3]);
+  await serving;
+  listener.close();
 });
 
 Deno.test("standard WebSocket drops messages that come while it closes", async () => {
