@@ -19,7 +19,7 @@ import { closePayload } from "./_frame_output.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
 import { toMessage } from "./_outgoing.ts";
-import { type Arrival, ServerCore } from "./_server_core.ts";
+import { type Arrival, BUSY, ServerCore } from "./_server_core.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
@@ -30,7 +30,6 @@ import type { ServeWebSocketOptions } from "./server_options.ts";
 const ACCEPT_PAUSE = 100;
 /** The longest delay that a timer takes, in ms. */
 const MAX_DELAY = 2_147_483_647;
-const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 interface PublishSettings {
   except?: WebSocketConnection;

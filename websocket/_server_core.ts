@@ -37,6 +37,9 @@ import type { WebSocketData } from "./types.ts";
 
 /** How long a refused client has to read why, in ms. */
 const LINGER = 1000;
+/** What connections are answered that are too many. */
+export const BUSY =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const NO_TOPICS: ReadonlySet<string> = new Set();
 /** The most characters of a body that `authorize` refuses with. */
 const MAX_REFUSAL = 65_536;
