@@ -59,6 +59,8 @@ export interface Link {
   start(events: LinkEvents): void;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome;
+  /** Does with a message that the queue has no room for what the policy says; if it says to wait, and that is allowed, refuses it. */
+  overLimit(mayWait: boolean): SendOutcome;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */
   sendFragment(
     bytes: Uint8Array,

@@ -54,6 +54,11 @@ export class ListenerLists<Name extends string> {
     this.add(name, onceListener(listener, (wrapper) => this.delete(name, wrapper)));
   }
 
+  /** Takes all listeners of an event off. */
+  clear(name: Name): void {
+    this.#lists.delete(name);
+  }
+
   /** Takes a listener off: the one that was added last. */
   delete(name: Name, listener: AnyListener): void {
     const list = this.#lists.get(name);

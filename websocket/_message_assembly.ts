@@ -25,6 +25,8 @@ export class MessageAssembly {
   headroom = false;
   /** Whether its bytes are not kept, because there is no room: nobody will get it. */
   dropped = false;
+  /** Whether somebody was given a part of it. */
+  begun = false;
   /** Checks text as it comes. */
   validator: Utf8Validator | undefined;
   /** The bytes while they lie in somebody else's memory. */
@@ -38,8 +40,8 @@ export class MessageAssembly {
     readonly opcode: WebSocketMessageOpcode,
     /** Whether its payload is compressed. */
     readonly compressed: boolean,
-    /** Whether its parts are handed on as they come, and not kept. */
-    readonly streamed: boolean,
+    /** Whether its parts are handed on as they come, and not kept. It can be changed until it has {@linkcode begun}. */
+    public streamed: boolean,
   ) {}
 
   /** Adds bytes that nobody will change. `toCome` bytes more are expected behind them, if that is known. */

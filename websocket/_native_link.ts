@@ -168,20 +168,7 @@ export class NativeLink implements Link, Expiring {
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     if (compress === true) throw unsupported("compress");
     if (!this.open) throw closedError();
-    const { maxSendQueue, slowReader } = this.#options;
-    if (this.queued >= maxSendQueue) {
-      if (slowReader === "wait") return "refused";
-      this.dropped++;
-      if (slowReader === "close") {
-        this.#error = new WebSocketError(
-          `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
-          { code: "SLOW_READER", closeCode: 1008 },
-        );
-        this.#events?.error(this.#error);
-        this.terminate();
-      }
-      return "dropped";
-    }
+    if (this.queued >= this.#options.maxSendQueue) return this.overLimit();
     if (this.#socket.readyState === 0) {
       this.#early.push(typeof data === "string" ? data : data.slice());
       this.#earlySize += data.length;
@@ -191,6 +178,21 @@ export class NativeLink implements Link, Expiring {
       this.#poll();
     }
     return "sent";
+  }
+
+  overLimit(): SendOutcome {
+    const { maxSendQueue, slowReader } = this.#options;
+    if (slowReader === "wait") return "refused";
+    this.dropped++;
+    if (slowReader === "close") {
+      this.#error = new WebSocketError(
+        `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
+        { code: "SLOW_READER", closeCode: 1008 },
+      );
+      this.#events?.error(this.#error);
+      this.terminate();
+    }
+    return "dropped";
   }
 
   sendFragment(): void {

@@ -71,7 +71,7 @@ export async function sendParts(
     link.sendFragment(rest, encoder.opcode ?? 2, true, options.compress);
   } catch (cause) {
     // Half a message can't be taken back: only the end of the connection tells the peer that the rest is missing.
-    if (begun) {
+    if (begun && link.open) {
       link.failWith(
         new WebSocketError("The WebSocket was closed: a message could not be sent to its end", {
           code: "CALLBACK",

@@ -430,7 +430,7 @@ export class RawLink
   /** Sends a message, or does with it what the policy says when the queue is at its limit. */
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
-    if (this.#writer.queued >= this.#options.maxSendQueue) return this.#overLimit(true);
+    if (this.#writer.queued >= this.#options.maxSendQueue) return this.overLimit(true);
     if (this.#writer.needDrain && this.#overdrawn) {
       return this.#refuse(this.#limits!.queuedBytes.policy === "wait");
     }
@@ -474,7 +474,7 @@ export class RawLink
     count: number = 1,
   ): SendOutcome {
     const writer = this.#writer;
-    if (writer.queued >= this.#options.maxSendQueue) return this.#overLimit(false, count);
+    if (writer.queued >= this.#options.maxSendQueue) return this.overLimit(false, count);
     if (writer.needDrain && this.#overdrawn) return this.#refuse(false, count);
     if (compressed) this.#core.forgetWindow();
     writer.writeShared(frames, cost);
@@ -586,7 +586,8 @@ export class RawLink
     }
   }
 
-  #overLimit(mayWait: boolean, count = 1): SendOutcome {
+  /** Does with messages that the queue has no room for what the policy says. */
+  overLimit(mayWait: boolean, count: number = 1): SendOutcome {
     const { slowReader, maxSendQueue } = this.#options;
     if (slowReader === "wait" && mayWait) return "refused";
     this.dropped += count;

@@ -15,11 +15,12 @@ import {
   type ReceivedHead,
   takeHead,
 } from "./_head_exchange.ts";
+import { closePayload } from "./_frame_output.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
 import { toMessage } from "./_outgoing.ts";
-import { type Arrival, ServerCore } from "./_server_core.ts";
-import { isWebSocketCloseCode } from "./close_code.ts";
+import { type Arrival, BUSY, ServerCore } from "./_server_core.ts";
+import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
 import { parseRequestHead } from "./http_head.ts";
@@ -27,7 +28,8 @@ import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
 const ACCEPT_PAUSE = 100;
-const BUSY = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/** The longest delay that a timer takes, in ms. */
+const MAX_DELAY = 2_147_483_647;
 
 interface PublishSettings {
   except?: WebSocketConnection;
@@ -49,7 +51,6 @@ export class RunningServer implements AsyncDisposable {
   readonly #stop: () => void;
   readonly #finished = Promise.withResolvers<void>();
   #stopped = false;
-  #wake: (() => void) | undefined;
 
   /** `stop` stops listening; it is called once. */
   constructor(core: ServerCore, addr: TransportAddr | undefined, stop: () => void) {
@@ -90,8 +91,10 @@ export class RunningServer implements AsyncDisposable {
 
   async close(options: CloseSettings = {}): Promise<void> {
     const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
-    if (!isWebSocketCloseCode(code)) {
-      throw new RangeError(`Cannot close with code ${code}: it must not be sent`);
+    // What can't be sent is told before anything is stopped.
+    closePayload(code, reason, PLATFORM_TOOLS);
+    if (!(over >= 0 && over <= MAX_DELAY)) {
+      throw new RangeError(`Cannot close over ${over} ms: it is out of range`);
     }
     const deadline = deadlineSignal("close the server", options);
     if (!this.#stopped) {
@@ -107,7 +110,6 @@ export class RunningServer implements AsyncDisposable {
     }
     this.#core.hub.flush();
     deadline.onfire(() => {
-      this.#wake?.();
       this.#core.endOthers();
       for (const ws of [...this.clients]) ws.terminate();
     });
@@ -117,7 +119,7 @@ export class RunningServer implements AsyncDisposable {
     deadline.clear();
   }
 
-  /** Closes one client after the other, evenly over the time. */
+  /** Closes one client after the other, evenly over the time, or as long as there are any. */
   async #closeClients(
     code: number,
     reason: string,
@@ -125,16 +127,17 @@ export class RunningServer implements AsyncDisposable {
     cut: () => boolean,
   ): Promise<void> {
     const clients = [...this.clients];
+    const gone = over > 0 ? Promise.all(clients.map((ws) => ws.closed)) : undefined;
     const start = performance.now();
     for (const [i, ws] of clients.entries()) {
       const wait = start + (over * i) / clients.length - performance.now();
-      if (over > 0 && wait > 0 && !cut() && this.clients.size > 0) {
+      if (gone !== undefined && wait > 0 && !cut() && this.clients.size > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, wait);
-          this.#wake = () => {
+          gone.then(() => {
             clearTimeout(timer);
             resolve();
-          };
+          });
         });
       }
       if (ws.state !== "closed") ws.close(code, reason);

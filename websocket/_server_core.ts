@@ -37,6 +37,9 @@ import type { WebSocketData } from "./types.ts";
 
 /** How long a refused client has to read why, in ms. */
 const LINGER = 1000;
+/** What connections are answered that are too many. */
+export const BUSY =
+  "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const NO_TOPICS: ReadonlySet<string> = new Set();
 /** The most characters of a body that `authorize` refuses with. */
 const MAX_REFUSAL = 65_536;
@@ -82,7 +85,10 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
   }
 
   sendLater(data: WebSocketData, compress: boolean): void {
-    this.ws!.send(data, { compress });
+    this.ws!.send(data, { compress }).catch(({ code }) => {
+      // Nobody waits here: at the queue's limit, "wait" is "close".
+      if (code === "SEND_QUEUE_FULL") this.link.overLimit(false);
+    });
   }
 
   closed(): void {
@@ -94,6 +100,8 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
   }
 
   subscribe(topic: string): void {
+    // Nobody would ever take it off the list again.
+    if (this.over) return;
     (this.#topics ??= new Set()).add(topic);
     this.core.group(topic).add(this);
   }

@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 import { NodeTransport } from "../net/node_transport.ts";
 import { TransportReader } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
-import { closeQuietly } from "./_head_exchange.ts";
-import type { ServerCore } from "./_server_core.ts";
+import { closeQuietly, writeLatin1 } from "./_head_exchange.ts";
+import { BUSY, type ServerCore } from "./_server_core.ts";
 
 const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
 
@@ -18,7 +18,11 @@ export function takeUpgrade(
 ): void {
   const transport: Transport = new NodeTransport(socket, { head });
   const arrival = core.arrive(transport);
-  if (arrival === undefined) return closeQuietly(transport);
+  if (arrival === undefined) {
+    const close = () => closeQuietly(transport);
+    writeLatin1(transport, BUSY).then(close, close);
+    return;
+  }
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let i = 0; i < rawHeaders.length; i += 2) {

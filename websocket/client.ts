@@ -322,7 +322,12 @@ class ClientAttempt {
     const base = new URL(this.#url);
     if (location === undefined || !URL.canParse(location, base.href)) throw redirect;
     const next = new URL(location, base);
-    const target = parseWebSocketUrl(next);
+    let target;
+    try {
+      target = parseWebSocketUrl(next);
+    } catch {
+      throw redirect;
+    }
     const before = this.#target;
     if (target.path !== undefined || (before.secure && !target.secure)) throw redirect;
     const same = before.path === undefined && target.hostname === before.hostname &&

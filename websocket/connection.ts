@@ -383,10 +383,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
+   * A `close` listener that comes after the end is told of it, too, behind those messages.
    */
   on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
     if (event === "message") this.#addMessageListener(listener as AnyListener);
     else (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
+    if (event === "close") this.#tellLate();
     return this;
   }
 
@@ -394,6 +396,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   once<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
     if (event === "message") this.#addMessageListener(onceMessage(this, listener as AnyListener));
     else (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener);
+    if (event === "close") this.#tellLate();
     return this;
   }
 
@@ -402,6 +405,16 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (event === "message") this.#removeMessageListener(listener as AnyListener);
     else this.#listeners?.delete(event, listener as AnyListener);
     return this;
+  }
+
+  /** A peer may leave before whoever opened the connection has it: those who listen then are told of the end all the same. */
+  #tellLate(): void {
+    const info = this.#closeInfo;
+    if (info === undefined) return;
+    queueMicrotask(() => {
+      this.#deliverKept();
+      this.#emit("close", info);
+    });
   }
 
   #addMessageListener(listener: AnyListener): void {
@@ -434,6 +447,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       this.#dispatch(this.#onmessage, data, typeof data === "string" ? 1 : 2);
     }
     if (inbox !== undefined && inbox.count === 0) this.#link.taken();
+    this.#makeRoom();
     this.#regulate();
   }
 
@@ -455,6 +469,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #emit<E extends keyof WebSocketEvents>(event: E, ...args: Parameters<WebSocketEvents[E]>): void {
     const listeners = this.#listeners?.of(event);
     if (listeners === undefined) return;
+    // Told once: who listens from now on comes late.
+    if (event === "close") this.#listeners!.clear(event);
     for (const listener of listeners) {
       try {
         const result = (listener as (...args: unknown[]) => unknown)(...args);
@@ -516,11 +532,15 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const inbox = this.#inbox!;
     const data = inbox.shift();
     if (inbox.count === 0) this.#link.taken();
-    if (this.#inboxFull && inbox.size <= this.#options.maxInbox >> 1) {
-      this.#inboxFull = false;
-      this.#regulate();
-    }
+    if (this.#makeRoom()) this.#regulate();
     return data;
+  }
+
+  /** The inbox is not full any more once half of it was taken. Returns whether that has changed. */
+  #makeRoom(): boolean {
+    if (!this.#inboxFull || this.#inbox!.size > this.#options.maxInbox >> 1) return false;
+    this.#inboxFull = false;
+    return true;
   }
 
   /** Stops or starts reading, after one of the reasons has changed. */
@@ -808,13 +828,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /** Messages behind one that is being sent in parts have to wait: frames of two messages must not mix. */
   #enqueue(size: number, run: () => Promise<void>): Promise<void> {
-    if (this.bufferedAmount >= this.#options.maxSendQueue) {
-      return quiet(Promise.reject(this.#fullError()));
-    }
     if (!this.#link.open) {
       return quiet(Promise.reject(
         new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
       ));
+    }
+    if (this.bufferedAmount >= this.#options.maxSendQueue) {
+      if (this.#link.overLimit(true) === "dropped") return DONE;
+      return quiet(Promise.reject(this.#fullError()));
     }
     this.#link.catchUp();
     this.#link.reserved = true;
@@ -855,9 +876,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   ping(options: WaitOptions = {}): Promise<number> {
-    if ((this.#pings?.length ?? 0) >= this.#options.maxPendingPings) {
+    const unanswered = this.#pings?.length ?? 0;
+    if (unanswered >= this.#options.maxPendingPings) {
       return quiet(Promise.reject(
-        new WebSocketError(`Cannot ping: ${this.#pings!.length} pings are unanswered`, {
+        new WebSocketError(`Cannot ping: ${unanswered} pings are unanswered`, {
           code: "PENDING_PINGS",
         }),
       ));
@@ -903,7 +925,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   /**
-   * Subscribes to a topic of the server: `server.publish(topic, …)` then reaches this connection. Twice is once.
+   * Subscribes to a topic of the server: `server.publish(topic, …)` then reaches this connection. Twice is once. The
+   * end of the connection ends its subscriptions, and after it this does nothing.
    *
    * @throws {TypeError} If the connection is not one of `serveWebSocket` or `attachWebSocket`.
    */

@@ -555,6 +555,14 @@ export class WebSocketProtocol {
   #takePayload(chunk: Uint8Array, start: number, end: number): void {
     const assembly = this.#assembly!;
     const n = end - start;
+    if (assembly.streamed && !assembly.begun && !this.#streaming) {
+      // Who wanted it in pieces is gone: from its first byte on it is a message like others.
+      assembly.streamed = false;
+      if (!assembly.compressed && this.#left > this.#maxSize) {
+        this.#failSize();
+        return;
+      }
+    }
     if (n > 0 && !this.#client) {
       maskLarge(chunk, this.#key, start, end);
       this.#key = rotateMaskKey(this.#key, n);
@@ -621,6 +629,7 @@ export class WebSocketProtocol {
     if (assembly.streamed) {
       if (start < end || last) {
         this.exposed = true;
+        assembly.begun = true;
         this.#sink.piece(bytes.subarray(start, end), assembly.opcode, last);
       }
       return;

@@ -1,6 +1,8 @@
 // Floor 3: driver.
 import type { WaitOptions } from "../net/wait.ts";
 import { waitFor } from "../net/wait.ts";
+import { closePayload } from "./_frame_output.ts";
+import { PLATFORM_TOOLS } from "./_tools.ts";
 import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection, WebSocketSendable, WebSocketSendOptions } from "./connection.ts";
@@ -56,7 +58,12 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
   send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void>;
   /** Resolves to the next connection, or at once to the one that is open. @throws {WebSocketError} `CLOSED` as `send`. */
   connected(options?: WaitOptions): Promise<WebSocketConnection>;
-  /** Ends it for good. */
+  /**
+   * Ends it for good.
+   *
+   * @throws {RangeError} For a code that must not be sent; nothing is ended then.
+   * @throws {TypeError} For a reason of more than 123 bytes; nothing is ended then.
+   */
   close(code?: number, reason?: string): Promise<void>;
 }
 
@@ -218,6 +225,8 @@ class Reconnecting implements ReconnectingWebSocket {
   }
 
   async close(code: number = 1000, reason: string = ""): Promise<void> {
+    // What can't be sent is told before anything is given up.
+    closePayload(code, reason, PLATFORM_TOOLS);
     this.#unlisten();
     if (!this.#over.signal.aborted) this.#over.abort();
     this.#next?.reject(closedError());

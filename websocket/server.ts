@@ -69,7 +69,8 @@ export interface WebSocketServer extends AsyncDisposable {
    * Stops listening, and closes all clients (unless they are to be kept). Resolves when the last one is gone.
    * Called again, it waits for the same, and closes clients that were kept before.
    *
-   * @throws {RangeError} For a code that must not be sent.
+   * @throws {RangeError} For a code that must not be sent, or a time that is out of range; the server goes on.
+   * @throws {TypeError} For a reason of more than 123 bytes; the server goes on.
    */
   close(options?: CloseWebSocketServerOptions): Promise<void>;
 }

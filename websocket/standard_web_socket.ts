@@ -5,7 +5,7 @@ import { checkSubprotocols } from "./handshake.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
 import { parseWebSocketUrl } from "./url.ts";
 
-/** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. */
+/** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. `slowReader` is `"close"` unless it is set: nobody would hear of a message that is refused. */
 export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
 
 /** What the `on…` properties of {@linkcode StandardWebSocket} take. */
@@ -91,7 +91,13 @@ export class StandardWebSocket extends EventTarget {
     if (parsed.protocol === "http:") parsed.protocol = "ws:";
     if (parsed.protocol === "https:") parsed.protocol = "wss:";
     this.#url = parsed.href;
-    this.#open(url, { ...settings, protocols: offered, signal: this.#abort.signal });
+    this.#open(url, {
+      ...settings,
+      // "If the data cannot be sent, … the user agent must flag the WebSocket as full and then close the WebSocket connection."
+      slowReader: settings.slowReader ?? "close",
+      protocols: offered,
+      signal: this.#abort.signal,
+    });
   }
 
   async #open(url: string | URL, options: ConnectWebSocketOptions): Promise<void> {
@@ -111,8 +117,8 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#state = 1;
-    this.dispatchEvent(new Event("open"));
     ws.on("message", (data) => this.#onMessage(data));
+    this.dispatchEvent(new Event("open"));
   }
 
   #onMessage(data: WebSocketData): void {
@@ -271,7 +277,8 @@ export class StandardWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999, `SyntaxError` for a reason of more than 123 bytes.
    */
   close(code?: number, reason: string = ""): void {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+    const status = code === undefined ? undefined : toUnsignedShort(code);
+    if (status !== undefined && status !== 1000 && !(status >= 3000 && status <= 4999)) {
       throw new DOMException(
         `Cannot close with code ${code}: it takes 1000, or 3000 to 4999`,
         "InvalidAccessError",
@@ -289,9 +296,17 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#state = 2;
-    if (code === undefined && text === "") this.#connection!.close({});
-    else this.#connection!.close(code ?? 1000, text);
+    if (status === undefined && text === "") this.#connection!.close({});
+    else this.#connection!.close(status ?? 1000, text);
   }
+}
+
+/** What browsers make of anything that is given as a code: Web IDL, `[Clamp] unsigned short`. */
+function toUnsignedShort(value: unknown): number {
+  const number = Math.min(Math.max(Number(value) || 0, 0), 65_535);
+  const rounded = Math.round(number);
+  // A half goes to the even neighbour.
+  return rounded - number === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }
 
 function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {

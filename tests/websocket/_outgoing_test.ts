@@ -17,6 +17,7 @@ function recorder() {
   const failures: unknown[] = [];
   let drains = 0;
   const link = {
+    open: true,
     full: false,
     sendFragment: (bytes: Uint8Array, opcode: number, fin: boolean) =>
       fragments.push({ bytes: bytes.slice(), opcode, fin }),

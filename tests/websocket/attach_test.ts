@@ -157,7 +157,8 @@ Deno.test("attached server refuses more clients than it may have", async () => {
   await using where = await listening(http);
   const server = attachWebSocket(http, { default: () => {}, maxConnections: 1 });
   const ws = await connectWebSocket(urlOf(where));
-  await assertRejects(() => connectWebSocket(urlOf(where)), WebSocketHandshakeError);
+  const error = await assertRejects(() => connectWebSocket(urlOf(where)), WebSocketHandshakeError);
+  assertEquals(error.status, 503);
   await ws.close();
   await until(() => server.clients.size === 0);
   await server.close();

@@ -291,6 +291,10 @@ Deno.test("redirects to nowhere, and from TLS to no TLS, are not followed", asyn
     await using server = fake(() => `HTTP/1.1 301 x\r\n${location}\r\n`);
     await assertRejects(() => connectWebSocket(urlOf(server), { maxRedirects: 3 }));
   }
+  for (const location of ["ftp://h/", "ws://h/#fragment", "ws://u:%ff@h/", "http://["]) {
+    await using server = fake(() => `HTTP/1.1 301 x\r\nLocation: ${location}\r\n\r\n`);
+    await fails("HANDSHAKE_REDIRECT", urlOf(server), { maxRedirects: 3 });
+  }
   const { cert, key } = identity("server");
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
   const serving = (async () => {

@@ -6,6 +6,7 @@ import { closeBoth, rawPeer, webSocketPair } from "../_support/websocket_pair.ts
 import { hex, joined, toBytes } from "../_support/websocket_rig.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../../websocket/types.ts";
 
 const DEFLATE = {
@@ -106,6 +107,21 @@ for (
     await closeBoth(client2, server2);
   });
 }
+
+Deno.test("listener of close that comes after the end is told once, behind the messages", async () => {
+  const [client, server] = webSocketPair();
+  const log: unknown[] = [];
+  server.on("close", () => log.push("first"));
+  client.send("kept");
+  await client.close();
+  await server.closed;
+  server.on("close", ({ code }) => log.push(code)).once("close", () => log.push("once"));
+  server.on("message", (data) => log.push(data));
+  const off = () => log.push("off");
+  server.on("close", off).off("close", off);
+  await settle();
+  assertEquals(log, ["first", "kept", 1000, "once"]);
+});
 
 Deno.test("listeners of close and error that throw do no harm", async () => {
   const [client, server] = webSocketPair();
@@ -238,6 +254,24 @@ Deno.test("inbox that is full stops the peer, and goes on when it is read", asyn
   assert(sent > 10 && sent < 300, `${sent} sent`);
   for (let i = 0; i < 1000; i++) assertEquals((await server.receive()).data?.length, 936);
   await sending;
+  await closeBoth(client, server);
+});
+
+Deno.test("inbox that was full lets the peer go on once a listener has taken what was in it", async () => {
+  const [client, server] = webSocketPair({ server: { maxInbox: 100 } });
+  for (const text of ["one", "two"]) await client.send(text);
+  await settle();
+  await client.send("three");
+  await settle();
+  const got: WebSocketData[] = [];
+  const all = new Promise<void>((resolve) => {
+    server.on("message", (data) => {
+      if (got.push(data) === 4) resolve();
+    });
+  });
+  await client.send("four");
+  await all;
+  assertEquals(got, ["one", "two", "three", "four"]);
   await closeBoth(client, server);
 });
 
@@ -443,6 +477,44 @@ Deno.test("streamed message fails if the connection ends inside it", async () =>
   await rejectsWith("CONNECTION_LOST", () => reading);
 });
 
+Deno.test("message of which no byte had come when its streamer gave up is like others", async () => {
+  for (const taker of ["receive", "listener", "stream"] as const) {
+    const { ws, peer } = rawPeer({ role: "server", maxMessageSize: 5 });
+    const gone = new AbortController();
+    const streamed = assertRejects(() => ws.receiveStream({ signal: gone.signal }), NetError);
+    const frame = encodeFrame(toBytes("hello"), { opcode: 1, maskKey: 7 });
+    await peer.write(frame.subarray(0, 6));
+    await settle();
+    gone.abort();
+    await streamed;
+    const got = taker === "receive"
+      ? ws.receive().then(({ data }) => data)
+      : taker === "listener"
+      ? new Promise((resolve) => ws.on("message", resolve))
+      : ws.receiveStream().then((message) => {
+        assert("readable" in message);
+        return new Response(message.readable).text();
+      });
+    await peer.write(frame.subarray(6));
+    assertEquals(await got, "hello");
+    ws.terminate();
+  }
+});
+
+Deno.test("message of which no byte had come when its streamer gave up has the limit of whole ones", async () => {
+  const { ws, peer } = rawPeer({ role: "server", maxMessageSize: 4 });
+  const gone = new AbortController();
+  const streamed = assertRejects(() => ws.receiveStream({ signal: gone.signal }), NetError);
+  const frame = encodeFrame(toBytes("hello"), { opcode: 1, maskKey: 7 });
+  await peer.write(frame.subarray(0, 6));
+  await settle();
+  gone.abort();
+  await streamed;
+  await peer.write(frame.subarray(6));
+  peer.transport.close();
+  assertEquals((await ws.closed).error?.code, "MESSAGE_TOO_BIG");
+});
+
 Deno.test("stream of a message that is there already is that message", async () => {
   const [client, server] = webSocketPair();
   client.send("whole");
@@ -492,6 +564,31 @@ Deno.test("source that fails half-way ends the connection", async () => {
 });
 
 // Sending.
+
+Deno.test("message in parts whose transport fails under it is no fault of its source", async () => {
+  const [a, b] = pair();
+  let lost = false;
+  const ws = new WebSocketConnection({
+    read: (into) => a.read(into),
+    write: (bytes) =>
+      lost ? Promise.reject(new NetError("reset", { code: "ECONNRESET" })) : a.write(bytes),
+    close: () => a.close(),
+    closeWrite: () => a.closeWrite(),
+    localAddr: a.localAddr,
+    remoteAddr: a.remoteAddr,
+  }, { role: "server", closeTimeout: 10 });
+  await rejectsWith("CLOSED", () =>
+    ws.send((async function* () {
+      yield "one";
+      await settle();
+      lost = true;
+      yield "two";
+      await settle();
+      yield "three";
+    })()));
+  assertEquals((await ws.closed).error?.code, "CONNECTION_LOST");
+  b.close();
+});
 
 Deno.test("send takes every kind of bytes, and only those", async () => {
   const [client, server] = webSocketPair();
@@ -556,6 +653,27 @@ Deno.test("send queue at its limit refuses, drops or closes, as the policy says"
   }
 });
 
+Deno.test("messages in parts are dropped, or close, at the queue's limit as others do", async () => {
+  for (const slowReader of ["drop", "close"] as const) {
+    for (const data of [["a", "b"], new Blob(["a"])]) {
+      const { ws, peer } = rawPeer(
+        { role: "server", highWaterMark: 100, maxSendQueue: 1000, slowReader },
+        { capacity: 10 },
+      );
+      for (let i = 0; i < 10; i++) ws.send("x".repeat(100));
+      await ws.send(data);
+      assertEquals([ws.dropped, ws.state], [1, slowReader === "drop" ? "open" : "closed"]);
+      await rejectsWith("CLOSED", () => {
+        ws.terminate();
+        return ws.send(data);
+      });
+      const { error } = await ws.closed;
+      assertEquals(error?.code, slowReader === "drop" ? undefined : "SLOW_READER");
+      peer.transport.close();
+    }
+  }
+});
+
 Deno.test("send after the end rejects, and harms nobody who does not look", async () => {
   const [client, server] = webSocketPair();
   await closeBoth(client, server);
@@ -605,6 +723,12 @@ Deno.test("pings are bounded in number and time, and end with the connection", a
 });
 
 // Keepalive and deadlines.
+
+Deno.test("pings that are not allowed at all are refused as those that are too many", async () => {
+  const [client, server] = webSocketPair({ client: { maxPendingPings: 0 } });
+  await rejectsWith("PENDING_PINGS", () => client.ping());
+  await closeBoth(client, server);
+});
 
 Deno.test("keepalive pings a silent peer, and gives up on a dead one", async () => {
   const { ws, peer } = rawPeer({ role: "server", keepAliveInterval: 20, keepAliveTimeout: 30 });

@@ -124,6 +124,18 @@ Deno.test("reconnecting that is closed closes its connection", async () => {
   await assertRejects(() => feed.connected({ timeout: 1 }), WebSocketError);
 });
 
+Deno.test("reconnecting goes on if it is to be closed with what can't be sent", async () => {
+  await using server = await serve();
+  await using feed = reconnecting(urlOf(server), { backoff: FAST });
+  const messages = feed.messages();
+  const first = messages.next();
+  await feed.connected();
+  await assertRejects(() => feed.close(999), RangeError);
+  await assertRejects(() => feed.close(1000, "x".repeat(124)), TypeError);
+  await feed.send("still here");
+  assertEquals((await first).value, "still here");
+});
+
 Deno.test("reconnecting refuses a bad backoff at once", () => {
   assertThrows(() => reconnecting("ws://h", { backoff: { jitter: 2 } }), RangeError);
 });

@@ -375,6 +375,21 @@ Deno.test("topics reach their subscribers, and nobody after they left", async ()
   await b.close();
 });
 
+Deno.test("connection that has ended subscribes to nothing", async () => {
+  const closed = Promise.withResolvers<void>();
+  await using server = await serve({
+    default: (ws) =>
+      void ws.on("close", () => {
+        ws.subscribe("news");
+        assertEquals(ws.topics.size, 0);
+        closed.resolve();
+      }),
+  });
+  await (await connectWebSocket(urlOf(server))).close();
+  await closed.promise;
+  assertEquals([server.subscribers("news"), server.publish("news", "x")], [0, 0]);
+});
+
 Deno.test("broadcast is compressed for those who agreed to it, with their own windows", async () => {
   await using server = await serve({ default: () => {}, perMessageDeflate: { threshold: 0 } });
   const text = "all the same ".repeat(50);
@@ -446,6 +461,32 @@ Deno.test("client that does not read is cut off, and the others get everything",
   }
   assert(sent < 1000);
   assertEquals(server.clients.size, 1);
+});
+
+Deno.test("broadcast behind a message that is being made closes at the limit, or is counted", async () => {
+  for (const slowReader of ["wait", "drop"] as const) {
+    await using server = await serve({
+      default: () => {},
+      maxSendQueue: 1000,
+      highWaterMark: 100,
+      slowReader,
+    });
+    await using client = await connectWebSocket(urlOf(server));
+    await until(() => server.clients.size === 1);
+    const [ws] = server.clients;
+    const more = Promise.withResolvers<void>();
+    ws.send((async function* () {
+      yield "a";
+      await more.promise;
+    })());
+    ws.send("x".repeat(1000));
+    server.broadcast("last");
+    await until(() => ws.dropped === 1);
+    assertEquals(ws.state, slowReader === "drop" ? "open" : "closed");
+    more.resolve();
+    if (slowReader === "wait") assertEquals((await ws.closed).error?.code, "SLOW_READER");
+    else assertEquals((await client.receive()).data, "a");
+  }
 });
 
 // Plain HTTP on the same port.
@@ -712,6 +753,32 @@ Deno.test("server spreads its goodbyes over a time", async () => {
   await server.close({ over: 80 });
   await Promise.all(clients.map((ws) => ws.closed));
   assert(times[3] - times[0] > 40, `${times[3] - times[0]} ms`);
+});
+
+Deno.test("server that spreads its goodbyes waits no longer than it has clients", async () => {
+  const server = await serve({ default: () => {} });
+  const clients = await Promise.all([1, 2].map(() => connectWebSocket(urlOf(server))));
+  const closing = server.close({ over: 1_000_000 });
+  await Promise.all(clients.map((ws) => ws.close()));
+  await closing;
+
+  const other = await serve({ default: () => {} });
+  await Promise.all([1, 2].map(() => connectWebSocket(urlOf(other))));
+  const slowly = other.close({ over: 1_000_000 });
+  await other.close();
+  await slowly;
+});
+
+Deno.test("server refuses to close with what means nothing, and goes on", async () => {
+  await using server = await serve();
+  const ws = await connectWebSocket(urlOf(server));
+  await assertRejects(() => server.close({ reason: "x".repeat(124), timeout: 1000 }), TypeError);
+  for (const over of [NaN, -1, Infinity]) {
+    await assertRejects(() => server.close({ over }), RangeError);
+  }
+  await ws.send("still here");
+  assertEquals((await ws.receive()).data, "still here");
+  await (await connectWebSocket(urlOf(server))).close();
 });
 
 Deno.test("server cuts off clients that do not answer in time", async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
+import { acceptKey } from "../../websocket/_tools.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 
 function event<K extends "open" | "message" | "error" | "close">(
@@ -93,6 +94,32 @@ Deno.test("standard WebSocket whose peer vanishes tells error and 1006", async (
   assertEquals(ws.readyState, 3);
 });
 
+Deno.test("standard WebSocket tells the end of a connection that ends with the handshake", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = listener.accept().then(async (conn) => {
+    const bytes = new Uint8Array(4096);
+    const head = new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes) ?? 0));
+    const accept = acceptKey(/sec-websocket-key: (.*)\r/i.exec(head)![1]);
+    const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+    const answer = [
+      ...lines,
+      `Sec-WebSocket-Accept: ${accept}`,
+      "",
+      "\x81\x05early\x88\x02\x0f\xa0",
+    ];
+    await conn.write(Uint8Array.from(answer.join("\r\n"), (char) => char.charCodeAt(0)));
+    conn.close();
+  });
+  const ws = new StandardWebSocket(`ws://127.0.0.1:${listener.addr.port}`);
+  const log: unknown[] = [];
+  ws.onopen = () => log.push("open");
+  ws.onmessage = ({ data }) => log.push(data);
+  const { code } = await event(ws, "close");
+  assertEquals([...log, code, ws.readyState], ["open", "early", 4000, 3]);
+  await serving;
+  listener.close();
+});
+
 Deno.test("standard WebSocket drops messages that come while it closes", async () => {
   await using server = await serve({
     default: (ws) => void ws.on("message", () => ws.send("late")),
@@ -107,6 +134,19 @@ Deno.test("standard WebSocket drops messages that come while it closes", async (
   assertEquals(messages, []);
 });
 
+Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
+  await using server = await serve({ default: (ws) => ws.pause() });
+  const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
+  await event(ws, "open");
+  const log: unknown[] = [];
+  const closed = event(ws, "close");
+  ws.onerror = (error) => log.push((error as ErrorEvent).error.code);
+  for (let i = 0; i < 100 && ws.readyState === 1; i++) ws.send(new Uint8Array(1_000_000));
+  const { code, wasClean } = await closed;
+  assertEquals([...log, code, wasClean], ["SLOW_READER", 1006, false]);
+  for (const client of server.clients) client.terminate();
+});
+
 Deno.test("standard WebSocket makes a string of any reason, as the browser's does", async () => {
   await using server = await serve({ default: () => {} });
   const ws = new StandardWebSocket(urlOf(server));
@@ -116,6 +156,26 @@ Deno.test("standard WebSocket makes a string of any reason, as the browser's doe
   const { code, reason } = await serverEnd.closed;
   assertEquals([code, reason], [3000, "5"]);
   await event(ws, "close");
+});
+
+Deno.test("standard WebSocket makes a code of any number, as the browser's does", async () => {
+  await using server = await serve({ default: () => {} });
+  for (const [given, code] of [[3000.5, 3000], ["3001", 3001], [1000.4, 1000], [4998.5, 4998]]) {
+    const ws = new StandardWebSocket(urlOf(server));
+    await event(ws, "open");
+    const closed = event(ws, "close");
+    ws.close(given as number);
+    assertEquals((await closed).code, code);
+  }
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  for (const bad of [999.4, 2999.4, 4999.6, NaN, Infinity, "x", null]) {
+    assertThrows(() => ws.close(bad as number), DOMException);
+    assertEquals(ws.readyState, 1);
+  }
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
 });
 
 Deno.test("standard WebSocket refuses what the browser's refuses", async () => {
