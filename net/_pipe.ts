@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import process from "node:process";
 import type { PipeDestination, PipeOptions } from "./socket_options.ts";
 
 /** What of a socket a pipe needs. */
@@ -85,5 +84,6 @@ export class Pipes {
 
 /** Whether it is the program's own output, which nobody ends, as in Node. */
 function isStandard(destination: unknown): boolean {
+  const { process } = globalThis as unknown as { process: { stdout: unknown; stderr: unknown } };
   return destination === process.stdout || destination === process.stderr;
 }

@@ -93,7 +93,7 @@ export class StandardWebSocket extends EventTarget {
     this.#url = parsed.href;
     this.#open(url, {
       ...settings,
-      // "If the data cannot be sent, … the user agent must flag the WebSocket as full and then close the WebSocket connection."
+      // As the standard has it: what can't be queued any more ends the connection.
       slowReader: settings.slowReader ?? "close",
       protocols: offered,
       signal: this.#abort.signal,
