@@ -74,23 +74,31 @@ function makeCodec(options: SocketIoClientOptions): Codec {
     };
   }
   const encoder = new parser.Encoder();
-  let decoder = new parser.Decoder();
+  let packets: SocketIoPacket[] = [];
+  const makeDecoder = () => {
+    const decoder = new parser.Decoder();
+    decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
+    return decoder;
+  };
+  let decoder = makeDecoder();
   return {
     encode: (packet) => encoder.encode(packet),
     decode(data, found) {
-      const packets: SocketIoPacket[] = [];
-      decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
       try {
         decoder.add(data);
       } catch (cause) {
+        packets = [];
         return new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });
       }
-      packets.forEach(found);
+      const decoded = packets;
+      packets = [];
+      decoded.forEach(found);
       return undefined;
     },
     reset() {
       decoder.destroy();
-      decoder = new parser.Decoder();
+      packets = [];
+      decoder = makeDecoder();
     },
   };
 }
