@@ -389,7 +389,12 @@ export class SocketIoSocket<
       packet.id = this.nsp._ids++;
       this.#register(packet.id, event, flags.timeout, last as (...args: unknown[]) => void);
     }
-    this.#send(packet, flags);
+    try {
+      this.#send(packet, flags);
+    } catch (error) {
+      if (packet.id !== undefined) this.#acks!.delete(packet.id);
+      throw error;
+    }
     return true;
   }
 
