@@ -56,9 +56,10 @@ export class AckMap extends Map<number, AckCallback> {
     fail: (error: SocketIoError) => void,
   ): void {
     this.set(id, callback);
-    const timer = timeout === undefined
-      ? undefined
-      : setTimeout(() => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`), timeout);
+    const timer = timeout === undefined ? undefined : setTimeout(
+      () => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`),
+      Math.min(timeout, 2 ** 31 - 1),
+    );
     (this.#waits ??= new Map()).set(id, { event, timer, fail });
   }
 

@@ -266,7 +266,7 @@ export class BroadcastOperator<
       this.#forgetAcks(packet.id);
       const message = `Cannot emit "${name}": no answer from every client within ${timeout} ms`;
       settle(new SocketIoError("ERR_TIMEOUT", message, { responses }));
-    }, timeout);
+    }, Math.min(timeout, 2 ** 31 - 1));
 
     const options = { ...this.#options(), flags: { ...this.#flags, timeout } };
     try {

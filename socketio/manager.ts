@@ -359,7 +359,7 @@ export class SocketIoManager {
       this.#emit("reconnect_attempt", this.#attempts);
       // A listener may have ended it all.
       if (this.#reconnecting && this.#state === "closed") this.#open();
-    }, delay);
+    }, Math.min(delay, 2 ** 31 - 1));
   }
 
   /** As long as the options say, give or take what they leave to chance. */
