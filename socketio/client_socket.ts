@@ -470,14 +470,23 @@ export class SocketIoClientSocket<
     this.#connected = true;
     const early = this.#early;
     this.#early = [];
-    for (const args of early) this.#deliver(args);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    for (const { packet } of waiting) this.#write(packet);
+    // A listener may disconnect; what waits is then kept.
+    for (const args of early) if (this.#connected) this.#deliver(args);
+    while (this.#connected && this.#waiting.length > 0) this.#flush(this.#waiting.shift()!);
     for (const entry of this.#retried) entry.pending = false;
     this.#drainRetried();
-    this.#tell("connect");
+    if (this.#connected) this.#tell("connect");
+  }
+
+  /** Sends what waited. It could be encoded when it was emitted; the program may have changed it since. */
+  #flush({ packet, size }: Waiting): void {
+    this.#waitingBytes -= size;
+    try {
+      this.#write(packet);
+    } catch (error) {
+      if (packet.id !== undefined) this.#acks.delete(packet.id);
+      reportCallbackError(error);
+    }
   }
 
   #onEvent(args: unknown[], id: number | undefined): void {
@@ -544,6 +553,8 @@ export class SocketIoClientSocket<
       this.#inOrder(packet, (packet) => {
         if (this.#connected && !this.io._expired) this.#write(packet);
         else {
+          // Later nobody is there to catch it.
+          this.io._check(packet);
           this.#waiting.push({ packet, size });
           this.#waitingBytes += size;
         }

@@ -257,6 +257,11 @@ export class SocketIoManager {
     for (const part of this.#codec.encode(packet)) engine.write(part);
   }
 
+  /** Throws if a packet can't be encoded. @ignore */
+  _check(packet: SocketIoPacket): void {
+    this.#codec.encode(packet);
+  }
+
   /** Whether a packet would leave at once. @ignore */
   get _writable(): boolean {
     return this.#engine?.writable === true;

@@ -478,3 +478,60 @@ Deno.test("client's listeners can be looked at and removed", () => {
   socket.on("c", listener).off();
   assertFalse(socket.hasListeners("c"));
 });
+
+Deno.test("client refuses what can't be encoded at once, and sends the rest when it is connected", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => socket.onAny((...args) => void seen.push(args)));
+    const socket = connectSocketIo(url);
+    const changed: Record<string, unknown> = { value: 1 };
+    socket.emit("a", 1);
+    assertThrows(() => socket.emit("b", 2n), TypeError);
+    socket.emit("c", changed);
+    const last = socket.emitWithAck("d", 4);
+    io.on("connection", (peer) => peer.on("d", (_value, answer) => answer("here")));
+    // What can't be encoded any more harms nothing else.
+    changed.value = 3n;
+    const { error } = console;
+    const reported: unknown[] = [];
+    console.error = (problem) => reported.push(problem);
+    try {
+      await next(socket, "connect");
+    } finally {
+      console.error = error;
+    }
+    assert(reported[0] instanceof TypeError);
+    assertEquals(await last, "here");
+    assertEquals(seen.map((args) => (args as unknown[]).slice(0, 2)), [["a", 1], ["d", 4]]);
+    await socket.close();
+  });
+});
+
+Deno.test("client that a listener disconnects before it is connected keeps what waits", async () => {
+  await withServer({}, async ({ io, url }) => {
+    let refuse = true;
+    io.use((socket, next) => {
+      if (refuse) socket.emit("early", 1);
+      if (refuse) socket.emit("early", 2);
+      next();
+    });
+    const waited = Promise.withResolvers<unknown>();
+    io.on("connection", (socket) => socket.on("waiting", waited.resolve));
+    const socket = connectSocketIo(url);
+    const log: unknown[] = [];
+    socket.on("early", (value) => {
+      log.push(value);
+      socket.disconnect();
+    });
+    socket.on("connect", () => log.push("connect")).on("disconnect", () => log.push("disconnect"));
+    socket.emit("waiting", "still here");
+    await next(socket, "disconnect");
+    await socket.close();
+    assertEquals(log, [1, "disconnect"]);
+    refuse = false;
+    socket.connect();
+    assertEquals(await waited.promise, "still here");
+    assertEquals(log, [1, "disconnect", "connect"]);
+    await socket.close();
+  });
+});
