@@ -620,13 +620,30 @@ export class SocketIoClientSocket<
     if (this.#retried.length >= this.#maxEvents) {
       throw new SocketIoError("ERR_LIMIT", `Cannot emit "${args[0]}": too much waits to be sent`);
     }
-    this.#retried.push({ args, flags, ack, tries: 0, pending: false });
-    this.#drainRetried();
+    if (!hasBlob(args)) this.io._check({ type: PacketType.EVENT, nsp: this.nsp, data: args });
+    const entry = { args, flags, ack, tries: 0, pending: false };
+    this.#retried.push(entry);
+    this.#drainRetried(entry);
   }
 
-  #drainRetried(): void {
-    const entry = this.#retried[0];
-    if (!this.#connected || entry === undefined || entry.pending) return;
+  /** Sends the first event that was not acknowledged; those that can't be sent at all are given up. */
+  #drainRetried(fresh?: Retried): void {
+    for (;;) {
+      const entry = this.#retried[0];
+      if (!this.#connected || entry === undefined || entry.pending) return;
+      try {
+        return this.#sendRetried(entry);
+      } catch (error) {
+        this.#retried.shift();
+        // Its caller is still there, those of the others are not.
+        if (entry === fresh) throw error;
+        if (entry.ack === undefined) reportCallbackError(error);
+        else guardCallback(entry.ack)(error);
+      }
+    }
+  }
+
+  #sendRetried(entry: Retried): void {
     entry.pending = true;
     entry.tries++;
     this.#emitOnce([...entry.args], entry.flags, (error: unknown, ...answer: unknown[]) => {

@@ -535,3 +535,20 @@ Deno.test("client that a listener disconnects before it is connected keeps what 
     await socket.close();
   });
 });
+
+Deno.test("an event that can't be sent does not hold up those that are sent again", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, answer) => answer(value)));
+    const socket = connectSocketIo(url, { retries: 2, ackTimeout: 5000 });
+    assertThrows(() => socket.emit("a", 1n), TypeError);
+    const changed: Record<string, unknown> = { value: 1 };
+    const never = assertRejects(() => socket.emitWithAck("a", changed), TypeError);
+    changed.value = 2n;
+    await next(socket, "connect");
+    await never;
+    assertThrows(() => socket.emit("a", 3n), TypeError);
+    await assertRejects(() => socket.emitWithAck("a", 4n), TypeError);
+    assertEquals(await socket.emitWithAck("a", 5), 5);
+    await socket.close();
+  });
+});
