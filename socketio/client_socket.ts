@@ -118,6 +118,10 @@ export class SocketIoClientSocket<
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
   #joining: ReturnType<typeof setTimeout> | undefined;
+  /** The connection on which the server has been asked for the namespace, until it answers. */
+  #asked: number | undefined;
+  /** Whether that was for an earlier connect(), and there is to be another request after the answer. */
+  #stale = false;
 
   /** Made by `connectSocketIo`. @ignore */
   constructor(io: SocketIoManager, nsp: string, options: SocketIoSocketOptions) {
@@ -363,6 +367,10 @@ export class SocketIoClientSocket<
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
       this.#refused(new SocketIoError("ERR_TIMEOUT", message));
     }, Math.min(this.#connectTimeout, 2 ** 31 - 1));
+    this.#early = [];
+    // A server takes a second request before its answer to the first one for a fault.
+    this.#stale = this.#asked === this.io._connection;
+    if (this.#stale) return;
     if (typeof auth !== "function") return this.#join(auth);
     let called = false;
     const done = (data: Record<string, Untyped>) => {
@@ -385,11 +393,17 @@ export class SocketIoClientSocket<
 
   /** A packet for the namespace came. @ignore */
   _onPacket(packet: SocketIoPacket): void {
-    if (!this.#active) {
+    const answer = packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR;
+    if (answer) this.#asked = undefined;
+    if (!this.#active || (answer && this.#stale)) {
       // Too late: nobody waits for it any more, and the server must not think otherwise.
       if (packet.type === PacketType.CONNECT) {
         this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
       }
+      if (!this.#active) return;
+      clearTimeout(this.#joining);
+      // Not in one payload: npm's server would still have the socket that leaves.
+      this.#joining = setTimeout(() => this._onOpen(), 0);
       return;
     }
     switch (packet.type) {
@@ -452,6 +466,7 @@ export class SocketIoClientSocket<
   #join(auth: Record<string, Untyped> | undefined): void {
     if (!this.#active || this.#connected) return;
     const data = this.#pid === undefined ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
+    this.#asked = this.io._connection;
     this.io._send({ type: PacketType.CONNECT, nsp: this.nsp, data });
   }
 

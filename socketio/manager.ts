@@ -149,6 +149,7 @@ export class SocketIoManager {
   };
   #engine: EngineClient | undefined;
   #state: "closed" | "opening" | "open" = "closed";
+  #connection = 0;
   #attempts = 0;
   #reconnecting = false;
   #openTimer: ReturnType<typeof setTimeout> | undefined;
@@ -262,6 +263,11 @@ export class SocketIoManager {
     this.#codec.encode(packet);
   }
 
+  /** Which connection this is: each has a number of its own. @ignore */
+  get _connection(): number {
+    return this.#connection;
+  }
+
   /** Whether a packet would leave at once. @ignore */
   get _writable(): boolean {
     return this.#engine?.writable === true;
@@ -281,6 +287,7 @@ export class SocketIoManager {
   #onOpen(): void {
     clearTimeout(this.#openTimer);
     this.#state = "open";
+    this.#connection++;
     const attempts = this.#attempts;
     const back = this.#reconnecting;
     this.#attempts = 0;

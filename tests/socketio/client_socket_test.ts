@@ -552,3 +552,40 @@ Deno.test("an event that can't be sent does not hold up those that are sent agai
     await socket.close();
   });
 });
+
+Deno.test("client that connects again before the answer asks after it, on the same connection", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    const slow = io.of("/slow");
+    slow.use((socket, next) => {
+      socket.emit("early", socket.handshake.auth.turn);
+      setTimeout(next, 20);
+    });
+    slow.on("connection", (socket) => seen.push(socket.handshake.auth.turn));
+    io.of("/refused").use((socket, next) => {
+      const { turn } = socket.handshake.auth;
+      next(turn === 1 ? new Error("no") : undefined);
+    });
+    const main = connectSocketIo(url);
+    await next(main, "connect");
+    main.on("disconnect", () => seen.push("lost"));
+    const socket = connectSocketIo(`${url}/slow`, { auth: { turn: 1 } });
+    const early: unknown[] = [];
+    socket.on("early", (turn) => early.push(turn));
+    socket.disconnect();
+    socket.auth = { turn: 2 };
+    socket.connect();
+    await next(socket, "connect");
+    assertEquals([seen, early, slow.sockets.size], [[1, 2], [2], 1]);
+
+    const refused = connectSocketIo(`${url}/refused`, { auth: { turn: 1 } });
+    refused.on("connect_error", () => seen.push("refused"));
+    refused.disconnect();
+    refused.auth = { turn: 2 };
+    refused.connect();
+    await next(refused, "connect");
+    assertEquals(seen, [1, 2]);
+    await Promise.all([refused.close(), socket.close()]);
+    await main.close();
+  });
+});
