@@ -185,3 +185,18 @@ Deno.test("acknowledgements of a broadcast may take longer than a timer can", as
   ack!("a");
   assertEquals(await answers, ["a"]);
 });
+
+Deno.test("an acknowledgement that comes too late is not among the responses", async () => {
+  let ack: ((value: unknown) => void) | undefined;
+  const { adapter } = recorder({
+    broadcastWithAck: (_packet, _options, count, done) => {
+      count(2);
+      ack = done;
+    },
+  });
+  const answers = new BroadcastOperator(adapter).timeout(1).emitWithAck("x");
+  ack!("a");
+  const { responses } = await assertRejects(() => answers, SocketIoError);
+  ack!("b");
+  assertEquals(responses, ["a"]);
+});
