@@ -76,6 +76,11 @@ export class AckMap extends Map<number, AckCallback> {
     return callback;
   }
 
+  /** Gives one up: who must be told, is. */
+  giveUp(id: number, reason: string): void {
+    this.#fail(id, "ERR_DISCONNECTED", reason);
+  }
+
   /** Gives all up but those to keep: those who must be told, are. */
   abandon(reason: string, keep?: ReadonlySet<number | undefined>): void {
     for (const id of [...this.keys()]) {

@@ -554,7 +554,9 @@ export class SocketIoClientSocket<
   ): void {
     const packet: SocketIoPacket = { type: PacketType.EVENT, nsp: this.nsp, data };
     const usable = this.#connected && !this.io._expired;
-    if (flags.volatile && (!usable || !this.io._writable)) return;
+    if (flags.volatile && (!usable || !this.io._writable)) {
+      return this.#dropped(String(data[0]), flags, ack, withError);
+    }
     const size = approximateSize(data);
     const held = this.#waitingBytes + this.io._buffered;
     if (this.#waiting.length >= this.#maxEvents || (held > 0 && held + size > this.#maxBytes)) {
@@ -578,6 +580,20 @@ export class SocketIoClientSocket<
       if (packet.id !== undefined) this.#acks.delete(packet.id);
       throw error;
     }
+  }
+
+  /** An event is not sent: who waits for its answer is told as if it had been lost on its way. */
+  #dropped(
+    event: string,
+    flags: ClientFlags,
+    ack: ((...args: unknown[]) => void) | undefined,
+    withError: boolean,
+  ): void {
+    if (ack === undefined) return;
+    const id = this.#nextAck++;
+    this.#register(id, event, flags, ack, withError);
+    const timed = (flags.timeout ?? this.#options.ackTimeout) !== undefined;
+    if (!timed && !this.#connected) this.#acks.giveUp(id, "the socket is not connected");
   }
 
   #register(

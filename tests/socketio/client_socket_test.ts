@@ -589,3 +589,21 @@ Deno.test("client that connects again before the answer asks after it, on the sa
     await main.close();
   });
 });
+
+Deno.test("client tells that the answer to a volatile event that was dropped does not come", async () => {
+  await withServer({}, async ({ url }) => {
+    const socket = connectSocketIo(url);
+    const codes: unknown[] = [];
+    const code = (error: SocketIoError) => codes.push(error.code);
+    socket.volatile.emit("a", () => codes.push("never"));
+    await socket.volatile.emitWithAck("a").catch(code);
+    await new Promise<void>((resolve) => {
+      socket.volatile.timeout(10).emit("a", (error: SocketIoError) => {
+        code(error);
+        resolve();
+      });
+    });
+    assertEquals(codes, ["ERR_DISCONNECTED", "ERR_TIMEOUT"]);
+    await socket.close();
+  });
+});
