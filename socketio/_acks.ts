@@ -1,9 +1,15 @@
 // Floor 3: driver.
 import { SocketIoError } from "./errors.ts";
-import type { Untyped } from "./types.ts";
+import type { AdapterPacket, SocketIoAdapter, Untyped } from "./types.ts";
 
 /** Takes the arguments of an acknowledgement. */
 export type AckCallback = (...args: Untyped[]) => void;
+
+/** What may be known of an adapter: how to take acknowledgements back, or its namespace. */
+interface KnownAdapter {
+  _forgetAcks?(packet: AdapterPacket): void;
+  nsp?: { sockets?: ReadonlyMap<string, { acks: Map<number, unknown> }> };
+}
 
 interface Wait {
   readonly event: string;
@@ -56,9 +62,10 @@ export class AckMap extends Map<number, AckCallback> {
     fail: (error: SocketIoError) => void,
   ): void {
     this.set(id, callback);
-    const timer = timeout === undefined
-      ? undefined
-      : setTimeout(() => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`), timeout);
+    const timer = timeout === undefined ? undefined : setTimeout(
+      () => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`),
+      Math.min(timeout, 2 ** 31 - 1),
+    );
     (this.#waits ??= new Map()).set(id, { event, timer, fail });
   }
 
@@ -67,6 +74,11 @@ export class AckMap extends Map<number, AckCallback> {
     const callback = this.get(id);
     if (callback !== undefined) this.delete(id);
     return callback;
+  }
+
+  /** Gives one up: who must be told, is. */
+  giveUp(id: number, reason: string): void {
+    this.#fail(id, "ERR_DISCONNECTED", reason);
   }
 
   /** Gives all up but those to keep: those who must be told, are. */
@@ -81,4 +93,12 @@ export class AckMap extends Map<number, AckCallback> {
     this.delete(id);
     wait?.fail(new SocketIoError(code, `Cannot emit "${wait.event}" with an answer: ${why}`));
   }
+}
+
+/** The sockets of this server need not wait for the acknowledgements of a broadcast that would come too late. */
+export function forgetAcks(adapter: SocketIoAdapter, packet: AdapterPacket): void {
+  const known = adapter as unknown as KnownAdapter;
+  if (known._forgetAcks !== undefined) return known._forgetAcks(packet);
+  if (packet.id === undefined) return;
+  for (const socket of known.nsp?.sockets?.values() ?? []) socket.acks.delete(packet.id);
 }

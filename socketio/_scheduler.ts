@@ -62,6 +62,7 @@ export class Scheduler {
     clearTimeout(this.#timer);
     this.#armedFor = time;
     // A timer may fire a little early: a millisecond more, and the item is due for certain.
-    this.#timer = setTimeout(this.#run, Math.max(0, Math.ceil(time - now())) + 1);
+    const wait = Math.max(0, Math.ceil(time - now())) + 1;
+    this.#timer = setTimeout(this.#run, Math.min(wait, 2 ** 31 - 1));
   }
 }

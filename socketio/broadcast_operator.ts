@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS } from "./packet.ts";
@@ -31,11 +32,6 @@ import type {
  * ```
  */
 export const DEFAULT_BROADCAST_TIMEOUT = 5_000;
-
-/** What is known of the adapter's namespace, to take back the acknowledgements that nobody waits for any more. */
-interface WithNamespace {
-  nsp?: { sockets?: ReadonlyMap<string, { acks: Map<number, unknown> }> };
-}
 
 type Ack = (...args: unknown[]) => void;
 
@@ -263,10 +259,10 @@ export class BroadcastOperator<
       if (servers === answeredServers && responses.length === clients) settle(null);
     };
     const timer = setTimeout(() => {
-      this.#forgetAcks(packet.id);
+      forgetAcks(this.#adapter, packet);
       const message = `Cannot emit "${name}": no answer from every client within ${timeout} ms`;
       settle(new SocketIoError("ERR_TIMEOUT", message, { responses }));
-    }, timeout);
+    }, Math.min(timeout, 2 ** 31 - 1));
 
     const options = { ...this.#options(), flags: { ...this.#flags, timeout } };
     try {
@@ -275,6 +271,7 @@ export class BroadcastOperator<
         answeredServers++;
         check();
       }, (response: unknown) => {
+        if (settled) return;
         responses.push(response);
         check();
       });
@@ -290,13 +287,6 @@ export class BroadcastOperator<
       const message = `Cannot emit "${name}": the servers of the cluster could not be counted`;
       settle(new SocketIoError("ERR_TRANSPORT", message, { cause, responses }));
     });
-  }
-
-  /** The sockets of this server need not wait for an acknowledgement that came too late. */
-  #forgetAcks(id: number | undefined): void {
-    const sockets = (this.#adapter as unknown as WithNamespace).nsp?.sockets;
-    if (id === undefined || sockets === undefined) return;
-    for (const socket of sockets.values()) socket.acks.delete(id);
   }
 }
 

@@ -118,6 +118,10 @@ export class SocketIoClientSocket<
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
   #joining: ReturnType<typeof setTimeout> | undefined;
+  /** The connection on which the server has been asked for the namespace, until it answers. */
+  #asked: number | undefined;
+  /** Whether that was for an earlier connect(), and there is to be another request after the answer. */
+  #stale = false;
 
   /** Made by `connectSocketIo`. @ignore */
   constructor(io: SocketIoManager, nsp: string, options: SocketIoSocketOptions) {
@@ -363,6 +367,10 @@ export class SocketIoClientSocket<
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
       this.#refused(new SocketIoError("ERR_TIMEOUT", message));
     }, Math.min(this.#connectTimeout, 2 ** 31 - 1));
+    this.#early = [];
+    // A server takes a second request before its answer to the first one for a fault.
+    this.#stale = this.#asked === this.io._connection;
+    if (this.#stale) return;
     if (typeof auth !== "function") return this.#join(auth);
     let called = false;
     const done = (data: Record<string, Untyped>) => {
@@ -385,11 +393,17 @@ export class SocketIoClientSocket<
 
   /** A packet for the namespace came. @ignore */
   _onPacket(packet: SocketIoPacket): void {
-    if (!this.#active) {
+    const answer = packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR;
+    if (answer) this.#asked = undefined;
+    if (!this.#active || (answer && this.#stale)) {
       // Too late: nobody waits for it any more, and the server must not think otherwise.
       if (packet.type === PacketType.CONNECT) {
         this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
       }
+      if (!this.#active) return;
+      clearTimeout(this.#joining);
+      // Not in one payload: npm's server would still have the socket that leaves.
+      this.#joining = setTimeout(() => this._onOpen(), 0);
       return;
     }
     switch (packet.type) {
@@ -452,6 +466,7 @@ export class SocketIoClientSocket<
   #join(auth: Record<string, Untyped> | undefined): void {
     if (!this.#active || this.#connected) return;
     const data = this.#pid === undefined ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
+    this.#asked = this.io._connection;
     this.io._send({ type: PacketType.CONNECT, nsp: this.nsp, data });
   }
 
@@ -470,14 +485,23 @@ export class SocketIoClientSocket<
     this.#connected = true;
     const early = this.#early;
     this.#early = [];
-    for (const args of early) this.#deliver(args);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    for (const { packet } of waiting) this.#write(packet);
+    // A listener may disconnect; what waits is then kept.
+    for (const args of early) if (this.#connected) this.#deliver(args);
+    while (this.#connected && this.#waiting.length > 0) this.#flush(this.#waiting.shift()!);
     for (const entry of this.#retried) entry.pending = false;
     this.#drainRetried();
-    this.#tell("connect");
+    if (this.#connected) this.#tell("connect");
+  }
+
+  /** Sends what waited. It could be encoded when it was emitted; the program may have changed it since. */
+  #flush({ packet, size }: Waiting): void {
+    this.#waitingBytes -= size;
+    try {
+      this.#write(packet);
+    } catch (error) {
+      if (packet.id !== undefined) this.#acks.delete(packet.id);
+      reportCallbackError(error);
+    }
   }
 
   #onEvent(args: unknown[], id: number | undefined): void {
@@ -530,7 +554,9 @@ export class SocketIoClientSocket<
   ): void {
     const packet: SocketIoPacket = { type: PacketType.EVENT, nsp: this.nsp, data };
     const usable = this.#connected && !this.io._expired;
-    if (flags.volatile && (!usable || !this.io._writable)) return;
+    if (flags.volatile && (!usable || !this.io._writable)) {
+      return this.#dropped(String(data[0]), flags, ack, withError);
+    }
     const size = approximateSize(data);
     const held = this.#waitingBytes + this.io._buffered;
     if (this.#waiting.length >= this.#maxEvents || (held > 0 && held + size > this.#maxBytes)) {
@@ -544,6 +570,8 @@ export class SocketIoClientSocket<
       this.#inOrder(packet, (packet) => {
         if (this.#connected && !this.io._expired) this.#write(packet);
         else {
+          // Later nobody is there to catch it.
+          this.io._check(packet);
           this.#waiting.push({ packet, size });
           this.#waitingBytes += size;
         }
@@ -552,6 +580,20 @@ export class SocketIoClientSocket<
       if (packet.id !== undefined) this.#acks.delete(packet.id);
       throw error;
     }
+  }
+
+  /** An event is not sent: who waits for its answer is told as if it had been lost on its way. */
+  #dropped(
+    event: string,
+    flags: ClientFlags,
+    ack: ((...args: unknown[]) => void) | undefined,
+    withError: boolean,
+  ): void {
+    if (ack === undefined) return;
+    const id = this.#nextAck++;
+    this.#register(id, event, flags, ack, withError);
+    const timed = (flags.timeout ?? this.#options.ackTimeout) !== undefined;
+    if (!timed && !this.#connected) this.#acks.giveUp(id, "the socket is not connected");
   }
 
   #register(
@@ -609,13 +651,30 @@ export class SocketIoClientSocket<
     if (this.#retried.length >= this.#maxEvents) {
       throw new SocketIoError("ERR_LIMIT", `Cannot emit "${args[0]}": too much waits to be sent`);
     }
-    this.#retried.push({ args, flags, ack, tries: 0, pending: false });
-    this.#drainRetried();
+    if (!hasBlob(args)) this.io._check({ type: PacketType.EVENT, nsp: this.nsp, data: args });
+    const entry = { args, flags, ack, tries: 0, pending: false };
+    this.#retried.push(entry);
+    this.#drainRetried(entry);
   }
 
-  #drainRetried(): void {
-    const entry = this.#retried[0];
-    if (!this.#connected || entry === undefined || entry.pending) return;
+  /** Sends the first event that was not acknowledged; those that can't be sent at all are given up. */
+  #drainRetried(fresh?: Retried): void {
+    for (;;) {
+      const entry = this.#retried[0];
+      if (!this.#connected || entry === undefined || entry.pending) return;
+      try {
+        return this.#sendRetried(entry);
+      } catch (error) {
+        this.#retried.shift();
+        // Its caller is still there, those of the others are not.
+        if (entry === fresh) throw error;
+        if (entry.ack === undefined) reportCallbackError(error);
+        else guardCallback(entry.ack)(error);
+      }
+    }
+  }
+
+  #sendRetried(entry: Retried): void {
     entry.pending = true;
     entry.tries++;
     this.#emitOnce([...entry.args], entry.flags, (error: unknown, ...answer: unknown[]) => {

@@ -225,8 +225,11 @@ export class InMemoryAdapter implements SocketIoAdapter {
       ? this.rooms.get(rooms.values().next().value as Room)
       : this.#membersOf(rooms);
     if (ids === undefined) return;
-    // A copy is not needed: a set may be changed while it is walked through.
+    // A copy is not needed: a set may be changed while it is walked through. Who joins comes last,
+    // so that a listener that leaves and joins again is not walked through for ever.
+    let left = ids.size;
     for (const id of ids) {
+      if (left-- === 0) return;
       if (except?.has(id)) continue;
       const socket = sockets.get(id);
       if (socket !== undefined) each(socket);

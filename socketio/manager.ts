@@ -74,23 +74,31 @@ function makeCodec(options: SocketIoClientOptions): Codec {
     };
   }
   const encoder = new parser.Encoder();
-  let decoder = new parser.Decoder();
+  let packets: SocketIoPacket[] = [];
+  const makeDecoder = () => {
+    const decoder = new parser.Decoder();
+    decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
+    return decoder;
+  };
+  let decoder = makeDecoder();
   return {
     encode: (packet) => encoder.encode(packet),
     decode(data, found) {
-      const packets: SocketIoPacket[] = [];
-      decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
       try {
         decoder.add(data);
       } catch (cause) {
+        packets = [];
         return new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });
       }
-      packets.forEach(found);
+      const decoded = packets;
+      packets = [];
+      decoded.forEach(found);
       return undefined;
     },
     reset() {
       decoder.destroy();
-      decoder = new parser.Decoder();
+      packets = [];
+      decoder = makeDecoder();
     },
   };
 }
@@ -141,6 +149,7 @@ export class SocketIoManager {
   };
   #engine: EngineClient | undefined;
   #state: "closed" | "opening" | "open" = "closed";
+  #connection = 0;
   #attempts = 0;
   #reconnecting = false;
   #openTimer: ReturnType<typeof setTimeout> | undefined;
@@ -249,6 +258,16 @@ export class SocketIoManager {
     for (const part of this.#codec.encode(packet)) engine.write(part);
   }
 
+  /** Throws if a packet can't be encoded. @ignore */
+  _check(packet: SocketIoPacket): void {
+    this.#codec.encode(packet);
+  }
+
+  /** Which connection this is: each has a number of its own. @ignore */
+  get _connection(): number {
+    return this.#connection;
+  }
+
   /** Whether a packet would leave at once. @ignore */
   get _writable(): boolean {
     return this.#engine?.writable === true;
@@ -268,6 +287,7 @@ export class SocketIoManager {
   #onOpen(): void {
     clearTimeout(this.#openTimer);
     this.#state = "open";
+    this.#connection++;
     const attempts = this.#attempts;
     const back = this.#reconnecting;
     this.#attempts = 0;
@@ -351,7 +371,7 @@ export class SocketIoManager {
       this.#emit("reconnect_attempt", this.#attempts);
       // A listener may have ended it all.
       if (this.#reconnecting && this.#state === "closed") this.#open();
-    }, delay);
+    }, Math.min(delay, 2 ** 31 - 1));
   }
 
   /** As long as the options say, give or take what they leave to chance. */

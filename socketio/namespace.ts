@@ -293,7 +293,10 @@ export class SocketIoNamespace<
       return null;
     }).then((found) => {
       this.#searching--;
-      if (client.conn.readyState !== "open") return done(undefined);
+      if (client.conn.readyState !== "open") {
+        if (found) this.adapter.delAll(found.sid);
+        return done(undefined);
+      }
       this.#admit(client, auth, found ?? undefined, done);
     }).catch(reportCallbackError);
   }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { forgetAcks } from "./_acks.ts";
 import { InMemoryAdapter } from "./in_memory_adapter.ts";
 import { type NamespaceServer, SocketIoNamespace } from "./namespace.ts";
 import type {
@@ -26,6 +27,8 @@ let count = 0;
 /** Hands everything on to the adapters of the children. */
 class ParentAdapter extends InMemoryAdapter {
   readonly #children: () => Iterable<{ readonly adapter: SocketIoAdapter }>;
+  /** What the children made of a packet that is to be acknowledged: each has a number of its own. */
+  readonly #copies: WeakMap<AdapterPacket, [SocketIoAdapter, AdapterPacket][]> = new WeakMap();
 
   constructor(
     nsp: AdapterNamespace,
@@ -54,10 +57,17 @@ class ParentAdapter extends InMemoryAdapter {
     clientCount: (count: number) => void,
     ack: (...args: Untyped[]) => void,
   ): void {
+    const copies: [SocketIoAdapter, AdapterPacket][] = [];
+    this.#copies.set(packet, copies);
     for (const { adapter } of this.#children()) {
       const copy = { ...packet, data: [...packet.data] };
+      copies.push([adapter, copy]);
       adapter.broadcastWithAck(copy, options, clientCount, ack);
     }
+  }
+
+  _forgetAcks(packet: AdapterPacket): void {
+    for (const [adapter, copy] of this.#copies.get(packet) ?? []) forgetAcks(adapter, copy);
   }
 
   override async sockets(rooms: Set<Room>): Promise<Set<SocketId>> {

@@ -178,13 +178,28 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     this.#sessions.delete(pid);
     // If this connection is lost as well before an event comes through, the next one starts at the same place.
     this.#starts.set(session.sid, session.start);
-    const missedPackets: unknown[][] = [];
-    for (let i = next; i < this.#packets.length; i++) {
-      const packet = this.#packets[i];
-      if (concerns(session.rooms, packet)) missedPackets.push(packet.data);
-    }
     const { sid, rooms, data } = session;
-    return Promise.resolve({ sid, pid, rooms, data, missedPackets });
+    const from = this.#first + next;
+    const missed = () => this.#since(from, rooms);
+    return Promise.resolve({
+      sid,
+      pid,
+      rooms,
+      data,
+      // Looked up when the socket is connected: middleware may take its time, and events go on.
+      get missedPackets() {
+        return missed();
+      },
+    });
+  }
+
+  #since(number: number, rooms: Room[]): unknown[][] {
+    const missed: unknown[][] = [];
+    for (let i = Math.max(0, number - this.#first); i < this.#packets.length; i++) {
+      const packet = this.#packets[i];
+      if (concerns(rooms, packet)) missed.push(packet.data);
+    }
+    return missed;
   }
 
   #indexOf(offset: string): number {

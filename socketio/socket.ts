@@ -159,7 +159,7 @@ export class SocketIoSocket<
   readonly #pid: string | undefined;
   readonly #auth: Record<string, unknown> | undefined;
   readonly #issued: number = Date.now();
-  #missed: unknown[][] | undefined;
+  #session: RecoveredSession | undefined;
   #state: "new" | "connected" | "disconnected" = "new";
   #closing = false;
   #handshake: SocketIoHandshake | undefined;
@@ -188,7 +188,7 @@ export class SocketIoSocket<
       this.#pid = session.pid;
       this.#data = session.data;
       this.recovered = true;
-      this.#missed = session.missedPackets;
+      this.#session = session;
       nsp.adapter.addAll(this.id, new Set(session.rooms));
     } else {
       // The id of the connection is a secret between the two ends; this one is for everybody.
@@ -389,7 +389,12 @@ export class SocketIoSocket<
       packet.id = this.nsp._ids++;
       this.#register(packet.id, event, flags.timeout, last as (...args: unknown[]) => void);
     }
-    this.#send(packet, flags);
+    try {
+      this.#send(packet, flags);
+    } catch (error) {
+      if (packet.id !== undefined) this.#acks!.delete(packet.id);
+      throw error;
+    }
     return true;
   }
 
@@ -501,10 +506,10 @@ export class SocketIoSocket<
     this.join(this.id);
     const data = this.#pid === undefined ? { sid: this.id } : { sid: this.id, pid: this.#pid };
     this.client._packet({ type: PacketType.CONNECT, nsp: this.nsp.name, data }, {});
-    const missed = this.#missed;
-    if (missed === undefined) return;
-    this.#missed = undefined;
-    for (const data of missed) {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    for (const data of session.missedPackets) {
       this.client._packet({ type: PacketType.EVENT, nsp: this.nsp.name, data }, {});
     }
   }

@@ -54,3 +54,14 @@ Deno.test("above the limit the oldest acknowledgement is given up", () => {
   assertEquals([...acks.keys()], [2, 3]);
   assertFalse(acks.has(1));
 });
+
+Deno.test("an acknowledgement may take longer than a timer can", async () => {
+  const acks = new AckMap(10);
+  const failures: string[] = [];
+  for (const timeout of [2 ** 31, Infinity]) {
+    acks.wait(1, "a", timeout, () => {}, ({ code }) => failures.push(code));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    acks.delete(1);
+  }
+  assertEquals(failures, []);
+});

@@ -51,3 +51,22 @@ Deno.test("scheduler has no timer once nothing waits", () => {
   delay.stop(3);
   assert(true);
 });
+
+Deno.test("scheduler waits for longer than a timer can", async () => {
+  const late: string[] = [];
+  const delay = new Scheduler().delay<string>(2 ** 31 + 1_000, (item) => late.push(item));
+  const { setTimeout: original } = globalThis;
+  const waits: unknown[] = [];
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    waits.push(ms);
+    return original(run, ms);
+  }) as typeof setTimeout;
+  try {
+    delay.start("a");
+    await new Promise((resolve) => original(resolve, 10));
+  } finally {
+    globalThis.setTimeout = original;
+  }
+  delay.stop("a");
+  assertEquals([waits, late], [[2 ** 31 - 1], []]);
+});

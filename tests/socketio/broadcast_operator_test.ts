@@ -171,3 +171,32 @@ Deno.test("broadcasts with a blob keep their order", async () => {
   assertEquals(conn.take(), ['2["d"]']);
   conn.close();
 });
+
+Deno.test("acknowledgements of a broadcast may take longer than a timer can", async () => {
+  let ack: ((value: unknown) => void) | undefined;
+  const { adapter } = recorder({
+    broadcastWithAck: (_packet, _options, count, done) => {
+      count(1);
+      ack = done;
+    },
+  });
+  const answers = new BroadcastOperator(adapter).timeout(Infinity).emitWithAck("x");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  ack!("a");
+  assertEquals(await answers, ["a"]);
+});
+
+Deno.test("an acknowledgement that comes too late is not among the responses", async () => {
+  let ack: ((value: unknown) => void) | undefined;
+  const { adapter } = recorder({
+    broadcastWithAck: (_packet, _options, count, done) => {
+      count(2);
+      ack = done;
+    },
+  });
+  const answers = new BroadcastOperator(adapter).timeout(1).emitWithAck("x");
+  ack!("a");
+  const { responses } = await assertRejects(() => answers, SocketIoError);
+  ack!("b");
+  assertEquals(responses, ["a"]);
+});

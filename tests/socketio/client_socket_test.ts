@@ -478,3 +478,132 @@ Deno.test("client's listeners can be looked at and removed", () => {
   socket.on("c", listener).off();
   assertFalse(socket.hasListeners("c"));
 });
+
+Deno.test("client refuses what can't be encoded at once, and sends the rest when it is connected", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => socket.onAny((...args) => void seen.push(args)));
+    const socket = connectSocketIo(url);
+    const changed: Record<string, unknown> = { value: 1 };
+    socket.emit("a", 1);
+    assertThrows(() => socket.emit("b", 2n), TypeError);
+    socket.emit("c", changed);
+    const last = socket.emitWithAck("d", 4);
+    io.on("connection", (peer) => peer.on("d", (_value, answer) => answer("here")));
+    // What can't be encoded any more harms nothing else.
+    changed.value = 3n;
+    const { error } = console;
+    const reported: unknown[] = [];
+    console.error = (problem) => reported.push(problem);
+    try {
+      await next(socket, "connect");
+    } finally {
+      console.error = error;
+    }
+    assert(reported[0] instanceof TypeError);
+    assertEquals(await last, "here");
+    assertEquals(seen.map((args) => (args as unknown[]).slice(0, 2)), [["a", 1], ["d", 4]]);
+    await socket.close();
+  });
+});
+
+Deno.test("client that a listener disconnects before it is connected keeps what waits", async () => {
+  await withServer({}, async ({ io, url }) => {
+    let refuse = true;
+    io.use((socket, next) => {
+      if (refuse) socket.emit("early", 1);
+      if (refuse) socket.emit("early", 2);
+      next();
+    });
+    const waited = Promise.withResolvers<unknown>();
+    io.on("connection", (socket) => socket.on("waiting", waited.resolve));
+    const socket = connectSocketIo(url);
+    const log: unknown[] = [];
+    socket.on("early", (value) => {
+      log.push(value);
+      socket.disconnect();
+    });
+    socket.on("connect", () => log.push("connect")).on("disconnect", () => log.push("disconnect"));
+    socket.emit("waiting", "still here");
+    await next(socket, "disconnect");
+    await socket.close();
+    assertEquals(log, [1, "disconnect"]);
+    refuse = false;
+    socket.connect();
+    assertEquals(await waited.promise, "still here");
+    assertEquals(log, [1, "disconnect", "connect"]);
+    await socket.close();
+  });
+});
+
+Deno.test("an event that can't be sent does not hold up those that are sent again", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, answer) => answer(value)));
+    const socket = connectSocketIo(url, { retries: 2, ackTimeout: 5000 });
+    assertThrows(() => socket.emit("a", 1n), TypeError);
+    const changed: Record<string, unknown> = { value: 1 };
+    const never = assertRejects(() => socket.emitWithAck("a", changed), TypeError);
+    changed.value = 2n;
+    await next(socket, "connect");
+    await never;
+    assertThrows(() => socket.emit("a", 3n), TypeError);
+    await assertRejects(() => socket.emitWithAck("a", 4n), TypeError);
+    assertEquals(await socket.emitWithAck("a", 5), 5);
+    await socket.close();
+  });
+});
+
+Deno.test("client that connects again before the answer asks after it, on the same connection", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    const slow = io.of("/slow");
+    slow.use((socket, next) => {
+      socket.emit("early", socket.handshake.auth.turn);
+      setTimeout(next, 20);
+    });
+    slow.on("connection", (socket) => seen.push(socket.handshake.auth.turn));
+    io.of("/refused").use((socket, next) => {
+      const { turn } = socket.handshake.auth;
+      next(turn === 1 ? new Error("no") : undefined);
+    });
+    const main = connectSocketIo(url);
+    await next(main, "connect");
+    main.on("disconnect", () => seen.push("lost"));
+    const socket = connectSocketIo(`${url}/slow`, { auth: { turn: 1 } });
+    const early: unknown[] = [];
+    socket.on("early", (turn) => early.push(turn));
+    socket.disconnect();
+    socket.auth = { turn: 2 };
+    socket.connect();
+    await next(socket, "connect");
+    assertEquals([seen, early, slow.sockets.size], [[1, 2], [2], 1]);
+
+    const refused = connectSocketIo(`${url}/refused`, { auth: { turn: 1 } });
+    refused.on("connect_error", () => seen.push("refused"));
+    refused.disconnect();
+    refused.auth = { turn: 2 };
+    refused.connect();
+    await next(refused, "connect");
+    assertEquals(seen, [1, 2]);
+    await Promise.all([refused.close(), socket.close()]);
+    await main.close();
+  });
+});
+
+Deno.test("client tells that the answer to a volatile event that was dropped does not come", async () => {
+  await withServer({}, async ({ url }) => {
+    const socket = connectSocketIo(url);
+    const codes: unknown[] = [];
+    const code = (error: SocketIoError) => codes.push(error.code);
+    socket.volatile.emit("a", () => codes.push("never"));
+    await socket.volatile.emitWithAck("a").catch(code);
+    await new Promise<void>((resolve) => {
+      socket.volatile.timeout(10).emit("a", (error: SocketIoError) => {
+        code(error);
+        resolve();
+      });
+    });
+    assertEquals(codes, ["ERR_DISCONNECTED", "ERR_TIMEOUT"]);
+    await socket.close();
+  });
+});

@@ -216,3 +216,19 @@ Deno.test("adapter keeps no sessions", () => {
   adapter.close();
   assertFalse(adapter.sids.has("a"));
 });
+
+Deno.test("sockets that leave a room and join it again while it is sent to are reached once", () => {
+  const { adapter, sent } = make(["a", "b", "c"]);
+  for (const id of ["a", "b"]) adapter.addAll(id, set("r"));
+  let told = 0;
+  for (const [id, socket] of adapter.nsp.sockets) {
+    socket.notifyOutgoingListeners = () => {
+      if (++told > 10) throw new Error("without an end");
+      adapter.del(id, "r");
+      adapter.addAll(id, set("r"));
+      adapter.addAll("c", set("r"));
+    };
+  }
+  adapter.broadcast({ type: 2, data: ["x"] }, { rooms: set("r"), except: set() });
+  assertEquals([...sent.values()].map((list) => list.length), [1, 1, 0]);
+});

@@ -135,3 +135,33 @@ Deno.test("manager takes a codec of npm's form", async () => {
     await socket.close();
   });
 });
+
+Deno.test("manager listens to a codec once for each decoder, not for each message", async () => {
+  let listeners = 0;
+  class Encoder {
+    encode(packet: unknown): string[] {
+      return [JSON.stringify(packet)];
+    }
+  }
+  class Decoder {
+    #listener: ((packet: unknown) => void) | undefined;
+    on(_event: "decoded", listener: (packet: unknown) => void): void {
+      listeners++;
+      this.#listener = listener;
+    }
+    add(text: string): void {
+      this.#listener!(JSON.parse(text));
+    }
+    destroy(): void {}
+  }
+  const parser = { Encoder, Decoder };
+  await withServer({ parser }, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, answer) => answer(value)));
+    const socket = connectSocketIo(url, { parser, transports: ["websocket"] });
+    await socket.emitWithAck("a", 1);
+    const before = listeners;
+    await socket.emitWithAck("a", 2);
+    assertEquals(listeners, before);
+    await socket.close();
+  });
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import type { SocketIoSocket } from "../../socketio/socket.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 
 Deno.test("clients make namespaces that a regular expression lets pass", () => {
@@ -198,4 +199,19 @@ Deno.test("a regular expression with a state is refused", () => {
   const { io } = fakeServer();
   assertThrows(() => io.of(/x/g), TypeError, "state");
   assertThrows(() => io.of(/x/y), TypeError, "state");
+});
+
+Deno.test("a parent waits no longer for acknowledgements that did not come in time", async () => {
+  const { io, engine } = fakeServer();
+  const parent = io.of(/^\/p/);
+  const conn = engine.connect();
+  conn.join("/p1");
+  const [socket] = await io.of("/p1").fetchSockets() as SocketIoSocket[];
+  const answers = await new Promise<unknown[]>((resolve) => {
+    parent.timeout(1).emit("a", (_error: Error, responses: unknown[]) => resolve(responses));
+  });
+  assertEquals([answers, socket.acks.size], [[], 0]);
+  conn.deliver("3/p1,0[1]");
+  assertEquals(answers, []);
+  conn.close();
 });

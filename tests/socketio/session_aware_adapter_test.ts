@@ -249,3 +249,31 @@ Deno.test("a client without a session has a private id, and one of a plain serve
   assert(!(other.take()[0] as string).includes("pid"));
   other.close();
 });
+
+Deno.test("a client that comes back misses nothing while middleware looks at it", async () => {
+  const { io, engine } = fakeServer({ connectionStateRecovery: { skipMiddlewares: false } });
+  let go = () => {};
+  io.use((_socket, next) => void (go = () => next()));
+  const connect = async (auth: unknown, meanwhile: () => void) => {
+    const conn = engine.connect();
+    conn.deliver(`0${JSON.stringify(auth)}`);
+    await settle();
+    meanwhile();
+    go();
+    await settle();
+    return conn;
+  };
+  const first = await connect({}, () => {});
+  const { sid, pid } = JSON.parse((first.take()[0] as string).slice(1));
+  first.end("transport close");
+  io.emit("while away");
+  const back = await connect({ pid }, () => {
+    io.emit("meanwhile");
+    io.to("other").emit("not for it");
+  });
+  const [answer, ...missed] = back.take();
+  assertEquals(JSON.parse((answer as string).slice(1)), { sid, pid });
+  assertEquals(missed.map(name), ["while away", "meanwhile"]);
+  back.close();
+  await io.close();
+});

@@ -464,3 +464,13 @@ Deno.test("socket of a closed connection waits for nothing", async () => {
   assert(socket.emit("a"));
   assertEquals(conn.take(), []);
 });
+
+Deno.test("socket waits for no acknowledgement of what can't be encoded", () => {
+  const { socket, conn } = connect();
+  let calls = 0;
+  assertThrows(() => socket.emit("x", 1n, () => calls++), TypeError);
+  assertThrows(() => socket.timeout(20).emit("x", 1n, () => calls++), TypeError);
+  assertEquals([socket.acks.size, calls], [0, 0]);
+  conn.close();
+  assertEquals(calls, 0);
+});
