@@ -196,17 +196,17 @@ export class Outgoing implements TransportWriterOptions {
     return early.drained.promise;
   }
 
-  /** Ends all writing; `fail` is to follow. */
-  stop(reason: Error): void {
+  /**
+   * Ends all writing; `fail` is to follow. What was written in this turn goes out as far as the system takes it at once,
+   * as in Node.
+   *
+   * @returns When the system has answered; undefined if nothing goes out.
+   */
+  stop(reason: Error): Promise<void> | undefined {
     this.#stopped = reason;
-    const writer = this.#writer;
-    if (writer !== null) {
-      // What was written in this turn goes out as far as the system takes it at once, as in Node.
-      if (this.#corks === 0) writer.flush();
-      writer.stop(reason);
-    }
     this.#early?.drained?.reject(reason);
     this.#early = null;
+    return this.#writer?.stopBehindFlush(reason);
   }
 
   /** Calls the callbacks of what was not written. */

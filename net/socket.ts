@@ -49,6 +49,12 @@ export type SocketCallback = (error?: Error | null) => void;
 /** How long `await using` waits until all is written, in ms. */
 const DISPOSE_TIMEOUT = 5000;
 
+/**
+ * How long `destroy` lets the system take what its turn has written, in ms: a connection that has just come takes its
+ * first write a moment later only.
+ */
+const LAST_WRITE = 100;
+
 /** Errors that listeners threw: nobody may hear of them but through the console. */
 const thrownByListeners = new WeakSet<Error>();
 
@@ -594,12 +600,17 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const reason = error ?? closedError("use the socket");
     const outgoing = this.#outgoing;
     this.#incoming.stop(reason);
-    outgoing.stop(reason);
+    const lastWrite = outgoing.stop(reason);
     this.#readable?.stop(reason);
     this.#writable?.stop(reason);
-    if (this.#transport !== null) closeQuietly(this.#transport);
     this.#opened?.reject(reason);
-    queueMicrotask(() => this.#emitClose(outgoing, error ?? null, reason));
+    const transport = this.#transport;
+    const close = (): void => {
+      if (transport !== null) closeQuietly(transport);
+      queueMicrotask(() => this.#emitClose(outgoing, error ?? null, reason));
+    };
+    if (lastWrite === undefined) close();
+    else atMost(LAST_WRITE, lastWrite).then(close);
     return this;
   }
 
@@ -1099,6 +1110,16 @@ function lasting(options: SocketOptions): SocketOptions {
 
 function closedError(what: string): NetError {
   return new NetError(`Cannot ${what}: closed`, { code: "ERR_SOCKET_CLOSED" });
+}
+
+/** Waits for what never fails, but no longer than `ms`. */
+async function atMost(ms: number, what: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([what, over]);
+  clearTimeout(timer!);
 }
 
 function closeQuietly(transport: Transport): void {

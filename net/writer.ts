@@ -92,6 +92,8 @@ export class TransportWriter implements BudgetHolder {
   #flushTo = 0;
   #corks = 0;
   #writing = false;
+  /** Told when the write that was begun last before the stop has come back. */
+  #cameBack: (() => void) | null = null;
   /** What is being written, or, while `#lone`, what is all that will be at the end of the turn. */
   #piece: Uint8Array = EMPTY;
   #lone = false;
@@ -372,6 +374,22 @@ export class TransportWriter implements BudgetHolder {
     this.#waiters = this.#drainWaiters = null;
   }
 
+  /**
+   * Begins to write what is queued, unless a write is under way or it is corked, and stops. Nothing follows that write.
+   *
+   * @returns When that write has come back, well or not; undefined if none was begun.
+   */
+  stopBehindFlush(error?: unknown): Promise<void> | undefined {
+    const before = this.#writing;
+    if (this.#corks === 0) this.flush();
+    const begun = this.#writing && !before;
+    this.stop(error);
+    if (!begun) return undefined;
+    return new Promise((resolve) => {
+      this.#cameBack = resolve;
+    });
+  }
+
   /** Whether more can be queued. It comes behind what is there. */
   #check(): void {
     if (this.#lone) {
@@ -525,7 +543,10 @@ export class TransportWriter implements BudgetHolder {
     this.#writing = false;
     this.#piece = EMPTY;
     this.#slot = null;
-    if (this.#stopped !== null) return;
+    if (this.#stopped !== null) {
+      this.#cameBack?.();
+      return;
+    }
     this.stop(error);
     this.#options.onerror?.(error);
   }
@@ -534,6 +555,7 @@ export class TransportWriter implements BudgetHolder {
     if (this.#stopped !== null) {
       // It was under way then: it has left all the same.
       if (n > 0 && n <= this.#piece.length) this.#written += n;
+      this.#cameBack?.();
       return;
     }
     const piece = this.#piece;

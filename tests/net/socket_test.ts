@@ -119,6 +119,45 @@ Deno.test("socket that is destroyed in the turn of its last write has said it, u
   }
 });
 
+Deno.test("socket that is destroyed as soon as it is there has said its last write", async () => {
+  await using server = createServer((socket) => {
+    socket.write("go away");
+    socket.destroy();
+  });
+  await server.listen(0, "127.0.0.1");
+  const { port } = server.address() as { port: number };
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk) => text += chunk);
+    await socket.closed;
+    assertEquals(text, "go away");
+  }
+});
+
+Deno.test("socket that is destroyed with a last write that the system does not take is closed all the same", async () => {
+  const late: Uint8Array[] = [];
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const [a, peer] = pair();
+  const stalled = Object.assign(a, {
+    write(chunk: Uint8Array): Promise<number> {
+      late.push(chunk);
+      return promise;
+    },
+  });
+  const socket = Socket.from(stalled);
+  const closed = once(socket, "close");
+  socket.write("never");
+  socket.destroy();
+  socket.destroy();
+  assertEquals([late.length, socket.destroyed], [1, true]);
+  assertEquals(await closed, [false]);
+  resolve(5);
+  await turn();
+  assertEquals(socket.bytesWritten, 5);
+  peer.close();
+});
+
 Deno.test("socket pushes back: nobody reads, so the sender stops", async () => {
   using it = rig({}, { capacity: 1000 });
   let sent = 0;

@@ -900,3 +900,50 @@ Deno.test("writer counts a write that was under way when it was stopped, once it
   a.close();
   b.close();
 });
+
+Deno.test("writer.stopBehindFlush begins one write and tells when it has come back", async () => {
+  for (const outcome of ["well", "failed"] as const) {
+    const taken = Promise.withResolvers<number>();
+    const chunks: string[] = [];
+    const [a, b] = pair();
+    const transport = Object.assign(a, {
+      write(chunk: Uint8Array): Promise<number> {
+        chunks.push(new TextDecoder().decode(chunk));
+        return taken.promise;
+      },
+    });
+    const writer = new TransportWriter(transport);
+    writer.write(new TextEncoder().encode("last "));
+    writer.write(new TextEncoder().encode("words"));
+    const back = writer.stopBehindFlush();
+    assert(back !== undefined);
+    assertEquals([chunks, writer.stopped], [["last words"], true]);
+    let told = false;
+    back.then(() => told = true);
+    await Promise.resolve();
+    assertEquals(told, false);
+    if (outcome === "well") taken.resolve(10);
+    else taken.reject(new Error("reset"));
+    await back;
+    assertEquals(writer.bytesWritten, outcome === "well" ? 10 : 0);
+    a.close();
+    b.close();
+  }
+});
+
+Deno.test("writer.stopBehindFlush begins nothing when it is corked, idle, or behind another write", () => {
+  const [a, b] = pair();
+  const never = Object.assign(a, { write: () => new Promise<number>(() => {}) });
+  const corked = new TransportWriter(never);
+  corked.cork();
+  corked.write(new Uint8Array(1));
+  assertEquals(corked.stopBehindFlush(), undefined);
+  assertEquals(new TransportWriter(never).stopBehindFlush(), undefined);
+  const busy = new TransportWriter(never);
+  busy.write(new Uint8Array(1));
+  busy.flush();
+  busy.write(new Uint8Array(1));
+  assertEquals(busy.stopBehindFlush(), undefined);
+  a.close();
+  b.close();
+});
