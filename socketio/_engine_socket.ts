@@ -167,10 +167,11 @@ export class ServerEngineSocket
       if (discard && session.state === "closing") session.close("forced close");
       return this;
     }
-    if (transport.name === "websocket" || discard || transport.writable) {
-      session.close("forced close");
-    } else {
-      // What is queued, and that this is the end, waits for the client's next request.
+    const quiet = transport.name === "polling" && transport.writable && this.#queue!.length === 0;
+    if (transport.name === "websocket" || discard || quiet) session.close("forced close");
+    else {
+      // What is queued goes with the client's request, and that this is the end with the one after it: npm's client ends
+      // as soon as it sees that, before it has handed on what came in the same response.
       this.#engine.closeTimeout.start(this);
     }
     return this;
@@ -311,11 +312,11 @@ export class ServerEngineSocket
   onPollingReady(): void {
     const queue = this.#queue!;
     const transport = this.#transport as PollingTransport;
-    if (this.#session.state === "closing") {
-      transport.send([...queue.take(), { type: "close" }]);
+    if (queue.length > 0) this.#flush();
+    else if (this.#session.state === "closing") {
+      transport.send([{ type: "close" }]);
       this.#session.close("forced close");
-    } else if (queue.length > 0) this.#flush();
-    else if (this.#session.probed) {
+    } else if (this.#session.probed) {
       // It crossed the answer to the probe. Another one after it did not.
       if (this.#crossed) this.#engine.noopDelay.start(this);
       else this.releasePoll();

@@ -130,6 +130,31 @@ peerTest("npm's client comes back when our server was restarted", { needs }, asy
   }
 });
 
+peerTest("npm's client that our server throws out is told that first", { needs }, async () => {
+  for (const [name, list] of Object.entries(transports)) {
+    for (const now of [true, false]) {
+      await using server = await (async () => {
+        const io = new SocketIoServer();
+        io.on("connection", (socket) => {
+          if (now) socket.disconnect(true);
+          else setTimeout(() => socket.disconnect(true), 100);
+        });
+        const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+        return { port, [Symbol.asyncDispose]: () => io.close() };
+      })();
+      const url = `http://127.0.0.1:${server.port}`;
+      await using client = await startPeer({ url, mode: "watch", options: { transports: list } });
+      await client.waitFor(/"disconnect".*\n/);
+      const events = client.stdout.trim().split("\n").map((line) => JSON.parse(line));
+      assertEquals(
+        events.map(({ event, reason }) => reason ?? event),
+        ["connect", "io server disconnect"],
+        `${name}, ${now ? "at once" : "later"}`,
+      );
+    }
+  }
+});
+
 peerTest("our client comes back when npm's server was restarted", { needs }, async () => {
   for (const list of Object.values(transports)) {
     const first = await startNpmServer();
