@@ -76,17 +76,7 @@ export class HeapBallast {
   passedSmall(bytes: number): void {
     if (this.#untilLesson <= 0) return;
     this.#untilLesson -= bytes;
-    if (this.#untilLesson <= 0) this.#teach();
-  }
-
-  /** Teaches the C library, if it was not taught yet. */
-  teach(): void {
-    if (this.#untilLesson <= 0) return;
-    this.#untilLesson = 0;
-    this.#teach();
-  }
-
-  #teach(): void {
+    if (this.#untilLesson > 0) return;
     try {
       // Never written to, so no memory is taken for it.
       new ArrayBuffer(LARGEST_BLOCK).transfer(0);

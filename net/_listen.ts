@@ -6,7 +6,6 @@ import {
   codedRangeError,
   isNumeric,
 } from "./_connect_arguments.ts";
-import { heapRoom } from "./_heap_room.ts";
 import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
@@ -58,7 +57,6 @@ export function openListener(
   viaNode = false,
 ): TransportListener | Promise<TransportListener> {
   const { path, reusePort = false } = options;
-  heapRoom.make();
   try {
     // Deno ends the program when it is asked for this without the flag.
     if (reusePort && (viaNode || path !== undefined || !("listenDatagram" in Deno))) {

@@ -1,7 +1,6 @@
 // Floor 3: driver.
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { heapRoom } from "../net/_heap_room.ts";
 import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import { toNetError } from "../net/os_error.ts";
@@ -448,7 +447,6 @@ function openListener(
   denoTls: boolean,
 ): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
   const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
-  heapRoom.make();
   try {
     if (path !== undefined) {
       return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];

@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import { heapRoom } from "../net/_heap_room.ts";
 import { NetError } from "../net/errors.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
@@ -35,7 +34,6 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
   if (tls !== undefined && (path !== undefined || listener !== undefined)) {
     throw new TypeError("Cannot serve WebSockets: `tls` goes with `port` only");
   }
-  heapRoom.make();
   if (listener !== undefined) return { listener, secure: false };
   try {
     if (path !== undefined) {
