@@ -447,6 +447,10 @@ function openListener(
   denoTls: boolean,
 ): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
   const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    const message = `Cannot listen on port ${port}: it must be a whole number from 0 to 65535`;
+    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
+  }
   try {
     if (path !== undefined) {
       return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];

@@ -34,6 +34,10 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
   if (tls !== undefined && (path !== undefined || listener !== undefined)) {
     throw new TypeError("Cannot serve WebSockets: `tls` goes with `port` only");
   }
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    const message = `Cannot listen on port ${port}: it must be a whole number from 0 to 65535`;
+    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
+  }
   if (listener !== undefined) return { listener, secure: false };
   try {
     if (path !== undefined) {

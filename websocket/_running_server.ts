@@ -23,7 +23,7 @@ import { type Arrival, BUSY, ServerCore } from "./_server_core.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
-import { parseRequestHead } from "./http_head.ts";
+import { checkHttpHeadLimits, parseRequestHead } from "./http_head.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
@@ -155,6 +155,10 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.http !== undefined && options.handler !== undefined) {
     throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");
   }
+  if (options.handler !== undefined && typeof options.handler !== "function") {
+    throw new TypeError("Cannot serve WebSockets: handler is not a function");
+  }
+  if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
   const introduction = proxyProtocol && {
     trusted: trustedProxies(proxyProtocol.trusted),

@@ -20,7 +20,7 @@ import {
   type ClientRequest,
 } from "./handshake.ts";
 import { type HttpHeadFault, type HttpRequestHead, parseRequestHead } from "./http_head.ts";
-import { isOriginAllowed } from "./origin.ts";
+import { checkOriginPolicy, isOriginAllowed } from "./origin.ts";
 import {
   acceptDeflate,
   type AcceptedDeflate,
@@ -169,7 +169,7 @@ export class ServerCore {
         throw new TypeError("Cannot serve WebSockets: a handler is not a function");
       }
     }
-    if (perMessageDeflate !== false) {
+    if (perMessageDeflate) {
       this.#deflate = perMessageDeflate === true ? {} : perMessageDeflate;
       checkDeflateOptions(this.#deflate);
     }
@@ -181,6 +181,18 @@ export class ServerCore {
       );
     }
     if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
+    if (options.origin !== undefined) checkOriginPolicy(options.origin);
+    const { authorize, onError, pathname } = options;
+    for (const [name, value] of Object.entries({ authorize, onError })) {
+      if (value !== undefined && typeof value !== "function") {
+        throw new TypeError(`Cannot serve WebSockets: ${name} is not a function`);
+      }
+    }
+    if (pathname !== undefined && !String(pathname).startsWith("/")) {
+      throw new TypeError(
+        `Cannot serve WebSockets: the pathname "${pathname}" has no "/" in front`,
+      );
+    }
     // A header that can't be sent is told now, not at the first client.
     this.#headers = [...new Headers(options.headers)];
     buildServerHandshake({ accept: "", headers: this.#headers });

@@ -19,7 +19,12 @@ import { WebSocketConnection } from "./connection.ts";
 import { resolveConnectionOptions, type WebSocketConnectionOptions } from "./connection_options.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
 import { buildClientHandshake, checkServerHandshake } from "./handshake.ts";
-import { type HttpHeadLimits, type HttpResponseHead, parseResponseHead } from "./http_head.ts";
+import {
+  checkHttpHeadLimits,
+  type HttpHeadLimits,
+  type HttpResponseHead,
+  parseResponseHead,
+} from "./http_head.ts";
 import type { PerMessageDeflateOptions } from "./permessage_deflate.ts";
 import { parseWebSocketUrl, type WebSocketTarget } from "./url.ts";
 
@@ -145,6 +150,7 @@ class ClientAttempt {
     this.#protocols = typeof protocols === "string" ? [protocols] : protocols;
     this.#deflate = perMessageDeflate === true ? {} : perMessageDeflate || undefined;
     if (!(maxRedirects >= 0)) throw new RangeError("Cannot connect: maxRedirects is negative");
+    if (options.head !== undefined) checkHttpHeadLimits(options.head);
     if (options.transport !== undefined) this.#checkNoDialing(options);
     else if (options.tls !== undefined && !this.#target.secure) {
       throw new TypeError("Cannot connect: `tls` is for wss: URLs");

@@ -11,6 +11,29 @@ export interface HttpHeadLimits {
   maxHeaderCount?: number;
 }
 
+/**
+ * Checks limits that somebody else gave.
+ *
+ * @throws {RangeError} For one that is not at least 1.
+ *
+ * @example
+ * ```ts
+ * import { checkHttpHeadLimits } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkHttpHeadLimits({ maxHeaderCount: 20 });
+ * assertThrows(() => checkHttpHeadLimits({ maxHeadSize: NaN }), RangeError, "maxHeadSize");
+ * ```
+ */
+export function checkHttpHeadLimits(limits: HttpHeadLimits): void {
+  const { maxHeadSize, maxLineSize, maxHeaderCount } = limits;
+  for (const [name, limit] of Object.entries({ maxHeadSize, maxLineSize, maxHeaderCount })) {
+    if (limit !== undefined && !(limit >= 1)) {
+      throw new RangeError(`Cannot read HTTP heads: ${name} is ${limit}, not at least 1`);
+    }
+  }
+}
+
 /** Why a head was refused, and the status that tells the sender. */
 export interface HttpHeadFault {
   /** 400 (malformed), 414 (the first line is too long), 431 (too many or too long headers) or 505 (version). */

@@ -17,6 +17,29 @@ export type OriginPolicy =
   | ReadonlyArray<string | RegExp>
   | ((origin: string | undefined, host: string) => boolean);
 
+/**
+ * Checks a policy that somebody else gave.
+ *
+ * @throws {TypeError} For what is none, which would let in nobody, or everybody.
+ *
+ * @example
+ * ```ts
+ * import { checkOriginPolicy } from "@sluice/sockets/websocket";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkOriginPolicy(["https://example.org"]);
+ * assertThrows(() => checkOriginPolicy("https://example.org" as "any"), TypeError, "origin");
+ * ```
+ */
+export function checkOriginPolicy(policy: OriginPolicy): void {
+  if (policy === "same-host" || policy === "any" || typeof policy === "function") return;
+  const isRule = (rule: unknown) => typeof rule === "string" || rule instanceof RegExp;
+  if (Array.isArray(policy) && policy.every(isRule)) return;
+  throw new TypeError(
+    'Cannot use the origin policy: it is neither "same-host" nor "any", no list of origins, and no function',
+  );
+}
+
 /** Host and port of an URL or of a `Host` header read under a scheme; `undefined` if it has none. */
 function endpoint(url: string): { protocol: string; hostname: string; port: string } | undefined {
   if (!URL.canParse(url)) return undefined;

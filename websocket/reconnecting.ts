@@ -192,7 +192,13 @@ class Reconnecting implements ReconnectingWebSocket {
 
   #wantsMore(reason: WebSocketCloseInfo | Error): boolean {
     if (this.#over.signal.aborted) return false;
-    return (this.#options.retry ?? retriesByDefault)(reason);
+    try {
+      return (this.#options.retry ?? retriesByDefault)(reason);
+    } catch (error) {
+      // Nobody connects any more: who waits for it must not wait for ever.
+      this.close();
+      throw error;
+    }
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -79,8 +79,8 @@ export class StandardWebSocket extends EventTarget {
   ) {
     super();
     const given = typeof protocols === "string" || Array.isArray(protocols);
-    const offered = given ? [protocols].flat() as string[] : [protocols.protocols ?? []].flat();
-    const settings = given ? options : protocols;
+    const offered = given ? [protocols].flat() as string[] : [protocols?.protocols ?? []].flat();
+    const settings = (given ? options : protocols) ?? {};
     try {
       checkSubprotocols(offered);
       parseWebSocketUrl(url);

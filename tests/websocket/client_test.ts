@@ -235,6 +235,7 @@ Deno.test("client refuses options that make no sense, before anything is opened"
   }
   await assertRejects(() => connectWebSocket("ws://h/", { maxMessageSize: -1 }), RangeError);
   await assertRejects(() => connectWebSocket("ws://h/", { maxRedirects: -1 }), RangeError);
+  await assertRejects(() => connectWebSocket("ws://h/", { head: { maxLineSize: 0 } }), RangeError);
 });
 
 // Redirects.

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  checkHttpHeadLimits,
   HttpFields,
   type HttpHeadFault,
   type HttpHeadLimits,
@@ -261,4 +262,14 @@ Deno.test("head reader never throws, and any pieces give the same result", () =>
       assertEquals([...pieces.fields], [...whole.fields]);
     } else assertEquals(pieces, whole);
   }));
+});
+
+Deno.test("limits of a head that let nothing in, or mean nothing, are refused", () => {
+  checkHttpHeadLimits({});
+  checkHttpHeadLimits({ maxHeadSize: 1, maxLineSize: Infinity, maxHeaderCount: undefined });
+  for (const name of ["maxHeadSize", "maxLineSize", "maxHeaderCount"]) {
+    for (const limit of [0, -1, NaN]) {
+      assertThrows(() => checkHttpHeadLimits({ [name]: limit }), RangeError, name);
+    }
+  }
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { isOriginAllowed, type OriginPolicy } from "../../websocket/origin.ts";
+import { checkOriginPolicy, isOriginAllowed, type OriginPolicy } from "../../websocket/origin.ts";
 
 const SAME_HOST: Array<
   [origin: string | undefined, host: string, secure: boolean, allowed: boolean]
@@ -73,4 +73,13 @@ Deno.test("function that returns a promise is misuse, and its rejection is not l
   // Only a plain yes is a yes.
   const truthy = (() => 1) as unknown as () => boolean;
   assertEquals(isOriginAllowed(truthy, "https://a.example", "a.example", true), false);
+});
+
+Deno.test("origin policies that are none are refused", () => {
+  for (const policy of ["same-host", "any", [], ["https://a.b", /^x$/], () => true] as const) {
+    checkOriginPolicy(policy);
+  }
+  for (const policy of ["none", "", null, 5, {}, [null], [["a"]]]) {
+    assertThrows(() => checkOriginPolicy(policy as OriginPolicy), TypeError, "origin policy");
+  }
 });

@@ -146,3 +146,20 @@ Deno.test("reconnecting does not try again what can never work", async () => {
     for await (const _ of feed) assert(false);
   }, TypeError);
 });
+
+Deno.test("reconnecting whose retry throws is over for all who wait", async () => {
+  const retry = () => {
+    throw new Error("mine");
+  };
+  const feed = reconnecting("ws://127.0.0.1:1", { backoff: FAST, retry });
+  const waiting = assertRejects(() => feed.connected(), WebSocketError, "given up");
+  const sending = assertRejects(() => feed.send("x"), WebSocketError, "given up");
+  await assertRejects(() => feed[Symbol.asyncIterator]().next(), Error, "mine");
+  await Promise.all([waiting, sending]);
+  await using server = await serve({ default: (ws) => ws.close(1012) });
+  const ended = reconnecting(urlOf(server), { backoff: FAST, retry });
+  const iterator = ended[Symbol.asyncIterator]();
+  await iterator.next();
+  await assertRejects(() => iterator.next(), Error, "mine");
+  await assertRejects(() => ended.connected(), WebSocketError, "given up");
+});

@@ -703,9 +703,19 @@ Deno.test("server refuses options that contradict each other or mean nothing", a
     [{ default: handler, maxConnections: 0 }, RangeError],
     [{ default: handler, maxMessageSize: -1 }, RangeError],
     [{ default: handler, perMessageDeflate: { level: 77 } }, RangeError],
+    [{ default: handler, head: { maxHeaderCount: NaN } }, RangeError],
+    [{ default: handler, port: 65_536 }, RangeError],
+    [{ default: handler, port: NaN }, RangeError],
+    [{ default: handler, origin: "https://example.org" as "any" }, TypeError],
+    [{ default: handler, origin: [5 as unknown as string] }, TypeError],
+    [{ default: handler, authorize: 5 as never }, TypeError],
+    [{ default: handler, onError: {} as never }, TypeError],
+    [{ default: handler, handler: 5 as never }, TypeError],
+    [{ default: handler, pathname: "chat" }, TypeError],
     [{ default: handler, signal: AbortSignal.abort(new TypeError("aborted")) }, TypeError],
   ];
   for (const [options, kind] of bad) await assertRejects(() => serveWebSocket(options), kind);
+  await using _plain = await serve({ default: handler, perMessageDeflate: null as never });
   await using server = await serve();
   const taken = await assertRejects(
     () => serve({ port: server.port }),
