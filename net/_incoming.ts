@@ -68,6 +68,11 @@ export class Incoming implements TransportSink {
     return this.#flowing;
   }
 
+  /** Whether somebody waits for the next chunk. */
+  get awaited(): boolean {
+    return this.#waiter !== null;
+  }
+
   /** Whether the owner was told of the end. */
   get done(): boolean {
     return this.#done;

@@ -56,7 +56,12 @@ function limitOf(
   if (!(limit >= least)) {
     throw new RangeError(`Cannot make SOCKS5 server: ${name} ${limit} is below ${least}`);
   }
-  return limit;
+  if (!name.endsWith("Timeout")) return limit;
+  // A timer that is asked for more fires at once.
+  if (limit > 2_147_483_647 && limit !== Infinity) {
+    throw new RangeError(`Cannot make SOCKS5 server: ${name} ${limit} is too long for a timer`);
+  }
+  return limit === Infinity ? 0 : limit;
 }
 
 /** Closes what may be closed already. */

@@ -18,6 +18,7 @@
  * | `EISCONN` | connected or connecting already |
  * | `EMFILE`, `ENFILE` | out of file descriptors |
  * | `EMSGSIZE` | a datagram or a message is larger than allowed |
+ * | `ELOOP`, `ENOTDIR` | the path of a socket file goes round in a circle, or through a file that is no folder |
  * | `ENOENT` | no such socket file, or no such folder for it |
  * | `ENOSPC` | no room on the disk for a socket file |
  * | `ENOTCONN` | not connected |
@@ -55,6 +56,7 @@ export type NetErrorCode =
   | "EINVAL"
   | "EIO"
   | "EISCONN"
+  | "ELOOP"
   | "EMFILE"
   | "EMSGSIZE"
   | "ENETUNREACH"
@@ -62,6 +64,7 @@ export type NetErrorCode =
   | "ENOENT"
   | "ENOSPC"
   | "ENOTCONN"
+  | "ENOTDIR"
   | "ENOTFOUND"
   | "EPERM"
   | "EPIPE"
@@ -120,11 +123,11 @@ export class NetError extends Error {
   /** What went wrong, as Node's error codes say it. */
   readonly code: NetErrorCode;
   /** The operation that failed. */
-  readonly syscall?: string;
+  declare readonly syscall?: string;
   /** The host, the IP address or the path concerned. */
-  readonly address?: string;
+  declare readonly address?: string;
   /** The port concerned. */
-  readonly port?: number;
+  declare readonly port?: number;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: NetErrorOptions) {

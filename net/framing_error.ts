@@ -45,9 +45,9 @@ export class FramingError extends NetError {
   /** Why the bytes did not fit. */
   readonly fault: FramingFault;
   /** For `truncated`: bytes of the unfinished message that had arrived. */
-  readonly received?: number;
+  declare readonly received?: number;
   /** For `truncated`: bytes that were missing at least, as far as the format lets one know. */
-  readonly missing?: number;
+  declare readonly missing?: number;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: FramingErrorOptions) {

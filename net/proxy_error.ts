@@ -51,9 +51,9 @@ export class ProxyError extends NetError {
   /** The name of the class. */
   override readonly name: string = "ProxyError";
   /** The reply code of a SOCKS5 proxy. */
-  readonly reply?: number;
+  declare readonly reply?: number;
   /** The status of an HTTP proxy's answer. */
-  readonly status?: number;
+  declare readonly status?: number;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: ProxyErrorOptions) {

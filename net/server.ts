@@ -481,7 +481,13 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #drainWithin(ms: number): void {
     clearTimeout(this.#drain);
     if (ms === 0) return this.closeAllConnections();
-    if (this.#sockets.size > 0) this.#drain = setTimeout(() => this.closeAllConnections(), ms);
+    if (this.#sockets.size === 0) return;
+    const sockets = [...this.#sockets];
+    this.#drain = setTimeout(() => {
+      // Who came since, to a server that listens again, may stay.
+      if (this.listening) { for (const socket of sockets) socket.destroy(); }
+      else this.closeAllConnections();
+    }, ms);
   }
 
   /** Ends the closing when nothing is left: no listener, no accept under way, no connection. */

@@ -489,8 +489,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array | string, void, undefined> {
     const incoming = this.#incoming;
     incoming.claim("iterator");
+    let intruding = false;
     try {
       for (;;) {
+        intruding = incoming.awaited;
         const chunk = await incoming.next();
         if (chunk === null) break;
         const text = this.#decoder?.write(chunk as never);
@@ -499,7 +501,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       const rest = this.#decoder?.end();
       if (rest) yield rest;
     } finally {
-      if (!incoming.done && incoming === this.#incoming) this.destroy();
+      // A second loop at a time is refused, and the first one goes on.
+      if (!intruding && !incoming.done && incoming === this.#incoming) this.destroy();
     }
   }
 

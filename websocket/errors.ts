@@ -103,7 +103,7 @@ export class WebSocketError extends Error {
   /** What went wrong. */
   readonly code: WebSocketErrorCode;
   /** The close code that goes with it, if one does: 1002, 1007, 1008, 1009, 1011, or the peer's own. */
-  readonly closeCode?: number;
+  declare readonly closeCode?: number;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: WebSocketErrorOptions) {
@@ -173,13 +173,13 @@ export class WebSocketHandshakeError extends WebSocketError {
   /** What went wrong. */
   declare readonly code: WebSocketHandshakeErrorCode;
   /** The HTTP status that came, or with which a server refuses. */
-  readonly status?: number;
+  declare readonly status?: number;
   /** The header concerned, for example `"Sec-WebSocket-Accept"`. */
-  readonly header?: string;
+  declare readonly header?: string;
   /** What that header should have been. */
-  readonly expected?: string;
+  declare readonly expected?: string;
   /** What it was; absent if the header was. */
-  readonly actual?: string;
+  declare readonly actual?: string;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: WebSocketHandshakeErrorOptions) {

@@ -224,12 +224,21 @@ Deno.test("SOCKS5 session is aborted in every phase", async () => {
 
 Deno.test("SOCKS5 settings refuse what makes no sense", () => {
   for (
-    const options of [{ maxConnections: 0 }, { maxDestinations: NaN }, { handshakeTimeout: -1 }, {
-      connectTimeout: -1,
-    }, { idleTimeout: -1 }]
+    const options of [
+      { maxConnections: 0 },
+      { maxDestinations: NaN },
+      { handshakeTimeout: -1 },
+      {
+        connectTimeout: -1,
+      },
+      { idleTimeout: -1 },
+      { idleTimeout: 2 ** 31 },
+      { connectTimeout: 2 ** 31 },
+    ]
   ) {
     assertThrows(() => new Socks5Settings(options), RangeError);
   }
+  assertEquals(new Socks5Settings({ idleTimeout: Infinity }).idleTimeout, 0);
   const dial = () => Promise.reject(new Error("unused"));
   assertThrows(() => new Socks5Settings({ dial, policy: "public" }), TypeError);
   assertThrows(() => new Socks5Settings({ dial, lookup: () => Promise.resolve([]) }), TypeError);

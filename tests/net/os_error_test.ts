@@ -33,6 +33,24 @@ Deno.test("toNetError takes the system's own code first", () => {
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "ENOTHING" })), "EIO");
 });
 
+Deno.test("toNetError knows paths that lead nowhere", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const listen = () => Deno.listen({ transport: "unix", path: `${folder}/file/socket` }).close();
+    let error: unknown;
+    try {
+      listen();
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (Deno.build.os !== "windows") assertEquals(codeOf(error), "ENOTDIR");
+    assertEquals(codeOf(Object.assign(new Error("x"), { code: "ELOOP" })), "ELOOP");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("toNetError knows a name that does not resolve", async () => {
   let error: unknown;
   try {

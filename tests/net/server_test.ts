@@ -603,6 +603,26 @@ Deno.test("server that is awaited twice, listening and closing, settles both", a
   assertEquals("then" in server, false);
 });
 
+Deno.test("server that listens again keeps its new connections when the drain of the former ones is over", async () => {
+  const server = createServer();
+  await server.listen(0, "127.0.0.1");
+  const portOf = () => (server.address() as { port: number }).port;
+  const old = connect(portOf(), "127.0.0.1");
+  await new Promise((resolve) => server.once("connection", resolve));
+  old.resume();
+  const gone = new Promise((resolve) => old.once("close", resolve));
+  server.close({ drain: 30 });
+  await server.listen(0, "127.0.0.1");
+  const fresh = connect(portOf(), "127.0.0.1");
+  const [accepted] = await new Promise<Socket[]>((resolve) =>
+    server.once("connection", (socket) => resolve([socket]))
+  );
+  await gone;
+  assertEquals([accepted.destroyed, fresh.destroyed], [false, false]);
+  fresh.destroy();
+  await server.close({ drain: 0 });
+});
+
 Deno.test("server takes connections to close in time: drain destroys what is left, and may be shortened", async () => {
   const server = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
   const client = connect(server.port, LOOPBACK);
