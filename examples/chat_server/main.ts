@@ -86,12 +86,15 @@ async function runServer(port: number, address: string, web: number | undefined)
   console.log("/who shows the table, /stop stops.");
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
+  const stopped = new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
   Deno.addSignalListener("SIGINT", interrupt);
   try {
     for await (const line of typedLines(stop.signal)) {
-      if (line.trim() === "/stop") break;
+      if (line.trim() === "/stop") stop.abort();
       if (line.trim() === "/who") printTable(chat.rows);
     }
+    // A service has nobody who types.
+    if (!Deno.stdin.isTerminal()) await stopped;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {

@@ -55,6 +55,28 @@ Deno.test("chat_server speaks the size header: a raw client chats and leaves wit
   assertEquals(text, "11\r\nHello World");
 });
 
+Deno.test("chat_server goes on where nobody types, until it is interrupted", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const args = [
+    "run",
+    "--no-check",
+    "--allow-net",
+    "--allow-read",
+    MAIN,
+    "--server",
+    "--port",
+    "0",
+  ];
+  await using server = await spawnPeer(Deno.execPath(), args, { ready: /\/who shows/ });
+  const where = ["--client", "--port", String(port(server))];
+  await using ada = await run([...where, "--name", "Ada"], /Ada on the server/);
+  await ada.write("hello\n");
+  await server.waitFor(/^Ada: hello$/m);
+  server.kill("SIGINT");
+  assertEquals((await server.status).code, 0);
+});
+
 Deno.test("chat_server and its client say clearly what is wrong", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const busy = String((taken.addr as Deno.NetAddr).port);
