@@ -73,7 +73,7 @@ function show(host: string): string {
 }
 
 /**
- * Checks a port number. @throws {RangeError} When it is not an integer from `lowest` to 65535.
+ * Checks a port number. @throws {RangeError} `ERR_SOCKET_BAD_PORT` when it is not an integer from `lowest` to 65535.
  *
  * @example
  * ```ts
@@ -87,7 +87,8 @@ function show(host: string): string {
  */
 export function checkPort(port: number, lowest = 1): number {
   if (!Number.isInteger(port) || port < lowest || port > 65535) {
-    throw new RangeError(`Cannot use port ${port}: it is not an integer from ${lowest} to 65535`);
+    const message = `Cannot use port ${port}: it is not an integer from ${lowest} to 65535`;
+    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
   }
   return port;
 }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import type { AdapterPacket, SocketIoAdapter, Untyped } from "./types.ts";
 
@@ -64,7 +65,7 @@ export class AckMap extends Map<number, AckCallback> {
     this.set(id, callback);
     const timer = timeout === undefined ? undefined : setTimeout(
       () => this.#fail(id, "ERR_TIMEOUT", `no answer within ${timeout} ms`),
-      Math.min(timeout, 2 ** 31 - 1),
+      timerTime(timeout),
     );
     (this.#waits ??= new Map()).set(id, { event, timer, fail });
   }

@@ -5,6 +5,7 @@ import type {
   ClientTransportOptions,
 } from "./_client_transport.ts";
 import { PollingClient } from "./_polling_client.ts";
+import { timerTime } from "./_time.ts";
 import { WebSocketClient } from "./_websocket_client.ts";
 import { decodeEngineHandshake, type EngineHandshake } from "./engine_handshake.ts";
 import type { EnginePacket } from "./engine_packet.ts";
@@ -231,7 +232,7 @@ export class EngineClient implements ClientTransportHost {
     clearTimeout(this.#heartbeat);
     const delay = pingInterval + pingTimeout;
     this.#expires = performance.now() + delay;
-    this.#heartbeat = setTimeout(() => this.#fail("ping timeout"), Math.min(delay, 2 ** 31 - 1));
+    this.#heartbeat = setTimeout(() => this.#fail("ping timeout"), timerTime(delay));
   }
 
   #fail(reason: ClientDisconnectReason, error?: Error): void {

@@ -6,6 +6,7 @@ import {
 } from "../websocket/permessage_deflate.ts";
 import { checkAllowedHosts } from "../websocket/request_url.ts";
 import { checkCors } from "./_cors.ts";
+import { MAX_TIME } from "./_time.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -39,7 +40,6 @@ export interface EngineSettings {
 }
 
 const TRANSPORTS: ReadonlySet<string> = new Set(["polling", "websocket"]);
-const MAX_TIME = 2 ** 31 - 1;
 
 /** Options of npm's engine.io that can't be honoured here, and why. */
 const IMPOSSIBLE: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { DelayQueue } from "./_delay_queue.ts";
+import { timerTime } from "./_time.ts";
 
 /** The clock of the schedulers, in ms; it never goes back. */
 function now(): number {
@@ -63,6 +64,6 @@ export class Scheduler {
     this.#armedFor = time;
     // A timer may fire a little early: a millisecond more, and the item is due for certain.
     const wait = Math.max(0, Math.ceil(time - now())) + 1;
-    this.#timer = setTimeout(this.#run, Math.min(wait, 2 ** 31 - 1));
+    this.#timer = setTimeout(this.#run, timerTime(wait));
   }
 }

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
+import { timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS } from "./packet.ts";
 import type {
@@ -262,7 +263,7 @@ export class BroadcastOperator<
       forgetAcks(this.#adapter, packet);
       const message = `Cannot emit "${name}": no answer from every client within ${timeout} ms`;
       settle(new SocketIoError("ERR_TIMEOUT", message, { responses }));
-    }, Math.min(timeout, 2 ** 31 - 1));
+    }, timerTime(timeout));
 
     const options = { ...this.#options(), flags: { ...this.#flags, timeout } };
     try {

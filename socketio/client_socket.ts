@@ -4,6 +4,7 @@ import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
 import { callListener, Listeners } from "./_listeners.ts";
+import { timerTime } from "./_time.ts";
 import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
 import { SocketIoError } from "./errors.ts";
 import type { ManagedSocket, SocketIoManager } from "./manager.ts";
@@ -366,7 +367,7 @@ export class SocketIoClientSocket<
       const message =
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
       this.#refused(new SocketIoError("ERR_TIMEOUT", message));
-    }, Math.min(this.#connectTimeout, 2 ** 31 - 1));
+    }, timerTime(this.#connectTimeout));
     this.#early = [];
     // A server takes a second request before its answer to the first one for a fault.
     this.#stale = this.#asked === this.io._connection;

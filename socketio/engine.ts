@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import { toNetError } from "../net/os_error.ts";
@@ -447,10 +448,7 @@ function openListener(
   denoTls: boolean,
 ): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
   const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    const message = `Cannot listen on port ${port}: it must be a whole number from 0 to 65535`;
-    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
-  }
+  checkPort(port, 0);
   try {
     if (path !== undefined) {
       return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];

@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { NOT_JSON, parseJson } from "./_json.ts";
+import { MAX_TIME } from "./_time.ts";
 import { PacketFault } from "./errors.ts";
 
 /**
@@ -22,8 +23,6 @@ export interface EngineHandshake {
 
 /** The longest session id that a client takes. */
 const MAX_SID = 1024;
-/** The longest time that a timer can wait, in ms. */
-const MAX_TIME = 2 ** 31 - 1;
 
 /**
  * Encodes a handshake as the content of an `open` packet.

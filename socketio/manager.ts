@@ -3,6 +3,7 @@ import { backoffDelay } from "../websocket/backoff.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { Listeners } from "./_listeners.ts";
+import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import { encodePacket, PacketDecoder, type SocketIoPacket } from "./packet.ts";
@@ -325,7 +326,7 @@ export class SocketIoManager {
       this.#ending = engine?.close() ?? this.#ending;
       const message = `Cannot connect: timed out after ${timeout} ms`;
       this.#failAttempt(new SocketIoError("ERR_TIMEOUT", message));
-    }, Math.min(timeout, 2 ** 31 - 1));
+    }, timerTime(timeout));
     this.#engine = new EngineClient(this.#engineOptions, this.#host);
   }
 
@@ -371,7 +372,7 @@ export class SocketIoManager {
       this.#emit("reconnect_attempt", this.#attempts);
       // A listener may have ended it all.
       if (this.#reconnecting && this.#state === "closed") this.#open();
-    }, Math.min(delay, 2 ** 31 - 1));
+    }, timerTime(delay));
   }
 
   /** As long as the options say, give or take what they leave to chance. */

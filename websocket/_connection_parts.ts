@@ -1,10 +1,18 @@
 // Floor 3: driver.
 import type { TransportAddr } from "../net/transport.ts";
 import type { WaitOptions } from "../net/wait.ts";
-import type { WebSocketError } from "./errors.ts";
+import { WebSocketError } from "./errors.ts";
 import type { HandshakeInfo } from "./_handshake_info.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
 import type { WebSocketCloseInfo, WebSocketData, WebSocketMessageOpcode } from "./types.ts";
+
+/** What ends a connection whose peer leaves too much unread. */
+export function slowReaderError(unread: number): WebSocketError {
+  return new WebSocketError(`The WebSocket was closed: the peer left ${unread} bytes unread`, {
+    code: "SLOW_READER",
+    closeCode: 1008,
+  });
+}
 
 /** Who is told what happens on a link. The calls are synchronous and must not throw; after `closed` there are none. */
 export interface LinkEvents {

@@ -12,7 +12,7 @@ export interface Expiring {
 }
 
 /** The longest delay that a timer takes, in ms. */
-const LONGEST = 2_147_483_647;
+export const LONGEST = 2_147_483_647;
 
 /**
  * Deadlines of many objects on a single timer: a heap ordered by time. With nothing in it, no timer runs.

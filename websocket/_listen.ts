@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { NetError } from "../net/errors.ts";
+import { checkPort } from "../net/host.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
@@ -34,10 +35,7 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
   if (tls !== undefined && (path !== undefined || listener !== undefined)) {
     throw new TypeError("Cannot serve WebSockets: `tls` goes with `port` only");
   }
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
-    const message = `Cannot listen on port ${port}: it must be a whole number from 0 to 65535`;
-    throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
-  }
+  if (port !== undefined) checkPort(port, 0);
   if (listener !== undefined) return { listener, secure: false };
   try {
     if (path !== undefined) {

@@ -1,7 +1,12 @@
 // Floor 3: driver.
 import type { TransportAddr } from "../net/transport.ts";
 import { abortError, timeoutError, type WaitOptions } from "../net/wait.ts";
-import type { Link, LinkEvents, SendOutcome } from "./_connection_parts.ts";
+import {
+  type Link,
+  type LinkEvents,
+  type SendOutcome,
+  slowReaderError,
+} from "./_connection_parts.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { isWebSocketCloseCode } from "./close_code.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
@@ -168,7 +173,7 @@ export class NativeLink implements Link, Expiring {
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     if (compress === true) throw unsupported("compress");
     if (!this.open) throw closedError();
-    if (this.queued >= this.#options.maxSendQueue) return this.overLimit();
+    if (this.queued >= this.#options.maxSendQueue) return this.overLimit(true);
     if (this.#socket.readyState === 0) {
       this.#early.push(typeof data === "string" ? data : data.slice());
       this.#earlySize += data.length;
@@ -180,15 +185,12 @@ export class NativeLink implements Link, Expiring {
     return "sent";
   }
 
-  overLimit(): SendOutcome {
+  overLimit(mayWait: boolean): SendOutcome {
     const { maxSendQueue, slowReader } = this.#options;
-    if (slowReader === "wait") return "refused";
+    if (slowReader === "wait" && mayWait) return "refused";
     this.dropped++;
-    if (slowReader === "close") {
-      this.#error = new WebSocketError(
-        `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
-        { code: "SLOW_READER", closeCode: 1008 },
-      );
+    if (slowReader !== "drop") {
+      this.#error = slowReaderError(maxSendQueue);
       this.#events?.error(this.#error);
       this.terminate();
     }

@@ -8,7 +8,12 @@ import type { Transport, TransportAddr } from "../net/transport.ts";
 import type { WaitOptions } from "../net/wait.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
 import { type DeadlineQueue, DEADLINES, type Expiring } from "./_deadlines.ts";
-import type { Link, LinkEvents, SendOutcome } from "./_connection_parts.ts";
+import {
+  type Link,
+  type LinkEvents,
+  type SendOutcome,
+  slowReaderError,
+} from "./_connection_parts.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
 import { WebSocketError, type WebSocketProtocolError } from "./errors.ts";
@@ -592,10 +597,7 @@ export class RawLink
     if (slowReader === "wait" && mayWait) return "refused";
     this.dropped += count;
     if (slowReader !== "drop") {
-      this.#error = new WebSocketError(
-        `The WebSocket was closed: the peer left ${maxSendQueue} bytes unread`,
-        { code: "SLOW_READER", closeCode: 1008 },
-      );
+      this.#error = slowReaderError(maxSendQueue);
       this.#events?.error(this.#error);
       // A close frame would have to queue behind everything that is not being read.
       this.terminate();

@@ -8,6 +8,7 @@ import {
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { LONGEST } from "./_deadlines.ts";
 import {
   closeQuietly,
   HeadFaultError,
@@ -28,8 +29,6 @@ import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
 const ACCEPT_PAUSE = 100;
-/** The longest delay that a timer takes, in ms. */
-const MAX_DELAY = 2_147_483_647;
 
 interface PublishSettings {
   except?: WebSocketConnection;
@@ -93,7 +92,7 @@ export class RunningServer implements AsyncDisposable {
     const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
     // What can't be sent is told before anything is stopped.
     closePayload(code, reason, PLATFORM_TOOLS);
-    if (!(over >= 0 && over <= MAX_DELAY)) {
+    if (!(over >= 0 && over <= LONGEST)) {
       throw new RangeError(`Cannot close over ${over} ms: it is out of range`);
     }
     const deadline = deadlineSignal("close the server", options);

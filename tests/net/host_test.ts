@@ -91,6 +91,7 @@ Deno.test("checkPort refuses what is not a port", () => {
   assertEquals(checkPort(65535), 65535);
   assertEquals(checkPort(0, 0), 0);
   for (const port of [0, -1, 65536, 1.5, NaN, Infinity, "80" as unknown as number]) {
-    assertThrows(() => checkPort(port), RangeError, "port");
+    const error = assertThrows(() => checkPort(port), RangeError, "port");
+    assertEquals((error as { code?: string }).code, "ERR_SOCKET_BAD_PORT");
   }
 });

@@ -1,0 +1,12 @@
+import { assertEquals } from "@std/assert";
+import { MAX_TIME, timerTime } from "../../socketio/_time.ts";
+
+Deno.test("timerTime shortens what a timer would take for no time at all", async () => {
+  assertEquals([0, 20.5, MAX_TIME].map(timerTime), [0, 20.5, MAX_TIME]);
+  assertEquals([MAX_TIME + 1, Infinity].map(timerTime), [MAX_TIME, MAX_TIME]);
+  let fired = false;
+  const timer = setTimeout(() => fired = true, timerTime(Infinity));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  clearTimeout(timer);
+  assertEquals(fired, false);
+});
