@@ -38,6 +38,11 @@ const QUICK_SLABS = 3;
 const SMALL_READS = 4096;
 /** Slabs up to this don't count as large, in bytes. */
 const NOT_LARGE = 16_384;
+/**
+ * How many bytes are read at once at most. A longer read holds the connection's lock while the peer wants to send on,
+ * and brings more than the processor's cache holds until it is looked at.
+ */
+const MAX_READ = 278_528;
 /** How many reads of the usual size a slab shall hold; a TLS connection reads 16 KiB at most. */
 const READS_PER_SLAB = 8;
 /** The same for reads that are small enough for it: making a slab costs as much as ten of them. */
@@ -227,7 +232,7 @@ export class TransportReader {
     this.#onFailed ??= (error) => this.#failed(error);
     try {
       const lent = this.#intoLent = this.#lent;
-      const window = lent ?? this.#window();
+      const window = lent === null ? this.#window() : upTo(lent, MAX_READ);
       this.#asked = window.length;
       this.#transport.read(window).then(this.#onRead, this.#onFailed);
     } catch (error) {
@@ -269,13 +274,13 @@ export class TransportReader {
     const slab = this.#slab;
     if (slab !== null && slab.length <= this.#size) {
       const pos = this.#pos;
-      if (pos === 0) return slab;
+      if (pos === 0) return upTo(slab, MAX_READ);
       const rest = slab.length - pos;
       const expected = this.#expected;
       this.#expected = 0;
       const fits = expected > 0 && rest >= expected;
       if (fits || (rest >= 64 && rest >= this.#usual * 1.1)) {
-        return new Uint8Array(slab.buffer, slab.byteOffset + pos, rest);
+        return new Uint8Array(slab.buffer, slab.byteOffset + pos, Math.min(rest, MAX_READ));
       }
       this.#resize(Date.now() - this.#born);
     }
@@ -295,7 +300,7 @@ export class TransportReader {
     this.#kept = false;
     this.#reads = 0;
     this.#born = this.#last = Date.now();
-    return fresh;
+    return upTo(fresh, MAX_READ);
   }
 
   #drop(): void {
@@ -382,4 +387,9 @@ export class TransportReader {
     if (this.#paused) this.#state = 0;
     else this.#read();
   }
+}
+
+/** The first `max` bytes, or all of them if there are no more. */
+function upTo(bytes: Uint8Array, max: number): Uint8Array {
+  return bytes.length > max ? bytes.subarray(0, max) : bytes;
 }

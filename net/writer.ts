@@ -23,6 +23,11 @@ export interface TransportWriterOptions {
 
 /** Chunks from this size on are queued by reference, smaller ones are copied, in bytes. */
 const BY_REFERENCE = 16_384;
+/**
+ * How many bytes are handed to the transport at once at most. A longer write takes more room in the system than the
+ * peer can make by reading meanwhile; and other connections get their turn between two.
+ */
+const MAX_WRITE = 557_056;
 /** The budget hears of corked bytes when they leave, or when there are so many. */
 const TELL_AT = 16_384;
 
@@ -118,14 +123,51 @@ export class TransportWriter implements BudgetHolder {
     TransportWriter.#dirty = TransportWriter.#spare ?? [];
     TransportWriter.#spare = null;
     TransportWriter.#dirtyCount = 0;
-    for (let i = 0; i < count; i++) {
-      const writer = writers[i]!;
-      writers[i] = null;
-      writer.#scheduled = false;
-      if (writer.#corks === 0) writer.flush();
+    // All that has to be done before the writes comes before the first, and what has to be done with what they return
+    // behind the last: a peer who gets several of them finds the next one there before it goes to sleep.
+    TransportWriter.#gathers = true;
+    try {
+      for (let i = 0; i < count; i++) {
+        const writer = writers[i]!;
+        writers[i] = null;
+        writer.#scheduled = false;
+        if (writer.#corks === 0) writer.flush();
+      }
+    } finally {
+      TransportWriter.#gathers = false;
+      TransportWriter.#issueGathered();
     }
     if (count <= MAX_SLOTS) TransportWriter.#spare = writers;
   };
+
+  /** Whether writers that have something for the transport are gathered instead of issuing it at once, and those. */
+  static #gathers = false;
+  static readonly #gathered: (TransportWriter | null)[] = [];
+  static readonly #issued: (Promise<number> | null)[] = [];
+  static #gatheredCount = 0;
+  static #issueGathered(): void {
+    const writers = TransportWriter.#gathered;
+    const promises = TransportWriter.#issued;
+    const count = TransportWriter.#gatheredCount;
+    TransportWriter.#gatheredCount = 0;
+    for (let i = 0; i < count; i++) {
+      const writer = writers[i]!;
+      try {
+        promises[i] = writer.#issue();
+      } catch (error) {
+        promises[i] = null;
+        writer.#failed(error);
+      }
+    }
+    for (let i = 0; i < count; i++) {
+      const writer = writers[i]!;
+      const promise = promises[i];
+      writers[i] = promises[i] = null;
+      if (promise === null) continue;
+      const slot = writer.#slot!;
+      promise.then(slot.onTaken, slot.onFailed);
+    }
+  }
 
   /** The slots that no writer needs now. */
   static readonly #slots: Slot[] = [];
@@ -225,39 +267,19 @@ export class TransportWriter implements BudgetHolder {
   }
 
   /**
-   * Queues bytes that must not change until they are written, whatever their size: an idle writer passes them on
-   * without a copy, at the end of the turn.
+   * Queues bytes that must not change until they are written, whatever their size, and that other writers may have
+   * queued, too: an idle writer passes them on without a copy, at the end of the turn.
    *
+   * @param cost How many bytes the budget counts then: less for bytes that others count, too.
    * @throws {NetError} As `write` does.
    */
-  writeUnchanged(chunk: Uint8Array): boolean {
+  writeUnchanged(chunk: Uint8Array, cost: number = chunk.length): boolean {
     const { length } = chunk;
     if (this.#writing || this.#queued !== 0 || length === 0) return this.write(chunk);
     this.#check();
     this.#piece = chunk;
     this.#lone = true;
-    return this.#added(length);
-  }
-
-  /**
-   * Queues bytes that several writers share, and that nobody will ever change: an idle writer passes them on as they
-   * are, at once and without a copy.
-   *
-   * @param cost How many bytes the budget counts then: less for bytes that others count, too.
-   * @throws {NetError} As `write` does.
-   */
-  writeShared(chunk: Uint8Array, cost: number = chunk.length): boolean {
-    if (this.#writing || this.#queued !== 0 || this.#corks !== 0) return this.write(chunk);
-    if (chunk.length === 0) return true;
-    this.#check();
-    this.#queued = chunk.length;
-    this.#writing = true;
-    this.#untold = cost;
-    const tight = this.#budget !== undefined && this.#tell(this.#budget);
-    if (tight || this.#queued >= this.#high) this.#fill();
-    if (this.#stopped !== null) return false;
-    this.#run(chunk);
-    return !this.full;
+    return this.#added(length, cost);
   }
 
   /**
@@ -416,9 +438,9 @@ export class TransportWriter implements BudgetHolder {
     }
   }
 
-  #added(n: number): boolean {
+  #added(n: number, cost: number = n): boolean {
     const queued = this.#queued += n;
-    const untold = this.#untold += n;
+    const untold = this.#untold += cost;
     const tight = this.#budget !== undefined && (this.#corks === 0 || untold >= TELL_AT) &&
       this.#tell(this.#budget);
     if (!this.#writing && !this.#scheduled && this.#corks === 0 && queued > 0) {
@@ -532,11 +554,23 @@ export class TransportWriter implements BudgetHolder {
       slot = this.#slot = TransportWriter.#slots.pop() ?? TransportWriter.#makeSlot();
       slot.writer = this;
     }
+    if (TransportWriter.#gathers) {
+      TransportWriter.#gathered[TransportWriter.#gatheredCount++] = this;
+      return;
+    }
     try {
-      this.#transport.write(this.#piece).then(slot.onTaken, slot.onFailed);
+      this.#issue().then(slot.onTaken, slot.onFailed);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #issue(): Promise<number> {
+    const piece = this.#piece;
+    const { length } = piece;
+    return this.#transport.write(
+      length > MAX_WRITE ? piece.subarray(0, portion(length)) : piece,
+    );
   }
 
   #failed(error: unknown): void {
@@ -560,7 +594,8 @@ export class TransportWriter implements BudgetHolder {
     }
     const piece = this.#piece;
     try {
-      if (!(n > 0 && n <= piece.length)) throw badCount(n, piece.length);
+      const handed = portion(piece.length);
+      if (!(n > 0 && n <= handed)) throw badCount(n, handed);
       this.#count(n);
     } catch (error) {
       return this.#failed(error);
@@ -670,6 +705,11 @@ export class TransportWriter implements BudgetHolder {
       if (!deadline.fired) list.add(waiter);
     });
   }
+}
+
+/** How much of `length` bytes is handed over at once: equal parts, so that none is small. */
+function portion(length: number): number {
+  return length > MAX_WRITE ? Math.ceil(length / Math.ceil(length / MAX_WRITE)) : length;
 }
 
 function badCount(n: number, of: number): NetError {

@@ -161,7 +161,7 @@ export class RawSocket
     this.#run = undefined;
     if (!this.#protocol.open || this.#writer.stopped) return;
     const { bytes } = run;
-    this.#writer.writeShared(bytes, Math.ceil(bytes.length / sharers));
+    this.#writer.writeUnchanged(bytes, Math.ceil(bytes.length / sharers));
   }
 
   close(code?: number, reason?: string): void {

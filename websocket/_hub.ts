@@ -60,8 +60,8 @@ const BURST = 262_144;
 const SLICE = 4;
 /** Members that get it without a look at the start of a turn of the event loop: what else a turn does needs a few operations. */
 const FRESH = 120;
-/** Microtasks until a write that the system took at once has been told of. */
-const HOPS = 4;
+/** Microtasks until the writes of a slice were issued, and one that the system took at once has been told of. */
+const HOPS = 5;
 
 /** Messages on their way to a group. */
 interface Run {

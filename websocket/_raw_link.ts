@@ -482,7 +482,7 @@ export class RawLink
     if (writer.queued >= this.#options.maxSendQueue) return this.overLimit(false, count);
     if (writer.needDrain && this.#overdrawn) return this.#refuse(false, count);
     if (compressed) this.#core.forgetWindow();
-    writer.writeShared(frames, cost);
+    writer.writeUnchanged(frames, cost);
     return "sent";
   }
 

@@ -67,7 +67,7 @@ const action = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom("shared" as const, "unchanged" as const),
+      do: fc.constant("unchanged" as const),
       size: fc.integer({ min: 0, max: 30_000 }),
     }),
   },
@@ -105,7 +105,6 @@ Deno.test("writer sends the exact bytes of all its calls in order, whatever the 
         for (const { do: what, size } of actions) {
           const bytes = Uint8Array.from({ length: size }, () => value = value + 1 & 0xff);
           if (what === "write") writer.write(bytes);
-          if (what === "shared") writer.writeShared(bytes);
           if (what === "unchanged") writer.writeUnchanged(bytes);
           if (what === "reserve") {
             const at = writer.reserve(size + 5);
@@ -235,13 +234,64 @@ Deno.test("writer holds everything back while it is corked; corks nest", async (
   assertEquals(writes[0].length, 3);
 });
 
-Deno.test("writer passes shared bytes on as they are, when it is idle", async () => {
-  const { transport, writes } = taker();
+Deno.test("writer hands a large chunk to the transport in equal parts", async () => {
+  const { transport, writes, got } = taker();
   const writer = new TransportWriter(transport);
-  const shared = new Uint8Array([1, 2, 3]);
-  writer.writeShared(shared);
-  assertStrictEquals(writes[0], shared);
+  const large = Uint8Array.from({ length: 1_500_001 }, (_, i) => i % 251);
+  writer.write(large);
   await writer.flushed();
+  assertEquals(writes.map((piece) => piece.length), [500_001, 500_000, 500_000]);
+  for (const piece of writes) assertStrictEquals(piece.buffer, large.buffer);
+  assert(got.every((byte, i) => byte === i % 251), "other bytes");
+  assertEquals([writer.bytesWritten, writer.idle], [1_500_001, true]);
+});
+
+Deno.test("writer takes a transport that claims more than it was handed for one that fails", async () => {
+  const { transport } = taker(() => 600_001);
+  const writer = new TransportWriter(transport);
+  writer.write(new Uint8Array(1_200_000));
+  const error = await assertRejects(() => writer.flushed(), NetError, "600001 of 400000 bytes");
+  assertEquals([error.code, writer.bytesWritten], ["EIO", 0]);
+});
+
+Deno.test("writers of one turn hand all over before any hears of it, and one that fails holds up none", async () => {
+  const order: string[] = [];
+  const make = (name: string, fails = false): TransportWriter => {
+    const { transport } = taker((size) => {
+      order.push(`write ${name}`);
+      return size;
+    });
+    if (fails) {
+      transport.write = () => {
+        order.push(`write ${name}`);
+        throw new NetError("Cannot write: not today", { code: "EPIPE" });
+      };
+    }
+    return new TransportWriter(transport, {
+      onwritten: () => order.push(`told ${name}`),
+      onerror: () => {
+        order.push(`error ${name}`);
+        // Whoever hears of it may write to the others, and stop them.
+        one.write(new Uint8Array(1));
+        four.stop();
+      },
+    });
+  };
+  const one = make("one");
+  const two = make("two", true);
+  const three = make("three");
+  const four = make("four");
+  for (const writer of [one, two, three, four]) writer.write(new Uint8Array(1));
+  await turn();
+  assertEquals(order.slice(0, 5), [
+    "write one",
+    "write two",
+    "error two",
+    "write three",
+    "write four",
+  ]);
+  assertEquals(order.slice(5).sort(), ["told one", "told one", "told three", "write one"]);
+  assertEquals([one.idle, two.stopped, three.idle, four.stopped], [true, true, true, true]);
 });
 
 Deno.test("writer keeps a large chunk by reference", async () => {
@@ -287,7 +337,7 @@ Deno.test("writer throws above its hard limit, and a single large write may pass
   writer.write(new Uint8Array(1000));
   const error = assertThrows(() => writer.write(new Uint8Array(1)), NetError);
   assertEquals(error.code, "ERR_BUFFER_LIMIT");
-  assertThrows(() => writer.writeShared(new Uint8Array(1)), NetError);
+  assertThrows(() => writer.writeUnchanged(new Uint8Array(1)), NetError);
   assertThrows(() => writer.reserve(1), NetError);
   writer.stop();
 });
@@ -404,13 +454,13 @@ Deno.test("writer refuses limits that make no sense", () => {
 });
 
 Deno.test("writer may be written to from its own callbacks", async () => {
-  for (const shared of [false, true]) {
+  for (const unchanged of [false, true]) {
     const { transport, got } = taker();
     let value = 0;
     const put = (): void => {
       if (value >= 200) return;
       const bytes = new Uint8Array(value % 3 === 0 ? 20_000 : 3).fill(++value);
-      if (shared) writer.writeShared(bytes);
+      if (unchanged) writer.writeUnchanged(bytes);
       else writer.write(bytes);
     };
     const writer: TransportWriter = new TransportWriter(transport, {
@@ -472,7 +522,7 @@ Deno.test("writer with a mark of 0 is full with any byte, and drains when there 
   assertEquals([writer.write(new Uint8Array(0)), drains], [true, 0]);
   assertEquals(writer.write(new Uint8Array(1)), false);
   await writer.drained();
-  assertEquals([writer.writeShared(new Uint8Array(1)), drains], [false, 1]);
+  assertEquals([writer.writeUnchanged(new Uint8Array(1)), drains], [false, 1]);
   await writer.drained();
   assertEquals(drains, 2);
   await writer.drained();
@@ -540,7 +590,8 @@ Deno.test("writer takes a transport that throws at once for one that fails", asy
       throw new NetError("Cannot write: not today", { code: "EPIPE" });
     },
   }, { onerror: (error) => told.push((error as NetError).code) });
-  writer.writeShared(new Uint8Array(1));
+  writer.writeUnchanged(new Uint8Array(1));
+  writer.flush();
   assertEquals([told, writer.stopped], [["EPIPE"], true]);
   await assertRejects(() => writer.flushed(), NetError);
 });
@@ -639,7 +690,7 @@ Deno.test("writers on slow and fast transports never see each other's bytes", as
         for (const { who, size, shared, wait } of steps) {
           const one = all[who];
           const chunk = new Uint8Array(size).fill(who + 1);
-          if (shared) one.writer.writeShared(chunk);
+          if (shared) one.writer.writeUnchanged(chunk);
           else one.writer.write(chunk);
           one.sent += size;
           if (wait) await turn();
@@ -735,8 +786,8 @@ Deno.test("writers give all that they count back, however they end", async () =>
           const { writer, gates } = all[who];
           try {
             if (what === "write") writer.write(new Uint8Array(size));
-            if (what === "shared") writer.writeShared(new Uint8Array(size));
-            if (what === "part") writer.writeShared(new Uint8Array(size), size >> 3);
+            if (what === "shared") writer.writeUnchanged(new Uint8Array(size));
+            if (what === "part") writer.writeUnchanged(new Uint8Array(size), size >> 3);
             if (what === "reserve") {
               writer.reserve(size);
               writer.commit(size);
@@ -825,7 +876,7 @@ Deno.test("writer with the longest queue fails when another one needs room: its 
 });
 
 Deno.test("writer that is the longest itself fails when it writes too much", async () => {
-  for (const write of ["write", "writeShared"] as const) {
+  for (const write of ["write", "writeUnchanged"] as const) {
     const budget = new Budget(50_000, "close", 100);
     const { transport, writes } = taker();
     const errors: unknown[] = [];
@@ -841,7 +892,7 @@ Deno.test("writer counts what a broadcast shares by its part", async () => {
   const gate = Promise.withResolvers<number>();
   const { transport } = taker(() => gate.promise);
   const writer = new TransportWriter(transport, { budget });
-  writer.writeShared(new Uint8Array(50_000), 50);
+  writer.writeUnchanged(new Uint8Array(50_000), 50);
   assertEquals([writer.queued, writer.held, budget.used], [50_000, 50, 50]);
   writer.write(new Uint8Array(1000));
   assertEquals([writer.held, budget.used], [1050, 1050]);

@@ -166,7 +166,7 @@ Deno.test("hub's frames are those that a receiver understands", () => {
 
 /** Lets all microtasks run that are queued now, and what they queue for a while. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 200; i++) await Promise.resolve();
+  for (let i = 0; i < 1000; i++) await Promise.resolve();
 }
 
 /** A hub, and the turns of the event loop that it asks for. */
