@@ -48,6 +48,8 @@ interface Waiter {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Instead of the promise of a write that could not be begun. */
+const FAILED = Promise.resolve(0);
 
 /**
  * Queues bytes for a transport: at most one `write` is under way, and what is queued meanwhile leaves in the next one.
@@ -123,51 +125,27 @@ export class TransportWriter implements BudgetHolder {
     TransportWriter.#dirty = TransportWriter.#spare ?? [];
     TransportWriter.#spare = null;
     TransportWriter.#dirtyCount = 0;
-    // All that has to be done before the writes comes before the first, and what has to be done with what they return
-    // behind the last: a peer who gets several of them finds the next one there before it goes to sleep.
-    TransportWriter.#gathers = true;
-    try {
-      for (let i = 0; i < count; i++) {
-        const writer = writers[i]!;
-        writers[i] = null;
-        writer.#scheduled = false;
-        if (writer.#corks === 0) writer.flush();
-      }
-    } finally {
-      TransportWriter.#gathers = false;
-      TransportWriter.#issueGathered();
+    // What has to be done before a write, and with what it returns, is done for all before and behind them, so that they
+    // are issued one right after the other: a peer who gets several finds the next one there before it goes to sleep.
+    const issued = TransportWriter.#issued;
+    let ready = 0;
+    for (let i = 0; i < count; i++) {
+      const writer = writers[i]!;
+      writers[i] = null;
+      writer.#scheduled = false;
+      if (writer.#corks === 0 && writer.#prepare()) writers[ready++] = writer;
+    }
+    for (let i = 0; i < ready; i++) issued[i] = writers[i]!.#issue();
+    for (let i = 0; i < ready; i++) {
+      const slot = writers[i]!.#slot;
+      if (slot !== null) issued[i]!.then(slot.onTaken, slot.onFailed);
+      writers[i] = issued[i] = null;
     }
     if (count <= MAX_SLOTS) TransportWriter.#spare = writers;
   };
 
-  /** Whether writers that have something for the transport are gathered instead of issuing it at once, and those. */
-  static #gathers = false;
-  static readonly #gathered: (TransportWriter | null)[] = [];
+  /** What the writes of a turn return. */
   static readonly #issued: (Promise<number> | null)[] = [];
-  static #gatheredCount = 0;
-  static #issueGathered(): void {
-    const writers = TransportWriter.#gathered;
-    const promises = TransportWriter.#issued;
-    const count = TransportWriter.#gatheredCount;
-    TransportWriter.#gatheredCount = 0;
-    for (let i = 0; i < count; i++) {
-      const writer = writers[i]!;
-      try {
-        promises[i] = writer.#issue();
-      } catch (error) {
-        promises[i] = null;
-        writer.#failed(error);
-      }
-    }
-    for (let i = 0; i < count; i++) {
-      const writer = writers[i]!;
-      const promise = promises[i];
-      writers[i] = promises[i] = null;
-      if (promise === null) continue;
-      const slot = writer.#slot!;
-      promise.then(slot.onTaken, slot.onFailed);
-    }
-  }
 
   /** The slots that no writer needs now. */
   static readonly #slots: Slot[] = [];
@@ -319,14 +297,7 @@ export class TransportWriter implements BudgetHolder {
 
   /** Writes what is queued now, unless a write is under way: then it follows at once. Corks do not hold it. */
   flush(): void {
-    if (this.#untold > 0 && this.#budget !== undefined && this.#tell(this.#budget)) this.#fill();
-    this.#flushTo = this.#written + this.#queued;
-    if (this.#writing || this.#queued === 0) return;
-    this.#writing = true;
-    if (this.#lone) {
-      this.#lone = false;
-      this.#hand();
-    } else this.#run(this.#next());
+    if (this.#prepare()) this.#hand();
   }
 
   /**
@@ -547,30 +518,40 @@ export class TransportWriter implements BudgetHolder {
     this.#hand();
   }
 
-  /** Hands the piece to the transport. Callbacks that are used again, instead of an async function: it is the hot path. */
-  #hand(): void {
-    let slot = this.#slot;
-    if (slot === null) {
-      slot = this.#slot = TransportWriter.#slots.pop() ?? TransportWriter.#makeSlot();
+  /** Makes ready what `flush` writes. Returns whether there is something to be handed over now. */
+  #prepare(): boolean {
+    if (this.#untold > 0 && this.#budget !== undefined && this.#tell(this.#budget)) this.#fill();
+    this.#flushTo = this.#written + this.#queued;
+    if (this.#writing || this.#queued === 0) return false;
+    this.#writing = true;
+    if (this.#lone) this.#lone = false;
+    else this.#piece = this.#next();
+    if (this.#slot === null) {
+      const slot = this.#slot = TransportWriter.#slots.pop() ?? TransportWriter.#makeSlot();
       slot.writer = this;
     }
-    if (TransportWriter.#gathers) {
-      TransportWriter.#gathered[TransportWriter.#gatheredCount++] = this;
-      return;
-    }
-    try {
-      this.#issue().then(slot.onTaken, slot.onFailed);
-    } catch (error) {
-      this.#failed(error);
-    }
+    return true;
   }
 
+  /** Hands the piece to the transport. Callbacks that are used again, instead of an async function: it is the hot path. */
+  #hand(): void {
+    const promise = this.#issue();
+    const slot = this.#slot;
+    if (slot !== null) promise.then(slot.onTaken, slot.onFailed);
+  }
+
+  /** Begins to write the piece, or a part of it. A writer that failed at once has no slot any more. */
   #issue(): Promise<number> {
     const piece = this.#piece;
     const { length } = piece;
-    return this.#transport.write(
-      length > MAX_WRITE ? piece.subarray(0, portion(length)) : piece,
-    );
+    try {
+      return this.#transport.write(
+        length > MAX_WRITE ? piece.subarray(0, portion(length)) : piece,
+      );
+    } catch (error) {
+      this.#failed(error);
+      return FAILED;
+    }
   }
 
   #failed(error: unknown): void {

@@ -57,7 +57,7 @@ class PendingMessage {
  */
 const BURST = 262_144;
 /** Members that get a message before the hub looks whether the system still takes writes at once. */
-const SLICE = 4;
+const SLICE = 8;
 /** Members that get it without a look at the start of a turn of the event loop: what else a turn does needs a few operations. */
 const FRESH = 120;
 /** Microtasks until the writes of a slice were issued, and one that the system took at once has been told of. */

@@ -57,6 +57,45 @@ Deno.test("reader gives all bytes in order, and the end once", async () => {
   ));
 });
 
+Deno.test("reader reads at most 272 KiB at once, and a large message lies in one place all the same", async () => {
+  const asked: number[] = [];
+  const sizes = [1_114_112, 700_000];
+  let left = sizes.reduce((sum, size) => sum + size);
+  const [near] = pair();
+  const transport: Transport = Object.assign(Object.create(near), {
+    read(p: Uint8Array): Promise<number | null> {
+      asked.push(p.length);
+      if (left === 0) return Promise.resolve(null);
+      const n = Math.min(left, p.length);
+      p.fill(left & 0xff, 0, n);
+      left -= n;
+      return Promise.resolve(n);
+    },
+  });
+  const chunks: Uint8Array[] = [];
+  const lent = new Uint8Array(700_000);
+  const { promise: over, resolve, reject } = Promise.withResolvers<void>();
+  const reader = new TransportReader(transport, {
+    data(chunk) {
+      chunks.push(chunk);
+      const got = reader.bytesRead;
+      if (got < sizes[0]) reader.expect(sizes[0] - got);
+      else if (got === sizes[0]) reader.lend(lent);
+    },
+    end: resolve,
+    error: reject,
+  }, { minSlab: 1_114_112, maxSlab: 1_114_112 });
+  reader.start();
+  await over;
+  near.close();
+  assertEquals(asked.slice(0, 7), [
+    ...[278_528, 278_528, 278_528, 278_528],
+    ...[278_528, 278_528, 700_000 - 2 * 278_528],
+  ]);
+  assert(chunks.slice(0, 4).every((chunk) => chunk.buffer === chunks[0].buffer));
+  assert(chunks.slice(4).every((chunk) => chunk.buffer === lent.buffer));
+});
+
 Deno.test("reader never writes bytes again that it has handed out", async () => {
   await fc.assert(fc.asyncProperty(
     fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 40 }),
