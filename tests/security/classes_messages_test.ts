@@ -207,10 +207,11 @@ Deno.test("control flood: pings whose answers are not read take a bounded queue,
     using wire = await openWebSocket(port.port, { path });
     const pings = repeated(clientFrame(9, "x".repeat(125)), 10_000);
     const growth = await growthDuring(async () => {
-      // 50 MB of pings; the answers stay where they are.
-      for (let i = 0; i < 40; i++) await wire.write(pings);
+      // 105 MB of pings; the answers stay where they are.
+      for (let i = 0; i < 80; i++) await wire.write(pings);
     });
-    assertLess(growth, 32 * MIB);
+    // Half of that may be what a process that reads much has on its heap (docs/limits.md).
+    assertLess(growth, 64 * MIB);
     await port.visit();
     await wire.write(clientFrame(9, "the last"));
     let pongs = 0;
@@ -221,7 +222,7 @@ Deno.test("control flood: pings whose answers are not read take a bounded queue,
       pongs++;
       if (new TextDecoder().decode(frame.payload) === "the last") break;
     }
-    assertLess(pongs, 400_000);
+    assertLess(pongs, 800_000);
   }
 });
 
