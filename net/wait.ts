@@ -53,6 +53,28 @@ export function timeoutError(what: string, timeout: number): NetError {
 }
 
 /**
+ * Whether a wait with these options ends by itself: it has a timeout, or a signal.
+ *
+ * @throws {RangeError} When the timeout is negative, not a number, or too long for a timer (above 2147483647 ms).
+ *
+ * @example
+ * ```ts
+ * import { isBounded } from "@sluice/sockets/net";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals([isBounded("read", {}), isBounded("read", { timeout: 50 })], [false, true]);
+ * assertThrows(() => isBounded("read", { timeout: NaN }), RangeError);
+ * ```
+ */
+export function isBounded(what: string, options: WaitOptions): boolean {
+  const { timeout = 0, signal } = options;
+  if (!(timeout >= 0 && (timeout <= 2_147_483_647 || timeout === Infinity))) {
+    throw new RangeError(`Cannot ${what}: a timeout of ${timeout} ms is out of range`);
+  }
+  return signal !== undefined || (timeout > 0 && timeout !== Infinity);
+}
+
+/**
  * Starts a deadline for one wait: what comes first of `options.timeout` and `options.signal` fires it, once.
  *
  * @throws {RangeError} When the timeout is negative, not a number, or too long for a timer (above 2147483647 ms).
@@ -68,11 +90,8 @@ export function timeoutError(what: string, timeout: number): NetError {
  * ```
  */
 export function deadlineSignal(what: string, options: WaitOptions): Deadline {
+  if (!isBounded(what, options)) return NEVER;
   const { timeout = 0, signal } = options;
-  if (!(timeout >= 0 && (timeout <= 2_147_483_647 || timeout === Infinity))) {
-    throw new RangeError(`Cannot ${what}: a timeout of ${timeout} ms is out of range`);
-  }
-  if (signal === undefined && (timeout === 0 || timeout === Infinity)) return NEVER;
   return new ArmedDeadline(what, timeout === Infinity ? 0 : timeout, signal);
 }
 

@@ -2,7 +2,13 @@
 import type { NetError } from "../net/errors.ts";
 import type { Limits } from "../net/limits.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
-import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
+import {
+  type Deadline,
+  deadlineSignal,
+  isBounded,
+  waitFor,
+  type WaitOptions,
+} from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import {
   type ConnectionHost,
@@ -582,7 +588,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         resolve: resolve as (value: unknown) => void,
         deadline: undefined,
       };
-      if (options?.timeout || options?.signal) {
+      if (options !== undefined) {
         const deadline = deadlineSignal("receive", options);
         waiter.deadline = deadline;
         deadline.onfire((error: NetError) => {
@@ -612,6 +618,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`; the message then stays for who comes next.
    */
   receive(options?: WaitOptions): Promise<ReceivedMessage | ReceivedClose> {
+    const bounded = options !== undefined && isBounded("receive", options);
     this.#pulled = true;
     if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
       const data = this.#take();
@@ -619,7 +626,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     if (this.#holding) this.#release();
     if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
-    return this.#wait(MESSAGE, options);
+    return this.#wait(MESSAGE, bounded ? options : undefined);
   }
 
   /**
@@ -652,6 +659,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * ```
    */
   receiveStream(options?: WaitOptions): Promise<ReceivedStream | ReceivedClose> {
+    const bounded = options !== undefined && isBounded("receive", options);
     if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
       const data = this.#take();
       return Promise.resolve({
@@ -660,7 +668,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       });
     }
     if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
-    return this.#wait(STREAM, options);
+    return this.#wait(STREAM, bounded ? options : undefined);
   }
 
   #deliverPiece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void {
@@ -768,6 +776,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * half a message can't be taken back.
    *
    * @throws {TypeError} At once, for what can't be sent.
+   * @throws {RangeError} At once, for a timeout that is negative or not a number.
    * @throws {WebSocketError} `CLOSED` or `SEND_QUEUE_FULL`.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
@@ -793,7 +802,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     if (outcome === "refused") return quiet(Promise.reject(this.#fullError()));
     if (!this.#link.full || outcome === "dropped") return DONE;
-    if (options?.signal || options?.timeout) return quiet(this.#link.drained(options));
+    if (options !== undefined && isBounded("send", options)) {
+      return quiet(this.#link.drained(options));
+    }
     return this.#draining ??= quiet(this.#link.drained());
   }
 
@@ -805,6 +816,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #sendAny(data: WebSocketSendable, options: WebSocketSendOptions): Promise<void> {
+    isBounded("send", options);
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes !== undefined) {
       const message = withOpcode(bytes, options.opcode);
@@ -876,6 +888,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   ping(options: WaitOptions = {}): Promise<number> {
+    const bounded = isBounded("ping", options);
     const unanswered = this.#pings?.length ?? 0;
     if (unanswered >= this.#options.maxPendingPings) {
       return quiet(Promise.reject(
@@ -896,8 +909,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         (this.#pings ??= []).push({ key, sent: performance.now(), resolve, reject });
       }),
     );
-    if (!options.timeout && !options.signal) return answered;
-    return quiet(waitFor(answered, "ping", options));
+    return bounded ? quiet(waitFor(answered, "ping", options)) : answered;
   }
 
   /** Sends a pong that nobody asked for; pings are answered without it. Up to 125 bytes. */
@@ -1057,6 +1069,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (typeof code !== "number" && typeof code !== "object") {
       throw new TypeError("Cannot close: the code is not a number");
     }
+    const bounded = options !== undefined && isBounded("close", options);
     const closeCode = typeof code === "number" ? code : code.closeCode;
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";
     this.#link.catchUp();
@@ -1066,8 +1079,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       this.#closing = true;
       this.#regulate();
     }
-    if (!options?.timeout && !options?.signal) return this.closed;
-    return quiet(waitFor(this.closed, "close", options));
+    return bounded ? quiet(waitFor(this.closed, "close", options)) : this.closed;
   }
 
   /** Ends the connection at once, without a close frame. What is queued is lost. */

@@ -52,6 +52,27 @@ Deno.test("events: messages, pings, pongs and the end, in order", async () => {
   ]);
 });
 
+Deno.test("a timeout that is none is refused at once, and nothing is sent for it", async () => {
+  const [client, server] = webSocketPair();
+  const got: unknown[] = [];
+  server.on("message", (data) => got.push(data));
+  server.on("ping", () => got.push("ping"));
+  for (const timeout of [NaN, -1, 2 ** 31]) {
+    const options = { timeout };
+    const name = RangeError;
+    assertThrows(() => client.receive(options), name, "Cannot receive: a timeout");
+    assertThrows(() => client.receiveStream(options), name, "Cannot receive: a timeout");
+    assertThrows(() => client.send("text", options), name, "Cannot send: a timeout");
+    assertThrows(() => client.ping(options), name, "Cannot ping: a timeout");
+    assertThrows(() => client.close(1000, "", options), name, "Cannot close: a timeout");
+  }
+  await client.send("a", { timeout: Infinity });
+  await client.send("b", { timeout: 0 });
+  await settle();
+  assertEquals(got, ["a", "b"]);
+  await closeBoth(client, server);
+});
+
 Deno.test("events: listeners can be several, for one time, and taken off", async () => {
   const [client, server] = webSocketPair();
   const log: string[] = [];
