@@ -279,7 +279,9 @@ export class TransportReader {
       const expected = this.#expected;
       this.#expected = 0;
       const fits = expected > 0 && rest >= expected;
-      if (fits || (rest >= 64 && rest >= this.#usual * 1.1)) {
+      // Half of the longest read is enough: a slab that is used to its end can be rewound.
+      const wanted = Math.min(this.#usual * 1.1, MAX_READ / 2);
+      if (fits || (rest >= 64 && rest >= wanted)) {
         return new Uint8Array(slab.buffer, slab.byteOffset + pos, Math.min(rest, MAX_READ));
       }
       this.#resize(Date.now() - this.#born);

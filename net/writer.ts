@@ -48,8 +48,6 @@ interface Waiter {
 }
 
 const EMPTY = new Uint8Array(0);
-/** Instead of the promise of a write that could not be begun. */
-const FAILED = Promise.resolve(0);
 
 /**
  * Queues bytes for a transport: at most one `write` is under way, and what is queued meanwhile leaves in the next one.
@@ -137,11 +135,13 @@ export class TransportWriter implements BudgetHolder {
     }
     for (let i = 0; i < ready; i++) issued[i] = writers[i]!.#issue();
     for (let i = 0; i < ready; i++) {
-      const slot = writers[i]!.#slot;
-      if (slot !== null) issued[i]!.then(slot.onTaken, slot.onFailed);
+      const slot = writers[i]!.#slot!;
+      issued[i]!.then(slot.onTaken, slot.onFailed);
       writers[i] = issued[i] = null;
     }
+    // Lists that were long once are not kept.
     if (count <= MAX_SLOTS) TransportWriter.#spare = writers;
+    else issued.length = 0;
   };
 
   /** What the writes of a turn return. */
@@ -535,12 +535,11 @@ export class TransportWriter implements BudgetHolder {
 
   /** Hands the piece to the transport. Callbacks that are used again, instead of an async function: it is the hot path. */
   #hand(): void {
-    const promise = this.#issue();
-    const slot = this.#slot;
-    if (slot !== null) promise.then(slot.onTaken, slot.onFailed);
+    const slot = this.#slot!;
+    this.#issue().then(slot.onTaken, slot.onFailed);
   }
 
-  /** Begins to write the piece, or a part of it. A writer that failed at once has no slot any more. */
+  /** Begins to write the piece, or a part of it. */
   #issue(): Promise<number> {
     const piece = this.#piece;
     const { length } = piece;
@@ -549,8 +548,8 @@ export class TransportWriter implements BudgetHolder {
         length > MAX_WRITE ? piece.subarray(0, portion(length)) : piece,
       );
     } catch (error) {
-      this.#failed(error);
-      return FAILED;
+      // Told as any other failure is: its listeners must not run between the writes of others.
+      return Promise.reject(error);
     }
   }
 
