@@ -32,12 +32,17 @@ export interface ClientSocket {
   _onClose(reason: ServerDisconnectReason, description?: unknown): void;
 }
 
+/** What a client says of itself when it joins a namespace. */
+type Auth = Record<string, Untyped> | undefined;
+
 /** The part of a namespace that a client knows. */
 export interface ClientNamespace {
   readonly name: string;
+  /** Lets a client in, or not. Once it is not `wanted` any more, nobody hears of it but `done`. */
   _add(
     client: SocketClient,
-    auth: Record<string, Untyped> | undefined,
+    auth: Auth,
+    wanted: () => boolean,
     done: (socket: ClientSocket | undefined) => void,
   ): void;
 }
@@ -84,8 +89,8 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
   /** The usual client has one socket; the map is made for the second one. */
   #socket: ClientSocket | undefined;
   #more: Map<string, ClientSocket> | undefined;
-  /** Namespaces that were asked for and not let in yet. */
-  #pending: Set<string> | undefined;
+  /** Namespaces that were asked for and not let in yet; with the newest words, where it was asked for once more. */
+  #pending: Map<string, { auth: Auth } | undefined> | undefined;
   /** Namespaces that were left: packets for them may still be on their way. */
   #left: Set<string> | undefined;
   #foreign: (() => void) | undefined;
@@ -270,9 +275,11 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     if (this.#closed) return;
     const socket = this.#find(packet.nsp);
     if (packet.type === PacketType.CONNECT) {
-      if (socket !== undefined || this.#pending?.has(packet.nsp)) {
-        this.#violation("a namespace was joined twice");
-      } else this.#connect(packet.nsp, packet.data as Record<string, unknown> | undefined);
+      const auth = packet.data as Auth;
+      // Asked again: it left before it heard that it is in, of which npm's client tells nothing, and came back.
+      socket?._onClose("client namespace disconnect");
+      if (this.#pending?.has(packet.nsp)) this.#pending.set(packet.nsp, { auth });
+      else this.#connect(packet.nsp, auth);
     } else if (packet.type === PacketType.CONNECT_ERROR) {
       this.#violation("only a server sends a connect error");
     } else if (socket !== undefined) socket._onPacket(packet);
@@ -281,7 +288,7 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     }
   }
 
-  #connect(name: string, auth: Record<string, Untyped> | undefined): void {
+  #connect(name: string, auth: Auth): void {
     const server = this.#server;
     const count = (this.#pending?.size ?? 0) + (this.#more?.size ?? 0) +
       (this.#socket === undefined ? 0 : 1);
@@ -291,23 +298,36 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     let settled = false;
     server.makeNamespace(name, auth ?? {}, (namespace) => {
       settled = true;
-      this.#pending?.delete(name);
-      if (this.#closed) return;
+      if (this.#settle(name)) return;
       if (namespace === undefined) this.#refuse(name, "Invalid namespace");
       else this.#enter(namespace, auth);
     });
-    if (!settled) (this.#pending ??= new Set()).add(name);
+    if (!settled) this.#wait(name);
   }
 
-  #enter(namespace: ClientNamespace, auth: Record<string, Untyped> | undefined): void {
+  #enter(namespace: ClientNamespace, auth: Auth): void {
     const { name } = namespace;
     let settled = false;
-    namespace._add(this, auth, (socket) => {
+    const wanted = () => this.#pending?.get(name) === undefined;
+    namespace._add(this, auth, wanted, (socket) => {
       settled = true;
-      this.#pending?.delete(name);
-      if (socket !== undefined && !this.#closed) this.#join(name, socket);
+      if (!this.#settle(name) && socket !== undefined) this.#join(name, socket);
     });
-    if (!settled) (this.#pending ??= new Set()).add(name);
+    if (!settled) this.#wait(name);
+  }
+
+  #wait(name: string): void {
+    (this.#pending ??= new Map()).set(name, undefined);
+  }
+
+  /** A namespace was asked for, and has answered. Returns whether that is void: the client is gone, or has asked anew. */
+  #settle(name: string): boolean {
+    const newer = this.#pending?.get(name);
+    this.#pending?.delete(name);
+    if (this.#closed) return true;
+    if (newer === undefined) return false;
+    this.#connect(name, newer.auth);
+    return true;
   }
 
   #join(name: string, socket: ClientSocket): void {

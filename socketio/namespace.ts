@@ -276,16 +276,21 @@ export class SocketIoNamespace<
     }
   }
 
-  /** A client wants to join. `done` is called with the socket once it is let in, or without one. @ignore */
+  /**
+   * A client wants to join. `done` is called with the socket once it is let in, or without one: always so when it is not
+   * `wanted` any more.
+   * @ignore
+   */
   _add(
     client: SocketClient,
     auth: Record<string, Untyped> | undefined,
+    wanted: () => boolean,
     done: (
       socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
     ) => void,
   ): void {
     const session = this.#findSession(auth);
-    if (session === undefined) return this.#admit(client, auth, undefined, done);
+    if (session === undefined) return this.#admit(client, auth, undefined, wanted, done);
     this.#searching++;
     Promise.resolve(session).catch((error) => {
       // Not to be found is no failure: adapters of the npm world reject for it.
@@ -293,11 +298,11 @@ export class SocketIoNamespace<
       return null;
     }).then((found) => {
       this.#searching--;
-      if (client.conn.readyState !== "open") {
+      if (client.conn.readyState !== "open" || !wanted()) {
         if (found) this.adapter.delAll(found.sid);
         return done(undefined);
       }
-      this.#admit(client, auth, found ?? undefined, done);
+      this.#admit(client, auth, found ?? undefined, wanted, done);
     }).catch(reportCallbackError);
   }
 
@@ -330,6 +335,7 @@ export class SocketIoNamespace<
     client: SocketClient,
     auth: Record<string, unknown> | undefined,
     session: RecoveredSession | undefined,
+    wanted: () => boolean,
     done: (
       socket: SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData> | undefined,
     ) => void,
@@ -346,7 +352,7 @@ export class SocketIoNamespace<
     this.#pending.add(socket.id);
     this.#runMiddleware(this.#middleware, 0, socket, (error) => {
       this.#pending.delete(socket.id);
-      if (client.conn.readyState !== "open") {
+      if (client.conn.readyState !== "open" || !wanted()) {
         socket._cleanUp();
         done(undefined);
       } else if (error) {

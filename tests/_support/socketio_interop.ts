@@ -21,7 +21,7 @@ export type Platform = "node" | "deno";
 
 /** What a peer is to do; see socketio_peer.mjs. */
 export interface SocketIoTask {
-  mode: "server" | "client" | "watch" | "engine";
+  mode: "server" | "client" | "watch" | "hesitate" | "engine";
   [option: string]: unknown;
 }
 

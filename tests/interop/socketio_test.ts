@@ -155,6 +155,38 @@ peerTest("npm's client that our server throws out is told that first", { needs }
   }
 });
 
+const back =
+  "npm's client that leaves before it hears that it is let in, and comes back, is let in once";
+peerTest(back, { needs }, async () => {
+  for (const [name, list] of Object.entries(transports)) {
+    for (const atOnce of [false, true]) {
+      const io = new SocketIoServer();
+      const { promise: again, resolve: cameAgain } = Promise.withResolvers<void>();
+      io.on("connection", (socket) => socket.on("again", () => cameAgain()));
+      let asked = 0;
+      const slow = io.of("/slow");
+      slow.use((_socket, next) => {
+        if (++asked > 1) return next();
+        io.of("/").emit("asked");
+        if (atOnce) next();
+        else again.then(() => next());
+      });
+      slow.on("connection", (socket) => {
+        socket.on("which", (answer) => answer(socket.handshake.auth.attempt));
+      });
+      const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+      const url = `http://127.0.0.1:${port}`;
+      const task = { url, mode: "hesitate", options: { transports: list } } as const;
+      await using client = await startPeer(task);
+      await client.waitFor(/"attempt":2}\n/);
+      // Where the first answer was on its way, npm's client takes it for the second, and then has two.
+      assertMatch(client.stdout, /^({"event":"joined","attempt":2}\n)+$/, name);
+      assertEquals([asked, slow.sockets.size, io.sockets.sockets.size], [2, 1, 1], name);
+      await io.close();
+    }
+  }
+});
+
 peerTest("our client comes back when npm's server was restarted", { needs }, async () => {
   for (const list of Object.values(transports)) {
     const first = await startNpmServer();

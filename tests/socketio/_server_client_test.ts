@@ -72,7 +72,6 @@ const violations: Record<string, string[]> = {
   "a connect error": ["0", '4{"message":"x"}'],
   "an event before a namespace was joined": ['2["a"]'],
   "an event for a namespace that was not joined": ["0", '2/admin,["a"]'],
-  "a namespace joined twice": ["0", "0"],
   "an event without a name": ["0", "2[]"],
   "an event with a reserved name": ["0", '2["disconnect"]'],
   "too many attachments": ["0", '511-["a"]'],
@@ -150,12 +149,70 @@ Deno.test("client that joins too many namespaces is refused more", () => {
   conn.close();
 });
 
-Deno.test("client that asks twice while middleware still thinks is disconnected", () => {
+Deno.test("client that asks again while middleware still thinks is let in once, with what it said last", () => {
   const { io, engine } = fakeServer();
-  io.use(() => {});
+  const asked: [unknown, (error?: Error) => void][] = [];
+  const joined: unknown[] = [];
+  io.use((socket, next) => asked.push([socket.handshake.auth, next]));
+  io.on("connection", (socket) => joined.push(socket.handshake.auth));
+  const conn = engine.connect();
+  conn.deliver('0{"n":1}', '0{"n":2}', '0{"n":3}');
+  assertEquals(asked.map(([auth]) => auth), [{ n: 1 }]);
+  asked[0][1]();
+  assertEquals(joined, []);
+  assertEquals(asked.map(([auth]) => auth), [{ n: 1 }, { n: 3 }]);
+  assertEquals(conn.take(), []);
+  asked[1][1]();
+  assertEquals(joined, [{ n: 3 }]);
+  assertEquals([io.sockets.sockets.size, conn.take().length], [1, 1]);
+  assertEquals(conn.readyState, "open");
+  conn.close();
+  assertEquals(io.sockets.sockets.size, 0);
+});
+
+Deno.test("client that joins again without having left is there once, anew", () => {
+  const { io, engine } = fakeServer();
+  const log: unknown[] = [];
+  io.on("connection", (socket) => {
+    log.push(socket.handshake.auth);
+    socket.on("disconnect", (reason) => log.push(reason));
+  });
+  const conn = engine.connect();
+  conn.deliver('0{"n":1}', '0{"n":2}');
+  assertEquals(log, [{ n: 1 }, "client namespace disconnect", { n: 2 }]);
+  assertEquals([io.sockets.sockets.size, conn.readyState], [1, "open"]);
+  assertEquals(conn.take().length, 2);
+  conn.close();
+});
+
+Deno.test("client that asks again is not told of a refusal of what it asked first", () => {
+  const { io, engine } = fakeServer();
+  const asked: ((error?: Error) => void)[] = [];
+  io.use((_socket, next) => asked.push(next));
   const conn = engine.connect();
   conn.deliver("0", "0");
-  assertEquals(conn.readyState, "closed");
+  asked[0](new Error("no"));
+  assertEquals(conn.take(), []);
+  asked[1](new Error("still no"));
+  assertEquals(conn.take(), ['4{"message":"still no"}']);
+  conn.close();
+});
+
+Deno.test("client that asks again while a namespace is looked for, and then is gone", () => {
+  const { io, engine } = fakeServer();
+  const found: ((error: null, allow: boolean) => void)[] = [];
+  io.of((_name, _auth, next) => {
+    found.push(next);
+  });
+  const conn = engine.connect();
+  conn.deliver("0/a,", "0/a,");
+  found[0](null, false);
+  assertEquals([found.length, conn.take()], [2, []]);
+  conn.deliver("0/a,");
+  conn.close();
+  found[1](null, true);
+  assertEquals(found.length, 2);
+  assertEquals(io.of("/a").sockets.size, 0);
 });
 
 Deno.test("client drops a volatile packet while its connection is busy", () => {

@@ -57,6 +57,21 @@ const modes = {
     socket.on("hello", (value) => say({ event: "hello", value }));
   },
 
+  /** A client that leaves a namespace before it is let in, comes back, and says what happens. */
+  hesitate() {
+    const { Manager } = require("socket.io-client");
+    const manager = new Manager(task.url, task.options);
+    const main = manager.socket("/");
+    const slow = manager.socket("/slow", { auth: (tell) => tell({ attempt: ++attempts }) });
+    let attempts = 0;
+    main.on("disconnect", (reason) => say({ event: "disconnect", reason }));
+    main.on("asked", () => {
+      slow.disconnect().connect();
+      main.emit("again");
+    });
+    slow.on("connect", () => slow.emit("which", (attempt) => say({ event: "joined", attempt })));
+  },
+
   /** A client of npm's engine.io. */
   async engine() {
     const { Socket } = require("engine.io-client");
