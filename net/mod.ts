@@ -81,5 +81,6 @@ export * from "./start_tls_options.ts";
 export * from "./tls_error.ts";
 export * from "./tls_options.ts";
 export * from "./transport.ts";
+export * from "./turn_slices.ts";
 export * from "./wait.ts";
 export * from "./writer.ts";

@@ -6,6 +6,7 @@ import { NetError } from "../net/errors.ts";
 import type { Limits } from "../net/limits.ts";
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
+import { TurnSlices } from "../net/turn_slices.ts";
 import { TransportWriter, type TransportWriterOptions } from "../net/writer.ts";
 import { frameHeaderSize, MAX_FRAME_HEADER_SIZE, writeFrameHeader } from "../websocket/frame.ts";
 import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
@@ -46,12 +47,29 @@ export interface RawSocketOptions {
 const NO_RUN = new SharedRun();
 /** Sockets with frames that wait for the end of the turn, to go out together. */
 let waiting: RawSocket[] = [];
+/** Those who are being served, and how many of them were. */
+let serving: RawSocket[] = [];
+let served = 0;
+const slices = new TurnSlices(serve);
 
-function flushWaiting(): void {
-  const sockets = waiting;
-  waiting = [];
+/** Writes what waits for the next `count` sockets. Returns whether there are more. */
+function serve(count: number): boolean {
   NO_RUN.forget();
-  for (const socket of sockets) socket.flush(sockets.length);
+  if (served === serving.length) {
+    serving = waiting;
+    waiting = [];
+    served = 0;
+  }
+  const { length } = serving;
+  for (const end = Math.min(length, served + count); served < end; served++) {
+    const socket = serving[served];
+    if (socket.idle) slices.probe = socket;
+    socket.flush(length);
+  }
+  if (served < length) return true;
+  serving = [];
+  served = 0;
+  return waiting.length > 0;
 }
 
 /**
@@ -107,6 +125,11 @@ export class RawSocket
     return this.#writer.queued + (this.#run?.size ?? 0);
   }
 
+  /** Whether nothing is being written. */
+  get idle(): boolean {
+    return this.#writer.idle;
+  }
+
   get full(): boolean {
     return this.#writer.full;
   }
@@ -150,7 +173,10 @@ export class RawSocket
   sendShared(message: SharedMessage): void {
     if (!this.#protocol.open) return;
     const run = this.#run;
-    if (run === undefined && waiting.push(this) === 1) queueMicrotask(flushWaiting);
+    if (run === undefined) {
+      waiting.push(this);
+      slices.start();
+    }
     this.#run = (run ?? NO_RUN).with(message.frame);
   }
 

@@ -1,6 +1,6 @@
 // Floor 3: driver.
-import { setImmediate } from "node:timers";
 import { encodeUtf8 } from "../buffer/utf8.ts";
+import { TurnSlices } from "../net/turn_slices.ts";
 import { deflateAlone } from "./_compression.ts";
 import type { RawLink } from "./_raw_link.ts";
 import { encodeFrame } from "./frame.ts";
@@ -56,12 +56,6 @@ class PendingMessage {
  * message does.
  */
 const BURST = 262_144;
-/** Members that get a message before the hub looks whether the system still takes writes at once. */
-const SLICE = 8;
-/** Members that get it without a look at the start of a turn of the event loop: what else a turn does needs a few operations. */
-const FRESH = 120;
-/** Microtasks until the writes of a slice were issued, and one that the system took at once has been told of. */
-const HOPS = 5;
 
 /** Messages on their way to a group. */
 interface Run {
@@ -81,15 +75,12 @@ interface Run {
  *
  * What else is sent on a link keeps its place: what waits here for the link goes out first.
  *
- * A large group is served in slices. The runtime lets only so many operations of one turn of its event loop through at
- * once (Tokio's budget of 128) and makes all others wait, which costs each of them a third more. So after each slice
- * the hub looks whether the last write was done at once, and if not goes on in the next turn. Nobody waits for a
- * member that reads slowly.
+ * A large group is served in slices. Nobody waits for a member that reads slowly.
  */
 export class Hub {
   readonly #options: PerMessageDeflateOptions;
   readonly #threshold: number;
-  readonly #nextTurn: (callback: () => void) => void;
+  readonly #slices: TurnSlices;
   #messages: PendingMessage[] = [];
   /** Their length together. */
   #size = 0;
@@ -97,22 +88,16 @@ export class Hub {
   #base = 0;
   #group: HubGroup | undefined;
   #run: Run | undefined;
-  /** Whether {@linkcode #drive} is to come. */
-  #driving = false;
-  /** A link of this slice that had nothing else to write. */
-  #probe: RawLink | undefined;
-  #hops = 0;
-  #slice = SLICE;
 
   /** Makes a hub whose members compress with these options, from `threshold` bytes on. */
   constructor(
     options: PerMessageDeflateOptions,
     threshold: number,
-    nextTurn: (callback: () => void) => void = setImmediate,
+    nextTurn?: (callback: () => void) => void,
   ) {
     this.#options = options;
     this.#threshold = threshold;
-    this.#nextTurn = nextTurn;
+    this.#slices = new TurnSlices((count) => this.#serve(count), nextTurn);
   }
 
   /** Whether messages wait. */
@@ -141,10 +126,7 @@ export class Hub {
     const kept = typeof data === "string" ? data : data.slice();
     const wanted = compress ?? data.length >= this.#threshold;
     this.#messages.push(new PendingMessage(kept, wanted, this.#options));
-    if (!this.#driving) {
-      this.#driving = true;
-      queueMicrotask(this.#drive);
-    }
+    this.#slices.start();
     let count = group.size;
     if (except !== undefined && group.has(except)) {
       except.taken = this.next;
@@ -175,29 +157,12 @@ export class Hub {
     if (this.#begin()) this.#advance(Infinity);
   }
 
-  readonly #drive = (): void => {
-    if (this.#run === undefined && !this.#begin()) {
-      this.#driving = false;
-      return;
-    }
-    this.#probe = undefined;
-    this.#advance(this.#slice);
-    this.#slice = SLICE;
-    this.#driving = this.pending;
-    this.#hops = HOPS;
-    if (this.#driving) queueMicrotask(this.#look);
-  };
-
-  readonly #look = (): void => {
-    if (--this.#hops > 0) {
-      queueMicrotask(this.#look);
-    } else if (this.#probe === undefined || this.#probe.idle) {
-      this.#drive();
-    } else {
-      this.#slice = FRESH;
-      this.#nextTurn(this.#drive);
-    }
-  };
+  /** Serves the next `count` members. Returns whether there are more. */
+  #serve(count: number): boolean {
+    if (this.#run === undefined && !this.#begin()) return false;
+    this.#advance(count);
+    return this.pending;
+  }
 
   /** Begins to send what waits. */
   #begin(): boolean {
@@ -254,7 +219,7 @@ export class Hub {
     const frames = joined?.[windowBits] ??
       join(messages.map((message) => message.frame(windowBits)));
     if (joined !== undefined) joined[windowBits] = frames;
-    if (link.idle) this.#probe = link;
+    if (link.idle) this.#slices.probe = link;
     const compressed = windowBits > 0 && messages.some(({ compress }) => compress);
     link.sendEncoded(frames, compressed, Math.ceil(frames.length / sharers), messages.length);
   }

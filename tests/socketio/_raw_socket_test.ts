@@ -206,6 +206,42 @@ Deno.test("raw socket joins the shared frames of a turn, and keeps their order a
   socket.terminate();
 });
 
+Deno.test("raw sockets of a large room get all in order, over several turns, though some are slow", async () => {
+  const rigs = Array.from(
+    { length: 300 },
+    (_, i) => rig({ wire: { capacity: i % 3 === 0 ? 16 : 65_536 } }),
+  );
+  const expected: string[][] = rigs.map(() => []);
+  for (const { socket, host } of rigs) socket.start(host);
+  const all = (text: string) => {
+    const message = shareMessage(text, {});
+    rigs.forEach(({ socket }, i) => {
+      expected[i].push(`4${text}`);
+      socket.sendShared(message);
+    });
+  };
+  const one = (i: number, text: string) => {
+    expected[i].push(text);
+    rigs[i].socket.send(text);
+  };
+  const reading = rigs.map(async ({ read }) => {
+    const got: string[] = [];
+    for (let frame; (frame = await read())?.opcode === 1;) got.push(textOf(frame));
+    return got;
+  });
+  for (let round = 0; round < 20; round++) {
+    all(`news ${round}`);
+    // In the middle of what goes out: before, behind and at those that were served.
+    if (round % 2 === 0) { for (let hops = round; hops > 0; hops--) await Promise.resolve(); }
+    for (const i of [0, 7, 8, 150, 299]) one(i, `only you ${round}`);
+    if (round % 3 === 0) all(`more ${round}`);
+    if (round % 5 === 4) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  for (const { socket } of rigs) socket.close();
+  assertEquals(await Promise.all(reading), expected);
+  for (const { socket } of rigs) socket.terminate();
+});
+
 Deno.test("raw socket writes a text in two parts as it writes the whole, of whatever length and kind", async () => {
   const { socket, host, read } = rig();
   socket.start(host);
