@@ -28,7 +28,7 @@ export function listenDenoTls(
   for (const key of ["path", "backlog", "reusePort"] as const) {
     if (options[key] !== undefined && options[key] !== false) throw unsupportedByDeno(key);
   }
-  const listener = listen(options, tls);
+  const listener = openDenoTls(options, tls);
   if (noDelay !== false && !setListenerNoDelay(listener) && noDelay === true) {
     listener.close();
     throw unsupportedByDeno("noDelay", "it takes Linux and --allow-ffi");
@@ -43,7 +43,8 @@ export function listenDenoTls(
   };
 }
 
-function listen(options: ListenOptions, tls: TlsServerOptions): Deno.TlsListener {
+/** Listens on a port with Deno's own TLS. @throws {TypeError} When certificate and key are no good. @throws {NetError} What listening throws. */
+export function openDenoTls(options: ListenOptions, tls: TlsServerOptions): Deno.TlsListener {
   const { port = 0 } = options;
   const settings = {
     ...loadIdentity(tls),

@@ -36,6 +36,7 @@ export * from "./json_lines_framer.ts";
 export * from "./length_prefix_framer.ts";
 export * from "./limits.ts";
 export * from "./line_framer.ts";
+export * from "./listen_tls.ts";
 export * from "./listener_no_delay.ts";
 export * from "./lookup.ts";
 export * from "./lookup_options.ts";

@@ -3,11 +3,12 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node
 import type { Duplex } from "node:stream";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
+import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import { toNetError } from "../net/os_error.ts";
-import type { TlsImplementation } from "../net/tls_options.ts";
 import { acceptProxyProtocol, trustedProxies } from "../net/proxy_protocol_transport.ts";
-import type { ServerProxyProtocolOptions } from "../net/server_options.ts";
+import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
+import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
 import { isHostAllowed, requestUrl } from "../websocket/request_url.ts";
@@ -39,17 +40,14 @@ export interface SocketIoListenOptions {
   hostname?: string;
   /** The path of a Unix socket, in place of port and hostname. */
   path?: string;
-  /** The certificate chain in PEM, for TLS. */
-  cert?: string;
-  /** The private key in PEM, for TLS. */
-  key?: string;
   /**
-   * Who speaks TLS. `"deno"` takes about half the processor time of `"node"`, but nothing can then close the connection of a client that
-   * stalls in the handshake or does not read: for trusted clients only. `"auto"` is `"node"`.
+   * TLS, with `port`: certificate and key, and what else there is to say. `handshakeTimeout` is `headTimeout` if not given. `implementation:
+   * "deno"` takes about half the processor time of `"node"`, but nothing can then close the connection of a client that stalls in the
+   * handshake or does not read: for trusted clients only.
    *
-   * @default {"node"}
+   * @default {none, the port is not encrypted}
    */
-  tlsImplementation?: TlsImplementation;
+  tls?: TlsServerOptions;
   /**
    * Requires a PROXY protocol header, version 1 or 2, at the start of each connection, before TLS: `socket.handshake.address` is then
    * the client's. Connections without one, or from somebody who is not trusted, are dropped.
@@ -236,56 +234,50 @@ export class SocketIoEngine {
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
     const all = typeof options === "number" ? { port: options } : options;
-    if ((all.cert === undefined) !== (all.key === undefined)) {
-      throw new TypeError("Cannot listen: TLS needs both cert and key");
+    for (const name of ["cert", "key"]) {
+      if (name in all) throw new TypeError(`Cannot listen: \`${name}\` goes into \`tls\``);
     }
-    if (all.path !== undefined && all.cert !== undefined) {
+    if (all.path !== undefined && all.tls !== undefined) {
       throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
-    }
-    if (all.tlsImplementation !== undefined && all.cert === undefined) {
-      throw new TypeError("Cannot listen: tlsImplementation goes with cert and key");
     }
     if (all.proxyProtocol !== undefined) {
       trustedProxies(all.proxyProtocol.trusted); // throws now, and not when it listens
-      if (all.tlsImplementation === "deno") {
+      if (all.tls?.implementation === "deno") {
         throw new TypeError("Cannot listen: proxyProtocol can't be read before Deno's TLS");
       }
     }
-    if (all.cert !== undefined && all.tlsImplementation !== "deno") return this.#listenTls(all);
+    const { port = 0, hostname = "0.0.0.0", path } = all;
+    checkPort(port, 0);
+    if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
     try {
-      return Promise.resolve(this.#open(all));
+      return Promise.resolve(this.#open(all, { listener: openListener(port, hostname, path) }));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Listens with node:tls, which is loaded now. */
-  async #listenTls(options: SocketIoListenOptions): Promise<SocketIoAddress> {
+  async #listenTls(
+    where: { port: number; hostname: string },
+    tls: TlsServerOptions,
+    options: SocketIoListenOptions,
+  ): Promise<SocketIoAddress> {
     const closed = this.#closed;
-    const { startServerTls } = await import("../net/start_tls.ts");
-    const { SecureContext } = await import("../net/secure_context.ts");
-    const { cert = "", key = "", headTimeout = 10_000 } = options;
+    const { headTimeout: handshakeTimeout = 10_000 } = options;
+    // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
+    const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
+    const listening = await listenTls(where, settings);
     if (closed !== this.#closed) {
+      listening.listener.close();
       throw new SocketIoError("ERR_DISCONNECTED", "Cannot listen: the engine was closed meanwhile");
     }
-    const context = new SecureContext({
-      cert,
-      key,
-      ALPNProtocols: ["http/1.1"],
-      handshakeTimeout: headTimeout,
-    });
-    return this.#open(options, (transport) => startServerTls(transport, context));
+    return this.#open(options, listening);
   }
 
-  #open(
-    all: SocketIoListenOptions,
-    startTls?: (transport: Transport) => Promise<Transport>,
-  ): SocketIoAddress {
-    const [listener, address] = openListener(all, startTls === undefined);
+  #open(all: SocketIoListenOptions, { listener, startTls }: TlsListening): SocketIoAddress {
     this.#core.reopen();
     const door = new FrontDoor({
       listener,
-      encrypted: all.cert !== undefined,
+      encrypted: all.tls !== undefined,
       prepare: preparation(all, startTls),
       headTimeout: all.headTimeout ?? 10_000,
       maxWaiting: all.maxWaiting ?? 16_384,
@@ -299,7 +291,10 @@ export class SocketIoEngine {
       },
     });
     this.#doors.add(door);
-    return address;
+    const { addr } = listener;
+    return addr.transport === "tcp"
+      ? { hostname: addr.hostname, port: addr.port }
+      : { hostname: "", port: 0, path: all.path };
   }
 
   /**
@@ -443,21 +438,11 @@ function preparation(
   };
 }
 
-function openListener(
-  options: SocketIoListenOptions,
-  denoTls: boolean,
-): [{ accept(): Promise<Transport>; close(): void }, SocketIoAddress] {
-  const { port = 0, hostname = "0.0.0.0", path, cert, key } = options;
-  checkPort(port, 0);
+function openListener(port: number, hostname: string, path?: string): TransportListener {
   try {
-    if (path !== undefined) {
-      return [Deno.listen({ transport: "unix", path }), { hostname: "", port: 0, path }];
-    }
-    const listener = denoTls && cert !== undefined && key !== undefined
-      ? Deno.listenTls({ port, hostname, cert, key, alpnProtocols: ["http/1.1"] })
-      : Deno.listen({ port, hostname });
-    const { addr } = listener;
-    return [listener, { hostname: addr.hostname, port: addr.port }];
+    return path === undefined
+      ? Deno.listen({ port, hostname })
+      : Deno.listen({ transport: "unix", path });
   } catch (error) {
     // Deno's have a code: a path that is too long, for one.
     if ((error instanceof TypeError || error instanceof RangeError) && !("code" in error)) {

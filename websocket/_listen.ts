@@ -1,20 +1,14 @@
 // Floor 3: driver.
 import { NetError } from "../net/errors.ts";
 import { checkPort } from "../net/host.ts";
+import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { toNetError } from "../net/os_error.ts";
-import type { TransportListener } from "../net/server_options.ts";
-import type { TlsServerOptions } from "../net/tls_options.ts";
-import type { Transport } from "../net/transport.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** A listener, and whether what it accepts runs over TLS. */
-export interface WebSocketListening {
-  /** Accepts connections. */
-  listener: TransportListener;
-  /** Whether they run over TLS. */
+export interface WebSocketListening extends TlsListening {
+  /** Whether it runs over TLS. */
   secure: boolean;
-  /** Starts TLS on a connection, where the listener does not. */
-  startTls?: (transport: Transport) => Promise<Transport>;
 }
 
 /**
@@ -35,6 +29,11 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
   if (tls !== undefined && (path !== undefined || listener !== undefined)) {
     throw new TypeError("Cannot serve WebSockets: `tls` goes with `port` only");
   }
+  for (const name of ["cert", "key"]) {
+    if (name in options) {
+      throw new TypeError(`Cannot serve WebSockets: \`${name}\` goes into \`tls\``);
+    }
+  }
   if (port !== undefined) checkPort(port, 0);
   if (listener !== undefined) return { listener, secure: false };
   try {
@@ -43,30 +42,16 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     }
     const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
     if (tls === undefined) return { listener: Deno.listen(where), secure: false };
-    if (tls.implementation === "deno") {
-      if (options.proxyProtocol !== undefined) {
-        throw new NetError("Cannot use the option proxyProtocol with Deno's TLS", {
-          code: "ERR_UNSUPPORTED",
-          syscall: "listen",
-        });
-      }
-      const listener = Deno.listenTls({ ...where, ...plainCertificate(tls) });
-      const { setListenerNoDelay } = await import("../net/listener_no_delay.ts");
-      setListenerNoDelay(listener);
-      return { listener, secure: true };
+    if (tls.implementation === "deno" && options.proxyProtocol !== undefined) {
+      throw new NetError("Cannot use the option proxyProtocol with Deno's TLS", {
+        code: "ERR_UNSUPPORTED",
+        syscall: "listen",
+      });
     }
-    // Deno's own can't close a connection whose client stalls in the handshake: it would be open for as long as the client likes.
     const { handshakeTimeout = 10_000 } = options;
+    // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
     const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
-    // Loaded when it is needed: node:tls weighs more than all of this.
-    const { startServerTls } = await import("../net/start_tls.ts");
-    const { SecureContext } = await import("../net/secure_context.ts");
-    const context = new SecureContext(settings);
-    return {
-      listener: Deno.listen(where),
-      secure: true,
-      startTls: (transport) => startServerTls(transport, context),
-    };
+    return { ...await listenTls(where, settings), secure: true };
   } catch (error) {
     // Deno's have a code: a path that is too long, for one.
     const own = (error instanceof TypeError || error instanceof RangeError) && !("code" in error);
@@ -74,26 +59,4 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     const what = `Cannot listen on "${path ?? `${hostname ?? "0.0.0.0"}:${port ?? 0}`}"`;
     throw toNetError(error, { syscall: "listen", address: path ?? hostname, port, what });
   }
-}
-
-/**
- * What Deno's own TLS listener takes.
- *
- * @throws {NetError} `ERR_UNSUPPORTED` if more than that is wanted.
- */
-function plainCertificate(
-  tls: TlsServerOptions,
-): { cert: string; key: string; alpnProtocols: string[] } {
-  const { cert = "", key = "", implementation: _, ...others } = tls;
-  for (const [name, value] of Object.entries(others)) {
-    if (value === undefined) continue;
-    throw new NetError(`Cannot use the option ${name} with Deno's TLS`, {
-      code: "ERR_UNSUPPORTED",
-      syscall: "listen",
-    });
-  }
-  const text = (pem: string | Uint8Array) =>
-    typeof pem === "string" ? pem : new TextDecoder().decode(pem);
-  // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
-  return { cert: text(cert), key: text(key), alpnProtocols: ["http/1.1"] };
 }

@@ -122,7 +122,7 @@ export async function socketIoPort(
     socket.on("echo", (value, answer) => answer(value));
   });
   const { port } = await io.listen({ port: 0, hostname: "127.0.0.1", ...listen });
-  const secure = listen.cert !== undefined;
+  const secure = listen.tls !== undefined;
   const client = secure ? Deno.createHttpClient({ caCerts: [CA] }) : undefined;
   return {
     io,
@@ -276,7 +276,7 @@ export const PORTS: readonly (readonly [
   ["Socket.IO server", ({ timeout } = {}) => socketIoPort({}, { headTimeout: timeout })],
   [
     "Socket.IO server over TLS",
-    ({ timeout } = {}) => socketIoPort({}, { headTimeout: timeout, ...identity("server") }),
+    ({ timeout } = {}) => socketIoPort({}, { headTimeout: timeout, tls: identity("server") }),
   ],
   ["SOCKS5 server", ({ timeout } = {}) => socks5Port({ handshakeTimeout: timeout })],
   ["TLS server", tlsPort],

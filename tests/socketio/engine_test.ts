@@ -711,9 +711,10 @@ Deno.test("engine that can't listen says where, with a code", async () => {
   using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   const engine = echo();
-  for (const tls of [{}, { ...identity("server"), tlsImplementation: "deno" as const }]) {
+  for (const implementation of [undefined, "deno", "node"] as const) {
+    const tls = implementation && { ...identity("server"), implementation };
     const error = await assertRejects(
-      async () => await engine.listen({ port, hostname: "127.0.0.1", ...tls }),
+      async () => await engine.listen({ port, hostname: "127.0.0.1", tls }),
       NetError,
       `Cannot listen on "127.0.0.1:${port}"`,
     );
@@ -740,9 +741,8 @@ Deno.test("engine listens on a Unix socket", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
-for (const tlsImplementation of [undefined, "deno"] as const) {
-  Deno.test(`engine listens with TLS by ${tlsImplementation ?? "node"}`, async () => {
-    const { cert, key } = identity("server");
+for (const implementation of [undefined, "deno"] as const) {
+  Deno.test(`engine listens with TLS by ${implementation ?? "node"}`, async () => {
     const engine = echo();
     const secure = new Promise((resolve) =>
       engine.on("connection", ({ request }) => resolve(request.connection.encrypted))
@@ -750,9 +750,7 @@ for (const tlsImplementation of [undefined, "deno"] as const) {
     const { port } = await engine.listen({
       port: 0,
       hostname: "127.0.0.1",
-      cert,
-      key,
-      tlsImplementation,
+      tls: { ...identity("server"), implementation },
     });
     const client = Deno.createHttpClient({ caCerts: [CA] });
     const response = await fetch(`https://localhost:${port}/engine.io/?EIO=4&transport=polling`, {
@@ -773,7 +771,7 @@ for (const tls of [undefined, identity("server")]) {
     const { port } = await engine.listen({
       hostname: "127.0.0.1",
       proxyProtocol: { trusted: ["127.0.0.1"] },
-      ...tls,
+      tls,
     });
     const ask = async (lines: string[], introduce = true): Promise<string> => {
       const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -810,24 +808,56 @@ for (const tls of [undefined, identity("server")]) {
 }
 
 Deno.test("engine with TLS that can't listen, or is closed first, says so", async () => {
-  const { cert, key } = identity("server");
+  const tls = identity("server");
   const engine = new SocketIoEngine();
-  await assertRejects(() => engine.listen({ port: 0, cert, key: "no key" }), TypeError);
-  const listening = engine.listen({ port: 0, cert, key });
+  for (const implementation of ["node", "deno"] as const) {
+    const wrong = { ...tls, key: "no key", implementation };
+    await assertRejects(() => engine.listen({ tls: wrong }), TypeError, "key");
+    await assertRejects(
+      () => engine.listen({ tls: { cert: tls.cert, implementation } }),
+      TypeError,
+      "without a key",
+    );
+    const listening = engine.listen({ tls: { ...tls, implementation } });
+    await engine.close();
+    await assertRejects(() => listening, SocketIoError, "closed");
+  }
+  const mutual = { ...tls, implementation: "deno", requestCert: true } as const;
+  const error = await assertRejects(() => engine.listen({ tls: mutual }), NetError);
+  assertEquals(error.code, "ERR_UNSUPPORTED");
+});
+
+Deno.test("engine with TLS asks clients for certificates, and has one for each name", async () => {
+  const engine = echo();
+  const { port } = await engine.listen({
+    hostname: "127.0.0.1",
+    tls: {
+      ...identity("b_test"),
+      sni: { localhost: identity("server") },
+      requestCert: true,
+      ca: CA,
+    },
+  });
+  const url = `https://localhost:${port}/engine.io/?EIO=4&transport=polling`;
+  for (const own of [identity("client"), {}]) {
+    using client = Deno.createHttpClient({ caCerts: [CA], ...own });
+    const answer = fetch(url, { client });
+    if ("cert" in own) assertEquals((await (await answer).text())[0], "0");
+    else await assertRejects(() => answer);
+  }
   await engine.close();
-  await assertRejects(() => listening, SocketIoError, "closed");
 });
 
 Deno.test("engine refuses options that can't be honoured", () => {
   assertThrows(() => new SocketIoEngine({ transports: ["webtransport" as never] }), TypeError);
   assertThrows(() => new SocketIoEngine({ perMessageDeflate: true }).handler(), TypeError);
   const engine = new SocketIoEngine();
-  assertThrows(() => engine.listen({ cert: "x" }), TypeError, "both");
-  assertThrows(() => engine.listen({ tlsImplementation: "deno" }), TypeError, "cert and key");
+  const astray = { cert: "x", key: "y" } as SocketIoListenOptions;
+  assertThrows(() => engine.listen(astray), TypeError, "`cert` goes into `tls`");
   assertThrows(() => engine.listen({ proxyProtocol: { trusted: ["?"] } }), TypeError, "no address");
-  const deno = { cert: "x", key: "y", tlsImplementation: "deno", proxyProtocol: { trusted: [] } };
-  assertThrows(() => engine.listen(deno as SocketIoListenOptions), TypeError, "Deno's TLS");
-  assertThrows(() => engine.listen({ cert: "x", key: "y", path: "/z" }), TypeError, "Unix");
+  const tls = { cert: "x", key: "y", implementation: "deno" } as const;
+  assertThrows(() => engine.listen({ tls, proxyProtocol: { trusted: [] } }), TypeError, "Deno's");
+  assertThrows(() => engine.listen({ tls, path: "/z" }), TypeError, "Unix");
 });
 
 Deno.test("engine's listeners can be removed", async () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { identity } from "../_support/certs.ts";
 import { openListening } from "../../websocket/_listen.ts";
+import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
 Deno.test("listening is by port, by path, or by what was given", async () => {
   const port = await openListening({});
@@ -52,6 +53,9 @@ Deno.test("listening refuses contradictions, and tells what the system says", as
   await assertRejects(() => openListening({ port: 1, path: "/x" }), TypeError);
   await assertRejects(() => openListening({ path: "/x", hostname: "h" }), TypeError);
   await assertRejects(() => openListening({ path: "/x", tls: {} }), TypeError);
+  // Where `Deno.serve` has them: unseen, the port would be open without TLS.
+  const astray = { port: 0, ...identity("server") } as ServeWebSocketOptions;
+  await assertRejects(() => openListening(astray), TypeError, "`cert` goes into `tls`");
   const error = await assertRejects(() => openListening({ path: "/nowhere/at/all" }), NetError);
   assertEquals(error.code, "ENOENT");
 });
