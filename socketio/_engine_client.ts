@@ -101,7 +101,8 @@ export class EngineClient implements ClientTransportHost {
   /** Ends the connection, after what is queued. Resolves when nothing of it is left. */
   async close(): Promise<void> {
     if (this.#state !== "closed") {
-      this.#flush();
+      // A transport that ends still sends what it is given, also while it waits for an answer or gives way to another.
+      if (this.#queue.length > 0) this.#sendQueue();
       this.#end();
     }
     await Promise.allSettled(this.#closing);
@@ -220,10 +221,14 @@ export class EngineClient implements ClientTransportHost {
     const transport = this.#transport;
     if (this.#queue.length === 0 || this.#changing || this.#state !== "open") return;
     if (transport.name === "polling" && !transport.writable) return;
+    this.#sendQueue();
+  }
+
+  #sendQueue(): void {
     const packets = this.#queue;
     this.#queue = [];
     this.#queuedBytes = 0;
-    transport.send(packets);
+    this.#transport.send(packets);
   }
 
   /** The server has given a sign of life: until when the next one is due. */

@@ -135,6 +135,36 @@ Deno.test("engine client moves from polling to a WebSocket, and loses nothing", 
   await client.close();
 });
 
+Deno.test("engine client that is closed sends what waits for a request to be answered", async () => {
+  const { client, http } = await openPolling();
+  client.write("a");
+  const first = await http.next();
+  assertEquals(first.body, "4a");
+  client.write("b");
+  client.write("c");
+  const closing = client.close();
+  first.answer("ok");
+  const last = await http.next();
+  assertEquals(last.body, "4b\x1e4c\x1e1");
+  last.answer("ok");
+  await closing;
+});
+
+Deno.test("engine client that is closed while a WebSocket takes over sends what waits", async () => {
+  const { client, http, sockets: [socket] } = await openPolling({ upgrades: ["websocket"] });
+  socket.accept();
+  socket.receive("3probe");
+  client.write("meanwhile");
+  const closing = client.close();
+  for (const body of ["4meanwhile", "1"]) {
+    const post = await http.next();
+    assertEquals([post.method, post.body], ["POST", body]);
+    post.answer("ok");
+  }
+  await closing;
+  assertEquals(socket.take(), ["2probe"]);
+});
+
 Deno.test("engine client goes on with polling when the probe fails", async () => {
   for (const fail of ["answer", "gone", "fault"]) {
     const { client, http, sockets: [socket], log, poll } = await openPolling({
