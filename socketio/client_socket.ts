@@ -420,6 +420,8 @@ export class SocketIoClientSocket<
         return;
       }
       case PacketType.DISCONNECT:
+        // Before the server lets this one in, only the socket that was left meanwhile can be meant.
+        if (!this.#connected) return;
         this.#active = false;
         clearTimeout(this.#joining);
         this.#lose("io server disconnect", undefined);

@@ -590,6 +590,32 @@ Deno.test("client that connects again before the answer asks after it, on the sa
   });
 });
 
+Deno.test("client that leaves and comes back while the server disconnects it is let in anew", async () => {
+  for (const transport of ["polling", "websocket"] as const) {
+    await withServer({}, async ({ io, url }) => {
+      const options = { transports: [transport] };
+      io.of("/room").on("connection", (socket) => socket.on("here?", (answer) => answer("yes")));
+      const main = connectSocketIo(url, options);
+      const socket = connectSocketIo(`${url}/room`, options);
+      const reasons: string[] = [];
+      socket.on("disconnect", (reason) => reasons.push(reason));
+      const [[former]] = await Promise.all([
+        next<[SocketIoSocket]>(io.of("/room"), "connection"),
+        next(socket, "connect"),
+      ]);
+      former.disconnect();
+      socket.disconnect().connect();
+      assertEquals(await socket.timeout(2000).emitWithAck("here?"), "yes");
+      assertEquals([reasons, socket.active], [["io client disconnect"], true]);
+      assertEquals([...io.of("/room").sockets.keys()], [socket.id]);
+      io.of("/room").disconnectSockets();
+      await next(socket, "disconnect");
+      assertEquals([reasons[1], socket.active], ["io server disconnect", false]);
+      await main.close();
+    });
+  }
+});
+
 Deno.test("client tells that the answer to a volatile event that was dropped does not come", async () => {
   await withServer({}, async ({ url }) => {
     const socket = connectSocketIo(url);
