@@ -74,6 +74,8 @@ export class EngineSession {
 
   /** A packet came over the transport in use. */
   receive(packet: EnginePacket): void {
+    // What is still queued would wait for a client that has taken its leave.
+    if (this.#state === "closing" && packet.type === "close") return this.close("transport close");
     if (this.#state !== "open") return;
     if (this.#awaitsPong && packet.type !== "pong") this.#extend();
     switch (packet.type) {

@@ -306,7 +306,7 @@ export class ServerEngineSocket
   onPollingPacket(packet: EnginePacket): boolean {
     if (this.#tapped && packet.type !== "message") this.#emit("packet", packet);
     this.#session.receive(packet);
-    return this.#session.state === "open";
+    return this.#session.state !== "closed";
   }
 
   onPollingReady(): void {

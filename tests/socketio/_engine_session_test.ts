@@ -106,6 +106,16 @@ Deno.test("session that closes takes nothing more, and still pings", () => {
   assertEquals(host.take(), ["stop", "close forced close"]);
 });
 
+Deno.test("session that closes is over when the client takes its leave", () => {
+  const { session, host } = open();
+  session.start();
+  session.beginClose();
+  session.receive({ type: "message", data: "late" });
+  host.take();
+  session.receive({ type: "close" });
+  assertEquals([session.state, host.take()], ["closed", ["stop", "close transport close"]]);
+});
+
 Deno.test("session lets one transport at a time try to take over", () => {
   const { session } = open();
   assert(session.beginUpgrade());

@@ -202,6 +202,19 @@ Deno.test("engine socket that polls keeps what is queued until the client asks",
   assertEquals(times.size, 0);
 });
 
+Deno.test("engine socket that polls does not wait for a client that took its leave", async () => {
+  const { socket, closes, times, gone } = open("polling");
+  await poll(socket);
+  socket.write("last");
+  socket.close();
+  assertEquals(await poll(socket), "4last");
+  const leave = new StubExchange("POST", "", "4late\x1e1");
+  socket.handle(leave);
+  await leave.answered;
+  assertEquals([leave.status, closes.map(([reason]) => reason)], [200, ["transport close"]]);
+  assertEquals([times.size, gone.length], [0, 1]);
+});
+
 Deno.test("engine socket that polls ends when the client does not ask any more", async () => {
   const { socket, closes, times } = open("polling");
   await poll(socket);
