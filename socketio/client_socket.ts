@@ -26,7 +26,10 @@ import type {
 export interface ClientReservedEvents {
   /** The socket is connected, for the first time or again. */
   connect: () => void;
-  /** The socket could not be connected: the server can't be reached, or refused. In the first case it tries again. */
+  /**
+   * The socket could not be connected: the server refused, can't be reached, or is lost before it let the socket in. Unless
+   * it refused, the socket tries again.
+   */
   connect_error: (error: SocketIoError) => void;
   /** The connection is gone. Unless one side wanted that, it comes back by itself. */
   disconnect: (reason: ClientDisconnectReason, error?: Error) => void;
@@ -456,7 +459,9 @@ export class SocketIoClientSocket<
   /** The connection is gone. @ignore */
   _onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
     clearTimeout(this.#joining);
-    this.#lose(reason, error);
+    if (this.#connected) return this.#lose(reason, error);
+    const message = "Cannot connect: the connection was lost before the server let the socket in";
+    this.#tell("connect_error", new SocketIoError("ERR_DISCONNECTED", message, { cause: error }));
   }
 
   /** The connection is gone for good. @ignore */

@@ -114,6 +114,31 @@ Deno.test("client whose auth answers after connectTimeout asks for its namespace
   });
 });
 
+Deno.test("client is told when the connection is lost before the namespace lets it in", async () => {
+  await withServer({}, async ({ io, url }) => {
+    let turn = 0;
+    io.use((socket, next) => {
+      if (turn++ === 0) socket.conn.close();
+      else next();
+    });
+    const log: unknown[] = [];
+    const socket = connectSocketIo(url, { reconnectionDelay: 1, transports: ["websocket"] });
+    socket.on("connect_error", ({ code }) => log.push(code, socket.active));
+    socket.on("disconnect", (reason) => log.push(reason));
+    await next(socket, "connect");
+    assertEquals(log, ["ERR_DISCONNECTED", true]);
+    await socket.close();
+
+    turn = log.length = 0;
+    const once = connectSocketIo(url, { reconnection: false });
+    once.on("connect_error", ({ code }) => log.push(code));
+    once.on("disconnect", (reason) => log.push(reason));
+    await new Promise<void>((resolve) => once.io.on("close", () => setTimeout(resolve, 0)));
+    assertEquals([log, once.active], [["ERR_DISCONNECTED"], false]);
+    await once.close();
+  });
+});
+
 Deno.test("client is told why a namespace refuses it, and does not come back by itself", async () => {
   await withServer({}, async ({ io, url }) => {
     io.use((socket, next) => {
