@@ -316,6 +316,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const found = await this.#lookUp(host, port, options);
     await this.#ensureBound();
     if (this.#isClosed()) throw this.#stateError("Cannot connect");
+    // Another call may have been faster.
+    if (this.#remote !== undefined) {
+      throw this.#stateError("Cannot connect", "it is connected already");
+    }
     this.#remote = { address: found, port, ip: parseIp(found)! };
     this.emit("connect");
     return this;

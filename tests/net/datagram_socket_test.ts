@@ -155,6 +155,16 @@ Deno.test("datagram socket that is connected drops what others send", async () =
   assertEquals(text((await client.receive({ timeout: 5000 })).data), "now");
 });
 
+Deno.test("datagram socket connects once, also when two calls are under way", async () => {
+  await using target = await bound();
+  await using socket = createDatagramSocket();
+  const { port } = target.address();
+  const [first, second] = [socket.connect(port), socket.connect(9)];
+  assertEquals(await code(second), "EINVAL");
+  await first;
+  assertEquals(socket.remoteAddress().port, port);
+});
+
 Deno.test("datagram socket that is connected takes its peer in mapped form", async () => {
   await using server = await bound();
   await using client = await createDatagramSocket({ type: "udp6" }).bind();
