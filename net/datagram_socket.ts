@@ -260,6 +260,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       ? { port: portOrOptions, address }
       : portOrOptions;
     if (this.#state !== "new") throw this.#stateError(BIND_ERRORS, "it is bound already");
+    checkPort(options.port ?? 0, 0);
     this.#bound = this.#bind(options);
     this.#bound.catch(() => {}); // those who wait for it get it, too
     await this.#bound;
@@ -267,7 +268,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   async #bind({ port = 0, address }: DatagramBindOptions): Promise<void> {
-    checkPort(port, 0);
     this.#state = "binding";
     const any = this.type === "udp4" ? "0.0.0.0" : "::";
     try {

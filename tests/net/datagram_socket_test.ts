@@ -204,6 +204,13 @@ Deno.test("datagram socket refuses bad arguments", async () => {
   assertEquals(thrown(() => createDatagramSocket({ reusePort: true })), "ERR_UNSUPPORTED");
 });
 
+Deno.test("datagram socket lives on after a bind to a port that is none", async () => {
+  await using target = await bound();
+  await using socket = createDatagramSocket();
+  await assertRejects(() => socket.bind(70_000), RangeError);
+  assertEquals(await socket.send("x", target.address().port), 1);
+});
+
 Deno.test("datagram socket tells why it can't bind", async () => {
   await using first = await bound();
   const second = createDatagramSocket();
