@@ -275,6 +275,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
+        // A socket that is closed now never says that it is bound.
+        void this.#closed.promise.then(() => reject(this.#stateError(BIND_ERRORS)));
         this.#socket.bind({ port, address: local }, () => {
           this.#socket.off("error", reject);
           resolve();
@@ -768,8 +770,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const waiter of waiters) waiter.reject(this.#stateError("Cannot receive"));
-    for (const item of this.#outgoing.filter((each) => !each.given)) {
-      this.#remove(item);
+    // Deno never calls back for the one that it was given, either.
+    for (const item of [...this.#outgoing]) {
+      if (!item.given) this.#remove(item);
       item.reject(this.#stateError("Cannot send"));
     }
     const done = () => {

@@ -332,6 +332,20 @@ Deno.test("datagram socket close ends sends that wait", async () => {
   assertEquals(await first, "ERR_SOCKET_CLOSED");
 });
 
+Deno.test("datagram socket close ends a send and a bind that Deno is at", async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    const socket = await bound();
+    const sent = socket.send("x", socket.address().port);
+    const other = createDatagramSocket();
+    const binding = other.bind();
+    const both = Promise.allSettled([sent, binding]);
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    await Promise.all([socket.close(), other.close()]);
+    const codes = (await both).map((each) => each.status === "rejected" && each.reason.code);
+    assertEquals(codes, ["ERR_SOCKET_CLOSED", "ERR_SOCKET_CLOSED"]);
+  }
+});
+
 Deno.test("datagram socket is closed by its signal, also while it binds", async () => {
   const controller = new AbortController();
   const socket = await createDatagramSocket({ signal: controller.signal }).bind();
