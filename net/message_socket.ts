@@ -232,7 +232,8 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    */
   close(options: WaitOptions = {}): Promise<void> {
     if (this.#closed) return DONE;
-    return this.#closing ??= this.#close({ timeout: 5000, ...options });
+    const { timeout = 5000, signal } = options;
+    return this.#closing ??= this.#close({ timeout, signal });
   }
 
   async #close(options: WaitOptions): Promise<void> {

@@ -260,6 +260,23 @@ Deno.test("message socket closes in time when the peer does not read", async () 
   assertEquals(await write, "ERR_SOCKET_CLOSED");
 });
 
+Deno.test("message socket closes in time when the option is there without a value", async () => {
+  const [here, there] = pair();
+  const socket = new MessageSocket(here, lengthPrefixFramer());
+  await assertRejects(() => socket.write(new Uint8Array(300_000), { timeout: 1 }), NetError);
+  const { setTimeout } = globalThis;
+  const times: unknown[] = [];
+  globalThis.setTimeout = ((fn: () => void, ms: number) => {
+    times.push(ms);
+    return setTimeout(fn, 1);
+  }) as typeof setTimeout;
+  const closing = socket.close({ timeout: undefined });
+  globalThis.setTimeout = setTimeout;
+  assertEquals(times, [5000]);
+  await closing;
+  there.close();
+});
+
 Deno.test("message socket is destroyed at once", async () => {
   await using one = bare(rawFramer(), { pair: { capacity: 10 } });
   const pending = code(one.socket.read());
