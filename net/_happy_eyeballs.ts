@@ -64,7 +64,8 @@ export function raceAddresses<T extends { close(): void }>(
         errors[index] = error;
         if (open) start();
       });
-      if (next < addresses.length) timer = setTimeout(start, delay);
+      // A timer that is asked for more than it can take fires at once.
+      if (next < addresses.length && delay !== Infinity) timer = setTimeout(start, delay);
     };
 
     if (signal.aborted) return abort();

@@ -55,7 +55,10 @@ export interface DialOptions extends WaitOptions {
   lookup?: HostLookup;
   /** Told the addresses of the name, when it has been looked up. */
   onlookup?: (hostname: string, addresses: readonly string[]) => void;
-  /** After how long the next address is tried while the last one does not answer, in ms (RFC 8305). @default {250} */
+  /**
+   * After how long the next address is tried while the last one does not answer, in ms (RFC 8305); `Infinity` for only when it has failed.
+   * @default {250}
+   */
   attemptDelay?: number;
 }
 
@@ -123,6 +126,9 @@ export async function dial(target: DialTarget, options: DialOptions = {}): Promi
   }
 }
 
+/** The longest that a timer takes, in ms. */
+const LONGEST_DELAY = 2_147_483_647;
+
 /** What is to be done, after all options have been checked. */
 interface Plan {
   endpoint: string;
@@ -145,6 +151,11 @@ function makePlan(target: DialTarget, options: DialOptions): Plan {
   const proxies = list.map((each) => each instanceof ProxyUrl ? each : parseProxyUrl(each));
   if (!(attemptDelay >= 10)) {
     throw new RangeError(`Cannot use an attemptDelay of ${attemptDelay} ms: it is below 10`);
+  }
+  if (attemptDelay > LONGEST_DELAY && attemptDelay !== Infinity) {
+    throw new RangeError(
+      `Cannot use an attemptDelay of ${attemptDelay} ms: it is too long for a timer`,
+    );
   }
   if (typeof keepAlive === "number" && !(keepAlive > 0)) {
     throw new RangeError(`Cannot use a keepAlive of ${keepAlive} ms`);
@@ -300,7 +311,7 @@ async function connectByName(
       hostname: parseHost(hostname).hostname,
       port,
       signal,
-      autoSelectFamilyAttemptDelay: options.attemptDelay ?? 250,
+      autoSelectFamilyAttemptDelay: Math.min(options.attemptDelay ?? 250, LONGEST_DELAY),
     });
     return configured(conn, options);
   } catch (error) {

@@ -66,6 +66,18 @@ Deno.test("race starts the next address at once when one fails", async () => {
   assertEquals(attempts.log, ["try a", "try b", "abort a", "abort b"]);
 });
 
+Deno.test("race with an infinite delay starts the next address only when one fails", async () => {
+  const attempts = new Attempts();
+  const options = { delay: Infinity, signal: never, combine };
+  const race = raceAddresses(["a", "b"], attempts.attempt, options);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(attempts.log, ["try a"]);
+  attempts.running.get("a")!.reject("refused");
+  await attempts.tried("b");
+  attempts.win("b");
+  await race;
+});
+
 Deno.test("race fails with all errors in the order of the addresses", async () => {
   const attempts = new Attempts();
   const race = raceAddresses(["a", "b"], attempts.attempt, { delay: 1, signal: never, combine });

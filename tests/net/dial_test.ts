@@ -104,6 +104,7 @@ Deno.test("dial refuses malformed arguments", async () => {
   const outOfRange: DialOptions[] = [
     { timeout: -1 },
     { attemptDelay: 0 },
+    { attemptDelay: 3e9 },
     { keepAlive: 0 },
     { localPort: 70_000 },
   ];
