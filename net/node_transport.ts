@@ -317,7 +317,9 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
     const { highWaterMark = 65_536, head, transient = false, writeTimeout = Infinity } = options;
     super({ allowHalfOpen: true, highWaterMark, emitClose: true });
-    if (!(writeTimeout > 0)) throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
+    if (!(writeTimeout > 0 && (writeTimeout <= 2_147_483_647 || writeTimeout === Infinity))) {
+      throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
+    }
     this.#transport = transport;
     this.#writeTimeout = writeTimeout;
     this.#head = head === undefined || head.length === 0 ? null : head;
