@@ -23,7 +23,7 @@ import type {
 } from "./tls_options.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { Transport } from "./transport.ts";
-import { type Deadline, deadlineSignal } from "./wait.ts";
+import { type Deadline, deadlineSignal, isBounded } from "./wait.ts";
 
 const infos = new WeakMap<Transport, TlsInfo>();
 
@@ -182,9 +182,7 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
   if (ALPNProtocols?.some((name) => name.length === 0 || name.length > 255)) {
     throw new TypeError("Cannot use an ALPN protocol name that is not 1 to 255 bytes long");
   }
-  if (handshakeTimeout !== undefined && !(handshakeTimeout >= 0)) {
-    throw new RangeError(`Cannot use a handshake timeout of ${handshakeTimeout} ms`);
-  }
+  isBounded("use a handshake timeout", { timeout: handshakeTimeout }); // throws
 }
 
 /** Checks what can be checked of client options before anything is dialled. @throws {TypeError} */

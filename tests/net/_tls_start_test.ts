@@ -26,6 +26,9 @@ Deno.test("TLS options are checked before anything is dialled", () => {
   ];
   for (const options of wrong) assertThrows(() => checkTlsClientOptions(options), TypeError);
   assertThrows(() => checkTlsClientOptions({ handshakeTimeout: -1 }), RangeError);
+  checkTlsClientOptions({ handshakeTimeout: Infinity });
+  const server = { ...identity("server"), handshakeTimeout: 3e9 };
+  assertThrows(() => checkTlsServerOptions(server), RangeError);
 });
 
 Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
