@@ -10,7 +10,7 @@ import type {
   Socks5ServerOptions,
 } from "./socks5_server_options.ts";
 import type { Transport } from "./transport.ts";
-import { waitFor } from "./wait.ts";
+import { isBounded, waitFor } from "./wait.ts";
 
 /** Failures of `accept` that concern one client only. */
 const OWN_AFFAIRS: readonly NetErrorCode[] = ["ECONNABORTED", "ECONNRESET", "ENOTCONN"];
@@ -101,9 +101,12 @@ export class Socks5Server implements AsyncDisposable {
   /**
    * Stops to listen, and closes all connections: at once, or when they have ended by themselves or `drain` ms have passed. Settles when
    * all is closed. The server can listen again afterwards.
+   *
+   * @throws {RangeError} when `drain` is negative, not a number, or too long for a timer (above 2147483647 ms)
    */
   async close(options: { drain?: number } = {}): Promise<void> {
     const { drain = 0 } = options;
+    isBounded("close", { timeout: drain }); // throws
     this.#listener?.close();
     this.#listener = undefined;
     await this.#accepting;

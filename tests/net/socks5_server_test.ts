@@ -257,6 +257,18 @@ Deno.test("SOCKS5 server drains: connections may end by themselves for a while",
   staying.close();
 });
 
+Deno.test("SOCKS5 server goes on when it is closed with a drain that is none", async () => {
+  await using target = echoServer();
+  await using server = createSocks5Server();
+  const proxy = server.listen();
+  for (const drain of [-1, NaN, 3e9]) {
+    await assertRejects(() => server.close({ drain }), RangeError);
+  }
+  const transport = await socks5Connect(await Deno.connect(proxy), target.addr);
+  assertEquals(text(await echo(transport, utf8("still"))), "still");
+  transport.close();
+});
+
 Deno.test("SOCKS5 server that can't listen says where", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
