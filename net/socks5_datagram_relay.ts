@@ -219,6 +219,11 @@ async function relayAddress(
   options: WaitOptions,
 ): Promise<{ address: string; port: number }> {
   let { hostname } = bound;
+  if (bound.port === 0) {
+    throw new NetError("Cannot relay datagrams through proxy: it tells no port for them", {
+      code: "ERR_PROXY_PROTOCOL",
+    });
+  }
   if (parseIp(hostname)?.bytes.every((byte) => byte === 0)) {
     const { remoteAddr } = transport;
     if (!("hostname" in remoteAddr)) {

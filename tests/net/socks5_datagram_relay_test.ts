@@ -139,6 +139,13 @@ Deno.test("SOCKS5 relay sends to the proxy itself when that tells no address", a
   far.close();
 });
 
+Deno.test("SOCKS5 relay fails when the proxy tells no port", async () => {
+  const [near, far] = await deafProxy(0);
+  const error = await assertRejects(() => socks5Associate(near), NetError);
+  assertEquals(error.code, "ERR_PROXY_PROTOCOL");
+  far.close();
+});
+
 Deno.test("SOCKS5 relay is refused by a server that has none, and by bad arguments", async () => {
   await using server = createSocks5Server();
   const conn = await Deno.connect(server.listen());
