@@ -10,7 +10,7 @@ import type { SecureContext } from "./secure_context.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
-import { deadlineSignal } from "./wait.ts";
+import { type Deadline, deadlineSignal } from "./wait.ts";
 
 /**
  * What the TLS handshake of a transport came to; `undefined` for transports without TLS, or whose TLS was not made here.
@@ -59,11 +59,15 @@ export async function startTls(
   transport: Transport,
   options: StartTlsOptions = {},
 ): Promise<Transport> {
-  const deadline = deadlineSignal("start TLS", options);
+  let deadline: Deadline | undefined;
   try {
+    deadline = deadlineSignal("start TLS", options);
     return await startTlsUnder(deadline, transport, options);
+  } catch (error) {
+    closeQuietly(transport);
+    throw error;
   } finally {
-    deadline.clear();
+    deadline?.clear();
   }
 }
 

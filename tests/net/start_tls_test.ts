@@ -586,3 +586,13 @@ Deno.test("TLS over a cut connection is reset, not an end", async () => {
   await assertRejects(async () => await a.read(new Uint8Array(1)), NetError, "closed");
   await assertRejects(async () => await a.write(new Uint8Array(1)), NetError, "closed");
 });
+
+Deno.test("TLS that can't start for its timeout closes the transport, in both roles", async () => {
+  for (const timeout of [-1, NaN, 3e9]) {
+    const [here, there] = pair();
+    await assertRejects(() => startTls(here, { hostname: "localhost", timeout }), RangeError);
+    assertEquals(await there.read(new Uint8Array(1)), null);
+    await assertRejects(() => startServerTls(there, SERVER, { timeout }), RangeError);
+    await assertRejects(() => there.read(new Uint8Array(1)), NetError);
+  }
+});
