@@ -37,8 +37,8 @@ export class Socks5Association {
   };
   /** What destinations resolved to, in the order of their first use; `undefined` for those refused. */
   readonly #destinations = new Map<string, Socks5Address | undefined>();
-  /** Who may answer: `host:port` of all addresses that were sent to. */
-  readonly #peers = new Set<string>();
+  /** Who may answer: `host:port` of all addresses that were sent to, and how many destinations lead there. */
+  readonly #peers = new Map<string, number>();
   #clientPort: number;
   #closed = false;
   /** Datagrams that were not passed on. */
@@ -118,13 +118,19 @@ export class Socks5Association {
     if (this.#destinations.size >= maxDestinations) {
       const [oldest] = this.#destinations;
       this.#destinations.delete(oldest[0]);
-      if (oldest[1] !== undefined) {
-        this.#peers.delete(hostAndPort(oldest[1].hostname, oldest[1].port));
-      }
+      this.#count(oldest[1], -1);
     }
     this.#destinations.set(key, found);
-    if (found !== undefined) this.#peers.add(hostAndPort(found.hostname, port));
+    this.#count(found, 1);
     return found;
+  }
+
+  #count(peer: Socks5Address | undefined, change: 1 | -1): void {
+    if (peer === undefined) return;
+    const key = hostAndPort(peer.hostname, peer.port);
+    const count = (this.#peers.get(key) ?? 0) + change;
+    if (count > 0) this.#peers.set(key, count);
+    else this.#peers.delete(key);
   }
 
   async #outerFor(hostname: string): Promise<DatagramSocket> {

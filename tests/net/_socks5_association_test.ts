@@ -176,6 +176,19 @@ Deno.test("SOCKS5 association forgets the oldest destination when there are too 
   assertEquals(asked, ports);
 });
 
+Deno.test("SOCKS5 association lets who has two names answer until both are forgotten", async () => {
+  await using setting = await start({ maxDestinations: 2 });
+  const { client, target, to } = setting;
+  await using other = await bound();
+  const { port } = other.address();
+  const targets = [to, { ...to, hostname: "name.example" }, { ...to, port }];
+  for (const each of targets) await send(client, setting, encodeSocks5Datagram(each, utf8("x")));
+  await other.receive({ timeout: 5000 });
+  await target.send(utf8("answer"), await target.receive({ timeout: 5000 }));
+  const answer = decodeSocks5Datagram((await client.receive({ timeout: 5000 })).data);
+  assertEquals(text(answer!.data), "answer");
+});
+
 Deno.test("SOCKS5 association lives until its connection ends or breaks", async () => {
   const [here, there] = pair();
   const ended = untilEnd(there);
