@@ -138,6 +138,8 @@ export class NodeTransport implements Transport {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     // Deno's TLSSocket never says that it has written nothing, which node:http writes at the end of a response.
     if (p.length === 0) return Promise.resolve(0);
+    // A stream that is written to after its end is destroyed, with what can still be read.
+    if (this.#stream.writableEnded) return Promise.reject(endedError());
     return new Promise((resolve, reject) => {
       this.#writers.add(reject);
       this.#stream.write(p, (error) => {
@@ -264,6 +266,13 @@ export class NodeTransport implements Transport {
     this.#writers.clear();
     for (const reject of writers) reject(error);
   }
+}
+
+function endedError(): NetError {
+  return new NetError("Cannot write: the writing direction was ended", {
+    code: "EPIPE",
+    syscall: "write",
+  });
 }
 
 function closedError(): NetError {

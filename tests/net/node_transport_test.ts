@@ -41,6 +41,7 @@ Deno.test("node transport passes bytes both ways over node:net, half closed too"
   await a.write(utf8("question"));
   await a.closeWrite();
   await a.closeWrite(); // again does nothing
+  assertEquals(await code(a.write(utf8("more"))), "EPIPE"); // and it can be read on
   assertEquals(await readAll(b), utf8("question"));
   await b.write(utf8("late answer"));
   await b.closeWrite();
