@@ -158,6 +158,7 @@ class NodeTlsTransport extends NodeTransport {
 
   readonly #duplex: TlsDuplex;
   #taken = 0;
+  #ending: Promise<void> | undefined;
 
   constructor(socket: TLSSocket, duplex: TlsDuplex, inner: Transport) {
     super(socket, { checkEnd: watchEnd(socket, duplex) });
@@ -190,6 +191,10 @@ class NodeTlsTransport extends NodeTransport {
 
   override async closeWrite(): Promise<void> {
     await super.closeWrite();
+    await (this.#ending ??= this.#endBelow());
+  }
+
+  async #endBelow(): Promise<void> {
     await this.#duplex.idle();
     if (this.#duplex.destroyed) return;
     await new Promise<void>((resolve, reject) => {

@@ -587,6 +587,22 @@ Deno.test("TLS over a cut connection is reset, not an end", async () => {
   await assertRejects(async () => await a.write(new Uint8Array(1)), NetError, "closed");
 });
 
+Deno.test("TLS that was half closed refuses to write, is closed again, and goes on reading", async () => {
+  const [here, there] = pair();
+  const [client, server] = await Promise.all([
+    startTls(here, { hostname: "localhost", ca: CA }),
+    startServerTls(there, SERVER),
+  ]);
+  await Promise.all([client.closeWrite(), client.closeWrite()]);
+  await client.closeWrite();
+  const error = await assertRejects(() => client.write(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "EPIPE");
+  await server.write(new Uint8Array(3));
+  assertEquals(await client.read(new Uint8Array(8)), 3);
+  client.close();
+  server.close();
+});
+
 Deno.test("TLS that can't start for its timeout closes the transport, in both roles", async () => {
   for (const timeout of [-1, NaN, 3e9]) {
     const [here, there] = pair();
