@@ -307,7 +307,7 @@ async function connectByName(
   signal: AbortSignal,
 ): Promise<Transport> {
   try {
-    const conn = await Deno.connect({
+    const conn = await connectByDeno({
       hostname: parseHost(hostname).hostname,
       port,
       signal,
@@ -349,10 +349,26 @@ async function connectAddress(
       requireLocal(options, address);
       return await connectByNode(address, port, options, signal);
     }
-    return configured(await Deno.connect({ hostname: address, port, signal }), options);
+    return configured(await connectByDeno({ hostname: address, port, signal }), options);
   } catch (error) {
     throw toNetError(error, { syscall: "connect", address, port });
   }
+}
+
+/**
+ * `Deno.connect` looks at the signal once more when it has connected, and throws the connection away, open, if it fired meanwhile. So
+ * the look is taken from it; the signal is one of those made here.
+ */
+async function connectByDeno(
+  options: Deno.ConnectOptions & { signal: AbortSignal },
+): Promise<Deno.TcpConn> {
+  const { signal } = options;
+  if (signal.aborted) throw signal.reason;
+  signal.throwIfAborted = () => {};
+  const conn = await Deno.connect(options);
+  if (!signal.aborted) return conn;
+  conn.close();
+  throw signal.reason;
 }
 
 function configured(conn: Deno.TcpConn, { noDelay = true, keepAlive }: DialOptions): Deno.TcpConn {

@@ -6,6 +6,7 @@ import { NodeTransport } from "../../net/node_transport.ts";
 import { startServerTls, tlsInfo } from "../../net/start_tls.ts";
 import type { TlsError } from "../../net/tls_error.ts";
 import type { Transport } from "../../net/transport.ts";
+import { waitFor } from "../../net/wait.ts";
 import { blackhole } from "../_support/blackhole.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { freePort, tempFolder } from "../_support/peers.ts";
@@ -207,6 +208,29 @@ Deno.test("dial ends at its deadline and its signal in every phase", LINUX, asyn
   silent.close();
   await serve;
   await Promise.all(accepted); // every connection was closed
+});
+
+Deno.test("dial closes a connection that is there just as its signal fires", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const controller = new AbortController();
+  const real = Deno.connect;
+  // The end of Deno's own, with the moment made long.
+  Deno.connect = (async ({ signal, ...options }: Deno.ConnectOptions) => {
+    const conn = await real(options);
+    controller.abort();
+    signal!.throwIfAborted();
+    return conn;
+  }) as typeof Deno.connect;
+  try {
+    const { signal } = controller;
+    assertEquals(await code({ hostname: "127.0.0.1", port }, { signal }), "ABORT_ERR");
+  } finally {
+    Deno.connect = real;
+  }
+  using accepted = await listener.accept();
+  const ended = accepted.read(new Uint8Array(1));
+  assertEquals(await waitFor(ended, "read", { timeout: 5000 }), null);
 });
 
 Deno.test("dial does not listen to its signal later", async () => {
