@@ -157,6 +157,13 @@ export function toTlsError(
       cause: error,
     });
   }
+  if (cause.name === "Interrupted" || cause.name === "BadResource") {
+    return new NetError(`${what}: the connection was closed here`, {
+      ...facts,
+      code: "ERR_SOCKET_CLOSED",
+      cause: error,
+    });
+  }
   const reason = PATTERNS.find(([pattern]) => pattern.test(text))?.[1] ?? "HANDSHAKE_FAILURE";
   return new TlsError(`${what}: ${TEXTS[reason]}, ${cause.message}`, {
     ...facts,

@@ -62,5 +62,8 @@ Deno.test("TLS error leaves net errors alone, and knows a connection that was cu
   assertEquals([reset.code, reset.message], ["ECONNRESET", "w: the peer cut the connection"]);
   const deno = toTlsError(new Deno.errors.ConnectionReset("x"), { what: "w" });
   assertEquals(deno.code, "ECONNRESET");
+  for (const error of [new Deno.errors.Interrupted("x"), new Deno.errors.BadResource("x")]) {
+    assertEquals(toTlsError(error, { what: "w" }).code, "ERR_SOCKET_CLOSED");
+  }
   assertEquals(toTlsError("odd", { what: "w" }).code, "ERR_TLS");
 });
