@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { passExtras } from "./_transport_extras.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
 class PrefixedTransport implements Transport {
@@ -8,6 +9,7 @@ class PrefixedTransport implements Transport {
   constructor(transport: Transport, prefix: Uint8Array) {
     this.#transport = transport;
     this.#prefix = prefix;
+    passExtras(this, transport);
   }
 
   get localAddr(): TransportAddr {

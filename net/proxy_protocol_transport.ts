@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { passExtras } from "./_transport_extras.ts";
 import { readInto, withDeadline, writeAll } from "./_handshake_driver.ts";
 import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "./ip.ts";
 import { ProxyError } from "./proxy_error.ts";
@@ -60,6 +61,7 @@ export class ProxiedTransport implements Transport {
   constructor(transport: Transport, header: ProxyProtocolHeader) {
     this.transport = transport;
     this.header = header;
+    passExtras(this, transport);
   }
 
   /** Where the client had connected to; this end of the connection, if the proxy does not tell. */
