@@ -92,7 +92,11 @@ export class NodeTransport implements Transport {
     }
     this.#localAddr = addrOf(stream.localAddress, stream.localPort);
     this.#remoteAddr = addrOf(stream.remoteAddress, stream.remotePort);
-    stream.on("data", (chunk: Uint8Array) => this.#ondata(chunk));
+    stream.on("data", (chunk: Uint8Array | string) => {
+      if (typeof chunk !== "string") return this.#ondata(chunk);
+      this.#fail(new TypeError("the stream gives text, since its setEncoding was called"));
+      stream.destroy();
+    });
     stream.on("end", () => {
       const error = options.checkEnd?.();
       if (error !== undefined) return this.#fail(error);

@@ -51,6 +51,16 @@ Deno.test("node transport passes bytes both ways over node:net, half closed too"
   b.close();
 });
 
+Deno.test("node transport fails over a stream that gives text", async () => {
+  const stream = new PassThrough({ encoding: "utf8" });
+  const transport = new NodeTransport(stream);
+  stream.write("1234");
+  const error = await assertRejects(() => transport.read(new Uint8Array(8)), NetError);
+  assert(error.message.includes("setEncoding"), error.message);
+  assertEquals(stream.destroyed, true);
+  transport.close();
+});
+
 Deno.test("node transport gives the head first", async () => {
   const stream = new PassThrough();
   const transport = new NodeTransport(stream, { head: utf8("head") });
