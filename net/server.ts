@@ -20,8 +20,10 @@ import type {
 } from "./server_options.ts";
 import { Socket } from "./socket.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
+import { ProxyProtocolParser } from "./proxy_protocol_parser.ts";
 import { acceptProxyProtocol, trustedProxies } from "./proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
+import { isBounded } from "./wait.ts";
 
 /** The events of a server, with what their listeners are called with. */
 export interface ServerEvents {
@@ -121,7 +123,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.maxConnections = maxConnections;
     this.#admission = new Admission(options);
     const { proxyProtocol } = options;
-    if (proxyProtocol !== undefined) this.#trusted = trustedProxies(proxyProtocol.trusted);
+    if (proxyProtocol !== undefined) {
+      this.#trusted = trustedProxies(proxyProtocol.trusted);
+      // They throw now, and not with each client.
+      isBounded("accept PROXY protocol", { timeout: proxyProtocol.timeout });
+      new ProxyProtocolParser({ maxLength: proxyProtocol.maxLength });
+    }
     // deno-lint-ignore no-this-alias
     const server = this;
     this.#forget = function (this: Socket): void {

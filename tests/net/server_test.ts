@@ -351,6 +351,14 @@ Deno.test("server behind a proxy learns its clients from the PROXY protocol", as
   await Promise.all([gone(first), gone(silent)]);
 });
 
+Deno.test("server checks its options of the PROXY protocol when it is made", () => {
+  const trusted = ["127.0.0.1"];
+  for (const odd of [{ timeout: -1 }, { timeout: 3e9 }, { maxLength: 5 }, { maxLength: 1e9 }]) {
+    assertThrows(() => createServer({ proxyProtocol: { trusted, ...odd } }), RangeError);
+  }
+  createServer({ proxyProtocol: { trusted, timeout: Infinity, maxLength: 16 } });
+});
+
 Deno.test("server drops who is no trusted proxy, and a header that does not come in time", async () => {
   for (
     const proxyProtocol of [{ trusted: ["192.0.2.1"] }, { trusted: [LOOPBACK], timeout: 5 }]
