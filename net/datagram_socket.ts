@@ -209,6 +209,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (type !== "udp4" && type !== "udp6") {
       throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
     }
+    if (!["newest", "oldest"].includes(options.drop ?? "newest")) {
+      throw new TypeError(
+        `Cannot make a datagram socket that drops ${JSON.stringify(options.drop)}`,
+      );
+    }
     if (ipv6Only && type === "udp4") throw new TypeError("Cannot make a udp4 socket IPv6 only");
     if (options.reusePort) {
       throw new NetError("Cannot share the port: Deno has no reusePort without an unstable flag", {

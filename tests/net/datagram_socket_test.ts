@@ -201,6 +201,8 @@ Deno.test("datagram socket refuses bad arguments", async () => {
   assertThrows(() => createDatagramSocket("udp5" as "udp4"), TypeError, "udp5");
   assertThrows(() => createDatagramSocket({ maxQueue: -1 }), RangeError, "maxQueue");
   assertThrows(() => createDatagramSocket({ ipv6Only: true }), TypeError, "IPv6 only");
+  const drop = "last" as DatagramSocketOptions["drop"];
+  assertThrows(() => createDatagramSocket({ drop }), TypeError, "last");
   assertEquals(thrown(() => createDatagramSocket({ reusePort: true })), "ERR_UNSUPPORTED");
 });
 
