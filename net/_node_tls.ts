@@ -572,6 +572,8 @@ export class ServerContext {
     name: string,
     done: (error: Error | null, context?: SecureContext) => void,
   ): Promise<void> {
+    // Deno asks for clients without a name, too; Node does not.
+    if (!name) return done(null);
     let found: SecureContext | undefined;
     try {
       found = this.#find(name.toLowerCase());

@@ -503,6 +503,7 @@ Deno.test("TLS server chooses the certificate by name", async () => {
   const [a, b] = await secured({ ca: CA, hostname: "127.0.0.1" }, server); // no name at all
   a.close();
   b.close();
+  assertEquals(asked, ["b.test", "localhost"]);
 });
 
 Deno.test("TLS server survives an SNICallback that throws, rejects, or never answers", async () => {
