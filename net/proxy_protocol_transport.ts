@@ -1,13 +1,14 @@
 // Floor 3: driver.
-import { passExtras } from "./_transport_extras.ts";
 import { readInto, withDeadline, writeAll } from "./_handshake_driver.ts";
+import { passExtras } from "./_transport_extras.ts";
 import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "./ip.ts";
 import { ProxyError } from "./proxy_error.ts";
 import type { ProxyProtocolHeader } from "./proxy_protocol.ts";
 import { encodeProxyProtocol, type ProxyProtocolEncodeOptions } from "./proxy_protocol_encoder.ts";
 import { ProxyProtocolParser } from "./proxy_protocol_parser.ts";
+import type { ServerProxyProtocolOptions } from "./server_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import type { WaitOptions } from "./wait.ts";
+import { isBounded, type WaitOptions } from "./wait.ts";
 
 /**
  * The proxies whose word counts: IP addresses and blocks (`"10.0.0.0/8"`), `"unix"` (or another name of a transport without IP) for all
@@ -135,6 +136,30 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
     const ip = parseIp(peer.hostname);
     return ip !== undefined && blocks.some((block) => ipInBlock(ip, block));
   };
+}
+
+/**
+ * A server's options as {@linkcode acceptProxyProtocol} takes them for each connection, checked once and now.
+ *
+ * @throws {TypeError} when an entry of `trusted` is malformed
+ * @throws {RangeError} when `timeout` or `maxLength` is out of range
+ *
+ * @example
+ * ```ts
+ * import { checkedProxyProtocol } from "@sluice/sockets/net";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const { timeout } = checkedProxyProtocol({ trusted: ["10.0.0.0/8"], timeout: 1000 });
+ * assertThrows(() => checkedProxyProtocol({ trusted: ["10.0.0.0/8"], timeout: -1 }), RangeError);
+ * ```
+ */
+export function checkedProxyProtocol(
+  options: ServerProxyProtocolOptions,
+): AcceptProxyProtocolOptions {
+  const { trusted, timeout, maxLength } = options;
+  isBounded("accept PROXY protocol", { timeout }); // throws
+  new ProxyProtocolParser({ maxLength }); // throws
+  return { trusted: trustedProxies(trusted), timeout, maxLength };
 }
 
 /**

@@ -20,10 +20,12 @@ import type {
 } from "./server_options.ts";
 import { Socket } from "./socket.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
-import { ProxyProtocolParser } from "./proxy_protocol_parser.ts";
-import { acceptProxyProtocol, trustedProxies } from "./proxy_protocol_transport.ts";
-import type { Transport, TransportAddr } from "./transport.ts";
-import { isBounded } from "./wait.ts";
+import {
+  acceptProxyProtocol,
+  type AcceptProxyProtocolOptions,
+  checkedProxyProtocol,
+} from "./proxy_protocol_transport.ts";
+import type { Transport } from "./transport.ts";
 
 /** The events of a server, with what their listeners are called with. */
 export interface ServerEvents {
@@ -85,7 +87,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #accepted = 0;
   #dropped = 0;
   #acceptErrors = 0;
-  readonly #trusted: ((peer: TransportAddr) => boolean) | undefined;
+  readonly #introduction: AcceptProxyProtocolOptions | undefined;
   /** How many connections have yet to say who they are. */
   #introducing = 0;
   #stopIntroducing: AbortController | null = null;
@@ -124,10 +126,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#admission = new Admission(options);
     const { proxyProtocol } = options;
     if (proxyProtocol !== undefined) {
-      this.#trusted = trustedProxies(proxyProtocol.trusted);
-      // They throw now, and not with each client.
-      isBounded("accept PROXY protocol", { timeout: proxyProtocol.timeout });
-      new ProxyProtocolParser({ maxLength: proxyProtocol.maxLength });
+      this.#introduction = checkedProxyProtocol(proxyProtocol);
     }
     // deno-lint-ignore no-this-alias
     const server = this;
@@ -350,8 +349,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       }
       if (this.#listener !== listener) return transport.close();
       if (connections.full && connections.policy !== "wait") this.#drop(transport, "limits");
-      else if (this.#trusted === undefined) this.#admit(transport);
-      else this.#introduce(transport, this.#trusted);
+      else if (this.#introduction === undefined) this.#admit(transport);
+      else this.#introduce(transport, this.#introduction);
     }
   }
 
@@ -391,7 +390,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 
   /** Learns from the proxy's header who the client is, before it is let in. */
-  async #introduce(transport: Transport, trusted: (peer: TransportAddr) => boolean): Promise<void> {
+  async #introduce(transport: Transport, options: AcceptProxyProtocolOptions): Promise<void> {
     if (this.#sockets.size + this.#introducing >= this.maxConnections) {
       return this.#drop(transport, "maxConnections");
     }
@@ -399,9 +398,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#introducing++;
     this.#count();
     try {
-      const { timeout, maxLength } = this.#options.proxyProtocol!;
-      const options = { trusted, timeout, maxLength, signal: stop.signal };
-      const proxied = await acceptProxyProtocol(transport, options);
+      const proxied = await acceptProxyProtocol(transport, { ...options, signal: stop.signal });
       if (stop.signal.aborted) transport.close();
       else this.#admit(proxied);
     } catch {

@@ -6,7 +6,7 @@ import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import { toNetError } from "../net/os_error.ts";
-import { acceptProxyProtocol, trustedProxies } from "../net/proxy_protocol_transport.ts";
+import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol_transport.ts";
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
@@ -241,7 +241,7 @@ export class SocketIoEngine {
       throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
     }
     if (all.proxyProtocol !== undefined) {
-      trustedProxies(all.proxyProtocol.trusted); // throws now, and not when it listens
+      checkedProxyProtocol(all.proxyProtocol); // throws now, and not when it listens
       if (all.tls?.implementation === "deno") {
         throw new TypeError("Cannot listen: proxyProtocol can't be read before Deno's TLS");
       }
@@ -430,8 +430,7 @@ function preparation(
   startTls: ((transport: Transport) => Promise<Transport>) | undefined,
 ): ((transport: Transport) => Promise<Transport>) | undefined {
   if (proxyProtocol === undefined) return startTls;
-  const { timeout, maxLength } = proxyProtocol;
-  const options = { trusted: trustedProxies(proxyProtocol.trusted), timeout, maxLength };
+  const options = checkedProxyProtocol(proxyProtocol);
   return async (transport) => {
     const proxied = await acceptProxyProtocol(transport, options);
     return startTls === undefined ? proxied : await startTls(proxied);

@@ -4,7 +4,7 @@ import type { Pressure } from "../net/limits.ts";
 import {
   acceptProxyProtocol,
   type AcceptProxyProtocolOptions,
-  trustedProxies,
+  checkedProxyProtocol,
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
@@ -159,11 +159,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   }
   if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
-  const introduction = proxyProtocol && {
-    trusted: trustedProxies(proxyProtocol.trusted),
-    timeout: proxyProtocol.timeout,
-    maxLength: proxyProtocol.maxLength,
-  };
+  const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
   options.signal?.throwIfAborted();
   // Loaded when it is needed: node:http weighs more than all of this.
   const door = options.http === undefined && options.handler === undefined

@@ -4,11 +4,12 @@ import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import {
   acceptProxyProtocol,
+  checkedProxyProtocol,
   ProxiedTransport,
   sendProxyProtocol,
   trustedProxies,
 } from "../../net/proxy_protocol_transport.ts";
-import type { InetAddr } from "../../net/transport.ts";
+import type { InetAddr, TransportAddr } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
@@ -130,4 +131,16 @@ Deno.test("PROXY protocol that can't be written closes the connection", async ()
   );
   left.close();
   right.close();
+});
+
+Deno.test("PROXY protocol of a server: its options are checked once, before anybody comes", () => {
+  const options = checkedProxyProtocol({ trusted: ["127.0.0.0/8"], timeout: 7, maxLength: 300 });
+  assertEquals([options.timeout, options.maxLength], [7, 300]);
+  const trusts = options.trusted as (peer: TransportAddr) => boolean;
+  const at = (hostname: string) => trusts({ transport: "tcp", hostname, port: 1 });
+  assertEquals([at("127.0.0.9"), at("10.0.0.1")], [true, false]);
+  assertThrows(() => checkedProxyProtocol({ trusted: ["?"] }), TypeError);
+  for (const wrong of [{ timeout: -1 }, { timeout: NaN }, { timeout: 3e9 }, { maxLength: 5 }]) {
+    assertThrows(() => checkedProxyProtocol({ trusted: [], ...wrong }), RangeError);
+  }
 });

@@ -855,6 +855,9 @@ Deno.test("engine refuses options that can't be honoured", () => {
   const astray = { cert: "x", key: "y" } as SocketIoListenOptions;
   assertThrows(() => engine.listen(astray), TypeError, "`cert` goes into `tls`");
   assertThrows(() => engine.listen({ proxyProtocol: { trusted: ["?"] } }), TypeError, "no address");
+  for (const wrong of [{ timeout: NaN }, { timeout: 3e9 }, { maxLength: 5 }]) {
+    assertThrows(() => engine.listen({ proxyProtocol: { trusted: [], ...wrong } }), RangeError);
+  }
   const tls = { cert: "x", key: "y", implementation: "deno" } as const;
   assertThrows(() => engine.listen({ tls, proxyProtocol: { trusted: [] } }), TypeError, "Deno's");
   assertThrows(() => engine.listen({ tls, path: "/z" }), TypeError, "Unix");

@@ -663,6 +663,9 @@ Deno.test("server behind a proxy drops who is no trusted proxy, or tells no clie
     assertEquals(await conn.read(new Uint8Array(64)).catch(() => null), null);
     assertEquals(came, 0);
   }
+  for (const wrong of [{ timeout: NaN }, { timeout: 3e9 }, { maxLength: 5 }]) {
+    await assertRejects(() => serve({ proxyProtocol: { trusted: [], ...wrong } }), RangeError);
+  }
   const wrong = { trusted: ["no address"] };
   await assertRejects(() => serve({ proxyProtocol: wrong }), TypeError, "no address");
   const deno = { ...identity("server"), implementation: "deno" } as const;
