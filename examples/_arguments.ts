@@ -1,5 +1,36 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
 /**
- * A whole number from the command line.
+ * What `read` makes of the command line. `--help` shows `usage` and ends the program with 0; what is wrong is told in a
+ * line, with the usage below it, and ends it with 2.
+ */
+export function readArguments<const T extends ParseArgsConfig, R>(
+  usage: string,
+  config: T,
+  read: (parsed: ReturnType<typeof parseArgs<T>>) => R,
+): R {
+  const args = config.args ?? Deno.args;
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  if (options.includes("--help") || options.includes("-h")) {
+    console.log(usage);
+    Deno.exit(0);
+  }
+  try {
+    return read(parseArgs(config));
+  } catch (error) {
+    console.error(`${(error as Error).message.replaceAll(/\s+/g, " ")}\n\n${usage}`);
+    Deno.exit(2);
+  }
+}
+
+/** The port that an option gives. */
+export function portNumber(name: string, text: string): number {
+  return wholeNumber(name, text, 0, 65_535);
+}
+
+/**
+ * A whole number from the command line. `name` is that of the option, as it is typed.
  *
  * @throws RangeError that names the option and the range
  */
@@ -9,7 +40,7 @@ export function wholeNumber(name: string, text: string, least: number, most: num
     return value;
   }
   throw new RangeError(
-    `--${name} must be a whole number from ${least} to ${most}, not "${text}"`,
+    `${name} must be a whole number from ${least} to ${most}, not "${text}"`,
   );
 }
 

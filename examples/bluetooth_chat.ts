@@ -9,10 +9,10 @@
  * service or ask for it: publishing takes root. An end of input (Ctrl-D) hangs up. Any program for Bluetooth serial ports can be the
  * other side, `rfcomm connect` and a terminal among them.
  */
-import { parseArgs } from "node:util";
 import { TextLineStream } from "@std/streams";
 import { discoverBluetooth } from "@sluice/sockets/net";
 import { ClientInfo, SocketBook, SocketBookError, TransmissionMode } from "@sluice/sockets/socket";
+import { readArguments, wholeNumber } from "./_arguments.ts";
 
 const SERVICE = "SerialPortServiceClass_UUID";
 /** How long calling may take, in ms. */
@@ -44,9 +44,17 @@ export async function chat(book: SocketBook, name: string): Promise<void> {
   console.log("Hung up.");
 }
 
+const USAGE = `A chat of two over Bluetooth, a line at a time.
+
+Usage: bluetooth_chat.ts --scan [--adapter ADDRESS]                    devices in reach
+       bluetooth_chat.ts --listen [--adapter ADDRESS] [--channel N]    waits for somebody
+       bluetooth_chat.ts DEVICE [--adapter ADDRESS] [--channel N]      calls that device
+
+  --adapter ADDRESS  which one, where there are several
+  --channel N        the channel, from 1 to 30, instead of publishing the service or asking for it`;
+
 async function main(): Promise<void> {
-  const { values, positionals: [device] } = parseArgs({
-    args: Deno.args,
+  const { device, scan, adapter, channel, ...values } = readArguments(USAGE, {
     allowPositionals: true,
     options: {
       scan: { type: "boolean" },
@@ -54,10 +62,15 @@ async function main(): Promise<void> {
       adapter: { type: "string" },
       channel: { type: "string" },
     },
+  }, ({ values, positionals: [device] }) => {
+    if (!values.scan && !values.listen && device === undefined) {
+      throw new TypeError("Tell a device's address, or --listen, or --scan.");
+    }
+    const { channel } = values;
+    const number = channel === undefined ? undefined : wholeNumber("--channel", channel, 1, 30);
+    return { ...values, device, channel: number };
   });
-  const { adapter } = values;
-  const channel = values.channel === undefined ? undefined : Number(values.channel);
-  if (values.scan) {
+  if (scan) {
     for (const { address, name } of await discoverBluetooth({ localAddress: adapter })) {
       console.log(address, name ?? "");
     }
@@ -70,12 +83,9 @@ async function main(): Promise<void> {
     await book.createBluetooth("PHONE", SERVICE, { adapter, channel, publish, serviceName });
     console.log(`Waiting for a call on channel ${book.localPort("PHONE")}.`);
     await chat(book, await book.accept("PHONE"));
-  } else if (device !== undefined) {
+  } else {
     await book.connectBluetooth("PHONE", SERVICE, device, { adapter, channel, timeout: CALL_TIME });
     await chat(book, "PHONE");
-  } else {
-    console.error("Tell a device's address, or --listen, or --scan.");
-    Deno.exitCode = 2;
   }
 }
 

@@ -7,9 +7,9 @@
  * Shows: `createServer` and `Socket` in the events' way, lines out of bytes with `lineFramer`, a bound on what
  * waits for slow readers (`socket.writableLength`), deadlines, and a clean end on Ctrl-C.
  */
-import { parseArgs } from "node:util";
 import { createServer, lineFramer, type Server, type Socket } from "@sluice/sockets/net";
-import { type ChatConnection, ChatRoom, type ChatRoomOptions } from "./_chat_room.ts";
+import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
 
 /** How long a guest may take to tell a name, in ms. */
 const NAME_TIME = 60_000;
@@ -83,61 +83,35 @@ class TcpConnection implements ChatConnection {
 
 const USAGE = `A chat server for nc and telnet.
 
+Usage: chat_tcp.ts [--host HOST] [--port PORT] [--rate LINES] [--queue BYTES]
+
   --host HOST    the address to listen on (127.0.0.1)
   --port PORT    the port (8023; 0 for any free one)
   --rate LINES   lines a second that each guest may send (5)
   --queue BYTES  what may wait for a guest who does not read (65536)`;
 
-/** The options of the command line, or a message that says what is wrong with them. */
-function readArguments(
-  args: string[],
-): { host: string; port: number; room: ChatRoomOptions } | string {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        host: { type: "string", default: "127.0.0.1" },
-        port: { type: "string", default: "8023" },
-        rate: { type: "string", default: "5" },
-        queue: { type: "string", default: "65536" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    if (values.help) return USAGE;
-    const number = (name: "port" | "rate" | "queue", least: number, most: number): number => {
-      const value = Number(values[name]);
-      if (value >= least && value <= most && Number.isInteger(value)) return value;
-      throw new RangeError(
-        `--${name} must be a whole number from ${least} to ${most}, not "${values[name]}"`,
-      );
-    };
-    return {
-      host: values.host,
-      port: number("port", 0, 65_535),
-      room: {
-        linesPerSecond: number("rate", 1, 1_000_000),
-        maxQueue: number("queue", 1024, 2 ** 30),
-      },
-    };
-  } catch (error) {
-    return `${(error as Error).message}\n\n${USAGE}`;
-  }
-}
-
 async function main(): Promise<void> {
-  const options = readArguments(Deno.args);
-  if (typeof options === "string") {
-    console.log(options);
-    Deno.exit(options === USAGE ? 0 : 2);
-  }
-  const { host, port } = options;
+  const options = {
+    host: { type: "string", default: "127.0.0.1" },
+    port: { type: "string", default: "8023" },
+    rate: { type: "string", default: "5" },
+    queue: { type: "string", default: "65536" },
+  } as const;
+  const { host, port, limits } = readArguments(USAGE, { options }, ({ values }) => ({
+    host: values.host,
+    port: portNumber("--port", values.port),
+    limits: {
+      linesPerSecond: wholeNumber("--rate", values.rate, 1, 1_000_000),
+      maxQueue: wholeNumber("--queue", values.queue, 1024, 2 ** 30),
+    },
+  }));
   const colour = Deno.stdout.isTerminal() && !Deno.noColor;
   const style = (code: number, text: string): string =>
     colour ? `\x1b[${code}m${text}\x1b[0m` : text;
   const log = (text: string): void =>
     console.log(`${style(2, new Date().toTimeString().slice(0, 8))} ${text}`);
 
-  const room = new ChatRoom({ ...options.room, log });
+  const room = new ChatRoom({ ...limits, log });
   const server = chatServer(room);
   server.on("drop", ({ reason, remoteAddress }) => log(`${remoteAddress} not let in: ${reason}`));
   try {

@@ -8,8 +8,8 @@
  * `--port PORT` changes the port. Shows: backpressure in the events' way (the server) and with web streams (the
  * client), and a connection that is open in one direction only: the client ends its own, and still gets the answer.
  */
-import { parseArgs } from "node:util";
 import { connect, createServer, type Server } from "@sluice/sockets/net";
+import { portNumber, readArguments } from "./_arguments.ts";
 
 /** A server that sends everything back, no faster than the other end takes it. Not listening yet. */
 export function echoServer(): Server {
@@ -35,13 +35,19 @@ export async function echo(
   ]);
 }
 
+const USAGE = `An echo over TCP, as a server and as a client.
+
+Usage: echo.ts [--port PORT]            the server
+       echo.ts [--port PORT] WORD ...   sends the words, prints the answer
+       echo.ts [--port PORT] -          sends what comes on stdin
+
+  --port PORT  the port (8007; the server takes any free one for 0)`;
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
+  const { port, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: { port: { type: "string", default: "8007" } },
-  });
-  const port = Number(values.port);
+  }, ({ values, positionals }) => ({ port: portNumber("--port", values.port), positionals }));
   if (positionals.length > 0) {
     const words = positionals.join(" ");
     const input = words === "-" ? Deno.stdin.readable : new Blob([`${words}\n`]).stream();

@@ -19,8 +19,8 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { parseArgs } from "node:util";
 import { connect, createServer, type Socket } from "@sluice/sockets/net";
+import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 
 /** A silence that lasts longer than this ends the transfer, in ms. */
 const SILENCE = 30_000;
@@ -352,35 +352,40 @@ async function receive(options: ReceiveOptions, host: string, port: number): Pro
   }
 }
 
-const USAGE = `Sends a file to another machine.
+const USAGE = `Sends a file to another machine, or receives one.
 
-  receive [--folder .] [--overwrite] [--max-size BYTES]
-  send FILE
+Usage: file_transfer.ts receive [--folder FOLDER] [--overwrite] [--max-size BYTES] [--host HOST] [--port PORT]
+       file_transfer.ts send FILE [--host HOST] [--port PORT]
 
-  --host HOST  where to listen, or where to send to (127.0.0.1)
-  --port PORT  (8024)`;
+  --host HOST       where to listen, or where to send to (127.0.0.1)
+  --port PORT       the port (8024; the receiver takes any free one for 0)
+  --folder FOLDER   where the file is put (.)
+  --overwrite       a file of the same name is replaced
+  --max-size BYTES  the largest file to take (1000000000000)`;
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
+  const run = readArguments(USAGE, {
     allowPositionals: true,
     options: {
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "8024" },
       folder: { type: "string", default: "." },
-      "max-size": { type: "string" },
+      "max-size": { type: "string", default: "1000000000000" },
       overwrite: { type: "boolean" },
     },
+  }, ({ values, positionals: [mode, path, ...more] }) => {
+    const port = portNumber("--port", values.port);
+    const maxSize = wholeNumber("--max-size", values["max-size"], 0, Number.MAX_SAFE_INTEGER);
+    const { host, folder, overwrite } = values;
+    if (mode === "send" && path !== undefined && more.length === 0) {
+      return () => send(path, host, port);
+    }
+    if (mode === "receive" && path === undefined) {
+      return () => receive({ folder, overwrite, maxSize }, host, port);
+    }
+    throw new TypeError('Say "receive", or "send" and a file');
   });
-  const [mode, path] = positionals;
-  const port = Number(values.port);
-  const maxSize = values["max-size"] === undefined ? undefined : Number(values["max-size"]);
-  if (maxSize !== undefined && !(maxSize >= 0)) throw new RangeError(USAGE);
-  const { host, folder, overwrite } = values;
-  if (mode === "send" && positionals.length === 2) await send(path, host, port);
-  else if (mode === "receive" && positionals.length === 1) {
-    await receive({ folder, overwrite, maxSize }, host, port);
-  } else throw new TypeError(USAGE);
+  await run();
 }
 
 if (import.meta.main) {

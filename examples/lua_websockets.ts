@@ -9,12 +9,12 @@
  *
  * Shows: handlers by subprotocol, a broadcast to one subprotocol, and a timer that ends with its connection.
  */
-import { parseArgs } from "node:util";
 import {
   serveWebSocket,
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
+import { portNumber, readArguments } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 /** Everybody gets what anybody says. */
@@ -49,10 +49,17 @@ export function sampleServer(port: number): Promise<WebSocketServer> {
   });
 }
 
+const USAGE = `The two sample services of lua-websockets: a mirror for all, and a counter.
+
+Usage: lua_websockets.ts [--port PORT]
+
+  --port PORT  the port (12345; 0 for any free one)`;
+
 if (import.meta.main) {
+  const options = { port: { type: "string", default: "12345" } } as const;
+  const port = readArguments(USAGE, { options }, ({ values }) => portNumber("--port", values.port));
   try {
-    const { values } = parseArgs({ options: { port: { type: "string", default: "12345" } } });
-    const server = await sampleServer(Number(values.port));
+    const server = await sampleServer(port);
     console.log(`Mirror and counter on ws://127.0.0.1:${server.port}/. Ctrl-C ends them.`);
     await untilInterrupted(() => server.close());
   } catch (error) {

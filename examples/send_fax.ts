@@ -9,11 +9,23 @@
  * `--wait` (stays until the job is done; Ctrl-C then cancels it). A password is taken from FAX_PASSWORD, where the
  * environment may be read.
  */
-import { parseArgs } from "node:util";
+import { readArguments, wholeNumber } from "./_arguments.ts";
 import { type FaxJobState, HylaFaxClient } from "./_hylafax.ts";
 
-const USAGE = "usage: send_fax.ts [--server HOST[:PORT]] [--user NAME] " +
-  "(--to NUMBER [--days N] [--dials N] [--fine] [--wait] FILE | --state JOB | --cancel JOB)";
+const USAGE = `Sends a file as a fax through a HylaFAX server, and follows the job.
+
+Usage: send_fax.ts [--server HOST[:PORT]] [--user NAME] --to NUMBER [--days N] [--dials N] [--fine] [--wait] FILE
+       send_fax.ts [--server HOST[:PORT]] [--user NAME] --state JOB
+       send_fax.ts [--server HOST[:PORT]] [--user NAME] --cancel JOB
+
+  --server HOST[:PORT]  the server (localhost:4559)
+  --user NAME           who sends (guest)
+  --to NUMBER           who gets it
+  --days N, --dials N   how long, and how often, it is tried (1, 12)
+  --fine                in the fine resolution
+  --wait                stays until the job is done; Ctrl-C then cancels it
+  --state JOB           tells how it is with a job
+  --cancel JOB          cancels a job`;
 
 const STATES: Record<string, string> = {
   B: "blocked",
@@ -35,8 +47,8 @@ function describe(job: FaxJobState): string {
 }
 
 function parseServer(server: string): { hostname: string; port: number } {
-  const url = new URL(`fax://${server}`);
-  if (url.hostname === "") throw new TypeError(`Cannot use "${server}" as a server`);
+  const url = URL.parse(`fax://${server}`);
+  if (!url?.hostname) throw new TypeError(`Cannot use "${server}" as a server`);
   return { hostname: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 4559) };
 }
 
@@ -89,8 +101,7 @@ async function follow(client: HylaFaxClient, id: string): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
+  const { server, days, maxDials, file, ...values } = readArguments(USAGE, {
     allowPositionals: true,
     options: {
       server: { type: "string", default: "localhost" },
@@ -103,17 +114,23 @@ async function main(): Promise<number> {
       state: { type: "string" },
       cancel: { type: "string" },
     },
+  }, ({ values, positionals }) => {
+    const { to, state, cancel } = values;
+    const tasks = [to, state, cancel].filter((task) => task !== undefined).length;
+    if (tasks !== 1 || positionals.length !== (to === undefined ? 0 : 1)) {
+      throw new TypeError("Tell --to and one file, or --state, or --cancel");
+    }
+    return {
+      ...values,
+      file: positionals[0],
+      server: parseServer(values.server),
+      days: wholeNumber("--days", values.days, 0, 99),
+      maxDials: wholeNumber("--dials", values.dials, 1, 1000),
+    };
   });
-  const sends = values.to !== undefined && positionals.length === 1;
-  if (
-    [sends, values.state !== undefined, values.cancel !== undefined].filter(Boolean).length !== 1
-  ) {
-    console.error(USAGE);
-    return 2;
-  }
-  const document = sends ? await Deno.readFile(positionals[0]) : undefined;
+  const document = file === undefined ? undefined : await Deno.readFile(file);
   await using client = await HylaFaxClient.connect({
-    ...parseServer(values.server),
+    ...server,
     user: values.user,
     password: password(),
   });
@@ -130,8 +147,8 @@ async function main(): Promise<number> {
   const id = await client.send({
     number: values.to!,
     document: document!,
-    days: Number(values.days),
-    maxDials: Number(values.dials),
+    days,
+    maxDials,
     fine: values.fine,
     onprogress: progress,
   });

@@ -7,19 +7,26 @@
  * Sends the words as a line, prints what comes for a second (`--wait MS`), and closes. Shows: `SimpleSocket` with handlers
  * alone, errors in one place, and a `ByteBuffer` to write from and to read into.
  */
-import { parseArgs } from "node:util";
 import { ByteBuffer } from "@sluice/sockets/buffer";
 import { SimpleSocket } from "@sluice/sockets/socket";
-import { orExit } from "./_arguments.ts";
+import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 
-const { values, positionals } = orExit(() =>
-  parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: { wait: { type: "string", default: "1000" } },
-  })
-);
-const [host = "127.0.0.1", port = "8007", ...words] = positionals;
+const USAGE = `The simplest client: sends the words as a line, prints what comes, and closes.
+
+Usage: socket_hello.ts [--wait MS] [HOST [PORT [WORD ...]]]
+
+  HOST, PORT, WORD  127.0.0.1, 8007 and "hello", as long as none is given
+  --wait MS         how long to wait for what comes (1000)`;
+
+const { host, port, words, wait } = readArguments(USAGE, {
+  allowPositionals: true,
+  options: { wait: { type: "string", default: "1000" } },
+}, ({ values, positionals: [host = "127.0.0.1", port = "8007", ...words] }) => ({
+  host,
+  port: portNumber("PORT", port),
+  words,
+  wait: wholeNumber("--wait", values.wait, 0, 2 ** 31 - 1),
+}));
 
 const socket = new SimpleSocket();
 const received = new ByteBuffer();
@@ -27,7 +34,7 @@ const received = new ByteBuffer();
 socket.onconnect(() => {
   console.log(`Connected to ${host}:${port}`);
   socket.write(new ByteBuffer().writeLine(words.join(" ") || "hello"));
-  setTimeout(() => socket.close(), Number(values.wait));
+  setTimeout(() => socket.close(), wait);
 });
 
 socket.ondata((data) => {
@@ -43,4 +50,4 @@ socket.onerror((error) => {
   Deno.exitCode = 1;
 });
 
-socket.connect(host, Number(port));
+socket.connect(host, port);

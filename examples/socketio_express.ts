@@ -11,9 +11,8 @@
 import express from "express";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { parseArgs } from "node:util";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { orExit, wholeNumber } from "./_arguments.ts";
+import { portNumber, readArguments } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 const PAGE = `<!doctype html>
@@ -30,10 +29,14 @@ const PAGE = `<!doctype html>
 </script>
 `;
 
-const port = orExit(() => {
-  const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
-  return wholeNumber("port", values.port, 0, 65_535);
-});
+const USAGE = `Socket.IO beside Express: what is posted to /news reaches all pages that are open.
+
+Usage: socketio_express.ts [--port PORT]
+
+  --port PORT  the port (3000; 0 for any free one)`;
+
+const options = { port: { type: "string", default: "3000" } } as const;
+const port = readArguments(USAGE, { options }, ({ values }) => portNumber("--port", values.port));
 
 const app = express();
 const server = createServer(app);

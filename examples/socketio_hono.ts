@@ -8,9 +8,8 @@
  * platform's then; `io.listen({ handler: app.fetch })` runs the same program on the faster ones of this package.
  */
 import { Hono } from "hono";
-import { parseArgs } from "node:util";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { orExit, wholeNumber } from "./_arguments.ts";
+import { orExit, portNumber, readArguments } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 const PAGE = `<!doctype html>
@@ -27,10 +26,14 @@ const PAGE = `<!doctype html>
 </script>
 `;
 
-const port = orExit(() => {
-  const { values } = parseArgs({ options: { port: { type: "string", default: "3000" } } });
-  return wholeNumber("port", values.port, 0, 65_535);
-});
+const USAGE = `Socket.IO beside Hono: what is posted to /news reaches all pages that are open.
+
+Usage: socketio_hono.ts [--port PORT]
+
+  --port PORT  the port (3000; 0 for any free one)`;
+
+const options = { port: { type: "string", default: "3000" } } as const;
+const port = readArguments(USAGE, { options }, ({ values }) => portNumber("--port", values.port));
 
 const io = new SocketIoServer();
 const handler = io.handler();

@@ -8,15 +8,14 @@
  * Shows: pages and WebSockets on the same port, a subprotocol, limits on what clients send and on what waits for them,
  * and two servers that end together on Ctrl-C. The page is in `websocket_chat/`, the TCP side in `chat_tcp.ts`.
  */
-import { parseArgs } from "node:util";
 import type { Server } from "@sluice/sockets/net";
 import {
   serveWebSocket,
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
-import { wholeNumber } from "./_arguments.ts";
-import { type ChatConnection, ChatRoom, type ChatRoomOptions } from "./_chat_room.ts";
+import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 import { chatServer } from "./chat_tcp.ts";
 import icon from "./websocket_chat/icon.svg" with { type: "text" };
@@ -135,48 +134,13 @@ function answer(request: Request, files: Map<string, [type: string, text: string
 
 const USAGE = `A chat room for browsers, nc and telnet.
 
+Usage: websocket_chat.ts [--host HOST] [--port PORT] [--web-port PORT] [--rate LINES] [--queue BYTES]
+
   --host HOST      the address to listen on (127.0.0.1)
   --port PORT      the port for nc and telnet (8023; 0 for any free one)
   --web-port PORT  the port for browsers (8080; 0 for any free one)
   --rate LINES     lines a second that each guest may send (5)
   --queue BYTES    what may wait for a guest who does not read (65536)`;
-
-/** What the command line asks for. */
-interface Arguments {
-  host: string;
-  port: number;
-  webPort: number;
-  room: ChatRoomOptions;
-}
-
-/** The options of the command line, or a message that says what is wrong with them. */
-function readArguments(args: string[]): Arguments | string {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        "host": { type: "string", default: "127.0.0.1" },
-        "port": { type: "string", default: "8023" },
-        "web-port": { type: "string", default: "8080" },
-        "rate": { type: "string", default: "5" },
-        "queue": { type: "string", default: "65536" },
-        "help": { type: "boolean", short: "h" },
-      },
-    });
-    if (values.help) return USAGE;
-    return {
-      host: values.host,
-      port: wholeNumber("port", values.port, 0, 65_535),
-      webPort: wholeNumber("web-port", values["web-port"], 0, 65_535),
-      room: {
-        linesPerSecond: wholeNumber("rate", values.rate, 1, 1_000_000),
-        maxQueue: wholeNumber("queue", values.queue, 1024, 2 ** 30),
-      },
-    };
-  } catch (error) {
-    return `${(error as Error).message}\n\n${USAGE}`;
-  }
-}
 
 /** A host as URLs have it. */
 function inUrl(host: string): string {
@@ -184,19 +148,29 @@ function inUrl(host: string): string {
 }
 
 async function main(): Promise<void> {
-  const options = readArguments(Deno.args);
-  if (typeof options === "string") {
-    console.log(options);
-    Deno.exit(options === USAGE ? 0 : 2);
-  }
-  const { host, port, webPort } = options;
+  const options = {
+    "host": { type: "string", default: "127.0.0.1" },
+    "port": { type: "string", default: "8023" },
+    "web-port": { type: "string", default: "8080" },
+    "rate": { type: "string", default: "5" },
+    "queue": { type: "string", default: "65536" },
+  } as const;
+  const { host, port, webPort, limits } = readArguments(USAGE, { options }, ({ values }) => ({
+    host: values.host,
+    port: portNumber("--port", values.port),
+    webPort: portNumber("--web-port", values["web-port"]),
+    limits: {
+      linesPerSecond: wholeNumber("--rate", values.rate, 1, 1_000_000),
+      maxQueue: wholeNumber("--queue", values.queue, 1024, 2 ** 30),
+    },
+  }));
   const colour = Deno.stdout.isTerminal() && !Deno.noColor;
   const style = (code: number, text: string): string =>
     colour ? `\x1b[${code}m${text}\x1b[0m` : text;
   const log = (text: string): void =>
     console.log(`${style(2, new Date().toTimeString().slice(0, 8))} ${text}`);
 
-  const room = new ChatRoom({ ...options.room, log });
+  const room = new ChatRoom({ ...limits, log });
   let tcp: Server;
   let web: WebSocketServer;
   try {

@@ -8,13 +8,13 @@
  * `--url URL` talks to another server (`--allow-net` for its host), `--port PORT` changes the port. Shows: a
  * subprotocol, compression, a client that sends and receives at the same time, and a clean end in both directions.
  */
-import { parseArgs } from "node:util";
 import {
   connectWebSocket,
   serveWebSocket,
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
+import { portNumber, readArguments } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
 /** Sends every message back, no faster than the other end takes them. */
@@ -74,13 +74,24 @@ async function* linesOfStdin(): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
+const USAGE = `An echo over WebSocket, as a server and as a client.
+
+Usage: websocket_echo.ts [--port PORT]                         the server
+       websocket_echo.ts [--port PORT | --url URL] WORD ...    sends the words, prints the answer
+       websocket_echo.ts [--port PORT | --url URL] -           each line of stdin is a message
+
+  --port PORT  the port (8008; the server takes any free one for 0)
+  --url URL    another server to talk to`;
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
+  const { port, positionals, ...values } = readArguments(USAGE, {
     allowPositionals: true,
     options: { port: { type: "string", default: "8008" }, url: { type: "string" } },
-  });
-  const port = Number(values.port);
+  }, ({ values: { port, url }, positionals }) => ({
+    port: portNumber("--port", port),
+    url,
+    positionals,
+  }));
   if (positionals.length > 0) {
     const words = positionals.join(" ");
     const url = values.url ?? `ws://127.0.0.1:${port}/`;

@@ -13,7 +13,6 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { parseArgs } from "node:util";
 import {
   connectWebSocket,
   type ReceivedClose,
@@ -22,6 +21,7 @@ import {
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
+import { portNumber, readArguments } from "./_arguments.ts";
 import { drawer, inUnits, type Progress, type Transferred } from "./file_transfer.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
@@ -166,34 +166,37 @@ export async function fetchFile(
   }
 }
 
-const USAGE = `Offers a file over WebSocket, or fetches it.
+const USAGE = `Offers a file of any size as one WebSocket message, or fetches it.
 
-  serve FILE
-  get [URL] [--folder .]
+Usage: websocket_stream.ts serve FILE [--port PORT]
+       websocket_stream.ts get [URL] [--port PORT] [--folder FOLDER]
 
-  --port PORT  (8009)`;
+  --port PORT      the port on this machine (8009; the server takes any free one for 0)
+  --folder FOLDER  where the file is put (.)`;
 
 async function main(): Promise<void> {
-  const { values, positionals: [mode, what, ...more] } = parseArgs({
-    args: Deno.args,
+  const { mode, what, port, folder } = readArguments(USAGE, {
     allowPositionals: true,
     options: {
       port: { type: "string", default: "8009" },
       folder: { type: "string", default: "." },
     },
+  }, ({ values, positionals: [mode, what, ...more] }) => {
+    if (more.length > 0 || !(mode === "serve" && what !== undefined || mode === "get")) {
+      throw new TypeError('Say "serve" and a file, or "get"');
+    }
+    return { mode, what, port: portNumber("--port", values.port), folder: values.folder };
   });
-  const port = Number(values.port);
-  if (more.length > 0) throw new TypeError(USAGE);
-  if (mode === "serve" && what !== undefined) {
+  if (mode === "serve") {
     const server = await fileServer(what, { port, log: console.log });
     console.log(`Offering ${basename(what)} on ws://127.0.0.1:${server.port}/. Ctrl-C ends it.`);
     await untilInterrupted(() => server.close());
-  } else if (mode === "get") {
+  } else {
     const started = performance.now();
     const { progress, end } = drawer();
     try {
       const url = what ?? `ws://127.0.0.1:${port}/`;
-      const { name, size, sha256 } = await fetchFile(url, values.folder, progress);
+      const { name, size, sha256 } = await fetchFile(url, folder, progress);
       end();
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(`Received ${name}: ${inUnits(size)} in ${seconds} s, SHA-256 ${sha256}`);
@@ -201,7 +204,7 @@ async function main(): Promise<void> {
       end();
       throw new Error(`Cannot receive: ${(error as Error).message}`);
     }
-  } else throw new TypeError(USAGE);
+  }
 }
 
 if (import.meta.main) {

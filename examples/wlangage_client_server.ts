@@ -9,9 +9,8 @@
  * which reads under the name that it listens under and serves one client at a time. A WINDEV program can be either side: the
  * messages have WLangage's size header, and text is in Windows-1252, as WINDEV's ANSI strings are.
  */
-import { parseArgs } from "node:util";
 import { ClientInfo, SocketBook } from "@sluice/sockets/socket";
-import { orExit } from "./_arguments.ts";
+import { portNumber, readArguments } from "./_arguments.ts";
 
 const livre = new SocketBook({ encoding: "windows1252" });
 
@@ -64,21 +63,25 @@ async function client(port: number, messages: string[]): Promise<void> {
   await livre.socketFerme("CLIENT");
 }
 
+const USAGE = `Un serveur et un client comme on les écrit en WLangage.
+
+Usage: wlangage_client_server.ts serveur [--simple] [--port PORT]
+       wlangage_client_server.ts client [--port PORT] MESSAGE ...
+
+  --port PORT  le port (5000 ; le serveur en prend un libre pour 0)
+  --simple     le serveur simplifié : un client à la fois`;
+
 async function main(): Promise<void> {
-  const { values, positionals: [role, ...messages] } = orExit(() =>
-    parseArgs({
-      args: Deno.args,
-      allowPositionals: true,
-      options: { port: { type: "string", default: "5000" }, simple: { type: "boolean" } },
-    })
-  );
-  const port = Number(values.port);
+  const { role, messages, port, simple } = readArguments(USAGE, {
+    allowPositionals: true,
+    options: { port: { type: "string", default: "5000" }, simple: { type: "boolean" } },
+  }, ({ values, positionals: [role, ...messages] }) => {
+    if (role !== "serveur" && role !== "client") {
+      throw new TypeError('Dites "serveur" ou "client", puis les messages.');
+    }
+    return { role, messages, port: portNumber("--port", values.port), simple: values.simple };
+  });
   if (role === "client") return await client(port, messages);
-  if (role !== "serveur") {
-    console.error('Dites "serveur" ou "client", puis les messages.');
-    Deno.exitCode = 2;
-    return;
-  }
   if (!await livre.socketCrée("SERVEUR", port, "127.0.0.1")) {
     console.error(livre.erreurInfo());
     Deno.exitCode = 1;
@@ -90,7 +93,7 @@ async function main(): Promise<void> {
     livre.closeAll();
   };
   Deno.addSignalListener("SIGINT", stop);
-  await (values.simple ? serveurSimplifie() : serveur());
+  await (simple ? serveurSimplifie() : serveur());
 }
 
 await main();

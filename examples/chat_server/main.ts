@@ -7,13 +7,13 @@
  * Without `--server` or `--client` it asks. On the wire a message is its length in decimal, CR LF, and the text, as
  * the named sockets have it by default. `--address` is where the server listens: 127.0.0.1 unless told otherwise.
  */
-import { parseArgs } from "node:util";
 import { TextLineStream } from "@std/streams";
 import {
   serveWebSocket,
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
+import { portNumber, readArguments } from "../_arguments.ts";
 import { ChatClient } from "./_chat_client.ts";
 import { ChatServer, type UserRow } from "./_chat_server.ts";
 import page from "./page.html" with { type: "text" };
@@ -135,43 +135,49 @@ async function runClient(server: string, port: number, pseudonym: string): Promi
   return 0;
 }
 
-function port(text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number <= 65_535) return number;
-  throw new RangeError(`Cannot use port "${text}": it is a number up to 65535`);
-}
+const USAGE = `A chat with named sockets, on the terminal; the server shows a page, too.
+
+Usage: chat_server/main.ts --server [--address ADDRESS] [--port PORT] [--web PORT]
+       chat_server/main.ts --client [--host HOST] [--port PORT] [--name NAME]
+
+  --address ADDRESS  where the server listens (127.0.0.1)
+  --port PORT        the port (5010; the server takes any free one for 0)
+  --web PORT         the port of the page (no page)
+  --host HOST        where the server is (localhost)
+  --name NAME        how you are called (it asks)
+
+Without --server and --client it asks.`;
 
 if (import.meta.main) {
-  try {
-    const args = Deno.args.map((arg) =>
+  const values = readArguments(USAGE, {
+    args: Deno.args.map((arg) =>
       arg.replace(/^\/SERVEUR$/i, "--server").replace(/^\/CLIENT$/i, "--client")
-    );
-    const { values } = parseArgs({
-      args,
-      options: {
-        server: { type: "boolean", default: false },
-        client: { type: "boolean", default: false },
-        port: { type: "string", default: "5010" },
-        address: { type: "string", default: "127.0.0.1" },
-        host: { type: "string", default: "localhost" },
-        web: { type: "string" },
-        name: { type: "string" },
-      },
-    });
+    ),
+    options: {
+      server: { type: "boolean", default: false },
+      client: { type: "boolean", default: false },
+      port: { type: "string", default: "5010" },
+      address: { type: "string", default: "127.0.0.1" },
+      host: { type: "string", default: "localhost" },
+      web: { type: "string" },
+      name: { type: "string" },
+    },
+  }, ({ values }) => ({
+    ...values,
+    port: portNumber("--port", values.port),
+    web: values.web === undefined ? undefined : portNumber("--web", values.web),
+  }));
+  try {
     const server = values.server ||
       (!values.client && prompt("Server or client?", "client")?.trim().toLowerCase() === "server");
     const name = server ? "" : values.name ?? prompt("Your name?", "guest") ?? "guest";
     Deno.exit(
       server
-        ? await runServer(
-          port(values.port),
-          values.address,
-          values.web === undefined ? undefined : port(values.web),
-        )
-        : await runClient(values.host, port(values.port), name.trim() || "guest"),
+        ? await runServer(values.port, values.address, values.web)
+        : await runClient(values.host, values.port, name.trim() || "guest"),
     );
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
-    Deno.exit(2);
+    Deno.exit(1);
   }
 }

@@ -9,8 +9,8 @@
  */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { serveWebSocket, type WebSocketConnection } from "@sluice/sockets/websocket";
+import { portNumber, readArguments } from "../_arguments.ts";
 import { AddressBook, type Contact } from "./_address_book.ts";
 import { History } from "./_history.ts";
 import { Messenger } from "./_messenger.ts";
@@ -23,14 +23,21 @@ type Wish =
   | { do: "save"; contact: Contact; replaces: string | null }
   | { do: "available"; value: boolean };
 
-function port(text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number <= 65_535) return number;
-  throw new RangeError(`Cannot use port "${text}": it is a number up to 65535`);
-}
+const USAGE = `An instant messenger between two machines; its window is a page on this one.
+
+Usage: messenger/main.ts [--name NAME] [--folder FOLDER] [--address ADDRESS] [--web PORT]
+           [--presence PORT] [--requests PORT] [--discovery PORT]
+
+  --name NAME       how you are called (the machine's name)
+  --folder FOLDER   where address book and history are kept (.)
+  --address ADDRESS the own address (0.0.0.0)
+  --web PORT        the port of the page (8011; 0 for any free one)
+  --presence PORT   where others ask who is there (5010)
+  --requests PORT   where others ask for a talk (5011)
+  --discovery PORT  where all are found by multicast (5012; 0 switches it off)`;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const values = readArguments(USAGE, {
     options: {
       name: { type: "string" },
       folder: { type: "string", default: "." },
@@ -40,7 +47,13 @@ async function main(): Promise<void> {
       requests: { type: "string", default: "5011" },
       discovery: { type: "string", default: "5012" },
     },
-  });
+  }, ({ values }) => ({
+    ...values,
+    web: portNumber("--web", values.web),
+    presence: portNumber("--presence", values.presence),
+    requests: portNumber("--requests", values.requests),
+    discovery: portNumber("--discovery", values.discovery),
+  }));
   const name = values.name ?? hostname();
   await Deno.mkdir(values.folder, { recursive: true });
   const book = await AddressBook.open(join(values.folder, "contacts.json"));
@@ -62,9 +75,9 @@ async function main(): Promise<void> {
   await using messenger = new Messenger({
     name,
     address: values.address,
-    presencePort: port(values.presence),
-    requestPort: port(values.requests),
-    discoveryPort: port(values.discovery),
+    presencePort: values.presence,
+    requestPort: values.requests,
+    discoveryPort: values.discovery,
     book,
     onchange: show,
     onnotice: (notice) => tell({ notice }),
@@ -106,7 +119,7 @@ async function main(): Promise<void> {
   await messenger.start();
   // The page can do all that the user can: only this machine's browser gets it, under this machine's own name.
   await using server = await serveWebSocket({
-    port: port(values.web),
+    port: values.web,
     hostname: "127.0.0.1",
     default: visit,
     authorize: (request) => isLocal(request),

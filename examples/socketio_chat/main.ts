@@ -8,13 +8,12 @@
  * send, and pages on the port of the server. With `?transport=polling` or `?transport=websocket` at its end, the page's
  * address says what it connects by; without, it begins with polling and is upgraded.
  */
-import { parseArgs } from "node:util";
 import {
   type SocketIoAddress,
   SocketIoServer,
   type SocketIoSocket,
 } from "@sluice/sockets/socketio";
-import { wholeNumber } from "../_arguments.ts";
+import { portNumber, readArguments } from "../_arguments.ts";
 import { untilInterrupted } from "../_until_interrupted.ts";
 import icon from "../websocket_chat/icon.svg" with { type: "text" };
 import commonStyle from "../websocket_chat/style.css" with { type: "text" };
@@ -184,18 +183,24 @@ function answer(request: Request): Response {
   });
 }
 
+const USAGE = `A chat with rooms over Socket.IO, with its page.
+
+Usage: socketio_chat/main.ts [--host HOST] [--port PORT]
+
+  --host HOST  the address to listen on (127.0.0.1)
+  --port PORT  the port (3000; 0 for any free one)`;
+
 async function main(): Promise<void> {
+  const { hostname, port } = readArguments(USAGE, {
+    options: {
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "3000" },
+    },
+  }, ({ values }) => ({ hostname: values.host, port: portNumber("--port", values.port) }));
   let address: SocketIoAddress;
   const io = makeChat((text) => console.log(text));
   try {
-    const { values } = parseArgs({
-      options: {
-        host: { type: "string", default: "127.0.0.1" },
-        port: { type: "string", default: "3000" },
-      },
-    });
-    const port = wholeNumber("port", values.port, 0, 65_535);
-    address = await io.listen({ hostname: values.host, port, handler: answer });
+    address = await io.listen({ hostname, port, handler: answer });
   } catch (error) {
     console.error((error as Error).message);
     Deno.exit(1);

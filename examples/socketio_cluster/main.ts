@@ -11,26 +11,30 @@
  * Shows: an npm adapter as it is, `fetchSockets` and acknowledgements across processes, and two ways to tell a load
  * balancer which process has a session. What is behind it is told in docs/scaling.md.
  */
-import { parseArgs } from "node:util";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { SocketIoServer } from "@sluice/sockets/socketio";
-import { orExit, wholeNumber } from "../_arguments.ts";
+import { portNumber, readArguments } from "../_arguments.ts";
 import { untilInterrupted } from "../_until_interrupted.ts";
 
-const { values } = orExit(() =>
-  parseArgs({
-    options: {
-      name: { type: "string", default: "one" },
-      port: { type: "string", default: "3001" },
-      redis: { type: "string", default: "redis://127.0.0.1:6379" },
-    },
-  })
-);
-const { name } = values;
+const USAGE = `One process of a Socket.IO cluster; Redis is between the processes.
+
+Usage: socketio_cluster/main.ts [--name NAME] [--port PORT] [--redis URL]
+
+  --name NAME  how the process is called (one)
+  --port PORT  the port (3001; 0 for any free one)
+  --redis URL  where Redis is (redis://127.0.0.1:6379)`;
+
+const { name, port, redis } = readArguments(USAGE, {
+  options: {
+    name: { type: "string", default: "one" },
+    port: { type: "string", default: "3001" },
+    redis: { type: "string", default: "redis://127.0.0.1:6379" },
+  },
+}, ({ values }) => ({ ...values, port: portNumber("--port", values.port) }));
 
 // One connection to send by; one that only listens.
-const publisher = createClient({ url: values.redis });
+const publisher = createClient({ url: redis });
 const subscriber = publisher.duplicate();
 for (const client of [publisher, subscriber]) {
   client.on("error", (error) => console.error(`Redis: ${(error as Error).message}`));
@@ -70,7 +74,7 @@ io.on("connection", (socket) => {
 
 const address = await io.listen({
   hostname: "127.0.0.1",
-  port: wholeNumber("port", values.port, 0, 65_535),
+  port,
   // For the load balancer: this process is well.
   handler: (request) =>
     new URL(request.url).pathname === "/health"

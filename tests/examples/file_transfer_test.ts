@@ -204,7 +204,6 @@ Deno.test("file transfer: the sender tells what is wrong at its end in one line"
     [missing, "1", "No such file"],
     [from.path, "1", "it is not a file"],
     [example, "1", "ECONNREFUSED"],
-    [example, "99999", "port"],
   ];
   for (const [path, port, reason] of cases) {
     const { code, stderr } = await runPeer(Deno.execPath(), sender(path, port));
