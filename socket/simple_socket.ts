@@ -208,15 +208,12 @@ export class SimpleSocket implements AsyncDisposable {
       throw error;
     }
     this.#state = "open";
+    // Not before: what came together with a proxy's answer would come too early.
+    socket.on("data", (data: Uint8Array) => this.#received(data));
     this.#call("connect");
   }
 
   #listen(socket: Socket): void {
-    socket.on("data", (data: Uint8Array) => {
-      if (this.#state !== "open") return;
-      this.#call("data", data);
-      if (this.#handlers.text) this.#text(data);
-    });
     socket.on("end", () => this.#text(null));
     socket.on("error", (error) => {
       // What goes wrong before, `connect` tells.
@@ -227,6 +224,12 @@ export class SimpleSocket implements AsyncDisposable {
       this.#forget();
       this.#call("close");
     });
+  }
+
+  #received(data: Uint8Array): void {
+    if (this.#state !== "open") return;
+    this.#call("data", data);
+    if (this.#handlers.text) this.#text(data);
   }
 
   #forget(): void {

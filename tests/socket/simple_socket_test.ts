@@ -346,6 +346,20 @@ Deno.test("simple socket goes through a proxy", async () => {
   await socket.close();
 });
 
+Deno.test("simple socket gets what comes together with a proxy's answer", async () => {
+  await using proxy = await rawServer();
+  const { socket, data, log, closed } = recorded({ proxy: `http://127.0.0.1:${proxy.port}` });
+  const connecting = socket.connect("127.0.0.1", 9);
+  const peer = await proxy.accept();
+  await peer.readUntil("\r\n\r\n");
+  await peer.write("HTTP/1.1 200 OK\r\n\r\nWelcome");
+  await peer.closeWrite();
+  await connecting;
+  await closed;
+  assertEquals(await data(0), "Welcome");
+  assertEquals(log, ["connect", "close"]);
+});
+
 /** A port that nobody listens on. */
 async function unusedPort(): Promise<number> {
   const server = await rawServer();
