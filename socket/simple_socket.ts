@@ -128,10 +128,11 @@ export class SimpleSocket implements AsyncDisposable {
   write(data: SocketData): Promise<void> {
     const bytes = socketDataBytes(data, this.#encoding);
     const socket = this.#socket;
-    if (socket === null || socket.destroyed) {
+    // After `close` the socket below must not see it: it would break off what is queued.
+    if (socket === null || socket.destroyed || this.#state === "closing") {
       const error = new NetError("Cannot write: not connected", { code: "ENOTCONN" });
       // One that broke just now is told of already.
-      if (socket === null) this.#report(error);
+      if (!socket?.destroyed) this.#report(error);
       return quiet(Promise.reject(error));
     }
     return quiet(

@@ -213,6 +213,21 @@ Deno.test("simple socket sends what is queued before it closes", async () => {
   await closing;
 });
 
+Deno.test("simple socket: a write after close is refused, and what was queued before is sent", async () => {
+  await using server = await rawServer();
+  const { socket, failed, log } = recorded();
+  await socket.connect("127.0.0.1", server.port);
+  using peer = await server.accept();
+  const written = socket.write(new Uint8Array(8_000_000));
+  const closing = socket.close();
+  const error = await assertRejects(() => socket.write("late"), NetError);
+  assertEquals([error.code, await failed], ["ENOTCONN", error]);
+  assertEquals((await peer.readAll()).length, 8_000_000);
+  peer.close();
+  await Promise.all([written, closing]);
+  assertEquals(log, ["connect", "error", "close"]);
+});
+
 Deno.test("simple socket closes within its time although the peer does not read", async () => {
   await using server = await rawServer();
   const socket = new SimpleSocket({ closeTimeout: 50 });
