@@ -203,9 +203,12 @@ export class SimpleSocket implements AsyncDisposable {
       });
     } catch (error) {
       socket.destroy();
-      // Closed by the owner: that is no failure to tell of.
-      if (this.#state !== "abandoned") this.#report(error as Error);
+      // A port that can't be is told after `connect` has returned, too.
+      await null;
+      const abandoned = this.#state === "abandoned";
       this.#forget();
+      // Closed by the owner: that is no failure to tell of. The handler may connect again.
+      if (!abandoned) this.#report(error as Error);
       throw error;
     }
     this.#state = "open";

@@ -184,6 +184,23 @@ Deno.test("simple socket can be connected again after close, and after a failure
   assertEquals(log, ["error", "connect", "close", "connect", "close"]);
 });
 
+Deno.test("simple socket: onerror can connect again when connecting failed", async () => {
+  await using server = await echoServer();
+  const socket = new SimpleSocket();
+  const codes: unknown[] = [];
+  const connected = Promise.withResolvers<void>();
+  socket.onconnect(connected.resolve);
+  socket.onerror((error) => {
+    codes.push((error as NetError).code);
+    if (codes.length < 3) socket.connect("127.0.0.1", codes.length < 2 ? 1 : server.port);
+  });
+  socket.connect("127.0.0.1", 70_000);
+  assertEquals(codes, []);
+  await connected.promise;
+  assertEquals(codes, ["ERR_SOCKET_BAD_PORT", "ECONNREFUSED"]);
+  await socket.close();
+});
+
 Deno.test("simple socket: close while connecting gives up without an error", async () => {
   await using server = await echoServer();
   const { socket, log } = recorded();
