@@ -81,10 +81,14 @@ export class SimpleSocket implements AsyncDisposable {
   /**
    * Makes a socket that is not connected yet.
    *
-   * @throws {TypeError} if there is no such encoding.
+   * @throws {TypeError} if there is no such encoding. @throws {RangeError} if `writeLimit` is negative or no number.
    */
   constructor(options: SimpleSocketOptions = {}) {
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
+    const { writeLimit = 0 } = options;
+    if (!(writeLimit >= 0)) {
+      throw new RangeError(`Cannot make a socket with a write limit of ${writeLimit} bytes`);
+    }
     this.#options = options;
   }
 
@@ -190,7 +194,8 @@ export class SimpleSocket implements AsyncDisposable {
   }
 
   async #connect(host: string, port: number, options: WaitOptions): Promise<void> {
-    const socket = new Socket({ writeLimit: this.#options.writeLimit ?? 16_777_216 });
+    const { writeLimit = 16_777_216 } = this.#options;
+    const socket = new Socket({ writeLimit, highWaterMark: Math.min(65_536, writeLimit) });
     try {
       this.#socket = socket;
       this.#state = "connecting";

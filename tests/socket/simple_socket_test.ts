@@ -346,6 +346,19 @@ Deno.test("simple socket bounds what is queued for sending", async () => {
   await closed;
 });
 
+Deno.test("simple socket takes a write limit of any size, and refuses what is none at once", async () => {
+  await using server = await rawServer();
+  const { socket, failed, closed } = recorded({ writeLimit: 1500 });
+  await socket.connect("127.0.0.1", server.port);
+  using _peer = await server.accept();
+  for (let i = 0; i < 3; i++) socket.write(new Uint8Array(1000));
+  assertEquals((await failed as NetError).code, "ERR_BUFFER_LIMIT");
+  await closed;
+  for (const writeLimit of [-1, NaN]) {
+    assertThrows(() => new SimpleSocket({ writeLimit }), RangeError, "write limit");
+  }
+});
+
 Deno.test("simple socket refuses data that is neither text nor bytes", async () => {
   await using server = await echoServer();
   await using socket = new SimpleSocket();
