@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import type { TlsVersion } from "../net/tls_options.ts";
+import { isBounded } from "../net/wait.ts";
 import { SocketFailure } from "./_failure.ts";
 import { SocketBookOption } from "./constants.ts";
 import type { SocketBookParameters } from "./socket_book_options.ts";
@@ -20,7 +22,7 @@ export const DEFAULT_PARAMETERS: Required<SocketBookParameters> = {
 /**
  * The parameters `before` with what is given changed: an object, or flags of `SocketBookOption`.
  *
- * @throws {TypeError} For a name or a kind of value that there is not. @throws {RangeError} For a time below 0.
+ * @throws {TypeError} For a name or a kind of value that there is not. @throws {RangeError} For a time below 0, or too long for a timer.
  */
 export function changeParameters(
   before: Required<SocketBookParameters>,
@@ -61,9 +63,13 @@ function checkParameters(
     if (typeof value !== typeof known) {
       throw new TypeError(`The parameter "${name}" is no ${typeof known}`);
     }
-    if (typeof value === "number" && !(value >= 0)) {
-      throw new RangeError(`The parameter "${name}" is ${value} ms`);
-    }
+    if (typeof value === "number") isBounded(`set the parameter "${name}"`, { timeout: value });
+  }
+  const { minVersion, maxVersion } = parameters;
+  const versions: TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
+  const oldest = versions.indexOf(minVersion);
+  if (oldest < 0 || versions.indexOf(maxVersion) < oldest) {
+    throw new TypeError(`There is no TLS from "${minVersion}" to "${maxVersion}"`);
   }
   return parameters;
 }

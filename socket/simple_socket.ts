@@ -4,7 +4,7 @@ import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { NetError } from "../net/errors.ts";
 import { Socket } from "../net/socket.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
-import { waitFor, type WaitOptions } from "../net/wait.ts";
+import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { incompleteTail } from "./_incomplete_tail.ts";
 import { type SocketData, socketDataBytes } from "./socket_data.ts";
 
@@ -81,7 +81,8 @@ export class SimpleSocket implements AsyncDisposable {
   /**
    * Makes a socket that is not connected yet.
    *
-   * @throws {TypeError} if there is no such encoding. @throws {RangeError} if `writeLimit` is negative or no number.
+   * @throws {TypeError} if there is no such encoding. @throws {RangeError} if `writeLimit` or a time is negative or no
+   * number, or a time is too long for a timer.
    */
   constructor(options: SimpleSocketOptions = {}) {
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
@@ -89,6 +90,8 @@ export class SimpleSocket implements AsyncDisposable {
     if (!(writeLimit >= 0)) {
       throw new RangeError(`Cannot make a socket with a write limit of ${writeLimit} bytes`);
     }
+    isBounded("connect", { timeout: options.connectTimeout });
+    isBounded("close", { timeout: options.closeTimeout });
     this.#options = options;
   }
 

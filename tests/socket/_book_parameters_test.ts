@@ -29,6 +29,11 @@ Deno.test("parameters that can't be are refused", () => {
   assertThrows(() => change({ nagle: 1 }), TypeError, '"nagle" is no boolean');
   assertThrows(() => change({ minVersion: 12 }), TypeError, '"minVersion" is no string');
   assertThrows(() => change({ readTimeout: -1 }), RangeError, '"readTimeout"');
+  assertThrows(() => change({ closeTimeout: 2 ** 31 }), RangeError, '"closeTimeout"');
+  assertEquals(change({ closeTimeout: Infinity }).closeTimeout, Infinity);
+  assertThrows(() => change({ minVersion: "TLSv1.1" }), TypeError, 'from "TLSv1.1"');
+  const reverse = { minVersion: "TLSv1.3", maxVersion: "TLSv1.2" };
+  assertThrows(() => change(reverse), TypeError, 'from "TLSv1.3" to "TLSv1.2"');
   assertThrows(() => change({ toString: 1 }), TypeError, '"toString"');
   for (const flags of [4, -1, 1.5, NaN]) assertThrows(() => change(flags), TypeError, "no option");
   assertThrows(() => change({ uniqueAddress: false }), SocketFailure, "unstable");

@@ -359,6 +359,13 @@ Deno.test("simple socket takes a write limit of any size, and refuses what is no
   }
 });
 
+Deno.test("simple socket refuses times that no timer can hold at once", () => {
+  for (const time of [-1, NaN, 2 ** 31]) {
+    assertThrows(() => new SimpleSocket({ connectTimeout: time }), RangeError, "connect");
+    assertThrows(() => new SimpleSocket({ closeTimeout: time }), RangeError, "close");
+  }
+});
+
 Deno.test("simple socket refuses data that is neither text nor bytes", async () => {
   await using server = await echoServer();
   await using socket = new SimpleSocket();
