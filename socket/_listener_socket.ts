@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { NetError } from "../net/errors.ts";
+import { FramingError } from "../net/framing_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "../net/wait.ts";
@@ -45,6 +46,8 @@ export class ListenerSocket implements NamedSocket {
   #room: (() => void) | undefined;
   #rest: ReturnType<typeof setTimeout> | undefined;
   #client: StreamSocket | undefined;
+  /** The client, when it has sent what is no message in its mode. */
+  #unreadable: StreamSocket | undefined;
   /** Clients that are being closed. */
   readonly #leaving = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
@@ -63,6 +66,7 @@ export class ListenerSocket implements NamedSocket {
   /** Connections that are accepted from now on begin with it, and the client of the simplified server goes on with it. */
   set transmission(transmission: Transmission) {
     this.#transmission = transmission;
+    this.#unreadable = undefined;
     if (this.#client !== undefined) this.#client.transmission = transmission;
   }
 
@@ -175,6 +179,8 @@ export class ListenerSocket implements NamedSocket {
   async read(request: ReadRequest): Promise<Uint8Array | undefined> {
     const { timeout } = request;
     const began = performance.now();
+    // It was told once, and the mode is still the same: nothing more can be read from this one.
+    if (this.#unreadable !== undefined) this.#drop(this.#unreadable);
     const client = await this.#wait(() => this.#client ??= this.#open(), request, "read");
     if (client === undefined) return undefined;
     const left = timeout === undefined
@@ -184,12 +190,16 @@ export class ListenerSocket implements NamedSocket {
       return await client.read({ ...request, timeout: left });
     } catch (error) {
       // The end of one client is told once; the next read is for the next client.
-      if (client.finished && this.#client === client) {
-        this.#client = undefined;
-        this.#leave(client);
-      }
+      if (client.finished) this.#drop(client);
+      else if (error instanceof FramingError && this.#client === client) this.#unreadable = client;
       throw error;
     }
+  }
+
+  #drop(client: StreamSocket): void {
+    if (this.#client !== client) return;
+    this.#client = this.#unreadable = undefined;
+    this.#leave(client);
   }
 
   async #leave(client: StreamSocket): Promise<void> {

@@ -379,7 +379,7 @@ export class NamedSockets implements AsyncDisposable {
   read(name: string, options: ReadSocketOptions & { bytes: true }): Promise<Uint8Array>;
   /**
    * Reads a message: one that the transmission mode tells apart, a datagram, or a WebSocket's message. Several reads of one socket are served in
-   * their order.
+   * their order. A simplified server goes on to its next client when one has ended, or has sent what is no message in the mode: that is told once.
    *
    * @returns The message; `""` when none came in time, which is no error, and when the connection has ended, which is error 100031 or 100032.
    */

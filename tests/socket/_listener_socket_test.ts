@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
+import { FramingError } from "../../net/framing_error.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { SocketFailure } from "../../socket/_failure.ts";
@@ -178,4 +179,22 @@ Deno.test("listener: the client of the simplified server gets the rest of the re
   await end.write(new TextEncoder().encode("1\r\nx"));
   assertEquals(await r.listener.read(READ), new Uint8Array([120]));
   end.close();
+});
+
+Deno.test("listener: a client of the simplified server that sends what is no message is told of once, and gives way", async () => {
+  await using r = rig();
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const first = r.source.connect();
+  const second = r.source.connect();
+  await first.write(bytes("GET / HTTP/1.1\r\n\r\n"));
+  await second.write(bytes("3\r\ntwo"));
+  await assertRejects(() => r.listener.read(READ), FramingError);
+  // It can still be answered, or be read in another mode.
+  await r.listener.write(bytes("?"), { address: undefined, port: undefined });
+  r.listener.transmission = transmission(TransmissionMode.END_MARKER, "\r\n");
+  assertEquals(await r.listener.read(READ), bytes("GET / HTTP/1.1"));
+  r.listener.transmission = transmission(TransmissionMode.SIZE_HEADER);
+  await assertRejects(() => r.listener.read(READ), FramingError);
+  assertEquals(await r.listener.read(READ), bytes("two"));
+  for (const end of [first, second]) end.close();
 });
