@@ -69,4 +69,6 @@ server.listen(port, "127.0.0.1", () => {
 await untilInterrupted(async () => {
   await io.close();
   server.close();
+  // Browsers keep connections, and may open one in advance.
+  server.closeAllConnections();
 });
