@@ -31,7 +31,12 @@ const { name, port, redis } = readArguments(USAGE, {
     port: { type: "string", default: "3001" },
     redis: { type: "string", default: "redis://127.0.0.1:6379" },
   },
-}, ({ values }) => ({ ...values, port: portNumber("--port", values.port) }));
+}, ({ values }) => {
+  if (!/^rediss?:$/.test(URL.parse(values.redis)?.protocol ?? "")) {
+    throw new TypeError(`--redis must be a redis: or rediss: URL, not "${values.redis}"`);
+  }
+  return { ...values, port: portNumber("--port", values.port) };
+});
 
 // One connection to send by; one that only listens.
 const publisher = createClient({ url: redis });
@@ -80,6 +85,9 @@ const address = await io.listen({
     new URL(request.url).pathname === "/health"
       ? new Response(`${name}\n`)
       : new Response("There is nothing here\n", { status: 404 }),
+}).catch((error) => {
+  console.error((error as Error).message);
+  Deno.exit(1);
 });
 console.log(`Process ${name} is at http://127.0.0.1:${address.port}/`);
 

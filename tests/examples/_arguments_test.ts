@@ -82,13 +82,14 @@ Deno.test("examples: a value that makes no sense is told in one line, with the u
       "127.0.0.1 http",
       'PORT must be a whole number from 0 to 65535, not "http"',
     ],
+    ["socketio_cluster/main.ts", "--redis localhost", "--redis must be a redis: or rediss: URL"],
     ["websocket_echo.ts", "--port 65536 hello", "--port must be"],
     ["websocket_stream.ts", "put letter.ps", 'Say "serve" and a file, or "get"'],
     ["wlangage_client_server.ts", "client --port x Bonjour", "--port must be"],
   ];
   for (const [script, args, text] of cases) {
     const { code, stdout, stderr } = await runPeer(Deno.execPath(), [
-      ...["run", "--quiet", "--no-prompt", "--no-check", "--allow-sys=hostname"],
+      ...["run", "--quiet", "--no-prompt", "--no-check", "--allow-sys=hostname", "--allow-env"],
       ...[`${root}/examples/${script}`, ...args.split(" ")],
     ], { cwd: root });
     const [line, gap, what, next, usage] = stderr.split("\n");

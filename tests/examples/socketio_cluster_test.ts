@@ -1,7 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { connectSocketIo } from "../../socketio/connect.ts";
-import { freePort, type Peer, peerTest, spawnPeer, tempFolder } from "../_support/peers.ts";
+import {
+  freePort,
+  type Peer,
+  peerTest,
+  runPeer,
+  spawnPeer,
+  tempFolder,
+} from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const example = `${root}/examples/socketio_cluster`;
@@ -15,12 +22,21 @@ const balancers = {
   },
 };
 
-function startProcess(name: string, port: number, redis: number): Promise<Peer> {
-  return spawnPeer(Deno.execPath(), [
+function processArguments(name: string, port: number, redis: number): string[] {
+  return [
     ...["run", "--quiet", "--no-prompt", "--allow-net", "--allow-env", "--allow-read"],
     ...[`${example}/main.ts`, `--name=${name}`, `--port=${port}`],
     `--redis=redis://127.0.0.1:${redis}`,
-  ], { cwd: root, stopSignal: "SIGINT", ready: /Process \w+ is at/, timeout: 60_000 });
+  ];
+}
+
+function startProcess(name: string, port: number, redis: number): Promise<Peer> {
+  return spawnPeer(Deno.execPath(), processArguments(name, port, redis), {
+    cwd: root,
+    stopSignal: "SIGINT",
+    ready: /Process \w+ is at/,
+    timeout: 60_000,
+  });
 }
 
 /** Waits until the load balancer knows that so many processes are well. */
@@ -136,3 +152,18 @@ for (const balancer of ["haproxy", "nginx"] as const) {
     return behind(balancer);
   });
 }
+
+peerTest("cluster example says that its port is taken, and ends", {
+  needs: ["redis-server", "npm:redis", "npm:@socket.io/redis-adapter"],
+}, async () => {
+  await using folder = await tempFolder();
+  const redis = freePort();
+  await using _database = await spawnPeer("redis-server", [
+    ...["--port", String(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+  ], { cwd: folder.path, ready: redis });
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const args = processArguments("one", taken.addr.port, redis);
+  const { code, stderr } = await runPeer(Deno.execPath(), args, { cwd: root });
+  assertEquals(code, 1);
+  assertMatch(stderr, /^Cannot listen on "127\.0\.0\.1:\d+": EADDRINUSE.*\n$/);
+});
