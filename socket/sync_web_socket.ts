@@ -239,9 +239,11 @@ function sendControl(ws: WebSocketConnection, payload: Uint8Array, opcode: 9 | 1
 
 function bytesOf(data: SyncSendable): Uint8Array {
   if (typeof data === "string") return new TextEncoder().encode(data);
-  return data instanceof ArrayBuffer
-    ? new Uint8Array(data)
-    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  throw new TypeError("Cannot send: the data is neither text nor bytes");
 }
 
 /** How the connection ended, as lua-websockets tells it. */

@@ -95,6 +95,10 @@ Deno.test("sync WebSocket sends pings and pongs, answers pings, and returns neit
   assertEquals(await ws.send("", SyncWebSocket.PING), [true]);
   assertEquals(await ws.send("beat", SyncWebSocket.PONG), [true]);
   assertEquals(await ws.send(new TextEncoder().encode("beat"), SyncWebSocket.PONG), [true]);
+  for (const data of [5, {}, null, undefined] as unknown as string[]) {
+    await assertRejects(() => ws.send(data, SyncWebSocket.PONG), TypeError, "neither text nor");
+    await assertRejects(() => ws.send(data, SyncWebSocket.PING), TypeError, "neither text nor");
+  }
   assertEquals(await ws.send(new TextEncoder().encode("beat").buffer, 10), [true]);
   await ws.send("go");
   assertEquals(await ws.receive(), ["after the pong", 1]);
