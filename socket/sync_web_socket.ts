@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { deadlineSignal } from "../net/wait.ts";
+import { deadlineSignal, isBounded } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import {
@@ -88,9 +88,14 @@ export class SyncWebSocket implements AsyncDisposable {
   #state: "CLOSED" | "CONNECTING" | "OPEN" = "CLOSED";
   #giveUp: AbortController | null = null;
 
-  /** Makes a client that is not connected. */
+  /**
+   * Makes a client that is not connected.
+   *
+   * @throws {RangeError} if the timeout is negative or no number, or too long for a timer.
+   */
   constructor(options: SyncWebSocketOptions = {}) {
     const { timeout, ...rest } = options;
+    isBounded("connect", { timeout });
     this.#timeout = timeout;
     this.#options = rest;
   }

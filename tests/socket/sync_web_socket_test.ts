@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { SyncWebSocket } from "../../socket/sync_web_socket.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
@@ -250,4 +250,11 @@ Deno.test("sync WebSocket: all options of a connection hold, and await using giv
     connecting = ws.connect(url(silent));
   }
   assertEquals((await connecting)[0], null);
+});
+
+Deno.test("sync WebSocket: a timeout that no timer can hold is refused at once", () => {
+  for (const timeout of [-1, NaN, 2 ** 31]) {
+    assertThrows(() => new SyncWebSocket({ timeout }), RangeError, "out of range");
+  }
+  assertEquals(new SyncWebSocket({ timeout: Infinity }).state, "CLOSED");
 });
