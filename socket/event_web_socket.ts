@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { NetError } from "../net/errors.ts";
-import { deadlineSignal } from "../net/wait.ts";
+import { deadlineSignal, isBounded } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../websocket/errors.ts";
@@ -59,8 +59,13 @@ export class EventWebSocket {
   #ws: WebSocketConnection | null = null;
   #giveUp: AbortController | null = null;
 
-  /** Makes a client that is not connected. */
+  /**
+   * Makes a client that is not connected.
+   *
+   * @throws {RangeError} if `connectTimeout` is negative or no number, or too long for a timer.
+   */
   constructor(options: EventWebSocketOptions = {}) {
+    isBounded("connect", { timeout: options.connectTimeout });
     this.#options = options;
   }
 

@@ -247,3 +247,9 @@ Deno.test("event WebSocket speaks TLS, and checks the certificate", async () => 
   await until("error");
   assert(/certificate/i.test(log.at(-1)!), log.at(-1));
 });
+
+Deno.test("event WebSocket: a timeout that no timer can hold is refused at once", () => {
+  for (const connectTimeout of [-1, NaN, 2 ** 31]) {
+    assertThrows(() => new EventWebSocket({ connectTimeout }), RangeError, "out of range");
+  }
+});
