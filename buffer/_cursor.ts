@@ -183,9 +183,9 @@ export class Cursor {
     return at;
   }
 
-  /** Drops what is read. */
+  /** Drops what is read, but not a byte that has bits to read. */
   compact(): void {
-    const from = this.position;
+    const from = this.unreadBits > 0 ? this.position - 1 : this.position;
     if (from > 0) {
       if (this.#owned) {
         this.bytes.copyWithin(0, from, this.length);
@@ -197,14 +197,14 @@ export class Cursor {
     this.length -= from;
     this.end = Math.max(0, this.end - from);
     if (this.end === 0) this.unwrittenBits = 0;
-    this.moveTo(0);
+    this.position -= from;
     this.#mark = undefined;
     if (this.length === 0 && this.bytes.length > KEPT_CAPACITY) this.#store(new Uint8Array(0));
   }
 
   /** Drops everything. */
   clear(): void {
-    this.position = this.length;
+    this.moveTo(this.length);
     this.compact();
   }
 

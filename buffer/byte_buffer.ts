@@ -139,6 +139,7 @@ export class ByteBuffer extends ByteReader {
 
   /**
    * Drops the bytes that are read, which moves the rest to the front: `position` becomes 0, and a mark is forgotten.
+   * A byte that {@linkcode ByteReader.readBits | readBits} has left bits of stays, and `position` is 1 then.
    * A buffer that has become empty gives back memory of more than 64 KiB.
    */
   compact(): this {

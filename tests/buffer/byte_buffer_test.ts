@@ -496,6 +496,21 @@ Deno.test("byte buffer compact drops what is read and the mark, clear drops all"
   assertEquals([b.length, b.position, b.writePosition], [0, 0, 0]);
 });
 
+Deno.test("byte buffer compact keeps the bits that are not read yet", () => {
+  const b = new ByteBuffer().writeBytes(1, 0xab, 0xcd).skip(1);
+  assertEquals(b.readBits(4), 0xa);
+  assertEquals([b.compact().position, b.length, b.available], [1, 2, 1]);
+  assertEquals([b.compact().readBits(8), b.compact().readBits(4)], [0xbc, 0xd]);
+  assertEquals([b.compact().position, b.length], [0, 0]);
+  // What is missing of a byte can still be written.
+  b.writeBits(0b101, 3);
+  assertEquals(b.readBits(3), 0b101);
+  assertEquals(b.compact().writeBits(0b10011, 5).readBits(5), 0b10011);
+  assertEquals([b.clear().length, b.writeBytes(7).compact().readBits(8)], [0, 7]);
+  b.writeBytes(1, 2).readBits(3);
+  assertEquals([b.clear().position, b.writeBytes(9).readBits(8)], [0, 9]);
+});
+
 Deno.test("byte buffer bits: any other write goes on at the next byte, and so does align", () => {
   const b = new ByteBuffer().writeBits(1, 1).writeByte(2).writeBits(1, 2).alignBits().writeBits(
     3,
