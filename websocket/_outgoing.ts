@@ -103,21 +103,34 @@ class PartEncoder {
     if (!this.#fixed && text !== (this.opcode === 1)) {
       throw new TypeError("Cannot send a message of text and bytes: it is one or the other");
     }
-    if (text) return encodeUtf8(this.#whole(part));
+    if (text) return this.#checked(encodeUtf8(this.#whole(part)));
     const bytes = toBytes(part);
     if (bytes === undefined) {
       throw new TypeError("Cannot send: a part is neither a string nor bytes");
     }
-    if (this.opcode === 1) {
-      this.#validator ??= new Utf8Validator();
-      if (!this.#validator.push(bytes)) throw new TypeError("Cannot send as text: not UTF-8");
+    if (this.opcode === 1) this.#validator ??= new Utf8Validator();
+    if (this.#half === "") return this.#checked(bytes);
+    // No second half comes any more.
+    const half = encodeUtf8(this.#half);
+    this.#half = "";
+    const both = new Uint8Array(half.length + bytes.length);
+    both.set(half);
+    both.set(bytes, half.length);
+    return this.#checked(both);
+  }
+
+  /** Where text comes as bytes, at least in part, all of it is checked together. */
+  #checked(bytes: Uint8Array): Uint8Array {
+    if (this.#validator?.push(bytes) === false) {
+      throw new TypeError("Cannot send as text: not UTF-8");
     }
     return bytes;
   }
 
   finish(): Uint8Array {
+    const rest = this.#checked(encodeUtf8(this.#half));
     if (this.#validator?.finish() === false) throw new TypeError("Cannot send as text: not UTF-8");
-    return encodeUtf8(this.#half);
+    return rest;
   }
 
   #whole(part: string): string {

@@ -130,3 +130,23 @@ Deno.test("what can be gone through is told from what can't", () => {
     false,
   ]);
 });
+
+Deno.test("parts of text and bytes in one message keep their order, and are checked together", async () => {
+  const sent = async (parts: Array<string | number[]>, opcode: 1 | 2) => {
+    const { link, fragments } = recorder();
+    await sendParts(
+      link,
+      parts.map((part) => typeof part === "string" ? part : new Uint8Array(part)),
+      { opcode },
+    );
+    return joined(...fragments.map(({ bytes }) => bytes));
+  };
+  const lone = [0xef, 0xbf, 0xbd];
+  for (const opcode of [1, 2] as const) {
+    assertEquals(await sent(["\ud83d", [65], "b"], opcode), new Uint8Array([...lone, 65, 98]));
+    assertEquals(await sent([[65], "\ud83d"], opcode), new Uint8Array([65, ...lone]));
+  }
+  for (const parts of [[[0xe2, 0x82], "x", [0xac]], [[0xe2, 0x82], "\ud83d"]]) {
+    await assertRejects(() => sent(parts, 1), TypeError, "not UTF-8");
+  }
+});
