@@ -581,7 +581,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #wait<T>(kind: 0 | 1 | 2, options: WaitOptions | undefined): Promise<T> {
-    this.#betweenStreams = false;
+    const between = this.#betweenStreams;
     return new Promise<T>((resolve, reject) => {
       const waiter: Waiter = {
         kind,
@@ -593,15 +593,23 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         waiter.deadline = deadline;
         deadline.onfire((error: NetError) => {
           this.#dropWaiter(waiter);
+          // Who streams and gives up for now is between two messages as before.
+          if (between && kind === STREAM) this.#standBetween();
           reject(error);
         });
         if (deadline.fired) return;
       }
+      this.#betweenStreams = false;
       if (this.#waiters === undefined) this.#waiters = [waiter];
       else this.#waiters.push(waiter);
       this.#chooseForm();
       this.#regulate();
     });
+  }
+
+  #standBetween(): void {
+    this.#betweenStreams = this.#waiters === undefined && this.#onmessage === undefined;
+    if (this.#betweenStreams) this.#regulate();
   }
 
   #dropWaiter(waiter: Waiter): void {

@@ -536,6 +536,32 @@ Deno.test("message of which no byte had come when its streamer gave up has the l
   assertEquals((await ws.closed).error?.code, "MESSAGE_TOO_BIG");
 });
 
+Deno.test("streamer who gives up between two messages holds the peer back as before", async () => {
+  for (const options of [{ signal: AbortSignal.abort() }, { timeout: 1 }]) {
+    for (const taker of ["stream", "listener"] as const) {
+      const [client, server] = webSocketPair({ server: { maxMessageSize: 1000 } });
+      const first = server.receiveStream();
+      client.send(["one"]);
+      const one = await first;
+      assert("readable" in one);
+      assertEquals(await new Response(one.readable).text(), "one");
+      await assertRejects(() => server.receiveStream(options), NetError);
+      const size = taker === "stream" ? 300_000 : 1000;
+      client.send(new Uint8Array(size));
+      await settle();
+      if (taker === "stream") {
+        const message = await server.receiveStream();
+        assert("readable" in message);
+        assertEquals((await new Response(message.readable).bytes()).length, size);
+      } else {
+        const data = await new Promise<unknown>((resolve) => server.on("message", resolve));
+        assertEquals((data as Uint8Array).length, size);
+      }
+      await closeBoth(client, server);
+    }
+  }
+});
+
 Deno.test("stream of a message that is there already is that message", async () => {
   const [client, server] = webSocketPair();
   client.send("whole");
