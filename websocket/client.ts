@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import type { DialOptions } from "../net/dial.ts";
 import type { Transport } from "../net/transport.ts";
-import { type Deadline, deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { type Deadline, deadlineSignal, isBounded, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import { ConnectionParts } from "./_connection_parts.ts";
 import { HandshakeInfo } from "./_handshake_info.ts";
@@ -149,6 +149,7 @@ class ClientAttempt {
     const { protocols = [], perMessageDeflate = false, maxRedirects = 0 } = options;
     this.#protocols = typeof protocols === "string" ? [protocols] : protocols;
     this.#deflate = perMessageDeflate === true ? {} : perMessageDeflate || undefined;
+    isBounded("connect", { timeout: options.handshakeTimeout });
     if (!(maxRedirects >= 0)) throw new RangeError("Cannot connect: maxRedirects is negative");
     if (options.head !== undefined) checkHttpHeadLimits(options.head);
     if (options.transport !== undefined) this.#checkNoDialing(options);

@@ -235,6 +235,14 @@ Deno.test("client refuses options that make no sense, before anything is opened"
   }
   await assertRejects(() => connectWebSocket("ws://h/", { maxMessageSize: -1 }), RangeError);
   await assertRejects(() => connectWebSocket("ws://h/", { maxRedirects: -1 }), RangeError);
+  for (const timeout of [-1, NaN, 2 ** 31]) {
+    for (const name of ["connectTimeout", "handshakeTimeout"]) {
+      await assertRejects(
+        () => connectWebSocket("ws://127.0.0.1:1", { [name]: timeout }),
+        RangeError,
+      );
+    }
+  }
   await assertRejects(() => connectWebSocket("ws://h/", { head: { maxLineSize: 0 } }), RangeError);
 });
 
