@@ -269,6 +269,7 @@ export class ServerCore {
   ): Promise<void> {
     if (arrival.over) return;
     const { transport } = arrival;
+    const response = buildRefusal(status, message, headers);
     DEADLINES.set(arrival, Math.min(arrival.deadline, DEADLINES.now() + LINGER));
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     if (received !== undefined) {
@@ -277,7 +278,7 @@ export class ServerCore {
       received.reader.resume();
     }
     try {
-      await writeLatin1(transport, buildRefusal(status, message, headers));
+      await writeLatin1(transport, response);
       await transport.closeWrite();
       if (received !== undefined && !arrival.over) await ended;
     } catch {
@@ -379,7 +380,7 @@ export class ServerCore {
 
   async #refuseWith(arrival: Arrival, received: ReceivedHead, response: Response): Promise<void> {
     const body = (await response.text()).slice(0, MAX_REFUSAL).trim();
-    const own = ["connection", "content-length", "content-type", "transfer-encoding"];
+    const own = ["connection", "content-length", "transfer-encoding"];
     const headers = [...response.headers].filter(([name]) => !own.includes(name));
     await this.refuse(arrival, received, response.status, body, headers);
   }

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { encodeUtf8 } from "../buffer/utf8.ts";
 import { hasListElement, isFieldValue, isToken, parseTokenList } from "./_tokens.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
 import { formatExtension, parseExtensions, type WebSocketExtension } from "./extensions.ts";
@@ -488,7 +489,8 @@ const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Writes a response that refuses a handshake and ends the connection: status, a text body of one line, and headers.
+ * Writes a response that refuses a handshake and ends the connection: status, a text as its body, and headers. Its characters are
+ * the response's bytes; the text is sent as UTF-8.
  *
  * @throws {TypeError} If a header has characters that can't be sent. @throws {RangeError} For a status below 200 or above 599.
  *
@@ -514,14 +516,27 @@ export function buildRefusal(
   }
   let text = `HTTP/1.1 ${status} ${STATUS_TEXTS.get(status) ?? ""}\r\n`;
   let upgrade = false;
+  let typed = false;
   for (const [name, value] of headers) {
     if (!isToken(name) || !isFieldValue(value)) {
       throw new TypeError("Cannot refuse: a header has characters that can't be sent");
     }
     if (name.toLowerCase() === "upgrade") upgrade = true;
+    if (name.toLowerCase() === "content-type") typed = true;
     text += `${name}: ${value}\r\n`;
   }
-  const body = isFieldValue(message) ? `${message}\n` : "";
+  const body = utf8Characters(`${message}\n`);
+  const charset = body.length > message.length + 1 ? "; charset=utf-8" : "";
   return `${text}Connection: ${upgrade ? "upgrade, close" : "close"}\r\n` +
-    `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    (typed ? "" : `Content-Type: text/plain${charset}\r\n`) +
+    `Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** A text as UTF-8, with a character for each byte. */
+function utf8Characters(text: string): string {
+  const bytes = encodeUtf8(text);
+  if (bytes.length === text.length) return text;
+  let characters = "";
+  for (const byte of bytes) characters += String.fromCharCode(byte);
+  return characters;
 }

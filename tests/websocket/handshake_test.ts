@@ -409,7 +409,23 @@ Deno.test("refusal is a response that ends the connection", () => {
   assertEquals(fields.get("connection"), "upgrade, close");
   assertEquals(Number(fields.get("content-length")), body.length);
   assertEquals(body, "This is a WebSocket server\n");
-  assertEquals(responseHead(buildRefusal(499, "\r\nx")).status, 499);
+  assertEquals(buildRefusal(499, "x").startsWith("HTTP/1.1 499 \r\n"), true);
   assertThrows(() => buildRefusal(101, "x"), RangeError);
   assertThrows(() => buildRefusal(400, "x", [["a", "b\r\nc"]]), TypeError);
+});
+
+Deno.test("refusal says any text, as UTF-8 and with the type that it is given", () => {
+  const parts = (message: string, headers: [string, string][] = []) => {
+    const [head, body] = buildRefusal(403, message, headers).split("\r\n\r\n");
+    const { fields } = responseHead(`${head}\r\n\r\n`);
+    assertEquals(Number(fields.get("content-length")), body.length);
+    const bytes = Uint8Array.from(body, (char) => char.charCodeAt(0));
+    return [fields.get("content-type"), new TextDecoder().decode(bytes)];
+  };
+  assertEquals(parts("two\r\nlines"), ["text/plain", "two\r\nlines\n"]);
+  assertEquals(parts("5 € – é"), ["text/plain; charset=utf-8", "5 € – é\n"]);
+  assertEquals(parts('{"a":1}', [["Content-Type", "application/json"]]), [
+    "application/json",
+    '{"a":1}\n',
+  ]);
 });

@@ -174,6 +174,7 @@ const ANSWERS: Array<[
     throw new Error("mine");
   }, 500],
   ["rejects", () => Promise.reject(new Error("mine")), 500],
+  ["gives a response that is none", () => Response.error(), 500],
   ["gives headers that can't be sent", () => ({ headers: { upgrade: "x" } }), 500],
 ];
 
@@ -197,6 +198,17 @@ for (const [name, answer, status] of ANSWERS) {
     assertEquals([errors.length, paths], [status === 500 ? 1 : 0, ["/ap,q"]]);
   });
 }
+
+Deno.test("response of authorize is sent with its text and its type, whatever they are", async () => {
+  await using server = await serve({
+    authorize: () => Response.json({ reason: "schließt um 8 –\nmorgen" }, { status: 403 }),
+  });
+  using client = await RawClient.connect(server.port);
+  await client.write(upgradeRequest());
+  assertStringIncludes(await client.readHead(), "content-type: application/json\r\n");
+  const answer = Uint8Array.from(await client.readUntil(), (char) => char.charCodeAt(0));
+  assertStringIncludes(new TextDecoder().decode(answer), '{"reason":"schließt um 8 –\\nmorgen"}');
+});
 
 Deno.test("server ends handshakes at the deadline, counted from connecting, whatever drips in", async () => {
   await using server = await serve({
