@@ -28,6 +28,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #idleAt = Infinity;
   /** How many requests wait for the end of their response. The first head is there already. */
   #answering = 0;
+  #whenAnswered: (() => void) | undefined;
   #first = true;
   /** When the first byte of the request under way came, and when the request has to be there. */
   #startedAt = DEADLINES.now();
@@ -51,10 +52,17 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#arm();
     response.once("close", () => {
       if (--this.#answering > 0 || this.destroyed) return;
+      this.#whenAnswered?.();
       this.#request = undefined;
       this.#dueAt = Infinity;
       this.#arm();
     });
+  }
+
+  /** Calls back once the responses to all requests so far are sent. */
+  whenAnswered(callback: () => void): void {
+    if (this.#answering === 0) callback();
+    else this.#whenAnswered = callback;
   }
 
   override setTimeout(ms: number, listener?: () => void): this {
@@ -136,7 +144,7 @@ export function keepAliveWithoutListening(server: Server): () => void {
 }
 
 /** Whether a socket is one that {@linkcode injectConnection} made. */
-export function isInjected(socket: unknown): boolean {
+export function isInjected(socket: unknown): socket is FrontDoorSocket {
   return socket instanceof FrontDoorSocket;
 }
 
@@ -167,7 +175,10 @@ export function openFrontDoor(
     (error) => core.report(error),
   );
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-    if (isInjected(socket)) takeUpgrade(core, request, socket, head);
+    const taken: unknown = socket;
+    if (!isInjected(taken)) return;
+    // Requests before it on this connection may still wait for their responses, which come first.
+    taken.whenAnswered(() => takeUpgrade(core, request, socket, head));
   };
   // Before the server's own listeners, which may answer at once.
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {

@@ -546,6 +546,25 @@ Deno.test("server answers plain HTTP by its handler: pages, bodies, keep-alive a
   client.close();
 });
 
+Deno.test("upgrade on a connection whose requests are still being answered comes behind the responses", async () => {
+  const page = Promise.withResolvers<Response>();
+  const asked = Promise.withResolvers<void>();
+  await using server = await serve({
+    handler: () => {
+      asked.resolve();
+      return page.promise;
+    },
+  });
+  using client = await RawClient.connect(server.port);
+  await client.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n${upgradeRequest()}`);
+  await asked.promise;
+  await client.write("\x81\x81\x01\x02\x03\x04`");
+  page.resolve(new Response("page"));
+  const text = await client.readUntil((text) => text.endsWith("\x81\x01a"));
+  assert(text.startsWith("HTTP/1.1 200 OK\r\n"), text);
+  assert(text.indexOf("page") < text.indexOf("HTTP/1.1 101 "), text);
+});
+
 Deno.test("server upgrades a connection that was kept alive", async () => {
   await using server = await serve({ handler: () => new Response("page") });
   using client = await RawClient.connect(server.port);
