@@ -65,7 +65,13 @@ export class StandardWebSocket extends EventTarget {
   #binaryType: BinaryType = "blob";
   /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
   #lost = 0;
+  /** The payload of what was given to `send` since nothing was queued, and of the Blobs among it that are not sent. */
+  #given = 0;
+  #blobs = 0;
   readonly #handlers = new Map<string, StandardWebSocketHandler<Event>>();
+  readonly #callHandler = (event: Event): void => {
+    this.#handlers.get(event.type)?.call(this as never, event);
+  };
 
   /**
    * Begins to open a connection.
@@ -149,9 +155,10 @@ export class StandardWebSocket extends EventTarget {
     return this.#state;
   }
 
-  /** Bytes that were given to `send` and are not sent. */
+  /** Bytes that were given to `send` and are not sent. What frames add does not count. */
   get bufferedAmount(): number {
-    return (this.#connection?.bufferedAmount ?? 0) + this.#lost;
+    const queued = this.#connection?.bufferedAmount ?? 0;
+    return (queued === 0 ? 0 : Math.min(this.#given, queued + this.#blobs)) + this.#lost;
   }
 
   /** The extensions that the server chose. */
@@ -244,13 +251,15 @@ export class StandardWebSocket extends EventTarget {
     super.removeEventListener(type, listener as EventListener, options);
   }
 
-  /** A handler keeps its place among the listeners when it is exchanged. */
+  /** A handler keeps its place among the listeners when it is exchanged, and loses it when it is taken off. */
   #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
-    const value = typeof handler === "function" ? handler : null;
-    if (!this.#handlers.has(type)) {
-      this.addEventListener(type, (event) => this.#handlers.get(type)?.call(this, event as never));
+    if (typeof handler === "function") {
+      this.#handlers.set(type, handler);
+      this.addEventListener(type, this.#callHandler);
+    } else {
+      this.#handlers.delete(type);
+      this.removeEventListener(type, this.#callHandler);
     }
-    this.#handlers.set(type, value);
   }
 
   /**
@@ -268,7 +277,25 @@ export class StandardWebSocket extends EventTarget {
       ? data
       : String(data);
     if (state !== 1) this.#lost += sizeOf(message);
-    else this.#connection!.send(message);
+    else this.#send(this.#connection!, message);
+  }
+
+  #send(ws: WebSocketConnection, message: string | ArrayBuffer | ArrayBufferView | Blob): void {
+    const before = ws.bufferedAmount;
+    if (before === 0) this.#given = 0;
+    const sent = ws.send(message);
+    if (typeof message === "string" && ws.extensions === "" && this.#blobs === 0) {
+      this.#given += payloadOf(ws.bufferedAmount - before);
+      return;
+    }
+    const size = sizeOf(message);
+    this.#given += size;
+    if (!(message instanceof Blob)) return;
+    this.#blobs += size;
+    const done = () => {
+      this.#blobs -= size;
+    };
+    sent.then(done, done);
   }
 
   /**
@@ -307,6 +334,11 @@ function toUnsignedShort(value: unknown): number {
   const rounded = Math.round(number);
   // A half goes to the even neighbour.
   return rounded - number === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
+}
+
+/** What a client's frame of so many bytes carries: a text need not be measured again. */
+function payloadOf(frame: number): number {
+  return Math.max(0, frame - (frame <= 131 ? 6 : frame <= 65_543 ? 8 : 14));
 }
 
 function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {

@@ -70,6 +70,47 @@ Deno.test("standard WebSocket calls its handlers, and exchanges them", async () 
   assertEquals(ws.onclose, null);
 });
 
+Deno.test("standard WebSocket counts the payload that waits, of all kinds of messages", async () => {
+  await using server = await serve({ perMessageDeflate: true, maxMessageSize: 1 << 24 });
+  for (const perMessageDeflate of [false, true]) {
+    const ws = new StandardWebSocket(urlOf(server), [], {
+      perMessageDeflate,
+      maxMessageSize: 1 << 24,
+    });
+    await event(ws, "open");
+    const big = new Blob([new Uint8Array(3_000_000)]);
+    const messages = ["", "hi", "é€", new Uint8Array(300), "x".repeat(70_000), new Blob(["blob"])];
+    let total = 0;
+    for (const message of [...messages, "behind it", big, new ArrayBuffer(9)]) {
+      ws.send(message);
+      total += new Blob([message]).size;
+      if (!perMessageDeflate) assertEquals(ws.bufferedAmount, total);
+      else assert(ws.bufferedAmount <= total);
+    }
+    let left = messages.length + 3;
+    await new Promise<void>((resolve) => ws.onmessage = () => void (--left === 0 && resolve()));
+    assertEquals(ws.bufferedAmount, 0);
+    ws.send("again");
+    assertEquals(ws.bufferedAmount, 5);
+    ws.close();
+    await event(ws, "close");
+  }
+});
+
+Deno.test("standard WebSocket's handler that was taken off comes last when it is set again", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  const log: string[] = [];
+  ws.onopen = () => log.push("wrong");
+  ws.addEventListener("open", () => log.push("listener"));
+  ws.onopen = null;
+  ws.onopen = () => log.push("handler");
+  await event(ws, "open");
+  assertEquals(log, ["listener", "handler"]);
+  ws.close();
+  await event(ws, "close");
+});
+
 Deno.test("standard WebSocket tells failures by error and close with 1006", async () => {
   await using server = await serve({ authorize: () => false });
   const ws = new StandardWebSocket(urlOf(server));
