@@ -154,7 +154,9 @@ export class NativeLink implements Link, Expiring {
     DEADLINES.delete(this);
     clearTimeout(this.#polling);
     const socket = this.#socket;
-    socket.onopen = socket.onmessage = null;
+    socket.onmessage = null;
+    // Closed before it is open, it would leave its client connected to nobody.
+    socket.onopen = socket.readyState === 0 ? () => socket.close() : null;
     const clean = wasClean && this.#error === undefined;
     const info: WebSocketCloseInfo = { wasClean: clean, code, reason, closeCode: code };
     if (!clean) {
@@ -239,7 +241,7 @@ export class NativeLink implements Link, Expiring {
 
   terminate(): void {
     if (this.#finished) return;
-    this.#socket.close();
+    if (this.#socket.readyState !== 0) this.#socket.close();
     this.#finish(1006, "", false);
   }
 

@@ -134,6 +134,17 @@ Deno.test("upgraded connection whose listener throws ends alone", async () => {
   assertEquals((await server.sockets[0].closed).error?.code, "CALLBACK");
 });
 
+Deno.test("upgraded connection that is terminated by its handler lets go of its client", async () => {
+  await using server = native({}, (ws) => {
+    ws.send("never");
+    ws.terminate();
+  });
+  const ws = await connectWebSocket(urlOf(server));
+  const closed = await ws.receive({ timeout: 5000 });
+  assertEquals([closed.data, ws.state, server.sockets[0].state], [undefined, "closed", "closed"]);
+  assertEquals((await server.sockets[0].closed).code, 1006);
+});
+
 Deno.test("upgraded connection tells when its queue has drained", async () => {
   await using server = native({ highWaterMark: 1000 }, () => {});
   const ws = await connectWebSocket(urlOf(server), { maxMessageSize: 1 << 23 });
