@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "../buffer/utf8.ts";
-import type { WaitOptions } from "../net/wait.ts";
+import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import type { Link } from "./_connection_parts.ts";
 import { WebSocketError } from "./errors.ts";
 import type { WebSocketData, WebSocketMessageOpcode } from "./types.ts";
@@ -60,7 +60,7 @@ export async function sendParts(
   const encoder = new PartEncoder(options.opcode);
   let begun = false;
   try {
-    for await (const part of parts) {
+    for await (const part of isBounded("send", options) ? inTime(parts, options) : parts) {
       const bytes = encoder.encode(part);
       if (bytes.length === 0) continue;
       link.sendFragment(bytes, encoder.opcode!, false, options.compress);
@@ -81,6 +81,28 @@ export async function sendParts(
       );
     }
     throw cause;
+  }
+}
+
+/** The parts, each of which has to come in time. */
+async function* inTime(
+  parts: OutgoingParts,
+  options: WaitOptions,
+): AsyncGenerator<OutgoingPart, undefined> {
+  const iterator = Symbol.asyncIterator in parts
+    ? parts[Symbol.asyncIterator]()
+    : parts[Symbol.iterator]();
+  let done: boolean | undefined = false;
+  try {
+    for (;;) {
+      const next = await waitFor(Promise.resolve(iterator.next()), "send", options);
+      done = next.done;
+      if (next.done) return undefined;
+      yield next.value;
+    }
+  } finally {
+    // Who makes the parts may be slow to hear of it, too.
+    if (!done) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 

@@ -824,12 +824,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #sendAny(data: WebSocketSendable, options: WebSocketSendOptions): Promise<void> {
-    isBounded("send", options);
+    const bounded = isBounded("send", options);
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes !== undefined) {
       const message = withOpcode(bytes, options.opcode);
       if (this.#tail === undefined) return this.#sendNow(message, options.compress, options);
-      return this.#enqueue(message.length, () => this.#sendNow(message, options.compress, options));
+      const { compress } = options;
+      const sent = this.#enqueue(message.length, () => this.#sendNow(message, compress, undefined));
+      return bounded ? quiet(waitFor(sent, "send", options)) : sent;
     }
     if (data instanceof Blob) {
       if (options.opcode === 1) throw new TypeError("Cannot send a Blob as text");

@@ -599,6 +599,56 @@ Deno.test("who pauses first and streams later gets a large message that came mea
   await closeBoth(client, server);
 });
 
+Deno.test("parts that come too slowly end the connection with the timeout or the signal", async () => {
+  for (const begun of [true, false]) {
+    for (const code of ["ETIMEDOUT", "ABORT_ERR"]) {
+      const [client, server] = webSocketPair();
+      const gone = new AbortController();
+      const options = code === "ETIMEDOUT" ? { timeout: 1 } : { signal: gone.signal };
+      const late = Promise.withResolvers<string>();
+      let left = false;
+      const sending = client.send(
+        (async function* () {
+          try {
+            if (begun) yield "half";
+            yield await late.promise;
+          } finally {
+            left = true;
+          }
+        })(),
+        options,
+      );
+      const behind = client.send("behind");
+      await settle();
+      gone.abort();
+      assertEquals((await assertRejects(() => sending, NetError)).code, code);
+      if (begun) assertEquals((await server.closed).code, 1011);
+      else assertEquals((await server.receive()).data, "behind");
+      late.resolve("late");
+      await behind.catch(() => {});
+      await settle();
+      assertEquals(left, true);
+      await closeBoth(client, server);
+    }
+  }
+});
+
+Deno.test("message behind one in parts is waited for no longer than it says", async () => {
+  const [client, server] = webSocketPair();
+  const late = Promise.withResolvers<string>();
+  const sending = client.send((async function* () {
+    yield "first ";
+    yield await late.promise;
+  })());
+  const error = await assertRejects(() => client.send("second", { timeout: 1 }), NetError);
+  assertEquals(error.code, "ETIMEDOUT");
+  late.resolve("message");
+  await sending;
+  assertEquals((await server.receive()).data, "first message");
+  assertEquals((await server.receive()).data, "second");
+  await closeBoth(client, server);
+});
+
 Deno.test("source that fails half-way ends the connection", async () => {
   const [client, server] = webSocketPair();
   const sending = client.send((function* () {
