@@ -101,7 +101,9 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
 
   subscribe(topic: string): void {
     // Nobody would ever take it off the list again.
-    if (this.over) return;
+    if (this.over || this.#topics?.has(topic)) return;
+    // What was published before is not for it.
+    this.core.hub.flush();
     (this.#topics ??= new Set()).add(topic);
     this.core.group(topic).add(this);
   }

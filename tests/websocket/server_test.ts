@@ -501,6 +501,24 @@ Deno.test("broadcast behind a message that is being made closes at the limit, or
   }
 });
 
+Deno.test("subscriber gets nothing that was published before it subscribed", async () => {
+  await using server = await serve({
+    default: (ws) => {
+      ws.publish("room", "somebody comes");
+      ws.subscribe("room");
+      ws.subscribe("room");
+      server.publish("room", "welcome");
+    },
+  });
+  const first = await connectWebSocket(urlOf(server));
+  assertEquals((await first.receive()).data, "welcome");
+  const second = await connectWebSocket(urlOf(server));
+  assertEquals((await second.receive()).data, "welcome");
+  assertEquals((await first.receive()).data, "somebody comes");
+  assertEquals((await first.receive()).data, "welcome");
+  for (const ws of [first, second]) await ws.close();
+});
+
 // Plain HTTP on the same port.
 
 Deno.test("server answers plain HTTP by its handler: pages, bodies, keep-alive and streams", async () => {
