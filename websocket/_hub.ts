@@ -198,6 +198,11 @@ export class Hub {
       }
       const { taken } = member;
       if (taken >= next) continue;
+      if (!member.link.takesEncoded) {
+        // It puts them in line itself, and what has come since behind them.
+        this.catchUp(member);
+        continue;
+      }
       member.taken = next;
       if (taken <= base) this.#sendTo(member, messages, joined, run.group.size);
       else this.#sendTo(member, messages.slice(taken - base), undefined);

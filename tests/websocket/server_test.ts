@@ -519,6 +519,33 @@ Deno.test("subscriber gets nothing that was published before it subscribed", asy
   for (const ws of [first, second]) await ws.close();
 });
 
+Deno.test("broadcasts keep their order for many who are being sent a message in parts", async () => {
+  const rest = Promise.withResolvers<string>();
+  let ready = 0;
+  await using server = await serve({
+    default: (ws) => {
+      ready++;
+      ws.send((async function* () {
+        yield "in ";
+        yield await rest.promise;
+      })());
+    },
+  });
+  const clients = [];
+  for (let i = 0; i < 20; i++) clients.push(await connectWebSocket(urlOf(server)));
+  await until(() => ready === 20);
+  server.broadcast("one");
+  await Promise.resolve();
+  server.broadcast("two");
+  rest.resolve("parts");
+  for (const ws of clients) {
+    const got = [];
+    for (let i = 0; i < 3; i++) got.push((await ws.receive()).data);
+    assertEquals(got, ["in parts", "one", "two"]);
+    await ws.close();
+  }
+});
+
 // Plain HTTP on the same port.
 
 Deno.test("server answers plain HTTP by its handler: pages, bodies, keep-alive and streams", async () => {
