@@ -92,6 +92,8 @@ export class TransportReader {
   readonly #max: number;
   readonly #allocate: ((size: number) => Uint8Array) | undefined;
   #slab: Uint8Array | null = null;
+  /** The slab's memory: to ask the slab for it takes longer. */
+  #bytes: ArrayBufferLike = NOTHING.buffer;
   #pos = 0;
   #size: number;
   #born = 0;
@@ -266,7 +268,9 @@ export class TransportReader {
     if (slab === null) return true;
     const at = this.#pos;
     this.#learn(n, this.#asked);
-    return this.#deliver(slab.subarray(at, at + n));
+    return this.#deliver(
+      this.#allocate === undefined ? new Uint8Array(this.#bytes, at, n) : slab.subarray(at, at + n),
+    );
   }
 
   /** The rest of the slab where it is long enough for what usually comes, or else a new slab. */
@@ -282,7 +286,7 @@ export class TransportReader {
       // Half of the longest read is enough: a slab that is used to its end can be rewound.
       const wanted = Math.min(this.#usual * 1.1, MAX_READ / 2);
       if (fits || (rest >= 64 && rest >= wanted)) {
-        return new Uint8Array(slab.buffer, slab.byteOffset + pos, Math.min(rest, MAX_READ));
+        return new Uint8Array(this.#bytes, slab.byteOffset + pos, Math.min(rest, MAX_READ));
       }
       this.#resize(Date.now() - this.#born);
     }
@@ -290,6 +294,7 @@ export class TransportReader {
     let size = this.#size;
     if (size > NOT_LARGE && large + size > LARGE_LIMIT) size = NOT_LARGE;
     const fresh = this.#slab = this.#allocate?.(size) ?? new Uint8Array(size);
+    this.#bytes = fresh.buffer;
     if (fresh.length > NOT_LARGE) {
       large += fresh.length;
       heapBallast.passed(fresh.length);
@@ -308,6 +313,7 @@ export class TransportReader {
   #drop(): void {
     if (this.#slab !== null && this.#slab.length > NOT_LARGE) large -= this.#slab.length;
     this.#slab = null;
+    this.#bytes = NOTHING.buffer;
   }
 
   /** A slab was used up in `age` ms: the next one is larger, as large, or smaller. */
@@ -358,8 +364,9 @@ export class TransportReader {
       if (event instanceof Uint8Array) {
         this.#bytesRead += event.length;
         delivery.reader = this;
+        delivery.chunk = event;
         this.#sink.data(event);
-        delivery.reader = null;
+        delivery.reader = delivery.chunk = null;
         return true;
       }
       this.stop();
@@ -369,7 +376,7 @@ export class TransportReader {
       }
       failure = event;
     } catch (error) {
-      delivery.reader = null;
+      delivery.reader = delivery.chunk = null;
       this.stop();
       failure = { error };
     }
