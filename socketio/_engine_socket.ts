@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { nextTick } from "node:process";
 import { toBytes } from "./_attachments.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { EngineSession, type EngineSessionHost } from "./_engine_session.ts";
@@ -297,8 +298,11 @@ export class ServerEngineSocket
     else if (reason === "parse error") transport.close(1002, "parse error");
     else transport.close(1000);
     this.#engine.onSocketGone(this);
-    this._sink?.onEngineClose(reason, description);
-    this.#emit("close", reason, description);
+    const tell = () => this.#emit("close", reason, description);
+    // npm's server handles a packet one tick after it came: the goodbye in front of this is to be heard first.
+    if (this._sink === undefined) return nextTick(tell);
+    this._sink.onEngineClose(reason, description);
+    tell();
   }
 
   // What the polling transport tells.

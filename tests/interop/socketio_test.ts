@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { clientFrame, openWebSocket } from "../_support/attack.ts";
 import { peerTest } from "../_support/peers.ts";
 import {
   checkReport,
@@ -9,6 +10,7 @@ import {
   startNpmServer,
   startPeer,
 } from "../_support/socketio_interop.ts";
+import { joined as joinedBytes } from "../_support/websocket_rig.ts";
 import { installServer, runClient } from "./peers/socketio_scenario.mjs";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoEngine } from "../../socketio/engine.ts";
@@ -128,6 +130,31 @@ peerTest("npm's client comes back when our server was restarted", { needs }, asy
     await client.waitFor(/"hello","value":"again"/);
     await io.close();
   }
+});
+
+peerTest("npm's server on our engine hears of a client that takes its leave, and not of a loss", {
+  needs,
+}, async () => {
+  const { Server } = await import("socket.io");
+  const io = new Server();
+  const engine = new SocketIoEngine({ path: "/socket.io" });
+  io.bind(engine as never);
+  const joined = Promise.withResolvers<void>();
+  const reason = new Promise((resolve) => {
+    io.on("connection", (socket) => {
+      socket.on("disconnect", resolve);
+      joined.resolve();
+    });
+  });
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+  using wire = await openWebSocket(port, { path: "/socket.io/?EIO=4&transport=websocket" });
+  await wire.write(clientFrame(1, "40"));
+  await joined.promise;
+  // In one read.
+  await wire.write(joinedBytes(clientFrame(1, "41"), clientFrame(8, new Uint8Array([3, 232]))));
+  assertEquals(await reason, "client namespace disconnect");
+  await io.close();
+  await engine.close();
 });
 
 peerTest("npm's client that our server throws out is told that first", { needs }, async () => {

@@ -5,6 +5,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { nextTick } from "node:process";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "../../socketio/_engine_socket.ts";
@@ -52,7 +53,7 @@ function open(transport: "polling" | "websocket", options: SocketIoEngineOptions
   const socket = new ServerEngineSocket(host, "sid", request, "192.0.2.1", link);
   link?.handOver(socket);
   const closes: unknown[][] = [];
-  socket.on("close", (...args) => closes.push(args));
+  socket._sink = { onEngineData() {}, onEngineClose: (...args) => void closes.push(args) };
   socket.start();
   socket.startTransport();
   return { socket, web, times: times.running, gone, closes };
@@ -157,6 +158,19 @@ Deno.test("engine socket shares its pings with all others, unless somebody looks
   a.socket.pingDue();
   assertEquals([a.web.take(), packets], [["2"], [{ type: "ping" }]]);
   for (const { socket } of [a, b]) socket.close();
+});
+
+Deno.test("engine socket tells listeners of its end one tick later: npm's server is at its last packet then", async () => {
+  const { socket, web } = open("websocket");
+  socket._sink = undefined;
+  const log: unknown[] = [];
+  socket.on("data", (data) => nextTick(() => log.push(data)));
+  socket.on("close", (reason) => log.push(reason));
+  web.receive("41");
+  web.host!.onSocketClose(undefined);
+  assertEquals([socket.readyState, log], ["closed", []]);
+  await new Promise((resolve) => nextTick(resolve));
+  assertEquals(log, ["1", "transport close"]);
 });
 
 Deno.test("engine socket closes once, and says nothing afterwards", () => {
