@@ -65,6 +65,13 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     else this.#whenAnswered = callback;
   }
 
+  /** Ends it once the responses to all requests that have come are sent; a head that was handed over counts as one. */
+  finish(): void {
+    const end = () => void this.end(() => this.destroy());
+    if (this.#first) this.#whenAnswered = end;
+    else this.whenAnswered(end);
+  }
+
   override setTimeout(ms: number, listener?: () => void): this {
     this.#idle = ms;
     if (listener !== undefined) this.once("timeout", listener);
@@ -195,8 +202,9 @@ export function openFrontDoor(
   return {
     inject(arrival, received, secure) {
       const { transport } = arrival;
-      const gone = core.handOver(arrival, () => closeQuietly(transport));
-      injectConnection(http, transport, received, secure).once("close", gone);
+      const socket = injectConnection(http, transport, received, secure);
+      const cut = () => closeQuietly(transport);
+      socket.once("close", core.handOver(arrival, { cut, finish: () => socket.finish() }));
     },
     close() {
       http.off("upgrade", onUpgrade);
@@ -216,7 +224,7 @@ export function injectConnection(
   transport: Transport,
   received: ReceivedHead,
   secure: boolean,
-): TransportDuplex {
+): FrontDoorSocket {
   received.reader.stop();
   const { text, rest } = received;
   const head = new Uint8Array(text.length + rest.length);

@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "../buffer/utf8.ts";
-import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
+import { waitFor, type WaitOptions } from "../net/wait.ts";
 import type { Link } from "./_connection_parts.ts";
 import { WebSocketError } from "./errors.ts";
 import type { WebSocketData, WebSocketMessageOpcode } from "./types.ts";
@@ -60,7 +60,7 @@ export async function sendParts(
   const encoder = new PartEncoder(options.opcode);
   let begun = false;
   try {
-    for await (const part of isBounded("send", options) ? inTime(parts, options) : parts) {
+    for await (const part of inTime(parts, options)) {
       const bytes = encoder.encode(part);
       if (bytes.length === 0) continue;
       link.sendFragment(bytes, encoder.opcode!, false, options.compress);
@@ -89,7 +89,9 @@ async function* inTime(
   parts: OutgoingParts,
   options: WaitOptions,
 ): AsyncGenerator<OutgoingPart, undefined> {
-  const iterator = Symbol.asyncIterator in parts
+  const iterator = parts instanceof ReadableStream
+    ? streamParts(parts)
+    : Symbol.asyncIterator in parts
     ? parts[Symbol.asyncIterator]()
     : parts[Symbol.iterator]();
   let done: boolean | undefined = false;
@@ -104,6 +106,23 @@ async function* inTime(
     // Who makes the parts may be slow to hear of it, too.
     if (!done) Promise.resolve(iterator.return?.()).catch(() => {});
   }
+}
+
+/** The parts of a stream, which hears at once that no more are wanted: its own iterator would wait for the one under way. */
+function streamParts(stream: ReadableStream<OutgoingPart>): AsyncIterator<OutgoingPart, undefined> {
+  const reader = stream.getReader();
+  return {
+    async next() {
+      const { done, value } = await reader.read();
+      if (!done) return { done, value };
+      reader.releaseLock();
+      return { done, value: undefined };
+    },
+    async return() {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 /** Turns the parts of one message into bytes: all text or all bytes, and characters whole. */

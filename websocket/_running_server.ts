@@ -29,6 +29,8 @@ import type { ServeWebSocketOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
 const ACCEPT_PAUSE = 100;
+/** How long a server that closes waits for the responses of plain HTTP, if it is not told, in ms. */
+const REQUEST_GRACE = 1_000;
 
 interface PublishSettings {
   except?: WebSocketConnection;
@@ -113,8 +115,11 @@ export class RunningServer implements AsyncDisposable {
       for (const ws of [...this.clients]) ws.terminate();
     });
     await this.#closeClients(code, reason, over, () => deadline.fired !== null);
-    this.#core.endOthers();
+    this.#core.finishOthers();
+    const told = options.timeout !== undefined || options.signal !== undefined;
+    const grace = told ? undefined : setTimeout(() => this.#core.endOthers(), REQUEST_GRACE);
     await this.#core.idle();
+    clearTimeout(grace);
     deadline.clear();
   }
 

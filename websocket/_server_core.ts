@@ -131,6 +131,14 @@ const makeConnection = WebSocketConnection as unknown as new (
   parts: ConnectionParts,
 ) => WebSocketConnection;
 
+/** A connection that an HTTP server has. */
+export interface OtherConnection {
+  /** Ends it when its responses are sent. */
+  finish(): void;
+  /** Ends it now. */
+  cut(): void;
+}
+
 /** Everything of a server but where its connections come from. */
 export class ServerCore {
   readonly hub: Hub;
@@ -150,7 +158,7 @@ export class ServerCore {
   readonly #byTopic = new Map<string, Set<Client>>();
   readonly #arrivals = new Set<Arrival>();
   /** Connections that were handed to an HTTP server: how to end each. */
-  readonly #others = new Set<() => void>();
+  readonly #others = new Set<OtherConnection>();
   #idle: PromiseWithResolvers<void> | undefined;
   /** How many connections the limits count here. */
   #counted = 0;
@@ -246,19 +254,24 @@ export class ServerCore {
     this.#checkIdle();
   }
 
-  /** A connection goes to an HTTP server. `end` ends it; call what is returned when it has ended. */
-  handOver(arrival: Arrival, end: () => void): () => void {
-    this.#others.add(end);
+  /** A connection goes to an HTTP server. Call what is returned when it has ended. */
+  handOver(arrival: Arrival, other: OtherConnection): () => void {
+    this.#others.add(other);
     this.settle(arrival);
     return () => {
-      this.#others.delete(end);
+      this.#others.delete(other);
       this.#checkIdle();
     };
   }
 
-  /** Ends the connections that were handed to an HTTP server. */
+  /** Ends the connections that were handed to an HTTP server, each when its responses are sent. */
+  finishOthers(): void {
+    for (const other of [...this.#others]) other.finish();
+  }
+
+  /** Ends the connections that were handed to an HTTP server, now. */
   endOthers(): void {
-    for (const end of [...this.#others]) end();
+    for (const other of [...this.#others]) other.cut();
   }
 
   /** Answers that a client is not let in, lets it read that, and ends the connection. */

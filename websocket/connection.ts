@@ -298,6 +298,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #closeInfo: WebSocketCloseInfo | undefined;
   #closed: PromiseWithResolvers<WebSocketCloseInfo> | undefined;
 
+  /** Gives up the message that is being sent in parts. */
+  #sending: AbortController | undefined;
   /** The end of a queue of sends; set while a message is being sent in parts. */
   #tail: Promise<void> | undefined;
   #tailBytes = 0;
@@ -836,7 +838,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (data instanceof Blob) {
       if (options.opcode === 1) throw new TypeError("Cannot send a Blob as text");
       return this.#enqueue(64, async () => {
-        if (data.size > SMALL_BLOB) return sendParts(this.#link, data.stream(), options);
+        if (data.size > SMALL_BLOB) return this.#sendParts(data.stream(), options);
         await this.#sendNow(await data.bytes(), options.compress, options);
       });
     }
@@ -845,7 +847,24 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         "Cannot send: a message is a string, bytes, a Blob, or an iterable of strings or bytes",
       );
     }
-    return this.#enqueue(64, () => sendParts(this.#link, data as OutgoingParts, options));
+    return this.#enqueue(64, () => this.#sendParts(data as OutgoingParts, options));
+  }
+
+  /** Whoever makes the parts may be slow, or stuck: the end of the connection does not wait for the next one. */
+  async #sendParts(parts: OutgoingParts, options: WebSocketSendOptions): Promise<void> {
+    const sending = this.#sending = new AbortController();
+    if (!this.#link.open) sending.abort(closedError());
+    const { signal } = sending;
+    const either = options.signal === undefined
+      ? signal
+      : AbortSignal.any([options.signal, signal]);
+    try {
+      await sendParts(this.#link, parts, { ...options, signal: either });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      this.#sending = undefined;
+    }
   }
 
   /** Messages behind one that is being sent in parts have to wait: frames of two messages must not mix. */
@@ -1119,6 +1138,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#waiters = undefined;
     for (const ping of this.#pings ?? []) ping.reject(closedError());
     this.#pings = undefined;
+    this.#sending?.abort(closedError());
     this.#closed?.resolve(info);
     this.#host?.closed();
     this.#emit("close", info);

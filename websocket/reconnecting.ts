@@ -9,6 +9,16 @@ import type { WebSocketConnection, WebSocketSendable, WebSocketSendOptions } fro
 import { WebSocketError, WebSocketHandshakeError } from "./errors.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
 
+/** What is told before the connection is tried again. */
+export interface ReconnectingRetry {
+  /** Why: how the last connection ended, or why the last attempt failed. */
+  reason: WebSocketCloseInfo | Error;
+  /** How many attempts in a row have failed. */
+  failures: number;
+  /** How long it waits now, in ms. */
+  delay: number;
+}
+
 /** Options of {@linkcode reconnecting}. */
 export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "transport" | "signal"> {
   /** How long to wait before each attempt. */
@@ -19,6 +29,8 @@ export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "tran
    * answered with a status from 400 to 499 (408, 425 and 429 excepted), or that it does not understand.
    */
   retry?: (reason: WebSocketCloseInfo | Error) => boolean;
+  /** Called before each wait, to show it for example. What it throws ends it all, as what `retry` throws. */
+  onRetry?: (retry: ReconnectingRetry) => void;
   /** Gives up for good when it fires, and closes the connection. */
   signal?: AbortSignal;
 }
@@ -109,6 +121,8 @@ class Reconnecting implements ReconnectingWebSocket {
   readonly #options: ReconnectingOptions;
   readonly #over = new AbortController();
   #failures = 0;
+  /** How the last connection ended, or why the last attempt failed. */
+  #reason: WebSocketCloseInfo | Error | undefined;
   #next: PromiseWithResolvers<WebSocketConnection> | undefined;
   /** One iteration at a time opens connections; another one waits for it. */
   #opening: Promise<WebSocketConnection | undefined> | undefined;
@@ -133,7 +147,7 @@ class Reconnecting implements ReconnectingWebSocket {
       const ws = await this.#open();
       if (ws === undefined) return undefined;
       yield ws;
-      const info = await ws.closed;
+      const info = this.#reason = await ws.closed;
       if (this.current === ws) this.current = undefined;
       if (!this.#wantsMore(info)) {
         await this.close();
@@ -159,11 +173,16 @@ class Reconnecting implements ReconnectingWebSocket {
   }
 
   async #tryUntilOpen(): Promise<WebSocketConnection | undefined> {
-    const { backoff = {}, retry: _retry, signal: _signal, ...options } = this.#options;
+    const { backoff = {}, retry: _retry, onRetry: _onRetry, signal: _signal, ...options } =
+      this.#options;
     const { signal } = this.#over;
+    // A loop that was left in the middle of a connection has not seen its end.
+    if (this.current !== undefined) this.#reason = await this.current.closed;
     for (;;) {
-      if (this.connections + this.#failures > 0 && !signal.aborted) {
-        await this.#sleep(backoffDelay(backoff, this.#failures, Math.random()));
+      if (this.#reason !== undefined && !signal.aborted) {
+        const delay = backoffDelay(backoff, this.#failures, Math.random());
+        this.#tell({ reason: this.#reason, failures: this.#failures, delay });
+        await this.#sleep(delay);
       }
       if (signal.aborted) return undefined;
       try {
@@ -173,6 +192,7 @@ class Reconnecting implements ReconnectingWebSocket {
       } catch (error) {
         if (signal.aborted) return undefined;
         this.#failures++;
+        this.#reason = error as Error;
         const { attempts = Infinity } = backoff;
         if (this.#failures >= attempts || !this.#wantsMore(error as Error)) {
           await this.close();
@@ -196,6 +216,15 @@ class Reconnecting implements ReconnectingWebSocket {
       return (this.#options.retry ?? retriesByDefault)(reason);
     } catch (error) {
       // Nobody connects any more: who waits for it must not wait for ever.
+      this.close();
+      throw error;
+    }
+  }
+
+  #tell(retry: ReconnectingRetry): void {
+    try {
+      this.#options.onRetry?.(retry);
+    } catch (error) {
       this.close();
       throw error;
     }

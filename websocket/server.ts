@@ -66,7 +66,8 @@ export interface WebSocketServer extends AsyncDisposable {
   /** How many clients have subscribed to a topic. */
   subscribers(topic: string): number;
   /**
-   * Stops listening, and closes all clients (unless they are to be kept). Resolves when the last one is gone.
+   * Stops listening, and closes all clients (unless they are to be kept). Plain HTTP requests that have come are answered
+   * for as long as `timeout` and `signal` say, for a second without them. Resolves when the last one is gone.
    * Called again, it waits for the same, and closes clients that were kept before.
    *
    * @throws {RangeError} For a code that must not be sent, or a time that is out of range; the server goes on.

@@ -40,11 +40,15 @@ Deno.test("server core takes nobody in when it is full or closing", () => {
 Deno.test("server core counts what was handed over until it ends", async () => {
   const core = new ServerCore({ default: () => {} });
   const [a, b] = pair();
-  let ended = 0;
-  const gone = core.handOver(core.arrive(a)!, () => ended++);
+  const log: string[] = [];
+  const gone = core.handOver(core.arrive(a)!, {
+    finish: () => log.push("finish"),
+    cut: () => log.push("cut"),
+  });
   assertEquals(core.size, 1);
+  core.finishOthers();
   core.endOthers();
-  assertEquals([ended, core.size], [1, 1]);
+  assertEquals([log, core.size], [["finish", "cut"], 1]);
   gone();
   await core.idle();
   a.close();

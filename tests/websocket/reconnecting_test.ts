@@ -89,6 +89,55 @@ Deno.test("reconnecting asks its own judge, if it has one", async () => {
   assertEquals(reasons, ["error", "error", 4000]);
 });
 
+Deno.test("reconnecting tells why and when it tries again, before each wait", async () => {
+  let server = await serve({ default: (ws) => ws.close(1012, "in a moment") });
+  const { port } = server;
+  const told: unknown[] = [];
+  await using feed = reconnecting(urlOf(server), {
+    backoff: { initial: 8, max: 8 },
+    onRetry({ reason, failures, delay }) {
+      assert(delay >= 0 && delay <= 8, `${delay}`);
+      told.push([reason instanceof Error ? (reason as NetError).code : reason.code, failures]);
+    },
+  });
+  const connections = feed[Symbol.asyncIterator]();
+  const first = await connections.next();
+  assertEquals(told, [], "the first time there is nothing to come back from");
+  await first.value!.closed;
+  await server.close();
+  const second = connections.next();
+  await until(() => told.length === 3);
+  server = await serve({ port });
+  await (await second).value!.close();
+  assertEquals(told.slice(0, 3), [[1012, 0], ["ECONNREFUSED", 1], ["ECONNREFUSED", 2]]);
+  await server.close();
+});
+
+Deno.test("reconnecting that is asked again after a loop that was left waits before it comes back", async () => {
+  await using server = await serve({ default: (ws) => ws.close(1012) });
+  const told: unknown[] = [];
+  await using feed = reconnecting(urlOf(server), {
+    backoff: FAST,
+    onRetry: ({ reason }) => told.push("code" in reason && reason.code),
+  });
+  for await (const _ of feed) break;
+  for await (const _ of feed) break;
+  assertEquals([told, feed.connections], [[1012], 2]);
+});
+
+Deno.test("reconnecting whose onRetry throws is over", async () => {
+  await using server = await serve({ default: (ws) => ws.close(1012) });
+  const feed = reconnecting(urlOf(server), {
+    backoff: FAST,
+    onRetry() {
+      throw new Error("no screen");
+    },
+  });
+  await assertRejects(() => Array.fromAsync(feed), Error, "no screen");
+  assertEquals(feed.connections, 1);
+  await assertRejects(() => feed.connected(), WebSocketError);
+});
+
 Deno.test("reconnecting ends when it is closed or aborted, also while it waits", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

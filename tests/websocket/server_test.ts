@@ -890,13 +890,57 @@ Deno.test("server closes when its signal fires", async () => {
   await server.finished;
 });
 
-Deno.test("server ends plain HTTP connections when it closes", async () => {
+Deno.test("server that closes lets plain HTTP requests have their responses, and ends idle connections", async () => {
+  const late = Promise.withResolvers<void>();
+  const server = await serve({
+    handler: (request) => {
+      if (request.url.endsWith("/now")) return new Response("now");
+      return new Response(
+        new ReadableStream({
+          async start(controller) {
+            controller.enqueue(new TextEncoder().encode("first "));
+            await late.promise;
+            controller.enqueue(new TextEncoder().encode("last"));
+            controller.close();
+          },
+        }),
+      );
+    },
+  });
+  using idle = await RawClient.connect(server.port);
+  await idle.write("GET /now HTTP/1.1\r\nHost: h\r\n\r\n");
+  await idle.readUntil((text) => text.includes("now"));
+  using client = await RawClient.connect(server.port);
+  await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await client.readUntil((text) => text.includes("first "));
+  let closed = false;
+  const closing = server.close({ timeout: 60_000 }).then(() => closed = true);
+  await idle.readUntil();
+  assertEquals(closed, false);
+  late.resolve();
+  assertStringIncludes(await client.readUntil(), "last");
+  await closing;
+});
+
+Deno.test("server that closes cuts plain HTTP requests off that are not answered in time", async () => {
+  for (const options of [undefined, { timeout: 10 }, { signal: AbortSignal.timeout(10) }]) {
+    const server = await serve({ handler: () => new Promise<Response>(() => {}) });
+    using client = await RawClient.connect(server.port);
+    await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    using idle = await RawClient.connect(server.port);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await server.close(options);
+    assertEquals([await client.readUntil(), await idle.readUntil()], ["", ""]);
+  }
+});
+
+Deno.test("server that is closed twice waits for the same end", async () => {
   const server = await serve({ handler: () => new Promise<Response>(() => {}) });
   using client = await RawClient.connect(server.port);
   await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   using idle = await RawClient.connect(server.port);
   await new Promise((resolve) => setTimeout(resolve, 20));
-  await server.close();
+  await Promise.all([server.close({ timeout: 60_000 }), server.close({ timeout: 5 })]);
   assertEquals([await client.readUntil(), await idle.readUntil()], ["", ""]);
 });
 
