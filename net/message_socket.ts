@@ -259,9 +259,14 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     }
   }
 
-  /** All messages until the end of the stream. Leaving the loop early does not close the socket. */
+  /** All messages until the end of the stream, or until the socket is closed. Leaving the loop early does not close it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    for (let message; (message = await this.read()) !== undefined;) yield message;
+    try {
+      for (let message; (message = await this.read()) !== undefined;) yield message;
+    } catch (error) {
+      const closed = this.#closed || this.#closing !== undefined;
+      if (!closed || (error as NetError).code !== "ERR_SOCKET_CLOSED") throw error;
+    }
   }
 
   /** {@linkcode MessageSocket.close | close()}, for `await using`. */

@@ -8,7 +8,7 @@ import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
 import type { Transport } from "./transport.ts";
-import type { WaitOptions } from "./wait.ts";
+import { isBounded, type WaitOptions } from "./wait.ts";
 
 /** Options of {@linkcode socks5Associate}. */
 export interface Socks5AssociateOptions extends Socks5ConnectOptions {
@@ -98,6 +98,7 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
    * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`
    */
   async receive(options: WaitOptions = {}): Promise<RelayedDatagram> {
+    isBounded("receive", options); // throws
     const { signal, timeout = 0 } = options;
     const start = performance.now();
     for (;;) {

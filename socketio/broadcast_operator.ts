@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { timerTime } from "./_time.ts";
+import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS } from "./packet.ts";
 import type {
@@ -123,9 +123,9 @@ export class BroadcastOperator<
     return this.#with({ local: true });
   }
 
-  /** How long to wait for acknowledgements, in ms. @default {5_000} */
+  /** How long to wait for acknowledgements, in ms. @default {5_000} @throws {RangeError} if it is negative or not a number. */
   timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
-    return this.#with({ timeout });
+    return this.#with({ timeout: ackTime(timeout) });
   }
 
   /**

@@ -4,7 +4,7 @@ import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
 import { callListener, Listeners } from "./_listeners.ts";
-import { timerTime } from "./_time.ts";
+import { ackTime, timerTime } from "./_time.ts";
 import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
 import { SocketIoError } from "./errors.ts";
 import type { ManagedSocket, SocketIoManager } from "./manager.ts";
@@ -336,9 +336,13 @@ export class SocketIoClientSocket<
     return this;
   }
 
-  /** How long the next event waits for its acknowledgement, in ms; its callback gets an error in front. */
+  /**
+   * How long the next event waits for its acknowledgement, in ms; its callback gets an error in front.
+   *
+   * @throws {RangeError} if it is negative or not a number.
+   */
   timeout(timeout: number): SocketIoClientSocket<ListenEvents, TimeoutEventMap<EmitEvents>> {
-    this.#flags = { ...this.#flags, timeout };
+    this.#flags = { ...this.#flags, timeout: ackTime(timeout) };
     return this as unknown as SocketIoClientSocket<ListenEvents, TimeoutEventMap<EmitEvents>>;
   }
 

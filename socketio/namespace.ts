@@ -358,7 +358,8 @@ export class SocketIoNamespace<
       } else if (error) {
         socket._cleanUp();
         done(undefined);
-        socket._refuse({ message: String(error.message), data: error.data });
+        const message = typeof error === "string" ? error : String(error.message);
+        socket._refuse({ message, data: error.data });
       } else this.#connect(socket, done);
     });
   }

@@ -3,6 +3,7 @@ import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback } from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
+import { ackTime } from "./_time.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
 import { RoomChooser } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
@@ -450,11 +451,15 @@ export class SocketIoSocket<
     return this;
   }
 
-  /** How long the next message waits for its acknowledgement, in ms; its callback gets an error in front. */
+  /**
+   * How long the next message waits for its acknowledgement, in ms; its callback gets an error in front.
+   *
+   * @throws {RangeError} if it is negative or not a number.
+   */
   timeout(
     timeout: number,
   ): SocketIoSocket<ListenEvents, TimeoutEventMap<EmitEvents>, ServerSideEvents, SocketData> {
-    this.#flags = { ...this.#flags, timeout };
+    this.#flags = { ...this.#flags, timeout: ackTime(timeout) };
     return this as unknown as SocketIoSocket<
       ListenEvents,
       TimeoutEventMap<EmitEvents>,

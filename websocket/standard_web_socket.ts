@@ -255,10 +255,10 @@ export class StandardWebSocket extends EventTarget {
   #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
     if (typeof handler === "function") {
       this.#handlers.set(type, handler);
-      this.addEventListener(type, this.#callHandler);
+      super.addEventListener(type, this.#callHandler as EventListener);
     } else {
       this.#handlers.delete(type);
-      this.removeEventListener(type, this.#callHandler);
+      super.removeEventListener(type, this.#callHandler as EventListener);
     }
   }
 

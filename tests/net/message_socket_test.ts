@@ -312,6 +312,22 @@ Deno.test("message socket goes on after a loop that was left", async () => {
   assertEquals([await both.b.read(), await both.b.read()], ["2", "3"]);
 });
 
+Deno.test("message socket's loop ends when the socket is closed, in the loop or elsewhere, and not for a fault", async () => {
+  await using both = sockets(lineFramer());
+  await both.a.write("1");
+  const seen: string[] = [];
+  for await (const line of both.b) {
+    seen.push(line);
+    await both.b.close();
+  }
+  const waiting = Array.fromAsync(both.a);
+  both.a.destroy();
+  assertEquals([seen, await waiting], [["1"], []]);
+  await using broken = bare(lengthPrefixFramer());
+  await broken.peer.write(hex("ffffffff"));
+  assertEquals(await code(Array.fromAsync(broken.socket)), "ERR_FRAMING");
+});
+
 Deno.test("message socket refuses limits that make no sense", () => {
   const [here, there] = pair();
   for (

@@ -56,6 +56,9 @@ Deno.test("SOCKS5 relay gives datagrams in a loop until it is closed", async () 
     else await relay.send(utf8(`${seen.length + 1}`), echo.address());
   }
   assertEquals(seen, ["1", "2", "3"]);
+  for (const timeout of [-1, NaN]) {
+    await assertRejects(() => relay.receive({ timeout }), RangeError);
+  }
   await relay.closed;
   const late = await assertRejects(() => relay.receive(), NetError);
   assertEquals(late.code, "ERR_SOCKET_CLOSED");

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { MAX_TIME, timerTime } from "../../socketio/_time.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { ackTime, MAX_TIME, timerTime } from "../../socketio/_time.ts";
 
 Deno.test("timerTime shortens what a timer would take for no time at all", async () => {
   assertEquals([0, 20.5, MAX_TIME].map(timerTime), [0, 20.5, MAX_TIME]);
@@ -9,4 +9,9 @@ Deno.test("timerTime shortens what a timer would take for no time at all", async
   await new Promise((resolve) => setTimeout(resolve, 20));
   clearTimeout(timer);
   assertEquals(fired, false);
+});
+
+Deno.test("ackTime refuses what is no time, at once", () => {
+  assertEquals([0, 5, Infinity].map(ackTime), [0, 5, Infinity]);
+  for (const wrong of [-1, NaN]) assertThrows(() => ackTime(wrong), RangeError, `${wrong} ms`);
 });

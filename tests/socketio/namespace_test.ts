@@ -82,6 +82,15 @@ Deno.test("middleware's error goes to the client, with its data, and the socket 
   conn.close();
 });
 
+Deno.test("middleware that gives a text as its error has the client told that text", () => {
+  const { io, engine } = fakeServer();
+  io.use((_socket, next) => next("no room" as never));
+  const conn = engine.connect();
+  conn.deliver("0");
+  assertEquals(conn.take(), ['4{"message":"no room"}']);
+  conn.close();
+});
+
 Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
   const errors = await logged(async () => {
     for (const fail of ["throw", "reject"]) {
