@@ -310,6 +310,10 @@ async function send(path: string, host: string, port: number): Promise<void> {
 }
 
 async function receive(options: ReceiveOptions, host: string, port: number): Promise<void> {
+  const { isDirectory } = await Deno.stat(options.folder).catch((error) => {
+    throw new Error(`Cannot receive: ${error.message}`);
+  });
+  if (!isDirectory) throw new Error(`Cannot receive: "${options.folder}" is no folder`);
   const ended = Promise.withResolvers<void>();
   const one = async (socket: Socket): Promise<void> => {
     const started = performance.now();

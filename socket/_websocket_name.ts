@@ -90,9 +90,14 @@ export class WebSocketName implements NamedSocket {
   }
 }
 
+/** The close codes for what breaks the protocol, is not UTF-8, or is too long. */
+const BAD: ReadonlySet<number> = new Set([1002, 1007, 1009]);
+
 /** How the connection ended, as whoever reads or writes is told. */
 function endOf({ wasClean, code, reason, error }: WebSocketCloseInfo): SocketFailure {
   if (wasClean) return closedByPeer();
   const why = reason || (error?.message ?? `code ${code}`);
-  return new SocketFailure("CONNECTION_LOST", `the connection was lost: ${why}`, error);
+  const bad = error !== undefined && BAD.has(error.closeCode ?? 0);
+  const kind = bad ? "BAD_MESSAGE" : "CONNECTION_LOST";
+  return new SocketFailure(kind, `the connection was lost: ${why}`, error);
 }

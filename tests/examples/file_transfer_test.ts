@@ -197,6 +197,21 @@ Deno.test("file transfer: a sender that dies midway, and Ctrl-C, leave no half f
   }
 });
 
+Deno.test("file transfer: a receiver without a folder says so, and does not wait", async () => {
+  await using to = await tempFolder();
+  const file = join(to.path, "file");
+  await Deno.writeTextFile(file, "");
+  for (const [folder, why] of [[join(to.path, "missing"), "No such file"], [file, "no folder"]]) {
+    const { code, stdout, stderr } = await runPeer(Deno.execPath(), [
+      ...["run", "--allow-net", "--allow-read", "--allow-write", example],
+      ...["receive", "--folder", folder, "--port", "0"],
+    ]);
+    assertEquals([code, stdout], [1, ""]);
+    assert(stderr.startsWith("Cannot receive: "), stderr);
+    assertStringIncludes(stderr, why);
+  }
+});
+
 Deno.test("file transfer: the sender tells what is wrong at its end in one line", async () => {
   await using from = await tempFolder();
   const missing = join(from.path, "missing");

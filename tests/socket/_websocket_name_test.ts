@@ -66,6 +66,11 @@ Deno.test("WebSocket name tells a clean end and a lost connection apart", async 
   lost.there.reset();
   const cut = await assertRejects(() => lost.name.read(READ), SocketFailure);
   assertEquals(cut.kind, "CONNECTION_LOST");
+
+  await using long = rig();
+  await long.server.send("x".repeat(1_048_577));
+  const tooLong = await assertRejects(() => long.name.read(READ), SocketFailure);
+  assertEquals(tooLong.kind, "BAD_MESSAGE");
 });
 
 Deno.test("WebSocket name: closing it here ends what waits", async () => {
