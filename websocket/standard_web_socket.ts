@@ -80,13 +80,14 @@ export class StandardWebSocket extends EventTarget {
    */
   constructor(
     url: string | URL,
-    protocols: string | string[] | StandardWebSocketOptions = [],
+    protocols: string | Iterable<string> | StandardWebSocketOptions = [],
     options: StandardWebSocketOptions = {},
   ) {
     super();
-    const given = typeof protocols === "string" || Array.isArray(protocols);
-    const offered = given ? [protocols].flat() as string[] : [protocols?.protocols ?? []].flat();
-    const settings = (given ? options : protocols) ?? {};
+    const given = typeof protocols === "string" || Symbol.iterator in Object(protocols);
+    const settings: StandardWebSocketOptions =
+      (given ? options : protocols as StandardWebSocketOptions) ?? {};
+    const offered = subprotocols(given ? protocols as Iterable<string> : settings.protocols ?? []);
     try {
       checkSubprotocols(offered);
       parseWebSocketUrl(url);
@@ -344,4 +345,9 @@ function payloadOf(frame: number): number {
 function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {
   if (typeof data === "string") return new TextEncoder().encode(data).length;
   return data instanceof Blob ? data.size : data.byteLength;
+}
+
+/** One name, or several: the standard takes whatever can be gone through, and makes text of it. */
+function subprotocols(given: string | Iterable<string>): string[] {
+  return typeof given === "string" ? [given] : Array.from(given, String);
 }

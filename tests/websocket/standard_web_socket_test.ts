@@ -302,3 +302,24 @@ Deno.test("standard WebSocket is what the type of the browser's asks for, and it
   await Promise.all([closed, gone]);
   assertEquals(seen, [4, 1000]);
 });
+
+Deno.test("standard WebSocket takes subprotocols: one, a list, or whatever can be gone through", async () => {
+  await using server = await serve({ protocols: { a: () => {}, 1: () => {} } });
+  const lists: [string | Iterable<string>, string][] = [
+    ["a", "a"],
+    [["x", "a"], "a"],
+    [new Set(["a"]), "a"],
+    [[1] as unknown as string[], "1"],
+  ];
+  for (const [protocols, chosen] of lists) {
+    const ws = new StandardWebSocket(urlOf(server), protocols);
+    await new Promise((resolve) => ws.onopen = resolve);
+    assertEquals(ws.protocol, chosen);
+    ws.close();
+    await new Promise((resolve) => ws.onclose = resolve);
+  }
+  for (const wrong of [["a", "a"], "a b", [""], new Set(["é"])]) {
+    const error = assertThrows(() => new StandardWebSocket(urlOf(server), wrong), DOMException);
+    assertEquals(error.name, "SyntaxError");
+  }
+});
