@@ -400,7 +400,7 @@ Deno.test("Slowloris: a TLS handshake that stalls or drips in is ended at the de
     port: 0,
     hostname: "127.0.0.1",
     headTimeout: 1_000,
-    ...identity("server"),
+    tls: identity("server"),
   });
   // A record of 512 bytes that begins a ClientHello.
   const hello = new Uint8Array(517);
