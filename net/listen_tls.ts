@@ -16,8 +16,8 @@ export interface TlsListening {
 /**
  * Listens on a port for connections that speak TLS, for servers that take transports: those of `websocket` and `socketio` do it so.
  *
- * With `implementation: "deno"`, what is accepted speaks TLS already, and can't be closed while its peer stalls in the handshake: for
- * trusted clients only.
+ * With `implementation: "deno"`, what is accepted speaks TLS already, and can't be closed while its peer stalls in the handshake, so there
+ * is no `handshakeTimeout`: for trusted clients only.
  *
  * @throws {TypeError} For certificates and keys that are no good, options that are malformed or not supported.
  * @throws {NetError} `ERR_UNSUPPORTED` for what the chosen implementation can't do, and what the system refuses: `EADDRINUSE`, …
@@ -49,9 +49,10 @@ export async function listenTls(
 ): Promise<TlsListening> {
   // Loaded when it is needed: node:tls and node:crypto weigh more than all of this.
   if (tls.implementation === "deno") {
-    const { openDenoTls } = await import("./_deno_tls_listener.ts");
+    const { openDenoTls, unsupportedByDeno } = await import("./_deno_tls_listener.ts");
     const { checkTlsServerOptions } = await import("./_tls_start.ts");
     checkTlsServerOptions(tls);
+    if (tls.handshakeTimeout !== undefined) throw unsupportedByDeno("handshakeTimeout");
     const listener = openDenoTls(where, tls);
     setListenerNoDelay(listener);
     return { listener };

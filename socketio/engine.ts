@@ -262,9 +262,10 @@ export class SocketIoEngine {
     options: SocketIoListenOptions,
   ): Promise<SocketIoAddress> {
     const closed = this.#closed;
-    const { headTimeout: handshakeTimeout = 10_000 } = options;
+    const { headTimeout = 10_000 } = options;
     // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
-    const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
+    const settings = { ALPNProtocols: ["http/1.1"], ...tls };
+    if (tls.implementation !== "deno") settings.handshakeTimeout ??= headTimeout;
     const listening = await listenTls(where, settings);
     if (closed !== this.#closed) {
       listening.listener.close();

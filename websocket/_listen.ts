@@ -50,7 +50,8 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     }
     const { handshakeTimeout = 10_000 } = options;
     // HTTP/1.1 and nothing else: a browser must not try HTTP/2 here.
-    const settings = { ALPNProtocols: ["http/1.1"], handshakeTimeout, ...tls };
+    const settings = { ALPNProtocols: ["http/1.1"], ...tls };
+    if (tls.implementation !== "deno") settings.handshakeTimeout ??= handshakeTimeout;
     return { ...await listenTls(where, settings), secure: true };
   } catch (error) {
     // Deno's have a code: a path that is too long, for one.

@@ -45,9 +45,11 @@ Deno.test("listenTls refuses certificates, keys and options that are no good, an
       assertEquals(message.test(error.message), true, error.message);
     }
   }
-  const mutual = { ...identity("server"), implementation: "deno", requestCert: true } as const;
-  const error = await assertRejects(() => listenTls(HERE, mutual), NetError);
-  assertEquals(error.code, "ERR_UNSUPPORTED");
+  for (const more of [{ requestCert: true }, { handshakeTimeout: 5 }]) {
+    const tls = { ...identity("server"), implementation: "deno", ...more } as const;
+    const error = await assertRejects(() => listenTls(HERE, tls), NetError);
+    assertEquals(error.code, "ERR_UNSUPPORTED");
+  }
 });
 
 Deno.test("listenTls tells which port is taken", async () => {
