@@ -11,6 +11,7 @@ import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
 import { Pipes } from "./_pipe.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
+import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
@@ -29,16 +30,6 @@ import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options
 import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
-
-/** What a transport may have beside its duty: `Deno.TcpConn` has most of it. */
-interface TransportExtras {
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean, initialDelay?: number): void;
-  ref?(): void;
-  unref?(): void;
-  /** Closes with a reset (RST) instead of an ordinary end. */
-  reset?(): void;
-}
 
 /** Text or bytes, as `write` takes them. */
 export type SocketChunk = string | Uint8Array;
