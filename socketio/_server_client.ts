@@ -278,6 +278,7 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
       const auth = packet.data as Auth;
       // Asked again: it left before it heard that it is in, of which npm's client tells nothing, and came back.
       socket?._onClose("client namespace disconnect");
+      if (this.#closed) return; // by a listener
       if (this.#pending?.has(packet.nsp)) this.#pending.set(packet.nsp, { auth });
       else this.#connect(packet.nsp, auth);
     } else if (packet.type === PacketType.CONNECT_ERROR) {

@@ -185,6 +185,18 @@ Deno.test("client that joins again without having left is there once, anew", () 
   conn.close();
 });
 
+Deno.test("client that joins again, and is thrown out for that, is in no namespace", () => {
+  const { io, engine } = fakeServer();
+  let joined = 0;
+  io.on("connection", (socket) => {
+    joined++;
+    socket.on("disconnect", () => socket.conn.close());
+  });
+  const conn = engine.connect();
+  conn.deliver("0", "0");
+  assertEquals([joined, io.sockets.sockets.size, conn.readyState], [1, 0, "closed"]);
+});
+
 Deno.test("client that asks again is not told of a refusal of what it asked first", () => {
   const { io, engine } = fakeServer();
   const asked: ((error?: Error) => void)[] = [];
