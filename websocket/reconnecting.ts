@@ -182,7 +182,8 @@ class Reconnecting implements ReconnectingWebSocket {
       if (this.#reason !== undefined && !signal.aborted) {
         const delay = backoffDelay(backoff, this.#failures, Math.random());
         this.#tell({ reason: this.#reason, failures: this.#failures, delay });
-        await this.#sleep(delay);
+        // Whoever is told may give up.
+        if (!signal.aborted) await this.#sleep(delay);
       }
       if (signal.aborted) return undefined;
       try {

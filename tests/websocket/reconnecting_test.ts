@@ -125,6 +125,15 @@ Deno.test("reconnecting that is asked again after a loop that was left waits bef
   assertEquals([told, feed.connections], [[1012], 2]);
 });
 
+Deno.test("reconnecting that is closed by onRetry ends without the wait", async () => {
+  await using server = await serve({ default: (ws) => ws.close(1012) });
+  const feed = reconnecting(urlOf(server), {
+    backoff: { initial: 600_000, max: 600_000, jitter: 0 },
+    onRetry: () => void feed.close(),
+  });
+  assertEquals((await Array.fromAsync(feed)).length, 1);
+});
+
 Deno.test("reconnecting whose onRetry throws is over", async () => {
   await using server = await serve({ default: (ws) => ws.close(1012) });
   const feed = reconnecting(urlOf(server), {
