@@ -9,7 +9,7 @@ export interface LoadResult {
   servers: string[];
   /** Those that did not, and why. */
   missing: string[];
-  /** By cell and server: one slice a round. */
+  /** By cell and server: one slice a round, those of the first processes first. */
   cells: Record<string, Record<string, Slice[]>>;
 }
 
@@ -69,6 +69,12 @@ export function ratio(
   return median(slices[server].map(({ rate }, round) => rate / base[round].rate));
 }
 
+/** CPU time for each message over all slices, which are too short for the clock of /proc. */
+function cpuTime(slices: readonly Slice[]): number {
+  const messages = slices.reduce((sum, { rate }) => sum + rate, 0);
+  return slices.reduce((sum, { rate, server = 0 }) => sum + rate * server, 0) / messages;
+}
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column].length))
@@ -102,7 +108,7 @@ function loadTable(result: LoadResult): string {
   const cost = result.servers.map((server) => [
     SERVERS[server].label,
     ...cells.map((cell) => {
-      const spent = median(result.cells[cell][server].map((slice) => slice.server ?? 0));
+      const spent = cpuTime(result.cells[cell][server]);
       const p99 = median(result.cells[cell][server].map((slice) => slice.p99));
       return `${spent.toFixed(2)} µs, ${p99.toFixed(2)} ms`;
     }),

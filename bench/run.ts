@@ -2,10 +2,11 @@
  * `deno task bench`: measures the servers of cells.ts side by side, with load from a process of its own, and prints the
  * tables. A run of all groups, or one with `--save`, also writes them to bench/RESULTS.md, with a chart.
  *
- *     deno task bench [GROUP…] [--rounds N] [--seconds S] [--quick] [--save]
+ *     deno task bench [GROUP…] [--processes N] [--rounds N] [--seconds S] [--quick] [--save]
  *
  * All servers of a group run at once and are loaded in turns, one short slice each a round; a ratio is the median of
- * the ratios within the rounds. So what else happens on the machine hits all alike.
+ * the ratios within the rounds. So what else happens on the machine hits all alike. And all of it with new processes,
+ * some times over: what luck a process had with its memory and its compiler lasts as long as it does.
  */
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
@@ -39,6 +40,9 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 
 /** How long and how often things are measured. */
 interface Effort {
+  /** How many processes of each server are measured, one after the other. */
+  processes: number;
+  /** For each process. */
   rounds: number;
   seconds: number;
   warm: number;
@@ -50,8 +54,24 @@ interface Effort {
   denoOnly: boolean;
 }
 
-const FULL: Effort = { rounds: 11, seconds: 0.6, warm: 0.2, thin: 1, calm: 1000, denoOnly: false };
-const QUICK: Effort = { rounds: 1, seconds: 0.1, warm: 0.05, thin: 100, calm: 100, denoOnly: true };
+const FULL: Effort = {
+  processes: 3,
+  rounds: 11,
+  seconds: 0.2,
+  warm: 0.1,
+  thin: 1,
+  calm: 1000,
+  denoOnly: false,
+};
+const QUICK: Effort = {
+  processes: 1,
+  rounds: 1,
+  seconds: 0.1,
+  warm: 0.05,
+  thin: 100,
+  calm: 100,
+  denoOnly: true,
+};
 
 /** The command that starts a server; or why it can't be started here. */
 function command(server: BenchServer): string[] | string {
@@ -108,17 +128,17 @@ const loadCommand = (flags: string[]): Deno.Command =>
     stderr: "piped",
   });
 
-async function runLoads(group: LoadGroup, effort: Effort): Promise<LoadResult> {
-  const { keys, missing } = choose(group.servers, effort);
+/** Loads one process of each server with all cells, and adds the slices to the result. */
+async function loadOnce(result: LoadResult, effort: Effort, title: string): Promise<void> {
   const running: Running[] = [];
-  const result: LoadResult = { kind: "load", group, servers: keys, missing, cells: {} };
   try {
-    for (const key of keys) running.push(await start(key));
-    for (const [name, load] of Object.entries(group.cells)) {
-      console.error(`  ${group.title}: ${name}`);
+    for (const key of result.servers) running.push(await start(key));
+    for (const [name, load] of Object.entries(result.group.cells)) {
+      console.error(`  ${title}: ${name}`);
       const flags = [load.protocol, load.pattern, running.map(({ port }) => port).join(",")]
         .concat([load.connections, load.size, load.pipeline, effort.seconds].map(String))
-        .concat(`--rounds=${effort.rounds}`, `--warm=${effort.warm}`, "--json")
+        // One round more: in the first one the servers warm up.
+        .concat(`--rounds=${effort.rounds + 1}`, `--warm=${effort.warm}`, "--json")
         .concat(`--pids=${running.map(({ peer }) => peer.pid).join(",")}`);
       for (const flag of ["text", "tls", "deflate"] as const) {
         if (load[flag]) flags.push(`--${flag}`);
@@ -129,13 +149,23 @@ async function runLoads(group: LoadGroup, effort: Effort): Promise<LoadResult> {
         throw new Error(`Cannot measure "${name}": ${new TextDecoder().decode(stderr)}`);
       }
       const slices = new TextDecoder().decode(stdout).trim().split("\n")
-        .map((line) => JSON.parse(line) as Slice);
-      result.cells[name] = Object.fromEntries(
-        running.map(({ key, port }) => [key, slices.filter((slice) => slice.port === port)]),
-      );
+        .map((line) => JSON.parse(line) as Slice)
+        .filter(({ round }) => round > 0);
+      const cell = result.cells[name] ??= {};
+      for (const { key, port } of running) {
+        (cell[key] ??= []).push(...slices.filter((slice) => slice.port === port));
+      }
     }
   } finally {
     await Promise.all(running.map(({ peer }) => peer[Symbol.asyncDispose]()));
+  }
+}
+
+async function runLoads(group: LoadGroup, effort: Effort): Promise<LoadResult> {
+  const { keys, missing } = choose(group.servers, effort);
+  const result: LoadResult = { kind: "load", group, servers: keys, missing, cells: {} };
+  for (let i = 1; i <= effort.processes; i++) {
+    await loadOnce(result, effort, `${group.title}, process ${i} of ${effort.processes}`);
   }
   return result;
 }
@@ -254,6 +284,7 @@ async function main(): Promise<void> {
     args: Deno.args,
     allowPositionals: true,
     options: {
+      processes: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean" },
@@ -270,6 +301,7 @@ async function main(): Promise<void> {
     Deno.exit(2);
   }
   const effort = { ...(values.quick ? QUICK : FULL) };
+  if (values.processes !== undefined) effort.processes = Number(values.processes);
   if (values.rounds !== undefined) effort.rounds = Number(values.rounds);
   if (values.seconds !== undefined) effort.seconds = Number(values.seconds);
   const names = positionals.length > 0 ? positionals : Object.keys(GROUPS);
@@ -290,7 +322,7 @@ async function main(): Promise<void> {
   const about = await describe();
   await Deno.writeTextFile(
     `${here}RESULTS.md`,
-    `# Results\n\nMade by \`deno task bench\` in ${effort.rounds} rounds; [README.md](README.md) says how. ${about}\n\n` +
+    `# Results\n\nMade by \`deno task bench\` with ${effort.processes} processes of each server, ${effort.rounds} rounds each; [README.md](README.md) says how. ${about}\n\n` +
       `![ratios](results.svg)\n\n## In short\n\n${summary(results)}\n\n${
         tables(results, verdicts)
       }\n`,
