@@ -62,6 +62,8 @@ export class StandardWebSocket extends EventTarget {
   readonly #abort = new AbortController();
   #state: 0 | 1 | 2 | 3 = 0;
   #connection: WebSocketConnection | undefined;
+  /** `open` or `message` is being told: it is of the time before the server began to close. */
+  #telling = false;
   #binaryType: BinaryType = "blob";
   /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
   #lost = 0;
@@ -125,7 +127,13 @@ export class StandardWebSocket extends EventTarget {
     }
     this.#state = 1;
     ws.on("message", (data) => this.#onMessage(data));
-    this.dispatchEvent(new Event("open"));
+    this.#tell(new Event("open"));
+  }
+
+  #tell(event: Event): void {
+    this.#telling = true;
+    this.dispatchEvent(event);
+    this.#telling = false;
   }
 
   #onMessage(data: WebSocketData): void {
@@ -136,7 +144,7 @@ export class StandardWebSocket extends EventTarget {
     else if (this.#binaryType === "blob") value = new Blob([data as Uint8Array<ArrayBuffer>]);
     else value = (data as Uint8Array<ArrayBuffer>).slice().buffer;
     const { origin } = new URL(this.#url);
-    this.dispatchEvent(new MessageEvent("message", { data: value, origin }));
+    this.#tell(new MessageEvent("message", { data: value, origin }));
   }
 
   #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
@@ -152,8 +160,12 @@ export class StandardWebSocket extends EventTarget {
 
   /** 0 (CONNECTING), 1 (OPEN), 2 (CLOSING) or 3 (CLOSED). */
   get readyState(): 0 | 1 | 2 | 3 {
-    if (this.#state === 1 && this.#connection!.state !== "open") return 2;
-    return this.#state;
+    return this.#telling ? this.#state : this.#sendState;
+  }
+
+  /** The same, but without regard to what is being told. */
+  get #sendState(): 0 | 1 | 2 | 3 {
+    return this.#state === 1 && this.#connection!.state !== "open" ? 2 : this.#state;
   }
 
   /** Bytes that were given to `send` and are not sent. What frames add does not count. */
@@ -269,7 +281,7 @@ export class StandardWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` while the connection is being opened.
    */
   send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
-    const state = this.readyState;
+    const state = this.#sendState;
     if (state === 0) {
       throw new DOMException("Cannot send: the connection is not open yet", "InvalidStateError");
     }

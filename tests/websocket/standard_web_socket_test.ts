@@ -153,10 +153,14 @@ Deno.test("standard WebSocket tells the end of a connection that ends with the h
   });
   const ws = new StandardWebSocket(`ws://127.0.0.1:${listener.addr.port}`);
   const log: unknown[] = [];
-  ws.onopen = () => log.push("open");
-  ws.onmessage = ({ data }) => log.push(data);
+  ws.onopen = () => {
+    log.push("open", ws.readyState);
+    ws.send("too late");
+    assertEquals(ws.bufferedAmount, 8);
+  };
+  ws.onmessage = ({ data }) => log.push(data, ws.readyState);
   const { code } = await event(ws, "close");
-  assertEquals([...log, code, ws.readyState], ["open", "early", 4000, 3]);
+  assertEquals([...log, code, ws.readyState], ["open", 1, "early", 1, 4000, 3]);
   await serving;
   listener.close();
 });
