@@ -1,6 +1,7 @@
 // Floor 1: codec.
 import type { ConnectOptions } from "./connect_options.ts";
 import { parseIp } from "./ip.ts";
+import { MAX_DELAY } from "./max_delay.ts";
 
 /** A `TypeError` with Node's `code`. */
 export function codedTypeError(code: string, message: string): TypeError {
@@ -58,7 +59,7 @@ export function checkTimeout(ms: unknown): number {
   if (typeof ms !== "number") {
     throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot set the timeout: it must be a number");
   }
-  if (!(ms >= 0 && ms <= 2_147_483_647)) {
+  if (!(ms >= 0 && ms <= MAX_DELAY)) {
     throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot set the timeout: ${ms} ms is out of range`);
   }
   return ms;

@@ -7,6 +7,7 @@ import { dial } from "./dial.ts";
 import { DialPolicy } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { systemHostLookup } from "./lookup.ts";
+import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import { SOCKS5_REPLY, type Socks5Address } from "./socks5_codec.ts";
@@ -58,7 +59,7 @@ function limitOf(
   }
   if (!name.endsWith("Timeout")) return limit;
   // A timer that is asked for more fires at once.
-  if (limit > 2_147_483_647 && limit !== Infinity) {
+  if (!isDelay(limit)) {
     throw new RangeError(`Cannot make SOCKS5 server: ${name} ${limit} is too long for a timer`);
   }
   return limit === Infinity ? 0 : limit;

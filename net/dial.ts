@@ -8,6 +8,7 @@ import { checkPort, parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import { lookupWith, systemHostLookup } from "./lookup.ts";
 import type { HostLookup } from "./lookup_options.ts";
+import { isDelay, MAX_DELAY } from "./max_delay.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import { connectThroughProxies } from "./proxy_chain.ts";
@@ -126,9 +127,6 @@ export async function dial(target: DialTarget, options: DialOptions = {}): Promi
   }
 }
 
-/** The longest that a timer takes, in ms. */
-const LONGEST_DELAY = 2_147_483_647;
-
 /** What is to be done, after all options have been checked. */
 interface Plan {
   endpoint: string;
@@ -152,7 +150,7 @@ function makePlan(target: DialTarget, options: DialOptions): Plan {
   if (!(attemptDelay >= 10)) {
     throw new RangeError(`Cannot use an attemptDelay of ${attemptDelay} ms: it is below 10`);
   }
-  if (attemptDelay > LONGEST_DELAY && attemptDelay !== Infinity) {
+  if (!isDelay(attemptDelay)) {
     throw new RangeError(
       `Cannot use an attemptDelay of ${attemptDelay} ms: it is too long for a timer`,
     );
@@ -311,7 +309,7 @@ async function connectByName(
       hostname: parseHost(hostname).hostname,
       port,
       signal,
-      autoSelectFamilyAttemptDelay: Math.min(options.attemptDelay ?? 250, LONGEST_DELAY),
+      autoSelectFamilyAttemptDelay: Math.min(options.attemptDelay ?? 250, MAX_DELAY),
     });
     return configured(conn, options);
   } catch (error) {

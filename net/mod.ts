@@ -40,6 +40,7 @@ export * from "./listen_tls.ts";
 export * from "./listener_no_delay.ts";
 export * from "./lookup.ts";
 export * from "./lookup_options.ts";
+export * from "./max_delay.ts";
 export * from "./message_socket.ts";
 export * from "./netstring_framer.ts";
 export * from "./no_proxy.ts";

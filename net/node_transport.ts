@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { Duplex } from "node:stream";
 import { NetError } from "./errors.ts";
+import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
@@ -330,7 +331,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
     const { highWaterMark = 65_536, head, transient = false, writeTimeout = Infinity } = options;
     super({ allowHalfOpen: true, highWaterMark, emitClose: true });
-    if (!(writeTimeout > 0 && (writeTimeout <= 2_147_483_647 || writeTimeout === Infinity))) {
+    if (!(writeTimeout > 0 && isDelay(writeTimeout))) {
       throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
     }
     this.#transport = transport;

@@ -8,6 +8,7 @@ import { listenArguments, openListener } from "./_listen.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
 import { NetError } from "./errors.ts";
 import { Limits, type Pressure } from "./limits.ts";
+import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
 import type {
   DropInfo,
@@ -231,7 +232,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
    * `drain` they are destroyed after so many milliseconds; a later call may shorten that. When the server does not
    * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
    *
-   * @throws {RangeError} When `drain` is negative, not a number, or too long for a timer (above 2147483647 ms).
+   * @throws {RangeError} When `drain` is negative, not a number, or above {@linkcode MAX_DELAY}.
    */
   close(
     options?: ServerCloseOptions | ((error?: Error) => void),
@@ -239,7 +240,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   ): this & PromiseLike<this> {
     if (typeof options === "function") [options, callback] = [undefined, options];
     const { drain = Infinity } = options ?? {};
-    if (!(drain >= 0 && (drain <= 2_147_483_647 || drain === Infinity))) {
+    if (!isDelay(drain)) {
       throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
     }
     const running = this.listening || this.#opening !== null;

@@ -102,7 +102,7 @@ export class Socks5Server implements AsyncDisposable {
    * Stops to listen, and closes all connections: at once, or when they have ended by themselves or `drain` ms have passed. Settles when
    * all is closed. The server can listen again afterwards.
    *
-   * @throws {RangeError} when `drain` is negative, not a number, or too long for a timer (above 2147483647 ms)
+   * @throws {RangeError} when `drain` is negative, not a number, or above {@linkcode MAX_DELAY}
    */
   async close(options: { drain?: number } = {}): Promise<void> {
     const { drain = 0 } = options;

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { NetError } from "./errors.ts";
+import { isDelay } from "./max_delay.ts";
 
 /** Options of everything that waits. */
 export interface WaitOptions {
@@ -55,7 +56,7 @@ export function timeoutError(what: string, timeout: number): NetError {
 /**
  * Whether a wait with these options ends by itself: it has a timeout, or a signal.
  *
- * @throws {RangeError} When the timeout is negative, not a number, or too long for a timer (above 2147483647 ms).
+ * @throws {RangeError} When the timeout is negative, not a number, or above {@linkcode MAX_DELAY}.
  *
  * @example
  * ```ts
@@ -68,7 +69,7 @@ export function timeoutError(what: string, timeout: number): NetError {
  */
 export function isBounded(what: string, options: WaitOptions): boolean {
   const { timeout = 0, signal } = options;
-  if (!(timeout >= 0 && (timeout <= 2_147_483_647 || timeout === Infinity))) {
+  if (!isDelay(timeout)) {
     throw new RangeError(`Cannot ${what}: a timeout of ${timeout} ms is out of range`);
   }
   return signal !== undefined || (timeout > 0 && timeout !== Infinity);
@@ -77,7 +78,7 @@ export function isBounded(what: string, options: WaitOptions): boolean {
 /**
  * Starts a deadline for one wait: what comes first of `options.timeout` and `options.signal` fires it, once.
  *
- * @throws {RangeError} When the timeout is negative, not a number, or too long for a timer (above 2147483647 ms).
+ * @throws {RangeError} When the timeout is negative, not a number, or above {@linkcode MAX_DELAY}.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 // Floor 2: protocol.
 import { Limits } from "../net/limits.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
 } from "../websocket/permessage_deflate.ts";
 import { checkAllowedHosts } from "../websocket/request_url.ts";
 import { checkCors } from "./_cors.ts";
-import { MAX_TIME } from "./_time.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -99,11 +99,11 @@ export function resolveEngineOptions(
   const path = (options.path ?? defaultPath).replace(/\/$/, "");
   return {
     path: options.addTrailingSlash === false ? path : path + "/",
-    pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_TIME),
-    pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_TIME),
-    upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_TIME),
-    decisionTimeout: positive("decisionTimeout", options.decisionTimeout, 10_000, MAX_TIME),
-    closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_TIME),
+    pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_DELAY),
+    pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_DELAY),
+    upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_DELAY),
+    decisionTimeout: positive("decisionTimeout", options.decisionTimeout, 10_000, MAX_DELAY),
+    closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_DELAY),
     maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
     transports,
     allowUpgrades: options.allowUpgrades ?? true,
@@ -118,7 +118,7 @@ export function resolveEngineOptions(
     slowClient,
     maxConnections: positive("maxConnections", options.maxConnections, Infinity),
     limits: options.limits ?? Limits.shared,
-    messageTimeout: positive("messageTimeout", options.messageTimeout, 60_000, MAX_TIME),
+    messageTimeout: positive("messageTimeout", options.messageTimeout, 60_000, MAX_DELAY),
   };
 }
 

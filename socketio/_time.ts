@@ -1,7 +1,5 @@
 // Floor 0: vocabulary.
-
-/** The longest time that a timer can wait, in ms: asked for more, it fires at once. */
-export const MAX_TIME = 2_147_483_647;
+import { MAX_DELAY } from "../net/max_delay.ts";
 
 /** A time to wait for an acknowledgement. @throws {RangeError} If it is negative or not a number. */
 export function ackTime(ms: number): number {
@@ -11,5 +9,5 @@ export function ackTime(ms: number): number {
 
 /** A time as a timer can wait it. */
 export function timerTime(ms: number): number {
-  return Math.min(ms, MAX_TIME);
+  return Math.min(ms, MAX_DELAY);
 }

@@ -1,6 +1,6 @@
 // Floor 1: codec.
+import { MAX_DELAY } from "../net/max_delay.ts";
 import { NOT_JSON, parseJson } from "./_json.ts";
-import { MAX_TIME } from "./_time.ts";
 import { PacketFault } from "./errors.ts";
 
 /**
@@ -48,7 +48,7 @@ export function encodeEngineHandshake(handshake: EngineHandshake): string {
 }
 
 function isTime(value: unknown): value is number {
-  return typeof value === "number" && value > 0 && value <= MAX_TIME;
+  return typeof value === "number" && value > 0 && value <= MAX_DELAY;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
 import { checkPort } from "../net/host.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
@@ -310,7 +311,7 @@ function pause(
       signal?.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, Math.min(ms, 2_147_483_647));
+    const timer = setTimeout(done, Math.min(ms, MAX_DELAY));
     signal?.addEventListener("abort", done, { once: true });
     sooner?.then(done);
   });

@@ -4,6 +4,7 @@ import { dial } from "../net/dial.ts";
 import type { DatagramAddress, DatagramSocket } from "../net/datagram_socket.ts";
 import { createDatagramSocket } from "../net/datagram_socket.ts";
 import { checkPort, parseHost } from "../net/host.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
@@ -28,8 +29,6 @@ import type { TraceSide } from "./trace_event.ts";
 const LOOPBACK = "127.0.0.1";
 /** After a failure to accept, for want of file descriptors say, it is tried again after so many ms. */
 const ACCEPT_AGAIN = 50;
-/** The longest delay that a timer takes, in ms. */
-const LONGEST_DELAY = 2_147_483_647;
 
 type State = "new" | "starting" | "started" | "stopped";
 
@@ -62,7 +61,7 @@ function checkNumber(name: string, value: number | undefined, lowest: number, mo
 }
 
 function checkFaults(faults: TraceFaults, udp: boolean): void {
-  checkNumber("a delay of", faults.delay, 0, LONGEST_DELAY);
+  checkNumber("a delay of", faults.delay, 0, MAX_DELAY);
   checkNumber("a rate of", faults.rate, 1, Infinity);
   checkNumber("a cut after", faults.cutAfter, 0, Infinity);
   checkNumber("a split of", faults.split, 1, Infinity);
@@ -88,8 +87,8 @@ function checkOptions(options: TracerOptions): void {
   checkFaults(options.faults ?? {}, udp);
   checkNumber("maxConnections", options.maxConnections, 1, Infinity);
   checkNumber("maxMessage", options.maxMessage, 0, Infinity);
-  checkNumber("connectTimeout", options.connectTimeout, 0, LONGEST_DELAY);
-  checkNumber("idleTimeout", options.idleTimeout, 1, LONGEST_DELAY);
+  checkNumber("connectTimeout", options.connectTimeout, 0, MAX_DELAY);
+  checkNumber("idleTimeout", options.idleTimeout, 1, MAX_DELAY);
 }
 
 /** Whether both are the same port of this machine, as far as can be told without looking names up. */

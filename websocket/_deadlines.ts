@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { type Clock, SYSTEM_CLOCK } from "../net/clock.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 
 /** Something that has a deadline. It carries its place in the queue, so that nothing is made for it. */
 export interface Expiring {
@@ -10,9 +11,6 @@ export interface Expiring {
   /** The deadline came; it is out of the queue. It must not throw. */
   onDeadline(now: number): void;
 }
-
-/** The longest delay that a timer takes, in ms. */
-export const LONGEST = 2_147_483_647;
 
 /**
  * Deadlines of many objects on a single timer: a heap ordered by time. With nothing in it, no timer runs.
@@ -74,7 +72,7 @@ export class DeadlineQueue {
     if (first >= this.#timerAt) return;
     this.#disarm();
     this.#timerAt = first;
-    const delay = Math.min(LONGEST, Math.max(0, Math.ceil(first - this.#clock.now())));
+    const delay = Math.min(MAX_DELAY, Math.max(0, Math.ceil(first - this.#clock.now())));
     this.#timer = this.#clock.setTimeout(this.#fire, delay);
   }
 

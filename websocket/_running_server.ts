@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import {
   acceptProxyProtocol,
   type AcceptProxyProtocolOptions,
@@ -8,7 +9,6 @@ import {
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
-import { LONGEST } from "./_deadlines.ts";
 import {
   closeQuietly,
   HeadFaultError,
@@ -94,7 +94,7 @@ export class RunningServer implements AsyncDisposable {
     const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
     // What can't be sent is told before anything is stopped.
     closePayload(code, reason, PLATFORM_TOOLS);
-    if (!(over >= 0 && over <= LONGEST)) {
+    if (!(over >= 0 && over <= MAX_DELAY)) {
       throw new RangeError(`Cannot close over ${over} ms: it is out of range`);
     }
     const deadline = deadlineSignal("close the server", options);

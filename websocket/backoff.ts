@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { MAX_DELAY } from "../net/max_delay.ts";
 
 /** How long to wait before each attempt to come back. */
 export interface BackoffOptions {
@@ -59,7 +60,7 @@ export function backoffDelay(options: BackoffOptions, attempt: number, random: n
 export function checkBackoff(options: BackoffOptions): void {
   const { initial = 500, factor = 2, max = 30_000, jitter = 1, attempts = Infinity } = options;
   if (
-    !(initial >= 0 && factor >= 1 && max >= 0 && max <= 2_147_483_647 && jitter >= 0 &&
+    !(initial >= 0 && factor >= 1 && max >= 0 && max <= MAX_DELAY && jitter >= 0 &&
       jitter <= 1 && attempts >= 1)
   ) throw new RangeError("Cannot reconnect: a part of `backoff` is out of range");
 }

@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import { MAX_DELAY } from "../net/max_delay.ts";
 import {
   DEFAULT_MAX_CHUNKS,
   DEFAULT_MAX_FRAGMENTS,
@@ -49,9 +50,6 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
 
 /** {@linkcode WebSocketConnectionOptions} with nothing left out. */
 export type ResolvedConnectionOptions = Required<WebSocketConnectionOptions>;
-
-/** The longest delay that a timer takes, in ms. */
-const MAX_DELAY = 2_147_483_647;
 
 /**
  * Checks options, and fills in the defaults.
