@@ -29,6 +29,7 @@ import {
   withOpcode,
 } from "./_outgoing.ts";
 import { RawLink } from "./_raw_link.ts";
+import { WriteHold } from "./_write_hold.ts";
 import {
   resolveConnectionOptions,
   type ResolvedConnectionOptions,
@@ -173,8 +174,6 @@ interface PendingPing {
 
 /** What `send` returns when there is nothing to wait for. */
 const DONE: Promise<void> = Promise.resolve();
-/** How often in a row a consumer may be found to have taken nothing before what it sent is written all the same. */
-const PATIENCE = 16;
 /** Blobs up to this size are sent in one frame, in bytes. */
 const SMALL_BLOB = 65_536;
 
@@ -311,11 +310,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     | undefined;
 
   /** Somebody pulls messages out: what it sends is held back until it has taken all that came together. */
-  #pulled = false;
-  #holding = false;
-  #heldCount = 0;
-  #patience = 0;
-  #look: (() => void) | undefined;
+  #hold: WriteHold | undefined;
 
   /**
    * Makes a connection over a transport on which the opening handshake is done (or not wanted, as over `pair()`).
@@ -527,7 +522,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if ((this.#closing && this.#inboxFull) || this.#link.dropsUnwanted()) return;
     const inbox = this.#inbox ??= new Inbox();
     inbox.push(data);
-    if (this.#pulled && !this.#holding) this.#hold();
+    this.#hold?.begin();
     if (!this.#inboxFull && inbox.size >= this.#options.maxInbox) {
       this.#inboxFull = true;
       if (this.#link.canPause) this.#regulate();
@@ -629,12 +624,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    */
   receive(options?: WaitOptions): Promise<ReceivedMessage | ReceivedClose> {
     const bounded = options !== undefined && isBounded("receive", options);
-    this.#pulled = true;
+    const hold = this.#hold ??= new WriteHold(this.#link);
     if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
       const data = this.#take();
       return Promise.resolve({ data, opcode: typeof data === "string" ? 1 : 2 });
     }
-    if (this.#holding) this.#release();
+    hold.end();
     if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
     return this.#wait(MESSAGE, bounded ? options : undefined);
   }
@@ -705,11 +700,11 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   [Symbol.asyncIterator](): AsyncIterator<WebSocketData, undefined> {
     return {
       next: () => {
-        this.#pulled = true;
+        const hold = this.#hold ??= new WriteHold(this.#link);
         if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
           return Promise.resolve({ done: false, value: this.#take() });
         }
-        if (this.#holding) this.#release();
+        hold.end();
         if (this.#closeInfo !== undefined) return Promise.resolve({ done: true, value: undefined });
         return this.#wait(NEXT, undefined);
       },
@@ -740,35 +735,6 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   /** Whether `pause` was called. */
   get isPaused(): boolean {
     return this.#paused;
-  }
-
-  // Holding back what a consumer sends while it works off what came together.
-
-  #hold(): void {
-    this.#holding = true;
-    this.#heldCount = this.#inbox!.count;
-    this.#patience = PATIENCE;
-    this.#link.cork();
-    queueMicrotask(this.#look ??= () => this.#lookAgain());
-  }
-
-  #release(): void {
-    this.#holding = false;
-    this.#link.uncork();
-  }
-
-  /** A consumer that has turned to something else must not keep back what it sent. */
-  #lookAgain(): void {
-    if (!this.#holding) return;
-    const { count } = this.#inbox!;
-    if (count !== this.#heldCount) {
-      this.#heldCount = count;
-      this.#patience = PATIENCE;
-    } else if (--this.#patience === 0) {
-      this.#release();
-      return;
-    }
-    queueMicrotask(this.#look!);
   }
 
   // Sending.
@@ -812,6 +778,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     if (outcome === "refused") return quiet(Promise.reject(this.#fullError()));
     if (!this.#link.full || outcome === "dropped") return DONE;
+    this.#hold?.end();
     if (options !== undefined && isBounded("send", options)) {
       return quiet(this.#link.drained(options));
     }
