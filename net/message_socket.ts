@@ -8,6 +8,7 @@ import { TransportReader } from "./reader.ts";
 import type { Socket } from "./socket.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 import { abortError, type Deadline, deadlineSignal, waitFor, type WaitOptions } from "./wait.ts";
+import { WriteHold } from "./write_hold.ts";
 import { TransportWriter } from "./writer.ts";
 
 /** Options of a {@linkcode MessageSocket}. */
@@ -61,6 +62,8 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   readonly #decoder: FramingDecoder<T>;
   readonly #reader: TransportReader;
   readonly #writer: TransportWriter;
+  /** What a reader writes is held back until it has read all that came together. */
+  readonly #hold: WriteHold;
   readonly #inboxLimit: number;
   readonly #outboxLimit: number;
   #waiters: Waiter<T>[] = [];
@@ -107,6 +110,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
         this.#writeError ??= this.#wrap(error, "write");
       },
     });
+    this.#hold = new WriteHold(this.#writer);
     this.#reader = new TransportReader(this.#transport, {
       data: (chunk) => {
         this.#decoder.push(chunk);
@@ -149,9 +153,10 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   read(options: WaitOptions = {}): Promise<T | undefined> {
     if (this.#closed) return Promise.reject(this.#closedError("read"));
     if (options.signal?.aborted) return Promise.reject(abortError("read message", options.signal));
+    const message = this.#take();
+    if (message !== undefined) return Promise.resolve(message);
+    this.#hold.end();
     if (this.#waiters.length === 0) {
-      const message = this.#next();
-      if (message !== undefined) return Promise.resolve(message);
       if (this.#finished()) {
         return this.#readError === undefined
           ? Promise.resolve(undefined)
@@ -201,7 +206,9 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#writer.full ? this.#told(this.#writer.drained(options)) : DONE;
+    if (!this.#writer.full) return DONE;
+    this.#hold.end();
+    return this.#told(this.#writer.drained(options));
   }
 
   /**
@@ -210,6 +217,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`, or what broke the transport
    */
   flushed(options: WaitOptions = {}): Promise<void> {
+    this.#hold.end();
     return this.#told(this.#writer.flushed(options));
   }
 
@@ -260,18 +268,35 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   }
 
   /** All messages until the end of the stream, or until the socket is closed. Leaving the loop early does not close it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    try {
-      for (let message; (message = await this.read()) !== undefined;) yield message;
-    } catch (error) {
+  [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
+    const give = (message: T | undefined): IteratorResult<T, void> =>
+      message === undefined ? { done: true, value: undefined } : { done: false, value: message };
+    const fail = (error: unknown): IteratorResult<T, void> => {
       const closed = this.#closed || this.#closing !== undefined;
       if (!closed || (error as NetError).code !== "ERR_SOCKET_CLOSED") throw error;
-    }
+      return { done: true, value: undefined };
+    };
+    return {
+      next: () => {
+        const message = this.#take();
+        if (message !== undefined) return Promise.resolve({ done: false, value: message });
+        return this.read().then(give, fail);
+      },
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
   }
 
   /** {@linkcode MessageSocket.close | close()}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** A message that is there, for who comes first. */
+  #take(): T | undefined {
+    if (this.#closed || this.#waiters.length > 0) return undefined;
+    const message = this.#next();
+    if (message !== undefined && this.#decoder.buffered > 0) this.#hold.begin();
+    return message;
   }
 
   /** A message from what has come; lets more come when it is time. */
@@ -306,6 +331,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       if (message === undefined) break;
       const waiter = this.#waiters.shift()!;
       waiter.deadline.clear();
+      if (this.#decoder.buffered > 0) this.#hold.begin();
       waiter.resolve(message);
     }
     if (this.#waiters.length === 0) {

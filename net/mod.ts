@@ -85,4 +85,5 @@ export * from "./tls_options.ts";
 export * from "./transport.ts";
 export * from "./turn_slices.ts";
 export * from "./wait.ts";
+export * from "./write_hold.ts";
 export * from "./writer.ts";

@@ -2,6 +2,7 @@
 import type { NetError } from "../net/errors.ts";
 import type { Limits } from "../net/limits.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
+import { WriteHold } from "../net/write_hold.ts";
 import {
   type Deadline,
   deadlineSignal,
@@ -29,7 +30,6 @@ import {
   withOpcode,
 } from "./_outgoing.ts";
 import { RawLink } from "./_raw_link.ts";
-import { WriteHold } from "./_write_hold.ts";
 import {
   resolveConnectionOptions,
   type ResolvedConnectionOptions,

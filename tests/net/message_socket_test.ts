@@ -396,3 +396,69 @@ Deno.test("a message socket takes nothing that carries no bytes", () => {
     );
   }
 });
+
+/** A message socket over lines, how often it wrote, and the bare transport at the other end. */
+function counted(): { lines: MessageSocket<string>; peer: Transport; writes: () => number } {
+  const [here, peer] = pair();
+  let writes = 0;
+  const transport: Transport = {
+    read: (buffer) => here.read(buffer),
+    write: (bytes) => (writes++, here.write(bytes)),
+    closeWrite: () => here.closeWrite(),
+    close: () => here.close(),
+    localAddr: here.localAddr,
+    remoteAddr: here.remoteAddr,
+  };
+  const lines = new MessageSocket(transport, lineFramer());
+  return { lines, peer, writes: () => writes };
+}
+
+const BURST = Array.from({ length: 200 }, (_, i) => `${i}\n`).join("");
+
+/** Reads until so many characters have come. */
+async function readText(peer: Transport, length: number): Promise<string> {
+  const buffer = new Uint8Array(4096);
+  let got = "";
+  while (got.length < length) {
+    const n = await peer.read(buffer);
+    if (n === null) break;
+    got += text(buffer.subarray(0, n));
+  }
+  return got;
+}
+
+Deno.test("answers to messages that came together leave in few writes, by iteration and by read", async () => {
+  const { lines, peer, writes } = counted();
+  const echo = (async () => {
+    for await (const line of lines) {
+      await lines.write(line);
+      if (line === "199") break;
+    }
+    for (let line; (line = await lines.read()) !== undefined;) await lines.write(line);
+  })();
+  await writeAll(peer, utf8(BURST));
+  assertEquals(await readText(peer, BURST.length), BURST);
+  assertLessOrEqual(writes(), 5);
+  await writeAll(peer, utf8(BURST));
+  assertEquals(await readText(peer, BURST.length), BURST);
+  assertLessOrEqual(writes(), 10);
+  await peer.closeWrite();
+  await echo;
+  await lines.close();
+  peer.close();
+});
+
+Deno.test("an answer is not kept back while its writer is busy with something else", async () => {
+  const { lines, peer } = counted();
+  await writeAll(peer, utf8(BURST));
+  const first = await lines.read();
+  await lines.write(`${first}!`);
+  // Nothing more is read.
+  assertEquals(await readText(peer, 3), "0!\n");
+  await lines.read();
+  await lines.write("waited for");
+  await lines.flushed();
+  assertEquals(await readText(peer, 11), "waited for\n");
+  await lines.close();
+  peer.close();
+});

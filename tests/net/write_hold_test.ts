@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
-import { WriteHold } from "../../websocket/_write_hold.ts";
+import { WriteHold } from "../../net/write_hold.ts";
 
 function recorded(): { log: string[]; hold: WriteHold } {
   const log: string[] = [];
