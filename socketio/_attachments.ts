@@ -23,25 +23,51 @@ function tooDeep(): TypeError {
   );
 }
 
-function walkFor(value: unknown, found: (leaf: object) => boolean, depth: number): boolean {
+/** The name of a value's place, as `toJSON` gets it. */
+type Place = string | number;
+
+/** Whether JSON asks a value what to take in its place. */
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === "function";
+}
+
+/** An object that JSON takes for the string, number or truth value in it. */
+function isBoxed(value: object): boolean {
+  return value instanceof String || value instanceof Number || value instanceof Boolean ||
+    value instanceof BigInt;
+}
+
+/** What is in an object, as JSON sees it: functions are not, and so nobody asks a copy's `toJSON` once more. */
+function contentOf(value: object): [string, unknown][] {
+  return Object.entries(value).filter(([, item]) => typeof item !== "function");
+}
+
+/** `asked` is set for what `toJSON` returned: JSON does not ask that again. */
+function walkFor(
+  value: unknown,
+  found: (leaf: object) => boolean,
+  depth: number,
+  place: Place,
+  asked: boolean,
+): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (depth > MAX_DEPTH) throw tooDeep();
   // Lists first: they are the most, and never what is looked for.
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (walkFor(value[i], found, depth + 1)) return true;
+    for (let i = 0; i < value.length; i++) {
+      if (walkFor(value[i], found, depth + 1, i, false)) return true;
+    }
     return false;
   }
   if (found(value)) return true;
   if (isBinary(value) || isBlob(value)) return false;
-  const toJson = (value as { toJSON?: unknown }).toJSON;
-  if (typeof toJson === "function") {
-    const json: unknown = toJson.call(value, "");
-    return json === value ? false : walkFor(json, found, depth + 1);
+  if (!asked && hasToJson(value)) {
+    return walkFor(value.toJSON(`${place}`), found, depth + 1, place, true);
   }
   for (const key in value) {
     if (
       Object.hasOwn(value, key) &&
-      walkFor((value as Record<string, unknown>)[key], found, depth + 1)
+      walkFor((value as Record<string, unknown>)[key], found, depth + 1, key, false)
     ) return true;
   }
   return false;
@@ -49,12 +75,12 @@ function walkFor(value: unknown, found: (leaf: object) => boolean, depth: number
 
 /** Whether bytes are anywhere in the value. @throws {TypeError} if it nests too deep or contains itself. */
 export function hasBinary(value: unknown): boolean {
-  return walkFor(value, isBinary, 0);
+  return walkFor(value, isBinary, 0, "", false);
 }
 
 /** Whether a `Blob` is anywhere in the value. @throws {TypeError} if it nests too deep or contains itself. */
 export function hasBlob(value: unknown): boolean {
-  return walkFor(value, isBlob, 0);
+  return walkFor(value, isBlob, 0, "", false);
 }
 
 /** Views any kind of binary value as bytes, without a copy. */
@@ -71,24 +97,35 @@ export function toBytes(value: Binary): Uint8Array {
  * An object of the user's own that looks like a placeholder loses its `_placeholder` key: left as it is, the other
  * side would replace it with an attachment that it has nothing to do with, or end the connection.
  */
-export function deconstruct(value: unknown, attachments: Uint8Array[], depth = 0): unknown {
+export function deconstruct(value: unknown, attachments: Uint8Array[]): unknown {
+  return takeOut(value, attachments, 0, "", false);
+}
+
+function takeOut(
+  value: unknown,
+  attachments: Uint8Array[],
+  depth: number,
+  place: Place,
+  asked: boolean,
+): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) throw tooDeep();
   if (isBinary(value)) {
     attachments.push(toBytes(value));
     return { _placeholder: true, num: attachments.length - 1 };
   }
-  if (Array.isArray(value)) return value.map((item) => deconstruct(item, attachments, depth + 1));
-  const toJson = (value as { toJSON?: unknown }).toJSON;
-  if (typeof toJson === "function") {
-    const json: unknown = toJson.call(value, "");
-    return json === value ? json : deconstruct(json, attachments, depth + 1);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => takeOut(item, attachments, depth + 1, index, false));
   }
+  if (!asked && hasToJson(value)) {
+    return takeOut(value.toJSON(`${place}`), attachments, depth + 1, place, true);
+  }
+  if (isBoxed(value)) return value;
   const copy: Record<string, unknown> = {};
   const lookalike = (value as { _placeholder?: unknown })._placeholder === true;
-  for (const [key, item] of Object.entries(value)) {
+  for (const [key, item] of contentOf(value)) {
     if (lookalike && key === "_placeholder") continue;
-    setOwn(copy, key, deconstruct(item, attachments, depth + 1));
+    setOwn(copy, key, takeOut(item, attachments, depth + 1, key, false));
   }
   return copy;
 }
@@ -150,19 +187,34 @@ export function reconstruct(
 }
 
 /** Reads every `Blob` in a value, and returns the value with bytes in their places; the rest is shared, not copied. */
-export async function readBlobs(value: unknown, depth = 0): Promise<unknown> {
+export function readBlobs(value: unknown): Promise<unknown> {
+  return readIn(value, 0, "", false);
+}
+
+async function readIn(
+  value: unknown,
+  depth: number,
+  place: Place,
+  asked: boolean,
+): Promise<unknown> {
   if (typeof value !== "object" || value === null || isBinary(value)) return value;
   if (depth > MAX_DEPTH) throw tooDeep();
   if (isBlob(value)) return new Uint8Array(await value.arrayBuffer());
   if (Array.isArray(value)) {
     const copy: unknown[] = [];
-    for (const item of value) copy.push(await readBlobs(item, depth + 1));
+    for (const item of value) copy.push(await readIn(item, depth + 1, copy.length, false));
     return copy;
   }
-  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return value;
+  if (!asked && hasToJson(value)) {
+    const json = value.toJSON(`${place}`);
+    return walkFor(json, isBlob, depth + 1, place, true)
+      ? await readIn(json, depth + 1, place, true)
+      : value;
+  }
+  if (isBoxed(value)) return value;
   const copy: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    setOwn(copy, key, await readBlobs(item, depth + 1));
+  for (const [key, item] of contentOf(value)) {
+    setOwn(copy, key, await readIn(item, depth + 1, key, false));
   }
   return copy;
 }

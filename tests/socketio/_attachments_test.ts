@@ -140,3 +140,46 @@ Deno.test("readBlobs puts bytes in the place of each blob and shares the rest", 
   assertStrictEquals(read.b, shared);
   assertStrictEquals(read.date, date);
 });
+
+Deno.test("deconstruct leaves to JSON what it takes an object for: once, by its place, and unboxed", () => {
+  const again = { a: 2, toJSON: () => "asked twice" };
+  const values = [
+    { toJSON: () => again },
+    { x: { toJSON: (place: string) => place } },
+    [{ toJSON: (place: string) => place }],
+    [new String("s"), new Number(3), new Boolean(false)],
+    { toJSON: () => new String("s") },
+  ];
+  for (const value of values) {
+    assertEquals(JSON.stringify(deconstruct([value], [])), JSON.stringify([value]));
+  }
+});
+
+Deno.test("deconstruct finds the bytes in what gives itself, or another such object, to JSON", () => {
+  const bytes = new Uint8Array([1, 2]);
+  class Itself {
+    bytes = bytes;
+    toJSON() {
+      return this;
+    }
+  }
+  const other = { toJSON: () => ({ bytes, toJSON: () => "asked twice" }) };
+  for (const value of [new Itself(), other]) {
+    assert(hasBinary(value));
+    const attachments: Uint8Array[] = [];
+    const wire = JSON.stringify(deconstruct(value, attachments));
+    assertEquals(wire, '{"bytes":{"_placeholder":true,"num":0}}');
+    assertEquals(attachments, [bytes]);
+  }
+});
+
+Deno.test("readBlobs reads those in what an object gives to JSON", async () => {
+  const blob = new Blob(["hi"]);
+  const value = { file: { toJSON: (place: string) => ({ place, blob, toJSON: () => 1 }) } };
+  assert(hasBlob(value));
+  const attachments: Uint8Array[] = [];
+  const wire = JSON.stringify(deconstruct(await readBlobs(value), attachments));
+  assertEquals(wire, '{"file":{"place":"file","blob":{"_placeholder":true,"num":0}}}');
+  assertEquals(attachments, [new TextEncoder().encode("hi")]);
+  assertEquals(JSON.stringify(await readBlobs([new String("s")])), '["s"]');
+});
