@@ -108,7 +108,15 @@ export class RawUpgrade implements UpgradeExchange {
   refuse(status: number, headers: ResponseHeaders, message: string): void {
     if (this.#done) return;
     this.#done = true;
-    refuseRaw(this.#raw.transport, buildRefusal(status, message, lines(headers)));
+    let response: string;
+    try {
+      response = buildRefusal(status, message, lines(headers));
+    } catch (error) {
+      // What middleware chose can't be sent.
+      reportCallbackError(error);
+      response = buildRefusal(500, "Internal error");
+    }
+    refuseRaw(this.#raw.transport, response);
   }
 
   accept(headers: ResponseHeaders): EngineWebSocket | Promise<EngineWebSocket> | undefined {

@@ -121,3 +121,18 @@ Deno.test("headers have no prototype", () => {
   assertEquals(Object.getPrototypeOf(headers), null);
   assertEquals(headers["__proto__"], "x");
 });
+
+Deno.test("raw upgrade refuses with a status and headers that can't be sent", async () => {
+  const { error } = console;
+  console.error = () => {};
+  try {
+    for (const [status, value] of [[403, "a\nb"], [700, "a"]] as const) {
+      const { upgrade, far } = request();
+      upgrade.refuse(status, { "X-A": value }, "no");
+      assertMatch(await readAll(far), /^HTTP\/1\.1 500 /);
+      far.close();
+    }
+  } finally {
+    console.error = error;
+  }
+});
