@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { BodyBytes } from "./_body_bytes.ts";
+import { reportCallbackError } from "./_callback.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
@@ -41,6 +42,17 @@ function toHeaders(kept: ResponseHeaders, headers: ResponseHeaders): Headers {
     }
   }
   return result;
+}
+
+/** A response of the web. What middleware chose may be none: that becomes a 500, so that the client need not wait. */
+function toResponse(status: number, headers: () => Headers, body?: string | Uint8Array): Response {
+  const bare = status === 204 || status === 205 || status === 304;
+  try {
+    return new Response(bare ? null : body as BodyInit | undefined, { status, headers: headers() });
+  } catch (error) {
+    reportCallbackError(error);
+    return new Response(null, { status: 500 });
+  }
 }
 
 /** How much of a body is read at a time, in bytes. */
@@ -112,6 +124,7 @@ export class FetchExchange implements HttpExchange {
 
   /** A request that the other side gives up is seen only by its response's body: that has to begin. */
   hold(headers: () => ResponseHeaders): boolean {
+    const all = toHeaders(this.response.headers, headers());
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;
@@ -122,7 +135,7 @@ export class FetchExchange implements HttpExchange {
         this.onAbort?.();
       },
     });
-    this.#resolve(new Response(body, { headers: toHeaders(this.response.headers, headers()) }));
+    this.#resolve(new Response(body, { headers: all }));
     return true;
   }
 
@@ -150,10 +163,11 @@ export class FetchExchange implements HttpExchange {
       }
       return this.#stream.close();
     }
-    const all = toHeaders(this.response.headers, headers);
-    all.delete("connection"); // the server's own business
-    const init = { status, headers: all };
-    this.#resolve(new Response(status === 204 ? null : body as BodyInit | undefined, init));
+    this.#resolve(toResponse(status, () => {
+      const all = toHeaders(this.response.headers, headers);
+      all.delete("connection"); // the server's own business
+      return all;
+    }, body));
   }
 }
 
@@ -187,10 +201,18 @@ export class NativeUpgrade implements UpgradeExchange {
   refuse(status: number, headers: ResponseHeaders, message: string): void {
     if (this.#done) return;
     this.#done = true;
-    this.#resolve(new Response(message, { status, headers: toHeaders({}, headers) }));
+    this.#resolve(toResponse(status, () => toHeaders({}, headers), message));
   }
 
   async accept(headers: ResponseHeaders): Promise<EngineWebSocket> {
+    let all: Headers;
+    try {
+      all = toHeaders({}, headers);
+    } catch (error) {
+      // A header of the program's can't be sent.
+      this.refuse(500, {}, "Internal error");
+      throw error;
+    }
     let upgrade: Deno.WebSocketUpgrade;
     try {
       // The heartbeat is the engine's.
@@ -200,7 +222,7 @@ export class NativeUpgrade implements UpgradeExchange {
       throw error;
     }
     this.#done = true;
-    for (const [name, value] of toHeaders({}, headers)) {
+    for (const [name, value] of all) {
       upgrade.response.headers.append(name, value);
     }
     this.#resolve(upgrade.response);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
 
 const URL_TEXT = "http://example.org/socket.io/?EIO=4";
@@ -172,4 +172,41 @@ Deno.test("native upgrade opens a WebSocket, with the engine's headers", async (
   await gone;
   assertEquals(await closed.promise, undefined);
   await server.shutdown();
+});
+
+Deno.test("fetch exchange and native upgrade respond with statuses that have no body", async () => {
+  for (const status of [205, 304]) {
+    const exchange = new FetchExchange(new Request(URL_TEXT));
+    exchange.response.writeHead(status, { "X-Kept": "kept" }).end("ignored");
+    const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
+    upgrade.refuse(status, { "X-Kept": "kept" }, "ignored");
+    for (const response of [await exchange.result, await upgrade.result]) {
+      assertEquals([response.status, response.body], [status, null]);
+      assertEquals(response.headers.get("x-kept"), "kept");
+    }
+  }
+});
+
+Deno.test("fetch exchange and native upgrade answer with 500 for what can't be sent", async () => {
+  const { error } = console;
+  console.error = () => {};
+  try {
+    for (const [status, value] of [[403, "a\nb"], [99, "a"], [700, "a"]] as const) {
+      const exchange = new FetchExchange(new Request(URL_TEXT));
+      exchange.respond(status, { "X-A": value }, "no");
+      const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
+      upgrade.refuse(status, { "X-A": value }, "no");
+      assertEquals((await exchange.result).status, 500);
+      assertEquals((await upgrade.result).status, 500);
+    }
+    const held = new FetchExchange(new Request(URL_TEXT));
+    assertThrows(() => held.hold(() => ({ "X-A": "a\nb" })), TypeError);
+    held.respond(500, {});
+    assertEquals((await held.result).status, 500);
+    const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
+    await assertRejects(() => upgrade.accept({ "X-A": "a\nb" }), TypeError);
+    assertEquals((await upgrade.result).status, 500);
+  } finally {
+    console.error = error;
+  }
 });
