@@ -24,6 +24,7 @@ import { pathOf } from "./_query.ts";
 import type { RawSocketOptions } from "./_raw_socket.ts";
 import { RawUpgrade } from "./_raw_upgrade.ts";
 import { Scheduler } from "./_scheduler.ts";
+import { addServerGuest } from "./_server_guests.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import type { EngineSocket } from "./engine_socket.ts";
 import { SocketIoError } from "./errors.ts";
@@ -304,24 +305,15 @@ export class SocketIoEngine {
    */
   attach(server: HttpServer): this {
     this.#core.reopen();
-    const listeners = server.listeners("request") as ((...args: unknown[]) => void)[];
-    server.removeAllListeners("request");
-    const onrequest = (request: IncomingMessage, response: ServerResponse) => {
-      if (this.#takes(request, response)) return;
-      for (const listener of listeners) listener.call(server, request, response);
-    };
-    const onupgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-      if (this.#isEnginePath(request.url)) this.#onUpgrade(request, socket, head);
-      // Somebody else's, if there is anybody: else it would stay open for nothing.
-      else if (server.listenerCount("upgrade") === 1) socket.destroy();
-    };
-    server.on("request", onrequest);
-    server.on("upgrade", onupgrade);
-    this.#attached.add(() => {
-      server.removeListener("request", onrequest);
-      server.removeListener("upgrade", onupgrade);
-      for (const listener of listeners) server.on("request", listener);
+    const leave = addServerGuest(server, {
+      takesRequest: (request, response) => this.#takes(request, response),
+      takesUpgrade: (request, socket, head) => {
+        if (!this.#isEnginePath(request.url)) return false;
+        this.#onUpgrade(request, socket, head);
+        return true;
+      },
     });
+    this.#attached.add(leave);
     return this;
   }
 

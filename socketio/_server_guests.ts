@@ -1,0 +1,77 @@
+// Floor 3: driver.
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** Who has the first look at what comes to a server of `node:http`. */
+export interface ServerGuest {
+  /** Takes a request, or returns `false` if it is somebody else's. */
+  takesRequest(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Takes a request for another protocol, or returns `false` if it is somebody else's. */
+  takesUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
+}
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** The guests of one server: what none of them takes goes to the server's own listeners. */
+class ServerGuests {
+  readonly #server: HttpServer;
+  /** The newest one first. */
+  #guests: ServerGuest[] = [];
+  /** The server's own listeners, which come last. */
+  #own: RequestListener[] = [];
+
+  constructor(server: HttpServer) {
+    this.#server = server;
+  }
+
+  get size(): number {
+    return this.#guests.length;
+  }
+
+  add(guest: ServerGuest): void {
+    const server = this.#server;
+    const listeners = server.listeners("request") as RequestListener[];
+    this.#own.push(...listeners.filter((listener) => listener !== this.#onRequest));
+    server.removeAllListeners("request");
+    server.on("request", this.#onRequest);
+    if (this.#guests.length === 0) server.on("upgrade", this.#onUpgrade);
+    this.#guests = [guest, ...this.#guests];
+  }
+
+  remove(guest: ServerGuest): void {
+    this.#guests = this.#guests.filter((other) => other !== guest);
+    if (this.#guests.length > 0) return;
+    const server = this.#server;
+    server.removeListener("request", this.#onRequest);
+    server.removeListener("upgrade", this.#onUpgrade);
+    for (const listener of this.#own) server.on("request", listener);
+    this.#own = [];
+  }
+
+  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (this.#guests.some((guest) => guest.takesRequest(request, response))) return;
+    for (const listener of this.#own) listener.call(this.#server, request, response);
+  };
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+    if (this.#guests.some((guest) => guest.takesUpgrade(request, socket, head))) return;
+    // Somebody else's, if there is anybody: else it would stay open for nothing.
+    if (this.#server.listenerCount("upgrade") === 1) socket.destroy();
+  };
+}
+
+const known = new WeakMap<HttpServer, ServerGuests>();
+
+/**
+ * Lets a guest have the first look at what comes to a server. Returns how it leaves: with the last one, the server's own
+ * listeners have all of it again.
+ */
+export function addServerGuest(server: HttpServer, guest: ServerGuest): () => void {
+  let guests = known.get(server);
+  if (guests === undefined) known.set(server, guests = new ServerGuests(server));
+  guests.add(guest);
+  return () => {
+    guests.remove(guest);
+    if (guests.size === 0 && known.get(server) === guests) known.delete(server);
+  };
+}
