@@ -45,6 +45,8 @@ export interface ClientNamespace {
     wanted: () => boolean,
     done: (socket: ClientSocket | undefined) => void,
   ): void;
+  /** A client that is not let in yet has gone. */
+  _forget(client: SocketClient): void;
 }
 
 /** The part of a server that a client knows. */
@@ -166,6 +168,9 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     this.#decoder?.reset();
     this.#share?.close();
     for (const socket of this.#sockets()) socket._onClose(reason, description);
+    for (const name of this.#pending?.keys() ?? []) {
+      this.#server.namespaces.get(name)?._forget(this);
+    }
     this.#socket =
       this.#more =
       this.#pending =
@@ -314,7 +319,9 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
       settled = true;
       if (!this.#settle(name) && socket !== undefined) this.#join(name, socket);
     });
-    if (!settled) this.#wait(name);
+    if (settled) return;
+    if (this.#closed) namespace._forget(this); // by middleware
+    else this.#wait(name);
   }
 
   #wait(name: string): void {

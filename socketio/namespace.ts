@@ -135,7 +135,10 @@ export class SocketIoNamespace<
   /** The next acknowledgement number. @ignore */
   _ids = 0;
   /** Sockets that middleware still looks at. */
-  readonly #pending: Set<SocketId> = new Set();
+  readonly #pending: Map<
+    SocketClient,
+    SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+  > = new Map();
   /** Clients whose former session is being looked for. */
   #searching = 0;
   #middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = [];
@@ -306,10 +309,16 @@ export class SocketIoNamespace<
     }).catch(reportCallbackError);
   }
 
+  /** A client has gone while middleware looked at it, which may never end. @ignore */
+  _forget(client: SocketClient): void {
+    const socket = this.#pending.get(client);
+    this.#pending.delete(client);
+    socket?._cleanUp();
+  }
+
   /** A socket is gone. @ignore */
   _remove(socket: { readonly id: SocketId }): void {
     this.sockets.delete(socket.id);
-    this.#pending.delete(socket.id);
     if (this._empty) this._onEmpty?.();
   }
 
@@ -349,9 +358,9 @@ export class SocketIoNamespace<
     const skip = session !== undefined &&
       this.server.opts.connectionStateRecovery.skipMiddlewares === true;
     if (skip || this.#middleware.length === 0) return this.#connect(socket, done);
-    this.#pending.add(socket.id);
+    this.#pending.set(client, socket);
     this.#runMiddleware(this.#middleware, 0, socket, (error) => {
-      this.#pending.delete(socket.id);
+      this.#pending.delete(client);
       if (client.conn.readyState !== "open" || !wanted()) {
         socket._cleanUp();
         done(undefined);

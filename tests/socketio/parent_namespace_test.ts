@@ -195,6 +195,23 @@ Deno.test("a child whose only client is still looked for is not empty", async ()
   await io.close();
 });
 
+Deno.test("a child whose only client went while middleware looked at it is empty", () => {
+  const { io, engine } = fakeServer({ cleanupEmptyChildNamespaces: true });
+  const ends: (() => void)[] = [];
+  io.of(/^\/p/).use((socket, next) => {
+    ends.push(next);
+    if (socket.nsp.name === "/p2") socket.conn.close();
+  });
+  const conn = engine.connect();
+  conn.deliver("0/p1,");
+  assertEquals([...io._nsps.keys()], ["/", "/p1"]);
+  conn.close();
+  engine.connect().deliver("0/p2,");
+  assertEquals([...io._nsps.keys()], ["/"]);
+  for (const end of ends) end();
+  assertEquals([...io._nsps.keys()], ["/"]);
+});
+
 Deno.test("a regular expression with a state is refused", () => {
   const { io } = fakeServer();
   assertThrows(() => io.of(/x/g), TypeError, "state");
