@@ -281,6 +281,11 @@ export class BroadcastOperator<
       clearTimeout(timer);
       throw error;
     }
+    if (this.#flags.local && answeredServers > 0) {
+      // Nobody else was asked.
+      servers = answeredServers;
+      return check();
+    }
     this.#adapter.serverCount().then((count) => {
       servers = count;
       check();

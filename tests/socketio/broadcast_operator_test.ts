@@ -200,3 +200,18 @@ Deno.test("an acknowledgement that comes too late is not among the responses", a
   ack!("b");
   assertEquals(responses, ["a"]);
 });
+
+Deno.test("acknowledgements of a local broadcast are those of this server alone", async () => {
+  const { adapter } = recorder({
+    serverCount: () => Promise.resolve(2),
+    broadcastWithAck: (_packet, _options, count, done) => {
+      count(2);
+      done("one");
+      queueMicrotask(() => done("two"));
+    },
+  });
+  const operator = new BroadcastOperator(adapter);
+  assertEquals(await operator.local.timeout(1000).emitWithAck("x"), ["one", "two"]);
+  const error = await assertRejects(() => operator.timeout(1).emitWithAck("x"), SocketIoError);
+  assertEquals(error.code, "ERR_TIMEOUT");
+});
