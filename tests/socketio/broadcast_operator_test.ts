@@ -215,3 +215,17 @@ Deno.test("acknowledgements of a local broadcast are those of this server alone"
   const error = await assertRejects(() => operator.timeout(1).emitWithAck("x"), SocketIoError);
   assertEquals(error.code, "ERR_TIMEOUT");
 });
+
+Deno.test("the ids of all sockets are those of all servers, also where the adapter counts its own alone", async () => {
+  const asked: BroadcastOptions[] = [];
+  const { adapter } = recorder({
+    sockets: () => Promise.resolve(set("here")),
+    fetchSockets: (options) => {
+      asked.push(options);
+      return Promise.resolve([{ id: "here" }, { id: "there" }]);
+    },
+  });
+  const operator = new BroadcastOperator(adapter).in("a").except("b");
+  assertEquals(await operator.allSockets(), set("here", "there"));
+  assertEquals(asked, [{ rooms: set("a"), except: set("b"), flags: {} }]);
+});
