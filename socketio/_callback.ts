@@ -14,10 +14,14 @@ export function guardCallback<A extends unknown[]>(
 ): (...args: A) => void {
   return (...args) => {
     try {
-      const result = callback(...args);
-      if (result instanceof Promise) result.catch(reportCallbackError);
+      reportRejection(callback(...args));
     } catch (error) {
       reportCallbackError(error);
     }
   };
+}
+
+/** Takes what a call returned that goes on by itself: if it is rejected, nobody else would hear of it. */
+export function reportRejection(result: unknown): void {
+  if (result instanceof Promise) result.catch(reportCallbackError);
 }

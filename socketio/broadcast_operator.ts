@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
+import { reportRejection } from "./_callback.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS } from "./packet.ts";
@@ -192,17 +193,17 @@ export class BroadcastOperator<
 
   /** Makes the chosen sockets join rooms. */
   socketsJoin(room: Room | Room[]): void {
-    this.#adapter.addSockets(this.#options(), [...toList(room)]);
+    reportRejection(this.#adapter.addSockets(this.#options(), [...toList(room)]));
   }
 
   /** Makes the chosen sockets leave rooms. */
   socketsLeave(room: Room | Room[]): void {
-    this.#adapter.delSockets(this.#options(), [...toList(room)]);
+    reportRejection(this.#adapter.delSockets(this.#options(), [...toList(room)]));
   }
 
   /** Disconnects the chosen sockets: from the namespace, or with `close` their connections. */
   disconnectSockets(close = false): void {
-    this.#adapter.disconnectSockets(this.#options(), close);
+    reportRejection(this.#adapter.disconnectSockets(this.#options(), close));
   }
 
   #with(flags: BroadcastFlags): BroadcastOperator<EmitEvents, SocketData> {
@@ -221,7 +222,7 @@ export class BroadcastOperator<
       type: PacketType.EVENT,
       data,
     };
-    if (ack === undefined) this.#adapter.broadcast(packet, this.#options());
+    if (ack === undefined) reportRejection(this.#adapter.broadcast(packet, this.#options()));
     else this.#emitWithAck(packet, ack);
   }
 

@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { reportCallbackError } from "./_callback.ts";
+import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
@@ -234,7 +234,14 @@ export class SocketIoNamespace<
     if (RESERVED.has(event)) {
       throw new TypeError(`Cannot emit "${event}" to other servers: it is a reserved event name`);
     }
-    this.adapter.serverSideEmit([event, ...args]);
+    const last: unknown = args[args.length - 1];
+    const sent = this.adapter.serverSideEmit([event, ...args]);
+    if (!(sent instanceof Promise)) return true;
+    sent.catch((error) => {
+      if (typeof last === "function") {
+        guardCallback(last as (...args: unknown[]) => unknown)(error, []);
+      } else reportCallbackError(error);
+    });
     return true;
   }
 

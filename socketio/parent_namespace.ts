@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
+import { reportRejection } from "./_callback.ts";
 import { InMemoryAdapter } from "./in_memory_adapter.ts";
 import { type NamespaceServer, SocketIoNamespace } from "./namespace.ts";
 import type {
@@ -47,7 +48,7 @@ class ParentAdapter extends InMemoryAdapter {
 
   override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
     for (const { adapter } of this.#children()) {
-      adapter.broadcast({ ...packet, data: [...packet.data] }, options);
+      reportRejection(adapter.broadcast({ ...packet, data: [...packet.data] }, options));
     }
   }
 
@@ -85,15 +86,17 @@ class ParentAdapter extends InMemoryAdapter {
   }
 
   override addSockets(options: BroadcastOptions, rooms: Room[]): void {
-    for (const { adapter } of this.#children()) adapter.addSockets(options, rooms);
+    for (const { adapter } of this.#children()) reportRejection(adapter.addSockets(options, rooms));
   }
 
   override delSockets(options: BroadcastOptions, rooms: Room[]): void {
-    for (const { adapter } of this.#children()) adapter.delSockets(options, rooms);
+    for (const { adapter } of this.#children()) reportRejection(adapter.delSockets(options, rooms));
   }
 
   override disconnectSockets(options: BroadcastOptions, close: boolean): void {
-    for (const { adapter } of [...this.#children()]) adapter.disconnectSockets(options, close);
+    for (const { adapter } of [...this.#children()]) {
+      reportRejection(adapter.disconnectSockets(options, close));
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
 import { Limits, type Pressure } from "../net/limits.ts";
-import { guardCallback, reportCallbackError } from "./_callback.ts";
+import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
 import { fileRoutes } from "./_file_routes.ts";
 import { randomId } from "./_random_id.ts";
@@ -279,7 +279,7 @@ export class SocketIoServer<
   adapter(factory: SocketIoAdapterFactory): this {
     this.#adapter = factory;
     for (const namespace of this._nsps.values()) {
-      namespace.adapter.close();
+      reportRejection(namespace.adapter.close());
       namespace._initAdapter();
     }
     return this;
@@ -484,7 +484,7 @@ export class SocketIoServer<
       this._nsps.delete(name);
       this.#made.delete(child);
       parent.children.delete(child);
-      child.adapter.close();
+      reportRejection(child.adapter.close());
     };
     if (forClient) this.#made.set(child, remove);
     if (this.opts.cleanupEmptyChildNamespaces) child._onEmpty = remove;

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { guardCallback } from "./_callback.ts";
+import { guardCallback, reportRejection } from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { ackTime } from "./_time.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
@@ -190,7 +190,7 @@ export class SocketIoSocket<
       this.#data = session.data;
       this.recovered = true;
       this.#session = session;
-      nsp.adapter.addAll(this.id, new Set(session.rooms));
+      reportRejection(nsp.adapter.addAll(this.id, new Set(session.rooms)));
     } else {
       // The id of the connection is a secret between the two ends; this one is for everybody.
       this.id = server._generateId();
@@ -508,7 +508,7 @@ export class SocketIoSocket<
   /** The namespace lets the socket in. @ignore */
   _onConnect(): void {
     this.#state = "connected";
-    this.join(this.id);
+    reportRejection(this.join(this.id));
     const data = this.#pid === undefined ? { sid: this.id } : { sid: this.id, pid: this.#pid };
     this.client._packet({ type: PacketType.CONNECT, nsp: this.nsp.name, data }, {});
     const session = this.#session;
@@ -571,7 +571,7 @@ export class SocketIoSocket<
 
   /** Leaves everything. @ignore */
   _cleanUp(): void {
-    this.nsp.adapter.delAll(this.id);
+    reportRejection(this.nsp.adapter.delAll(this.id));
     this.nsp._remove(this);
     this.#state = "disconnected";
   }
@@ -648,7 +648,7 @@ export class SocketIoSocket<
     if (this.nsp.server.opts.connectionStateRecovery) {
       // Through the adapter, so that it is there after a reconnection.
       const options = { rooms: new Set([this.id]), except: new Set<Room>(), flags };
-      const send = () => void this.nsp.adapter.broadcast(packet, options);
+      const send = () => reportRejection(this.nsp.adapter.broadcast(packet, options));
       return this.#blobs !== undefined || hasBlob(packet.data) ? this.#later(packet, send) : send();
     }
     this.notifyOutgoingListeners(packet);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { guardCallback, reportCallbackError } from "../../socketio/_callback.ts";
+import { guardCallback, reportCallbackError, reportRejection } from "../../socketio/_callback.ts";
 
 function logged(run: () => void): unknown[] {
   const { error } = console;
@@ -47,4 +47,20 @@ Deno.test("a guarded callback gets its arguments", () => {
 Deno.test("an error that belongs to no connection is logged", () => {
   const error = new Error("x");
   assertEquals(logged(() => reportCallbackError(error)), [error]);
+});
+
+Deno.test("what goes on by itself is reported if it is rejected", async () => {
+  const { error } = console;
+  const calls: unknown[] = [];
+  console.error = (...args) => calls.push(...args);
+  try {
+    reportRejection("no promise");
+    reportRejection(Promise.resolve("fulfilled"));
+    const rejected = Promise.reject("rejected");
+    reportRejection(rejected);
+    await rejected.catch(() => {});
+  } finally {
+    console.error = error;
+  }
+  assertEquals(calls, ["rejected"]);
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
+import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import type { MiddlewareError } from "../../socketio/namespace.ts";
 
 /** Runs something with the log of errors in an array. */
@@ -225,4 +226,38 @@ Deno.test("namespace's listeners can be counted and removed", () => {
   assertEquals(sockets.listeners("connection"), [listener]);
   sockets.removeAllListeners("connection");
   assertEquals(sockets.listenerCount("connection"), 0);
+});
+
+Deno.test("what an adapter is rejected with is reported, and ends no process", async () => {
+  class FailingAdapter extends InMemoryAdapter {
+    override broadcast = (): Promise<void> => Promise.reject("broadcast");
+    override addSockets = (): Promise<void> => Promise.reject("addSockets");
+    override delSockets = (): Promise<void> => Promise.reject("delSockets");
+    override disconnectSockets = (): Promise<void> => Promise.reject("disconnectSockets");
+    override serverSideEmit = (): Promise<void> => Promise.reject("serverSideEmit");
+    override close = (): Promise<void> => Promise.reject("close");
+  }
+  const { io, engine } = fakeServer({
+    adapter: FailingAdapter,
+    cleanupEmptyChildNamespaces: true,
+  });
+  const parent = io.of(/^\/p/);
+  const conn = engine.connect();
+  conn.join("/p1");
+  const calls = await logged(async () => {
+    for (const namespace of [io.sockets, parent]) {
+      namespace.emit("a");
+      namespace.socketsJoin("r");
+      namespace.socketsLeave("r");
+      namespace.disconnectSockets();
+    }
+    io.serverSideEmit("a");
+    const failed = await assertRejects(() => io.serverSideEmitWithAck("a"), SocketIoError);
+    assertEquals(failed.cause, "serverSideEmit");
+    conn.close();
+    io.adapter(InMemoryAdapter);
+    await settle();
+  });
+  const twice = ["broadcast", "addSockets", "delSockets", "disconnectSockets"];
+  assertEquals(calls.sort(), [...twice, ...twice, "serverSideEmit", "close", "close"].sort());
 });
