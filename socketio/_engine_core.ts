@@ -172,7 +172,7 @@ export class EngineCore implements EngineSocketHost {
 
   async #handleUpgrade(exchange: UpgradeExchange): Promise<void> {
     const response = new KeptResponse((ended) =>
-      exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.body)
+      exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.text)
     );
     exchange.request._query ??= parseQuery(exchange.request.url ?? "");
     const refusal = await this.#askMiddleware(exchange, response);

@@ -1,4 +1,5 @@
 // Floor 2: protocol.
+import { concat } from "@std/bytes";
 import type { ResponseHeaders } from "./_exchange.ts";
 import type { EngineResponse } from "./types.ts";
 
@@ -9,7 +10,7 @@ import type { EngineResponse } from "./types.ts";
 export class KeptResponse implements EngineResponse {
   statusCode = 200;
   readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
-  #body = "";
+  readonly #chunks: (string | Uint8Array)[] = [];
   #ended = false;
   readonly #onend: (response: KeptResponse) => void;
 
@@ -25,9 +26,20 @@ export class KeptResponse implements EngineResponse {
     return this.#ended;
   }
 
-  /** What was written. */
-  get body(): string {
-    return this.#body;
+  /** What was written: a text, or bytes if some of it were. */
+  get body(): string | Uint8Array {
+    const chunks = this.#chunks;
+    if (chunks.every((chunk) => typeof chunk === "string")) return chunks.join("");
+    const encoder = new TextEncoder();
+    return concat(
+      chunks.map((chunk) => typeof chunk === "string" ? encoder.encode(chunk) : chunk),
+    );
+  }
+
+  /** What was written, as a text. */
+  get text(): string {
+    const { body } = this;
+    return typeof body === "string" ? body : new TextDecoder().decode(body);
   }
 
   /** The headers so far. */
@@ -62,7 +74,8 @@ export class KeptResponse implements EngineResponse {
   }
 
   write(chunk: string | Uint8Array): boolean {
-    this.#body += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+    // Who wrote the bytes may use their place again.
+    this.#chunks.push(typeof chunk === "string" ? chunk : new Uint8Array(chunk));
     return true;
   }
 

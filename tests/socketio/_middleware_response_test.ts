@@ -13,7 +13,7 @@ Deno.test("kept response keeps headers by name without case", () => {
 
 Deno.test("kept response tells once that it was ended, with its body", () => {
   const ended: [number, string][] = [];
-  const response = new KeptResponse(({ statusCode, body }) => ended.push([statusCode, body]));
+  const response = new KeptResponse(({ statusCode, text }) => ended.push([statusCode, text]));
   assertFalse(response.headersSent);
   response.writeHead(401, { "WWW-Authenticate": "Basic" }).write("not ");
   response.on().once().removeListener().end(new TextEncoder().encode("allowed"));
@@ -27,4 +27,17 @@ Deno.test("kept response has a header called __proto__ as any other", () => {
   const response = new KeptResponse(() => {});
   response.setHeader("__proto__", "x");
   assertEquals(Object.entries(response.headers), [["__proto__", "x"]]);
+});
+
+Deno.test("kept response keeps bytes as they are, and characters that are split between them", () => {
+  const response = new KeptResponse(() => {});
+  assertEquals([response.body, response.text], ["", ""]);
+  response.write("é");
+  assertEquals(response.body, "é");
+  const chunk = new Uint8Array([0xc3]);
+  response.write(chunk);
+  chunk[0] = 0xa8;
+  response.end(chunk);
+  assertEquals(response.text, "éè");
+  assertEquals(response.body, new Uint8Array([0xc3, 0xa9, 0xc3, 0xa8]));
 });
