@@ -367,7 +367,8 @@ export class SocketIoNamespace<
     if (skip || this.#middleware.length === 0) return this.#connect(socket, done);
     this.#pending.set(client, socket);
     this.#runMiddleware(this.#middleware, 0, socket, (error) => {
-      this.#pending.delete(client);
+      // A client that asked again has a newer one by now.
+      if (this.#pending.get(client) === socket) this.#pending.delete(client);
       if (client.conn.readyState !== "open" || !wanted()) {
         socket._cleanUp();
         done(undefined);
