@@ -251,8 +251,9 @@ export function createHandlerServer(
   const server = createServer((request, response) => {
     respond(handler, request, response).catch((error) => {
       onError(error);
-      if (!response.headersSent) response.writeHead(500, { connection: "close" });
-      response.end();
+      // What is cut off must not look whole.
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, { connection: "close" }).end();
     });
   });
   server.on("clientError", (_error: Error, socket: TransportDuplex) => {
@@ -295,9 +296,13 @@ async function respond(
   }
   const cookies = response.headers.getSetCookie();
   if (cookies.length > 0) fields["set-cookie"] = cookies;
+  const { body } = response;
+  if (response.bodyUsed || body?.locked) {
+    throw new TypeError("Cannot answer: the body of the response was read already");
+  }
   outgoing.writeHead(response.status, response.statusText || undefined, fields);
-  if (response.body !== null && method !== "HEAD") {
-    for await (const chunk of response.body) {
+  if (body !== null && method !== "HEAD") {
+    for await (const chunk of body) {
       if (outgoing.destroyed) break;
       if (!outgoing.write(chunk)) {
         await new Promise<void>((resolve) => {
@@ -309,6 +314,6 @@ async function respond(
         });
       }
     }
-  } else await response.body?.cancel();
+  } else await body?.cancel();
   outgoing.end();
 }

@@ -105,7 +105,10 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
   proxyProtocol?: ServerProxyProtocolOptions;
   /** Limits for the head of the client's request. */
   head?: HttpHeadLimits;
-  /** Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. */
+  /**
+   * Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. What it throws is answered with 500 and
+   * told to `onError`; a body that fails later cuts the connection.
+   */
   handler?: (
     request: Request,
     info: { remoteAddr: TransportAddr },

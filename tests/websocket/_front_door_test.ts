@@ -144,3 +144,34 @@ Deno.test("handler that throws is reported, and its client gets 500", async () =
   assertStringIncludes(await readAll(client), "500 Internal Server Error");
   assertEquals((errors[0] as Error).message, "mine");
 });
+
+Deno.test("handler's body that fails cuts the response: it does not look whole", async () => {
+  const errors: unknown[] = [];
+  const chunks = [new TextEncoder().encode("half")];
+  const server = createHandlerServer(() =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          const chunk = chunks.shift();
+          if (chunk === undefined) controller.error(new Error("mine"));
+          else controller.enqueue(chunk);
+        },
+      }, { highWaterMark: 0 }),
+    ), (error) => errors.push(error));
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const text = await readAll(client).catch(() => "");
+  assertEquals(text.endsWith("0\r\n\r\n"), false, text);
+  assertEquals((errors[0] as Error).message, "mine");
+});
+
+Deno.test("handler's response that was read already is reported, and its client gets 500", async () => {
+  const errors: unknown[] = [];
+  const server = createHandlerServer(async () => {
+    const response = new Response("x");
+    await response.text();
+    return response;
+  }, (error) => errors.push(error));
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(await readAll(client), "500 Internal Server Error");
+  assertStringIncludes((errors[0] as Error).message, "was read already");
+});
