@@ -301,19 +301,35 @@ async function respond(
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
   outgoing.writeHead(response.status, response.statusText || undefined, fields);
-  if (body !== null && method !== "HEAD") {
-    for await (const chunk of body) {
-      if (outgoing.destroyed) break;
-      if (!outgoing.write(chunk)) {
-        await new Promise<void>((resolve) => {
-          const go = () => {
-            outgoing.off("drain", go).off("close", go);
-            resolve();
-          };
-          outgoing.on("drain", go).on("close", go);
-        });
-      }
-    }
-  } else await body?.cancel();
+  if (body !== null && method !== "HEAD") await sendBody(body, outgoing);
+  else await body?.cancel();
   outgoing.end();
+}
+
+/** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
+async function sendBody(
+  body: ReadableStream<Uint8Array>,
+  outgoing: ServerResponse,
+): Promise<void> {
+  if (outgoing.destroyed) return await body.cancel();
+  const reader = body.getReader();
+  let left: Promise<void> | undefined;
+  outgoing.once("close", () => {
+    left = reader.cancel();
+    left.catch(() => {});
+  });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || outgoing.destroyed) break;
+    if (!outgoing.write(value)) {
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          outgoing.off("drain", go).off("close", go);
+          resolve();
+        };
+        outgoing.on("drain", go).on("close", go);
+      });
+    }
+  }
+  await left;
 }

@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { waitFor } from "../../net/wait.ts";
 import { ACCEPT, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
 import {
   createHandlerServer,
@@ -174,4 +175,19 @@ Deno.test("handler's response that was read already is reported, and its client 
   const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   assertStringIncludes(await readAll(client), "500 Internal Server Error");
   assertStringIncludes((errors[0] as Error).message, "was read already");
+});
+
+Deno.test("handler's body is cancelled as soon as its client has gone, though it gives nothing", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const server = createHandlerServer(() =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode("data: 1\n\n")),
+        cancel: () => cancelled.resolve(),
+      }),
+    ), () => {});
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await client.read(new Uint8Array(1000));
+  client.close();
+  await waitFor(cancelled.promise, "see the body cancelled", { timeout: 5000 });
 });
