@@ -276,8 +276,9 @@ async function respond(
   for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
   const hasBody = method !== "GET" && method !== "HEAD";
   const target = requestUrl(url, headers.host, secure);
-  if (target === undefined) {
-    outgoing.writeHead(400, { connection: "close" });
+  if (target === undefined || method === "TRACE") {
+    // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
+    outgoing.writeHead(target === undefined ? 400 : 501, { connection: "close" });
     outgoing.end();
     return;
   }

@@ -191,3 +191,11 @@ Deno.test("handler's body is cancelled as soon as its client has gone, though it
   client.close();
   await waitFor(cancelled.promise, "see the body cancelled", { timeout: 5000 });
 });
+
+Deno.test("handler server answers TRACE with 501, and reports nothing", async () => {
+  const errors: unknown[] = [];
+  const server = createHandlerServer(() => new Response("x"), (error) => errors.push(error));
+  const client = await inject(server, "TRACE / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(await readAll(client), "501 Not Implemented");
+  assertEquals(errors, []);
+});
