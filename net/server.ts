@@ -137,6 +137,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (listener !== undefined) this.on("connection", listener);
   }
 
+  /** Listens on a free port. */
+  listen(listener: () => void): this & PromiseLike<this>;
   /** Listens on a port; 0 or nothing takes a free one. */
   listen(port?: number | string, listener?: () => void): this & PromiseLike<this>;
   /** Listens on a port of the local address `host`. */

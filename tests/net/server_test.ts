@@ -43,6 +43,7 @@ Deno.test("server takes listen's arguments in all of Node's forms", async () => 
   for (
     const listen of [
       (server: Server) => server.listen(),
+      (server: Server) => server.listen(() => {}),
       (server: Server) => server.listen(0),
       (server: Server) => server.listen("0", () => {}),
       (server: Server) => server.listen({ port: 0, host: LOOPBACK, backlog: 5 }),
