@@ -12,7 +12,13 @@ export interface SecureSocketOptions extends Omit<ConnectOptions, "tls">, TlsCli
 export function connectTls(
   port: number | string,
   host?: string,
-  options?: SecureSocketOptions,
+  options?: SecureSocketOptions | (() => void),
+  listener?: () => void,
+): Socket;
+/** Connects with TLS to a port of this machine (or of the `host` of the options), or to a socket file. */
+export function connectTls(
+  portOrPath: number | string,
+  options: SecureSocketOptions | (() => void),
   listener?: () => void,
 ): Socket;
 /**

@@ -7,7 +7,7 @@ import { NetError } from "../../net/errors.ts";
 import { createSecureServer, type SecureServer } from "../../net/secure_server.ts";
 import type { Socket } from "../../net/socket.ts";
 import { startServerTls } from "../../net/start_tls.ts";
-import type { TlsError } from "../../net/tls_error.ts";
+import { TlsError } from "../../net/tls_error.ts";
 import { CA, identity } from "../_support/certs.ts";
 
 const SERVER = identity("server");
@@ -34,6 +34,25 @@ Deno.test("connectTls connects, and emits Node's events in Node's order", async 
   socket.end("early bytes"); // wait for the handshake
   assertEquals(await text(socket), "early bytes");
   assertEquals(seen, ["connect", "ready", "listener", "secureConnect", "secure"]);
+  await server.close();
+});
+
+Deno.test("connectTls takes its arguments in all of Node's forms", async () => {
+  const server = await echoServer();
+  const { port } = server;
+  const sockets = [
+    connectTls(port, "127.0.0.1", { servername: "localhost", ca: CA }, () => {}),
+    connectTls(port, { ...LOCAL }),
+    connectTls(`${port}`, { ...LOCAL }, () => {}),
+    connectTls(port, "127.0.0.1", () => {}),
+    connectTls(port, () => {}),
+  ];
+  for (const socket of sockets.slice(0, 3)) {
+    socket.end("hello");
+    assertEquals(await text(socket), "hello");
+  }
+  // Nobody vouches for the certificate.
+  for (const socket of sockets.slice(3)) await assertRejects(() => socket.opened, TlsError);
   await server.close();
 });
 
