@@ -256,11 +256,13 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
    *
    * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
+   * @throws {TypeError} For a callback, as Node's takes it: this and other calls return promises instead.
    */
   bind(options?: DatagramBindOptions): Promise<this>;
   /** Binds the socket to a local port and address, as Node's `bind` takes them. */
   bind(port?: number, address?: string): Promise<this>;
   async bind(portOrOptions: number | DatagramBindOptions = {}, address?: string): Promise<this> {
+    refuseCallbacks("bind", arguments);
     const options = typeof portOrOptions === "number"
       ? { port: portOrOptions, address }
       : portOrOptions;
@@ -315,6 +317,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * @throws {NetError} `ENOTFOUND`, `ERR_DIAL_POLICY`, `ETIMEDOUT`, `ABORT_ERR`, `EINVAL` when it is connected already.
    */
   async connect(port: number, address?: string, options: WaitOptions = {}): Promise<this> {
+    refuseCallbacks("connect", arguments);
     checkPort(port);
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
@@ -766,6 +769,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** Closes the socket. What is queued is discarded, and whoever waits gets `ERR_SOCKET_CLOSED`. */
   close(): Promise<void> {
+    refuseCallbacks("close", arguments);
     if (this.#isClosed()) return this.#closed.promise;
     const bound = this.#state === "bound";
     this.#state = "closed";
@@ -890,6 +894,13 @@ function noBufferSizes(verb: "set" | "tell"): NetError {
   return new NetError(`Cannot ${verb} the system's buffer sizes of a datagram socket: Deno can't`, {
     code: "ERR_UNSUPPORTED",
   });
+}
+
+/** What Node's takes as well would never be called. */
+function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
+  if (Array.from(args).some((arg) => typeof arg === "function")) {
+    throw new TypeError(`Cannot ${what}: it takes no callback; await the promise that it returns`);
+  }
 }
 
 function notConnected(what: string): NetError {

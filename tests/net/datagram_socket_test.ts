@@ -574,3 +574,18 @@ Deno.test("datagram socket refuses what Node's send takes besides", async () => 
   }
   assertEquals(await send("abc", port, "127.0.0.1"), 3);
 });
+
+Deno.test("datagram socket refuses the callbacks of Node's bind, connect and close", async () => {
+  await using socket = createDatagramSocket("udp4");
+  // deno-lint-ignore no-explicit-any
+  const loose = socket as any;
+  const never = () => {};
+  for (const given of [[never], [0, never], [0, "127.0.0.1", never], [{ port: 0 }, never]]) {
+    await assertRejects(() => loose.bind(...given), TypeError, "it takes no callback");
+  }
+  for (const given of [[9, never], [9, "127.0.0.1", never]]) {
+    await assertRejects(() => loose.connect(...given), TypeError, "it takes no callback");
+  }
+  assertThrows(() => loose.close(never), TypeError, "it takes no callback");
+  await socket.bind(0, "127.0.0.1"); // nothing has changed
+});
