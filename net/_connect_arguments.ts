@@ -65,6 +65,23 @@ export function checkTimeout(ms: unknown): number {
   return ms;
 }
 
+/**
+ * Refuses options of Node's that nothing here can honour, unless they ask for nothing.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE`.
+ */
+export function refuseOptions(options: object, names: readonly string[]): void {
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined && value !== null && value !== false) {
+      throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot use "${name}": it is not supported`);
+    }
+  }
+}
+
+/** What a socket of Node's takes beside what is taken here. */
+export const FOREIGN_SOCKET_OPTIONS: readonly string[] = ["fd", "handle", "onread"];
+
 /** Takes `(options | port [, host] | path [, listener])` apart, as Node's `connect` and Luvit's do. */
 export function connectArguments(
   args: readonly unknown[],
@@ -91,6 +108,7 @@ export function connectArguments(
  */
 export function checkConnect(options: ConnectOptions): ConnectOptions {
   const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
+  refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
   if (options.timeout !== undefined) checkTimeout(options.timeout);
   if (path !== undefined) {

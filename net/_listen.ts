@@ -5,11 +5,15 @@ import {
   checkText,
   codedRangeError,
   isNumeric,
+  refuseOptions,
 } from "./_connect_arguments.ts";
 import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
+
+/** What `listen` of Node's takes beside what is taken here. */
+const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"];
 
 /**
  * Takes `([port | path | options] [, host] [, backlog] [, listener])` apart, as Node's `listen` and Luvit's do, and checks it.
@@ -37,6 +41,7 @@ export function listenArguments(
 
 function checkListen(options: ListenOptions): ListenOptions {
   const { path, port, host, hostname, backlog } = options;
+  refuseOptions(options, FOREIGN_OPTIONS);
   if (backlog !== undefined && !(Number.isInteger(backlog) && backlog >= 0)) {
     throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot listen with a backlog of ${backlog}`);
   }

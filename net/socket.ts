@@ -3,7 +3,13 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
-import { checkConnect, checkTimeout, connectArguments } from "./_connect_arguments.ts";
+import {
+  checkConnect,
+  checkTimeout,
+  connectArguments,
+  FOREIGN_SOCKET_OPTIONS,
+  refuseOptions,
+} from "./_connect_arguments.ts";
 import { IdleTimer } from "./_idle_timer.ts";
 import { Incoming, type IncomingOwner } from "./_incoming.ts";
 import { openTransport } from "./_open.ts";
@@ -157,9 +163,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Makes a socket that is not connected yet.
    *
    * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, which are not to be had.
    */
   constructor(options: SocketOptions = {}) {
     super({ captureRejections: true });
+    refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
     this.#options = options;
     this.#owner = new Socket.#Owner(this);
     this.#incoming = new Incoming(this.#owner);
@@ -190,7 +198,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Connects as the options say. What is set in the same turn (`setKeepAlive`, `setNoDelay`) counts, too.
    *
    * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
-   * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_IP_ADDRESS`.
+   * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`.
    * @throws {NetError} `EISCONN` when connected or connecting already.
    */
   connect(options: ConnectOptions, listener?: () => void): this;

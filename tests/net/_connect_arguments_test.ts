@@ -5,6 +5,8 @@ import {
   checkPort,
   checkTimeout,
   connectArguments,
+  FOREIGN_SOCKET_OPTIONS,
+  refuseOptions,
 } from "../../net/_connect_arguments.ts";
 
 function codeOf(fn: () => unknown): unknown {
@@ -65,4 +67,11 @@ Deno.test("connect options are checked before anything is opened", () => {
     wrong.map(([options]) => codeOf(() => checkConnect(options))),
     wrong.map(([, code]) => code),
   );
+});
+
+Deno.test("options of Node's that nothing honours are refused, unless they ask for nothing", () => {
+  for (const option of [{ fd: 0 }, { onread: {} }, { handle: {} }]) {
+    assertEquals(codeOf(() => checkConnect({ port: 1, ...option })), "ERR_INVALID_ARG_VALUE");
+  }
+  refuseOptions({ fd: undefined, handle: null, onread: false, port: 1 }, FOREIGN_SOCKET_OPTIONS);
 });

@@ -93,3 +93,11 @@ Deno.test({
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("listen options of Node's that nothing honours are refused", () => {
+  for (const name of ["fd", "handle", "ipv6Only", "readableAll", "writableAll"]) {
+    const error = assertThrows(() => listenArguments([{ port: 0, [name]: 1 }]), TypeError);
+    assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
+  }
+  assertEquals(listenArguments([{ port: 0, ipv6Only: false }]).options.port, 0);
+});

@@ -1434,3 +1434,9 @@ Deno.test("a signal that has fired already says that the connection was not made
   const socket = connect({ port: 9, host: "127.0.0.1", signal: AbortSignal.abort() });
   await assertRejects(() => socket.opened, NetError, "Cannot connect: aborted");
 });
+
+Deno.test("socket refuses what Node's takes and nothing here honours", () => {
+  const options: object = { fd: 3 };
+  const error = assertThrows(() => new Socket(options), TypeError);
+  assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
+});
