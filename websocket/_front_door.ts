@@ -301,15 +301,33 @@ async function respond(
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
+  const bodiless = method === "HEAD" || response.status === 204 || response.status === 304;
+  const promised = bodiless ? undefined : promisedLength(response.headers, body);
   outgoing.writeHead(response.status, response.statusText || undefined, fields);
-  if (body !== null && method !== "HEAD") await sendBody(body, outgoing);
+  if (body !== null && !bodiless) await sendBody(body, promised, outgoing);
   else await body?.cancel();
   outgoing.end();
+}
+
+/** How long the handler says that the body is. @throws {TypeError} When there is no body, and it says that there is. */
+function promisedLength(headers: Headers, body: Response["body"]): number | undefined {
+  const length = headers.get("content-length");
+  if (length === null) return undefined;
+  if (body === null && Number(length) !== 0) throw wrongLength(0, Number(length));
+  return Number(length);
+}
+
+/** What follows the body would be taken for a part of it, or what is too much of it for the next response. */
+function wrongLength(length: number, promised: number): TypeError {
+  return new TypeError(
+    `Cannot answer: the body has ${length} bytes, and content-length says ${promised}`,
+  );
 }
 
 /** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
 async function sendBody(
   body: ReadableStream<Uint8Array>,
+  promised: number | undefined,
   outgoing: ServerResponse,
 ): Promise<void> {
   if (outgoing.destroyed) return await body.cancel();
@@ -319,9 +337,14 @@ async function sendBody(
     left = reader.cancel();
     left.catch(() => {});
   });
-  for (;;) {
+  for (let length = 0;;) {
     const { done, value } = await reader.read();
-    if (done || outgoing.destroyed) break;
+    if (outgoing.destroyed) break;
+    length += value?.byteLength ?? 0;
+    if (promised !== undefined && (done ? length !== promised : length > promised)) {
+      throw wrongLength(length, promised);
+    }
+    if (done) break;
     if (!outgoing.write(value)) {
       await new Promise<void>((resolve) => {
         const go = () => {

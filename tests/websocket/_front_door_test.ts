@@ -199,3 +199,27 @@ Deno.test("handler server answers TRACE with 501, and reports nothing", async ()
   assertStringIncludes(await readAll(client), "501 Not Implemented");
   assertEquals(errors, []);
 });
+
+Deno.test("handler's body of another length than it says is reported, and cut", async () => {
+  const stream = (text: string) => new Blob([text]).stream();
+  for (const body of [stream("hello world"), stream("he"), null]) {
+    const errors: unknown[] = [];
+    const server = createHandlerServer(
+      () => new Response(body, { headers: { "content-length": "5" } }),
+      (error) => errors.push(error),
+    );
+    const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const text = await readAll(client).catch(() => "");
+    assertEquals(text.includes("hello"), false, text);
+    if (body === null) assertStringIncludes(text, "500 Internal Server Error");
+    assertStringIncludes((errors[0] as Error).message, "content-length says 5");
+  }
+  const server = createHandlerServer(
+    () => new Response("hello", { headers: { "content-length": "5" } }),
+    (error) => {
+      throw error;
+    },
+  );
+  const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(await readAll(client), "\r\n\r\nhello");
+});
