@@ -9,6 +9,9 @@ import type { Arrival, ServerCore } from "./_server_core.ts";
 import { requestUrl } from "./request_url.ts";
 import { takeUpgrade } from "./_upgrade_event.ts";
 
+/** The codings that Deno's `fetch` takes off. */
+const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
+
 /** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
 const WRITE_TIMEOUT = 60_000;
 
@@ -292,21 +295,33 @@ async function respond(
   const remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort } as const;
   const response = await handler(request, { remoteAddr });
   const fields: Record<string, string | string[]> = Object.create(null);
-  for (const [name, value] of response.headers) {
+  const sent = headersToSend(response);
+  for (const [name, value] of sent) {
     if (name !== "set-cookie") fields[name] = value;
   }
-  const cookies = response.headers.getSetCookie();
+  const cookies = sent.getSetCookie();
   if (cookies.length > 0) fields["set-cookie"] = cookies;
   const { body } = response;
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
   const bodiless = method === "HEAD" || response.status === 204 || response.status === 304;
-  const promised = bodiless ? undefined : promisedLength(response.headers, body);
+  const promised = bodiless ? undefined : promisedLength(sent, body);
   outgoing.writeHead(response.status, response.statusText || undefined, fields);
   if (body !== null && !bodiless) await sendBody(body, promised, outgoing);
   else await body?.cancel();
   outgoing.end();
+}
+
+/** The headers, without those that a response of `fetch` has of the coding that `fetch` has taken off its body. */
+function headersToSend(response: Response): Headers {
+  const { headers } = response;
+  const coding = headers.get("content-encoding")?.toLowerCase() ?? "";
+  if (response.url === "" || response.body === null || !DECODED.has(coding)) return headers;
+  const sent = new Headers(headers);
+  sent.delete("content-encoding");
+  sent.delete("content-length");
+  return sent;
 }
 
 /** How long the handler says that the body is. @throws {TypeError} When there is no body, and it says that there is. */

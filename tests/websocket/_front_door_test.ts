@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
@@ -222,4 +224,34 @@ Deno.test("handler's body of another length than it says is reported, and cut", 
   );
   const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   assertStringIncludes(await readAll(client), "\r\n\r\nhello");
+});
+
+Deno.test("handler may pass on what it fetched, compressed or not", async () => {
+  const origin = createServer((request, response) => {
+    const body = gzipSync("hello");
+    if (request.url === "/plain") response.writeHead(200, { "content-length": 5 }).end("hello");
+    else {
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": body.length });
+      response.end(body);
+    }
+  });
+  await new Promise<void>((resolve) => void origin.listen(0, "127.0.0.1", resolve));
+  const { port } = origin.address() as AddressInfo;
+  const server = createHandlerServer(
+    (request) => fetch(`http://127.0.0.1:${port}${new URL(request.url).pathname}`),
+    (error) => {
+      throw error;
+    },
+  );
+  for (const path of ["/plain", "/gzip"]) {
+    const client = await inject(
+      server,
+      `GET ${path} HTTP/1.0\r\nHost: h\r\nConnection: close\r\n\r\n`,
+    );
+    const text = await readAll(client);
+    assertStringIncludes(text, "\r\n\r\nhello");
+    assertEquals(text.includes("gzip"), false, text);
+    assertEquals(text.includes("content-length"), path === "/plain", text);
+  }
+  await new Promise((resolve) => origin.close(resolve));
 });
