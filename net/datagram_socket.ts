@@ -263,9 +263,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   bind(port?: number, address?: string): Promise<this>;
   async bind(portOrOptions: number | DatagramBindOptions = {}, address?: string): Promise<this> {
     refuseCallbacks("bind", arguments);
-    const options = typeof portOrOptions === "number"
-      ? { port: portOrOptions, address }
-      : portOrOptions;
+    const options = typeof portOrOptions === "object"
+      ? portOrOptions
+      : { port: portOrOptions, address };
     if (this.#state !== "new") throw this.#stateError(BIND_ERRORS, "it is bound already");
     checkPort(options.port ?? 0, 0);
     this.#bound = this.#bind(options);
@@ -356,7 +356,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     portOrOptions: number | DatagramSendOptions = {},
     address?: string,
   ): Promise<number> {
-    const to = typeof portOrOptions === "number" ? { port: portOrOptions, address } : portOrOptions;
+    const to = typeof portOrOptions === "object" ? portOrOptions : { port: portOrOptions, address };
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     if (!(bytes instanceof Uint8Array)) {
       throw new TypeError("Cannot send: the data is no Uint8Array");

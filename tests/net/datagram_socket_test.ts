@@ -589,3 +589,12 @@ Deno.test("datagram socket refuses the callbacks of Node's bind, connect and clo
   assertThrows(() => loose.close(never), TypeError, "it takes no callback");
   await socket.bind(0, "127.0.0.1"); // nothing has changed
 });
+
+Deno.test("datagram socket takes nothing but numbers for ports, and does not choose another one", async () => {
+  await using socket = createDatagramSocket("udp4");
+  // deno-lint-ignore no-explicit-any
+  const loose = socket as any;
+  await assertRejects(() => loose.bind("41234"), RangeError, "41234");
+  await assertRejects(() => loose.connect("41234"), RangeError, "41234");
+  await assertRejects(() => loose.send("abc", "41234", "127.0.0.1"), RangeError, "41234");
+});
