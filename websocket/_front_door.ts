@@ -6,6 +6,7 @@ import type { Transport } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
+import { HttpFields } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
 import { takeUpgrade } from "./_upgrade_event.ts";
 
@@ -287,7 +288,7 @@ async function respond(
   }
   const request = new Request(target, {
     method,
-    headers: pairs,
+    headers: new HttpFields(pairs).toHeaders(),
     body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
     signal: aborted.signal,
   });

@@ -127,9 +127,15 @@ export class HttpFields implements Iterable<[name: string, value: string]> {
     for (let i = 0; i < this.size; i++) yield [this.#names![i], this.#values![i]];
   }
 
-  /** The same lines as a `Headers` object of the web. */
+  /** The same lines as a `Headers` object of the web. Cookies of several lines are joined by `"; "`, as they are in one. */
   toHeaders(): Headers {
-    return new Headers([...this]);
+    const headers = new Headers();
+    for (const [name, value] of this) {
+      const cookies = name === "cookie" ? headers.get(name) : null;
+      if (cookies === null) headers.append(name, value);
+      else headers.set(name, `${cookies}; ${value}`);
+    }
+    return headers;
   }
 
   /** Where the next line with this name is: its index, or its offset in the text. -1 if there is none. */

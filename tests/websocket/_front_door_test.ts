@@ -255,3 +255,18 @@ Deno.test("handler may pass on what it fetched, compressed or not", async () => 
   }
   await new Promise((resolve) => origin.close(resolve));
 });
+
+Deno.test("handler gets cookies of several lines as one list of cookies", async () => {
+  const server = createHandlerServer(
+    (request) => new Response(request.headers.get("cookie")),
+    (error) => {
+      throw error;
+    },
+  );
+  const cookies = "Cookie: a=1\r\nCookie: b=2\r\n";
+  const client = await inject(
+    server,
+    `GET / HTTP/1.1\r\nHost: h\r\n${cookies}Connection: close\r\n\r\n`,
+  );
+  assertStringIncludes(await readAll(client), "a=1; b=2");
+});

@@ -193,6 +193,11 @@ Deno.test("fields compare names without case, and __proto__ is a name", () => {
   assertEquals(fields.toHeaders().get("a"), "1, 3");
 });
 
+Deno.test("cookies of several lines are one list of cookies in Headers", () => {
+  const fields = new HttpFields([["Cookie", "a=1"], ["x", "1"], ["cookie", "b=2; c=3"]]);
+  assertEquals([...fields.toHeaders()], [["cookie", "a=1; b=2; c=3"], ["x", "1"]]);
+});
+
 Deno.test("fields of a head are found in its text, and are a list like any other once a line is added", () => {
   const text =
     "GET /host:x HTTP/1.1\r\nHost: \t h:80 \r\nA:1\r\nEmpty:\r\nhost-b: no\r\na:  2, 3\r\n\r\n";
