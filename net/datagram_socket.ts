@@ -128,6 +128,8 @@ interface Outgoing {
   reject(error: unknown): void;
   deadline: Deadline;
   given: boolean;
+  /** Ends the lookup of its name. */
+  stop?: AbortController;
 }
 
 interface Waiter {
@@ -201,6 +203,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   };
   #unlisten: (() => void) | undefined;
   #closed = Promise.withResolvers<void>();
+  /** Ends the lookups that are under way when the socket is closed. */
+  readonly #life = new AbortController();
 
   /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. */
   constructor(options: DatagramSocketOptions = {}) {
@@ -278,7 +282,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#state = "binding";
     const any = this.type === "udp4" ? "0.0.0.0" : "::";
     try {
-      const local = address === undefined ? any : await this.#lookUp(address, undefined, {});
+      const local = address === undefined
+        ? any
+        : await this.#lookUp(address, undefined, {}, BIND_ERRORS);
       if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
@@ -323,7 +329,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       throw this.#stateError("Cannot connect", "it is connected already");
     }
     const host = address ?? this.#localhost();
-    const found = await this.#lookUp(host, port, options);
+    const found = await this.#lookUp(host, port, options, "Cannot connect");
     await this.#ensureBound();
     if (this.#isClosed()) throw this.#stateError("Cannot connect");
     // Another call may have been faster.
@@ -413,6 +419,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       // What the system has been given can't be called back; the caller stops to wait for it.
       deadline.onfire((error) => {
         if (!item.given) this.#remove(item);
+        item.stop?.abort();
         reject(error);
       });
       if (!this.#sending) void this.#sendAll();
@@ -434,7 +441,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       try {
         const remote = this.#remote;
         const pinned = remote !== undefined && remote.address === item.address;
-        const address = pinned ? item.address : await this.#lookUp(item.address, item.port, {});
+        const address = pinned ? item.address : await this.#lookUpFor(item);
         if (this.#state !== "bound") await this.#ensureBound();
         if (this.#isClosed()) throw this.#stateError("Cannot send");
         await this.#sendOne(item, address);
@@ -478,8 +485,21 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return this.type === "udp4" ? "127.0.0.1" : "::1";
   }
 
+  /** Where a datagram goes; whoever gives up waiting for that does not hold up the datagrams behind it. */
+  #lookUpFor(item: Outgoing): Promise<string> {
+    const { address, port } = item;
+    const isName = parseHost(address).ip === undefined;
+    if (isName) item.stop = new AbortController();
+    return this.#lookUp(address, port, { signal: item.stop?.signal }, "Cannot send");
+  }
+
   /** The one address of a host that is dialled, after the policy has judged all. */
-  async #lookUp(host: string, port: number | undefined, options: WaitOptions): Promise<string> {
+  async #lookUp(
+    host: string,
+    port: number | undefined,
+    options: WaitOptions,
+    what: string,
+  ): Promise<string> {
     const family = this.type === "udp4" ? 4 : 6;
     const parsed = parseHost(host);
     // An IPv4 address is to be had through a v6 socket in its mapped form.
@@ -488,7 +508,18 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       return `::ffff:${parsed.hostname}`;
     }
     const lookup = this.#options.lookup ?? systemHostLookup;
-    const addresses = await lookupWith(lookup, host, { ...options, family });
+    let { signal } = options;
+    if (parsed.ip === undefined) {
+      signal = AbortSignal.any(
+        signal === undefined ? [this.#life.signal] : [signal, this.#life.signal],
+      );
+    }
+    let addresses: string[];
+    try {
+      addresses = await lookupWith(lookup, host, { ...options, signal, family });
+    } catch (error) {
+      throw this.#isClosed() ? this.#stateError(what) : error;
+    }
     if (port !== undefined) this.#policy?.check(host, port, addresses);
     return addresses[0];
   }
@@ -774,6 +805,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const bound = this.#state === "bound";
     this.#state = "closed";
     this.#unlisten?.();
+    this.#life.abort();
     this.#queue = [];
     this.#queuedBytes = 0;
     const waiters = [...this.#waiters];

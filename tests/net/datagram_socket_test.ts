@@ -256,6 +256,34 @@ Deno.test("datagram socket send ends at its deadline while a name is looked up",
   assertEquals(await code(behind), "ETIMEDOUT");
 });
 
+Deno.test("datagram socket goes on after a send that gave up while its name was looked up", async () => {
+  await using server = await bound();
+  const { port } = server.address();
+  const asked: (AbortSignal | undefined)[] = [];
+  const lookup = (_name: string, { signal }: { signal?: AbortSignal }): Promise<string[]> => {
+    asked.push(signal);
+    return new Promise(() => {});
+  };
+  await using socket = createDatagramSocket({ lookup });
+  const slow = code(socket.send("lost", { port, address: "slow.example", timeout: 5 }));
+  const behind = socket.send("behind", { port, address: "127.0.0.1", timeout: 5000 });
+  assertEquals(await slow, "ETIMEDOUT");
+  assertEquals(await behind, 6);
+  assertEquals(asked.map((signal) => signal?.aborted), [true]);
+  assertEquals(text((await server.receive({ timeout: 5000 })).data), "behind");
+  assertEquals(server.metrics().received, 1);
+});
+
+Deno.test("datagram socket close ends a bind and a connect whose lookup never comes back", async () => {
+  const lookup = () => new Promise<string[]>(() => {});
+  const binding = createDatagramSocket({ lookup });
+  const first = code(binding.bind(0, "slow.example"));
+  const connecting = await createDatagramSocket({ lookup }).bind();
+  const second = code(connecting.connect(9, "slow.example", { timeout: 60_000 }));
+  await Promise.all([binding.close(), connecting.close()]);
+  assertEquals([await first, await second], ["ERR_SOCKET_CLOSED", "ERR_SOCKET_CLOSED"]);
+});
+
 Deno.test("datagram socket limits what waits to be sent", async () => {
   const gate = Promise.withResolvers<string[]>();
   await using socket = createDatagramSocket({
