@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { NetError, type NetErrorCode } from "./errors.ts";
+import { toTlsError } from "./tls_error.ts";
 
 /** Where an operation failed: what {@linkcode toNetError} puts into the text and the fields. */
 export interface NetErrorContext {
@@ -71,7 +72,9 @@ function codeOf(error: Error): NetErrorCode {
   if (/failed to lookup address|name or service not known|no such host/i.test(error.message)) {
     return "ENOTFOUND";
   }
-  return error.name === "InvalidData" ? "ERR_TLS" : "EIO";
+  // What Deno's TLS throws, and node:tls's codes for what OpenSSL would say.
+  if (error.name === "InvalidData" || /^ERR_SSL_/.test(`${own}`)) return "ERR_TLS";
+  return "EIO";
 }
 
 /**
@@ -93,7 +96,8 @@ export function formatEndpoint(address: string | undefined, port?: number): stri
 }
 
 /**
- * Turns what Deno or Node threw into a {@linkcode NetError} with Node's code; a `NetError` comes back as it is.
+ * Turns what Deno or Node threw into a {@linkcode NetError} with Node's code, a failure of TLS into a `TlsError`; a `NetError`
+ * comes back as it is.
  *
  * @example
  * ```ts
@@ -117,6 +121,10 @@ export function toNetError(error: unknown, context: NetErrorContext): NetError {
   const verb = VERBS[context.syscall] ?? context.syscall;
   const what = context.what ??
     `Cannot ${endpoint === "" ? context.syscall : `${verb} "${endpoint}"`}`;
+  if (code === "ERR_TLS" || code === "ERR_TLS_TRUNCATED") {
+    const { syscall, address, port } = context;
+    return toTlsError(error, { what, syscall, address, port });
+  }
   return new NetError(`${what}: ${code}, ${cause.message}`, {
     code,
     cause: error,

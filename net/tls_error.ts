@@ -17,6 +17,7 @@ import { NetError, type NetErrorCode, type NetErrorOptions } from "./errors.ts";
  * | `PROTOCOL_VERSION` | no version in common |
  * | `NO_TLS` | what the peer speaks is not TLS |
  * | `TRUNCATED` | the stream ended without TLS's end mark |
+ * | `BAD_RECORD` | a record does not decrypt: it was changed on the way |
  * | `HANDSHAKE_FAILURE` | anything else |
  */
 export type TlsErrorReason =
@@ -33,6 +34,7 @@ export type TlsErrorReason =
   | "PROTOCOL_VERSION"
   | "NO_TLS"
   | "TRUNCATED"
+  | "BAD_RECORD"
   | "HANDSHAKE_FAILURE";
 
 /**
@@ -95,12 +97,14 @@ const TEXTS: Record<TlsErrorReason, string> = {
   PROTOCOL_VERSION: "no TLS version in common",
   NO_TLS: "the peer does not speak TLS",
   TRUNCATED: "the connection ended without TLS's end mark",
+  BAD_RECORD: "a record does not decrypt",
   HANDSHAKE_FAILURE: "the handshake failed",
 };
 
 // What Deno (rustls) and node:tls write, tried in this order.
 const PATTERNS: readonly (readonly [RegExp, TlsErrorReason])[] = [
   [/UnexpectedEof|close_notify|tls handshake eof/i, "TRUNCATED"],
+  [/cannot decrypt|BadRecordMac/, "BAD_RECORD"],
   [
     /received fatal alert: NoApplicationProtocol|known protocol|NO_APPLICATION_PROTOCOL/,
     "NO_APPLICATION_PROTOCOL",
@@ -128,7 +132,7 @@ const PATTERNS: readonly (readonly [RegExp, TlsErrorReason])[] = [
 ];
 
 /**
- * Turns what Deno or node:tls threw in a handshake into a {@linkcode TlsError}; a `NetError` comes back as it is.
+ * Turns what Deno or node:tls threw, in a handshake or after it, into a {@linkcode TlsError}; a `NetError` comes back as it is.
  *
  * @example
  * ```ts
@@ -165,7 +169,9 @@ export function toTlsError(
     });
   }
   const reason = PATTERNS.find(([pattern]) => pattern.test(text))?.[1] ?? "HANDSHAKE_FAILURE";
-  return new TlsError(`${what}: ${TEXTS[reason]}, ${cause.message}`, {
+  const later = facts.syscall === "read" || facts.syscall === "write";
+  const why = later && reason === "HANDSHAKE_FAILURE" ? "TLS failed" : TEXTS[reason];
+  return new TlsError(`${what}: ${why}, ${cause.message}`, {
     ...facts,
     reason,
     cause: error,

@@ -126,6 +126,47 @@ Deno.test("connectTls destroys the socket when the certificate is not valid", as
   await server.close();
 });
 
+for (const implementation of ["node", "deno"] as const) {
+  const trusting = implementation === "node" ? { ca: CA } : { caCerts: [CA], ca: undefined };
+
+  Deno.test(`connectTls by ${implementation} tells of a certificate that is missed after the handshake`, async () => {
+    // With TLS 1.3 the client is done before the server has looked for its certificate.
+    const server = createSecureServer({ ...SERVER, ca: CA, requestCert: true });
+    await server.listen(0, "127.0.0.1");
+    const socket = connectTls({ ...LOCAL, ...trusting, port: server.port, implementation });
+    const [error] = await once(socket, "error");
+    assertEquals([error.name, error.code, error.reason], [
+      "TlsError",
+      "ERR_TLS",
+      "PEER_REFUSED_CERT",
+    ]);
+    await server.close();
+  });
+
+  Deno.test(`connectTls by ${implementation} tells of a record that was changed on the way`, async () => {
+    const server = await echoServer();
+    let changing = false;
+    const between = createServer((client) => {
+      const far = connect(server.port, "127.0.0.1");
+      client.on("close", () => far.destroy()).on("error", () => {}).pipe(far);
+      far.on("error", () => {}).on("data", (chunk) => {
+        const bytes = (chunk as Uint8Array).slice();
+        if (changing) bytes[bytes.length - 1] ^= 1;
+        client.write(bytes);
+      });
+    });
+    await between.listen(0, "127.0.0.1");
+    const socket = connectTls({ ...LOCAL, ...trusting, port: between.port, implementation });
+    socket.write("one");
+    await once(socket, "data");
+    changing = true;
+    socket.write("two");
+    const [error] = await once(socket, "error");
+    assertEquals([error.name, error.code, error.reason], ["TlsError", "ERR_TLS", "BAD_RECORD"]);
+    await Promise.all([between.close(), server.close()]);
+  });
+}
+
 Deno.test("connectTls without rejectUnauthorized tells what is wrong", async () => {
   const server = await echoServer();
   const socket = connectTls({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false });

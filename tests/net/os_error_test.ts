@@ -1,6 +1,7 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { NetError, type NetErrorCode } from "../../net/errors.ts";
 import { formatEndpoint, toNetError } from "../../net/os_error.ts";
+import { TlsError } from "../../net/tls_error.ts";
 
 const codeOf = (error: unknown): NetErrorCode => toNetError(error, { syscall: "read" }).code;
 
@@ -31,6 +32,23 @@ Deno.test("toNetError knows Deno's errors by their class", () => {
 Deno.test("toNetError takes the system's own code first", () => {
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "EMFILE" })), "EMFILE");
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "ENOTHING" })), "EIO");
+});
+
+Deno.test("toNetError makes a TLS error of what TLS threw", () => {
+  const refused = new Error("received fatal alert: CertificateRequired");
+  const code = "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED";
+  for (
+    const cause of [Object.assign(refused, { code }), new Deno.errors.InvalidData(refused.message)]
+  ) {
+    const error = toNetError(cause, { syscall: "read", address: "h", port: 1 });
+    assertInstanceOf(error, TlsError);
+    assertEquals([error.code, error.reason], ["ERR_TLS", "PEER_REFUSED_CERT"]);
+    assertEquals([error.syscall, error.address, error.port], ["read", "h", 1]);
+    assertStrictEquals(error.cause, cause);
+  }
+  const cut = toNetError(new Deno.errors.UnexpectedEof("x"), { syscall: "read" });
+  assertInstanceOf(cut, TlsError);
+  assertEquals(cut.reason, "TRUNCATED");
 });
 
 Deno.test("toNetError knows paths that lead nowhere", async () => {

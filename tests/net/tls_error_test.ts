@@ -43,6 +43,8 @@ Deno.test("TLS error is made of what Deno and node write", () => {
     ["InvalidData", "received corrupt message of type InvalidContentType", "NO_TLS"],
     ["Error", "peer sent no certificates", "CERT_REQUIRED"],
     ["UnexpectedEof", "peer closed connection without sending TLS close_notify", "TRUNCATED"],
+    ["InvalidData", "cannot decrypt peer's message", "BAD_RECORD"],
+    ["Error", "received fatal alert: BadRecordMac", "BAD_RECORD"],
     ["Error", "something new", "HANDSHAKE_FAILURE"],
   ];
   for (const [name, message, reason] of rows) {
@@ -53,6 +55,13 @@ Deno.test("TLS error is made of what Deno and node write", () => {
     assert(error.message.startsWith('Cannot start TLS with "x:1": '));
     assert(error.message.endsWith(message));
   }
+});
+
+Deno.test("TLS error does not speak of a handshake that is over", () => {
+  const cause = new Error("received fatal alert: InternalError");
+  const text = (syscall: string) => toTlsError(cause, { what: "W", syscall }).message;
+  assertEquals(text("startTls"), "W: the handshake failed, received fatal alert: InternalError");
+  assertEquals(text("read"), "W: TLS failed, received fatal alert: InternalError");
 });
 
 Deno.test("TLS error leaves net errors alone, and knows a connection that was cut", () => {
