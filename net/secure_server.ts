@@ -68,6 +68,8 @@ export class SecureServer extends Server {
     } else if (tls.implementation === "deno") {
       checkTlsServerOptions(tls);
       if (rest.keepAlive === true) throw unsupportedByDeno("keepAlive");
+      // Deno reads the handshake itself: nobody can read a header before it.
+      if (rest.proxyProtocol !== undefined) throw unsupportedByDeno("proxyProtocol");
       loadIdentity(tls); // throws now, and not when it listens
       this.#deno = tls;
     } else this.#context = new SecureContext(tls);

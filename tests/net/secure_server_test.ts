@@ -253,6 +253,7 @@ Deno.test("secure server with Deno's TLS answers, and says what it can't", async
     { SNICallback: () => undefined },
     { ca: CA },
     { keepAlive: true },
+    { proxyProtocol: { trusted: ["127.0.0.1"] } },
   ];
   for (const options of unsupported) {
     const error = assertThrows(
