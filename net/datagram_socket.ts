@@ -298,9 +298,13 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
       this.#state = "bound";
     } catch (error) {
-      if (this.#state === "binding") this.#state = "new";
+      const failure = toNetError(error, { syscall: "bind", address: address ?? any, port });
       this.#bound = undefined;
-      throw toNetError(error, { syscall: "bind", address: address ?? any, port });
+      if (this.#state === "binding") {
+        this.#state = "new";
+        this.#rejectWaiters(failure);
+      }
+      throw failure;
     }
     this.emit("listening");
   }
@@ -621,13 +625,17 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     else reportFault(WHOSE, error);
   }
 
+  #rejectWaiters(error: NetError): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
   /** A failure of one receive: the socket lives on, whoever waits is told. */
   #receiveFailed(cause: Error): void {
     if (this.#state !== "bound") return; // bind's own error
     const error = toNetError(cause, { syscall: "recvmsg" });
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.reject(error);
+    this.#rejectWaiters(error);
     if (this.listenerCount("error") > 0) tell(WHOSE, () => this.emit("error", error));
   }
 
@@ -635,7 +643,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Takes the next datagram, out of the queue or when it comes.
    *
    * @throws {TypeError} While there are `message` listeners: they get everything.
-   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`, `EINVAL` when it is not bound; what `bind` throws where that is under
+   * way and fails.
    */
   async receive(options: WaitOptions = {}): Promise<Datagram> {
     if (this.listenerCount("message") > 0) {
@@ -808,9 +817,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#life.abort();
     this.#queue = [];
     this.#queuedBytes = 0;
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.reject(this.#stateError("Cannot receive"));
+    this.#rejectWaiters(this.#stateError("Cannot receive"));
     // Deno never calls back for the one that it was given, either.
     for (const item of [...this.#outgoing]) {
       if (!item.given) this.#remove(item);

@@ -335,6 +335,18 @@ Deno.test("datagram socket says that a name does not resolve", async () => {
   assertEquals([error.code, error.address], ["ENOTFOUND", "none.example"]);
 });
 
+Deno.test("datagram socket that can't be bound tells who waits to receive already", async () => {
+  await using taken = await bound();
+  await using socket = createDatagramSocket();
+  const binding = code(socket.bind(taken.address().port, "127.0.0.1"));
+  const waiting = code(socket.receive());
+  const iterating = code(socket[Symbol.asyncIterator]().next());
+  assertEquals([await binding, await waiting, await iterating], Array(3).fill("EADDRINUSE"));
+  await socket.bind(0, "127.0.0.1");
+  await socket.send("now", socket.address().port);
+  assertEquals(text((await socket.receive({ timeout: 5000 })).data), "now");
+});
+
 Deno.test("datagram socket close ends every wait, and a second close too", async () => {
   const socket = await bound();
   let closed = 0;
