@@ -15,8 +15,8 @@ export interface Socks5AssociationOptions {
   clientHostname: string;
   /** The port that they will come from, if the client told it; else that of the first. */
   clientPort: number;
-  /** Whether datagrams may go to a destination; asked once for each. */
-  allow(destination: Socks5Address): boolean | Promise<boolean>;
+  /** Whether datagrams may go to a destination; asked once for each. The signal fires when nobody waits for the answer any more. */
+  allow(destination: Socks5Address, signal: AbortSignal): boolean | Promise<boolean>;
   policy: DialPolicy | undefined;
   lookup: HostLookup;
   /** How long a lookup may take, in ms. */
@@ -26,6 +26,11 @@ export interface Socks5AssociationOptions {
   /** Something passed through. */
   onactivity(): void;
 }
+
+/** How many datagrams wait until their destinations are found: as many as the socket that they come from holds. */
+const MAX_WAITING = 256;
+/** How many bytes they have together. */
+const MAX_WAITING_BYTES = 4 << 20;
 
 /** The server's side of a relay of datagrams (RFC 1928 §7): one client, any number of destinations. */
 export class Socks5Association {
@@ -39,8 +44,12 @@ export class Socks5Association {
   readonly #destinations = new Map<string, Socks5Address | undefined>();
   /** Who may answer: `host:port` of all addresses that were sent to, and how many destinations lead there. */
   readonly #peers = new Map<string, number>();
+  /** What goes to destinations that are being looked for, in the order in which it came. */
+  readonly #waiting = new Map<string, Uint8Array[]>();
+  #waitingCount = 0;
+  #waitingBytes = 0;
   #clientPort: number;
-  #closed = false;
+  readonly #end = new AbortController();
   /** Datagrams that were not passed on. */
   dropped = 0;
 
@@ -49,7 +58,7 @@ export class Socks5Association {
     this.#clientPort = options.clientPort;
     this.#inner = createDatagramSocket({
       type: options.localHostname.includes(":") ? "udp6" : "udp4",
-      maxQueue: 256,
+      maxQueue: MAX_WAITING,
     });
   }
 
@@ -63,7 +72,7 @@ export class Socks5Association {
 
   /** Closes all sockets. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#end.abort();
     await Promise.all([this.#inner, this.#outer.udp4, this.#outer.udp6].map((s) => s?.close()));
   }
 
@@ -90,25 +99,64 @@ export class Socks5Association {
     }
     this.#clientPort = port;
     this.#options.onactivity();
-    const destination = await this.#resolve(datagram.address);
+    const { hostname } = datagram.address;
+    const key = hostAndPort(hostname, datagram.address.port);
+    if (this.#destinations.has(key) && !this.#waiting.has(key)) {
+      return await this.#send(datagram.data, this.#destinations.get(key));
+    }
+    // Whatever the search takes, it holds up nothing that goes elsewhere.
+    this.#wait(key, datagram.address, datagram.data);
+  }
+
+  async #send(data: Uint8Array, destination: Socks5Address | undefined): Promise<void> {
     if (destination === undefined) {
       this.dropped++;
       return;
     }
     const socket = await this.#outerFor(destination.hostname);
-    await socket.send(datagram.data, { address: destination.hostname, port: destination.port });
+    await socket.send(data, { address: destination.hostname, port: destination.port });
+  }
+
+  #wait(key: string, destination: Socks5Address, data: Uint8Array): void {
+    const bytes = this.#waitingBytes + data.length;
+    if (this.#waitingCount >= MAX_WAITING || bytes > MAX_WAITING_BYTES) {
+      this.dropped++;
+      return;
+    }
+    this.#waitingCount++;
+    this.#waitingBytes = bytes;
+    const others = this.#waiting.get(key);
+    if (others !== undefined) others.push(data);
+    else {
+      this.#waiting.set(key, [data]);
+      void this.#sendWaiting(key, destination);
+    }
+  }
+
+  async #sendWaiting(key: string, destination: Socks5Address): Promise<void> {
+    const found = await this.#resolve(key, destination);
+    const waiting = this.#waiting.get(key)!;
+    for (let data; (data = waiting.shift()) !== undefined;) {
+      this.#waitingCount--;
+      this.#waitingBytes -= data.length;
+      try {
+        await this.#send(data, found);
+      } catch {
+        this.dropped++;
+      }
+    }
+    this.#waiting.delete(key);
   }
 
   /** The address of a destination that is allowed. */
-  async #resolve(destination: Socks5Address): Promise<Socks5Address | undefined> {
+  async #resolve(key: string, destination: Socks5Address): Promise<Socks5Address | undefined> {
     const { allow, policy, lookup, lookupTimeout, maxDestinations } = this.#options;
     const { hostname, port } = destination;
-    const key = hostAndPort(hostname, port);
-    if (this.#destinations.has(key)) return this.#destinations.get(key);
+    const { signal } = this.#end;
     let found: Socks5Address | undefined;
     try {
-      if (await allow(destination)) {
-        const addresses = await lookupWith(lookup, hostname, { timeout: lookupTimeout });
+      if (await allow(destination, signal)) {
+        const addresses = await lookupWith(lookup, hostname, { timeout: lookupTimeout, signal });
         policy?.check(hostname, port, addresses);
         found = { hostname: addresses[0], port };
       }
@@ -137,7 +185,9 @@ export class Socks5Association {
     const type = hostname.includes(":") ? "udp6" : "udp4";
     let socket = this.#outer[type];
     if (socket === undefined) {
-      if (this.#closed) throw new TypeError("Cannot relay datagrams: the association is closed");
+      if (this.#end.signal.aborted) {
+        throw new TypeError("Cannot relay datagrams: the association is closed");
+      }
       socket = createDatagramSocket({ type, maxQueue: 256, ipv6Only: type === "udp6" });
       this.#outer[type] = socket;
       await socket.bind();

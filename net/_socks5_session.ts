@@ -246,8 +246,8 @@ export class Socks5Session {
       localHostname: localAddr.hostname,
       clientHostname: remoteAddr.hostname,
       clientPort: target.port,
-      allow: (to) =>
-        waitFor(this.#allowed("datagram", to), "authorize", { timeout: connectTimeout }),
+      allow: (to, signal) =>
+        waitFor(this.#allowed("datagram", to), "authorize", { timeout: connectTimeout, signal }),
       policy,
       lookup: this.#hooks.lookup ?? systemHostLookup,
       lookupTimeout: connectTimeout,

@@ -67,6 +67,44 @@ async function droppedSoFar(setting: Setting, count: number): Promise<void> {
   assertEquals(setting.association.dropped, count);
 }
 
+Deno.test("SOCKS5 association holds up nothing behind a destination that is looked for", async () => {
+  const gate = Promise.withResolvers<string[]>();
+  await using setting = await start({ lookup: () => gate.promise });
+  const { client, target, to } = setting;
+  const slow = { hostname: "slow.example", port: to.port };
+  for (const word of ["1", "2"]) {
+    await send(client, setting, encodeSocks5Datagram(slow, utf8(word)));
+    await send(client, setting, encodeSocks5Datagram(to, utf8(`not ${word}`)));
+    assertEquals(text((await target.receive({ timeout: 5000 })).data), `not ${word}`);
+  }
+  gate.resolve(["127.0.0.1"]);
+  for (const word of ["1", "2"]) {
+    assertEquals(text((await target.receive({ timeout: 5000 })).data), word);
+  }
+  assertEquals(setting.association.dropped, 0);
+});
+
+Deno.test("SOCKS5 association drops what would wait in too great a number, and all when it is closed", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const lookup = (_: string, { signal }: { signal?: AbortSignal }): Promise<string[]> => {
+    signals.push(signal);
+    return new Promise(() => {});
+  };
+  let came = Promise.withResolvers<void>();
+  await using setting = await start({ lookup, onactivity: () => came.resolve() });
+  const slow = { hostname: "slow.example", port: 9 };
+  for (let i = 0; i < 260; i++) {
+    came = Promise.withResolvers<void>();
+    await send(setting.client, setting, encodeSocks5Datagram(slow, utf8("x")));
+    await came.promise;
+  }
+  await droppedSoFar(setting, 4);
+  assertEquals(signals.length, 1);
+  await setting.association.close();
+  assertEquals(signals[0]?.aborted, true);
+  await droppedSoFar(setting, 260);
+});
+
 Deno.test("SOCKS5 association passes datagrams both ways", async () => {
   let active = 0;
   await using setting = await start({ onactivity: () => active++ });
@@ -169,10 +207,10 @@ Deno.test("SOCKS5 association forgets the oldest destination when there are too 
   await using other = await bound();
   await using third = await bound();
   const ports = [target, other, third, target].map((socket) => socket.address().port);
-  for (const port of ports) {
-    await send(client, setting, encodeSocks5Datagram({ ...to, port }, utf8("x")));
+  for (const [i, socket] of [target, other, third, target].entries()) {
+    await send(client, setting, encodeSocks5Datagram({ ...to, port: ports[i] }, utf8("x")));
+    await socket.receive({ timeout: 5000 });
   }
-  for (const socket of [target, other, third, target]) await socket.receive({ timeout: 5000 });
   assertEquals(asked, ports);
 });
 
