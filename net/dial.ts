@@ -404,7 +404,7 @@ function connectByNode(
     };
     const fail = (error: Error): void => {
       done();
-      reject(error);
+      reject(ownAddressFault(error, localAddress));
     };
     signal.addEventListener("abort", abort, { once: true });
     socket.once("error", fail);
@@ -413,6 +413,14 @@ function connectByNode(
       resolve(new NodeTransport(socket));
     });
   });
+}
+
+/** Deno's node:net says EINVAL where the system, and Node, say that the own address is not one of this machine. */
+function ownAddressFault(error: Error, localAddress: string | undefined): Error {
+  const { code, syscall } = error as { code?: string; syscall?: string };
+  if (syscall !== "bind" || code !== "EINVAL") return error;
+  const fault = new Error(`${localAddress} is no address of this machine`, { cause: error });
+  return Object.assign(fault, { code: "EADDRNOTAVAIL" });
 }
 
 function combineErrors(errors: NetError[], { hostname, port }: HostTarget): NetError {
