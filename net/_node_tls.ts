@@ -13,6 +13,7 @@ import {
 } from "node:tls";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
+import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import { NodeTransport, TransportDuplex } from "./node_transport.ts";
 import { TlsError, type TlsErrorReason, toTlsError } from "./tls_error.ts";
@@ -487,12 +488,10 @@ export class ServerContext {
 
   /** Adds or changes the certificate for a name. */
   add(name: string, identity: TlsIdentity): void {
-    if (!/^(\*\.)?[^*.\s][^*\s]*$/.test(name)) {
-      throw new TypeError(`Cannot use SNI name ${JSON.stringify(name)}`);
-    }
+    const asked = sniName(name);
     const loaded = loadIdentity(identity);
     this.#contextOf(loaded);
-    this.#named.set(name.toLowerCase(), loaded);
+    this.#named.set(asked, loaded);
   }
 
   /** A context of its own takes the place of the server's: it needs the authorities, too, or clients are judged by the usual ones. */
@@ -594,6 +593,18 @@ export class ServerContext {
       (dot < 0 ? undefined : this.#named.get(`*${name.slice(dot)}`));
     return identity && this.#contextOf(identity);
   }
+}
+
+/** A name as clients ask for it: in ASCII, and without a final dot (RFC 6066, 3); `*.` may stand before it. */
+function sniName(name: string): string {
+  const star = name.startsWith("*.") ? "*." : "";
+  try {
+    const { hostname, ip } = parseHost(name.slice(star.length));
+    if (ip === undefined && !hostname.includes("*")) return `${star}${hostname}`;
+  } catch {
+    // It is no name at all.
+  }
+  throw new TypeError(`Cannot use SNI name ${JSON.stringify(name)}`);
 }
 
 /** A client whose certificate was asked for and does not verify. */

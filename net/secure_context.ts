@@ -47,7 +47,7 @@ export class SecureContext {
   }
 
   /**
-   * Adds or changes the certificate for a name, `"a.example.org"` or `"*.example.org"`.
+   * Adds or changes the certificate for a name, `"a.example.org"` or `"*.example.org"`, in any spelling of it. Clients ask for no addresses.
    *
    * @throws {TypeError} When the name or the certificate is no good.
    */
