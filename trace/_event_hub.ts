@@ -24,6 +24,11 @@ export class EventHub {
     return performance.timeOrigin + performance.now();
   }
 
+  /** Opens all sinks. @throws What the first one that can't be opened throws. */
+  async open(): Promise<void> {
+    for (const sink of this.#all) await sink.open?.();
+  }
+
   /** Tells an event. What it returns, if anything, holds back the traffic until it is settled; it never rejects. */
   emit(event: TraceEvent): Promise<void> | undefined {
     let hold: Promise<void> | undefined;

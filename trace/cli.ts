@@ -89,6 +89,18 @@ async function serverTls(
   return given ?? "generate";
 }
 
+/** A sink that is made when the tracer has its port: a command that fails before replaces no file. */
+function whenOpened(make: () => Promise<TraceSink>): TraceSink {
+  let sink: TraceSink | undefined;
+  return {
+    async open(): Promise<void> {
+      sink = await make();
+    },
+    event: (event) => sink?.event(event),
+    close: () => sink?.close?.(),
+  };
+}
+
 /** The sinks that the command line asks for; those that were made are closed when another one can't be. */
 async function makeSinks(command: TraceCommand, run: Run): Promise<TraceSink[]> {
   const sinks: TraceSink[] = [];
@@ -99,11 +111,12 @@ async function makeSinks(command: TraceCommand, run: Run): Promise<TraceSink[]> 
       const colors = color === "always" || (color === "auto" && run.colors);
       sinks.push(createTextSink({ ...format, ...filter, all, color: colors, output: run.stdout }));
     }
-    if (command.pcap !== undefined) sinks.push(await createPcapSink(command.pcap));
-    if (command.record !== undefined) {
+    const { pcap, record } = command;
+    if (pcap !== undefined) sinks.push(whenOpened(() => createPcapSink(pcap)));
+    if (record !== undefined) {
       const transport = command.to.kind === "udp" ? "udp" : "tcp";
       const masked = !command.secrets;
-      sinks.push(await createRecordSink(command.record, { transport, server, masked }));
+      sinks.push(whenOpened(() => createRecordSink(record, { transport, server, masked })));
     }
     if (command.web !== undefined) {
       const title = `Traffic to ${server}`;

@@ -195,6 +195,7 @@ export class Tracer implements AsyncDisposable {
    * Begins to listen.
    *
    * @throws {TraceError} `ERR_TRACE_STARTED`, `ERR_TRACE_STOPPED`, or `ERR_TRACE_LISTEN` when the address is not of this machine or the port is taken.
+   * What a sink's `open` throws goes to the caller, too.
    */
   async start(): Promise<this> {
     if (this.#state === "stopped") {
@@ -247,6 +248,8 @@ export class Tracer implements AsyncDisposable {
           "ERR_TRACE_LISTEN",
         );
       }
+      // Not before: a tracer that can't listen leaves alone what a sink would replace.
+      await this.#hub.open();
       if (this.#isStopped()) throw this.#stoppedError();
     } catch (error) {
       this.#state = "stopped";
@@ -258,6 +261,7 @@ export class Tracer implements AsyncDisposable {
     }
     this.#state = "started";
     if (this.#listener !== undefined) this.#accepting = this.#accept(this.#listener);
+    if (this.#socket !== undefined) this.#answer(this.#socket);
     return this;
   }
 
@@ -321,6 +325,8 @@ export class Tracer implements AsyncDisposable {
     };
     const socket = createDatagramSocket({ type: hostname.includes(":") ? "udp6" : "udp4" });
     this.#socket = socket;
+    // What the system could not receive concerns no connection: the next datagram comes all the same.
+    socket.on("error", () => {});
     try {
       await socket.bind(port, hostname);
     } catch (error) {
@@ -328,7 +334,6 @@ export class Tracer implements AsyncDisposable {
     }
     const bound = socket.address();
     this.#addr = { transport: "udp", hostname: bound.address, port: bound.port };
-    this.#answer(socket);
   }
 
   #certificateNames(): string[] {
@@ -445,8 +450,6 @@ export class Tracer implements AsyncDisposable {
       }
       session.push(bytes);
     });
-    // What the system could not receive concerns no connection: the next datagram comes all the same.
-    socket.on("error", () => {});
   }
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { EventHub } from "../../trace/_event_hub.ts";
 import type { TraceEvent, TraceSink } from "../../trace/trace_event.ts";
 
@@ -51,6 +51,18 @@ Deno.test("the hub leaves out a sink that throws or rejects, and keeps the first
   assertEquals(told, [[thrown, 1], [rejected, 0]]);
   assertStrictEquals(hub.failure?.cause, thrown);
   assertEquals(hub.failure?.message, "Cannot tell what is traced: disk full");
+});
+
+Deno.test("the hub opens all sinks, up to the first that can't be", async () => {
+  const opened: string[] = [];
+  const hub = new EventHub([
+    { event: () => {} },
+    { event: () => {}, open: () => void opened.push("a") },
+    { event: () => {}, open: () => Promise.reject(new Error("no")) },
+    { event: () => {}, open: () => void opened.push("b") },
+  ]);
+  await assertRejects(() => hub.open(), Error, "no");
+  assertEquals(opened, ["a"]);
 });
 
 Deno.test("the hub closes all sinks, failed ones too, and does not tell them any more", async () => {

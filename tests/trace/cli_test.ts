@@ -210,6 +210,25 @@ Deno.test("the command traces datagrams", async () => {
   assertEquals(await command.stop(), 0);
 });
 
+Deno.test("a command that can't listen, or makes no sense, replaces no file", async () => {
+  using server = shouting();
+  await using folder = await tempFolder();
+  const files = ["a.pcap", "a.trace"].map((name) => `${folder.path}/${name}`);
+  for (const file of files) await Deno.writeTextFile(file, "of an earlier run");
+  const write = ["--pcap", files[0], "--record", files[1]];
+  const to = ["--to", `${server.port}`];
+  const taken = new Command(["--listen", `${server.port}`, ...to, ...write]);
+  assertEquals(await taken.code, 1);
+  assertStringIncludes(taken.notes, "Cannot listen");
+  const late = new Command(["--listen", "0", ...to, ...write, "--delay", "99999999999999"]);
+  assertEquals(await late.code, 2);
+  for (const file of files) assertEquals(await Deno.readTextFile(file), "of an earlier run");
+
+  const nowhere = new Command(["--listen", "0", ...to, "--record", `${folder.path}/no/a.trace`]);
+  assertEquals(await nowhere.code, 1);
+  assertStringIncludes(nowhere.notes, "No such file");
+});
+
 Deno.test("a recording of a server can be played over TLS", async () => {
   await using folder = await tempFolder();
   const file = `${folder.path}/a.trace`;
