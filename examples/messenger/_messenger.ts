@@ -289,10 +289,11 @@ export class Messenger implements AsyncDisposable {
         if (heard.sluice !== "messenger" || heard.id === id || typeof heard.name !== "string") {
           return;
         }
-        const known = this.#nearby.has(heard.name);
+        const name = heard.name.slice(0, 60);
+        const known = this.#nearby.has(name);
         if (!known && this.#nearby.size >= MAX_NEARBY) return;
         const where = typeof heard.address === "string" ? heard.address : from;
-        this.#nearby.set(heard.name.slice(0, 60), {
+        this.#nearby.set(name, {
           address: where,
           until: Date.now() + NEARBY_FOR,
         });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { AddressBook } from "../../examples/messenger/_address_book.ts";
 import { Messenger } from "../../examples/messenger/_messenger.ts";
+import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
 import { freePort, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
 
@@ -173,6 +174,41 @@ Deno.test("messenger says clearly that its port is taken", async () => {
   const { code, stderr } = await runPeer(Deno.execPath(), [...RUN, ...args]);
   assertEquals(code, 1);
   assertMatch(stderr, new RegExp(`Cannot listen on "127\\.0\\.0\\.1:${port}": EADDRINUSE`));
+});
+
+peerTest("messenger greets somebody nearby once, however long the name", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  const ports = freePorts();
+  let changes = 0;
+  const heardBoth = Promise.withResolvers<void>();
+  await using messenger = new Messenger({
+    name: "Ada",
+    address: "127.0.0.2",
+    presencePort: ports.presence,
+    requestPort: ports.requests,
+    discoveryPort: ports.discovery,
+    book: await AddressBook.open(`${folder.path}/contacts.json`),
+    onchange: () => {
+      changes++;
+      if (messenger.nearby.length === 2) heardBoth.resolve();
+    },
+    onnotice: () => {},
+    onmessage: () => {},
+  });
+  await messenger.start();
+  await using other = createDatagramSocket();
+  await other.bind(0, "127.0.0.3");
+  other.setMulticastInterface("127.0.0.3");
+  const long = "n".repeat(61);
+  for (const name of [long, long, "Bob"]) {
+    const text = JSON.stringify({ sluice: "messenger", id: name, name });
+    await other.send(text, ports.discovery, "239.255.50.10");
+  }
+  await heardBoth.promise;
+  assertEquals(messenger.nearby.map(({ name }) => name), [long.slice(0, 60), "Bob"]);
+  assertEquals(changes, 2);
 });
 
 peerTest("messenger: two instances talk in two windows of Chromium", {
