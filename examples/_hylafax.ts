@@ -8,6 +8,7 @@ import {
   MessageSocket,
   type Transport,
   TransportWriter,
+  waitFor,
 } from "@sluice/sockets/net";
 
 /** What the server refused, with its reply code. */
@@ -205,9 +206,9 @@ export class HylaFaxClient implements AsyncDisposable {
       });
       for (let at = 0; at < document.length; at += 65_536) {
         writer.write(document.subarray(at, at + 65_536));
-        await writer.drained({ timeout: this.#options.timeout, signal: this.#options.signal });
+        await writer.drained(this.#wait());
       }
-      await writer.end();
+      await waitFor(writer.end(), "send the document", this.#wait());
       data.close();
       await this.#expect("send the document", await this.#reply(), [226]);
       return file;
@@ -228,7 +229,9 @@ export class HylaFaxClient implements AsyncDisposable {
       let text = "";
       const decoder = new TextDecoder();
       const buffer = new Uint8Array(4096);
-      for (let n; (n = await data.read(buffer)) !== null && text.length < 1_048_576;) {
+      const read = (): Promise<number | null> =>
+        waitFor(data.read(buffer), "list the jobs", this.#wait());
+      for (let n; (n = await read()) !== null && text.length < 1_048_576;) {
         text += decoder.decode(buffer.subarray(0, n), { stream: true });
       }
       if (opened.code < 200) await this.#expect("list the jobs", await this.#reply(), [226]);

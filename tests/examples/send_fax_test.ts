@@ -1,0 +1,66 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { HylaFaxClient } from "../../examples/_hylafax.ts";
+
+/** A fax server that opens its data connections, and then neither reads nor sends anything on them. */
+async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
+  const stack = new AsyncDisposableStack();
+  const listen = async (server: ReturnType<typeof createServer>): Promise<number> => {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    stack.defer(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  const data = await listen(createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on("error", () => {});
+    stack.defer(() => void socket.destroy());
+  }));
+  const answers: Record<string, string> = {
+    USER: "230 User logged in.",
+    PASV: `227 Entering passive mode (127,0,0,1,${data >> 8},${data & 255})`,
+    STOT: "150 FILE: /tmp/doc1 (Opening new data connection).",
+    LIST: "150 Opening new data connection.",
+    QUIT: "221 Goodbye.",
+  };
+  const port = await listen(createServer((socket) => {
+    stack.defer(() => void socket.destroy());
+    socket.on("error", () => {});
+    socket.write("220 ready.\r\n");
+    socket.on("data", (chunk) => {
+      const [command] = chunk.toString().trim().split(" ");
+      socket.write(`${answers[command] ?? "200 OK."}\r\n`);
+    });
+  }));
+  return { port, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+Deno.test("send_fax gives up on a server that stalls in a transfer", async () => {
+  await using server = await stalledServer();
+  const stop = new AbortController();
+  await using client = await HylaFaxClient.connect({
+    hostname: "127.0.0.1",
+    port: server.port,
+    user: "alice",
+    signal: stop.signal,
+  });
+  setTimeout(() => stop.abort(), 100);
+  const error = await assertRejects(() => client.state("1"), Error);
+  assertEquals((error as { code?: string }).code, "ABORT_ERR");
+});
+
+for (const size of [4_000_000, 4_200_000, 8_000_000]) {
+  Deno.test(`send_fax gives up on a server that does not take ${size} bytes`, async () => {
+    await using server = await stalledServer();
+    await using client = await HylaFaxClient.connect({
+      hostname: "127.0.0.1",
+      port: server.port,
+      user: "alice",
+      timeout: 100,
+    });
+    const document = new Uint8Array(size);
+    document.set(new TextEncoder().encode("%!PS"));
+    const error = await assertRejects(() => client.send({ number: "1", document }), Error);
+    assertEquals((error as { code?: string }).code, "ETIMEDOUT");
+  });
+}
