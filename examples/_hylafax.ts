@@ -69,7 +69,10 @@ export interface FaxJobState {
 }
 
 const JOB_FORMAT = "%j|%a|%e|%P|%D|%s";
-const FORMS: [string, string][] = [["%!", "PS"], ["%PDF", "PDF"], ["II*", "TIFF"], ["MM", "TIFF"]];
+const FORMS: [string, string][] = [["%!", "PS"], ["%PDF", "PDF"], ["II*\0", "TIFF"], [
+  "MM\0*",
+  "TIFF",
+]];
 
 /** The server's name for the kind of a document. */
 export function documentForm(document: Uint8Array): string {

@@ -1,7 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { HylaFaxClient } from "../../examples/_hylafax.ts";
+import { documentForm, HylaFaxClient } from "../../examples/_hylafax.ts";
 
 /** A fax server that opens its data connections, and then neither reads nor sends anything on them. */
 async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
@@ -34,6 +34,19 @@ async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
   }));
   return { port, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
+
+Deno.test("send_fax knows documents by their first bytes", () => {
+  const form = (text: string): string => documentForm(new TextEncoder().encode(text));
+  assertEquals(["%!PS-Adobe", "%PDF-1.7", "II*\0", "MM\0*"].map(form), [
+    "PS",
+    "PDF",
+    "TIFF",
+    "TIFF",
+  ]);
+  for (const text of ["MMS to all", "II*nd floor", "MM", ""]) {
+    assertThrows(() => form(text), TypeError);
+  }
+});
 
 Deno.test("send_fax gives up on a server that stalls in a transfer", async () => {
   await using server = await stalledServer();
