@@ -281,6 +281,9 @@ function parseTrace(args: readonly string[]): TraceCommand {
   if ((listen.kind === "udp") !== (to.kind === "udp")) {
     throw new UsageError("Datagrams can't become a stream: both addresses are udp://, or none");
   }
+  if (values.pcap !== undefined && values.pcap === values.record) {
+    throw new UsageError("--pcap and --record need a file each");
+  }
   const number = (option: keyof typeof values): number | undefined =>
     parseNumber(option, values[option] as string | undefined);
   const hex = values.hex === true;

@@ -188,3 +188,8 @@ Deno.test("the help tells of every option, and of no other", () => {
   ]);
   assertEquals(all, told);
 });
+
+Deno.test("a capture and a recording in one file are refused: each would replace the other", () => {
+  assertThrows(() => trace("--pcap", "f", "--record", "f"), UsageError, "need a file each");
+  assertEquals(trace("--pcap", "f", "--record", "g").record, "g");
+});
