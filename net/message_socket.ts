@@ -268,7 +268,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   }
 
   /** All messages until the end of the stream, or until the socket is closed. Leaving the loop early does not close it. */
-  [Symbol.asyncIterator](): AsyncIterator<T, void, void> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, void, void> {
     const give = (message: T | undefined): IteratorResult<T, void> =>
       message === undefined ? { done: true, value: undefined } : { done: false, value: message };
     const fail = (error: unknown): IteratorResult<T, void> => {
@@ -283,6 +283,10 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
         return this.read().then(give, fail);
       },
       return: () => Promise.resolve({ done: true, value: undefined }),
+      // Who has taken the first message by hand goes through the others.
+      [Symbol.asyncIterator]() {
+        return this;
+      },
     };
   }
 

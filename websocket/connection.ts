@@ -697,7 +697,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   /** The messages as they come, until the connection ends. Leaving the loop does not close the connection. */
-  [Symbol.asyncIterator](): AsyncIterator<WebSocketData, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<WebSocketData, undefined> {
     return {
       next: () => {
         const hold = this.#hold ??= new WriteHold(this.#link);
@@ -709,6 +709,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         return this.#wait(NEXT, undefined);
       },
       return: () => Promise.resolve({ done: true, value: undefined }),
+      // Who has taken the first message by hand goes through the others.
+      [Symbol.asyncIterator]() {
+        return this;
+      },
     };
   }
 

@@ -462,3 +462,14 @@ Deno.test("an answer is not kept back while its writer is busy with something el
   await lines.close();
   peer.close();
 });
+
+Deno.test("iterator whose first message was taken by hand goes through the others in a loop", async () => {
+  const { lines, peer } = counted();
+  await writeAll(peer, utf8("head\na\nb\n"));
+  await peer.closeWrite();
+  const messages = lines[Symbol.asyncIterator]();
+  assertEquals(await messages.next(), { done: false, value: "head" });
+  assertEquals(await Array.fromAsync(messages), ["a", "b"]);
+  await lines.close();
+  peer.close();
+});

@@ -227,6 +227,15 @@ Deno.test("iteration can be left and taken up again", async () => {
   await closeBoth(client, server);
 });
 
+Deno.test("iterator whose first message was taken by hand goes through the others in a loop", async () => {
+  const [client, server] = webSocketPair();
+  for (const text of ["head", "a", "b"]) await client.send(text);
+  await client.close();
+  const messages = server[Symbol.asyncIterator]();
+  assertEquals(await messages.next(), { done: false, value: "head" });
+  assertEquals(await Array.fromAsync(messages), ["a", "b"]);
+});
+
 Deno.test("echo by iteration answers a burst in few writes", async () => {
   const [a, b] = pair();
   let writes = 0;
