@@ -295,6 +295,9 @@ async function respond(
   const { remoteAddress = "", remotePort = 0 } = incoming.socket;
   const remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort } as const;
   const response = await handler(request, { remoteAddr });
+  const { status, body } = response;
+  // Behind a response of status 101 its client would wait for another.
+  if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);
   const fields: Record<string, string | string[]> = Object.create(null);
   const sent = headersToSend(response);
   for (const [name, value] of sent) {
@@ -302,13 +305,12 @@ async function respond(
   }
   const cookies = sent.getSetCookie();
   if (cookies.length > 0) fields["set-cookie"] = cookies;
-  const { body } = response;
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
-  const bodiless = method === "HEAD" || response.status === 204 || response.status === 304;
+  const bodiless = method === "HEAD" || status === 204 || status === 304;
   const promised = bodiless ? undefined : promisedLength(sent, body);
-  outgoing.writeHead(response.status, response.statusText || undefined, fields);
+  outgoing.writeHead(status, response.statusText || undefined, fields);
   if (body !== null && !bodiless) await sendBody(body, promised, outgoing);
   else await body?.cancel();
   outgoing.end();

@@ -14,11 +14,12 @@ import {
 } from "./_head_exchange.ts";
 import { RawLink } from "./_raw_link.ts";
 import { closeQuietly } from "./_head_exchange.ts";
+import { readRefusal, toResponse } from "./_refusal.ts";
 import { acceptKey, newKey } from "./_tools.ts";
 import { WebSocketConnection } from "./connection.ts";
 import { resolveConnectionOptions, type WebSocketConnectionOptions } from "./connection_options.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
-import { buildClientHandshake, checkServerHandshake } from "./handshake.ts";
+import { type AgreedHandshake, buildClientHandshake, checkServerHandshake } from "./handshake.ts";
 import {
   checkHttpHeadLimits,
   type HttpHeadLimits,
@@ -68,6 +69,8 @@ export interface ConnectWebSocketOptions extends WebSocketConnectionOptions, Web
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** How many interim responses (100 to 199, but for 101) are passed over. */
+const MAX_INTERIM = 16;
 
 const makeConnection = WebSocketConnection as unknown as new (
   parts: ConnectionParts,
@@ -120,13 +123,15 @@ export async function connectWebSocket(
 /** A redirect, as the error that it is unless it is followed. */
 class RedirectError extends WebSocketHandshakeError {
   readonly location: string | undefined;
-  constructor(display: string, status: number, location: string | undefined) {
+  constructor(display: string, head: HttpResponseHead) {
+    const { status } = head;
     super(`Cannot connect to "${display}": it redirects with status ${status}`, {
       code: "HANDSHAKE_REDIRECT",
       status,
       header: "Location",
+      response: toResponse(head),
     });
-    this.location = location;
+    this.location = head.fields.getAll("location")[0];
   }
 }
 
@@ -248,34 +253,51 @@ class ClientAttempt {
   async #shakeHands(transport: Transport): Promise<WebSocketConnection | RedirectError> {
     const key = newKey();
     await writeLatin1(transport, this.#request(key));
-    const received = await receiveHead(transport, "response", this.#options.head);
-    const head = parseResponseHead(received.text);
-    if ("message" in head) throw new HeadFaultError(head, received);
+    const { received, head } = await this.#receive(transport);
     if (REDIRECTS.has(head.status)) {
       received.reader.stop();
       closeQuietly(transport);
-      const [location] = head.fields.getAll("location");
-      return new RedirectError(this.#target.display, head.status, location);
+      return new RedirectError(this.#target.display, head);
     }
-    return this.#open(transport, received, head, key);
+    const agreed = checkServerHandshake(head, {
+      accept: acceptKey(key),
+      protocols: this.#protocols,
+      deflate: this.#deflate,
+    });
+    if (!(agreed instanceof WebSocketHandshakeError)) {
+      return this.#open(transport, received, agreed);
+    }
+    if (agreed.code !== "HANDSHAKE_STATUS") {
+      received.reader.stop();
+      throw agreed;
+    }
+    const { message, code, status, expected, actual } = agreed;
+    const response = await readRefusal(received, head);
+    throw new WebSocketHandshakeError(message, { code, status, expected, actual, response });
+  }
+
+  /** The head of the final response: "A client MUST be able to parse one or more 1xx responses" (RFC 9110 §15.2). */
+  async #receive(
+    transport: Transport,
+  ): Promise<{ received: ReceivedHead; head: HttpResponseHead }> {
+    let first: Uint8Array | undefined;
+    for (let interim = 0;; interim++) {
+      const received = await receiveHead(transport, "response", this.#options.head, first);
+      const head = parseResponseHead(received.text);
+      if ("message" in head) throw new HeadFaultError(head, received);
+      const { status } = head;
+      if (status >= 200 || status === 101 || interim === MAX_INTERIM) return { received, head };
+      received.reader.stop();
+      first = received.rest;
+    }
   }
 
   #open(
     transport: Transport,
     received: ReceivedHead,
-    head: HttpResponseHead,
-    key: string,
+    agreed: AgreedHandshake,
   ): WebSocketConnection {
     const deflate = this.#deflate;
-    const agreed = checkServerHandshake(head, {
-      accept: acceptKey(key),
-      protocols: this.#protocols,
-      deflate,
-    });
-    if (agreed instanceof WebSocketHandshakeError) {
-      received.reader.stop();
-      throw agreed;
-    }
     const link = new RawLink(transport, {
       role: "client",
       protocol: agreed.protocol,
@@ -299,6 +321,9 @@ class ClientAttempt {
   #explain(error: unknown, deadline: Deadline | undefined, timeout: number): unknown {
     const { display } = this.#target;
     const fired = deadline?.fired;
+    // The refusal came in time, if all of its body did not.
+    const refused = error instanceof WebSocketHandshakeError && error.status !== undefined;
+    if (refused && fired?.code !== "ABORT_ERR") return error;
     if (fired?.code === "ETIMEDOUT") {
       return new WebSocketHandshakeError(
         `Cannot connect to "${display}": the server did not answer the handshake within ${timeout} ms`,

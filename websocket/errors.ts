@@ -148,6 +148,8 @@ export interface WebSocketHandshakeErrorOptions extends ErrorOptions {
   expected?: string;
   /** What it was; `undefined` if it was absent. */
   actual?: string;
+  /** The response that came instead of an agreement. */
+  response?: Response;
 }
 
 /**
@@ -158,12 +160,16 @@ export interface WebSocketHandshakeErrorOptions extends ErrorOptions {
  * import { connectWebSocket, WebSocketHandshakeError } from "@sluice/sockets/websocket";
  * import { assertEquals, assertRejects } from "@std/assert";
  *
- * const http = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
+ * const http = Deno.serve(
+ *   { hostname: "127.0.0.1", port: 0, onListen() {} },
+ *   () => new Response("log in first", { status: 401 }),
+ * );
  * const error = await assertRejects(
  *   () => connectWebSocket(`ws://127.0.0.1:${http.addr.port}`),
  *   WebSocketHandshakeError,
  * );
- * assertEquals([error.code, error.status], ["HANDSHAKE_STATUS", 200]);
+ * assertEquals([error.code, error.status], ["HANDSHAKE_STATUS", 401]);
+ * assertEquals(await error.response?.text(), "log in first");
  * await http.shutdown();
  * ```
  */
@@ -180,6 +186,12 @@ export class WebSocketHandshakeError extends WebSocketError {
   declare readonly expected?: string;
   /** What it was; absent if the header was. */
   declare readonly actual?: string;
+  /**
+   * What a server sent that refuses or redirects: its headers (`retry-after`, for example), and the body of a refusal, as
+   * far as it came within a second and has at most 16 KiB. It is not shown where the error is printed: it may hold
+   * secrets.
+   */
+  declare readonly response?: Response;
 
   /** Makes an error with the text `message`, and the facts of `options`. */
   constructor(message: string, options: WebSocketHandshakeErrorOptions) {
@@ -188,5 +200,8 @@ export class WebSocketHandshakeError extends WebSocketError {
     if (options.header !== undefined) this.header = options.header;
     if (options.expected !== undefined) this.expected = options.expected;
     if (options.actual !== undefined) this.actual = options.actual;
+    if (options.response !== undefined) {
+      Object.defineProperty(this, "response", { value: options.response });
+    }
   }
 }

@@ -27,6 +27,11 @@ async function inject(
   return a;
 }
 
+/** What `Deno.upgradeWebSocket` gives, and `new Response` does not. */
+function upgradeResponse(): Response {
+  return Object.defineProperty(new Response(), "status", { value: 101 });
+}
+
 async function readAll(transport: Transport): Promise<string> {
   const buffer = new Uint8Array(65_536);
   let text = "";
@@ -146,6 +151,16 @@ Deno.test("handler that throws is reported, and its client gets 500", async () =
   const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   assertStringIncludes(await readAll(client), "500 Internal Server Error");
   assertEquals((errors[0] as Error).message, "mine");
+});
+
+Deno.test("handler's response that is none is reported, and its client gets 500", async () => {
+  for (const response of [Response.error(), upgradeResponse()]) {
+    const errors: unknown[] = [];
+    const server = createHandlerServer(() => response, (error) => errors.push(error));
+    const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assertStringIncludes(await readAll(client), "500 Internal Server Error");
+    assertStringIncludes((errors[0] as Error).message, "is not the status of a response");
+  }
 });
 
 Deno.test("handler's body that fails cuts the response: it does not look whole", async () => {

@@ -169,6 +169,48 @@ for (const [name, answer, code, options] of FAILURES) {
   });
 }
 
+Deno.test("client that is refused gets the response, which is not printed", async () => {
+  await using server = fake(() =>
+    "HTTP/1.1 401 No\r\nSet-Cookie: secret\r\nTransfer-Encoding: chunked\r\n\r\n" +
+    "5\r\nlog i\r\n5\r\nn 1st\r\n0\r\n\r\n"
+  );
+  const error = await fails("HANDSHAKE_STATUS", urlOf(server));
+  assert(!/secret/.test(Deno.inspect(error)));
+  assertEquals([error.response?.status, error.response?.statusText], [401, "No"]);
+  assertEquals(error.response?.headers.get("set-cookie"), "secret");
+  assertEquals(await error.response?.text(), "log in 1st");
+});
+
+Deno.test("client that is redirected and does not follow gets the response's headers", async () => {
+  await using server = fake(() => "HTTP/1.1 302 Found\r\nLocation: /x\r\nX-A: b\r\n\r\nbody");
+  const { response } = await fails("HANDSHAKE_REDIRECT", urlOf(server));
+  assertEquals([response?.status, response?.headers.get("x-a")], [302, "b"]);
+});
+
+Deno.test("client that waits for the body of a refusal can be aborted, and has its deadline", async () => {
+  await using server = fake(() => "HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nno");
+  const error = await fails("HANDSHAKE_STATUS", urlOf(server), { handshakeTimeout: 100 });
+  assertEquals(await error.response?.text(), "no");
+  const controller = new AbortController();
+  const opening = connectWebSocket(urlOf(server), { signal: controller.signal });
+  setTimeout(() => controller.abort(), 100);
+  const aborted = await assertRejects(() => opening, NetError);
+  assertEquals(aborted.code, "ABORT_ERR");
+});
+
+Deno.test("client passes over interim responses, but not without end", async () => {
+  const hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  await using server = fake((_, accept) =>
+    `HTTP/1.1 100 Continue\r\n\r\n${hints}${good(accept)}\x81\x02hi`
+  );
+  const ws = await connectWebSocket(urlOf(server));
+  assertEquals((await ws.receive()).data, "hi");
+  ws.terminate();
+  await using flood = fake((_, accept) => hints.repeat(50) + good(accept));
+  const error = await fails("HANDSHAKE_STATUS", urlOf(flood));
+  assertEquals([error.status, error.response], [103, undefined]);
+});
+
 Deno.test("client takes all bytes from 0x80 to 0xff in response headers", async () => {
   const bytes = Array.from({ length: 128 }, (_, i) => String.fromCharCode(128 + i)).join("");
   await using server = fake((_, accept) => good(accept, `X-A: x${bytes}x\r\n`));
