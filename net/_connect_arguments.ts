@@ -100,6 +100,28 @@ export function connectArguments(
   return { options: { port: first as number | undefined, host }, listener };
 }
 
+/** Checks how the addresses of a host are found and tried. */
+function checkLookup(options: ConnectOptions): void {
+  const { lookup, autoSelectFamily, autoSelectFamilyAttemptDelay: delay } = options;
+  if (lookup !== undefined && typeof lookup !== "function") {
+    throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot connect: "lookup" must be a function');
+  }
+  if (autoSelectFamily !== undefined && typeof autoSelectFamily !== "boolean") {
+    throw codedTypeError(
+      "ERR_INVALID_ARG_TYPE",
+      'Cannot connect: "autoSelectFamily" must be a boolean',
+    );
+  }
+  if (delay !== undefined && checkTimeout(delay) < 1) {
+    throw codedRangeError(
+      "ERR_OUT_OF_RANGE",
+      `Cannot connect: "autoSelectFamilyAttemptDelay" of ${delay} ms is out of range`,
+    );
+  }
+  // Only flags ask for something.
+  if ((options as { hints?: unknown }).hints !== 0) refuseOptions(options, ["hints"]);
+}
+
 /**
  * Checks what `connect` was given; ports come back as numbers.
  *
@@ -111,6 +133,7 @@ export function checkConnect(options: ConnectOptions): ConnectOptions {
   refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
   if (options.timeout !== undefined) checkTimeout(options.timeout);
+  checkLookup(options);
   if (path !== undefined) {
     for (const name of ["localAddress", "localPort", "lookup", "proxy"] as const) {
       if (options[name] !== undefined) {

@@ -2,6 +2,8 @@
 import type { ConnectOptions } from "./connect_options.ts";
 import { dial, type DialOptions } from "./dial.ts";
 import { NetError } from "./errors.ts";
+import { systemHostLookup } from "./lookup.ts";
+import type { HostLookup, SocketLookup } from "./lookup_options.ts";
 import type { Transport } from "./transport.ts";
 
 /** Told what a lookup brought: the error, the first address and its family, and the name. */
@@ -21,7 +23,8 @@ export async function openTransport(
   const { path, tls, policy, connectTimeout: timeout } = options;
   const common: DialOptions = { timeout, signal, tls, policy };
   if (path !== undefined) return await dial({ path }, common);
-  const { port, localAddress, localPort, family, noDelay, proxy, lookup } = options;
+  const { port, localAddress, localPort, family, noDelay, proxy } = options;
+  const { autoSelectFamilyAttemptDelay: attemptDelay } = options;
   const { keepAlive = false, keepAliveInitialDelay = 0 } = options;
   const hostname = options.host ?? options.hostname ?? "localhost";
   try {
@@ -32,7 +35,8 @@ export async function openTransport(
       family,
       noDelay,
       proxy,
-      lookup,
+      lookup: lookupOf(options),
+      attemptDelay: attemptDelay === undefined ? undefined : Math.max(10, attemptDelay),
       keepAlive: keepAlive && keepAliveInitialDelay > 0 ? keepAliveInitialDelay : keepAlive,
       onlookup: (host, [address]) => {
         onlookup(null, address, address.includes(":") ? 6 : 4, host);
@@ -47,6 +51,43 @@ export async function openTransport(
     }
     throw error;
   }
+}
+
+/** The lookup that options ask for; undefined for all that the system finds. */
+function lookupOf({ lookup, autoSelectFamily = true }: ConnectOptions): HostLookup | undefined {
+  const own: HostLookup | undefined = lookup &&
+    ((hostname, options) => callLookup(lookup, hostname, options));
+  if (autoSelectFamily) return own;
+  return async (hostname, options) =>
+    (await (own ?? systemHostLookup)(hostname, options)).slice(0, 1);
+}
+
+/** Calls a lookup that promises, or calls back; an async one that promises nothing calls back, too. */
+function callLookup(
+  lookup: SocketLookup,
+  hostname: string,
+  options: Parameters<HostLookup>[1],
+): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    const result: unknown = lookup(
+      hostname,
+      { ...options, family: options.family ?? 0, all: true, hints: 0 },
+      (error, address) => {
+        if (error) reject(error);
+        else if (typeof address === "string") resolve([address]);
+        else resolve(address?.map((each) => each.address) ?? []);
+      },
+    );
+    // What `dns.lookup` returns is neither.
+    if (!Array.isArray(result) && !isThenable(result)) return;
+    Promise.resolve(result).then((found) => {
+      if (found !== undefined) resolve(found as readonly string[]);
+    }, reject);
+  });
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** As Node has it: what can't be a host is not found. */

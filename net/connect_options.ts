@@ -1,6 +1,6 @@
 // Floor 1: codec.
 import type { DialPolicyInit } from "./dial_policy.ts";
-import type { HostLookup } from "./lookup_options.ts";
+import type { SocketLookup } from "./lookup_options.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TlsClientOptions } from "./tls_options.ts";
 
@@ -28,8 +28,12 @@ export interface ConnectOptions extends SocketOptions {
   proxy?: string | URL | readonly (string | URL)[];
   /** Where the host may be: see `dial`. @default {everywhere} */
   policy?: DialPolicyInit;
-  /** Finds the addresses of the host. @default {the system's lookup} */
-  lookup?: HostLookup;
+  /** Finds the addresses of the host: by a promise, or by a callback as Node has it. @default {the system's lookup} */
+  lookup?: SocketLookup;
+  /** Whether further addresses of the host are tried while the first ones have not answered; if not, only the first is. @default {true} */
+  autoSelectFamily?: boolean;
+  /** How long one address is waited for before the next one is tried, too, in ms; less than 10 means 10. @default {250} */
+  autoSelectFamilyAttemptDelay?: number;
   /** The idle time after which `timeout` is emitted, in ms, as `setTimeout` sets it. @default {0}, never */
   timeout?: number;
   /** Destroys the socket when it fires, also later. */

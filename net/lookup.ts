@@ -2,7 +2,9 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
+import { parseIp } from "./ip.ts";
 import type { HostLookup, LookupHostOptions } from "./lookup_options.ts";
+import { toNetError } from "./os_error.ts";
 import { waitFor } from "./wait.ts";
 
 /**
@@ -53,12 +55,34 @@ export async function lookupWith(
   // The hosts file, where localhost is, knows no final dots.
   const local = /(^|\.)localhost$/.test(host.hostname);
   const name = host.absolute && !local ? `${host.hostname}.` : host.hostname;
-  const found = await waitFor(lookup(name, options), `look up "${hostname}"`, options);
+  const found = await waitFor(ask(lookup, name, options), `look up "${hostname}"`, options);
+  if (!Array.isArray(found)) throw notFound(hostname, "the lookup gave no list");
+  for (const address of found) {
+    if (typeof address !== "string" || parseIp(address) === undefined) {
+      const shown = JSON.stringify(address);
+      throw notFound(hostname, `the lookup gave ${shown}, which is no IP address`);
+    }
+  }
   const addresses = found.filter((address) =>
     family === 0 || (address.includes(":") ? 6 : 4) === family
   );
   if (addresses.length === 0) throw notFound(hostname, "it has no address");
   return addresses;
+}
+
+/** Asks a lookup, which may be somebody's own; its errors get a code. */
+async function ask(
+  lookup: HostLookup,
+  hostname: string,
+  options: LookupHostOptions,
+): Promise<readonly string[]> {
+  try {
+    return await lookup(hostname, options);
+  } catch (error) {
+    const known = toNetError(error, { syscall: "getaddrinfo", address: hostname });
+    const vague = known.code === "EIO" || known.code === "ENOENT";
+    throw vague ? notFound(hostname, (error as Error)?.message ?? String(error), error) : known;
+  }
 }
 
 /**

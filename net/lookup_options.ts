@@ -15,3 +15,25 @@ export type HostLookup = (
   hostname: string,
   options: LookupHostOptions,
 ) => Promise<readonly string[]>;
+
+/** What a {@linkcode SocketLookup} is called with: Node's options for all addresses. */
+export interface SocketLookupOptions extends LookupHostOptions {
+  /** All addresses are wanted. */
+  all: true;
+  /** Node's flags for the system's lookup: none. */
+  hints: number;
+}
+
+/** How a {@linkcode SocketLookup} of Node's kind answers: one address with its family, or all of them. */
+export type SocketLookupCallback = (
+  error: Error | null,
+  address?: string | readonly { address: string; family?: number | string }[],
+  family?: number | string,
+) => void;
+
+/** A lookup for a socket: one that promises the addresses, as {@linkcode HostLookup}, or calls back, as `dns.lookup` of Node. */
+export type SocketLookup = (
+  hostname: string,
+  options: SocketLookupOptions,
+  callback: SocketLookupCallback,
+) => void | Promise<readonly string[]>;

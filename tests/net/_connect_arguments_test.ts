@@ -75,3 +75,19 @@ Deno.test("options of Node's that nothing honours are refused, unless they ask f
   }
   refuseOptions({ fd: undefined, handle: null, onread: false, port: 1 }, FOREIGN_SOCKET_OPTIONS);
 });
+
+Deno.test("options for the search for addresses are checked", () => {
+  const bad: Array<[options: Record<string, unknown>, code: string]> = [
+    [{ lookup: "dns" }, "ERR_INVALID_ARG_TYPE"],
+    [{ lookup: null }, "ERR_INVALID_ARG_TYPE"],
+    [{ autoSelectFamily: 1 }, "ERR_INVALID_ARG_TYPE"],
+    [{ autoSelectFamilyAttemptDelay: "1" }, "ERR_INVALID_ARG_TYPE"],
+    [{ autoSelectFamilyAttemptDelay: 0 }, "ERR_OUT_OF_RANGE"],
+    [{ autoSelectFamilyAttemptDelay: NaN }, "ERR_OUT_OF_RANGE"],
+    [{ hints: 32 }, "ERR_INVALID_ARG_VALUE"],
+  ];
+  for (const [options, code] of bad) {
+    assertEquals(codeOf(() => checkConnect({ port: 80, ...options })), code, Deno.inspect(options));
+  }
+  checkConnect({ port: 80, autoSelectFamily: false, ...{ hints: 0 } });
+});

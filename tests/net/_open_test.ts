@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { lookup as dnsLookup } from "node:dns";
 import { type LookupListener, openTransport } from "../../net/_open.ts";
 import type { ConnectOptions } from "../../net/connect_options.ts";
 import { NetError } from "../../net/errors.ts";
@@ -74,6 +75,84 @@ Deno.test("a socket is told what its lookup brought", async () => {
     NetError,
   );
   assertEquals(failed, [[error, null, null, "none.example"]]);
+});
+
+const CALLBACKS: Array<[name: string, lookup: ConnectOptions["lookup"]]> = [
+  ["one address", (_host, _options, callback) => callback(null, "127.0.0.1", 4)],
+  ["a list", (_host, _options, callback) => callback(null, [{ address: "127.0.0.1", family: 4 }])],
+  ["later", (_host, _options, callback) => void setTimeout(callback, 1, null, "127.0.0.1", 4)],
+  ["in an async function", async (_host, _options, callback) => {
+    await undefined;
+    callback(null, "127.0.0.1", 4);
+    return undefined as never;
+  }],
+  ["as node:dns does", (_host, options, callback) => dnsLookup("127.0.0.1", options, callback)],
+  ["node:dns itself", dnsLookup],
+];
+
+for (const [name, lookup] of CALLBACKS) {
+  Deno.test(`a socket's lookup may call back as Node's does: ${name}`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { lookups } = await open(listener, {
+      host: lookup === dnsLookup ? "localhost" : "a.example",
+      family: 4,
+      port: listener.addr.port,
+      lookup,
+    });
+    assertEquals(lookups[0].slice(0, 3), [null, "127.0.0.1", 4]);
+  });
+}
+
+const BAD_LOOKUPS: Array<[name: string, lookup: unknown, code: string]> = [
+  [
+    "calls back with an error",
+    (_host: string, _options: unknown, callback: (error: Error) => void) =>
+      callback(new Error("x")),
+    "ENOTFOUND",
+  ],
+  [
+    "calls back with nothing",
+    (_: string, _o: unknown, callback: () => void) => callback(),
+    "ENOTFOUND",
+  ],
+  ["throws", () => {
+    throw Object.assign(new Error("x"), { code: "EPERM" });
+  }, "EPERM"],
+  ["rejects", () => Promise.reject(new Deno.errors.NotFound("x")), "ENOTFOUND"],
+  ["rejects with no error", () => Promise.reject(undefined), "ENOTFOUND"],
+  ["is aborted", () => Promise.reject(new DOMException("x", "AbortError")), "ABORT_ERR"],
+  ["gives a name", () => Promise.resolve(["localhost"]), "ENOTFOUND"],
+  ["gives no list", () => Promise.resolve("127.0.0.1"), "ENOTFOUND"],
+  ["gives a list of nothing", () => Promise.resolve([undefined]), "ENOTFOUND"],
+];
+
+for (const [name, lookup, code] of BAD_LOOKUPS) {
+  Deno.test(`a socket whose lookup ${name} fails with ${code}`, async () => {
+    const options = { host: "a.example", port: 9, lookup: lookup as ConnectOptions["lookup"] };
+    const told: unknown[] = [];
+    const error = await assertRejects(
+      () => openTransport(options, new AbortController().signal, (...args) => told.push(args)),
+      NetError,
+    );
+    assertEquals([error.code, error.syscall], [code, "getaddrinfo"]);
+    assertEquals(told, [[error, null, null, "a.example"]]);
+  });
+}
+
+Deno.test("a socket that must not select its address tries the first one only", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const lookup = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]);
+  const options = { host: "a.example", port, lookup, autoSelectFamilyAttemptDelay: 1 };
+  await open(listener, options);
+  const error = await assertRejects(
+    () =>
+      openTransport({ ...options, autoSelectFamily: false }, AbortSignal.timeout(5000), () => {}),
+    NetError,
+  );
+  assertEquals([error.code, error.address], ["ECONNREFUSED", "127.0.0.2"]);
+  const system = { host: "localhost", port, family: 4, autoSelectFamily: false } as const;
+  assertEquals((await open(listener, system)).lookups[0][1], "127.0.0.1");
 });
 
 Deno.test("a socket's transport ends at connectTimeout and when its socket is destroyed", async () => {
