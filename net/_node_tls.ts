@@ -436,10 +436,12 @@ function judge(
     if (name !== undefined) return checkServerIdentity(name, certificate);
     return new TypeError("no name to compare the certificate with");
   }
-  let error: Error | undefined = options.checkServerIdentity(
-    name ?? "",
-    certificate as unknown as PeerCertificate,
-  );
+  let error: Error | undefined;
+  try {
+    error = options.checkServerIdentity(name ?? "", certificate as unknown as PeerCertificate);
+  } catch (thrown) {
+    error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  }
   if (error === undefined || error === null) return undefined;
   if (error instanceof Promise) {
     // What comes later comes too late; and if it were rejected, nobody else would hear of it.

@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { driveHandshake } from "./_handshake_driver.ts";
+import { driveHandshake, HANDSHAKE_TIMEOUT } from "./_handshake_driver.ts";
 import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
 import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
@@ -188,19 +188,26 @@ export async function socks5Associate(
   options: Socks5AssociateOptions = {},
 ): Promise<Socks5DatagramRelay> {
   const { username, password, maxQueue, maxQueueBytes, signal } = options;
+  const { timeout = HANDSHAKE_TIMEOUT } = options;
+  const start = performance.now();
+  const left = (): WaitOptions => {
+    if (timeout === 0) return { signal };
+    return { signal, timeout: Math.max(1, timeout - (performance.now() - start)) };
+  };
   let socket: DatagramSocket | undefined;
   try {
+    isBounded("relay datagrams through proxy", options); // throws
     // Where the datagrams will come from is not known yet: zeros (RFC 1928 §6).
     const handshake = new Socks5ClientHandshake({ hostname: "0.0.0.0", port: 0 }, {
       command: "associate",
       username,
       password,
     });
-    await driveHandshake(transport, handshake, "relay datagrams through proxy", options);
-    const { address, port } = await relayAddress(handshake.bound!, transport, { signal });
+    await driveHandshake(transport, handshake, "relay datagrams through proxy", left());
+    const { address, port } = await relayAddress(handshake.bound!, transport, left());
     const type = address.includes(":") ? "udp6" : "udp4";
     socket = createDatagramSocket({ type, maxQueue, maxQueueBytes });
-    await socket.connect(port, address, { signal });
+    await socket.connect(port, address, left());
     return new Socks5DatagramRelay(transport, socket);
   } catch (error) {
     await socket?.close();

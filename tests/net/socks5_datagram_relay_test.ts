@@ -156,4 +156,6 @@ Deno.test("SOCKS5 relay is refused by a server that has none, and by bad argumen
   assertEquals(error.code, "ERR_UNSUPPORTED");
   const other = await Deno.connect(server.addr);
   await assertRejects(() => socks5Associate(other, { username: "x".repeat(256) }), TypeError);
+  const third = await Deno.connect(server.addr);
+  await assertRejects(() => socks5Associate(third, { timeout: -1 }), RangeError);
 });
