@@ -803,7 +803,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       const message = withOpcode(bytes, options.opcode);
       if (this.#tail === undefined) return this.#sendNow(message, options.compress, options);
       const { compress } = options;
-      const sent = this.#enqueue(message.length, () => this.#sendNow(message, compress, undefined));
+      // It is encoded later, and the caller may reuse its bytes.
+      const kept = typeof message === "string" ? message : message.slice();
+      const sent = this.#enqueue(kept.length, () => this.#sendNow(kept, compress, undefined));
       return bounded ? quiet(waitFor(sent, "send", options)) : sent;
     }
     if (data instanceof Blob) {

@@ -448,6 +448,17 @@ Deno.test("messages behind one that is being made wait for it, and keep their or
   await closeBoth(client, server);
 });
 
+Deno.test("bytes behind a message that is being made may be reused at once", async () => {
+  const [client, server] = webSocketPair();
+  const bytes = toBytes("first");
+  client.send(new Blob(["blob"]));
+  client.send(bytes);
+  bytes.set(toBytes("later"));
+  assertEquals((await server.receive()).data, toBytes("blob"));
+  assertEquals((await server.receive()).data, toBytes("first"));
+  await closeBoth(client, server);
+});
+
 Deno.test("streamed message larger than the limit passes, with backpressure", async () => {
   const size = 3 << 20;
   const [client, server] = webSocketPair();
