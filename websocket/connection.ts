@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { setImmediate } from "node:timers";
 import type { NetError } from "../net/errors.ts";
 import type { Limits } from "../net/limits.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
@@ -308,6 +309,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #streams:
     | { readable: ReadableStream<WebSocketData>; writable: WritableStream<WebSocketSendable> }
     | undefined;
+  /** Tells the writers of `writable` that the connection has ended. */
+  #sink: WritableStreamDefaultController | undefined;
 
   /** Somebody pulls messages out: what it sends is held back until it has taken all that came together. */
   #hold: WriteHold | undefined;
@@ -997,7 +1000,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return this.#webStreams().readable;
   }
 
-  /** Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011. */
+  /**
+   * Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011. It errors
+   * when the connection ends, so that what is piped into it is given up.
+   */
   get writable(): WritableStream<WebSocketSendable> {
     return this.#webStreams().writable;
   }
@@ -1028,6 +1034,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         },
       }, { highWaterMark: 0 }),
       writable: new WritableStream<WebSocketSendable>({
+        start: (controller) => {
+          this.#sink = controller;
+          if (this.#closeInfo !== undefined) this.#failSink(this.#closeInfo);
+        },
         write: (chunk) => this.send(chunk),
         close: async () => {
           await this.close();
@@ -1037,6 +1047,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         },
       }),
     };
+  }
+
+  #failSink({ wasClean, error }: WebSocketCloseInfo): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    // What is piped from `readable` ends as it does, and closes this by itself.
+    if (wasClean) setImmediate(() => sink.error(closedError()));
+    else sink.error(error ?? closedError());
   }
 
   // The end.
@@ -1112,6 +1130,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     for (const ping of this.#pings ?? []) ping.reject(closedError());
     this.#pings = undefined;
     this.#sending?.abort(closedError());
+    this.#failSink(info);
     this.#closed?.resolve(info);
     this.#host?.closed();
     this.#emit("close", info);

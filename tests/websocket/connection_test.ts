@@ -385,6 +385,32 @@ Deno.test("readable errors when the connection is lost, and closes it when it is
   assertEquals((await client.closed).code, 1000);
 });
 
+Deno.test("writable errors when the connection ends, and what is piped into it is given up", async () => {
+  for (const end of ["close", "terminate"] as const) {
+    const [client, server] = webSocketPair();
+    const cancelled = Promise.withResolvers<WebSocketError>();
+    const quiet = new ReadableStream<string>({ cancel: cancelled.resolve });
+    const piping = quiet.pipeTo(client.writable);
+    server[end]();
+    const code = end === "close" ? "CLOSED" : "CONNECTION_LOST";
+    await rejectsWith(code, () => piping);
+    assertEquals((await cancelled.promise).code, code);
+    await rejectsWith(code, () => client.writable.getWriter().closed);
+    // One that nobody had asked for before the end is the same.
+    await rejectsWith("CLOSED", () => server.writable.getWriter().closed);
+  }
+});
+
+Deno.test("writable that is closed itself is closed, not errored", async () => {
+  const [client, server] = webSocketPair();
+  const writer = client.writable.getWriter();
+  await writer.write("last");
+  await writer.close();
+  await writer.closed;
+  assertEquals((await server.receive()).data, "last");
+  assertEquals((await server.closed).code, 1000);
+});
+
 Deno.test("writable that is aborted closes with 1011", async () => {
   const [client, server] = webSocketPair();
   await server.writable.abort(new Error("mine"));
