@@ -85,6 +85,8 @@ export interface Link {
    * runs all the same.
    */
   close(code: number | undefined, reason: string, after?: Promise<void>): void;
+  /** The close code that the link can send for this one. */
+  codeFor(code: number): number;
   /** Ends the link at once. */
   terminate(): void;
   /** Ends the link with a close code for a reason of this end's own. */

@@ -28,11 +28,6 @@ function unsupported(what: string): TypeError {
   return new TypeError(`Cannot ${what}: the runtime's own WebSocket under this connection can't`);
 }
 
-/** The codes that the runtime lets through; others are moved to the range for private use. */
-function nativeCode(code: number): number {
-  return code === 1000 || code >= 3000 ? code : code + 3000;
-}
-
 /** The runtime's WebSocket, as far as it goes. */
 export class NativeLink implements Link, Expiring {
   readonly canPause = false;
@@ -239,6 +234,11 @@ export class NativeLink implements Link, Expiring {
     if (this.#socket.readyState !== 0) this.#closeNow();
   }
 
+  /** The codes that the runtime lets through; others are moved to the range for private use. */
+  codeFor(code: number): number {
+    return code === 1000 || code >= 3000 ? code : code + 3000;
+  }
+
   terminate(): void {
     if (this.#finished) return;
     if (this.#socket.readyState !== 0) this.#socket.close();
@@ -249,7 +249,7 @@ export class NativeLink implements Link, Expiring {
     if (this.#finished || this.#error !== undefined) return;
     this.#error = error;
     this.#events?.error(error);
-    if (!this.#closing) this.#startClosing(nativeCode(error.closeCode ?? 1011), "");
+    if (!this.#closing) this.#startClosing(this.codeFor(error.closeCode ?? 1011), "");
   }
 
   catchUp(): void {}

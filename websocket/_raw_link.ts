@@ -518,6 +518,11 @@ export class RawLink
     if (this.#closeAt === 0) this.#closeWithin(this.#options.closeTimeout);
   }
 
+  /** All codes can be sent. */
+  codeFor(code: number): number {
+    return code;
+  }
+
   /** Ends everything at once. */
   terminate(): void {
     this.#core.end();

@@ -1001,8 +1001,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   /**
-   * Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011. It errors
-   * when the connection ends, so that what is piped into it is given up.
+   * Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011 (4011 for
+   * one of `upgradeWebSocket`). It errors when the connection ends, so that what is piped into it is given up.
    */
   get writable(): WritableStream<WebSocketSendable> {
     return this.#webStreams().writable;
@@ -1043,7 +1043,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
           await this.close();
         },
         abort: async () => {
-          await this.close(1011);
+          await this.close(this.#link.codeFor(1011));
         },
       }),
     };

@@ -221,3 +221,10 @@ Deno.test("upgrade finds the subprotocol in a list without spaces", async () => 
   }
   await server.shutdown();
 });
+
+Deno.test("upgraded connection whose writable is aborted closes", async () => {
+  await using server = native({}, (ws) => void ws.writable.abort(new Error("mine")));
+  const ws = await connectWebSocket(urlOf(server));
+  assertEquals((await ws.closed).code, 4011);
+  await until(() => server.sockets[0].state === "closed");
+});
