@@ -36,6 +36,7 @@ import {
   type ResolvedConnectionOptions,
   type WebSocketConnectionOptions,
 } from "./connection_options.ts";
+import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError } from "./errors.ts";
 import type {
   PerMessageDeflateOptions,
@@ -994,7 +995,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * The messages that come, as a web stream with backpressure. It ends when the connection was closed cleanly, and
-   * errors if it was lost. Cancelling it closes the connection.
+   * errors if it was lost. Cancelling it closes the connection: with the code and reason that a `WebSocketError` says, as with
+   * `WebSocketStream`, and otherwise with 1000.
    */
   get readable(): ReadableStream<WebSocketData> {
     return this.#webStreams().readable;
@@ -1002,7 +1004,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011 (4011 for
-   * one of `upgradeWebSocket`). It errors when the connection ends, so that what is piped into it is given up.
+   * one of `upgradeWebSocket`), or with what a `WebSocketError` says. It errors when the connection ends, so that what is piped
+   * into it is given up.
    */
   get writable(): WritableStream<WebSocketSendable> {
     return this.#webStreams().writable;
@@ -1029,8 +1032,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
           else if (wasClean) controller.close();
           else controller.error(error ?? closedError());
         },
-        cancel: async () => {
-          await this.close();
+        cancel: async (reason) => {
+          await this.close(streamEnd(reason) ?? 1000);
         },
       }, { highWaterMark: 0 }),
       writable: new WritableStream<WebSocketSendable>({
@@ -1042,8 +1045,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         close: async () => {
           await this.close();
         },
-        abort: async () => {
-          await this.close(this.#link.codeFor(1011));
+        abort: async (reason) => {
+          await this.close(streamEnd(reason) ?? this.#link.codeFor(1011));
         },
       }),
     };
@@ -1135,6 +1138,17 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#host?.closed();
     this.#emit("close", info);
   }
+}
+
+/** How a stream that is given up wants the connection to end: with a code that programs may use. */
+function streamEnd(cause: unknown): { closeCode: number; reason: string } | undefined {
+  if (!(cause instanceof Error) || !("closeCode" in cause)) return undefined;
+  const { closeCode, reason = "" } = cause as { closeCode: unknown; reason?: unknown };
+  if (typeof closeCode !== "number" || typeof reason !== "string") return undefined;
+  if (closeCode !== 1000 && !(closeCode >= 3000 && isWebSocketCloseCode(closeCode))) {
+    return undefined;
+  }
+  return { closeCode, reason: encodeUtf8(reason).length > 123 ? "" : reason };
 }
 
 /** A message listener that takes itself off. */

@@ -417,6 +417,33 @@ Deno.test("writable that is aborted closes with 1011", async () => {
   assertEquals((await client.closed).code, 1011);
 });
 
+Deno.test("streams that are given up with a code and a reason close with them, as WebSocketStream's do", async () => {
+  const why = (closeCode: unknown, reason?: unknown) =>
+    Object.assign(new Error("mine"), { closeCode, reason });
+  for (const way of ["cancel", "abort"] as const) {
+    const usual = way === "cancel" ? 1000 : 1011;
+    for (
+      const [cause, code, reason] of [
+        [why(3333, "why"), 3333, "why"],
+        [why(1000), 1000, ""],
+        [why(4000, "x".repeat(124)), 4000, ""],
+        // What another connection ended with says nothing of this one.
+        [new WebSocketError("lost", { code: "CONNECTION_LOST", closeCode: 1006 }), usual, ""],
+        [new WebSocketError("late", { code: "SLOW_READER", closeCode: 1008 }), usual, ""],
+        [why(3000.5), usual, ""],
+        [why("4000"), usual, ""],
+        [undefined, usual, ""],
+      ] as const
+    ) {
+      const [client, server] = webSocketPair();
+      if (way === "cancel") await server.readable.cancel(cause);
+      else await server.writable.abort(cause);
+      const info = await client.closed;
+      assertEquals([info.code, info.reason], [code, reason]);
+    }
+  }
+});
+
 Deno.test("close takes and tells codes as WebSocketStream has them", async () => {
   const [client, server] = webSocketPair();
   await client.close({ closeCode: 4001, reason: "stream" });
