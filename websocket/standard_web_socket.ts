@@ -1,4 +1,6 @@
 // Floor 3: driver.
+import { setImmediate } from "node:timers";
+import { Inbox } from "./_inbox.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { checkSubprotocols } from "./handshake.ts";
@@ -8,6 +10,9 @@ import { parseWebSocketUrl } from "./url.ts";
 /** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. `slowReader` is `"close"` unless it is set: nobody would hear of a message that is refused. */
 export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
 
+/** From how many bytes on that wait to be told the server is held back. */
+const MAX_UNTOLD = 65_536;
+
 /** What the `on…` properties of {@linkcode StandardWebSocket} take. */
 export type StandardWebSocketHandler<E extends Event> =
   | ((this: WebSocket, event: E) => unknown)
@@ -16,6 +21,8 @@ export type StandardWebSocketHandler<E extends Event> =
 /**
  * The browser's `WebSocket` over our own connection: for libraries that take a WebSocket constructor, or expect one in
  * `globalThis`.
+ *
+ * Events come one in a turn of the event loop: who awaits one can listen for the next one then. `connectWebSocket` is faster.
  *
  * It checks the handshake, compresses if asked to, has the limits of `connectWebSocket`, and closes with the codes of the RFC.
  * Its third parameter takes `connectWebSocket`'s options; so may its second.
@@ -59,12 +66,18 @@ export class StandardWebSocket extends EventTarget {
   readonly CLOSED = 3;
 
   readonly #url: string;
+  readonly #origin: string;
   readonly #abort = new AbortController();
   #state: 0 | 1 | 2 | 3 = 0;
   #connection: WebSocketConnection | undefined;
   /** `open` or `message` is being told: it is of the time before the server began to close. */
   #telling = false;
   #binaryType: BinaryType = "blob";
+  /** An event was told in this turn of the event loop: the next one waits for another turn. */
+  #told = false;
+  /** What waits to be told, and how the connection ended if it has. */
+  readonly #untold = new Inbox();
+  #end: WebSocketCloseInfo | undefined;
   /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
   #lost = 0;
   /** The payload of what was given to `send` since nothing was queued, and of the Blobs among it that are not sent. */
@@ -100,6 +113,7 @@ export class StandardWebSocket extends EventTarget {
     if (parsed.protocol === "http:") parsed.protocol = "ws:";
     if (parsed.protocol === "https:") parsed.protocol = "wss:";
     this.#url = parsed.href;
+    this.#origin = parsed.origin;
     this.#open(url, {
       ...settings,
       // As the standard has it: what can't be queued any more ends the connection.
@@ -120,13 +134,16 @@ export class StandardWebSocket extends EventTarget {
       return;
     }
     this.#connection = ws;
-    ws.on("close", (info) => this.#onClose(info));
+    ws.on("close", (info) => {
+      this.#end = info;
+      if (!this.#told) this.#nextTurn();
+    });
     if (this.#state === 2) {
       ws.terminate();
       return;
     }
     this.#state = 1;
-    ws.on("message", (data) => this.#onMessage(data));
+    ws.on("message", (data) => this.#onMessage(ws, data));
     this.#tell(new Event("open"));
   }
 
@@ -134,17 +151,37 @@ export class StandardWebSocket extends EventTarget {
     this.#telling = true;
     this.dispatchEvent(event);
     this.#telling = false;
+    this.#told = true;
+    setImmediate(() => this.#nextTurn());
   }
 
-  #onMessage(data: WebSocketData): void {
+  /**
+   * Each event is a task of its own, as the standard has it: who awaits one can listen for the next one then, although
+   * both came together.
+   */
+  #onMessage(ws: WebSocketConnection, data: WebSocketData): void {
+    if (!this.#told) return this.#tellMessage(data);
+    this.#untold.push(data);
+    // Behind a close frame there is nothing to hold back.
+    if (this.#untold.size >= MAX_UNTOLD && ws.state === "open") ws.pause();
+  }
+
+  #nextTurn(): void {
+    this.#told = false;
+    while (!this.#told && this.#untold.count > 0) this.#tellMessage(this.#untold.shift()!);
+    if (this.#told) return;
+    if (this.#end !== undefined) this.#onClose(this.#end);
+    else this.#connection!.resume();
+  }
+
+  #tellMessage(data: WebSocketData): void {
     // "If ready state is not OPEN (1), then return." WebSockets standard, §"Feedback from the protocol"
     if (this.#state !== 1) return;
     let value: string | ArrayBuffer | Blob;
     if (typeof data === "string") value = data;
     else if (this.#binaryType === "blob") value = new Blob([data as Uint8Array<ArrayBuffer>]);
     else value = (data as Uint8Array<ArrayBuffer>).slice().buffer;
-    const { origin } = new URL(this.#url);
-    this.#tell(new MessageEvent("message", { data: value, origin }));
+    this.#tell(new MessageEvent("message", { data: value, origin: this.#origin }));
   }
 
   #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
@@ -160,7 +197,7 @@ export class StandardWebSocket extends EventTarget {
 
   /** 0 (CONNECTING), 1 (OPEN), 2 (CLOSING) or 3 (CLOSED). */
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#telling ? this.#state : this.#sendState;
+    return this.#telling || this.#untold.count > 0 ? this.#state : this.#sendState;
   }
 
   /** The same, but without regard to what is being told. */

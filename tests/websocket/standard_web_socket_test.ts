@@ -1,4 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
+import { joined, toBytes } from "../_support/websocket_rig.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 import { acceptKey } from "../../websocket/_tools.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
@@ -48,6 +52,90 @@ Deno.test("standard WebSocket opens, echoes and closes as the browser's does", a
   ws.close();
   const { code, reason, wasClean } = await closing;
   assertEquals([code, reason, wasClean, ws.readyState], [3000, "done", true, 3]);
+});
+
+Deno.test("standard WebSocket's events come one in a turn: who awaits one can listen for the next", async () => {
+  const goOn = Promise.withResolvers<void>();
+  await using server = await serve({
+    default: async (ws) => {
+      for (const text of ["with", "the", "handshake"]) ws.send(text);
+      if (new URL(ws.url).pathname === "/") {
+        await goOn.promise;
+        for (const text of ["in", "one", "write"]) ws.send(text);
+      }
+      ws.close(4000);
+    },
+  });
+  for (const path of ["/", "/end"]) {
+    const ws = new StandardWebSocket(urlOf(server, path));
+    const log: unknown[] = [];
+    const next = async (type: "open" | "message" | "close") => {
+      const { data, code } = await event(ws, type);
+      log.push(data ?? code ?? type);
+    };
+    await next("open");
+    for (let i = 0; i < 3; i++) await next("message");
+    goOn.resolve();
+    if (path === "/") { for (let i = 0; i < 3; i++) await next("message"); }
+    assertEquals(
+      log,
+      ["open", "with", "the", "handshake", "in", "one", "write"].slice(0, log.length),
+    );
+    await next("close");
+    assertEquals([log.length, log.at(-1)], [path === "/" ? 8 : 5, 4000]);
+  }
+});
+
+/** A standard WebSocket that is open, and the far end of its transport. */
+async function overPair(): Promise<[ws: StandardWebSocket, far: Transport]> {
+  const [near, far] = pair();
+  const ws = new StandardWebSocket("ws://h", [], { transport: near });
+  const buffer = new Uint8Array(4096);
+  const request = new TextDecoder().decode(buffer.subarray(0, (await far.read(buffer))!));
+  const key = /sec-websocket-key: (.*)\r/i.exec(request)![1];
+  await far.write(toBytes(
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`,
+  ));
+  await event(ws, "open");
+  return [ws, far];
+}
+
+Deno.test("standard WebSocket tells all that came before the peer was lost, though its answers fail", async () => {
+  const [ws, far] = await overPair();
+  const log: unknown[] = [];
+  ws.onmessage = ({ data }) => {
+    log.push(data);
+    ws.send("answer");
+  };
+  const frames = ["1", "2", "3", "4"].map((text) => encodeFrame(toBytes(text), { opcode: 1 }));
+  await far.write(joined(...frames));
+  far.close();
+  const { code } = await event(ws, "close");
+  assertEquals([...log, code], ["1", "2", "3", "4", 1006]);
+});
+
+Deno.test("standard WebSocket holds back a server that sends faster than it tells", async () => {
+  const [ws, far] = await overPair();
+  const frame = encodeFrame(new Uint8Array(1000), { opcode: 2 });
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 4000; written++) {
+      for (let at = 0; at < frame.length;) at += await far.write(frame.subarray(at));
+    }
+  })();
+  let told = 0;
+  let most = 0;
+  await new Promise<void>((resolve) => {
+    ws.onmessage = () => {
+      most = Math.max(most, written - ++told);
+      if (told === 4000) resolve();
+    };
+  });
+  await writing;
+  assert(most < 1500, `${most} messages were ahead`);
+  far.close();
+  await event(ws, "close");
 });
 
 Deno.test("standard WebSocket calls its handlers, and exchanges them", async () => {
