@@ -14,6 +14,7 @@ import {
   type SendOutcome,
   slowReaderError,
 } from "./_connection_parts.ts";
+import { closeQuietly } from "./_head_exchange.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
 import { WebSocketError, type WebSocketProtocolError } from "./errors.ts";
@@ -658,7 +659,8 @@ export class RawLink
     this.#deadlines.delete(this);
     this.#reader.stop();
     this.#writer.stop();
-    this.#transport.close();
+    // Whoever made the transport may have closed it: Deno's then throw.
+    closeQuietly(this.#transport);
     const core = this.#core;
     core.end();
     core.dispose();

@@ -7,6 +7,7 @@ import { TransportReader } from "../../net/reader.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { DeadlineQueue } from "../../websocket/_deadlines.ts";
 import { RawLink } from "../../websocket/_raw_link.ts";
+import { WebSocketConnection } from "../../websocket/connection.ts";
 import {
   resolveConnectionOptions,
   type WebSocketConnectionOptions,
@@ -454,4 +455,20 @@ Deno.test("link hands out views that nothing changes later, among texts whose pl
     ),
     { numRuns: 60 },
   );
+});
+
+Deno.test("link whose transport somebody else has closed ends as one that is lost", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  for (const terminated of [false, true]) {
+    const [conn, peer] = await Promise.all([
+      Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+      listener.accept(),
+    ]);
+    const ws = new WebSocketConnection(conn, { role: "client" });
+    conn.close();
+    if (terminated) ws.terminate();
+    const { code, error } = await ws.closed;
+    assertEquals([code, error?.code], [1006, terminated ? undefined : "CONNECTION_LOST"]);
+    peer.close();
+  }
 });
