@@ -205,7 +205,11 @@ class ClientAttempt {
       deadline = deadlineSignal(what, { timeout: handshakeTimeout, signal });
       // Closing is what ends a read that is under way.
       deadline.onfire(() => closeQuietly(transport));
-      return await this.#shakeHands(transport);
+      const result = await this.#shakeHands(transport);
+      // It may have fired while the answer was read: the transport is closed then.
+      if (deadline.fired === null) return result;
+      if (result instanceof WebSocketConnection) result.terminate();
+      throw deadline.fired;
     } catch (error) {
       closeQuietly(transport);
       throw this.#explain(error, deadline, handshakeTimeout);

@@ -188,6 +188,11 @@ class Reconnecting implements ReconnectingWebSocket {
       if (signal.aborted) return undefined;
       try {
         const ws = await connectWebSocket(this.#url, { ...options, signal });
+        if (signal.aborted) {
+          // It was closed between the end of the handshake and now, and nobody else knows of this connection.
+          ws.terminate();
+          return undefined;
+        }
         this.#opened(ws);
         return ws;
       } catch (error) {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
+import { toBytes } from "../_support/websocket_rig.ts";
+import { acceptKey } from "../../websocket/_tools.ts";
 import { reconnecting } from "../../websocket/reconnecting.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../../websocket/errors.ts";
 
@@ -220,4 +222,43 @@ Deno.test("reconnecting whose retry throws is over for all who wait", async () =
   await iterator.next();
   await assertRejects(() => iterator.next(), Error, "mine");
   await assertRejects(() => ended.connected(), WebSocketError, "given up");
+});
+
+Deno.test("reconnecting that is closed while the server's answer is read leaves nothing open", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const dial = () => Deno.connect({ hostname: "127.0.0.1", port });
+  // So many microtasks behind the read of the answer.
+  for (let behind = 0; behind < 16; behind++) {
+    const [near, far] = await Promise.all([dial(), listener.accept()]);
+    const feed = reconnecting(`ws://127.0.0.1:${port}`);
+    const first = feed[Symbol.asyncIterator]().next();
+    const conn = await listener.accept();
+    const buffer = new Uint8Array(4096);
+    const request = new TextDecoder().decode(buffer.subarray(0, (await conn.read(buffer))!));
+    const key = /sec-websocket-key: (.*)\r/i.exec(request)![1];
+    const closed = (async () => {
+      await near.read(new Uint8Array(1));
+      for (let i = 0; i < behind; i++) await undefined;
+      await feed.close();
+    })();
+    // Both come before either is looked at.
+    const answering = conn.write(toBytes(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`,
+    ));
+    far.write(new Uint8Array(1));
+    const start = performance.now();
+    while (performance.now() - start < 3);
+    await answering;
+    // A close frame, or the end.
+    const got = await conn.read(buffer).catch(() => null);
+    conn.close();
+    await closed;
+    const { done, value } = await first;
+    if (!done) assertEquals([got !== null, (await value.closed).code], [true, 1006]);
+    assertEquals(feed.current, undefined);
+    near.close();
+    far.close();
+  }
 });
