@@ -176,7 +176,7 @@ interface PendingPing {
 
 /** What `send` returns when there is nothing to wait for. */
 const DONE: Promise<void> = Promise.resolve();
-/** Blobs up to this size are sent in one frame, in bytes. */
+/** Blobs up to this size are sent in one frame, in bytes; larger ones, too, where there are no parts. */
 const SMALL_BLOB = 65_536;
 
 /** A promise that nobody has to catch: not awaiting `send` must not end the program. */
@@ -815,7 +815,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (data instanceof Blob) {
       if (options.opcode === 1) throw new TypeError("Cannot send a Blob as text");
       return this.#enqueue(64, async () => {
-        if (data.size > SMALL_BLOB) return this.#sendParts(data.stream(), options);
+        // The runtime's own WebSocket has no parts.
+        const inParts = data.size > SMALL_BLOB && this.#link.canPause;
+        if (inParts) return this.#sendParts(data.stream(), options);
         await this.#sendNow(await data.bytes(), options.compress, options);
       });
     }

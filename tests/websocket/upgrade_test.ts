@@ -228,3 +228,17 @@ Deno.test("upgraded connection whose writable is aborted closes", async () => {
   assertEquals((await ws.closed).code, 4011);
   await until(() => server.sockets[0].state === "closed");
 });
+
+Deno.test("upgraded connection sends Blobs of any size, in order", async () => {
+  const large = new Uint8Array(200_000).fill(7);
+  await using server = native({}, (ws) => {
+    ws.send(new Blob(["small"]));
+    ws.send(new Blob([large]));
+    ws.send("last");
+  });
+  const ws = await connectWebSocket(urlOf(server));
+  assertEquals((await ws.receive()).data, new TextEncoder().encode("small"));
+  assertEquals((await ws.receive()).data, large);
+  assertEquals((await ws.receive()).data, "last");
+  await ws.close();
+});
