@@ -316,6 +316,7 @@ export class StandardWebSocket extends EventTarget {
    * Sends a message. Once the connection is closing it is dropped without a word, as the standard says.
    *
    * @throws {DOMException} `InvalidStateError` while the connection is being opened.
+   * @throws {TypeError} For a symbol.
    */
   send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
     const state = this.#sendState;
@@ -325,7 +326,7 @@ export class StandardWebSocket extends EventTarget {
     const message = typeof data === "string" || data instanceof ArrayBuffer ||
         ArrayBuffer.isView(data) || data instanceof Blob
       ? data
-      : String(data);
+      : `${data}`;
     if (state !== 1) this.#lost += sizeOf(message);
     else this.#send(this.#connection!, message);
   }
@@ -362,7 +363,7 @@ export class StandardWebSocket extends EventTarget {
       );
     }
     // As browsers have it, anything is a reason that can be made a string of.
-    const text = String(reason);
+    const text = `${reason}`;
     if (new TextEncoder().encode(text).length > 123) {
       throw new DOMException("Cannot close: the reason has more than 123 bytes", "SyntaxError");
     }

@@ -291,6 +291,21 @@ Deno.test("standard WebSocket makes a string of any reason, as the browser's doe
   await event(ws, "close");
 });
 
+Deno.test("standard WebSocket makes no text of symbols, as the browser's does not", async () => {
+  const got: unknown[] = [];
+  await using server = await serve({ default: (ws) => void ws.on("message", (m) => got.push(m)) });
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  const symbol = Symbol("x") as unknown as string;
+  assertThrows(() => ws.send(symbol), TypeError);
+  assertThrows(() => ws.close(1000, symbol), TypeError);
+  assertEquals(ws.readyState, 1);
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
+  assertEquals(got, []);
+});
+
 Deno.test("standard WebSocket makes a code of any number, as the browser's does", async () => {
   await using server = await serve({ default: () => {} });
   for (const [given, code] of [[3000.5, 3000], ["3001", 3001], [1000.4, 1000], [4998.5, 4998]]) {
