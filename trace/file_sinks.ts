@@ -13,7 +13,14 @@ async function createFileSink(
 ): Promise<TraceSink> {
   const file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
   const queue = new WriteQueue((p) => file.write(p));
-  queue.push(header);
+  try {
+    // Written before anything passes: a full disk is told at once.
+    queue.push(header);
+    await queue.finish();
+  } catch (error) {
+    file.close();
+    throw error;
+  }
   return {
     event: (event) => queue.push(encode(event)),
     async close(): Promise<void> {
@@ -29,7 +36,7 @@ async function createFileSink(
 /**
  * Makes a sink that writes a capture file for Wireshark, tshark and tcpdump (see {@linkcode PcapEncoder}). A slow disk holds back the traffic.
  *
- * @throws {Deno.errors.NotFound} and others, when the file can't be made.
+ * @throws {Deno.errors.NotFound} and others, when the file can't be made, or not be written to.
  *
  * @example
  * ```ts
@@ -54,7 +61,7 @@ export type RecordSinkOptions = Omit<RecordingHeader, "started">;
 /**
  * Makes a sink that writes a recording, which `replayClient` and `replayServer` play again. A slow disk holds back the traffic.
  *
- * @throws {Deno.errors.NotFound} and others, when the file can't be made.
+ * @throws {Deno.errors.NotFound} and others, when the file can't be made, or not be written to.
  *
  * @example
  * ```ts

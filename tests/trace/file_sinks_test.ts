@@ -51,3 +51,14 @@ Deno.test("a file sink overwrites what was there, and fails at once where it can
   assertEquals((await Deno.stat(path)).size, 24);
   await assertRejects(() => createPcapSink(`${folder.path}/none/a.pcap`), Deno.errors.NotFound);
 });
+
+Deno.test({
+  name: "a file sink that can be made but not be written to fails at once",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const options = { transport: "tcp", server: "h:1", masked: true } as const;
+    for (const sink of [createPcapSink("/dev/full"), createRecordSink("/dev/full", options)]) {
+      await assertRejects(() => sink, Error, "No space left on device");
+    }
+  },
+});
