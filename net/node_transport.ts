@@ -91,8 +91,9 @@ export class NodeTransport implements Transport {
       this.#chunks.push(options.head);
       this.#queued = options.head.length;
     }
-    this.#localAddr = addrOf(stream.localAddress, stream.localPort);
-    this.#remoteAddr = addrOf(stream.remoteAddress, stream.remotePort);
+    const known = stream instanceof TransportDuplex;
+    this.#localAddr = known ? stream.localAddr : addrOf(stream.localAddress, stream.localPort);
+    this.#remoteAddr = known ? stream.remoteAddr : addrOf(stream.remoteAddress, stream.remotePort);
     stream.on("data", (chunk: Uint8Array | string) => {
       if (typeof chunk !== "string") return this.#ondata(chunk);
       this.#fail(new TypeError("the stream gives text, since its setEncoding was called"));
@@ -353,6 +354,16 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
         this.destroy(error instanceof Error ? error : new Error(String(error)));
       },
     }, transient ? { allocate, maxSlab: 131_072 } : {});
+  }
+
+  /** The address of the other end, as the transport tells it: that of a Unix socket, too. */
+  get remoteAddr(): TransportAddr {
+    return this.#transport.remoteAddr;
+  }
+
+  /** The address of this end, as the transport tells it. */
+  get localAddr(): TransportAddr {
+    return this.#transport.localAddr;
   }
 
   /** The peer's IP address. */

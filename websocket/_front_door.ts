@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
-import type { Transport } from "../net/transport.ts";
+import type { Transport, TransportAddr } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
@@ -244,7 +244,7 @@ export function injectConnection(
 /** Answers a plain HTTP request. */
 export type HttpHandler = (
   request: Request,
-  info: { remoteAddr: Transport["remoteAddr"] },
+  info: { remoteAddr: TransportAddr },
 ) => Response | Promise<Response>;
 
 /** Makes a `node:http` server that answers by a web handler. It does not listen. */
@@ -265,6 +265,15 @@ export function createHandlerServer(
     else socket.destroy();
   });
   return server;
+}
+
+/** Who is at the other end of a connection of `node:http`. */
+function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
+  const taken: unknown = socket;
+  // Node's two properties can't tell a client on a Unix socket.
+  if (isInjected(taken)) return taken.remoteAddr;
+  const { remoteAddress: hostname = "", remotePort: port = 0 } = socket;
+  return { transport: "tcp", hostname, port };
 }
 
 async function respond(
@@ -292,9 +301,7 @@ async function respond(
     body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
     signal: aborted.signal,
   });
-  const { remoteAddress = "", remotePort = 0 } = incoming.socket;
-  const remoteAddr = { transport: "tcp", hostname: remoteAddress, port: remotePort } as const;
-  const response = await handler(request, { remoteAddr });
+  const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
   const { status, body } = response;
   // Behind a response of status 101 its client would wait for another.
   if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);

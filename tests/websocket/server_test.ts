@@ -726,6 +726,37 @@ for (const tls of [undefined, identity("server")]) {
   });
 }
 
+Deno.test("server on a Unix socket tells its handler so, and WebSockets behind plain requests", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const seen: string[] = [];
+    await using server = await serve({
+      path: `${folder}/s`,
+      default: (ws) => void seen.push(ws.remoteAddr.transport),
+      handler: (_request, { remoteAddr }) => new Response(`over ${remoteAddr.transport}`),
+    });
+    using conn = await Deno.connect({ transport: "unix", path: `${folder}/s` });
+    const p = new Uint8Array(1024);
+    const readUntil = async (end: string): Promise<void> => {
+      for (let text = ""; !text.includes(end);) {
+        const n = await conn.read(p);
+        assert(n !== null, text);
+        text += new TextDecoder().decode(p.subarray(0, n));
+      }
+    };
+    await conn.write(encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    await readUntil("over unix");
+    await conn.write(encode(upgradeRequest()));
+    await readUntil(ACCEPT);
+    assertEquals(seen, ["unix"]);
+    await server.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("server behind a proxy drops who is no trusted proxy, or tells no client", async () => {
   const trusted = { "10.0.0.0/8": proxied, "127.0.0.1": (port: number) => Deno.connect({ port }) };
   for (const [proxy, connect] of Object.entries(trusted)) {
