@@ -109,6 +109,17 @@ export class FaultTransport implements Transport {
   }
 
   async closeWrite(): Promise<void> {
+    await this.drained();
+    await this.#inner.closeWrite();
+  }
+
+  /** Whether it is here that bytes wait, and not for the other side to take them. */
+  get holds(): boolean {
+    return this.#pieces.length > 0 && this.#pieces[0].due > this.#clock.now();
+  }
+
+  /** Resolves when all that was taken has been written, and what comes now would be due. */
+  async drained(): Promise<void> {
     this.#check();
     if (this.#delays) {
       // The end is on its way as long as bytes are.
@@ -120,7 +131,6 @@ export class FaultTransport implements Transport {
     }
     while (this.#pieces.length > 0) await this.#change();
     this.#check();
-    await this.#inner.closeWrite();
   }
 
   close(): void {

@@ -63,6 +63,8 @@ interface Lane {
   pump: Pump;
   /** What it writes to. */
   target: Transport;
+  /** The same, where it is disturbed. */
+  disturbed: FaultTransport | undefined;
   offset: number;
 }
 
@@ -164,9 +166,10 @@ export class StreamSession {
     const { faults, clock } = this.#context;
     const to = other(from);
     const end = this.#ends![to].transport;
-    const target = hasFaults(faults)[from]
+    const disturbed = hasFaults(faults)[from]
       ? new FaultTransport(end, faults, clock, () => this.#cut(from))
-      : end;
+      : undefined;
+    const target = disturbed ?? end;
     const pump = new Pump(this.#ends![from].transport, target, {
       data: (chunk) => {
         this.#hold = undefined;
@@ -181,7 +184,7 @@ export class StreamSession {
       readFailed: (error) => this.#failed(from, error),
       writeFailed: () => this.#unwritable(to),
     });
-    return { pump, target, offset: 0 };
+    return { pump, target, disturbed, offset: 0 };
   }
 
   /** Returns whether the end is to be passed on. */
@@ -225,15 +228,24 @@ export class StreamSession {
   async #breakOff(from: TraceSide): Promise<void> {
     this.#gone ??= from;
     this.#context.clock.clearTimeout(this.#timer);
-    try {
-      const last = this.#lanes![from].pump.drained();
-      await waitFor(last, "drain", { timeout: LAST_WORDS, signal: this.#abort.signal });
-    } catch {
-      // It does not take it: then without.
-    }
+    await this.#lastWords(this.#lanes![from]);
     if (this.#over) return;
     this.#ends![other(from)].reset();
     this.#end();
+  }
+
+  /** Waits for what was read to be written, as long as the other side takes it. Never rejects. */
+  async #lastWords({ pump, disturbed }: Lane): Promise<void> {
+    const { signal } = this.#abort;
+    const last = pump.drained().then(() => disturbed?.drained()).catch(() => {});
+    for (;;) {
+      try {
+        return await waitFor(last, "drain", { timeout: LAST_WORDS, signal });
+      } catch {
+        // It does not take it: then without. A delay, and a slow rate, are not its fault.
+        if (signal.aborted || disturbed?.holds !== true) return;
+      }
+    }
   }
 
   #cut(from: TraceSide): void {

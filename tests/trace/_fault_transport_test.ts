@@ -101,6 +101,25 @@ Deno.test("the end comes as late as bytes do", async () => {
   far.close();
 });
 
+Deno.test("what was taken is told from what the other side does not take", async () => {
+  const { faulty, far, clock } = rig({ delay: 100 });
+  assertEquals(faulty.holds, false);
+  await faulty.write(Uint8Array.of(1, 2));
+  assertEquals(faulty.holds, true);
+  let drained = false;
+  const all = faulty.drained().then(() => drained = true);
+  clock.advance(99);
+  await settle();
+  assertEquals([faulty.holds, drained], [true, false]);
+  clock.advance(1);
+  await settle();
+  assertEquals(await readNow(far), [1, 2]);
+  await all;
+  assertEquals(faulty.holds, false);
+  faulty.close();
+  await assertRejects(() => faulty.drained(), NetError);
+});
+
 Deno.test("a rate lets through so many bytes a second", async () => {
   const { faulty, far, clock } = rig({ rate: 1000 });
   const writing = writeAll(faulty, new Uint8Array(500));

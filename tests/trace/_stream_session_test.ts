@@ -142,6 +142,26 @@ Deno.test("a session passes on what was sent before a reset, as long as the othe
   await session.finished;
 });
 
+Deno.test("a session passes on what was sent before a reset though it is late", async () => {
+  const { client, server, session, clock, log, run } = rig({ faults: { delay: 300 } });
+  await run();
+  await client.write(bytes("abcd"));
+  const words = read(server);
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  clock.advance(200);
+  client.reset();
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  assert(log.includes("reset client true"));
+  clock.advance(100);
+  assertEquals(await words, "abcd");
+  const after = codeOf(read(server));
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  assertEquals(log.at(-1), "reset client true");
+  clock.advance(200); // the reset is late, too
+  assertEquals(await after, "ECONNRESET");
+  await session.finished;
+});
+
 Deno.test("a session resets a client whose server is gone while it sends", async () => {
   const { client, server, session, log, run } = rig();
   await run();
