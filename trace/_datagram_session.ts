@@ -67,6 +67,11 @@ class Queue {
     this.#cutAfter = disturbed ? faults.cutAfter ?? Infinity : Infinity;
   }
 
+  /** Whether datagrams wait that are not due yet. */
+  get holds(): boolean {
+    return this.#waiting.length > 0 && this.#waiting[0].due >= this.#clock.now();
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#closed) return;
     const { length } = bytes;
@@ -188,8 +193,13 @@ export class DatagramSession {
   #watch(): void {
     const { clock, idleTimeout } = this.#context;
     const left = this.#last + idleTimeout - clock.now();
-    if (left <= 0) this.stop();
-    else this.#timer = clock.setTimeout(() => this.#watch(), left);
+    const { client, server } = this.#queues;
+    if (left > 0) this.#timer = clock.setTimeout(() => this.#watch(), left);
+    // What is late is not lost: its answer is awaited for as long as any.
+    else if (client.holds || server.holds) {
+      this.#touch();
+      this.#watch();
+    } else this.stop();
   }
 
   #queue(from: TraceSide): Queue {

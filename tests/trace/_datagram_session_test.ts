@@ -119,6 +119,19 @@ Deno.test("a datagram session is over when nothing has come for a while", async 
   assertEquals(it.clock.pending, 0);
 });
 
+Deno.test("a datagram session is not over as long as a datagram is late", async () => {
+  await using it = await rig({ faults: { delay: 2500 } });
+  it.session.push(bytes("late"));
+  for (let i = 0; i < 5; i++) it.clock.advance(500);
+  const { data } = await it.server.receive({ timeout: 5000 });
+  assertEquals(text(data), "late");
+  await it.told("data client 0 late");
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  it.clock.advance(1000);
+  it.clock.advance(1000);
+  assertEquals(it.log.slice(-2), ["close 4 0", "gone"]);
+});
+
 Deno.test("a datagram session tells of a server that is not found, and tries again", async () => {
   await using it = await rig({ server: { hostname: "no.such.host.invalid", port: 9 } });
   it.session.push(bytes("abc"));
