@@ -11,6 +11,7 @@ import {
   type TraceCommand,
   UsageError,
 } from "./_arguments.ts";
+import { escapeText } from "./_text.ts";
 import { generateCertificate } from "./certificate.ts";
 import { createPcapSink, createRecordSink } from "./file_sinks.ts";
 import { readRecording, replayClient, type ReplayReport, replayServer } from "./replay.ts";
@@ -39,7 +40,10 @@ interface Run extends TraceCommandIo {
 
 async function note(io: TraceCommandIo, text: string): Promise<void> {
   try {
-    for (let p = encodeUtf8(`${text}\n`); p.length > 0;) p = p.subarray(await io.stderr.write(p));
+    // It may hold what a server's certificate says, or a recording.
+    for (let p = encodeUtf8(`${escapeText(text)}\n`); p.length > 0;) {
+      p = p.subarray(await io.stderr.write(p));
+    }
   } catch {
     // Nobody reads it.
   }

@@ -244,6 +244,15 @@ Deno.test("a recording of a server can be played over TLS", async () => {
   assertStringIncludes(wrong.notes, "The recording holds streams");
 });
 
+Deno.test("what a recording says can't steer the terminal", async () => {
+  await using folder = await tempFolder();
+  const file = `${folder.path}/a.trace`;
+  await Deno.writeTextFile(file, '{"format":"sluice-trace","version":"\\u001b[2J\\u202e2"}\n');
+  const command = new Command(["replay", file, "--to", "1"]);
+  assertEquals(await command.code, 1);
+  assertStringIncludes(command.notes, "is of version \\x1b[2J\\u202e2\n");
+});
+
 Deno.test("help is given on stdout", async () => {
   const command = new Command(["--help"]);
   assertEquals(await command.code, 0);
