@@ -85,9 +85,17 @@ export class EngineClient implements ClientTransportHost {
     return this.#queuedBytes + this.#transport.buffered;
   }
 
-  /** Whether the server should have been heard of long ago: the connection is dead, and nobody has noticed yet. */
+  /**
+   * Whether the server should have been heard of long ago: the connection is dead, and nobody has noticed yet. From then on it is
+   * over, whatever still comes: what is not sent for this reason is sent over the next one.
+   */
   get expired(): boolean {
-    return performance.now() > this.#expires;
+    if (this.#state !== "open" || performance.now() <= this.#expires) return false;
+    if (this.#expires > -Infinity) {
+      this.#expires = -Infinity;
+      queueMicrotask(() => this.#fail("ping timeout"));
+    }
+    return true;
   }
 
   /** Sends a message. */
@@ -233,6 +241,7 @@ export class EngineClient implements ClientTransportHost {
 
   /** The server has given a sign of life: until when the next one is due. */
   #watch(): void {
+    if (this.#expires === -Infinity) return;
     const { pingInterval, pingTimeout } = this.#handshake!;
     clearTimeout(this.#heartbeat);
     const delay = pingInterval + pingTimeout;

@@ -500,7 +500,6 @@ export class SocketIoClientSocket<
     // A listener may disconnect; what waits is then kept.
     for (const args of early) if (this.#connected) this.#deliver(args);
     while (this.#connected && this.#waiting.length > 0) this.#flush(this.#waiting.shift()!);
-    for (const entry of this.#retried) entry.pending = false;
     this.#drainRetried();
     if (this.#connected) this.#tell("connect");
   }

@@ -348,6 +348,41 @@ Deno.test("client comes back when the server does, and sends what waited", async
   await io.close();
 });
 
+Deno.test("client that emits after a sleep takes a new connection, and sends it there once and in order", async () => {
+  for (const retries of [undefined, 2]) {
+    await withServer({ pingInterval: 50, pingTimeout: 60_000 }, async ({ io, url }) => {
+      const seen: unknown[] = [];
+      io.on("connection", (socket) => {
+        socket.on("a", (value, answer) => {
+          seen.push(value);
+          answer?.();
+        });
+      });
+      const socket = connectSocketIo(url, {
+        transports: ["websocket"],
+        reconnectionDelay: 10,
+        reconnectionDelayMax: 30,
+        retries,
+      });
+      await next(socket, "connect");
+      const gone = next(socket, "disconnect");
+      const { now } = performance;
+      const slept = now.call(performance) + 120_000;
+      performance.now = () => slept;
+      try {
+        socket.emit("a", 1);
+      } finally {
+        performance.now = now;
+      }
+      const answer = socket.emitWithAck("a", 2);
+      assertEquals((await gone)[0], "ping timeout");
+      await answer;
+      assertEquals(seen, [1, 2]);
+      await socket.close();
+    });
+  }
+});
+
 Deno.test("client gives up after so many attempts", async () => {
   const socket = connectSocketIo("http://127.0.0.1:1", {
     reconnectionAttempts: 2,
