@@ -432,8 +432,7 @@ export class SocketIoClientSocket<
         this.#active = false;
         clearTimeout(this.#joining);
         this.#lose("io server disconnect", undefined);
-        this.io._release();
-        return this.#endIterators();
+        return void this.#leave();
       case PacketType.CONNECT_ERROR: {
         const { message, data } = typeof packet.data === "string"
           ? { message: packet.data, data: undefined }
@@ -448,11 +447,7 @@ export class SocketIoClientSocket<
     this.#active = false;
     clearTimeout(this.#joining);
     this.#tell("connect_error", error);
-    // A listener may have called connect() again.
-    if (!this.#active) {
-      this.io._release();
-      this.#endIterators(error);
-    }
+    this.#leave(error);
   }
 
   /** The connection could not be made. @ignore */
@@ -710,8 +705,13 @@ export class SocketIoClientSocket<
     this.#active = false;
     clearTimeout(this.#joining);
     this.#lose("io client disconnect", undefined);
+    return this.#leave();
+  }
+
+  /** The socket does not come back by itself. A listener may have called connect() again, and it is not for good then. */
+  #leave(error?: SocketIoError): Promise<void> {
     const ended = this.io._release();
-    this.#endIterators();
+    if (!this.#active) this.#endIterators(error);
     return ended;
   }
 

@@ -458,6 +458,26 @@ Deno.test("client's events can be looped over, until it is disconnected for good
   });
 });
 
+Deno.test("a loop over a client's events goes on where a listener connects it again", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const socket = connectSocketIo(url);
+    const events = socket[Symbol.asyncIterator]();
+    await next(socket, "connect");
+    socket.once("disconnect", () => socket.connect());
+    let again = next(socket, "connect");
+    io.disconnectSockets();
+    await again;
+    socket.once("disconnect", () => socket.connect());
+    again = next(socket, "connect");
+    socket.disconnect();
+    await again;
+    io.emit("news", 1);
+    assertEquals(await events.next(), { done: false, value: ["news", 1] });
+    await socket.close();
+    assertEquals(await events.next(), { done: true, value: undefined });
+  });
+});
+
 Deno.test("client sends again what was not acknowledged, one event after the other", async () => {
   await withServer({}, async ({ io, url }) => {
     const seen: unknown[] = [];
