@@ -100,6 +100,8 @@ export class SocketIoClientSocket<
   /** What is sent to the server's middleware when the socket connects the next time. */
   auth: SocketIoAuth | undefined;
   readonly #options: SocketIoSocketOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = (): void => void this.close();
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   readonly #connectTimeout: number;
@@ -128,11 +130,17 @@ export class SocketIoClientSocket<
   #stale = false;
 
   /** Made by `connectSocketIo`. @ignore */
-  constructor(io: SocketIoManager, nsp: string, options: SocketIoSocketOptions) {
+  constructor(
+    io: SocketIoManager,
+    nsp: string,
+    options: SocketIoSocketOptions,
+    signal?: AbortSignal,
+  ) {
     this.io = io;
     this.nsp = nsp;
     this.auth = options.auth;
     this.#options = options;
+    this.#signal = signal;
     this.#maxEvents = options.maxBufferedEvents ?? 10_000;
     this.#maxBytes = options.maxBufferedBytes ?? 16_777_216;
     this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
@@ -175,6 +183,7 @@ export class SocketIoClientSocket<
   connect(): this {
     if (this.#active) return this;
     this.#active = true;
+    this.#signal?.addEventListener("abort", this.#abort);
     this.io._want(this);
     return this;
   }
@@ -467,6 +476,7 @@ export class SocketIoClientSocket<
   _onEnd(error: SocketIoError): void {
     this.#active = false;
     clearTimeout(this.#joining);
+    this.#signal?.removeEventListener("abort", this.#abort);
     this.#endIterators(error);
   }
 
@@ -711,7 +721,10 @@ export class SocketIoClientSocket<
   /** The socket does not come back by itself. A listener may have called connect() again, and it is not for good then. */
   #leave(error?: SocketIoError): Promise<void> {
     const ended = this.io._release();
-    if (!this.#active) this.#endIterators(error);
+    if (this.#active) return ended;
+    // A signal may outlive many sockets.
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#endIterators(error);
     return ended;
   }
 

@@ -110,10 +110,14 @@ export function connectSocketIo<
     });
     if (key !== undefined && !managers.has(key)) managers.set(key, made);
   }
-  const socket = new SocketIoClientSocket<ListenEvents, EmitEvents>(manager, target.nsp, options);
   const { signal } = options;
+  const socket = new SocketIoClientSocket<ListenEvents, EmitEvents>(
+    manager,
+    target.nsp,
+    options,
+    signal,
+  );
   if (signal?.aborted) return socket;
-  signal?.addEventListener("abort", () => void socket.close(), { once: true });
   if (options.autoConnect !== false) socket.connect();
   return socket;
 }

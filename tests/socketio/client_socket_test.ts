@@ -547,6 +547,42 @@ Deno.test("client is gone at the end of an `await using` block, and when its sig
   });
 });
 
+Deno.test("a signal holds no client that is gone, and still ends one that has come back", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const held = new Set<unknown>();
+    signal.addEventListener = (type: string, listener: EventListener) => {
+      held.add(listener);
+      EventTarget.prototype.addEventListener.call(signal, type, listener);
+    };
+    signal.removeEventListener = (type: string, listener: EventListener) => {
+      held.delete(listener);
+      EventTarget.prototype.removeEventListener.call(signal, type, listener);
+    };
+    const lost = connectSocketIo("http://127.0.0.1:1", { signal, reconnection: false });
+    await next(lost, "connect_error");
+    assertFalse(lost.active);
+    assertEquals(held.size, 0);
+    const socket = connectSocketIo(url, { signal, transports: ["websocket"] });
+    await next(socket, "connect");
+    assertEquals(held.size, 1);
+    const gone = next(socket, "disconnect");
+    io.disconnectSockets();
+    await gone;
+    assertEquals(held.size, 0);
+    socket.connect();
+    await next(socket, "connect");
+    await socket.close();
+    assertEquals(held.size, 0);
+    socket.connect();
+    await next(socket, "connect");
+    controller.abort();
+    assertFalse(socket.active);
+    await socket.close();
+  });
+});
+
 Deno.test("client's listeners can be looked at and removed", () => {
   const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false });
   const listener = () => {};
