@@ -63,3 +63,74 @@ Deno.test("framing decoder stream fails the writing side for bytes that do not f
   await read;
   await assertRejects(() => writer.closed, FramingError);
 });
+
+Deno.test("framing decoder stream gives all messages before a fault, also to a reader that is slow", async () => {
+  const cases = [["1\n2\n3\nx\n4\n", "malformed"], ["1\n2\n3\n{", "truncated"]];
+  for (const [text, fault] of cases) {
+    for (const size of [1, 2, 3, 5, text.length]) {
+      const stream = ReadableStream.from(cut(utf8(text), [size]))
+        .pipeThrough(new FramingDecoderStream(jsonLinesFramer()));
+      const seen: unknown[] = [];
+      const error = await assertRejects(async () => {
+        for await (const value of stream) {
+          seen.push(value);
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+      }, FramingError);
+      assertEquals([size, seen, error.fault], [size, [1, 2, 3], fault]);
+    }
+  }
+});
+
+Deno.test("framing decoder stream takes a chunk when the last one was read", async () => {
+  const stream = new FramingDecoderStream(lineFramer());
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const reads = [reader.read(), reader.read(), reader.read()];
+  await writer.write(utf8("one\ntw"));
+  await writer.write(utf8("o\nthree\nfour\nfi"));
+  assertEquals((await Promise.all(reads)).map(({ value }) => value), ["one", "two", "three"]);
+  let taken = false;
+  const write = writer.write(utf8("ve\n")).then(() => taken = true);
+  assertEquals((await reader.read()).value, "four");
+  assertEquals(taken, false);
+  const last = reader.read();
+  await write;
+  assertEquals((await last).value, "five");
+  await writer.close();
+  assertEquals((await reader.read()).done, true);
+});
+
+Deno.test("framing decoder stream that is cancelled or aborted ends its other side", async () => {
+  const cancelled = new FramingDecoderStream(lineFramer());
+  const writer = cancelled.writable.getWriter();
+  const write = assertRejects(() => writer.write(utf8("one\n")), Error, "enough");
+  await cancelled.readable.cancel(new Error("enough"));
+  await write;
+  await assertRejects(() => writer.closed, Error, "enough");
+
+  const aborted = new FramingDecoderStream(lineFramer());
+  const read = assertRejects(() => aborted.readable.getReader().read(), Error, "broken");
+  await aborted.writable.abort(new Error("broken"));
+  await read;
+});
+
+Deno.test("framing decoder stream fails both sides for what a decoder of the program throws", async () => {
+  const framer = lineFramer();
+  const stream = new FramingDecoderStream<string>({
+    name: "broken",
+    encode: (message, sink) => framer.encode(message, sink),
+    createDecoder: () => {
+      const decoder = framer.createDecoder();
+      decoder.next = () => {
+        throw new Error("a mistake");
+      };
+      return decoder;
+    },
+  });
+  const writer = stream.writable.getWriter();
+  const read = assertRejects(() => stream.readable.getReader().read(), Error, "a mistake");
+  await assertRejects(() => writer.write(utf8("one\n")), Error, "a mistake");
+  await read;
+  await assertRejects(() => writer.closed, Error, "a mistake");
+});
