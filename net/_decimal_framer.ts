@@ -7,7 +7,7 @@ import {
   type FramingSink,
 } from "./framer.ts";
 import { DecimalDecoder, decimalLength, putDecimal } from "./_decimal_decoder.ts";
-import { checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
+import { checkBytes, checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
 
 /** How a {@linkcode DecimalFramer} writes and reads. */
 export interface DecimalFormat {
@@ -35,6 +35,7 @@ export class DecimalFramer implements Framer {
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     const { separator, trailer } = this.#format;
     const { length } = message;
     const digits = decimalLength(length);

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { checkBytes } from "./_framer_util.ts";
 import type { FramingDecoder } from "./framer.ts";
 import { FramingError, type FramingErrorOptions } from "./framing_error.ts";
 
@@ -63,6 +64,7 @@ export abstract class DecoderBase<T> implements FramingDecoder<T> {
   }
 
   push(chunk: Uint8Array): void {
+    checkBytes(chunk, "push bytes");
     if (this.#ended) throw new TypeError("Cannot push bytes: the input was ended");
     if (this.#finished || chunk.length === 0) return;
     if (this.pos === this.limit && this.#queued === 0) {

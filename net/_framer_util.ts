@@ -20,6 +20,22 @@ export function checkUnterminated(value: string | undefined): void {
   }
 }
 
+/**
+ * Checks what is to be sent, or has come. Text has a length and no bytes, and would go as zeros.
+ *
+ * @throws {TypeError} when it is no Uint8Array
+ */
+export function checkBytes(bytes: Uint8Array, doing: string): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(`Cannot ${doing}: it takes a Uint8Array, not ${described(bytes)}`);
+}
+
+/** What a value is, for an error. */
+export function described(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === "object" ? Object.prototype.toString.call(value) : `a ${typeof value}`;
+}
+
 /** `buffer.set(bytes, offset)`, which for few bytes costs more than a loop. */
 export function copyInto(buffer: Uint8Array, offset: number, bytes: Uint8Array): void {
   const { length } = bytes;

@@ -6,7 +6,7 @@ import {
   type FramingDecoder,
   type FramingSink,
 } from "./framer.ts";
-import { checkMaxLength } from "./_framer_util.ts";
+import { checkBytes, checkMaxLength } from "./_framer_util.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
 
 const SLAB_SIZE = 16 * 1024;
@@ -64,6 +64,7 @@ class CobsFramer implements Framer {
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     const { length } = message;
     const offset = sink.reserve(stuffedLength(length) + 1);
     const { buffer } = sink;

@@ -7,6 +7,7 @@ import {
   type FramingSink,
 } from "./framer.ts";
 import {
+  checkBytes,
   checkMaxLength,
   checkUnterminated,
   copyInto,
@@ -57,6 +58,7 @@ class DelimiterFramer implements Framer {
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     const marker = this.#marker;
     const { length } = message;
     if (!this.#allowMarkerInside && this.#cutsShort(message)) {

@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import type { Framer, FramingDecoder, FramingSink } from "./framer.ts";
+import { checkBytes } from "./_framer_util.ts";
 import { SizedDecoder } from "./_sized_decoder.ts";
 
 class FixedSizeDecoder extends SizedDecoder {
@@ -28,6 +29,7 @@ class FixedSizeFramer implements Framer {
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     if (message.length !== this.#size) {
       throw new RangeError(
         `Cannot send message: its length of ${message.length} bytes is not ${this.#size}`,

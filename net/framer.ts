@@ -23,7 +23,11 @@ export interface FramingSink {
  * It never throws for what the peer sent: a fault is kept in `error`, and the rest of the input is discarded.
  */
 export interface FramingDecoder<T> {
-  /** Takes the next bytes. Messages may be views into them, so they must not change afterwards. */
+  /**
+   * Takes the next bytes. Messages may be views into them, so they must not change afterwards.
+   *
+   * @throws {TypeError} for what is no bytes, and after `end`
+   */
   push(chunk: Uint8Array): void;
   /** Says that no more bytes come. An unfinished message becomes an error with `fault: "truncated"`. */
   end(): void;

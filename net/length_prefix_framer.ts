@@ -6,7 +6,7 @@ import {
   type FramingDecoder,
   type FramingSink,
 } from "./framer.ts";
-import { checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
+import { checkBytes, checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
 import { SizedDecoder } from "./_sized_decoder.ts";
 
 /** Options of {@linkcode lengthPrefixFramer}. */
@@ -162,6 +162,7 @@ class LengthPrefixFramer implements Framer {
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     const { length } = message;
     let width = this.#width;
     let value = length;

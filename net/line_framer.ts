@@ -7,7 +7,7 @@ import {
   type FramingSink,
 } from "./framer.ts";
 import { tryDecodeUtf8 } from "../buffer/utf8.ts";
-import { checkMaxLength, checkUnterminated, putText } from "./_framer_util.ts";
+import { checkMaxLength, checkUnterminated, described, putText } from "./_framer_util.ts";
 import { DecoderBase } from "./_decoder_base.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
 
@@ -134,6 +134,9 @@ class LineFramer implements Framer<string> {
   }
 
   encode(message: string, sink: FramingSink): void {
+    if (typeof message !== "string") {
+      throw new TypeError(`Cannot send line: it takes text, not ${described(message)}`);
+    }
     if (message.includes("\n") || message.includes("\r")) {
       throw new TypeError("Cannot send line: it holds a line ending");
     }

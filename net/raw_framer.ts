@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import type { Framer, FramingDecoder, FramingSink } from "./framer.ts";
+import { checkBytes } from "./_framer_util.ts";
 import { DecoderBase } from "./_decoder_base.ts";
 
 class RawDecoder extends DecoderBase<Uint8Array> {
@@ -16,6 +17,7 @@ class RawFramer implements Framer {
   readonly name = "raw";
 
   encode(message: Uint8Array, sink: FramingSink): void {
+    checkBytes(message, "send message");
     sink.write(message);
   }
 

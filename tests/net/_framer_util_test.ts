@@ -1,9 +1,12 @@
+import { Buffer } from "node:buffer";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  checkBytes,
   checkMaxLength,
   checkUnterminated,
   copyInto,
+  described,
   indexOfByte,
   indexOfBytes,
   putText,
@@ -24,6 +27,24 @@ Deno.test("unterminated must be one of two words", () => {
   checkUnterminated("error");
   checkUnterminated("message");
   assertThrows(() => checkUnterminated("drop"), TypeError);
+});
+
+Deno.test("bytes are a Uint8Array of any kind, and nothing else", () => {
+  checkBytes(new Uint8Array(1), "send");
+  checkBytes(Buffer.from("a"), "send");
+  const others: [unknown, string][] = [
+    ["text", "a string"],
+    [1, "a number"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [[1, 2], "[object Array]"],
+    [new ArrayBuffer(2), "[object ArrayBuffer]"],
+  ];
+  for (const [other, what] of others) {
+    assertEquals(described(other), what);
+    const text = `Cannot send: it takes a Uint8Array, not ${what}`;
+    assertThrows(() => checkBytes(other as Uint8Array, "send"), TypeError, text);
+  }
 });
 
 Deno.test("copyInto copies short and long bytes", () => {

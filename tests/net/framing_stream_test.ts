@@ -134,3 +134,13 @@ Deno.test("framing decoder stream fails both sides for what a decoder of the pro
   await read;
   await assertRejects(() => writer.closed, Error, "a mistake");
 });
+
+Deno.test("framing decoder stream fails for text, which it does not take", async () => {
+  const chunks = ReadableStream.from(["one\n"]) as unknown as ReadableStream<Uint8Array>;
+  const lines = chunks.pipeThrough(new FramingDecoderStream(lineFramer()));
+  await assertRejects(
+    () => Array.fromAsync(lines),
+    TypeError,
+    "it takes a Uint8Array, not a string",
+  );
+});
