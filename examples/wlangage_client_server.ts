@@ -58,7 +58,14 @@ async function client(port: number, messages: string[]): Promise<void> {
   }
   for (const message of messages) {
     await livre.socketEcrit("CLIENT", message);
-    console.log(await livre.socketLit("CLIENT", false, "2 s") || livre.erreurInfo());
+    const lu = livre.erreurDétectée ? "" : await livre.socketLit("CLIENT", false, "2 s");
+    if (lu === "") {
+      // Nothing that comes in time is no error.
+      console.error(livre.erreurInfo() || "Le serveur ne répond pas.");
+      Deno.exitCode = 1;
+      break;
+    }
+    console.log(lu);
   }
   await livre.socketFerme("CLIENT");
 }
@@ -78,6 +85,15 @@ async function main(): Promise<void> {
   }, ({ values, positionals: [role, ...messages] }) => {
     if (role !== "serveur" && role !== "client") {
       throw new TypeError('Dites "serveur" ou "client", puis les messages.');
+    }
+    if (role === "serveur" && messages.length > 0) {
+      throw new TypeError("Le serveur ne prend pas de messages.");
+    }
+    if (role === "client" && values.simple) {
+      throw new TypeError("Le client ne prend pas --simple.");
+    }
+    if (role === "client" && messages.length === 0) {
+      throw new TypeError("Dites au moins un message.");
     }
     return { role, messages, port: portNumber("--port", values.port), simple: values.simple };
   });

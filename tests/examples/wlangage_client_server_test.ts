@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type Peer, runPeer, spawnPeer } from "../_support/peers.ts";
-import { RawPeer } from "../_support/raw_peer.ts";
+import { RawPeer, rawServer } from "../_support/raw_peer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -73,4 +73,29 @@ Deno.test("WLangage client and server say what went wrong", async () => {
   const lost = await runPeer(Deno.execPath(), args(), { cwd: root });
   assertEquals(lost.code, 2);
   assert(lost.stderr.includes("serveur"));
+});
+
+Deno.test("WLangage client says when the server does not answer, or hangs up", async () => {
+  for (const [answer, told] of [["", "Le serveur ne répond pas."], ["5\r\nab", "3 missing"]]) {
+    await using server = await rawServer();
+    const peer = server.accept().then(async (peer) => {
+      await peer.readText(10);
+      await peer.write(answer);
+      if (answer !== "") await peer.closeWrite();
+      return peer;
+    });
+    const { code, stdout, stderr } = await client(String(server.port), "Bonjour", "encore");
+    using _peer = await peer;
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, told);
+  }
+});
+
+Deno.test("WLangage client and server refuse what they do not take", async () => {
+  const wrong = [["serveur", "Bonjour"], ["client", "--simple", "Bonjour"], ["client"]];
+  for (const each of wrong) {
+    const { code, stdout, stderr } = await runPeer(Deno.execPath(), args(...each), { cwd: root });
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, "\n\nUn serveur et un client");
+  }
 });
