@@ -43,7 +43,11 @@ socket.ondata((data) => {
   received.compact();
 });
 
-socket.onclose(() => console.log("Closed"));
+socket.onclose(() => {
+  // A line that the other end did not finish.
+  if (received.available > 0) console.log(`Got: ${received.readText()}`);
+  console.log("Closed");
+});
 
 socket.onerror((error) => {
   console.error(error.message);

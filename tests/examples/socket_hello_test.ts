@@ -27,6 +27,19 @@ Deno.test("socket hello: the words come back", async () => {
   assertEquals(code, 0);
 });
 
+Deno.test("socket hello prints what came after the last line, too", async () => {
+  await using server = await rawServer();
+  const peer = server.accept().then(async (peer) => {
+    await peer.write("one\nuser: ");
+    return peer;
+  });
+  const { port } = server;
+  const { code, stdout } = await hello("--wait=300", "127.0.0.1", String(port));
+  using _peer = await peer;
+  const lines = [`Connected to 127.0.0.1:${port}`, "Got: one", "Got: user: ", "Closed", ""];
+  assertEquals([code, stdout], [0, lines.join("\n")]);
+});
+
 Deno.test("socket hello says why it can't connect", async () => {
   const server = await rawServer();
   await server[Symbol.asyncDispose]();
