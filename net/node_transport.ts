@@ -112,6 +112,8 @@ export class NodeTransport implements Transport {
     if (stream.readableEnded) this.#ended = true;
     else if (stream.errored) this.#fail(stream.errored);
     else if (stream.destroyed) this.#fail(closedError());
+    // A server with `pauseOnConnect`, or who looked at it before, has stopped it: a listener alone does not start it then.
+    else if (stream.isPaused()) stream.resume();
   }
 
   /** The address of this end. */

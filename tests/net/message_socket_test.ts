@@ -361,6 +361,21 @@ Deno.test("a message socket over the sockets of a server and a client answers af
   await server.close();
 });
 
+Deno.test("a message socket reads a socket that was paused, by its server or by hand", async () => {
+  for (const pauseOnConnect of [true, false]) {
+    const server = await createServer({ pauseOnConnect }, async (socket) => {
+      socket.pause();
+      await using lines = new MessageSocket(socket, lineFramer());
+      for await (const line of lines) await lines.write(line.toUpperCase());
+    }).listen(0, "127.0.0.1");
+    await using client = new MessageSocket(connect(server.port, "127.0.0.1"), lineFramer());
+    await client.write("hello");
+    assertEquals(await client.read({ timeout: 5000 }), "HELLO");
+    await client.close();
+    await server.close({ drain: 1000 });
+  }
+});
+
 Deno.test("a message socket over a socket that can't connect tells why", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

@@ -196,6 +196,15 @@ Deno.test("node transport gives what came before an error, then the error", asyn
   transport.close();
 });
 
+Deno.test("node transport reads a stream that was paused", async () => {
+  const stream = new PassThrough();
+  stream.pause();
+  stream.write("hello");
+  const transport = new NodeTransport(stream);
+  assertEquals(await transport.read(new Uint8Array(9)), 5);
+  transport.close();
+});
+
 Deno.test("node transport takes a stream that is over already", async () => {
   const destroyed = new PassThrough();
   destroyed.destroy();
