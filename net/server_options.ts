@@ -31,7 +31,11 @@ export interface ServerProxyProtocolOptions {
 
 /** Options of a server; those of a socket hold for every connection. */
 export interface ServerOptions extends SocketOptions {
-  /** Whether a connection is left unread until something reads. @default {false} */
+  /**
+   * Whether a connection begins paused: listeners for `data` get nothing before `resume()`. Who takes the chunks (`for await`,
+   * `readable`, `pipe`, a `MessageSocket`) need not resume it.
+   * @default {false}
+   */
   pauseOnConnect?: boolean;
   /** The most connections at once; more are dropped. @default {65536} */
   maxConnections?: number;

@@ -176,7 +176,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Makes a socket over a transport that is connected already: an accepted connection, one end of `pair()`, a
-   * connection through a proxy, Bluetooth. With `pauseOnConnect` nothing is read before somebody reads.
+   * connection through a proxy, Bluetooth. With `pauseOnConnect` it begins paused.
    */
   static from(
     transport: Transport,
@@ -184,7 +184,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   ): Socket {
     const socket = new Socket(options);
     socket.#attach(transport);
-    if (options.pauseOnConnect !== true) socket.#incoming.begin();
+    if (options.pauseOnConnect === true) socket.#paused = true;
+    else socket.#incoming.begin();
     return socket;
   }
 
@@ -424,7 +425,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this;
   }
 
-  /** Whether `pause()` was called last. */
+  /** Whether `pause()` was called last, or the server has `pauseOnConnect`. */
   isPaused(): boolean {
     return this.#paused;
   }

@@ -36,7 +36,34 @@ Deno.test("server options: a server serves over any listener", async () => {
   await server.close();
 });
 
-Deno.test("server options: pauseOnConnect leaves a connection unread until it is resumed", async () => {
+Deno.test("server options: pauseOnConnect holds data events back until it is resumed", async () => {
+  const log: string[] = [];
+  const server = await new Server({ pauseOnConnect: true }, (socket) => {
+    log.push(`paused ${socket.isPaused()}`);
+    socket.on("data", (chunk) => log.push(`data ${chunk}`));
+    setTimeout(() => {
+      log.push("resume");
+      socket.resume();
+    }, 20);
+  }).listen(0, "127.0.0.1");
+  const client = connect(server.port, "127.0.0.1");
+  client.end("x");
+  await client.resume().closed;
+  assertEquals(log, ["paused true", "resume", "data x"]);
+  await server.close({ drain: 1000 });
+});
+
+Deno.test("server options: pauseOnConnect does not hold back who pipes", async () => {
+  const server = await new Server({ pauseOnConnect: true }, (socket) => {
+    socket.pipe(socket);
+  }).listen(0, "127.0.0.1");
+  const client = connect(server.port, "127.0.0.1");
+  client.end("x");
+  assertEquals((await Array.fromAsync(client)).join(""), "x");
+  await server.close({ drain: 1000 });
+});
+
+Deno.test("server options: pauseOnConnect leaves a connection unread until somebody reads", async () => {
   const server = await new Server({ pauseOnConnect: true }).listen(0, "127.0.0.1");
   const accepted = new Promise<import("../../net/socket.ts").Socket>((resolve) =>
     server.once("connection", resolve)
