@@ -3,6 +3,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
+import { setImmediate } from "node:timers";
 import {
   checkConnect,
   checkTimeout,
@@ -892,10 +893,19 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         closeQuietly(secure);
         throw closedError("start TLS");
       }
+      const { flowing } = incoming;
+      incoming.hold();
       this.#attach(secure);
       if (client) this.#tell("secureConnect");
       this.#tell("secure");
-      if (this.#incoming === incoming && !this.#paused) incoming.begin();
+      if (this.#incoming !== incoming || this.#paused) return this;
+      if (!flowing) incoming.begin();
+      // What came together with the handshake's end waits until who awaits this has gone on, and listens again, perhaps.
+      else {
+        setImmediate(() => {
+          if (this.#incoming === incoming && !this.#paused && !this.#destroyed) incoming.flow();
+        });
+      }
       return this;
     } catch (error) {
       if (this.#incoming === incoming) this.destroy(error as Error);

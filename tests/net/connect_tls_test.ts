@@ -307,6 +307,38 @@ function lines(socket: Socket): () => Promise<string> {
   };
 }
 
+Deno.test("what comes together with the end of STARTTLS waits for who awaits it, and listens then", async () => {
+  for (const again of [true, false]) {
+    const log: string[] = [];
+    const server = await createServer((socket) => {
+      const ondata = async (chunk: unknown): Promise<void> => {
+        if (String(chunk) !== "STARTTLS") {
+          log.push(String(chunk));
+          socket.end("bye");
+          return;
+        }
+        if (again) socket.off("data", ondata);
+        socket.write("GO");
+        await socket.startServerTls(SERVER);
+        log.push("secure");
+        if (again) socket.on("data", ondata);
+      };
+      socket.on("data", ondata);
+    }).listen(0, "127.0.0.1");
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write("STARTTLS");
+    await once(socket, "data");
+    await socket.startTls({ servername: "localhost", ca: CA, timeout: 5000 });
+    socket.write("hello"); // leaves with the last bytes of the handshake
+    socket.setTimeout(5000, () => socket.destroy());
+    const answers: string[] = [];
+    socket.on("data", (chunk) => answers.push(String(chunk)));
+    await socket.closed;
+    assertEquals([log, answers], [["secure", "hello"], ["bye"]]);
+    await server.close({ drain: 1000 });
+  }
+});
+
 Deno.test("socket starts TLS in place, on both sides, with its listeners", async () => {
   const server = await lineServer();
   const socket = connect(server.port, "127.0.0.1");
