@@ -2,6 +2,7 @@
 import type { ConnectOptions } from "./connect_options.ts";
 import { parseIp } from "./ip.ts";
 import { MAX_DELAY } from "./max_delay.ts";
+import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
 
 /** A `TypeError` with Node's `code`. */
 export function codedTypeError(code: string, message: string): TypeError {
@@ -126,7 +127,8 @@ function checkLookup(options: ConnectOptions): void {
  * Checks what `connect` was given; ports come back as numbers.
  *
  * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`.
- * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`.
+ * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`; a proxy that
+ * is no URL of one.
  */
 export function checkConnect(options: ConnectOptions): ConnectOptions {
   const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
@@ -160,6 +162,10 @@ export function checkConnect(options: ConnectOptions): ConnectOptions {
       "ERR_INVALID_ARG_VALUE",
       `Cannot connect with family ${String(family)}: it is 0, 4 or 6`,
     );
+  }
+  const { proxy = [] } = options;
+  for (const each of Array.isArray(proxy) ? proxy : [proxy]) {
+    if (!(each instanceof ProxyUrl)) parseProxyUrl(each);
   }
   return {
     ...options,

@@ -200,7 +200,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Connects as the options say. What is set in the same turn (`setKeepAlive`, `setNoDelay`) counts, too.
    *
    * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
-   * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`.
+   * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`; a proxy that
+   * is no URL of one.
    * @throws {NetError} `EISCONN` when connected or connecting already.
    */
   connect(options: ConnectOptions, listener?: () => void): this;

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   checkConnect,
   checkPath,
@@ -90,4 +90,19 @@ Deno.test("options for the search for addresses are checked", () => {
     assertEquals(codeOf(() => checkConnect({ port: 80, ...options })), code, Deno.inspect(options));
   }
   checkConnect({ port: 80, autoSelectFamily: false, ...{ hints: 0 } });
+});
+
+Deno.test("a proxy that is no URL of one is refused at once, and its password is not shown", () => {
+  const good = ["socks5://u:p@h:1080", new URL("http://h:3128"), "h:3128"];
+  for (const proxy of [...good, good, []]) {
+    assertEquals(checkConnect({ port: 1, proxy }).proxy, proxy);
+  }
+  const bad = ["socks9://u:secret@h:1", "socks5://u:secret@h:port", "", [
+    "socks5://h:1",
+    "ftp://h",
+  ]];
+  for (const proxy of bad) {
+    const error = assertThrows(() => checkConnect({ port: 1, proxy }), TypeError, "proxy URL");
+    assert(!error.message.includes("secret"));
+  }
 });
