@@ -190,7 +190,7 @@ export function checkTlsClientOptions(options: TlsClientOptions): void {
   checkOptions(options, CLIENT_KEYS);
   if (options.servername !== undefined) parseHost(options.servername);
   if (options.implementation === "deno") requireDeno(nodeOnlyClient(options));
-  if (options.caCerts !== undefined) loadAuthorities(options.caCerts);
+  for (const pem of [options.ca, options.caCerts]) if (pem !== undefined) loadAuthorities(pem);
 }
 
 /** Checks what can be checked of server options. @throws {TypeError} */

@@ -37,6 +37,17 @@ Deno.test("connectTls connects, and emits Node's events in Node's order", async 
   await server.close();
 });
 
+Deno.test("connectTls refuses authorities that are no certificates at once, and not as a failed connection", () => {
+  const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+  for (const ca of ["ca.pem", [CA, "ca.pem"], broken]) {
+    assertThrows(
+      () => connectTls({ ...LOCAL, ca, port: 1 }),
+      TypeError,
+      "Cannot use the certificate",
+    );
+  }
+});
+
 Deno.test("connectTls takes its arguments in all of Node's forms", async () => {
   const server = await echoServer();
   const { port } = server;
