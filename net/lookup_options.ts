@@ -10,7 +10,10 @@ export interface LookupHostOptions {
   signal?: AbortSignal;
 }
 
-/** Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. */
+/**
+ * Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. What it
+ * throws is told as the cause of a `NetError`: `ENOTFOUND`, if it has no code of its own.
+ */
 export type HostLookup = (
   hostname: string,
   options: LookupHostOptions,

@@ -75,12 +75,15 @@ import { connect } from "@sluice/sockets/net";
 const socket = connect(Number(Deno.args[0]), "localhost");
 await socket.opened;
 socket.destroy();`,
-  "connects to a name with `policy`, `lookup`, `family`, `localAddress`, `localPort`, or a delay for keep-alive":
+  "connects to a name with `policy`, `lookup`, `family`, `autoSelectFamily: false`, `localAddress`, `localPort`, or a delay for keep-alive":
     `
-import { dial } from "@sluice/sockets/net";
+import { connect, dial } from "@sluice/sockets/net";
 const target = { hostname: "localhost", port: Number(Deno.args[0]) };
 const options = [{ family: 4 }, { policy: { allow: ["loopback"] }, family: 4 }, { localAddress: "127.0.0.1" }] as const;
-for (const each of options) (await dial(target, each)).close();`,
+for (const each of options) (await dial(target, each)).close();
+const socket = connect({ host: "localhost", port: target.port, autoSelectFamily: false });
+await socket.opened;
+socket.destroy();`,
   "connects through a proxy": `${ECHO}
 import { createSocks5Server, dial } from "@sluice/sockets/net";
 const proxy = createSocks5Server();
