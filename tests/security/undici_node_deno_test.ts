@@ -708,13 +708,16 @@ Deno.test("Response poisoning: a client takes nothing behind a refusal for an an
     const error = await assertRejects(() => connectWebSocket(urlOf(server)));
     assertEquals((error as { code?: string }).code, code);
   }
-  // An interim answer is no answer either.
+  // Interim answers are passed over; the first other one counts.
   await using server = byteServer(async (wire) => {
     const head = await wire.readHead();
-    await wire.write(joined(latin1("HTTP/1.1 100 Continue\r\n\r\n"), await second(head)));
+    const interim = latin1("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: x\r\n\r\n");
+    const refusal = latin1(refusals.HANDSHAKE_STATUS);
+    await wire.write(joined(interim, refusal, await second(head)));
     await wire.readAll();
   });
-  await assertRejects(() => connectWebSocket(urlOf(server)));
+  const error = await assertRejects(() => connectWebSocket(urlOf(server)));
+  assertEquals((error as { status?: number }).status, 400);
 });
 
 // CVE-2026-48931
