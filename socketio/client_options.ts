@@ -1,7 +1,10 @@
 // Floor 3: driver.
 import type { SocketIoParser, Untyped } from "./types.ts";
 
-/** What is sent to the server's middleware: an object, or a function that makes it anew for each connection. */
+/**
+ * What is sent to the server's middleware: an object, or a function that makes it anew for each connection. What that throws
+ * comes with `connect_error`, as the cause.
+ */
 export type SocketIoAuth =
   | Record<string, Untyped>
   | ((done: (data: Record<string, Untyped>) => void) => void)

@@ -396,15 +396,24 @@ export class SocketIoClientSocket<
       called = true;
       this.#join(data);
     };
+    const failed = (cause: unknown) => {
+      const late = called || !this.#active || this.#joining !== joining;
+      if (late) return reportCallbackError(cause);
+      called = true;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.#refused(
+        new SocketIoError("ERR_LISTENER", `Cannot connect: auth failed: ${why}`, { cause }),
+      );
+    };
     try {
       const result = auth(done);
       if (result instanceof Promise) {
         result.then((data) => {
           if (data !== undefined) done(data);
-        }, reportCallbackError);
+        }, failed);
       }
     } catch (error) {
-      reportCallbackError(error);
+      failed(error);
     }
   }
 

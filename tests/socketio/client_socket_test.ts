@@ -114,6 +114,51 @@ Deno.test("client whose auth answers after connectTimeout asks for its namespace
   });
 });
 
+Deno.test("client whose auth fails is told, and may connect again with another", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => void seen.push(socket.handshake.auth));
+    const broken = new Error("no token");
+    const auths = [() => Promise.reject(broken), () => {
+      throw broken;
+    }];
+    const socket = connectSocketIo(url, { autoConnect: false });
+    for (const auth of auths) {
+      socket.auth = auth;
+      const told = next<[SocketIoError]>(socket, "connect_error");
+      socket.connect();
+      const [error] = await told;
+      assertEquals([error.code, error.cause, socket.active], ["ERR_LISTENER", broken, false]);
+    }
+    socket.auth = () => Promise.resolve({ token: 7 });
+    socket.connect();
+    await next(socket, "connect");
+    assertEquals(seen, [{ token: 7 }]);
+    await socket.close();
+  });
+});
+
+Deno.test("client that leaves before its auth fails is told nothing more", async () => {
+  await withServer({}, async ({ url }) => {
+    const { promise, reject } = Promise.withResolvers<Record<string, unknown>>();
+    const asked = Promise.withResolvers<void>();
+    const socket = connectSocketIo(url, { auth: () => (asked.resolve(), promise) });
+    socket.on("connect_error", () => assert(false, "nobody waits any more"));
+    await asked.promise;
+    await socket.close();
+    const { error } = console;
+    const reported: unknown[] = [];
+    console.error = (...args) => void reported.push(...args);
+    try {
+      reject("late");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    } finally {
+      console.error = error;
+    }
+    assertEquals(reported, ["late"]);
+  });
+});
+
 Deno.test("client is told when the connection is lost before the namespace lets it in", async () => {
   await withServer({}, async ({ io, url }) => {
     let turn = 0;
