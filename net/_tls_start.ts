@@ -147,7 +147,6 @@ export function splitTlsClientOptions<T extends TlsClientOptions>(
   options: T,
 ): { tls: TlsClientOptions; rest: Omit<T, keyof TlsClientOptions> } {
   const [tls, rest] = split(options, new Set(CLIENT));
-  checkTlsClientOptions(tls);
   return { tls, rest: rest as Omit<T, keyof TlsClientOptions> };
 }
 

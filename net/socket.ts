@@ -18,6 +18,7 @@ import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
 import { Pipes } from "./_pipe.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
+import { checkTlsClientOptions } from "./_tls_start.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { NetError } from "./errors.ts";
@@ -201,13 +202,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    *
    * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
    * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`; a proxy that
-   * is no URL of one.
-   * @throws {NetError} `EISCONN` when connected or connecting already.
+   * is no URL of one; TLS options that are malformed or not supported.
+   * @throws {NetError} `EISCONN` when connected or connecting already; `ERR_UNSUPPORTED` for what the chosen TLS can't do.
    */
   connect(options: ConnectOptions, listener?: () => void): this;
   connect(...args: unknown[]): this {
     const { options: given, listener } = connectArguments(args);
     const options = checkConnect(given);
+    if (options.tls && options.tls !== true) checkTlsClientOptions(options.tls);
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
       throw new NetError("Cannot connect: the socket is connected or connecting already", {
         code: "EISCONN",

@@ -1,6 +1,8 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { connect, createConnection } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
+import { NetError } from "../../net/errors.ts";
+import type { TlsClientOptions } from "../../net/tls_options.ts";
 
 Deno.test("connect takes options, a port and a host, or a port alone; createConnection is the same", async () => {
   assertStrictEquals(createConnection, connect);
@@ -23,4 +25,19 @@ Deno.test("connect takes options, a port and a host, or a port alone; createConn
 Deno.test("connect refuses what is no port, at once", () => {
   assertThrows(() => connect({ port: 65_536 }), RangeError);
   assertThrows(() => connect({}), TypeError);
+});
+
+Deno.test("connect refuses TLS options that are no good at once, and not as a failed connection", () => {
+  const rows: [TlsClientOptions, typeof TypeError | typeof RangeError, string][] = [
+    [{ ca: "nonsense" }, TypeError, "Cannot use the certificate"],
+    [{ servername: "a b" }, TypeError, "Cannot use host"],
+    [{ handshakeTimeout: -1 }, RangeError, "handshake timeout"],
+    [{ servername: "x", ...{ ciphers: "NULL" } }, TypeError, '"ciphers"'],
+  ];
+  for (const [tls, kind, message] of rows) {
+    assertThrows(() => connect({ port: 1, host: "127.0.0.1", tls }), kind, message);
+    assertThrows(() => connect({ path: "/nowhere", tls }), kind, message);
+  }
+  const tls: TlsClientOptions = { implementation: "deno", rejectUnauthorized: false };
+  assertEquals(assertThrows(() => connect({ port: 1, tls }), NetError).code, "ERR_UNSUPPORTED");
 });
