@@ -9,7 +9,7 @@ import {
   ServerContext,
   underDeadlines,
 } from "./_node_tls.ts";
-import { loadAuthorities } from "./_tls_material.ts";
+import { loadAuthorities, loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { formatEndpoint } from "./os_error.ts";
@@ -190,6 +190,7 @@ export function checkTlsClientOptions(options: TlsClientOptions): void {
   if (options.servername !== undefined) parseHost(options.servername);
   if (options.implementation === "deno") requireDeno(nodeOnlyClient(options));
   for (const pem of [options.ca, options.caCerts]) if (pem !== undefined) loadAuthorities(pem);
+  if (options.cert !== undefined || options.key !== undefined) loadIdentity(options);
 }
 
 /** Checks what can be checked of server options. @throws {TypeError} */

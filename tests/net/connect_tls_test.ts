@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "../../net/connect.ts";
 import { connectTls, type SecureSocketOptions } from "../../net/connect_tls.ts";
 import { createServer } from "../../net/create_server.ts";
+import { dial } from "../../net/dial.ts";
 import { NetError } from "../../net/errors.ts";
 import { createSecureServer, type SecureServer } from "../../net/secure_server.ts";
 import type { Socket } from "../../net/socket.ts";
@@ -45,6 +46,23 @@ Deno.test("connectTls refuses authorities that are no certificates at once, and 
       TypeError,
       "Cannot use the certificate",
     );
+  }
+});
+
+Deno.test("connectTls refuses an own certificate that is no good at once, before the server hears of it", async () => {
+  const { cert, key } = identity("client");
+  const rows: [SecureSocketOptions, string][] = [
+    [{ cert }, "without a key"],
+    [{ key }, "without a certificate"],
+    [{ cert: "client.pem", key }, "there is none in PEM form"],
+    [{ cert, key: SERVER.key }, "it does not belong to the certificate"],
+  ];
+  for (const [own, why] of rows) {
+    assertThrows(() => connectTls({ ...LOCAL, ...own, port: 1 }), TypeError, why);
+    assertThrows(() => connect({ port: 1, host: LOCAL.host, tls: { ...own } }), TypeError, why);
+    // Nobody listens on port 1: ECONNREFUSED, had it been dialled.
+    const target = { hostname: LOCAL.host, port: 1 };
+    await assertRejects(() => dial(target, { tls: { ...own } }), TypeError, why);
   }
 });
 
