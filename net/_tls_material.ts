@@ -12,6 +12,12 @@ function text(pem: Pem): string {
   return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
 }
 
+/** The key among what else a file holds: certificates, parameters, remarks. OpenSSL finds it there; Deno takes a key alone. */
+function keyOf(pem: string): string {
+  const block = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^]*?-----END \1?PRIVATE KEY-----/.exec(pem);
+  return block === null ? pem : block[0];
+}
+
 /**
  * Looks into a certificate and its key, because Deno finds out only when a client comes, and then says nothing useful.
  * An encrypted key is decrypted.
@@ -25,11 +31,12 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
   }
   const chain = text(cert);
   const leaf = loadCertificates(chain)[0];
+  const block = keyOf(text(key));
   let privateKey: KeyObject;
   try {
-    privateKey = createPrivateKey({ key: text(key), passphrase });
+    privateKey = createPrivateKey({ key: block, passphrase });
   } catch {
-    const locked = /ENCRYPTED/.test(text(key));
+    const locked = /ENCRYPTED/.test(block);
     const why = locked ? "the passphrase is wrong or missing" : "it is no private key in PEM form";
     throw new TypeError(`Cannot use the private key: ${why}`);
   }

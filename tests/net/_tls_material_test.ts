@@ -19,6 +19,24 @@ Deno.test("TLS identity takes an encrypted key with its passphrase, and gives a 
   assertEquals(key, loadIdentity(SERVER).key);
 });
 
+Deno.test("TLS identity finds the key in a file that holds the certificates, too", () => {
+  const { cert, key } = SERVER;
+  const plain = loadIdentity(SERVER);
+  const remarks = "Bag Attributes\n    friendlyName: server\nKey Attributes: <No Attributes>\n";
+  const parameters =
+    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+  for (
+    const all of [`${key}${cert}`, `${cert}${key}`, `${cert}${remarks}${parameters}${key}${CA}`]
+  ) {
+    assertEquals(loadIdentity({ cert, key: all }), plain);
+    assertEquals(loadIdentity({ cert: all, key: all }).key, plain.key);
+    assertEquals(loadIdentity({ cert, key: all.replaceAll("\n", "\r\n") }), plain);
+  }
+  const locked = { cert, key: `${cert}${LOCKED_KEY}` };
+  assertEquals(loadIdentity({ ...locked, passphrase: "open-sesame" }), plain);
+  assertThrows(() => loadIdentity(locked), TypeError, "passphrase");
+});
+
 Deno.test("TLS identity refuses what is no good, without a word of the key", () => {
   const malformed = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
   const rows: [Partial<TlsIdentity>, RegExp][] = [
