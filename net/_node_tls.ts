@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import {
   checkServerIdentity,
@@ -12,6 +13,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
+import { VerifiedClients } from "./_verified_clients.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
@@ -83,9 +85,14 @@ class NodeTlsInfo implements TlsInfo {
   readonly cipher: TlsCipher | null;
   readonly #certificate: PeerCertificate | null;
 
-  constructor(socket: TLSSocket, servername: string | null, verified: boolean) {
-    const error = verified ? socket.authorizationError as unknown : null;
-    this.authorized = verified && socket.authorized;
+  constructor(
+    socket: TLSSocket,
+    servername: string | null,
+    verified: boolean,
+    doubt: TlsErrorReason | null,
+  ) {
+    const error = verified ? (socket.authorizationError as unknown) || doubt : null;
+    this.authorized = verified && socket.authorized && doubt === null;
     this.authorizationError = error instanceof Error
       ? (error as { code?: string }).code ?? error.message
       : (error as string | null | undefined) ?? null;
@@ -137,9 +144,10 @@ function secured(
   inner: Transport,
   servername: string | null,
   verified: boolean,
+  doubt: TlsErrorReason | null = null,
 ): SecuredTransport {
   duplex.established();
-  const info = new NodeTlsInfo(socket, servername, verified);
+  const info = new NodeTlsInfo(socket, servername, verified, doubt);
   return { transport: new NodeTlsTransport(socket, duplex, inner), info };
 }
 
@@ -454,11 +462,23 @@ function judge(
   });
 }
 
+/**
+ * Of all servers: they resume each other's sessions, because Deno keeps those of all in one place, and it does not verify what a
+ * resumed session holds. So a certificate counts there only if the same authorities have verified it before.
+ */
+const verifiedClients = new VerifiedClients();
+
+/** A short name for a set of authorities; one for the usual ones. */
+function nameOf(ca: readonly string[] | undefined): string {
+  return ca === undefined ? "" : createHash("sha256").update(ca.join("\n")).digest("base64");
+}
+
 /** The certificates and settings of a server, ready for handshakes; they can be changed while it runs. */
 export class ServerContext {
   readonly #options: TlsServerOptions;
   #own: LoadedIdentity;
   #ca: string[] | undefined;
+  #authorities: string;
   readonly #named = new Map<string, LoadedIdentity>();
   /** The contexts of the identities by name, with the authorities of now. */
   #contexts = new WeakMap<LoadedIdentity, SecureContext>();
@@ -469,6 +489,7 @@ export class ServerContext {
     this.#options = options;
     this.#own = loadIdentity(options);
     this.#ca = options.ca === undefined ? undefined : loadAuthorities(options.ca);
+    this.#authorities = nameOf(this.#ca);
     for (const [name, identity] of Object.entries(options.sni ?? {})) this.add(name, identity);
   }
 
@@ -482,6 +503,7 @@ export class ServerContext {
     const own = loadIdentity(options);
     if (options.ca !== undefined) {
       this.#ca = loadAuthorities(options.ca);
+      this.#authorities = nameOf(this.#ca);
       this.#contexts = new WeakMap();
     }
     this.#own = own;
@@ -517,6 +539,7 @@ export class ServerContext {
     const duplex = new TlsDuplex(inner, { head, transient: true });
     // One handshake at a time for each of node's servers, so that its events are about this one.
     const server = this.#idle.pop() ?? this.#makeServer();
+    const authorities = this.#authorities;
     return underDeadlines<SecuredTransport>(
       deadlines,
       (resolve, reject) => {
@@ -529,8 +552,15 @@ export class ServerContext {
           server.off("tlsClientError", fail);
           if (this.#idle.length < 64 && server === this.#current(server)) this.#idle.push(server);
           const name = (socket as { servername?: string | false }).servername;
-          const verified = this.#options.requestCert === true;
-          resolve(secured(socket, duplex, inner, name || null, verified));
+          const { requestCert = false, rejectUnauthorized = true } = this.#options;
+          const doubt = requestCert ? this.#doubt(socket, authorities) : null;
+          if (doubt === null || !rejectUnauthorized) {
+            return resolve(secured(socket, duplex, inner, name || null, requestCert, doubt));
+          }
+          const { what, ...facts } = context;
+          const why = "the client resumes a session in which no certificate of its was verified";
+          reject(new TlsError(`${what}: ${why} by these authorities`, { ...facts, reason: doubt }));
+          duplex.cut();
         });
         whenOver(duplex, fail);
         server.emit("connection", duplex);
@@ -540,6 +570,20 @@ export class ServerContext {
       await duplex.leave();
       throw error;
     });
+  }
+
+  /** Why the session that a client resumes tells nothing of who it is; `authorities` are those of the handshake's begin. */
+  #doubt(socket: TLSSocket, authorities: string): TlsErrorReason | null {
+    const fingerprint256 = socket.getPeerCertificate()?.fingerprint256;
+    if (socket.isSessionReused()) {
+      if (fingerprint256 === undefined) return "CERT_REQUIRED";
+      const known = verifiedClients.has(authorities, fingerprint256);
+      return known ? null : "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+    }
+    if (socket.authorized && fingerprint256 !== undefined && authorities === this.#authorities) {
+      verifiedClients.add(authorities, fingerprint256);
+    }
+    return null;
   }
 
   #generation = new WeakMap<Server, LoadedIdentity>();

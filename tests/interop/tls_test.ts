@@ -9,7 +9,7 @@ import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
 import type { TlsError } from "../../net/tls_error.ts";
 import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
-import { CA, certPath, identity } from "../_support/certs.ts";
+import { CA, certPath, identity, OTHER_CA } from "../_support/certs.ts";
 import {
   freePort,
   type Peer,
@@ -172,6 +172,47 @@ peerTest("TLS server judges the certificate that openssl s_client shows", OPENSS
   ]);
   assertEquals((strange as TlsError).reason, "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
 });
+
+for (const version of ["-tls1_2", "-tls1_3"]) {
+  peerTest(
+    `TLS server takes no session for a certificate that its own authorities have not verified (${version})`,
+    OPENSSL,
+    async () => {
+      await using folder = await tempFolder();
+      using listener = listen();
+      const { port } = listener.addr;
+      const strict: TlsServerOptions = { ...SERVER, ca: CA, requestCert: true };
+      const elsewhere: TlsServerOptions = { ...strict, ca: OTHER_CA };
+      const own = ["-cert", certPath("client.pem"), "-key", certPath("client.key")];
+      const session = `${folder.path}/session`;
+      const visit = async (options: TlsServerOptions, ...args: string[]) => {
+        const names = ["-servername", "localhost", "-ign_eof", version];
+        const [output, outcome] = await Promise.all([
+          openssl(port, [...names, ...args]),
+          echoOnce(listener, options),
+        ]);
+        assertEquals(output.includes("Reused, "), args.includes("-sess_in"));
+        assertEquals(output.includes("echo: hello\n"), !(outcome instanceof Error));
+        if (outcome instanceof NetError) return (outcome as TlsError).reason;
+        const info = tlsInfo(outcome)!;
+        return [info.authorized, info.authorizationError !== null];
+      };
+
+      // Of a server that asks for no certificate.
+      assertEquals(await visit(SERVER, "-sess_out", session), [false, false]);
+      assertEquals(await visit(strict, "-sess_in", session), "CERT_REQUIRED");
+      const lenient = { ...strict, rejectUnauthorized: false };
+      assertEquals(await visit(lenient, "-sess_in", session), [false, true]);
+
+      // Of a server with other authorities.
+      assertEquals(await visit(strict, ...own, "-sess_out", session), [true, false]);
+      assertEquals(await visit(strict, "-sess_in", session), [true, false]);
+      assertEquals(await visit(elsewhere, "-sess_in", session), "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+      const open = { ...elsewhere, rejectUnauthorized: false };
+      assertEquals(await visit(open, "-sess_in", session), [false, true]);
+    },
+  );
+}
 
 peerTest("TLS server takes STARTTLS from openssl s_client (SMTP)", OPENSSL, async () => {
   using listener = listen();
