@@ -35,9 +35,12 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey({ key: block, passphrase });
-  } catch {
-    const locked = /ENCRYPTED/.test(block);
-    const why = locked ? "the passphrase is wrong or missing" : "it is no private key in PEM form";
+  } catch (error) {
+    const why = !/ENCRYPTED/.test(block)
+      ? "it is no private key in PEM form"
+      : /unsupported/.test((error as Error).message)
+      ? "it is encrypted in a way that Deno does not know (it knows AES), or the passphrase is wrong"
+      : "the passphrase is wrong or missing";
     throw new TypeError(`Cannot use the private key: ${why}`);
   }
   if (!leaf.checkPrivateKey(privateKey)) {

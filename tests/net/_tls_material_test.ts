@@ -5,6 +5,16 @@ import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
 
 const SERVER = identity("server");
 
+/** The server's key by `openssl pkcs8 -topk8 -v2 des3`; the passphrase is `open-sesame`. */
+const TRIPLE_DES_KEY = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHjME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAivK0XaNuiJtgICCAAw
+DAYIKoZIhvcNAgkFADAUBggqhkiG9w0DBwQIQQrsF54XzLQEgZA8k4AI4UZBvKKo
+y5y/JD/BKoYqfInctuBTmsOTv/yy3EX9aeEyZ2A6b9yamCa8k96feJYY2JtJRmKt
+K16sgTp+skK3QwmSsEN67CLyMM+F/L3OOjMMjvO8KiSBSG6MbCCMCPrx27fXixHb
+hJAzU0H+UADpTP9i+x+O3kfvG4Im3gozSWrflXBZBs4RntHuV1o=
+-----END ENCRYPTED PRIVATE KEY-----
+`;
+
 Deno.test("TLS identity is a chain and its key, as text or bytes", () => {
   const { cert, key } = loadIdentity(SERVER);
   assertEquals(cert, SERVER.cert);
@@ -48,6 +58,7 @@ Deno.test("TLS identity refuses what is no good, without a word of the key", () 
     [{ cert: SERVER.cert, key: "secret words" }, /no private key/],
     [{ cert: SERVER.cert, key: identity("renewed").key }, /does not belong/],
     [{ cert: SERVER.cert, key: LOCKED_KEY }, /passphrase/],
+    [{ cert: SERVER.cert, key: TRIPLE_DES_KEY, passphrase: "open-sesame" }, /does not know/],
     [{ cert: SERVER.cert, key: LOCKED_KEY, passphrase: "wrong words" }, /passphrase/],
   ];
   for (const [options, why] of rows) {
