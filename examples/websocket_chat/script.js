@@ -46,7 +46,8 @@ function answer(line) {
   const [, given] = /^\* You are (\S+)\. /.exec(line) ?? [];
   if (given === undefined) {
     lastNotice = line.replace(/^\* /, "");
-    return refuse(lastNotice);
+    // Who comes back may find that somebody else has the name now.
+    return comeIn(lastNotice);
   }
   name = lastName = given;
   pause = 500;
@@ -59,6 +60,14 @@ function answer(line) {
   showState("open", "connected");
   notice(`You are ${name}.`);
   textInput.focus();
+}
+
+/** Shows the form again, with why. */
+function comeIn(reason) {
+  lastName = "";
+  chat.hidden = true;
+  welcome.hidden = false;
+  refuse(reason);
 }
 
 function refuse(reason) {
@@ -99,10 +108,7 @@ function closed(code) {
   name = "";
   if (code === 1000) {
     // The room has said why in its last line.
-    lastName = "";
-    chat.hidden = true;
-    welcome.hidden = false;
-    refuse(lastNotice || problem.textContent);
+    comeIn(lastNotice || problem.textContent);
   } else if (lastName === "") refuse("The chat can't be reached.");
   else {
     if (wasIn) notice("The connection was lost.");

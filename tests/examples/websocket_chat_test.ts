@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
+import { ChatRoom } from "../../examples/_chat_room.ts";
+import { webChatServer } from "../../examples/websocket_chat.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { CHROMIUM_NEEDS, startChromium } from "../_support/chromium.ts";
 import { freePort, type Peer, peerTest, runPeer, spawnPeer } from "../_support/peers.ts";
@@ -160,6 +162,36 @@ peerTest("chat: the page comes back under its name when the server was away", {
   await bob.waitFor(/\* 2 here: ann, bob\n/);
   await say(page, "here I am again");
   await bob.waitFor(/ann: here I am again\n/);
+});
+
+/** Serves a room's page from this process. */
+function servePage(room: ChatRoom, port: number): ReturnType<typeof webChatServer> {
+  return webChatServer(room, { hostname: "127.0.0.1", port, terminal: "nc", log: () => {} });
+}
+
+peerTest("chat: the page asks for another name when its own was taken meanwhile", {
+  needs,
+}, async () => {
+  const port = freePort();
+  await using chromium = await startChromium();
+  const { page } = chromium;
+  {
+    await using chat = await startChat("--port=0", `--web-port=${port}`);
+    await joinPage(page, chat.url, "ann");
+    chat.server.kill("SIGKILL");
+    await page.waitForSelector("#state >> text=coming back");
+  }
+  const room = new ChatRoom();
+  room.enter({ address: "elsewhere", queued: 0, send() {}, close() {} }).receive("ann");
+  const server = await servePage(room, port);
+  await page.waitForSelector("#problem >> text=The name ann is taken");
+  await page.fill("#name", "ann2");
+  await page.click("text=Join");
+  await page.waitForSelector("#members li[data-own] >> text=ann2");
+  await page.waitForSelector("#state[data-state=open]");
+  assertEquals(await page.isEnabled("#text"), true);
+  await page.close();
+  await server.close();
 });
 
 peerTest("chat: Ctrl-C says goodbye to browsers and terminals, and ends with success", {
