@@ -28,8 +28,8 @@ function connect(wanted) {
   let asked = false;
   socket.onmessage = ({ data }) => {
     if (name !== "") take(data);
-    else if (!asked) {
-      // The first line asks for the name.
+    else if (!asked && !data.startsWith("* ")) {
+      // The first line asks for the name, unless the room is full.
       asked = true;
       own.send(wanted);
     } else answer(data);

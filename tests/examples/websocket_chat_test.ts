@@ -194,6 +194,19 @@ peerTest("chat: the page asks for another name when its own was taken meanwhile"
   await server.close();
 });
 
+peerTest("chat: the page says that the room is full", { needs }, async () => {
+  await using chromium = await startChromium();
+  const { page } = chromium;
+  const server = await servePage(new ChatRoom({ maxMembers: 0 }), 0);
+  await page.goto(`http://127.0.0.1:${server.port}/`);
+  await page.fill("#name", "ann");
+  await page.click("text=Join");
+  await page.waitForSelector("#problem >> text=The room is full, come back later");
+  await page.waitForSelector("#join button:enabled");
+  await page.close();
+  await server.close();
+});
+
 peerTest("chat: Ctrl-C says goodbye to browsers and terminals, and ends with success", {
   needs,
 }, async () => {
