@@ -44,6 +44,11 @@ export function wholeNumber(name: string, text: string, least: number, most: num
   );
 }
 
+/** A host as URLs have it. */
+export function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
 /** What `read` gives; what it throws is said without a stack trace, and ends the program. */
 export function orExit<T>(read: () => T): T {
   try {

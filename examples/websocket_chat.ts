@@ -14,7 +14,7 @@ import {
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
-import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { inUrl, portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 import { chatServer } from "./chat_tcp.ts";
@@ -141,11 +141,6 @@ Usage: websocket_chat.ts [--host HOST] [--port PORT] [--web-port PORT] [--rate L
   --web-port PORT  the port for browsers (8080; 0 for any free one)
   --rate LINES     lines a second that each guest may send (5)
   --queue BYTES    what may wait for a guest who does not read (65536)`;
-
-/** A host as URLs have it. */
-function inUrl(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}
 
 async function main(): Promise<void> {
   const options = {

@@ -132,6 +132,16 @@ Deno.test("socketio chat: the page, its script and the client are served, and no
   }
 });
 
+Deno.test("socketio chat: a page at an IPv6 address is told as a browser takes it", async () => {
+  const allow = command.map((arg) => arg.startsWith("--allow-net") ? "--allow-net=[::1]" : arg);
+  await using server = await spawnPeer(Deno.execPath(), [...allow, "--port=0", "--host=::1"], {
+    cwd: root,
+    stopSignal: "SIGINT",
+    ready: /Ctrl-C/,
+  });
+  assertEquals(new URL(/http:\S+/.exec(server.stdout)![0]).hostname, "[::1]");
+});
+
 Deno.test("socketio chat: wrong arguments and taken ports are told clearly", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   for (
