@@ -51,6 +51,8 @@ export class Messenger implements AsyncDisposable {
   readonly online = new Set<string>();
   /** The talks that are going on, by contact. */
   readonly #talks = new Map<string, MessageSocket>();
+  /** The calls that are not answered yet, by contact. */
+  readonly #calls = new Map<string, Promise<string>>();
   readonly #nearby = new Map<string, { address: string; until: number }>();
   readonly #options: MessengerOptions;
   readonly #stop = new AbortController();
@@ -119,23 +121,12 @@ export class Messenger implements AsyncDisposable {
     const contact = this.#options.book.find(name);
     if (contact === undefined) return `"${name}" is not in the address book`;
     if (this.#talks.has(name)) return "";
-    let talk: MessageSocket | undefined;
-    let answer = "";
-    try {
-      talk = this.#messages(await this.#dial(contact, this.#options.requestPort, ANSWER_WITHIN));
-      const bytes = await talk.read({ timeout: ANSWER_WITHIN, signal: this.#stop.signal });
-      answer = decoder.decode(bytes);
-    } catch {
-      // No answer, or nobody there.
+    let call = this.#calls.get(name);
+    if (call === undefined) {
+      call = this.#ask(contact).finally(() => this.#calls.delete(name));
+      this.#calls.set(name, call);
     }
-    if (answer === "OK" && talk !== undefined) {
-      this.#begin(name, talk);
-      return "";
-    }
-    talk?.destroy();
-    return answer === "NON_DISPO"
-      ? "The contact is not available at the moment"
-      : "The contact has not answered in time";
+    return await call;
   }
 
   /** Sends a message in a talk. @returns What is wrong, or an empty text. */
@@ -173,6 +164,30 @@ export class Messenger implements AsyncDisposable {
     await this.#discovery?.close();
     await this.#presence?.close({ drain: 0 });
     this.#requests?.close();
+  }
+
+  async #ask(contact: Contact): Promise<string> {
+    const { name } = contact;
+    let talk: MessageSocket | undefined;
+    let answer = "";
+    try {
+      talk = this.#messages(await this.#dial(contact, this.#options.requestPort, ANSWER_WITHIN));
+      const bytes = await talk.read({ timeout: ANSWER_WITHIN, signal: this.#stop.signal });
+      answer = decoder.decode(bytes);
+    } catch {
+      // No answer, or nobody there.
+    }
+    // The contact may have called meanwhile.
+    const talking = this.#talks.has(name);
+    if (answer === "OK" && talk !== undefined && !talking) {
+      this.#begin(name, talk);
+      return "";
+    }
+    talk?.destroy();
+    if (talking) return "";
+    return answer === "NON_DISPO"
+      ? "The contact is not available at the moment"
+      : "The contact has not answered in time";
   }
 
   #notice(text: string): void {
@@ -217,6 +232,8 @@ export class Messenger implements AsyncDisposable {
         this.#notice(`Request from an unknown user: ${address}`);
         return talk.destroy();
       }
+      // Where two call each other at once, the call from the lower address comes first, on both sides.
+      if (conn.localAddr.hostname < address) await this.#calls.get(caller.name);
       const free = this.available && !this.#talks.has(caller.name);
       await talk.write(encoder.encode(free ? "OK" : "NON_DISPO"), { timeout: ANSWER_WITHIN });
       if (!free) return await talk.close({ timeout: ANSWER_WITHIN });

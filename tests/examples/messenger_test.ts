@@ -166,6 +166,74 @@ peerTest("messenger says NON_DISPO when its user is not available", {
   await closed.promise;
 });
 
+/** Two messengers that know each other, and what they were told. */
+async function twoMessengers(folder: string): Promise<
+  { ada: Messenger; bob: Messenger; notices: string[] } & AsyncDisposable
+> {
+  const ports = freePorts();
+  const notices: string[] = [];
+  const make = async (name: string, address: string, other: string, ip: string) => {
+    const book = await AddressBook.open(`${folder}/${name}.json`);
+    await book.put({ name: other, ip });
+    const messenger = new Messenger({
+      name,
+      address,
+      presencePort: ports.presence,
+      requestPort: ports.requests,
+      discoveryPort: 0,
+      book,
+      onchange: () => {},
+      onnotice: (text) => notices.push(`${name}: ${text}`),
+      onmessage: () => {},
+    });
+    await messenger.start();
+    return messenger;
+  };
+  const ada = await make("Ada", "127.0.0.2", "Bob", "127.0.0.3");
+  const bob = await make("Bob", "127.0.0.3", "Ada", "127.0.0.2");
+  return {
+    ada,
+    bob,
+    notices,
+    async [Symbol.asyncDispose]() {
+      await ada[Symbol.asyncDispose]();
+      await bob[Symbol.asyncDispose]();
+    },
+  };
+}
+
+peerTest("messenger: two who call each other at once have one talk, which either can end", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  await using both = await twoMessengers(folder.path);
+  const { ada, bob, notices } = both;
+  for (const [ender, name] of [[ada, "Bob"], [bob, "Ada"]] as const) {
+    assertEquals(await Promise.all([ada.call("Bob"), bob.call("Ada")]), ["", ""]);
+    assertEquals([ada.talks, bob.talks], [["Bob"], ["Ada"]]);
+    await ender.hangUp(name);
+    const late = performance.now() + 10_000;
+    while (ada.talks.length + bob.talks.length > 0 && performance.now() < late) {
+      await new Promise((r) => setTimeout(r, 5));
+    }
+    assertEquals([ada.talks, bob.talks], [[], []]);
+  }
+  assertEquals(notices.filter((text) => text.includes("wants to talk")), [
+    "Bob: Ada wants to talk",
+    "Bob: Ada wants to talk",
+  ]);
+});
+
+peerTest("messenger: a second call while the first one waits is no other one", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  await using both = await twoMessengers(folder.path);
+  const { ada, bob } = both;
+  assertEquals(await Promise.all([ada.call("Bob"), ada.call("Bob")]), ["", ""]);
+  assertEquals([ada.talks, bob.talks], [["Bob"], ["Ada"]]);
+});
+
 Deno.test("messenger says clearly that its port is taken", async () => {
   await using folder = await tempFolder();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
