@@ -98,6 +98,10 @@ async function main(): Promise<void> {
     if (wish.do === "available") messenger.available = wish.value === true;
     if (wish.do === "save") {
       await book.put(wish.contact, wish.replaces ?? undefined);
+      // A talk goes by the contact's name: under a new one it could be neither seen nor ended.
+      if (wish.replaces !== null && book.find(wish.replaces) === undefined) {
+        await messenger.hangUp(wish.replaces);
+      }
       tell({ saved: true });
       messenger.probe();
     }

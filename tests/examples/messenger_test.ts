@@ -166,6 +166,33 @@ peerTest("messenger says NON_DISPO when its user is not available", {
   await closed.promise;
 });
 
+peerTest("messenger ends the talk with a contact that gets another name", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  await Deno.writeTextFile(
+    `${folder.path}/contacts.json`,
+    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
+  );
+  const ports = freePorts();
+  await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
+  const ws = new WebSocket(page(ada).replace("http", "ws"));
+  const closed = new Promise((resolve) => ws.onclose = resolve);
+  ws.onmessage = ({ data }) => {
+    const bob = JSON.parse(data).state?.contacts[0];
+    if (bob?.name !== "Bob" || !bob.talking) return;
+    const contact = { name: "Robert", ip: "127.0.0.3" };
+    ws.send(JSON.stringify({ do: "save", contact, replaces: "Bob" }));
+  };
+  await new Promise((resolve) => ws.onopen = resolve);
+  const late = setTimeout(() => ada.kill("SIGKILL"), 10_000);
+  const heard = await hear("127.0.0.3", "127.0.0.2", ports.requests, /DEMANDE_ARRET$/);
+  clearTimeout(late);
+  assertEquals(heard, "2\r\nOK13\r\nDEMANDE_ARRET");
+  ws.close();
+  await closed;
+});
+
 /** Two messengers that know each other, and what they were told. */
 async function twoMessengers(folder: string): Promise<
   { ada: Messenger; bob: Messenger; notices: string[] } & AsyncDisposable
