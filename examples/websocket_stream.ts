@@ -122,8 +122,11 @@ export async function fetchFile(
   url: string,
   folder: string,
   progress: Progress = () => {},
+  signal?: AbortSignal,
 ): Promise<Transferred> {
-  const ws = await connectWebSocket(url, { protocols: PROTOCOL });
+  const ws = await connectWebSocket(url, { protocols: PROTOCOL, signal });
+  const stop = (): void => ws.terminate();
+  signal?.addEventListener("abort", stop);
   let temporary: string | undefined;
   try {
     // Somebody has to wait for a stream before the messages come, or they would be taken as a whole.
@@ -160,7 +163,11 @@ export async function fetchFile(
     await Deno.link(temporary, join(folder, name));
     await ws.close();
     return { name, size, sha256 };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
+    signal?.removeEventListener("abort", stop);
     ws.terminate();
     if (temporary !== undefined) await Deno.remove(temporary);
   }
@@ -194,15 +201,23 @@ async function main(): Promise<void> {
   } else {
     const started = performance.now();
     const { progress, end } = drawer();
+    const interrupted = new AbortController();
+    const interrupt = (): void => interrupted.abort(new Error("stopped by Ctrl-C"));
+    Deno.addSignalListener("SIGINT", interrupt);
     try {
       const url = what ?? `ws://127.0.0.1:${port}/`;
-      const { name, size, sha256 } = await fetchFile(url, folder, progress);
+      const { signal } = interrupted;
+      const { name, size, sha256 } = await fetchFile(url, folder, progress, signal);
       end();
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(`Received ${name}: ${inUnits(size)} in ${seconds} s, SHA-256 ${sha256}`);
     } catch (error) {
       end();
-      throw new Error(`Cannot receive: ${(error as Error).message}`);
+      const { signal } = interrupted;
+      const reason = signal.aborted ? signal.reason : error;
+      throw new Error(`Cannot receive: ${reason.message}`);
+    } finally {
+      Deno.removeSignalListener("SIGINT", interrupt);
     }
   }
 }

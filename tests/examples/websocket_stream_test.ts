@@ -191,6 +191,41 @@ Deno.test("WebSocket stream: bad names, wrong sizes and hashes are refused, and 
   }
 });
 
+Deno.test("WebSocket stream: Ctrl-C leaves no half file", {
+  // On Windows no process can send Ctrl-C to another one.
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using to = await tempFolder();
+  const over = Promise.withResolvers<void>();
+  const server = await serveWebSocket({
+    hostname: "127.0.0.1",
+    protocols: {
+      [PROTOCOL]: async (ws) => {
+        await ws.receive();
+        await ws.send(JSON.stringify({ name: "a", size: 1000 }));
+        await ws.send((async function* () {
+          yield new Uint8Array(500);
+          await over.promise;
+        })()).catch(() => {});
+      },
+    },
+  });
+  await using client = await spawnPeer(
+    Deno.execPath(),
+    command("get", `ws://127.0.0.1:${server.port}/`),
+    { cwd: to.path },
+  );
+  const late = setTimeout(() => client.kill("SIGKILL"), 20_000);
+  while ((await names(to.path)).length === 0) await new Promise((go) => setTimeout(go, 5));
+  client.kill("SIGINT");
+  const { code } = await client.status;
+  clearTimeout(late);
+  over.resolve();
+  await server.close();
+  assertEquals([code, client.stderr], [1, "Cannot receive: stopped by Ctrl-C\n"]);
+  assertEquals(await names(to.path), []);
+});
+
 Deno.test("WebSocket stream: what is wrong is told in one line", async () => {
   await using folder = await tempFolder();
   const cases: [string[], string][] = [
