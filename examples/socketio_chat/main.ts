@@ -33,6 +33,8 @@ export interface Entered {
 export interface ClientEvents {
   /** Enters a room under a name, and leaves the one before. */
   enter(name: string, room: string, answer: (entered: Entered) => void): void;
+  /** Leaves the room. */
+  leave(): void;
   /** Says a line to the room. The answer is why not, if so. */
   say(text: string, answer: (problem: string | null) => void): void;
   /** Begins or stops typing. */
@@ -75,6 +77,7 @@ export function makeChat(log: (text: string) => void): ChatServer {
     socket.on("enter", (name, room, answer) => {
       if (typeof answer === "function") answer(enter(io, socket, name, room, log));
     });
+    socket.on("leave", () => leave(io, socket, log));
     socket.on("say", (text, answer) => {
       if (typeof answer === "function") answer(say(socket, text));
     });

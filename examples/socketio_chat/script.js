@@ -160,7 +160,10 @@ element("join").addEventListener("submit", (event) => {
   enter(element("name").value.trim(), element("room").value.trim());
 });
 
-element("leave").addEventListener("click", outside);
+element("leave").addEventListener("click", () => {
+  socket.emit("leave");
+  outside();
+});
 
 element("composer").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -25,6 +25,7 @@ interface Entered {
 
 interface Events {
   enter(name: unknown, room: unknown, answer: (entered: Entered) => void): void;
+  leave(): void;
   say(text: unknown, answer: (problem: string | null) => void): void;
   typing(on: boolean): void;
 }
@@ -74,6 +75,10 @@ Deno.test("socketio chat: rooms hear their own, and who is in them", async () =>
   assertStringIncludes(problem!, "ANN is in #lobby already");
   assertEquals(await zoe.socket.emitWithAck("enter", "Zoë", "lobby"), { room: "#lobby" });
   await ann.until("members", ["Zoë", "ann", "bob"]);
+  zoe.socket.emit("leave");
+  await ann.until("notice", "Zoë left");
+  assertEquals(await zoe.socket.emitWithAck("say", "still here?"), "Enter a room first");
+  assertEquals(await zoe.socket.emitWithAck("enter", "Zoë", "lobby"), { room: "#lobby" });
   bob.socket.disconnect();
   await ann.until("notice", "bob left");
   await server.waitFor(/bob left #lobby \(client namespace disconnect\)/);

@@ -97,9 +97,9 @@ for (
       await ann.page.waitForSelector("#typing:text-is('')", { state: "attached" });
 
       await zoe.page.click("text=Another room");
+      await ann.page.waitForSelector("text=Zoë left");
       await enter(zoe.page, "Zoë", "attic");
       await zoe.page.waitForSelector("text=You are Zoë, in #attic.");
-      await ann.page.waitForSelector("text=Zoë left");
       await say(ann.page, "Only the garden hears this.");
       await bob.page.waitForSelector("text=Only the garden hears this.");
       await say(zoe.page, "Anybody up here?");
