@@ -101,6 +101,11 @@ function quote(text: string): string {
   return `"${text.replaceAll(/(["\\])/g, "\\$1")}"`;
 }
 
+/** A text of the server, without what could steer the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, "?");
+}
+
 /** A session with a fax server. */
 export class HylaFaxClient implements AsyncDisposable {
   readonly #lines: MessageSocket<string>;
@@ -167,9 +172,8 @@ export class HylaFaxClient implements AsyncDisposable {
     await this.#ask("choose the list's form", `JOBFMT ${quote(JOB_FORMAT)}`, [200]);
     for (const queue of ["sendq", "doneq"]) {
       for (const line of (await this.#list(queue)).split(/\r?\n/)) {
-        const [jobId, state, number, pages, dials, ...status] = line.split("|").map((part) =>
-          part.trim()
-        );
+        const [jobId, state, number, pages, dials, ...status] = printable(line).split("|")
+          .map((part) => part.trim());
         if (jobId === id) return { id, state, number, pages, dials, status: status.join("|") };
       }
     }
@@ -277,8 +281,9 @@ export class HylaFaxClient implements AsyncDisposable {
     const lines: string[] = [];
     let code: string | undefined;
     while (lines.length < 1000) {
-      const line = await this.#lines.read(this.#wait());
-      if (line === undefined) throw new Error("Cannot go on: the fax server closed the connection");
+      const read = await this.#lines.read(this.#wait());
+      if (read === undefined) throw new Error("Cannot go on: the fax server closed the connection");
+      const line = printable(read);
       const match = /^(\d{3})([ -])(.*)$/.exec(line);
       lines.push(match === null ? line : match[3]);
       code ??= match?.[1];

@@ -1,10 +1,16 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { documentForm, HylaFaxClient } from "../../examples/_hylafax.ts";
+import { documentForm, HylaFaxClient, HylaFaxError } from "../../examples/_hylafax.ts";
 
-/** A fax server that opens its data connections, and then neither reads nor sends anything on them. */
-async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
+/**
+ * A fax server that opens its data connections, and then neither reads nor sends anything on them but `list`. Commands
+ * are answered with `replies` where it has them.
+ */
+async function stalledServer(
+  replies: Record<string, string> = {},
+  list = "",
+): Promise<AsyncDisposable & { port: number }> {
   const stack = new AsyncDisposableStack();
   const listen = async (server: ReturnType<typeof createServer>): Promise<number> => {
     server.listen(0, "127.0.0.1");
@@ -15,6 +21,7 @@ async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
   const data = await listen(createServer({ pauseOnConnect: true }, (socket) => {
     socket.on("error", () => {});
     stack.defer(() => void socket.destroy());
+    if (list !== "") socket.end(list);
   }));
   const answers: Record<string, string> = {
     USER: "230 User logged in.",
@@ -22,6 +29,7 @@ async function stalledServer(): Promise<AsyncDisposable & { port: number }> {
     STOT: "150 FILE: /tmp/doc1 (Opening new data connection).",
     LIST: "150 Opening new data connection.",
     QUIT: "221 Goodbye.",
+    ...replies,
   };
   const port = await listen(createServer((socket) => {
     stack.defer(() => void socket.destroy());
@@ -46,6 +54,25 @@ Deno.test("send_fax knows documents by their first bytes", () => {
   for (const text of ["MMS to all", "II*nd floor", "MM", ""]) {
     assertThrows(() => form(text), TypeError);
   }
+});
+
+Deno.test("send_fax shows nothing of a server that could steer the terminal", async () => {
+  await using server = await stalledServer(
+    { LIST: "150 Opening.\r\n226 Done.", JSUSP: "500 no\x1b[2J", JKILL: "504 \x9b2Jno job" },
+    "7|F|\x1b[31m555|1|2|\x1b]0;title\x07busy\r\n",
+  );
+  const { port } = server;
+  await using client = await HylaFaxClient.connect({ hostname: "127.0.0.1", port, user: "alice" });
+  assertEquals(await client.state("7"), {
+    id: "7",
+    state: "F",
+    number: "?[31m555",
+    pages: "1",
+    dials: "2",
+    status: "?]0;title?busy",
+  });
+  const { message } = await assertRejects(() => client.cancel("7"), HylaFaxError);
+  assertEquals(message, "Cannot cancel the job: the fax server answered 504 ?2Jno job");
 });
 
 Deno.test("send_fax gives up on a server that stalls in a transfer", async () => {
