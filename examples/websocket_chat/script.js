@@ -16,6 +16,8 @@ let lastName = "";
 let pause = 500;
 let askedForList = false;
 const members = new Set();
+/** Entries that are not shown yet. */
+const coming = [];
 /** Who said the last line, if nothing came after it. */
 let lastAuthor;
 /** What the room said last. */
@@ -155,10 +157,17 @@ function showMembers() {
   }));
 }
 
-/** Adds an entry, and stays at the end if that is where the reader is. */
+/** Adds an entry with the next picture: what comes in a burst is laid out once. */
 function add(entry) {
+  if (coming.push(entry) === 1) requestAnimationFrame(addAll);
+  // No pictures are drawn while the page is in the background.
+  if (coming.length > MOST_ENTRIES) coming.shift();
+}
+
+/** Adds what has come, and stays at the end if that is where the reader is. */
+function addAll() {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-  log.append(entry);
+  log.append(...coming.splice(0));
   while (log.childElementCount > MOST_ENTRIES) log.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
@@ -202,6 +211,9 @@ composer.addEventListener("submit", (event) => {
   if (text === "" || socket?.readyState !== WebSocket.OPEN) return;
   socket.send(text);
   // The room sends a line to all but the one who said it.
-  if (!text.startsWith("/")) show(name, text);
+  if (!text.startsWith("/")) {
+    show(name, text);
+    addAll();
+  }
   textInput.value = "";
 });

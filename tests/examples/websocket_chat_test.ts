@@ -194,6 +194,21 @@ peerTest("chat: the page asks for another name when its own was taken meanwhile"
   await server.close();
 });
 
+peerTest("chat: the page keeps up with thousands of lines at once", { needs }, async () => {
+  await using chromium = await startChromium();
+  const { page } = chromium;
+  const room = new ChatRoom({ linesPerSecond: 1e6, maxQueue: 2 ** 24 });
+  const server = await servePage(room, 0);
+  await joinPage(page, `http://127.0.0.1:${server.port}/`, "ann");
+  const bob = room.enter({ address: "elsewhere", queued: 0, send() {}, close() {} });
+  bob.receive("bob");
+  for (let line = 1; line <= 10_000; line++) bob.receive(`line ${line} of many`);
+  await page.waitForSelector("text=line 10000 of many");
+  assertEquals(await page.locator("#log > *").count(), 500);
+  await page.close();
+  await server.close();
+});
+
 peerTest("chat: the page says that the room is full", { needs }, async () => {
   await using chromium = await startChromium();
   const { page } = chromium;
