@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { timingSafeEqual } from "../../buffer/timing_safe_equal.ts";
 
@@ -37,4 +37,22 @@ Deno.test("timing safe equal looks at every byte, wherever the first difference 
     return count;
   };
   assertEquals([looks(0), looks(50), looks(99)], [100, 100, 100]);
+});
+
+Deno.test("timing safe equal refuses what is neither text nor bytes, instead of taking it for equal", () => {
+  const odd: unknown[] = [
+    Uint8Array.of(1, 2, 3).buffer,
+    new DataView(Uint8Array.of(4, 5, 6).buffer),
+    1234,
+    true,
+    {},
+    null,
+    undefined,
+  ];
+  for (const a of odd) {
+    for (const b of [...odd, "", new Uint8Array(0)]) {
+      assertThrows(() => timingSafeEqual(a as Uint8Array, b as Uint8Array), TypeError);
+      assertThrows(() => timingSafeEqual(b as Uint8Array, a as Uint8Array), TypeError);
+    }
+  }
 });
