@@ -199,7 +199,10 @@ export class Cursor {
     if (this.end === 0) this.unwrittenBits = 0;
     this.position -= from;
     this.#mark = undefined;
-    if (this.length === 0 && this.bytes.length > KEPT_CAPACITY) this.#store(new Uint8Array(0));
+    // An empty view of another's storage would keep all of it alive.
+    if (this.length === 0 && (!this.#owned || this.bytes.length > KEPT_CAPACITY)) {
+      this.#store(new Uint8Array(0));
+    }
   }
 
   /** Drops everything. */

@@ -140,7 +140,7 @@ export class ByteBuffer extends ByteReader {
   /**
    * Drops the bytes that are read, which moves the rest to the front: `position` becomes 0, and a mark is forgotten.
    * A byte that {@linkcode ByteReader.readBits | readBits} has left bits of stays, and `position` is 1 then.
-   * A buffer that has become empty gives back memory of more than 64 KiB.
+   * A buffer that has become empty gives back memory of more than 64 KiB, and lets go of the bytes that it was made {@linkcode ByteBuffer.from | from}.
    */
   compact(): this {
     this.cursor.compact();

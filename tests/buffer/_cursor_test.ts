@@ -93,6 +93,22 @@ Deno.test("cursor gives back much memory once it is empty", () => {
   assertEquals([c.length, c.end, c.position], [0, 0, 0]);
 });
 
+Deno.test("cursor lets go of storage that is not its own once it is empty", () => {
+  for (const size of [4, 1_000_000]) {
+    const storage = new Uint8Array(size);
+    const c = new Cursor(storage.subarray(1, 3), "utf8", "network", false);
+    c.take(1);
+    c.compact();
+    assertStrictEquals(c.bytes.buffer, storage.buffer);
+    c.take(1);
+    c.compact();
+    assertEquals([c.bytes.buffer.byteLength, c.view.buffer.byteLength], [0, 0]);
+    assertEquals([c.length, c.end, c.position], [0, 0, 0]);
+    c.bytes[c.room(1)] = 7;
+    assertEquals(storage, new Uint8Array(size));
+  }
+});
+
 Deno.test("cursor compact keeps a write position that was set back", () => {
   const c = cursor(1, 2, 3, 4);
   c.end = 3;
