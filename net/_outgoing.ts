@@ -113,7 +113,11 @@ export class Outgoing implements TransportWriterOptions {
     for (let i = 0; i < this.#corks; i++) writer.cork();
     if (early !== null) {
       writer.cork();
-      for (const chunk of early.chunks) writer.write(chunk);
+      for (const chunk of early.chunks) {
+        // One of them may have passed what all connections together may queue: `onerror` tells.
+        if (writer.stopped) break;
+        writer.write(chunk);
+      }
       writer.uncork();
       if (early.drained !== null) {
         writer.drained().then(early.drained.resolve, early.drained.reject);

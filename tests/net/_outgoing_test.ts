@@ -208,3 +208,22 @@ Deno.test("outgoing refuses who goes on although write has returned false, when 
     assertEquals(limits.pressure.queuedBytes.used, 0);
   }
 });
+
+Deno.test("outgoing fails, and does not throw, when what waited for the connection passes the limits", async () => {
+  const limits = new Limits({ queuedBytes: 100_000 });
+  const { outgoing, told } = rig({ limits });
+  const codes: unknown[] = [];
+  for (let i = 0; i < 4; i++) {
+    outgoing.write(new Uint8Array(60_000), (error) => codes.push((error as NetError).code));
+  }
+  const [a, b] = pair({ capacity: 100 });
+  outgoing.attach(a);
+  await Promise.resolve();
+  assertEquals(told, ["fail ERR_BUFFER_LIMIT"]);
+  const reason = Object.assign(new Error("over"), { code: "OVER" });
+  outgoing.stop(reason);
+  outgoing.fail(reason);
+  assertEquals([codes, limits.queuedBytes.used], [["OVER", "OVER", "OVER", "OVER"], 0]);
+  a.close();
+  b.close();
+});
