@@ -29,6 +29,8 @@ export class Pipes {
     const source = this.#source;
     const data = (chunk: Uint8Array): void => {
       if (destination.write(chunk) !== false) return;
+      // A listener before this one, or the write itself, may have ended the pipe: nobody waits for its `drain` then.
+      if (this.#removers.get(destination) !== remove) return;
       this.#full.add(destination);
       source.pause();
     };

@@ -136,6 +136,26 @@ Deno.test("pipe sets a paused source going, unless another destination is full",
   assertEquals(source.told.slice(4), ["pause"]);
 });
 
+Deno.test("pipe that a listener ends while its chunk is passed on holds up no other pipe", () => {
+  const { source, sink, pipes } = rig();
+  const next = new Sink();
+  source.once("data", () => {
+    pipes.remove(sink);
+    pipes.add(next);
+  });
+  pipes.add(sink);
+  sink.full = true;
+  source.emit("data", new Uint8Array([1]));
+  assertEquals(source.isPaused(), false);
+  source.emit("data", new Uint8Array([2]));
+  assertEquals([sink.got, next.got], [[1], [2]]);
+  next.full = true;
+  source.emit("data", new Uint8Array([3]));
+  assertEquals(source.isPaused(), true);
+  next.emit("drain");
+  assertEquals(source.isPaused(), false);
+});
+
 Deno.test("pipe does not end the program's own output", () => {
   const { source, pipes } = rig();
   for (const output of [process.stdout, process.stderr]) {
