@@ -294,6 +294,14 @@ export class RawLink
       const share = this.#received ??= new BudgetShare(limits.receivedBytes, this);
       this.#obey(share.set(received), share);
     }
+    this.#yield();
+  }
+
+  /** Others need not wait for a link that holds its peer back, or has whole messages only: it needs nothing to go on. */
+  #yield(): void {
+    if (!this.#paused && (this.#starved || this.#core.midMessage)) return;
+    this.#received?.yield();
+    this.#inflated?.yield();
   }
 
   #obey(answer: BudgetAnswer, share: BudgetShare): void {
@@ -323,9 +331,11 @@ export class RawLink
   /** For the limits: there is room again. */
   onRoom(): void {
     queueMicrotask(() => {
-      if (!this.#starved) return;
-      this.#starved = false;
-      this.#read();
+      if (this.#starved) {
+        this.#starved = false;
+        this.#read();
+      }
+      this.#yield();
     });
   }
 
@@ -547,8 +557,7 @@ export class RawLink
     this.#paused = true;
     this.#core.pause();
     this.#reader.pause();
-    this.#received?.yield();
-    this.#inflated?.yield();
+    this.#yield();
   }
 
   /** Goes on reading, with what was held first. */

@@ -300,6 +300,64 @@ Deno.test("link that the application holds does not keep others from the room th
   }
 });
 
+/** Connections of one server, and the far ends of their transports. */
+function served(limits: Limits, options: WebSocketConnectionOptions = {}) {
+  return [0, 1].map(() => {
+    const [near, far] = pair();
+    const ws = new WebSocketConnection(near, {
+      role: "server",
+      keepAliveInterval: 0,
+      limits,
+      ...options,
+    });
+    return { ws, far };
+  });
+}
+
+Deno.test("link with whole messages that nobody takes does not keep others from the room there is", async () => {
+  // With a small inbox it is held back, too.
+  for (const maxInbox of [64, 1_048_576]) {
+    const limits = small("wait");
+    const [first, second] = served(limits, { maxInbox });
+    await first.far.write(masked(1, "a".repeat(120)));
+    await settle();
+    const got = second.ws.receive({ timeout: 1000 });
+    await second.far.write(masked(1, "b".repeat(80), false));
+    await settle();
+    await second.far.write(masked(0, "b"));
+    assertEquals((await got).data?.length, 81);
+    assertEquals((await first.ws.receive()).data?.length, 120);
+    assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+    for (const { ws, far } of [first, second]) {
+      ws.terminate();
+      far.close();
+    }
+  }
+});
+
+Deno.test("link that has woken for room it does not need lets the next one have it", async () => {
+  const limits = small("wait");
+  const [first, second] = served(limits);
+  const holder = { onRoom() {} };
+  limits.receivedBytes.add(500);
+  limits.receivedBytes.ask(holder);
+  await first.far.write(masked(1, "a"));
+  await settle();
+  await second.far.write(masked(1, "b", false));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 2);
+  // The one who went on is done, and there is no room all the same.
+  limits.receivedBytes.leave(holder);
+  await second.far.write(masked(0, "b"));
+  assertEquals((await second.ws.receive({ timeout: 1000 })).data, "bb");
+  limits.receivedBytes.remove(500);
+  for (const { ws, far } of [first, second]) {
+    ws.terminate();
+    far.close();
+  }
+  assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+});
+
 Deno.test("link drops a message that has no room, and takes the next one", async () => {
   const limits = small("drop");
   const { link, far, log } = rig({ keepAliveInterval: 0 }, limits);
