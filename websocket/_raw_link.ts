@@ -331,10 +331,7 @@ export class RawLink
   /** For the limits: there is room again. */
   onRoom(): void {
     queueMicrotask(() => {
-      if (this.#starved) {
-        this.#starved = false;
-        this.#read();
-      }
+      if (this.#starved) this.#unstarve();
       this.#yield();
     });
   }
@@ -349,7 +346,16 @@ export class RawLink
 
   /** The messages that had come were taken. */
   taken(): void {
-    if (this.#received !== undefined && this.#limits !== undefined) this.#account(this.#limits);
+    const share = this.#received;
+    if (share === undefined || this.#limits === undefined) return;
+    this.#account(this.#limits);
+    // Who holds nothing does not wait in the budget's line any more: nobody would wake it.
+    if (this.#starved && share.held === 0) this.#unstarve();
+  }
+
+  #unstarve(): void {
+    this.#starved = false;
+    this.#read();
   }
 
   /** The transport ended. */

@@ -358,6 +358,24 @@ Deno.test("link that has woken for room it does not need lets the next one have 
   assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
 });
 
+Deno.test("link that waits for room goes on when all of its messages are taken", async () => {
+  const limits = small("wait");
+  const [first, second] = served(limits);
+  await second.far.write(masked(1, "b".repeat(120), false));
+  await settle();
+  await first.far.write(masked(1, "a"));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  assertEquals((await first.ws.receive()).data, "a");
+  await first.far.write(masked(1, "next"));
+  assertEquals((await first.ws.receive({ timeout: 1000 })).data, "next");
+  for (const { ws, far } of [first, second]) {
+    ws.terminate();
+    far.close();
+  }
+  assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+});
+
 Deno.test("link drops a message that has no room, and takes the next one", async () => {
   const limits = small("drop");
   const { link, far, log } = rig({ keepAliveInterval: 0 }, limits);
