@@ -529,6 +529,7 @@ export class RawLink
       return;
     }
     this.catchUp();
+    this.#forgetStopped();
     this.#core.close(code, reason);
     if (this.#finished || this.#ending) return;
     this.resume();
@@ -550,6 +551,7 @@ export class RawLink
   failWith(error: WebSocketError): void {
     if (this.#finished || this.#core.done) return;
     this.catchUp();
+    this.#forgetStopped();
     this.#error = error;
     // It is over before anybody is told: a listener of this error may throw, too.
     this.#core.abandon(error.closeCode ?? 1011);
@@ -610,6 +612,11 @@ export class RawLink
         closeCode: 1006,
       });
     }
+  }
+
+  /** The limits have stopped the writer, and the end is about to be told: what is sent meanwhile goes nowhere. */
+  #forgetStopped(): void {
+    if (this.#writer.stopped) this.#core.loseOutput();
   }
 
   /** Does with messages that the queue has no room for what the policy says. */

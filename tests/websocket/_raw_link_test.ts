@@ -432,6 +432,23 @@ Deno.test("link with the longest queue is lost when another one needs room, and 
   assertEquals(limits.pressure.queuedBytes.used, 0);
 });
 
+Deno.test("connection that has just passed the limits can be closed, and is lost", async () => {
+  const limits = new Limits({ queuedBytes: 100_000 });
+  const [{ ws, far }, { ws: other, far: otherFar }] = served(limits);
+  for (let i = 0; i < 4; i++) ws.send(new Uint8Array(60_000));
+  const { code, error } = await ws.close(1000, "bye");
+  assertEquals([code, error?.code], [1006, "SLOW_READER"]);
+  other.on("message", () => {
+    for (let i = 0; i < 4; i++) other.send(new Uint8Array(60_000));
+    throw new Error("of the listener");
+  });
+  await otherFar.write(masked(1, "go"));
+  assertEquals((await other.closed).error?.code, "SLOW_READER");
+  assertEquals(limits.queuedBytes.used, 0);
+  far.close();
+  otherFar.close();
+});
+
 Deno.test("link that goes on sending before its queue has drained is refused, or what it sends is dropped", async () => {
   for (const policy of ["wait", "drop"] as const) {
     const limits = new Limits({ queuedBytes: 50_000, policies: { queuedBytes: policy } });
