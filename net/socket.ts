@@ -436,7 +436,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Has `data` events, and `for await`, bring text; characters that are split over chunks are put together. The web
-   * stream goes on bringing bytes.
+   * stream goes on bringing bytes. The encoding stays when the socket connects anew.
    *
    * @throws {TypeError} `ERR_UNKNOWN_ENCODING`.
    */
@@ -815,7 +815,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Makes a socket that has closed ready for another connection. */
   #renew(): void {
     if (!this.#closed) this.#settleClosed();
-    this.#transport = this.#error = this.#decoder = null;
+    this.#transport = this.#error = null;
+    // As in Node the encoding stays; half a character of the former connection does not.
+    if (this.#decoder !== null) {
+      this.setEncoding((this.#decoder as StringDecoder & { encoding: string }).encoding);
+    }
     this.#opened = this.#closing = null;
     this.#readable = this.#writable = null;
     this.#destroyed =

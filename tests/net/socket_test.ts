@@ -623,6 +623,19 @@ Deno.test("a second connect is EISCONN; a closed socket may connect again", asyn
   });
 });
 
+Deno.test("a socket that connects anew keeps its encoding, and no half of a character", async () => {
+  await withServer({}, (socket) => socket.end(new Uint8Array([0x68, 0xc3])), async (port) => {
+    const socket = new Socket().setEncoding("utf8");
+    const got: unknown[] = [];
+    socket.on("data", (chunk) => got.push(chunk));
+    for (let i = 0; i < 2; i++) {
+      socket.once("data", () => i === 0 && socket.destroy()).connect(port, "127.0.0.1");
+      await once(socket, "close");
+    }
+    assertEquals(got, ["h", "h", "\ufffd"]);
+  });
+});
+
 Deno.test("connect refuses bad ports and hosts with Node's codes", async () => {
   for (const port of [-1, 65_536, 1.5, NaN, "x y"]) {
     const socket = new Socket();
