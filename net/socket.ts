@@ -824,7 +824,6 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#readable = this.#writable = null;
     this.#destroyed =
       this.#closed =
-      this.#paused =
       this.#readEnded =
       this.#securing =
         false;

@@ -636,6 +636,22 @@ Deno.test("a socket that connects anew keeps its encoding, and no half of a char
   });
 });
 
+Deno.test("a socket that is paused before it connects anew stays so until resume", async () => {
+  await withServer({}, (socket) => socket.end("hi"), async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk) => text += chunk);
+    await once(socket, "close");
+    socket.pause().connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assertEquals([text, socket.isPaused()], ["hi", true]);
+    socket.resume();
+    await once(socket, "close");
+    assertEquals(text, "hihi");
+  });
+});
+
 Deno.test("connect refuses bad ports and hosts with Node's codes", async () => {
   for (const port of [-1, 65_536, 1.5, NaN, "x y"]) {
     const socket = new Socket();
