@@ -254,7 +254,8 @@ export class RawLink
       this.#messageAt = 0;
       if (
         this.#limits !== undefined &&
-        (this.#received !== undefined || this.#paused || this.#events!.kept > 0)
+        (this.#received !== undefined || this.#inflated !== undefined || this.#paused ||
+          this.#events!.kept > 0)
       ) this.#account(this.#limits);
     }
   }

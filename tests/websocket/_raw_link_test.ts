@@ -376,6 +376,35 @@ Deno.test("link that waits for room goes on when all of its messages are taken",
   assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
 });
 
+Deno.test("link gives back what was counted of a compressed message as soon as it is whole", async () => {
+  const limits = new Limits();
+  const [near, far] = pair({ capacity: 100 });
+  const deflate = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  const options = { deflate, keepAliveInterval: 0 };
+  const client = new WebSocketConnection(far, { role: "client", ...options });
+  const server = new WebSocketConnection(near, { role: "server", limits, ...options });
+  let most = 0;
+  const parts = (async function* () {
+    for (let i = 0; i < 3; i++) {
+      yield "a".repeat(10_000);
+      await settle();
+      most = Math.max(most, limits.inflatingBytes.used);
+    }
+  })();
+  client.send(parts);
+  assertEquals((await server.receive()).data?.length, 30_000);
+  assert(most >= 10_000);
+  await settle();
+  assertEquals([limits.inflatingBytes.used, limits.receivedBytes.used], [0, 0]);
+  client.terminate();
+  server.terminate();
+});
+
 Deno.test("link drops a message that has no room, and takes the next one", async () => {
   const limits = small("drop");
   const { link, far, log } = rig({ keepAliveInterval: 0 }, limits);
