@@ -405,6 +405,67 @@ Deno.test("link gives back what was counted of a compressed message as soon as i
   server.terminate();
 });
 
+Deno.test("links that wait for room all get their messages in the end, however these are taken", async () => {
+  const one = fc.record({
+    sizes: fc.array(fc.array(fc.nat(400), { minLength: 1, maxLength: 4 }), {
+      minLength: 2,
+      maxLength: 8,
+    }),
+    capacity: fc.constantFrom(100, 2000, 65_536),
+    maxInbox: fc.constantFrom(100, 1000, 10_000),
+    compress: fc.boolean(),
+    streams: fc.boolean(),
+    delays: fc.array(fc.nat(8), { minLength: 1, maxLength: 5 }),
+  });
+  const deflate = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  const three = fc.tuple(one, one, one);
+  await fc.assert(
+    fc.asyncProperty(three, fc.constantFrom(100, 1000, 5000), async (all, receivedBytes) => {
+      const limits = new Limits({
+        receivedBytes,
+        inflatingBytes: 100,
+        policies: { inflatingBytes: "wait" },
+      });
+      const open: WebSocketConnection[] = [];
+      await Promise.all(all.map(async ({ sizes, capacity, maxInbox, compress, ...how }) => {
+        const [near, far] = pair({ capacity });
+        const options = { deflate: compress ? deflate : undefined, keepAliveInterval: 0 };
+        const client = new WebSocketConnection(far, { role: "client", ...options });
+        const server = new WebSocketConnection(near, {
+          role: "server",
+          limits,
+          maxInbox,
+          ...options,
+        });
+        open.push(client, server);
+        for (const parts of sizes) client.send(parts.map((size) => new Uint8Array(size)));
+        for (const [i, parts] of sizes.entries()) {
+          for (let turns = how.delays[i % how.delays.length]; turns > 0; turns--) await settle();
+          let got: number | undefined;
+          if (how.streams) {
+            const message = await server.receiveStream({ timeout: 2000 });
+            assert("readable" in message);
+            got = (await new Response(message.readable).bytes()).length;
+          } else got = (await server.receive({ timeout: 2000 })).data?.length;
+          assertEquals(got, parts.reduce((sum, size) => sum + size));
+        }
+        await settle();
+      })).finally(() => {
+        for (const ws of open) ws.terminate();
+      });
+      assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
+      assertEquals([limits.inflatingBytes.used, limits.inflatingBytes.waiting], [0, 0]);
+    }),
+    // A failure waits for its deadline: to make the example smaller would take minutes.
+    { numRuns: 40, endOnFailure: true },
+  );
+});
+
 Deno.test("link drops a message that has no room, and takes the next one", async () => {
   const limits = small("drop");
   const { link, far, log } = rig({ keepAliveInterval: 0 }, limits);
