@@ -224,6 +224,8 @@ export class Outgoing implements TransportWriterOptions {
 
   /** For the writer: calls the callbacks of what has been written. */
   onwritten(bytesWritten: number): void {
+    // A writer that was left for another transport is not stopped, and may tell of its last write behind the end.
+    if (this.#stopped !== null) return;
     this.#owner.onactivity();
     const pending = this.#written;
     if (pending === null) return;
@@ -237,7 +239,7 @@ export class Outgoing implements TransportWriterOptions {
 
   /** For the writer. */
   ondrain(): void {
-    if (!this.needDrain || this.ending) return;
+    if (!this.needDrain || this.ending || this.#stopped !== null) return;
     this.needDrain = false;
     this.#owner.ondrain();
   }

@@ -652,6 +652,29 @@ Deno.test("a socket that is paused before it connects anew stays so until resume
   });
 });
 
+Deno.test("a socket destroyed while TLS is to start counts no idle time, though its last write ends then", async () => {
+  const [near, far] = pair();
+  const written = Promise.withResolvers<void>();
+  const socket = Socket.from({
+    read: (p) => near.read(p),
+    write: (p) => written.promise.then(() => p.length),
+    closeWrite: () => near.closeWrite(),
+    close: () => near.close(),
+    localAddr: near.localAddr,
+    remoteAddr: near.remoteAddr,
+  });
+  const told: string[] = [];
+  socket.setTimeout(5, () => told.push("timeout")).on("drain", () => told.push("drain"));
+  socket.write(new Uint8Array(100_000));
+  const started = socket.startTls();
+  written.resolve();
+  socket.destroy();
+  assertEquals((await assertRejects(() => started, NetError)).code, "ERR_SOCKET_CLOSED");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(told, []);
+  far.close();
+});
+
 Deno.test("connect refuses bad ports and hosts with Node's codes", async () => {
   for (const port of [-1, 65_536, 1.5, NaN, "x y"]) {
     const socket = new Socket();
