@@ -5,13 +5,12 @@ import {
   checkServerIdentity,
   connect,
   type ConnectionOptions,
-  createSecureContext,
   createServer,
   getCACertificates,
-  type SecureContext,
   type Server,
   type TLSSocket,
 } from "node:tls";
+import { ClientHelloReader } from "./_client_hello.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
 import { NetError } from "./errors.ts";
@@ -422,6 +421,15 @@ function whenOver(duplex: TlsDuplex, tell: (error: Error) => void): void {
   });
 }
 
+/** Closes what may be closed already. */
+function closeQuietly(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It is closed.
+  }
+}
+
 function cutShort(): Error {
   return Object.assign(new Error("the connection was closed during the handshake"), {
     code: "ECONNRESET",
@@ -473,6 +481,9 @@ function nameOf(ca: readonly string[] | undefined): string {
   return ca === undefined ? "" : createHash("sha256").update(ca.join("\n")).digest("base64");
 }
 
+/** How much of a client's hello is read at once, in bytes: nearly all come in one piece. */
+const HELLO_READ = 4096;
+
 /** The certificates and settings of a server, ready for handshakes; they can be changed while it runs. */
 export class ServerContext {
   readonly #options: TlsServerOptions;
@@ -480,9 +491,8 @@ export class ServerContext {
   #ca: string[] | undefined;
   #authorities: string;
   readonly #named = new Map<string, LoadedIdentity>();
-  /** The contexts of the identities by name, with the authorities of now. */
-  #contexts = new WeakMap<LoadedIdentity, SecureContext>();
-  #idle: Server[] = [];
+  /** Servers of node's that have nothing to do, for each identity, with the authorities of now. */
+  #idle = new WeakMap<LoadedIdentity, Server[]>();
 
   /** @throws {TypeError} When a certificate or key is no good. */
   constructor(options: TlsServerOptions) {
@@ -504,41 +514,83 @@ export class ServerContext {
     if (options.ca !== undefined) {
       this.#ca = loadAuthorities(options.ca);
       this.#authorities = nameOf(this.#ca);
-      this.#contexts = new WeakMap();
+      this.#idle = new WeakMap();
     }
     this.#own = own;
-    this.#idle = [];
   }
 
   /** Adds or changes the certificate for a name. */
   add(name: string, identity: TlsIdentity): void {
     const asked = sniName(name);
     const loaded = loadIdentity(identity);
-    this.#contextOf(loaded);
+    // What node:tls can't use is told now.
+    this.#idleOf(loaded).push(this.#makeServer(loaded));
     this.#named.set(asked, loaded);
   }
 
-  /** A context of its own takes the place of the server's: it needs the authorities, too, or clients are judged by the usual ones. */
-  #contextOf(identity: LoadedIdentity): SecureContext {
-    let context = this.#contexts.get(identity);
-    if (context === undefined) {
-      const { minVersion = "TLSv1.2", maxVersion = "TLSv1.3" } = this.#options;
-      context = createSecureContext({ ...identity, ca: this.#ca, minVersion, maxVersion });
-      this.#contexts.set(identity, context);
-    }
-    return context;
+  #idleOf(identity: LoadedIdentity): Server[] {
+    let idle = this.#idle.get(identity);
+    if (idle === undefined) this.#idle.set(identity, idle = []);
+    return idle;
   }
 
   /** The server's side of a handshake, by node:tls. */
-  handshake(
+  async handshake(
     inner: Transport,
     deadlines: readonly Deadline[],
     context: HandshakeContext,
     head?: Uint8Array,
   ): Promise<SecuredTransport> {
+    if (this.#named.size === 0 && this.#options.SNICallback === undefined) {
+      return await this.#handshake(this.#own, inner, deadlines, context, head);
+    }
+    // Deno's node:tls keeps for good what it holds of a client whose hello does not come whole, if it is to tell the name.
+    const hello = await this.#receiveHello(inner, deadlines, context, head);
+    return await this.#handshake(hello.identity, inner, deadlines, context, hello.bytes);
+  }
+
+  /** Reads the client's hello, and finds what is to be shown to who asks so. */
+  #receiveHello(
+    inner: Transport,
+    deadlines: readonly Deadline[],
+    context: HandshakeContext,
+    head: Uint8Array | undefined,
+  ): Promise<{ identity: LoadedIdentity; bytes: Uint8Array }> {
+    const receive = async () => {
+      const reader = new ClientHelloReader();
+      if (head !== undefined) reader.push(head);
+      const buffer = new Uint8Array(HELLO_READ);
+      while (!reader.done) {
+        const n = await inner.read(buffer);
+        if (n === null) throw cutShort();
+        reader.push(buffer.slice(0, n));
+      }
+      const identity = await this.#identityFor(reader.servername);
+      return { identity, bytes: reader.bytes() };
+    };
+    return underDeadlines(
+      deadlines,
+      (resolve, reject) => {
+        receive().then(resolve, (error) => {
+          closeQuietly(inner);
+          reject(toTlsError(error instanceof Error ? error : new Error(String(error)), context));
+        });
+      },
+      () => closeQuietly(inner),
+    );
+  }
+
+  #handshake(
+    identity: LoadedIdentity,
+    inner: Transport,
+    deadlines: readonly Deadline[],
+    context: HandshakeContext,
+    head: Uint8Array | undefined,
+  ): Promise<SecuredTransport> {
     const duplex = new TlsDuplex(inner, { head, transient: true });
     // One handshake at a time for each of node's servers, so that its events are about this one.
-    const server = this.#idle.pop() ?? this.#makeServer();
+    const idle = this.#idleOf(identity);
+    const server = idle.pop() ?? this.#makeServer(identity);
     const authorities = this.#authorities;
     return underDeadlines<SecuredTransport>(
       deadlines,
@@ -550,7 +602,7 @@ export class ServerContext {
         server.once("tlsClientError", fail);
         server.once("secureConnection", (socket) => {
           server.off("tlsClientError", fail);
-          if (this.#idle.length < 64 && server === this.#current(server)) this.#idle.push(server);
+          if (idle.length < 64) idle.push(server);
           const name = (socket as { servername?: string | false }).servername;
           const { requestCert = false, rejectUnauthorized = true } = this.#options;
           const doubt = requestCert ? this.#doubt(socket, authorities) : null;
@@ -586,17 +638,11 @@ export class ServerContext {
     return null;
   }
 
-  #generation = new WeakMap<Server, LoadedIdentity>();
-
-  #current(server: Server): Server | undefined {
-    return this.#generation.get(server) === this.#own ? server : undefined;
-  }
-
-  #makeServer(): Server {
+  #makeServer({ cert, key }: LoadedIdentity): Server {
     const { requestCert = false, rejectUnauthorized = true, ALPNProtocols } = this.#options;
     const server = createServer({
-      cert: this.#own.cert,
-      key: this.#own.key,
+      cert,
+      key,
       ca: this.#ca,
       requestCert,
       rejectUnauthorized,
@@ -604,40 +650,26 @@ export class ServerContext {
       minVersion: this.#options.minVersion ?? "TLSv1.2",
       maxVersion: this.#options.maxVersion ?? "TLSv1.3",
       allowHalfOpen: true,
-      // The deadlines are the caller's.
-      handshakeTimeout: 0,
-      SNICallback: (name, done) => void this.#select(name, done),
+      // The deadlines are the caller's. 0 would be the default: a timer that holds failed connections for two minutes.
+      handshakeTimeout: -1,
     });
     server.on("tlsClientError", () => {});
-    this.#generation.set(server, this.#own);
     return server;
   }
 
-  async #select(
-    name: string,
-    done: (error: Error | null, context?: SecureContext) => void,
-  ): Promise<void> {
-    // Deno asks for clients without a name, too; Node does not.
-    if (!name) return done(null);
-    let found: SecureContext | undefined;
-    try {
-      found = this.#find(name.toLowerCase());
-      if (found === undefined && this.#options.SNICallback !== undefined) {
-        const identity = await this.#options.SNICallback(name);
-        if (identity !== undefined) found = this.#contextOf(loadIdentity(identity));
-      }
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    done(null, found);
+  /** What is shown to a client that asks for `name`. */
+  async #identityFor(name: string | undefined): Promise<LoadedIdentity> {
+    if (name === undefined) return this.#own;
+    const found = this.#find(name.toLowerCase());
+    if (found !== undefined) return found;
+    const identity = await this.#options.SNICallback?.(name);
+    return identity === undefined ? this.#own : loadIdentity(identity);
   }
 
-  #find(name: string): SecureContext | undefined {
+  #find(name: string): LoadedIdentity | undefined {
     const dot = name.indexOf(".");
-    const identity = this.#named.get(name) ??
+    return this.#named.get(name) ??
       (dot < 0 ? undefined : this.#named.get(`*${name.slice(dot)}`));
-    return identity && this.#contextOf(identity);
   }
 }
 

@@ -264,6 +264,13 @@ export async function liveGrowthDuring(run: () => Promise<unknown>): Promise<num
   }
 }
 
+/** By how many bytes the live memory of this process has grown when `run` is over. */
+export async function liveGrowthAfter(run: () => Promise<unknown>): Promise<number> {
+  const before = liveMemory();
+  await run();
+  return liveMemory() - before;
+}
+
 /** The shortest time of several runs, in ms: what a busy machine adds is not in it. */
 function shortest(run: () => void): number {
   let best = Infinity;

@@ -1,11 +1,12 @@
 // Known classes of faults in what outlives an attack: callbacks that throw, connections that are killed at any point, resources that stay.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import {
   acceptance,
   askForWebSocket,
   byteServer,
   clientFrame,
   latin1,
+  liveGrowthAfter,
   openWebSocket,
   Wire,
 } from "../_support/attack.ts";
@@ -633,3 +634,34 @@ Deno.test("resource leak: 500 WebSockets that come and go, with topics and rooms
   ]);
   await delay(0);
 });
+
+for (const sni of [undefined, { "a.example.com": identity("a_example") }]) {
+  const names = sni === undefined ? "without" : "with";
+  Deno.test(`resource leak: handshakes that never come whole leave nothing at a TLS server ${names} certificates by name`, async () => {
+    const server = createSecureServer({ ...identity("server"), sni });
+    let failed = 0;
+    server.on("tlsClientError", () => failed++);
+    await server.listen(0, "127.0.0.1");
+    const { port } = server;
+    const beginnings = [
+      "",
+      "\x16\x03\x01\x00",
+      "no TLS at all\r\n\r\n",
+      `\x16\x03\x01\x00\x20\x01\x00\x00\x1c${"x".repeat(28)}`,
+    ];
+    const visit = async (beginning: string): Promise<void> => {
+      using client = await Deno.connect({ hostname: "127.0.0.1", port });
+      await client.write(latin1(beginning));
+      await client.closeWrite();
+      const buffer = new Uint8Array(100);
+      while (await client.read(buffer).catch(() => null) !== null);
+    };
+    const visits = async (rounds: number): Promise<void> => {
+      for (let i = 0; i < rounds; i++) await Promise.all(beginnings.map(visit));
+    };
+    await visits(25);
+    assertLess(await liveGrowthAfter(() => visits(100)), 2 * 1_048_576);
+    await until(() => failed === 500);
+    await server.close();
+  });
+}
