@@ -57,8 +57,10 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const options = { transport: "tcp", server: "h:1", masked: true } as const;
-    for (const sink of [createPcapSink("/dev/full"), createRecordSink("/dev/full", options)]) {
-      await assertRejects(() => sink, Error, "No space left on device");
-    }
+    const making = [
+      () => createPcapSink("/dev/full"),
+      () => createRecordSink("/dev/full", options),
+    ];
+    for (const make of making) await assertRejects(make, Error, "No space left on device");
   },
 });
