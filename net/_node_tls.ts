@@ -11,6 +11,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { ClientHelloReader } from "./_client_hello.ts";
+import { closeQuietly } from "./_close_quietly.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
 import { NetError } from "./errors.ts";
@@ -419,15 +420,6 @@ function whenOver(duplex: TlsDuplex, tell: (error: Error) => void): void {
     };
     wait();
   });
-}
-
-/** Closes what may be closed already. */
-function closeQuietly(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // It is closed.
-  }
 }
 
 function cutShort(): Error {

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { closeQuietly } from "./_close_quietly.ts";
 import { readInto, writeAll } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { relay } from "./_relay.ts";
@@ -63,15 +64,6 @@ function limitOf(
     throw new RangeError(`Cannot make SOCKS5 server: ${name} ${limit} is too long for a timer`);
   }
   return limit === Infinity ? 0 : limit;
-}
-
-/** Closes what may be closed already. */
-export function closeQuietly(transport: Transport | undefined): void {
-  try {
-    transport?.close();
-  } catch {
-    // It is closed already.
-  }
 }
 
 /** How a reply tells what went wrong. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { closeQuietly } from "./_close_quietly.ts";
 import { unsupportedByDeno } from "./_deno_tls_listener.ts";
 import { type DenoTlsConn, makeClosable } from "./_deno_tls_transport.ts";
 import {
@@ -335,14 +336,6 @@ async function denoClientHandshake(
       closeQuietly(tls ?? conn);
     },
   );
-}
-
-export function closeQuietly(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // closed, or taken over by Deno.startTls
-  }
 }
 
 const contexts = new WeakMap<object, ServerContext>();

@@ -4,6 +4,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
+import { closeQuietly } from "./_close_quietly.ts";
 import {
   checkConnect,
   checkTimeout,
@@ -1139,12 +1140,4 @@ async function atMost(ms: number, what: Promise<void>): Promise<void> {
   });
   await Promise.race([what, over]);
   clearTimeout(timer!);
-}
-
-function closeQuietly(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // Closed by the system already.
-  }
 }

@@ -1,6 +1,7 @@
 // Floor 3: driver.
+import { closeQuietly } from "./_close_quietly.ts";
 import { tell } from "./_socket_util.ts";
-import { closeQuietly, Socks5Session, Socks5Settings } from "./_socks5_session.ts";
+import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type {

@@ -1,11 +1,6 @@
 // Floor 3: driver.
-import {
-  closeQuietly,
-  recallTls,
-  serverContext,
-  serverHandshake,
-  startTlsUnder,
-} from "./_tls_start.ts";
+import { closeQuietly } from "./_close_quietly.ts";
+import { recallTls, serverContext, serverHandshake, startTlsUnder } from "./_tls_start.ts";
 import type { SecureContext } from "./secure_context.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { TlsInfo, TlsServerOptions } from "./tls_options.ts";

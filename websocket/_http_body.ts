@@ -3,7 +3,6 @@ import type { HttpResponseHead } from "./http_head.ts";
 
 /** The longest line of a chunk's size, with its extensions, in bytes. */
 const MAX_CHUNK_LINE = 1024;
-const CR = 13;
 const LF = 10;
 
 /**
@@ -82,7 +81,7 @@ export class HttpBodyReader {
       }
       const line = this.#line!;
       this.#line = "";
-      if (line === `\n${String.fromCharCode(CR)}`) continue;
+      if (line === "\n\r") continue;
       const size = /^([\da-f]{1,12})[ \t]*(;[^\r]*)?\r$/i.exec(line);
       this.#left = size === null ? 0 : parseInt(size[1], 16);
       this.#line = undefined;

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { closeQuietly } from "../../net/_close_quietly.ts";
 import {
   checkTlsClientOptions,
   checkTlsServerOptions,
-  closeQuietly,
   denoTlsInfo,
   recallTls,
   rememberTls,
