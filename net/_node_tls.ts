@@ -269,6 +269,7 @@ class TlsDuplex extends TransportDuplex {
   #state: "handshake" | "open" | "leaving" = "handshake";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: (() => void) | null = null;
+  #idle: Promise<void> | null = null;
   /** Whether the writing side has been ended, well or not. */
   #finished = false;
   /** Whether the peer has sent its end mark. */
@@ -302,11 +303,15 @@ class TlsDuplex extends TransportDuplex {
     const limited = this.#state === "handshake";
     this.#state = "leaving";
     setImmediate(() => {
-      if (this.destroyed) return;
-      // A stream that has failed to end never calls back.
-      if (this.#finished) return this.cut(error);
-      if (limited) this.#timer = setTimeout(() => this.cut(error), ALERT_TIMEOUT);
-      this.end(() => this.cut(error));
+      if (limited && !this.destroyed) {
+        this.#timer = setTimeout(() => this.cut(error), ALERT_TIMEOUT);
+      }
+      this.idle().then(() => {
+        if (this.destroyed) return;
+        // A stream that has failed to end never calls back.
+        if (this.#finished) return this.cut(error);
+        this.end(() => this.cut(error));
+      });
     });
     return this;
   }
@@ -327,11 +332,18 @@ class TlsDuplex extends TransportDuplex {
   }
 
   /** Resolves when all that node:tls has to send is with the transport, or the stream is destroyed. */
-  async idle(): Promise<void> {
+  idle(): Promise<void> {
+    return this.#idle ??= this.#becomeIdle();
+  }
+
+  async #becomeIdle(): Promise<void> {
     for (;;) {
-      // node:tls hands on its records in a microtask.
+      // node:tls keeps what it has to send until the write before has come back, and hands it on then.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      if (this.writableLength === 0 || this.destroyed) return;
+      if (this.writableLength === 0 || this.destroyed) {
+        this.#idle = null;
+        return;
+      }
       await new Promise<void>((resolve) => this.#written = resolve);
     }
   }

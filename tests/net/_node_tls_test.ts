@@ -126,6 +126,30 @@ Deno.test("node TLS sends its last records before the connection is closed", asy
   }
 });
 
+Deno.test("node TLS sends its last records also while the transport is busy with those before", async () => {
+  const [near, far] = pair();
+  const slow: Transport = {
+    read: (p) => far.read(p),
+    async write(p) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return await far.write(p);
+    },
+    closeWrite: () => far.closeWrite(),
+    close: () => far.close(),
+    localAddr: far.localAddr,
+    remoteAddr: far.remoteAddr,
+  };
+  const [client, server] = await secured(new ServerContext(SERVER), [near, slow]);
+  // The server's session tickets are under way when both directions have ended.
+  await client.closeWrite();
+  assertEquals(await server.read(new Uint8Array(9)), null);
+  const closing = server.closeWrite();
+  assertEquals(await readText(client), "");
+  await closing;
+  client.close();
+  server.close();
+});
+
 Deno.test("node TLS has the addresses of its transport, and its reset", async () => {
   const [a, b] = pair();
   const [client, server] = await secured(new ServerContext(SERVER), [a, b]);
