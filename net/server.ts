@@ -3,6 +3,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { Admission } from "./_admission.ts";
+import { closeWatch } from "./_close_watch.ts";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
@@ -76,7 +77,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   readonly #options: ServerOptions & { limits: Limits };
   readonly #admission: Admission;
   readonly #sockets = new Set<Socket>();
-  readonly #forget: (this: Socket) => void;
+  readonly #forget = (socket: object): void => this.#remove(socket as Socket);
   #listener: TransportListener | null = null;
   #opening: object | null = null;
   #loops = 0;
@@ -129,11 +130,6 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (proxyProtocol !== undefined) {
       this.#introduction = checkedProxyProtocol(proxyProtocol);
     }
-    // deno-lint-ignore no-this-alias
-    const server = this;
-    this.#forget = function (this: Socket): void {
-      server.#remove(this);
-    };
     if (listener !== undefined) this.on("connection", listener);
   }
 
@@ -435,7 +431,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     this.#accepted++;
     this.#sockets.add(socket);
     this.#count();
-    socket.on("close", this.#forget);
+    closeWatch.set(socket, this.#forget);
     try {
       this.welcome(socket);
     } catch (error) {

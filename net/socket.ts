@@ -5,6 +5,7 @@ import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
 import { closeQuietly } from "./_close_quietly.ts";
+import { closeWatch } from "./_close_watch.ts";
 import {
   checkConnect,
   checkTimeout,
@@ -119,6 +120,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #writable: OutgoingStream | null = null;
   #pipes: Pipes | null = null;
   #unwatch: (() => void) | null = null;
+  /** Told of the end, by a call that `removeAllListeners` does not take away. */
+  #watcher: ((socket: object) => void) | null = null;
 
   // What the two directions tell comes in here: one object, and not a closure for each.
   static readonly #Owner = class implements IncomingOwner, OutgoingOwner {
@@ -154,6 +157,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   };
 
   static {
+    closeWatch.set = (socket, told) => {
+      if (socket instanceof Socket) socket.#watcher = told;
+    };
     // What an async listener throws comes here, and not to the program's end.
     Object.defineProperty(Socket.prototype, captureRejectionSymbol, {
       value(this: Socket, error: unknown): void {
@@ -1082,6 +1088,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.#closed = true;
       this.#settleClosed();
     }
+    const watcher = this.#watcher;
+    this.#watcher = null;
+    watcher?.(this);
     this.#tell("close", error !== null);
   }
 

@@ -192,6 +192,21 @@ Deno.test("server keeps to its cap for each address, its lists and its rate", as
   }
 });
 
+Deno.test("server forgets a connection whose listeners were all removed, as Node's does", async () => {
+  const server = await createServer({ maxConnectionsPerAddress: 1 }, (socket) => {
+    socket.removeAllListeners();
+    socket.resume().end("served");
+  }).listen(0, LOOPBACK);
+  for (let i = 0; i < 2; i++) {
+    const client = connect(server.port, LOOPBACK);
+    assertEquals((await Array.fromAsync(client)).join(""), "served");
+    await client.closed;
+    while (server.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await server.close();
+  assertEquals(server.metrics().bytesWritten, 12);
+});
+
 Deno.test("server counts bytes over open and closed connections", async () => {
   const server = await createServer((socket) => void socket.pipe(socket)).listen(0, LOOPBACK);
   const client = connect(server.port, LOOPBACK);
