@@ -4,6 +4,9 @@ import { NodeTransport } from "./node_transport.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { InetAddr, Transport } from "./transport.ts";
 
+/** How many connections wait until they are accepted, where nothing else is said. */
+const BACKLOG = 511;
+
 /** A listener on node:net: its connections can set a keep-alive delay and be reset, and are slower than Deno's own. */
 class NodeListener implements TransportListener {
   readonly addr: InetAddr;
@@ -12,7 +15,7 @@ class NodeListener implements TransportListener {
   #waiter: PromiseWithResolvers<Transport> | null = null;
   #closed = false;
 
-  constructor(server: Server) {
+  constructor(server: Server, backlog: number) {
     this.#server = server;
     const { address, port } = server.address() as { address: string; port: number };
     this.addr = { transport: "tcp", hostname: address, port };
@@ -21,7 +24,8 @@ class NodeListener implements TransportListener {
       const waiter = this.#waiter;
       this.#waiter = null;
       if (waiter !== null) waiter.resolve(transport);
-      else if (this.#closed) transport.close();
+      // node:net accepts whether somebody waits or not: the system's own queue stays empty, and this one has its length.
+      else if (this.#closed || this.#came.length >= backlog) transport.close();
       else this.#came.push(transport);
     });
   }
@@ -59,15 +63,16 @@ function closedError(): Error {
 /** Listens on a port through node:net. */
 export function listenNode(options: ListenOptions): Promise<TransportListener> {
   const server = createServer({ allowHalfOpen: true });
+  const { backlog = BACKLOG } = options;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({
       port: options.port ?? 0,
       host: options.host ?? options.hostname,
-      backlog: options.backlog,
+      backlog,
     }, () => {
       server.off("error", reject);
-      resolve(new NodeListener(server));
+      resolve(new NodeListener(server, Math.max(backlog, 1)));
     });
   });
 }

@@ -48,3 +48,25 @@ Deno.test("node listener keeps connections that nobody has accepted yet, and clo
   second.close();
   for (const client of clients) client.close();
 });
+
+Deno.test("node listener keeps no more connections than its backlog, and turns the others away", async () => {
+  const listener = await listenNode({ port: 0, host: "127.0.0.1", backlog: 2 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const clients: Deno.Conn[] = [];
+  for (let i = 0; i < 4; i++) {
+    clients.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    if (i > 1) assertEquals(await clients[i].read(new Uint8Array(1)).catch(() => null), null);
+  }
+  // Whoever is kept is accepted, and makes room.
+  for (let i = 0; i < 2; i++) {
+    const transport = await listener.accept();
+    await clients[i].write(new Uint8Array([i]));
+    const buffer = new Uint8Array(1);
+    assertEquals([await transport.read(buffer), buffer[0]], [1, i]);
+    transport.close();
+  }
+  clients.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+  (await listener.accept()).close();
+  listener.close();
+  for (const client of clients) client.close();
+});
