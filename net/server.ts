@@ -305,6 +305,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     } catch (error) {
       if (this.#opening !== opening) return;
       this.#opening = null;
+      // A closing that was under way has waited for this.
+      queueMicrotask(() => this.#finish());
       throw error;
     }
     if (this.#opening !== opening) return listener.close();

@@ -617,6 +617,22 @@ Deno.test("server closed in the turn of listen says nothing of listening, and en
   assertEquals(events, ["close"]);
 });
 
+Deno.test("server that closes, and then can't listen elsewhere, has closed", async () => {
+  class Late extends Server {
+    protected override async openListener(): Promise<TransportListener> {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      throw new Error("nowhere");
+    }
+  }
+  const server = new Late();
+  let closed = 0;
+  server.on("close", () => closed++);
+  const closing = server.close();
+  await assertRejects(async () => await server.listen(0), Error, "nowhere");
+  await closing;
+  assertEquals([closed, server.listening], [1, false]);
+});
+
 Deno.test("server that is awaited twice, listening and closing, settles both", async () => {
   const server = createServer();
   const listening = server.listen(0, LOOPBACK);
