@@ -121,10 +121,10 @@ export class Incoming implements TransportSink {
     queueMicrotask(() => this.#drain());
   }
 
-  /** Holds chunks back, and the peer with them. */
+  /** Holds chunks back, and the peer with them; who waits for a chunk gets it all the same. */
   hold(): void {
     this.#flowing = false;
-    this.#reader?.pause();
+    if (this.#waiter === null) this.#reader?.pause();
   }
 
   /** The next chunk; null at the end. @throws {TypeError} When another call waits. */

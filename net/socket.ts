@@ -421,7 +421,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return super.once(event as any, listener as any);
   }
 
-  /** Stops `data` events and, with them, the sender at the other end. */
+  /**
+   * Stops `data` events and, with them, the sender at the other end. Who takes the chunks (`for await`, `readable`) goes
+   * on taking them, as in Node.
+   */
   pause(): this {
     this.#paused = true;
     this.#incoming.hold();

@@ -56,6 +56,18 @@ Deno.test("incoming tells of an end without data although nobody reads", async (
   assertEquals(it.told, ["end"]);
 });
 
+Deno.test("incoming that is to hold gives the chunk that somebody waits for, and no other", async () => {
+  using it = rig();
+  const next = it.incoming.next();
+  it.incoming.hold();
+  await it.peer.write(bytes(1, 2));
+  assertEquals([...await next ?? []], [1, 2]);
+  await it.peer.write(bytes(3));
+  await turn();
+  assertEquals([it.incoming.take(), it.incoming.bytesRead], [undefined, 2]);
+  assertEquals([...await it.incoming.next() ?? []], [3]);
+});
+
 Deno.test("incoming flows, holds, and flows again, losing nothing", async () => {
   using it = rig();
   it.incoming.flow();

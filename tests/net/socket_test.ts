@@ -1492,3 +1492,27 @@ Deno.test("socket refuses what Node's takes and nothing here honours", () => {
   const error = assertThrows(() => new Socket(options), TypeError);
   assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
 });
+
+Deno.test("pause does not stop who takes the chunks, by a loop or by the web stream", async () => {
+  for (const style of ["loop", "stream"] as const) {
+    const [a, b] = pair();
+    const socket = Socket.from(a);
+    const got: string[] = [];
+    const reading = (async () => {
+      const chunks = style === "loop" ? socket : socket.readable;
+      for await (const chunk of chunks) got.push(new TextDecoder().decode(chunk as Uint8Array));
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    socket.pause();
+    for (const text of ["one", "two"]) {
+      await b.write(new TextEncoder().encode(text));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      socket.pause();
+    }
+    await b.closeWrite();
+    await reading;
+    assertEquals([style, ...got], [style, "one", "two"]);
+    await socket.closed;
+    b.close();
+  }
+});
