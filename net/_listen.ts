@@ -4,6 +4,7 @@ import {
   checkPort,
   checkText,
   codedRangeError,
+  codedTypeError,
   isNumeric,
   refuseOptions,
 } from "./_connect_arguments.ts";
@@ -42,6 +43,10 @@ export function listenArguments(
 function checkListen(options: ListenOptions): ListenOptions {
   const { path, port, host, hostname, backlog } = options;
   refuseOptions(options, FOREIGN_OPTIONS);
+  // As in Node: a mistyped name, or a path that is not known, must not come to any free port on all addresses.
+  if (path === undefined && !("port" in options)) {
+    throw codedTypeError("ERR_INVALID_ARG_VALUE", 'Cannot listen: "port" or "path" must be given');
+  }
   if (backlog !== undefined && !(Number.isInteger(backlog) && backlog >= 0)) {
     throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot listen with a backlog of ${backlog}`);
   }

@@ -40,6 +40,10 @@ Deno.test("listen options are checked at once, with Node's codes", () => {
   assertEquals(code({ port: 1, hostname: {} }), "ERR_INVALID_ARG_TYPE");
   assertEquals(code({ path: 7 }), "ERR_INVALID_ARG_TYPE");
   assertEquals(code({ path: "a\0b" }), "ERR_INVALID_ARG_VALUE");
+  for (const unsaid of [{}, { prot: 80 }, { host: "127.0.0.1" }, { path: undefined }]) {
+    assertEquals(code(unsaid), "ERR_INVALID_ARG_VALUE");
+  }
+  assertEquals(listenArguments([{ port: undefined }]).options.port, 0);
   for (const backlog of [-1, 1.5, NaN]) {
     assertEquals(code({ port: 1, backlog }), "ERR_OUT_OF_RANGE");
   }
