@@ -306,7 +306,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       }
       throw failure;
     }
-    this.emit("listening");
+    this.#announce("listening");
   }
 
   #isClosed(): boolean {
@@ -341,7 +341,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       throw this.#stateError("Cannot connect", "it is connected already");
     }
     this.#remote = { address: found, port, ip: parseIp(found)! };
-    this.emit("connect");
+    this.#announce("connect");
     return this;
   }
 
@@ -607,6 +607,15 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   #deliver(data: Uint8Array, from: DatagramAddress): void {
     try {
       this.emit("message", data, from);
+    } catch (error) {
+      this.#threw(error);
+    }
+  }
+
+  /** Says that the socket is bound, or connected. */
+  #announce(event: "listening" | "connect"): void {
+    try {
+      this.emit(event);
     } catch (error) {
       this.#threw(error);
     }

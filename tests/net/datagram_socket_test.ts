@@ -420,6 +420,22 @@ Deno.test("datagram socket is closed by a listener that throws, and reports it",
   await closed;
 });
 
+Deno.test("datagram socket is closed, too, by a listener of its beginning that throws, and reports it", async () => {
+  for (const event of ["listening", "connect"] as const) {
+    const socket = createDatagramSocket();
+    const told: string[] = [];
+    socket.on(event, () => {
+      throw new Error("fault");
+    });
+    socket.on("error", ({ message }) => told.push(message));
+    const closed = new Promise<void>((resolve) => socket.on("close", resolve));
+    await (event === "listening" ? socket.bind(0, "127.0.0.1") : socket.connect(9, "127.0.0.1"));
+    await closed;
+    assertEquals(told, ["fault"]);
+    assertEquals(thrown(() => socket.address()), "ERR_SOCKET_CLOSED");
+  }
+});
+
 Deno.test("datagram socket whose listeners throw or reject is closed, and harms nobody", async () => {
   const { error: original } = console;
   const said: unknown[] = [];
