@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { isDelivered } from "./_delivery.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Transport } from "./transport.ts";
@@ -46,10 +46,61 @@ interface Pending {
 }
 
 /** What was written before the connection was there. */
-interface Early {
-  chunks: Uint8Array[];
-  size: number;
-  drained: PromiseWithResolvers<void> | null;
+class Early implements BudgetHolder {
+  chunks: Uint8Array[] = [];
+  size = 0;
+  drained: PromiseWithResolvers<void> | null = null;
+  /** Why nothing of it is written. */
+  failure: NetError | null = null;
+  entry: BudgetEntry | undefined = undefined;
+  readonly #budget: Budget | undefined;
+  readonly #onfail: (error: NetError) => void;
+
+  constructor(budget: Budget | undefined, onfail: (error: NetError) => void) {
+    this.#budget = budget;
+    this.#onfail = onfail;
+  }
+
+  get held(): number {
+    return this.size;
+  }
+
+  /** Adds a chunk; false when that makes the queue full. */
+  add(chunk: Uint8Array, highWaterMark: number): boolean {
+    const budget = this.#budget;
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    budget?.add(chunk.length);
+    if (!this.full(highWaterMark)) return true;
+    if (budget !== undefined) {
+      budget.watch(this);
+      if (budget.full) budget.relieve();
+    }
+    return false;
+  }
+
+  full(highWaterMark: number): boolean {
+    const { size } = this;
+    return size >= highWaterMark || (size > 0 && this.#budget?.tight === true);
+  }
+
+  /** The chunks, which the budget counts here no more. */
+  release(): Uint8Array[] {
+    const { chunks, size } = this;
+    this.chunks = [];
+    this.size = 0;
+    this.#budget?.unwatch(this);
+    this.#budget?.remove(size);
+    return chunks;
+  }
+
+  /** For the budget: the connection fails with `ERR_BUFFER_LIMIT`. */
+  onOverBudget(): void {
+    const failure = this.failure = overBudget(", and this one has the most");
+    this.release();
+    // Whoever wrote now is not the owner, and must not run into what the owner does.
+    queueMicrotask(() => this.#onfail(failure));
+  }
 }
 
 /** The writing side of a socket: a {@linkcode TransportWriter}, what is written before there is one, and the callbacks. */
@@ -112,8 +163,10 @@ export class Outgoing implements TransportWriterOptions {
     this.#early = null;
     for (let i = 0; i < this.#corks; i++) writer.cork();
     if (early !== null) {
+      const { failure } = early;
+      if (failure !== null) writer.stop(failure);
       writer.cork();
-      for (const chunk of early.chunks) {
+      for (const chunk of early.release()) {
         // One of them may have passed what all connections together may queue: `onerror` tells.
         if (writer.stopped) break;
         writer.write(chunk);
@@ -122,6 +175,8 @@ export class Outgoing implements TransportWriterOptions {
       if (early.drained !== null) {
         writer.drained().then(early.drained.resolve, early.drained.reject);
       }
+      // What made the queue full may be others' by now.
+      if (this.needDrain && !writer.needDrain) queueMicrotask(() => this.#drainedSince(writer));
     }
     if (this.#written !== null && writer.idle) this.#callSoon(writer);
     if (this.ending) this.#finish(writer);
@@ -145,7 +200,7 @@ export class Outgoing implements TransportWriterOptions {
   write(chunk: Uint8Array, callback: WriteCallback | undefined): boolean {
     const writer = this.#writer;
     try {
-      if (this.needDrain && this.budget?.refuses && writer?.idle === false) throw overBudget();
+      if (this.needDrain && this.budget?.refuses && this.queued > 0) throw overBudget();
       const below = writer === null
         ? this.#hold(chunk)
         : isDelivered(chunk)
@@ -195,7 +250,9 @@ export class Outgoing implements TransportWriterOptions {
     if (this.#writer !== null) return this.#writer.drained();
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
     const early = this.#early;
-    if (early === null || early.size < this.highWaterMark) return Promise.resolve();
+    if (early === null) return Promise.resolve();
+    if (early.failure !== null) return Promise.reject(early.failure);
+    if (!early.full(this.highWaterMark)) return Promise.resolve();
     early.drained ??= Promise.withResolvers();
     return early.drained.promise;
   }
@@ -208,8 +265,10 @@ export class Outgoing implements TransportWriterOptions {
    */
   stop(reason: Error): Promise<void> | undefined {
     this.#stopped = reason;
-    this.#early?.drained?.reject(reason);
+    const early = this.#early;
     this.#early = null;
+    early?.release();
+    early?.drained?.reject(reason);
     return this.#writer?.stopBehindFlush(reason);
   }
 
@@ -250,16 +309,21 @@ export class Outgoing implements TransportWriterOptions {
   }
 
   #hold(chunk: Uint8Array): boolean {
-    const early = this.#early ??= { chunks: [], size: 0, drained: null };
+    const early = this.#early ??= new Early(this.budget, (error) => {
+      if (this.#stopped === null) this.#owner.onwritefail(error);
+    });
+    if (early.failure !== null) return false;
     if (early.size > this.limit) {
       throw new NetError(
         `Cannot write: ${early.size} bytes are queued, above the limit of ${this.limit}`,
         { code: "ERR_BUFFER_LIMIT" },
       );
     }
-    early.chunks.push(chunk);
-    early.size += chunk.length;
-    return early.size < this.highWaterMark;
+    return early.add(chunk, this.highWaterMark);
+  }
+
+  #drainedSince(writer: TransportWriter): void {
+    if (this.#writer === writer && !writer.needDrain && !writer.stopped) this.ondrain();
   }
 
   #later(callback: WriteCallback): void {
@@ -297,8 +361,9 @@ export class Outgoing implements TransportWriterOptions {
 }
 
 /** Who goes on although `write` returned false takes what others need. */
-function overBudget(): NetError {
-  return new NetError("Cannot write: all connections together are at their limit of queued bytes", {
-    code: "ERR_BUFFER_LIMIT",
-  });
+function overBudget(why = ""): NetError {
+  return new NetError(
+    `Cannot write: all connections together are at their limit of queued bytes${why}`,
+    { code: "ERR_BUFFER_LIMIT" },
+  );
 }

@@ -227,3 +227,81 @@ Deno.test("outgoing fails, and does not throw, when what waited for the connecti
   a.close();
   b.close();
 });
+
+Deno.test("outgoing has the limits count what waits for the connection, and gives it back however that goes", async () => {
+  const limits = new Limits({ queuedBytes: 1000 });
+  for (const end of ["stop", "connect"] as const) {
+    const { outgoing } = rig({ limits });
+    assertEquals(outgoing.write(new Uint8Array(600), undefined), true);
+    assertEquals(limits.queuedBytes.used, 600);
+    const [a, b] = pair();
+    if (end === "connect") {
+      outgoing.attach(a);
+      assertEquals(limits.queuedBytes.used, 600);
+      outgoing.end(undefined);
+      assertEquals((await readAll(b)).length, 600);
+    }
+    outgoing.stop(new Error("over"));
+    assertEquals(limits.queuedBytes.used, 0, end);
+    a.close();
+    b.close();
+  }
+});
+
+Deno.test("outgoing is full before the connection when the limits are nearly used up, and drains behind it", async () => {
+  const limits = new Limits({ queuedBytes: 1000 });
+  const { outgoing, told } = rig({ limits });
+  limits.queuedBytes.add(800);
+  assertEquals(outgoing.write(new Uint8Array(100), undefined), false);
+  const drained = outgoing.drained();
+  limits.queuedBytes.remove(800);
+  const [a, b] = pair();
+  outgoing.attach(a);
+  await drained;
+  await Promise.resolve();
+  assertEquals([told, outgoing.needDrain], [["drain"], false]);
+  outgoing.end(undefined);
+  assertEquals((await readAll(b)).length, 100);
+  assertEquals(limits.queuedBytes.used, 0);
+  a.close();
+  b.close();
+});
+
+Deno.test("outgoing with the most that waits for a connection fails when the limits are passed, and no other", async () => {
+  const limits = new Limits({ queuedBytes: 1000 });
+  const [first, most, last] = [rig({ limits }), rig({ limits }), rig({ limits })];
+  const { outgoing } = most;
+  first.outgoing.write(new Uint8Array(300), undefined);
+  assertEquals(outgoing.write(new Uint8Array(600), undefined), false);
+  const refused = assertRejects(() => outgoing.drained(), Error, "has the most");
+  last.outgoing.write(new Uint8Array(200), undefined);
+  assertEquals(limits.queuedBytes.used, 500);
+  // It is told in a turn of its own, and nothing of it is written in between.
+  outgoing.write(bytes(1), undefined);
+  await assertRejects(() => outgoing.drained(), Error, "has the most");
+  const [a, b] = pair();
+  outgoing.attach(a);
+  await Promise.resolve();
+  assertEquals([first.told, last.told], [[], []]);
+  assertEquals(most.told, ["fail ERR_BUFFER_LIMIT"]);
+  outgoing.stop(new Error("over"));
+  await refused;
+  first.outgoing.stop(new Error("over"));
+  last.outgoing.stop(new Error("over"));
+  assertEquals([limits.queuedBytes.used, outgoing.bytesWritten], [0, 0]);
+  a.close();
+  b.close();
+});
+
+Deno.test("outgoing refuses who goes on before the connection, too, when the limits are used up", () => {
+  for (const policy of ["wait", "drop"] as const) {
+    const limits = new Limits({ queuedBytes: 100, policies: { queuedBytes: policy } });
+    const { outgoing, told } = rig({ limits });
+    assertEquals(outgoing.write(new Uint8Array(100), undefined), false);
+    assertEquals(told, []);
+    assertEquals(outgoing.write(bytes(1), undefined), false);
+    assertEquals(told, ["fail ERR_BUFFER_LIMIT"]);
+    outgoing.stop(new Error("over"));
+    assertEquals(limits.queuedBytes.used, 0);
+  }
+});
