@@ -53,7 +53,13 @@ function checkListen(options: ListenOptions): ListenOptions {
   if (path !== undefined) return { ...options, path: checkPath(path) };
   if (host !== undefined) checkText("host", host);
   if (hostname !== undefined) checkText("hostname", hostname);
-  return { ...options, port: checkPort(port ?? 0) };
+  // As in Node, no text is no address in particular.
+  return {
+    ...options,
+    host: host || undefined,
+    hostname: hostname || undefined,
+    port: checkPort(port ?? 0),
+  };
 }
 
 /**

@@ -64,6 +64,20 @@ Deno.test("server on no address in particular takes IPv4, and IPv6 where there i
   await server.close();
 });
 
+Deno.test("server takes an empty host for no address in particular, as Node's does", async () => {
+  for (
+    const listen of [
+      (server: Server) => server.listen(0, ""),
+      (server: Server) => server.listen({ port: 0, hostname: "" }),
+    ]
+  ) {
+    const server = await listen(createServer((socket) => socket.end("hi")));
+    const client = connect(server.port, LOOPBACK);
+    assertEquals((await Array.fromAsync(client)).join(""), "hi");
+    await server.close();
+  }
+});
+
 Deno.test("server whose port is taken says EADDRINUSE, to who awaits and to who listens", async () => {
   using taken = Deno.listen({ hostname: LOOPBACK, port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
