@@ -55,12 +55,22 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
     this.#arm();
     response.once("close", () => {
+      // What nobody reads of a body must not hold up the request behind it; Deno's node:http leaves it where it is.
+      if (request.readableFlowing === null) request.resume();
       if (--this.#answering > 0 || this.destroyed) return;
       this.#whenAnswered?.();
-      this.#request = undefined;
-      this.#dueAt = Infinity;
-      this.#arm();
+      // The rest of a body that is answered already has no more time than others.
+      if (request.complete) this.#settle();
+      else request.once("end", () => this.#settle());
     });
+  }
+
+  /** Nothing is under way. */
+  #settle(): void {
+    if (this.#answering > 0 || this.destroyed) return;
+    this.#request = undefined;
+    this.#dueAt = Infinity;
+    this.#arm();
   }
 
   /** Calls back once the responses to all requests so far are sent. */
@@ -295,11 +305,16 @@ async function respond(
     outgoing.end();
     return;
   }
+  const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
   const request = new Request(target, {
     method,
     headers: new HttpFields(pairs).toHeaders(),
-    body: hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null,
+    body: upload,
     signal: aborted.signal,
+  });
+  // What the handler has left of the body must not hold up the request behind it.
+  outgoing.once("close", () => {
+    if (upload?.locked === false) upload.pipeTo(new WritableStream()).catch(() => {});
   });
   const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
   const { status, body } = response;

@@ -131,6 +131,39 @@ Deno.test("front door ends requests that take too long to come, and no others", 
   }
 });
 
+Deno.test("front door takes the next request though nobody has read a large body before it", async () => {
+  const http = createServer((_request, response) => response.end("x"));
+  const body = "a".repeat(1_000_000);
+  const large = `Host: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  for (const options of [{ http }, { handler: () => new Response("x") }]) {
+    await using server = await serve(options);
+    for (const method of ["POST", "GET"]) {
+      using client = await RawClient.connect(server.port);
+      const last = `GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`;
+      await Promise.all([
+        client.write(`${method} / HTTP/1.1\r\n${large}${last}`),
+        client.readUntil(),
+      ]);
+      assertEquals(client.text.match(/200 OK/g)?.length, 2);
+    }
+  }
+});
+
+Deno.test("front door ends a client that takes too long for the rest of a body that is answered", async () => {
+  const http = createServer((_request, response) => response.end("x"));
+  http.requestTimeout = 300;
+  await using server = await serve({ http });
+  const body = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc";
+  using client = await RawClient.connect(server.port);
+  await client.write(body);
+  await client.readUntil((text) => text.endsWith("\r\n\r\nx"));
+  await client.write("defghi");
+  await client.write(body);
+  const start = performance.now();
+  assertEquals((await client.readUntil()).match(/200 OK/g)?.length, 2);
+  assertEquals(performance.now() - start < 4000, true);
+});
+
 Deno.test("handler server tells TLS by the URL, and turns bad requests away", async () => {
   const server = createHandlerServer((request) => new Response(request.url), () => {});
   assertStringIncludes(
