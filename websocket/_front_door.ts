@@ -298,7 +298,11 @@ async function respond(
   const pairs: [string, string][] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
   const hasBody = method !== "GET" && method !== "HEAD";
-  const target = requestUrl(url, headers.host, secure);
+  const fields = new HttpFields(pairs);
+  // "A server MUST respond with a 400 to any request that contains more than one Host header field line." RFC 9112 §3.2
+  const target = fields.getAll("host").length > 1
+    ? undefined
+    : requestUrl(url, headers.host, secure);
   if (target === undefined || method === "TRACE") {
     // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
     outgoing.writeHead(target === undefined ? 400 : 501, { connection: "close" });
@@ -308,7 +312,7 @@ async function respond(
   const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
   const request = new Request(target, {
     method,
-    headers: new HttpFields(pairs).toHeaders(),
+    headers: fields.toHeaders(),
     body: upload,
     signal: aborted.signal,
   });
@@ -320,19 +324,19 @@ async function respond(
   const { status, body } = response;
   // Behind a response of status 101 its client would wait for another.
   if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);
-  const fields: Record<string, string | string[]> = Object.create(null);
+  const answered: Record<string, string | string[]> = Object.create(null);
   const sent = headersToSend(response);
   for (const [name, value] of sent) {
-    if (name !== "set-cookie") fields[name] = value;
+    if (name !== "set-cookie") answered[name] = value;
   }
   const cookies = sent.getSetCookie();
-  if (cookies.length > 0) fields["set-cookie"] = cookies;
+  if (cookies.length > 0) answered["set-cookie"] = cookies;
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
   const bodiless = method === "HEAD" || status === 204 || status === 304;
   const promised = bodiless ? undefined : promisedLength(sent, body);
-  outgoing.writeHead(status, response.statusText || undefined, fields);
+  outgoing.writeHead(status, response.statusText || undefined, answered);
   if (body !== null && !bodiless) await sendBody(body, promised, outgoing);
   else await body?.cancel();
   outgoing.end();

@@ -250,6 +250,14 @@ Deno.test("handler server answers TRACE with 501, and reports nothing", async ()
   assertEquals(errors, []);
 });
 
+Deno.test("handler is not asked by a request with two hosts", async () => {
+  const server = createHandlerServer((request) => new Response(request.url), () => {});
+  for (const second of ["h", "other"]) {
+    const request = `GET / HTTP/1.1\r\nHost: h\r\nHost: ${second}\r\n\r\n`;
+    assertStringIncludes(await readAll(await inject(server, request)), "400 Bad Request");
+  }
+});
+
 Deno.test("handler's body of another length than it says is reported, and cut", async () => {
   const stream = (text: string) => new Blob([text]).stream();
   for (const body of [stream("hello world"), stream("he"), null]) {
