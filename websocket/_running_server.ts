@@ -83,7 +83,8 @@ export class RunningServer implements AsyncDisposable {
 
   publish(topic: string, data: unknown, options: PublishSettings = {}): number {
     const { compress, except } = options;
-    return this.#core.publish(topic, toMessage(data), compress, this.#core.find(except));
+    const left = except && this.#core.subscriber(topic, except);
+    return this.#core.publish(topic, toMessage(data), compress, left);
   }
 
   subscribers(topic: string): number {

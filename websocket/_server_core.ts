@@ -6,7 +6,7 @@ import { type ConnectionHost, ConnectionParts } from "./_connection_parts.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { HandshakeInfo } from "./_handshake_info.ts";
 import { closeQuietly, type ReceivedHead, writeLatin1 } from "./_head_exchange.ts";
-import { Hub, type HubGroup, type HubMember } from "./_hub.ts";
+import { Hub, type HubMember } from "./_hub.ts";
 import { type BroadcastSource, RawLink } from "./_raw_link.ts";
 import { acceptKey } from "./_tools.ts";
 import { WebSocketConnection } from "./connection.ts";
@@ -523,16 +523,16 @@ export class ServerCore {
     except: WebSocketConnection | undefined,
   ): number {
     const all = protocol === undefined || (protocol === "" && this.#handlers.size === 0);
-    const group: HubGroup | undefined = all ? this.#clients : this.#byProtocol.get(protocol);
-    if (group === undefined) return 0;
-    return this.hub.send(group, data, compress, this.find(except));
+    const group = all ? this.#clients : this.#byProtocol.get(protocol);
+    return group === undefined
+      ? 0
+      : this.hub.send(group, data, compress, except && clientOf(except, group));
   }
 
-  /** The client of a connection, if it is one of this server's. */
-  find(ws: WebSocketConnection | undefined): HubMember | undefined {
-    if (ws === undefined) return undefined;
-    for (const client of this.#clients) if (client.ws === ws) return client;
-    return undefined;
+  /** Who a connection is among the subscribers of a topic, if it is one of them. */
+  subscriber(topic: string, ws: WebSocketConnection): HubMember | undefined {
+    const group = this.#byTopic.get(topic);
+    return group && clientOf(ws, group);
   }
 
   #addTo(groups: Map<string, Set<Client>>, name: string, client: Client): void {
@@ -575,6 +575,11 @@ export class ServerCore {
       this.#idle = undefined;
     }
   }
+}
+
+function clientOf(ws: WebSocketConnection, clients: ReadonlySet<Client>): Client | undefined {
+  for (const client of clients) if (client.ws === ws) return client;
+  return undefined;
 }
 
 /** A request target without its query. */

@@ -55,6 +55,27 @@ Deno.test("server core counts what was handed over until it ends", async () => {
   b.close();
 });
 
+Deno.test("server core looks for who is left out among the topic's subscribers alone", async () => {
+  const core = new ServerCore({ default: () => {} });
+  const ends = [];
+  for (let i = 0; i < 3; i++) {
+    const [far, near] = pair();
+    ends.push(far);
+    await writeLatin1(far, upgradeRequest());
+    await core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  }
+  const [one, two, other] = core.connections;
+  for (const ws of [one, two]) ws.subscribe("news");
+  const found = [one, two, other].map((ws) => core.subscriber("news", ws) !== undefined);
+  assertEquals(found, [true, true, false]);
+  assertEquals(core.subscriber("nothing", one), undefined);
+  assertEquals(core.publish("news", "x", undefined, core.subscriber("news", one)), 1);
+  assertEquals(core.publish("news", "x", undefined, core.subscriber("news", other)), 2);
+  for (const ws of core.connections) ws.terminate();
+  await core.idle();
+  for (const far of ends) far.close();
+});
+
 Deno.test("server core drops who has not finished the handshake", async () => {
   const core = new ServerCore({ default: () => {} });
   const [a, b] = pair();
