@@ -32,6 +32,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #idleAt = Infinity;
   /** How many requests wait for the end of their response. The first head is there already. */
   #answering = 0;
+  readonly #responses = new Set<ServerResponse>();
   #whenAnswered: (() => void) | undefined;
   #first = true;
   /** When the first byte of the request under way came, and when the request has to be there. */
@@ -46,15 +47,22 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.encrypted = secure;
   }
 
+  /** Whether a response has begun, and is not sent to its end. */
+  get responding(): boolean {
+    return this.#responses.values().some(({ headersSent }) => headersSent);
+  }
+
   /** The head of a request is there. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     const { requestTimeout } = this.#server;
     this.#first = false;
     this.#answering++;
+    this.#responses.add(response);
     this.#request = request;
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
     this.#arm();
     response.once("close", () => {
+      this.#responses.delete(response);
       // What nobody reads of a body must not hold up the request behind it; Deno's node:http leaves it where it is.
       if (request.readableFlowing === null) request.resume();
       if (--this.#answering > 0 || this.destroyed) return;
@@ -271,8 +279,9 @@ export function createHandlerServer(
     });
   });
   server.on("clientError", (_error: Error, socket: TransportDuplex) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    else socket.destroy();
+    // In the middle of a response it would be taken for a part of that.
+    if (!socket.writable || (isInjected(socket) && socket.responding)) socket.destroy();
+    else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
   });
   return server;
 }

@@ -176,6 +176,23 @@ Deno.test("handler server tells TLS by the URL, and turns bad requests away", as
   assertStringIncludes(await readAll(bad), "400 Bad Request");
 });
 
+Deno.test("handler server does not answer a malformed request in the middle of a response", async () => {
+  let cancelled = false;
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("part")),
+      cancel: () => void (cancelled = true),
+    });
+  const headers = { "content-length": "40" };
+  await using server = await serve({ handler: () => new Response(body(), { headers }) });
+  using client = await RawClient.connect(server.port);
+  await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await client.readUntil((text) => text.endsWith("part"));
+  await client.write("garbage\r\n\r\n");
+  const text = await client.readUntil();
+  assertEquals([text.slice(text.indexOf("\r\n\r\n") + 4), cancelled], ["part", true]);
+});
+
 Deno.test("handler that throws is reported, and its client gets 500", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(() => {
