@@ -351,14 +351,23 @@ async function respond(
   outgoing.end();
 }
 
-/** The headers, without those that a response of `fetch` has of the coding that `fetch` has taken off its body. */
+/**
+ * The headers, without those that are between two neighbours (RFC 9110 §7.6.1): how the body is framed, and whether the connection
+ * stays, is for this one to say, as a response that a handler passes on tells it of another. A handler of its own may say `close`.
+ * And without those of the coding that `fetch` has taken off its body.
+ */
 function headersToSend(response: Response): Headers {
-  const { headers } = response;
-  const coding = headers.get("content-encoding")?.toLowerCase() ?? "";
-  if (response.url === "" || response.body === null || !DECODED.has(coding)) return headers;
-  const sent = new Headers(headers);
-  sent.delete("content-encoding");
-  sent.delete("content-length");
+  const fetched = response.url !== "";
+  const sent = new Headers(response.headers);
+  const connection = sent.get("connection")?.toLowerCase();
+  if (fetched || connection === "keep-alive") sent.delete("connection");
+  sent.delete("keep-alive");
+  sent.delete("transfer-encoding");
+  const coding = sent.get("content-encoding")?.toLowerCase() ?? "";
+  if (fetched && response.body !== null && DECODED.has(coding)) {
+    sent.delete("content-encoding");
+    sent.delete("content-length");
+  }
   return sent;
 }
 

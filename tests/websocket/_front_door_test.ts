@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
-import { ACCEPT, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
+import { ACCEPT, ask, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
 import {
   createHandlerServer,
   injectConnection,
@@ -327,6 +327,55 @@ Deno.test("handler may pass on what it fetched, compressed or not", async () => 
     assertEquals(text.includes("content-length"), path === "/plain", text);
   }
   await new Promise((resolve) => origin.close(resolve));
+});
+
+Deno.test("handler may pass on what it fetched from one that keeps its connections", async () => {
+  const upstream = createServer((_request, response) => {
+    response.write("half");
+    setTimeout(() => response.end("whole"), 10);
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`;
+  const copied = async () => {
+    const { body, headers } = await fetch(url);
+    return new Response(body, { headers });
+  };
+  for (const handler of [() => fetch(url), copied]) {
+    await using server = await serve({ handler });
+    for (
+      const [version, body] of [["1.0", "halfwhole"], [
+        "1.1",
+        "4\r\nhalf\r\n5\r\nwhole\r\n0\r\n\r\n",
+      ]]
+    ) {
+      const request = `GET / HTTP/${version}\r\nHost: h\r\nConnection: close\r\n\r\n`;
+      const text = await ask(server.port, request);
+      const end = text.indexOf("\r\n\r\n") + 4;
+      assertEquals(text.slice(end), body);
+      assertEquals(text.slice(0, end).match(/^(connection|keep-alive): .*/gim), [
+        "Connection: close",
+      ]);
+    }
+  }
+  upstream.close();
+  upstream.closeAllConnections();
+});
+
+Deno.test("handler's body has one framing, whatever its headers say", async () => {
+  const server = createHandlerServer((request) => {
+    const headers = { "transfer-encoding": "gzip", "content-length": "3" };
+    if (request.url.endsWith("/chunks")) {
+      return new Response("abc", { headers: { "transfer-encoding": "gzip" } });
+    }
+    return new Response("abc", { headers });
+  }, () => {});
+  for (
+    const [path, framing] of [["chunks", "Transfer-Encoding: chunked"], ["", "content-length: 3"]]
+  ) {
+    const request = `GET /${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`;
+    const text = await readAll(await inject(server, request));
+    assertEquals(text.match(/^(transfer-encoding|content-length): .*/gim), [framing]);
+  }
 });
 
 Deno.test("handler gets cookies of several lines as one list of cookies", async () => {
