@@ -195,6 +195,7 @@ export function openFrontDoor(
   core: ServerCore,
   server: Server | undefined,
   handler: HttpHandler | undefined,
+  maxHeadSize?: number,
 ): FrontDoor {
   const http = server ?? createHandlerServer(
     (request, info) =>
@@ -202,6 +203,7 @@ export function openFrontDoor(
         ? handler!(request, info)
         : new Response("This host is not served here\n", { status: 421 }),
     (error) => core.report(error),
+    maxHeadSize,
   );
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const taken: unknown = socket;
@@ -265,12 +267,17 @@ export type HttpHandler = (
   info: { remoteAddr: TransportAddr },
 ) => Response | Promise<Response>;
 
-/** Makes a `node:http` server that answers by a web handler. It does not listen. */
+/**
+ * Makes a `node:http` server that answers by a web handler. It does not listen.
+ *
+ * @param maxHeadSize The largest head, in bytes. The parser does not count all of one: it refuses none that is within. @default {16_384}
+ */
 export function createHandlerServer(
   handler: HttpHandler,
   onError: (error: unknown) => void,
+  maxHeadSize?: number,
 ): Server {
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: maxHeadSize }, (request, response) => {
     respond(handler, request, response).catch((error) => {
       onError(error);
       // What is cut off must not look whole.
@@ -278,10 +285,13 @@ export function createHandlerServer(
       else response.writeHead(500, { connection: "close" }).end();
     });
   });
-  server.on("clientError", (_error: Error, socket: TransportDuplex) => {
+  server.on("clientError", ({ code }: { code?: string }, socket: TransportDuplex) => {
+    const status = code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : "400 Bad Request";
     // In the middle of a response it would be taken for a part of that.
     if (!socket.writable || (isInjected(socket) && socket.responding)) socket.destroy();
-    else socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
   });
   return server;
 }

@@ -168,9 +168,10 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
   options.signal?.throwIfAborted();
   // Loaded when it is needed: node:http weighs more than all of this.
-  const door = options.http === undefined && options.handler === undefined
+  const { http, handler, head } = options;
+  const door = http === undefined && handler === undefined
     ? undefined
-    : (await import("./_front_door.ts")).openFrontDoor(core, options.http, options.handler);
+    : (await import("./_front_door.ts")).openFrontDoor(core, http, handler, head?.maxHeadSize);
   const listening = await openListening(options).catch((error) => {
     door?.close();
     throw error;

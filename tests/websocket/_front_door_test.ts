@@ -193,6 +193,25 @@ Deno.test("handler server does not answer a malformed request in the middle of a
   assertEquals([text.slice(text.indexOf("\r\n\r\n") + 4), cancelled], ["part", true]);
 });
 
+Deno.test("handler's requests have the limit of heads that was set, the first one and later ones", async () => {
+  const handler = (request: Request) => new Response(`${request.headers.get("x")?.length}`);
+  const get = (size: number) => `GET / HTTP/1.1\r\nHost: h\r\nX: ${"x".repeat(size)}\r\n\r\n`;
+  for (const maxHeadSize of [undefined, 2000, 40_000]) {
+    const most = maxHeadSize ?? 16_384;
+    await using server = await serve({ handler, head: { maxHeadSize, maxLineSize: 80_000 } });
+    using client = await RawClient.connect(server.port);
+    for (let i = 0; i < 2; i++) {
+      client.text = "";
+      await client.write(get(most - 100));
+      await client.readUntil((text) => text.endsWith("\r\n0\r\n\r\n"));
+      assertStringIncludes(client.text, `\r\n${most - 100}\r\n`);
+    }
+    client.text = "";
+    await client.write(get(most + 100));
+    assertStringIncludes(await client.readUntil(), "HTTP/1.1 431 ");
+  }
+});
+
 Deno.test("handler that throws is reported, and its client gets 500", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(() => {
