@@ -394,7 +394,7 @@ export class ServerCore {
   }
 
   async #refuseWith(arrival: Arrival, received: ReceivedHead, response: Response): Promise<void> {
-    const body = (await response.text()).slice(0, MAX_REFUSAL).trim();
+    const body = (await beginningOf(response, () => !arrival.over)).trim();
     const own = ["connection", "content-length", "transfer-encoding"];
     const headers = [...response.headers].filter(([name]) => !own.includes(name));
     await this.refuse(arrival, received, response.status, body, headers);
@@ -575,6 +575,18 @@ export class ServerCore {
       this.#idle = undefined;
     }
   }
+}
+
+/** The text of a response, up to {@linkcode MAX_REFUSAL} and as long as it is wanted; the rest is not waited for. */
+async function beginningOf({ body, bodyUsed }: Response, wanted: () => boolean): Promise<string> {
+  if (bodyUsed) throw new TypeError("Cannot refuse: the body of the response was read already");
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length >= MAX_REFUSAL || !wanted()) break;
+  }
+  return (text + decoder.decode()).slice(0, MAX_REFUSAL);
 }
 
 function clientOf(ws: WebSocketConnection, clients: ReadonlySet<Client>): Client | undefined {

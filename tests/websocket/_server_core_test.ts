@@ -76,6 +76,27 @@ Deno.test("server core looks for who is left out among the topic's subscribers a
   for (const far of ends) far.close();
 });
 
+Deno.test("server core refuses with the beginning of a body, and does not wait for its end", async () => {
+  let cancelled = false;
+  let chunks = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (chunks++ < 20) controller.enqueue(new Uint8Array(10_000).fill(0x61));
+    },
+    cancel: () => void (cancelled = true),
+  });
+  const authorize = () => new Response(body, { status: 401 });
+  const core = new ServerCore({ default: () => {}, authorize, handshakeTimeout: 2000 });
+  const [far, near] = pair();
+  await writeLatin1(far, upgradeRequest());
+  const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  const { text } = await receiveHead(far, "response");
+  assert(text.startsWith("HTTP/1.1 401 ") && text.includes("Content-Length: 65537\r\n"), text);
+  far.close();
+  await admitted;
+  assertEquals([cancelled, core.size], [true, 0]);
+});
+
 Deno.test("server core drops who has not finished the handshake", async () => {
   const core = new ServerCore({ default: () => {} });
   const [a, b] = pair();
