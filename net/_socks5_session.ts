@@ -2,6 +2,7 @@
 import { closeQuietly } from "./_close_quietly.ts";
 import { readInto, writeAll } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
+import { ReadAhead } from "./_read_ahead.ts";
 import { relay } from "./_relay.ts";
 import { Socks5Association, untilEnd } from "./_socks5_association.ts";
 import { dial } from "./dial.ts";
@@ -66,6 +67,9 @@ function limitOf(
   return limit === Infinity ? 0 : limit;
 }
 
+/** How many bytes are read of a client before it has its answer, once, to notice when it leaves. */
+const EARLY_BYTES = 512;
+
 /** How a reply tells what went wrong. */
 function replyFor(error: NetError): number {
   switch (error.code) {
@@ -94,7 +98,7 @@ export class Socks5Session {
   readonly #settings: Socks5Settings;
   readonly #hooks: Socks5ServerOptions;
   readonly #client: Socks5Client;
-  readonly #transport: Transport;
+  #transport: Transport;
   readonly #handshake: Socks5ServerHandshake;
   /** Whether `abort` was called. */
   aborted = false;
@@ -176,10 +180,22 @@ export class Socks5Session {
       if (await this.#allowed(command, target)) return await work();
       throw new NetError("Cannot serve SOCKS5 client: not authorized", { code: "EACCES" });
     };
+    let left: NetError | undefined;
+    const ahead = new ReadAhead(this.#transport, EARLY_BYTES, () => {
+      left = new NetError("Cannot serve SOCKS5 client: it left before its answer", {
+        code: "ECONNRESET",
+      });
+      this.#end.abort(left);
+    });
+    this.#transport = ahead;
     try {
       const options = { timeout: this.#settings.connectTimeout, signal: this.#end.signal };
-      return await waitFor(granted(), "serve SOCKS5 client", options, late);
-    } catch (error) {
+      const result = await waitFor(granted(), "serve SOCKS5 client", options, late);
+      ahead.unwatch();
+      return result;
+    } catch (caught) {
+      const error = left ?? caught;
+      ahead.unwatch();
       const known = toNetError(error, { syscall: "connect", what: "Cannot serve SOCKS5 client" });
       if (!this.aborted) await this.#answer(replyFor(known)).catch(() => {});
       // What of the work goes on has nobody to work for.

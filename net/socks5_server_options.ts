@@ -82,7 +82,11 @@ export interface Socks5ServerOptions {
   maxDestinations?: number;
   /** How long a client may take from its connection to its request, login included, in ms. @default {10000} */
   handshakeTimeout?: number;
-  /** How long `authorize` and the connection may take together, in ms. @default {30000} */
+  /**
+   * How long `authorize` and the connection may take together, in ms. Both end before when the client leaves; a client that ends its direction
+   * before the answer, and has sent nothing beside its request, is taken to have left.
+   * @default {30000}
+   */
   connectTimeout?: number;
   /** How long nothing may pass before a connection is closed, in ms; 0 for ever. @default {300000} */
   idleTimeout?: number;

@@ -6,7 +6,8 @@ import { ProxyError } from "../../net/proxy_error.ts";
 import { socks5Connect, type Socks5ConnectOptions } from "../../net/socks5.ts";
 import type { Socks5Authorization, Socks5ServerOptions } from "../../net/socks5_server_options.ts";
 import type { Transport } from "../../net/transport.ts";
-import { hex, text, utf8 } from "../_support/framing.ts";
+import { hex, join, text, utf8 } from "../_support/framing.ts";
+import { readBytes } from "../_support/transport_io.ts";
 
 const TARGET = { hostname: "example.org", port: 443 };
 
@@ -196,6 +197,73 @@ Deno.test("SOCKS5 session closes the connection when the client is gone at the a
   await assertRejects(async () => {
     while (await target.write(hex("00")) > 0);
   });
+  target.close();
+});
+
+Deno.test("SOCKS5 session ends with a client that leaves before its answer", async () => {
+  const forever = <T>(): Promise<T> => new Promise(() => {});
+  const cases: Socks5ServerOptions[] = [
+    { authorize: () => forever() },
+    { dial: () => forever() },
+  ];
+  for (const options of cases) {
+    for (const leave of ["close", "closeWrite"] as const) {
+      // No deadline: it ends with the client, or never.
+      const { client, ended } = start({ ...options, connectTimeout: 0 });
+      await client.write(hex("050100 05010001 01020304 0050"));
+      await readBytes(client, 2);
+      await client[leave]();
+      const error = await ended as NetError;
+      assertEquals([error.code, error.message], [
+        "ECONNRESET",
+        "Cannot serve SOCKS5 client: it left before its answer",
+      ]);
+      if (leave === "closeWrite") {
+        assertEquals((await readBytes(client, 2))[1], 1);
+        client.close();
+      }
+    }
+  }
+});
+
+Deno.test("SOCKS5 session has its hooks give up for a client that leaves", async () => {
+  const given = Promise.withResolvers<AbortSignal>();
+  const dialled = Promise.withResolvers<Transport>();
+  const { client, ended } = start({
+    dial: (_, { signal }) => {
+      given.resolve(signal);
+      return dialled.promise;
+    },
+  });
+  await client.write(hex("050100 05010001 01020304 0050"));
+  const signal = await given.promise;
+  client.close();
+  await ended;
+  assertEquals(signal.aborted, true);
+  const [target, outgoing] = pair();
+  dialled.resolve(outgoing);
+  await assertRejects(async () => {
+    while (await target.write(hex("00")) > 0);
+  });
+  target.close();
+});
+
+Deno.test("SOCKS5 session passes on what a client sends, and its end, before it has its answer", async () => {
+  const [target, outgoing] = pair();
+  const dialled = Promise.withResolvers<Transport>();
+  const { client, ended } = start({ dial: () => dialled.promise });
+  const early = new Uint8Array(2000).map((_, i) => i % 251);
+  await client.write(join([hex("050100 05010001 01020304 0050"), early]));
+  await client.closeWrite();
+  await readBytes(client, 2);
+  dialled.resolve(outgoing);
+  assertEquals(await readBytes(target, early.length), early);
+  assertEquals(await target.read(new Uint8Array(1)), null);
+  await target.write(utf8("answer"));
+  await target.closeWrite();
+  assertEquals(text((await readBytes(client, 10 + 6)).subarray(10)), "answer");
+  assertEquals(await ended, undefined);
+  client.close();
   target.close();
 });
 

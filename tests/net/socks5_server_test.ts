@@ -166,6 +166,27 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "SOCKS5 server gives up an address that does not answer when its client leaves",
+  LINUX,
+  async () => {
+    await using hole = await blackhole();
+    const errors: unknown[] = [];
+    await using server = createSocks5Server({
+      maxConnections: 1,
+      connectTimeout: 0,
+      onerror: (error) => errors.push((error as NetError).code),
+    });
+    const proxy = server.listen();
+    const signal = AbortSignal.timeout(50);
+    const conn = await Deno.connect(proxy);
+    const target = { hostname: "127.0.0.1", port: hole.port };
+    await assertRejects(() => socks5Connect(conn, target, { signal }), NetError);
+    await connections(server, 0);
+    assertEquals(errors, ["ECONNRESET"]);
+  },
+);
+
 Deno.test("SOCKS5 server answers who asks for port 0 that nobody is there", async () => {
   const errors: unknown[] = [];
   await using server = createSocks5Server({
