@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import type { CookieJar } from "./_cookie_jar.ts";
 import type { EnginePacket } from "./engine_packet.ts";
 
 /** Who is told what happens on a transport of a client. */
@@ -39,6 +40,8 @@ export interface ClientTransportOptions {
   readonly url: URL;
   readonly headers: Record<string, string> | undefined;
   readonly withCredentials: boolean;
+  /** Where cookies are kept, if they are and the platform does not do it. */
+  readonly cookies?: CookieJar;
   readonly fetch: typeof fetch;
   readonly WebSocket: typeof WebSocket;
   /** The most bytes of one response, and of one message. */

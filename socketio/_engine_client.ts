@@ -4,6 +4,7 @@ import type {
   ClientTransportHost,
   ClientTransportOptions,
 } from "./_client_transport.ts";
+import { CookieJar } from "./_cookie_jar.ts";
 import { PollingClient } from "./_polling_client.ts";
 import { timerTime } from "./_time.ts";
 import { WebSocketClient } from "./_websocket_client.ts";
@@ -54,7 +55,7 @@ export class EngineClient implements ClientTransportHost {
   readonly #closing: Promise<void>[] = [];
 
   constructor(options: EngineClientOptions, host: EngineClientHost) {
-    this.#options = options;
+    this.#options = options.withCredentials ? { ...options, cookies: new CookieJar() } : options;
     this.#host = host;
     this.#transports = options.transports;
     this.#transport = this.#make(this.#transports[0]);

@@ -91,8 +91,9 @@ export class PollingClient implements ClientTransport {
     this.#bytes += text.length;
   }
 
-  #request(method: "GET" | "POST", body?: string): Promise<Response> {
-    const { url, headers, withCredentials, fetch } = this.#options;
+  async #request(method: "GET" | "POST", body?: string): Promise<Response> {
+    const { url, withCredentials, cookies, fetch } = this.#options;
+    const headers = cookies?.addTo(this.#options.headers, Date.now()) ?? this.#options.headers;
     const init: RequestInit = {
       method,
       headers: body === undefined
@@ -108,7 +109,10 @@ export class PollingClient implements ClientTransport {
     const target = transportUrl(url, "polling", this.sid);
     // By its number a server of this package knows a request that `fetch` has sent twice (see the server's side).
     if (this.sid !== undefined) target.searchParams.set(REQUEST_NUMBER, `${this.#requests++}`);
-    return fetch(target, init);
+    const response = await fetch(target, init);
+    // A browser keeps its cookies by itself, and shows none. Where a redirect leads, no later request goes.
+    if (!response.redirected) cookies?.take(response.headers.getSetCookie?.() ?? [], Date.now());
+    return response;
   }
 
   async #poll(): Promise<void> {

@@ -43,7 +43,8 @@ export class WebSocketClient implements ClientTransport {
   }
 
   open(): void {
-    const { url, headers, WebSocket } = this.#options;
+    const { url, cookies, WebSocket } = this.#options;
+    const headers = cookies?.addTo(this.#options.headers, Date.now()) ?? this.#options.headers;
     const target = transportUrl(url, "websocket", this.#sid);
     target.protocol = target.protocol === "https:" ? "wss:" : "ws:";
     let socket: WebSocket;

@@ -52,7 +52,11 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
    * which would take them along.
    */
   extraHeaders?: Record<string, string>;
-  /** Whether cookies are sent to another origin. @default {false} */
+  /**
+   * Whether cookies are sent to another origin. Where `fetch` keeps none (Deno, Node), those that the server or a balancer sets while polling go
+   * along with the later requests of the same connection, its WebSocket included, as with npm's client: for sticky sessions by cookie.
+   * @default {false}
+   */
   withCredentials?: boolean;
   /** Whether a lost connection is made again. @default {true} */
   reconnection?: boolean;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import type { ClientTransport, ClientTransportHost } from "../../socketio/_client_transport.ts";
+import { CookieJar } from "../../socketio/_cookie_jar.ts";
 import { PollingClient, transportUrl } from "../../socketio/_polling_client.ts";
 import type { EnginePacket } from "../../socketio/engine_packet.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -89,6 +90,31 @@ function rig(
 }
 
 const message = (data: string | Uint8Array): EnginePacket => ({ type: "message", data });
+
+Deno.test("polling keeps no cookies of where a redirect led", async () => {
+  const jar = new CookieJar();
+  const answers = [true, false].map((redirected) => {
+    const response = new Response(null, {
+      status: 500,
+      headers: { "set-cookie": `a=${redirected}` },
+    });
+    return Object.defineProperty(response, "redirected", { value: redirected });
+  });
+  for (const [i, cookies] of [undefined, { Cookie: "a=false" }].entries()) {
+    const client = new PollingClient({
+      url: new URL("http://localhost/engine/"),
+      headers: undefined,
+      withCredentials: true,
+      cookies: jar,
+      fetch: () => Promise.resolve(answers[i]),
+      WebSocket,
+      maxHttpBufferSize: LIMIT,
+    }, new Host());
+    client.open();
+    await settle();
+    assertEquals(jar.addTo(undefined, 0), cookies);
+  }
+});
 
 Deno.test("polling follows a redirect of its first request only, and none with headers of the program", async () => {
   const first = rig();

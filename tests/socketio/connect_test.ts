@@ -87,6 +87,45 @@ Deno.test("headers and cookies are sent by polling", async () => {
   });
 });
 
+for (const withCredentials of [true, false]) {
+  const kept = withCredentials ? "kept for its WebSocket, too, and no longer" : "not kept";
+  Deno.test(`cookies of a connection are ${kept}, withCredentials ${withCredentials}`, async () => {
+    await withServer({ cookie: true }, async ({ io, url }) => {
+      const sent: (string | undefined)[] = [];
+      const note = (options: unknown): void => {
+        const { headers } = (options ?? {}) as { headers?: Record<string, string> };
+        sent.push(headers?.Cookie);
+      };
+      class Noting extends WebSocket {
+        constructor(url: string, options?: string) {
+          note(options);
+          super(url, options);
+        }
+      }
+      const socket = connectSocketIo(url, {
+        withCredentials,
+        reconnectionDelay: 1,
+        fetch: (input, init) => {
+          note(init);
+          return fetch(input, init);
+        },
+        WebSocket: Noting as typeof WebSocket,
+      });
+      const upgrade = (): Promise<unknown> =>
+        new Promise((resolve) => socket.io.once("upgrade", () => resolve(undefined)));
+      for (let i = 0; i < 2; i++) {
+        await Promise.all([next(socket, "connect"), upgrade()]);
+        const { conn } = io.sockets.sockets.get(socket.id!)!;
+        const [first, ...others] = sent.splice(0);
+        assertEquals(first, undefined);
+        assertEquals(new Set(others), new Set([withCredentials ? `io=${conn.id}` : undefined]));
+        conn.close();
+      }
+      await socket.close();
+    });
+  });
+}
+
 Deno.test("headers are sent by a WebSocket that can", async () => {
   await withServer({}, async ({ io, url }) => {
     const headers = new Promise((resolve) =>
