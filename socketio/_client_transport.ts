@@ -13,8 +13,11 @@ export interface ClientTransportHost {
    * before. A WebSocket always can, as it queues by itself, and has no event for this.
    */
   onTransportDrain(transport: ClientTransport): void;
-  /** The transport ended; with an error if that was not in order. It says nothing afterwards. */
-  onTransportClose(transport: ClientTransport, error: Error | undefined): void;
+  /**
+   * The transport ended; with an error if that was not in order. `lost`: the connection was closed or is gone, and nothing wrong
+   * came on it. It says nothing afterwards.
+   */
+  onTransportClose(transport: ClientTransport, error: Error | undefined, lost?: boolean): void;
 }
 
 /** One way to carry packets between a client and a server. */

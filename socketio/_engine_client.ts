@@ -148,13 +148,13 @@ export class EngineClient implements ClientTransportHost {
     this.#flush();
   }
 
-  onTransportClose(transport: ClientTransport, error: Error | undefined): void {
+  onTransportClose(transport: ClientTransport, error: Error | undefined, lost = false): void {
     if (transport === this.#probe) return this.#dropProbe();
     if (transport !== this.#transport) return;
     if (this.#state === "opening" && this.#tryNext()) return;
     const opening = this.#state === "opening";
     this.#fail(
-      error === undefined && !opening ? "transport close" : "transport error",
+      (error === undefined || lost) && !opening ? "transport close" : "transport error",
       error ??
         (opening
           ? new SocketIoError("ERR_CONNECT", "Cannot connect: the server closed the connection")

@@ -2,6 +2,7 @@
 import { nextTick } from "node:process";
 import { toBytes } from "./_attachments.ts";
 import { reportCallbackError } from "./_callback.ts";
+import { isConnectionLoss } from "./_connection_loss.ts";
 import { EngineSession, type EngineSessionHost } from "./_engine_session.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
 import type { HttpExchange, ResponseHeaders, SharedMessage } from "./_exchange.ts";
@@ -360,7 +361,11 @@ export class ServerEngineSocket
 
   onTransportClose(transport: WebSocketTransport, error: Error | undefined): void {
     if (transport === this.#transport) {
-      this.#session.close(error === undefined ? "transport close" : "transport error", error);
+      // As with npm's server: a client whose network is gone has closed, too.
+      const lost = isConnectionLoss(error);
+      if (lost) transport.terminate();
+      const closed = error === undefined || lost;
+      this.#session.close(closed ? "transport close" : "transport error", error);
     } else if (transport === this.#probe) this.abortUpgrade();
   }
 

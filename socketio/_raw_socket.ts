@@ -12,6 +12,7 @@ import { frameHeaderSize, MAX_FRAME_HEADER_SIZE, writeFrameHeader } from "../web
 import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import { WebSocketProtocol } from "../websocket/protocol.ts";
 import type { WebSocketProtocolSink } from "../websocket/protocol_types.ts";
+import { ConnectionLoss } from "./_connection_loss.ts";
 import type { Departures } from "./_departures.ts";
 import type { EngineWebSocket, EngineWebSocketHost, SharedMessage } from "./_exchange.ts";
 import type { Delay } from "./_scheduler.ts";
@@ -363,7 +364,7 @@ export class RawSocket
   }
 
   #lose(why: string, cause?: unknown): void {
-    this.#error ??= new SocketIoError("ERR_TRANSPORT", `The WebSocket was lost: ${why}`, { cause });
+    this.#error ??= new ConnectionLoss(why, cause);
   }
 
   #finish(): void {

@@ -4,6 +4,7 @@ import type {
   ClientTransportHost,
   ClientTransportOptions,
 } from "./_client_transport.ts";
+import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
@@ -72,7 +73,7 @@ export class WebSocketClient implements ClientTransport {
     socket.onclose = ({ code, reason }) => {
       this.#gone?.resolve();
       const why = failure ?? (code === 1000 || code === 1005 ? undefined : `${code} ${reason}`);
-      this.#end(why);
+      this.#end(why, failure === undefined || isConnectionLoss(failure));
     };
   }
 
@@ -114,12 +115,12 @@ export class WebSocketClient implements ClientTransport {
     } else this.#host.onTransportPacket(this, packet);
   }
 
-  #end(cause: unknown): void {
+  #end(cause: unknown, lost = false): void {
     if (this.#closed) return;
     this.#closed = true;
     const error = cause === undefined || cause instanceof SocketIoError
       ? cause
       : new SocketIoError("ERR_TRANSPORT", "Cannot go on with the WebSocket", { cause });
-    this.#host.onTransportClose(this, error);
+    this.#host.onTransportClose(this, error, lost);
   }
 }

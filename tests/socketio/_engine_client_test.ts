@@ -235,7 +235,9 @@ Deno.test("engine client tells whether the connection was ended in order", async
   const closes: [end: (socket: StubWebSocket) => void, reason: string, error: boolean][] = [
     [(socket) => socket.end(1000), "transport close", false],
     [(socket) => socket.receive("1"), "transport close", false],
-    [(socket) => socket.end(1006, new Error("lost")), "transport error", true],
+    [(socket) => socket.end(1006, new Error("Unexpected EOF")), "transport close", true],
+    [(socket) => socket.end(1012), "transport close", true],
+    [(socket) => socket.end(1006, new Error("Bad frame")), "transport error", true],
     [(socket) => socket.receive("4" + "x".repeat(1000)), "transport error", true],
   ];
   for (const [end, reason, error] of closes) {

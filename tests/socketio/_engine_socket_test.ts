@@ -191,6 +191,11 @@ Deno.test("engine socket closes once, and says nothing afterwards", () => {
 for (
   const [what, act, reason] of [
     ["in order", (web: StubSocket) => web.host!.onSocketClose(undefined), "transport close"],
+    [
+      "with its connection",
+      (web: StubSocket) => web.host!.onSocketClose(Error("Unexpected EOF")),
+      "transport close",
+    ],
     ["with an error", (web: StubSocket) => web.host!.onSocketClose(Error("x")), "transport error"],
     ["by what is no packet", (web: StubSocket) => web.receive("9"), "parse error"],
   ] as const

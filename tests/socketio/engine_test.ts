@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectNode } from "node:net";
 import { CA, identity } from "../_support/certs.ts";
 import { NetError } from "../../net/errors.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
@@ -285,6 +285,25 @@ for (const [name, way] of Object.entries(ways)) {
     assertEquals(await reason, "transport error");
     assertEquals(await client.read(), "closed");
   }, { maxHttpBufferSize: 1000 });
+
+  test("tells that a client closed whose connection is gone, and why", async (url, engine) => {
+    for (const cut of ["end", "resetAndDestroy"] as const) {
+      const { hostname, port, pathname } = new URL(url);
+      const conn = connectNode(Number(port), hostname).on("error", () => {});
+      const come = new Promise<EngineSocket>((resolve) => engine.once("connection", resolve));
+      conn.write(
+        `GET ${pathname}?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n` +
+          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      );
+      const gone = Promise.withResolvers<unknown[]>();
+      (await come).on("close", (...args) => gone.resolve(args));
+      conn[cut]();
+      const [reason, error] = await gone.promise;
+      assertEquals([reason, (error as SocketIoError).code], ["transport close", "ERR_TRANSPORT"]);
+      conn.destroy();
+    }
+  });
 
   test("upgrades a session, without a message lost", async (url, engine) => {
     const session = await openPolling(url);
