@@ -1,8 +1,22 @@
-/** Waits for Ctrl-C, and then for `close`. Another Ctrl-C changes nothing: under `deno task` the signal may come twice. */
-export async function untilInterrupted(close: () => Promise<unknown>): Promise<void> {
+/** What asks a program to end: Ctrl-C, and, where there is such a thing, what `kill`, systemd and containers send. */
+const SIGNALS: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+
+/** Calls `listener` for each Ctrl-C and SIGTERM, until the function that it returns is called. */
+export function onInterrupt(listener: () => void): () => void {
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, listener);
+  };
+}
+
+/**
+ * Waits for Ctrl-C or SIGTERM, and then for `close`. Another one changes nothing: under `deno task` the signal may come
+ * twice.
+ */
+export async function untilInterrupted(close: () => PromiseLike<unknown>): Promise<void> {
   const interrupted = Promise.withResolvers<void>();
-  Deno.addSignalListener("SIGINT", interrupted.resolve);
+  const forget = onInterrupt(interrupted.resolve);
   await interrupted.promise;
   await close();
-  Deno.removeSignalListener("SIGINT", interrupted.resolve);
+  forget();
 }

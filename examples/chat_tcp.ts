@@ -10,6 +10,7 @@
 import { createServer, lineFramer, type Server, type Socket } from "@sluice/sockets/net";
 import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
+import { untilInterrupted } from "./_until_interrupted.ts";
 
 /** How long a guest may take to tell a name, in ms. */
 const NAME_TIME = 60_000;
@@ -126,14 +127,11 @@ async function main(): Promise<void> {
 
 from as many terminals as you like. Ctrl-C ends it.`);
 
-  const interrupted = Promise.withResolvers<void>();
-  Deno.addSignalListener("SIGINT", interrupted.resolve);
-  await interrupted.promise;
-  console.log("\nClosing.");
-  room.close("The chat closes, goodbye");
-  await server.close({ drain: FAREWELL_TIME });
-  // Not before: under `deno task` the signal may come twice.
-  Deno.removeSignalListener("SIGINT", interrupted.resolve);
+  await untilInterrupted(async () => {
+    console.log("\nClosing.");
+    room.close("The chat closes, goodbye");
+    await server.close({ drain: FAREWELL_TIME });
+  });
 }
 
 if (import.meta.main) await main();

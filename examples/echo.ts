@@ -10,6 +10,7 @@
  */
 import { connect, createServer, type Server } from "@sluice/sockets/net";
 import { portNumber, readArguments } from "./_arguments.ts";
+import { untilInterrupted } from "./_until_interrupted.ts";
 
 /** A server that sends everything back, no faster than the other end takes it. Not listening yet. */
 export function echoServer(): Server {
@@ -55,11 +56,7 @@ async function main(): Promise<void> {
   }
   const server = await echoServer().listen(port, "127.0.0.1");
   console.log(`Echo on 127.0.0.1:${server.port}. Ctrl-C ends it.`);
-  const interrupted = Promise.withResolvers<void>();
-  Deno.addSignalListener("SIGINT", interrupted.resolve);
-  await interrupted.promise;
-  await server.close({ drain: 1000 });
-  Deno.removeSignalListener("SIGINT", interrupted.resolve);
+  await untilInterrupted(() => server.close({ drain: 1000 }));
 }
 
 if (import.meta.main) {

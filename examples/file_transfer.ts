@@ -21,6 +21,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { connect, createServer, type Socket } from "@sluice/sockets/net";
 import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { onInterrupt } from "./_until_interrupted.ts";
 
 /** A silence that lasts longer than this ends the transfer, in ms. */
 const SILENCE = 30_000;
@@ -345,14 +346,13 @@ async function receive(options: ReceiveOptions, host: string, port: number): Pro
   });
   await server.listen(port, host);
   console.log(`Waiting for a file on ${host}:${server.port}`);
-  const stop = (): void => ended.reject(new Error("Cannot receive: stopped by Ctrl-C"));
-  Deno.addSignalListener("SIGINT", stop);
+  const forget = onInterrupt(() => ended.reject(new Error("Cannot receive: it was interrupted")));
   try {
     await ended.promise;
   } finally {
     server.closeAllConnections();
     await last;
-    Deno.removeSignalListener("SIGINT", stop);
+    forget();
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import { readArguments, wholeNumber } from "./_arguments.ts";
 import { type FaxJobState, HylaFaxClient } from "./_hylafax.ts";
+import { onInterrupt } from "./_until_interrupted.ts";
 
 const USAGE = `Sends a file as a fax through a HylaFAX server, and follows the job.
 
@@ -70,11 +71,10 @@ async function follow(client: HylaFaxClient, id: string): Promise<boolean> {
   let last = "";
   let stop = false;
   let wake: () => void = () => {};
-  const interrupt = (): void => {
+  const forget = onInterrupt(() => {
     stop = true;
     wake();
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
+  });
   try {
     for (;;) {
       const job = await client.state(id);
@@ -96,7 +96,7 @@ async function follow(client: HylaFaxClient, id: string): Promise<boolean> {
       });
     }
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    forget();
   }
 }
 

@@ -23,7 +23,7 @@ import {
 } from "@sluice/sockets/websocket";
 import { portNumber, readArguments } from "./_arguments.ts";
 import { drawer, inUnits, type Progress, type Transferred } from "./file_transfer.ts";
-import { untilInterrupted } from "./_until_interrupted.ts";
+import { onInterrupt, untilInterrupted } from "./_until_interrupted.ts";
 
 /** The subprotocol. */
 const PROTOCOL = "file.sluice.example";
@@ -202,8 +202,7 @@ async function main(): Promise<void> {
     const started = performance.now();
     const { progress, end } = drawer();
     const interrupted = new AbortController();
-    const interrupt = (): void => interrupted.abort(new Error("stopped by Ctrl-C"));
-    Deno.addSignalListener("SIGINT", interrupt);
+    const forget = onInterrupt(() => interrupted.abort(new Error("it was interrupted")));
     try {
       const url = what ?? `ws://127.0.0.1:${port}/`;
       const { signal } = interrupted;
@@ -217,7 +216,7 @@ async function main(): Promise<void> {
       const reason = signal.aborted ? signal.reason : error;
       throw new Error(`Cannot receive: ${reason.message}`);
     } finally {
-      Deno.removeSignalListener("SIGINT", interrupt);
+      forget();
     }
   }
 }

@@ -11,6 +11,7 @@
  */
 import { ClientInfo, SocketBook } from "@sluice/sockets/socket";
 import { portNumber, readArguments } from "./_arguments.ts";
+import { onInterrupt } from "./_until_interrupted.ts";
 
 const livre = new SocketBook({ encoding: "windows1252" });
 
@@ -104,11 +105,10 @@ async function main(): Promise<void> {
     return;
   }
   console.log(`Le serveur écoute sur le port ${livre.localPort("SERVEUR")}. Ctrl-C l'arrête.`);
-  const stop = (): void => {
-    Deno.removeSignalListener("SIGINT", stop);
+  const forget = onInterrupt(() => {
+    forget();
     livre.closeAll();
-  };
-  Deno.addSignalListener("SIGINT", stop);
+  });
   await (simple ? serveurSimplifie() : serveur());
 }
 

@@ -14,6 +14,7 @@ import {
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
 import { inUrl, portNumber, readArguments } from "../_arguments.ts";
+import { onInterrupt } from "../_until_interrupted.ts";
 import { ChatClient } from "./_chat_client.ts";
 import { ChatServer, type UserRow } from "./_chat_server.ts";
 import page from "./page.html" with { type: "text" };
@@ -85,9 +86,8 @@ async function runServer(port: number, address: string, web: number | undefined)
   if (page !== undefined) console.log(`Its page: http://${inUrl(address)}:${page.server.port}/`);
   console.log("/who shows the table, /stop stops.");
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
   const stopped = new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
-  Deno.addSignalListener("SIGINT", interrupt);
+  const forget = onInterrupt(() => stop.abort());
   try {
     for await (const line of typedLines(stop.signal)) {
       if (line.trim() === "/stop") stop.abort();
@@ -98,7 +98,7 @@ async function runServer(port: number, address: string, web: number | undefined)
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    forget();
   }
   await page?.server.close({ code: 1001 });
   await chat.stop();
@@ -116,8 +116,7 @@ async function runClient(server: string, port: number, pseudonym: string): Promi
   const ended = new AbortController();
   const receiving = chat.receive((text) => console.log(printable(text)))
     .then(() => ended.abort());
-  const interrupt = (): void => ended.abort();
-  Deno.addSignalListener("SIGINT", interrupt);
+  const forget = onInterrupt(() => ended.abort());
   try {
     for await (const line of typedLines(ended.signal)) {
       if (line.trim() === "/quit") break;
@@ -128,7 +127,7 @@ async function runClient(server: string, port: number, pseudonym: string): Promi
     if (!ended.signal.aborted) throw error;
     console.log("The connection has ended.");
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    forget();
   }
   await chat.close();
   await receiving;

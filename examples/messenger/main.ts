@@ -11,6 +11,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { serveWebSocket, type WebSocketConnection } from "@sluice/sockets/websocket";
 import { portNumber, readArguments } from "../_arguments.ts";
+import { onInterrupt } from "../_until_interrupted.ts";
 import { AddressBook, type Contact } from "./_address_book.ts";
 import { History } from "./_history.ts";
 import { Messenger } from "./_messenger.ts";
@@ -134,10 +135,7 @@ async function main(): Promise<void> {
   });
   tell = (message) => server.broadcast(JSON.stringify(message));
   console.log(`${name}: http://127.0.0.1:${server.port}/ (Ctrl-C stops)`);
-  await new Promise<void>((resolve) => {
-    Deno.addSignalListener("SIGINT", resolve);
-    Deno.addSignalListener("SIGTERM", resolve);
-  });
+  await new Promise<void>((resolve) => void onInterrupt(resolve));
   tell = () => {};
 }
 

@@ -172,10 +172,10 @@ Deno.test("file transfer: a wrong hash is noticed and nothing is left behind", a
   assertEquals(await names(to.path), []);
 });
 
-Deno.test("file transfer: a sender that dies midway, and Ctrl-C, leave no half file", async () => {
-  for (const how of ["dies", "Ctrl-C"]) {
+Deno.test("file transfer: a sender that dies midway, Ctrl-C and SIGTERM leave no half file", async () => {
+  for (const how of ["dies", "SIGINT", "SIGTERM"] as const) {
     // On Windows no process can send Ctrl-C to another one.
-    if (how === "Ctrl-C" && Deno.build.os === "windows") continue;
+    if (how !== "dies" && Deno.build.os === "windows") continue;
     await using to = await tempFolder();
     const { receiver, port } = await startReceiver(to.path);
     await using _receiver = receiver;
@@ -188,10 +188,10 @@ Deno.test("file transfer: a sender that dies midway, and Ctrl-C, leave no half f
     } else {
       // The temporary file is there once bytes have been written to it.
       while ((await names(to.path)).length === 0) await new Promise((go) => setTimeout(go, 5));
-      receiver.kill("SIGINT");
+      receiver.kill(how);
     }
     assertEquals((await receiver.status).code, 1);
-    const reason = how === "dies" ? "the other end hung up" : "stopped by Ctrl-C";
+    const reason = how === "dies" ? "the other end hung up" : "it was interrupted";
     assertStringIncludes(receiver.stderr, `Cannot receive: ${reason}\n`);
     assertEquals(await names(to.path), []);
   }

@@ -222,7 +222,7 @@ Deno.test("WebSocket stream: Ctrl-C leaves no half file", {
   clearTimeout(late);
   over.resolve();
   await server.close();
-  assertEquals([code, client.stderr], [1, "Cannot receive: stopped by Ctrl-C\n"]);
+  assertEquals([code, client.stderr], [1, "Cannot receive: it was interrupted\n"]);
   assertEquals(await names(to.path), []);
 });
 
