@@ -49,6 +49,14 @@ export function inUrl(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/**
+ * Where this machine finds what listens on `host`. 0.0.0.0 and :: mean all of its addresses, and are none that one can
+ * go to.
+ */
+export function findable(host: string): string {
+  return host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+}
+
 /** What `read` gives; what it throws is said without a stack trace, and ends the program. */
 export function orExit<T>(read: () => T): T {
   try {

@@ -8,7 +8,7 @@
  * waits for slow readers (`socket.writableLength`), deadlines, and a clean end on Ctrl-C.
  */
 import { createServer, lineFramer, type Server, type Socket } from "@sluice/sockets/net";
-import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { findable, portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 
@@ -123,7 +123,7 @@ async function main(): Promise<void> {
   }
   console.log(`${style(1, "The chat is open")} on ${host}:${server.port}. Join it with
 
-  ${style(36, `nc ${host} ${server.port}`)}
+  ${style(36, `nc ${findable(host)} ${server.port}`)}
 
 from as many terminals as you like. Ctrl-C ends it.`);
 

@@ -14,7 +14,7 @@ import {
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
-import { inUrl, portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { findable, inUrl, portNumber, readArguments, wholeNumber } from "./_arguments.ts";
 import { type ChatConnection, ChatRoom } from "./_chat_room.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
 import { chatServer } from "./chat_tcp.ts";
@@ -34,8 +34,8 @@ const MAX_MESSAGE = 4096;
 export interface WebChatOptions {
   hostname: string;
   port: number;
-  /** How to join in a terminal, for the page. */
-  terminal: string;
+  /** How to join in a terminal, for a page that was asked for by this name or address. */
+  terminal(from: string): string;
   /** Told of what goes wrong. */
   log(text: string): void;
 }
@@ -43,7 +43,6 @@ export interface WebChatOptions {
 /** Serves the page, and joins everyone whom it connects to `room`. */
 export function webChatServer(room: ChatRoom, options: WebChatOptions): Promise<WebSocketServer> {
   const { hostname, port, terminal, log } = options;
-  const files = pageFiles(terminal);
   return serveWebSocket({
     hostname,
     port,
@@ -52,7 +51,7 @@ export function webChatServer(room: ChatRoom, options: WebChatOptions): Promise<
     maxConnections: 1000,
     maxMessageSize: MAX_MESSAGE,
     onError: (error) => log(`Error: ${(error as Error).message}`),
-    handler: (request) => answer(request, files),
+    handler: (request) => answer(request, terminal),
   });
 }
 
@@ -99,29 +98,32 @@ class WebConnection implements ChatConnection {
 }
 
 /** The page and its parts, by path, each with its type. */
-function pageFiles(terminal: string): Map<string, [type: string, text: string]> {
-  const safe = terminal.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return new Map([
-    ["/", ["text/html", page.replaceAll("{nc}", () => safe)]],
-    ["/style.css", ["text/css", style]],
-    ["/script.js", ["text/javascript", script]],
-    ["/icon.svg", ["image/svg+xml", icon]],
-  ]);
-}
+const FILES = new Map<string, [type: string, text: string]>([
+  ["/", ["text/html", page]],
+  ["/style.css", ["text/css", style]],
+  ["/script.js", ["text/javascript", script]],
+  ["/icon.svg", ["image/svg+xml", icon]],
+]);
 
 /** What is answered to a plain request. Nothing in the page may load or run that is not from here. */
-function answer(request: Request, files: Map<string, [type: string, text: string]>): Response {
+function answer(request: Request, terminal: WebChatOptions["terminal"]): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("Only GET and HEAD are answered here\n", {
       status: 405,
       headers: { "allow": "GET, HEAD" },
     });
   }
-  const file = files.get(new URL(request.url).pathname);
+  const { hostname, pathname } = new URL(request.url);
+  const file = FILES.get(pathname);
   if (file === undefined) return new Response("There is nothing here\n", { status: 404 });
-  return new Response(request.method === "HEAD" ? null : file[1], {
+  const [type, text] = file;
+  const body = text.replaceAll("{nc}", () => {
+    const command = terminal(hostname.replaceAll(/[[\]]/g, ""));
+    return command.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  });
+  return new Response(request.method === "HEAD" ? null : body, {
     headers: {
-      "content-type": `${file[0]}; charset=utf-8`,
+      "content-type": `${type}; charset=utf-8`,
       "cache-control": "no-cache",
       "content-security-policy":
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -171,7 +173,9 @@ async function main(): Promise<void> {
   try {
     tcp = await chatServer(room).listen(port, host);
     tcp.on("drop", ({ reason, remoteAddress }) => log(`${remoteAddress} not let in: ${reason}`));
-    const terminal = `nc ${host} ${tcp.port}`;
+    // A page from another machine has the address by which that one finds this one.
+    const terminal = (from: string): string =>
+      `nc ${findable(host) === host ? host : from} ${tcp.port}`;
     web = await webChatServer(room, { hostname: host, port: webPort, terminal, log });
   } catch (error) {
     console.error((error as Error).message);
@@ -179,8 +183,8 @@ async function main(): Promise<void> {
   }
   console.log(`${style(1, "The chat is open")}, one room for all. Join it
 
-  in a browser   ${style(36, `http://${inUrl(host)}:${web.port}/`)}
-  in a terminal  ${style(36, `nc ${host} ${tcp.port}`)}
+  in a browser   ${style(36, `http://${inUrl(findable(host))}:${web.port}/`)}
+  in a terminal  ${style(36, `nc ${findable(host)} ${tcp.port}`)}
 
 from as many as you like. Ctrl-C ends it.`);
 

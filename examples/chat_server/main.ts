@@ -13,7 +13,7 @@ import {
   type WebSocketConnection,
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
-import { inUrl, portNumber, readArguments } from "../_arguments.ts";
+import { findable, inUrl, portNumber, readArguments } from "../_arguments.ts";
 import { onInterrupt } from "../_until_interrupted.ts";
 import { ChatClient } from "./_chat_client.ts";
 import { ChatServer, type UserRow } from "./_chat_server.ts";
@@ -83,7 +83,9 @@ async function runServer(port: number, address: string, web: number | undefined)
   const page = web === undefined ? undefined : await servePage(chat, web, address);
   if (page !== undefined) tell = page.tell;
   console.log(`The chat server listens on port ${chat.port}.`);
-  if (page !== undefined) console.log(`Its page: http://${inUrl(address)}:${page.server.port}/`);
+  if (page !== undefined) {
+    console.log(`Its page: http://${inUrl(findable(address))}:${page.server.port}/`);
+  }
   console.log("/who shows the table, /stop stops.");
   const stop = new AbortController();
   const stopped = new Promise((resolve) => stop.signal.addEventListener("abort", resolve));

@@ -13,7 +13,7 @@ import {
   SocketIoServer,
   type SocketIoSocket,
 } from "@sluice/sockets/socketio";
-import { inUrl, portNumber, readArguments } from "../_arguments.ts";
+import { findable, inUrl, portNumber, readArguments } from "../_arguments.ts";
 import { untilInterrupted } from "../_until_interrupted.ts";
 import icon from "../websocket_chat/icon.svg" with { type: "text" };
 import commonStyle from "../websocket_chat/style.css" with { type: "text" };
@@ -208,7 +208,8 @@ async function main(): Promise<void> {
     console.error((error as Error).message);
     Deno.exit(1);
   }
-  console.log(`The chat is at http://${inUrl(address.hostname)}:${address.port}/ (Ctrl-C ends it)`);
+  const host = inUrl(findable(address.hostname));
+  console.log(`The chat is at http://${host}:${address.port}/ (Ctrl-C ends it)`);
   await untilInterrupted(() => io.close());
 }
 

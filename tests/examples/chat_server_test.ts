@@ -77,11 +77,13 @@ Deno.test("chat_server goes on where nobody types, until it is interrupted", {
   assertEquals((await server.status).code, 0);
 });
 
-Deno.test("chat_server tells a page at an IPv6 address as a browser takes it", async () => {
-  const where = ["--server", "--address", "::1", "--port", "0", "--web", "0"];
-  await using server = await run(where, /\/who shows/);
-  const url = /Its page: (\S+)/.exec(server.stdout)![1];
-  assertEquals(new URL(url).hostname, "[::1]");
+Deno.test("chat_server tells a page at an IPv6 address, or at all addresses, as a browser takes it", async () => {
+  for (const [address, hostname] of [["::1", "[::1]"], ["::", "[::1]"], ["0.0.0.0", "127.0.0.1"]]) {
+    const where = ["--server", "--address", address, "--port", "0", "--web", "0"];
+    await using server = await run(where, /\/who shows/);
+    const url = /Its page: (\S+)/.exec(server.stdout)![1];
+    assertEquals(new URL(url).hostname, hostname);
+  }
 });
 
 Deno.test("chat_server and its client say clearly what is wrong", async () => {

@@ -166,7 +166,7 @@ peerTest("chat: the page comes back under its name when the server was away", {
 
 /** Serves a room's page from this process. */
 function servePage(room: ChatRoom, port: number): ReturnType<typeof webChatServer> {
-  return webChatServer(room, { hostname: "127.0.0.1", port, terminal: "nc", log: () => {} });
+  return webChatServer(room, { hostname: "127.0.0.1", port, terminal: () => "nc", log: () => {} });
 }
 
 peerTest("chat: the page asks for another name when its own was taken meanwhile", {
@@ -305,6 +305,22 @@ Deno.test("chat: the web port serves the page with a strict policy, and nothing 
   const refused = await connectWebSocket(url, { protocols: "chat", origin: "https://evil.example" })
     .then(() => undefined, (error) => error);
   assertEquals(refused.status, 403);
+});
+
+Deno.test("chat: one that listens on all addresses tells those that can be gone to", async () => {
+  const args = command.map((arg) => arg.replace(/127\.0\.0\.1/, "0.0.0.0"));
+  const ports = ["--host=0.0.0.0", "--port=0", "--web-port=0"];
+  await using server = await spawnPeer(Deno.execPath(), [...args, ...ports], {
+    cwd: root,
+    env: { NO_COLOR: "1" },
+    stopSignal: "SIGINT",
+  });
+  const [, url, port] = await server.waitFor(/(http:\/\/\S+)\n.*nc 127\.0\.0\.1 (\d+)\n/);
+  assertEquals(new URL(url).hostname, "127.0.0.1");
+  const there = new URL(url);
+  there.hostname = "127.0.0.2"; // as if it came from another machine
+  assertStringIncludes(await (await fetch(there)).text(), `<code>nc 127.0.0.2 ${port}</code>`);
+  assertStringIncludes(await (await fetch(url)).text(), `<code>nc 127.0.0.1 ${port}</code>`);
 });
 
 Deno.test("chat: wrong arguments and taken ports are told clearly", async () => {
