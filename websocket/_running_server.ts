@@ -49,12 +49,13 @@ interface CloseSettings extends WaitOptions {
 export class RunningServer implements AsyncDisposable {
   readonly addr: TransportAddr | undefined;
   readonly #core: ServerCore;
-  readonly #stop: () => void;
+  readonly #stop: () => unknown;
+  #released: unknown;
   readonly #finished = Promise.withResolvers<void>();
   #stopped = false;
 
-  /** `stop` stops listening; it is called once. */
-  constructor(core: ServerCore, addr: TransportAddr | undefined, stop: () => void) {
+  /** `stop` stops listening; it is called once. What it returns is waited for. */
+  constructor(core: ServerCore, addr: TransportAddr | undefined, stop: () => unknown) {
     this.#core = core;
     this.addr = addr;
     this.#stop = stop;
@@ -102,12 +103,13 @@ export class RunningServer implements AsyncDisposable {
     if (!this.#stopped) {
       this.#stopped = true;
       this.#core.closing = true;
-      this.#stop();
+      this.#released = this.#stop();
       this.#core.dropArrivals();
       this.#core.idle().then(this.#finished.resolve);
     }
     if (keepClients) {
       deadline.clear();
+      await this.#released;
       return;
     }
     this.#core.hub.flush();
@@ -120,6 +122,7 @@ export class RunningServer implements AsyncDisposable {
     const told = options.timeout !== undefined || options.signal !== undefined;
     const grace = told ? undefined : setTimeout(() => this.#core.endOthers(), REQUEST_GRACE);
     await this.#core.idle();
+    await this.#released;
     clearTimeout(grace);
     deadline.clear();
   }
@@ -183,7 +186,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   const server = new RunningServer(core, listening.listener.addr, () => {
     options.signal?.removeEventListener("abort", onAbort);
     door?.close();
-    acceptor.stop();
+    return acceptor.stop();
   });
   options.signal?.addEventListener("abort", onAbort);
   if (options.signal?.aborted) onAbort();
@@ -199,6 +202,7 @@ class Acceptor {
   readonly #door: FrontDoor | undefined;
   readonly #introduction: AcceptProxyProtocolOptions | undefined;
   #stopped = false;
+  #accepting: Promise<Transport> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wake: (() => void) | undefined;
 
@@ -216,11 +220,13 @@ class Acceptor {
     this.#introduction = introduction;
   }
 
-  stop(): void {
+  /** The system lets go of the port only when the `accept` that is under way has ended. */
+  stop(): Promise<unknown> | undefined {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#wake?.();
     this.#listening.listener.close();
+    return this.#accepting?.catch(() => {});
   }
 
   async run(): Promise<void> {
@@ -231,7 +237,8 @@ class Acceptor {
           while (connections.full && !this.#stopped) await this.#room(connections);
           if (this.#stopped) return;
         }
-        this.#take(await this.#listening.listener.accept());
+        this.#accepting = this.#listening.listener.accept();
+        this.#take(await this.#accepting);
       } catch (error) {
         if (this.#stopped) return;
         this.#core.report(error);

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RunningServer, startAccepting } from "../../websocket/_running_server.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
 
 Deno.test("running server stops once, and is finished when nobody is left", async () => {
   let stops = 0;
@@ -22,4 +23,16 @@ Deno.test("running server stops once, and is finished when nobody is left", asyn
 
 Deno.test("server that can't listen leaves nothing behind", async () => {
   await assertRejects(() => startAccepting({ default: () => {}, path: "/nowhere/at/all" }));
+});
+
+Deno.test("server that is closed has given its port back, clients or none", async () => {
+  const server = await startAccepting({ default: () => {}, hostname: "127.0.0.1", port: 0 });
+  const { port } = server;
+  await server.close();
+  const next = await startAccepting({ default: () => {}, hostname: "127.0.0.1", port });
+  const client = await connectWebSocket(`ws://127.0.0.1:${port}/`);
+  await next.close({ keepClients: true });
+  Deno.listen({ hostname: "127.0.0.1", port }).close();
+  await client.close();
+  await next.close();
 });
