@@ -373,15 +373,18 @@ async function main(): Promise<void> {
     options: {
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "8024" },
-      folder: { type: "string", default: "." },
-      "max-size": { type: "string", default: "1000000000000" },
+      folder: { type: "string" },
+      "max-size": { type: "string" },
       overwrite: { type: "boolean" },
     },
   }, ({ values, positionals: [mode, path, ...more] }) => {
     const port = portNumber("--port", values.port);
-    const maxSize = wholeNumber("--max-size", values["max-size"], 0, Number.MAX_SAFE_INTEGER);
-    const { host, folder, overwrite } = values;
+    const { host, folder = ".", "max-size": most = "1000000000000", overwrite } = values;
+    const maxSize = wholeNumber("--max-size", most, 0, Number.MAX_SAFE_INTEGER);
     if (mode === "send" && path !== undefined && more.length === 0) {
+      for (const name of ["folder", "max-size", "overwrite"] as const) {
+        if (values[name] !== undefined) throw new TypeError(`--${name} is for the receiver`);
+      }
       return () => send(path, host, port);
     }
     if (mode === "receive" && path === undefined) {

@@ -73,6 +73,8 @@ Deno.test("examples: a value that makes no sense is told in one line, with the u
     ["file_transfer.ts", "send letter.ps --port 99999", "--port must be"],
     ["file_transfer.ts", "send", 'Say "receive"'],
     ["file_transfer.ts", "receive --max-size -1", "--max-size"],
+    ["file_transfer.ts", "send letter.ps --overwrite", "--overwrite is for the receiver"],
+    ["file_transfer.ts", "send letter.ps --folder there", "--folder is for the receiver"],
     ["lua_websockets.ts", "--port 1.5", "--port must be"],
     ["messenger/main.ts", "--web=", "--web must be"],
     ["send_fax.ts", "--to 1 --state 7 letter.ps", "Tell --to and one file"],
