@@ -266,6 +266,21 @@ export function inUnits(bytes: number): string {
   return `${(bytes / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
 }
 
+/** What takes two columns of a terminal: East Asian letters, and emoji. */
+const WIDE =
+  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
+
+/** The beginning of a text, as far as so many columns of a terminal show it. */
+export function fitting(text: string, columns: number): string {
+  let fits = "";
+  for (const char of text) {
+    columns -= WIDE.test(char) ? 2 : 1;
+    if (columns < 0) break;
+    fits += char;
+  }
+  return fits;
+}
+
 /** Draws how far it is, ten times a second at most, where there is a terminal. */
 export function drawer(): { progress: Progress; end(): void } {
   const terminal = Deno.stderr.isTerminal();
@@ -280,9 +295,11 @@ export function drawer(): { progress: Progress; end(): void } {
       const rate = done / Math.max(1, now - started) * 1000;
       const bar = "#".repeat(Math.floor(done / size * 20)).padEnd(20, ".");
       const left = Math.ceil((size - done) / rate);
-      const text = `${name} [${bar}] ${Math.floor(done / size * 100)}%  ${inUnits(done)} of ` +
-        `${inUnits(size)}  ${inUnits(rate)}/s  ${left} s left`;
-      const line = [...text].slice(0, Deno.consoleSize().columns - 1).join("");
+      const columns = Deno.consoleSize().columns || 80; // some terminals do not tell
+      const text = `${fitting(name, columns / 2)} ${Math.floor(done / size * 100)}% [${bar}]  ` +
+        `${inUnits(done)} of ${inUnits(size)}  ${inUnits(rate)}/s  ${left} s left`;
+      // A line that is too long would wrap, and stay when the next one is drawn.
+      const line = fitting(text, columns - 1);
       Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${line}`));
     },
     end(): void {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sendFile } from "../../examples/file_transfer.ts";
+import { fitting, sendFile } from "../../examples/file_transfer.ts";
 import { type Peer, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -83,8 +83,8 @@ peerTest("file transfer: progress is drawn on a terminal", { needs: ["script"] }
     "/dev/null",
   ], { env: { COLUMNS: "80" } });
   assertEquals(code, 0);
-  assertStringIncludes(stdout, "\r\x1b[Kdata.bin [");
-  assertStringIncludes(stdout, "data.bin [####################] 100%  5.0 MB of 5.0 MB");
+  assertStringIncludes(stdout, "\r\x1b[Kdata.bin ");
+  assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
   assertStringIncludes(stdout, "Sent data.bin: 5.0 MB in ");
 });
 
@@ -256,4 +256,13 @@ Deno.test("file transfer: a receiver that does not read stops the sender, who re
   const rest = new Uint8Array(1_000_000);
   while (await conn.read(rest).catch(() => null) !== null);
   await failed;
+});
+
+Deno.test("file transfer: the line of progress is cut by columns, of which wide letters take two", () => {
+  assertEquals(fitting("abc", 3), "abc");
+  assertEquals(fitting("abc", 2.5), "ab");
+  assertEquals(fitting("汉字.txt", 6), "汉字.t");
+  assertEquals(fitting("汉字", 3), "汉");
+  assertEquals(fitting("a😀한글ｱ", 7), "a😀한글");
+  assertEquals(fitting("été ✓", 5), "été ✓");
 });

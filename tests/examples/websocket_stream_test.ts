@@ -87,7 +87,7 @@ peerTest("WebSocket stream: progress is drawn on a terminal", { needs: ["script"
     "/dev/null",
   ], { cwd: to.path, env: { COLUMNS: "80" } });
   assertEquals(code, 0);
-  assertStringIncludes(stdout, "data.bin [####################] 100%  5.0 MB of 5.0 MB");
+  assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
   assertStringIncludes(stdout, "Received data.bin: 5.0 MB in ");
 });
 
