@@ -114,9 +114,25 @@ function showTyping() {
     : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…`;
 }
 
+/** Whether the reader is at the end; and the size in which that was so. */
+let atEnd = true;
+let size = "";
+
+const sizeNow = () => `${log.clientWidth} ${log.clientHeight}`;
+
+log.addEventListener("scroll", () => {
+  // What moves because the window changes is not the reader's doing.
+  if (size === sizeNow()) atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+});
+
+// A phone was turned, or shows its keyboard: the last lines stay in sight.
+new ResizeObserver(() => {
+  size = sizeNow();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}).observe(log);
+
 /** Adds an entry, and stays at the end if that is where the reader is. */
 function add(entry) {
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
   log.append(entry);
   while (log.childElementCount > MOST_ENTRIES) log.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;

@@ -209,6 +209,40 @@ peerTest("chat: the page keeps up with thousands of lines at once", { needs }, a
   await server.close();
 });
 
+peerTest(
+  "chat: the page stays at the last line when a phone shows its keyboard",
+  { needs },
+  async () => {
+    await using chromium = await startChromium({ viewport: { width: 360, height: 640 } });
+    const { page } = chromium;
+    const room = new ChatRoom({ linesPerSecond: 1000 });
+    const server = await servePage(room, 0);
+    await joinPage(page, `http://127.0.0.1:${server.port}/`, "ann");
+    const bob = room.enter({ address: "elsewhere", queued: 0, send() {}, close() {} });
+    bob.receive("bob");
+    const shows = async (text: string): Promise<void> => {
+      const bottom = (of: string): string => `${of}.getBoundingClientRect().bottom`;
+      const atEnd = `${bottom("log.lastElementChild")} <= ${bottom("log")}`;
+      const test = `log.textContent.includes("${text}") && ${atEnd}`;
+      const late = Date.now() + 10_000;
+      while (!await page.evaluate(test)) {
+        assert(Date.now() < late, `${text} is not in sight`);
+        await page.waitForTimeout(20);
+      }
+    };
+    for (let line = 1; line <= 30; line++) bob.receive(`line ${line}`);
+    await shows("line 30");
+    await page.setViewportSize({ width: 360, height: 300 });
+    await shows("line 30");
+    bob.receive("line 31");
+    await shows("line 31");
+    await page.setViewportSize({ width: 640, height: 360 });
+    await shows("line 31");
+    await page.close();
+    await server.close();
+  },
+);
+
 peerTest("chat: the page says that the room is full", { needs }, async () => {
   await using chromium = await startChromium();
   const { page } = chromium;
