@@ -65,12 +65,22 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
       this.#responses.delete(response);
       // What nobody reads of a body must not hold up the request behind it; Deno's node:http leaves it where it is.
       if (request.readableFlowing === null) request.resume();
+      this.#goOn();
       if (--this.#answering > 0 || this.destroyed) return;
       this.#whenAnswered?.();
       // The rest of a body that is answered already has no more time than others.
       if (request.complete) this.#settle();
       else request.once("end", () => this.#settle());
     });
+  }
+
+  /**
+   * node:http reads no more while the responses to pipelined requests wait in too large a number for their turn. Deno's does not go on
+   * when they have left; told that there is room, it does.
+   */
+  #goOn(): void {
+    const { _paused: paused } = this as { _paused?: boolean };
+    if (paused === true && !this.writableNeedDrain && !this.destroyed) this.emit("drain");
   }
 
   /** Nothing is under way. */

@@ -411,3 +411,28 @@ Deno.test("handler gets cookies of several lines as one list of cookies", async 
   );
   assertStringIncludes(await readAll(client), "a=1; b=2");
 });
+
+Deno.test("front door reads on when the responses to pipelined requests have left", async () => {
+  const first = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  await using server = await serve({
+    handler: async (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/upload") return new Response(`got ${(await request.bytes()).length}`);
+      if (pathname === "/first") await first.promise;
+      else if (pathname === "/2") setTimeout(answered.resolve, 10);
+      return new Response(new Uint8Array(40_000));
+    },
+  });
+  using client = await RawClient.connect(server.port);
+  const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+  // Their responses wait for that to the first one, and pass what node:http keeps of a connection.
+  await client.write(get("/first") + get("/1") + get("/2"));
+  await answered.promise;
+  const head = "POST /upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 90000\r\n\r\n";
+  const sent = client.write(head + "x".repeat(90_000));
+  setTimeout(first.resolve, 10);
+  const text = client.readUntil((text) => text.includes("got 90000"));
+  await waitFor(text, "read", { timeout: 20_000 });
+  await sent;
+});
