@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { NetError } from "../net/errors.ts";
 import type { WaitOptions } from "../net/wait.ts";
 import { waitFor } from "../net/wait.ts";
 import { closePayload } from "./_frame_output.ts";
@@ -26,7 +27,8 @@ export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "tran
   /**
    * Whether to come back after a connection that ended so. By default after every end but this side's own `close()`,
    * and after every failed attempt but those that will not get better by themselves: a handshake that the server
-   * answered with a status from 400 to 499 (408, 425 and 429 excepted), or that it does not understand.
+   * answered with a status from 400 to 499 (408, 425 and 429 excepted), or that it does not understand, and a proxy
+   * that does not take the name and password.
    */
   retry?: (reason: WebSocketCloseInfo | Error) => boolean;
   /** Called before each wait, to show it for example. What it throws ends it all, as what `retry` throws. */
@@ -40,6 +42,8 @@ const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
 
 function retriesByDefault(reason: WebSocketCloseInfo | Error): boolean {
   if (reason instanceof TypeError || reason instanceof RangeError) return false;
+  // To ask again and again with the same password may lock an account.
+  if (reason instanceof NetError && reason.code === "ERR_PROXY_AUTH") return false;
   if (!(reason instanceof WebSocketHandshakeError)) return true;
   const { code, status } = reason;
   if (status !== undefined && status >= 400 && status < 500) return TEMPORARY.has(status);

@@ -262,3 +262,26 @@ Deno.test("reconnecting that is closed while the server's answer is read leaves 
     far.close();
   }
 });
+
+Deno.test("reconnecting asks a proxy that does not take its password once only", async () => {
+  using proxy = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let asked = 0;
+  const answering = (async () => {
+    for await (const conn of proxy) {
+      asked++;
+      await conn.read(new Uint8Array(4096));
+      await conn.write(new TextEncoder().encode("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"));
+      conn.close();
+    }
+  })();
+  await using feed = reconnecting("ws://example.org/", {
+    backoff: FAST,
+    proxy: `http://user:wrong@127.0.0.1:${proxy.addr.port}`,
+  });
+  const error = await assertRejects(async () => {
+    for await (const _ of feed);
+  }, NetError);
+  assertEquals([error.code, asked], ["ERR_PROXY_AUTH", 1]);
+  proxy.close();
+  await answering;
+});
