@@ -525,10 +525,12 @@ export function buildRefusal(
     if (name.toLowerCase() === "content-type") typed = true;
     text += `${name}: ${value}\r\n`;
   }
+  const end = `Connection: ${upgrade ? "upgrade, close" : "close"}\r\n`;
+  // These two have no body (RFC 9110 §15.3.5, §15.4.5).
+  if (status === 204 || status === 304) return `${text}${end}\r\n`;
   const body = utf8Characters(`${message}\n`);
   const charset = body.length > message.length + 1 ? "; charset=utf-8" : "";
-  return `${text}Connection: ${upgrade ? "upgrade, close" : "close"}\r\n` +
-    (typed ? "" : `Content-Type: text/plain${charset}\r\n`) +
+  return `${text}${end}` + (typed ? "" : `Content-Type: text/plain${charset}\r\n`) +
     `Content-Length: ${body.length}\r\n\r\n${body}`;
 }
 

@@ -410,6 +410,7 @@ Deno.test("refusal is a response that ends the connection", () => {
   assertEquals(Number(fields.get("content-length")), body.length);
   assertEquals(body, "This is a WebSocket server\n");
   assertEquals(buildRefusal(499, "x").startsWith("HTTP/1.1 499 \r\n"), true);
+  assertEquals(buildRefusal(204, ""), "HTTP/1.1 204 \r\nConnection: close\r\n\r\n");
   assertThrows(() => buildRefusal(101, "x"), RangeError);
   assertThrows(() => buildRefusal(400, "x", [["a", "b\r\nc"]]), TypeError);
 });
