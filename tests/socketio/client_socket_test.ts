@@ -96,7 +96,7 @@ Deno.test("client whose auth answers after connectTimeout asks for its namespace
     });
     const answers: ((data: Record<string, unknown>) => void)[] = [];
     const socket = connectSocketIo(url, {
-      connectTimeout: 30,
+      connectTimeout: 1000,
       auth: (done: (data: Record<string, unknown>) => void) => void answers.push(done),
     });
     await next(socket, "connect_error");
