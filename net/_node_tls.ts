@@ -331,7 +331,7 @@ class TlsDuplex extends TransportDuplex {
     await new Promise<void>((resolve) => this.once("close", resolve));
   }
 
-  /** Resolves when all that node:tls has to send is with the transport, or the stream is destroyed. */
+  /** Resolves when all that node:tls has to send is with the transport, or nothing more can be. */
   idle(): Promise<void> {
     return this.#idle ??= this.#becomeIdle();
   }
@@ -340,7 +340,7 @@ class TlsDuplex extends TransportDuplex {
     for (;;) {
       // node:tls keeps what it has to send until the write before has come back, and hands it on then.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      if (this.writableLength === 0 || this.destroyed) {
+      if (this.writableLength === 0 || this.destroyed || this.errored !== null) {
         this.#idle = null;
         return;
       }
