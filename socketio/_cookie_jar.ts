@@ -63,9 +63,12 @@ function expiryOf(attributes: readonly string[], now: number): number {
   let expires: number | undefined;
   let age: number | undefined;
   for (const attribute of attributes) {
-    const [, name, value] = /^\s*([^=]*?)\s*=\s*(.*?)\s*$/.exec(attribute) ?? [];
-    if (/^expires$/i.test(name)) expires = Date.parse(value);
-    if (/^max-age$/i.test(name)) age = /^-?\d+$/.test(value) ? Number(value) : NaN;
+    const at = attribute.indexOf("=");
+    if (at < 0) continue;
+    const name = attribute.slice(0, at).trim().toLowerCase();
+    const value = attribute.slice(at + 1).trim();
+    if (name === "expires") expires = Date.parse(value);
+    if (name === "max-age") age = /^-?\d+$/.test(value) ? Number(value) : NaN;
   }
   // What can't be read is passed over, as if it were not there (RFC 6265 §5.2).
   if (age !== undefined && !Number.isNaN(age)) return now + age * 1000;
