@@ -13,6 +13,9 @@ import { takeUpgrade } from "./_upgrade_event.ts";
 /** The codings that Deno's `fetch` takes off. */
 const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
 
+/** The largest head that node:http takes for a limit, in bytes: none. */
+const MAX_HEADER_SIZE = 2 ** 31 - 1;
+
 /** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
 const WRITE_TIMEOUT = 60_000;
 
@@ -70,7 +73,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
       this.#whenAnswered?.();
       // The rest of a body that is answered already has no more time than others.
       if (request.complete) this.#settle();
-      else request.once("end", () => this.#settle());
+      else request.once("end", () => this.#await(request));
     });
   }
 
@@ -81,6 +84,16 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #goOn(): void {
     const { _paused: paused } = this as { _paused?: boolean };
     if (paused === true && !this.writableNeedDrain && !this.destroyed) this.emit("drain");
+  }
+
+  /** A body has come whole behind its response. The client may have begun with another request, which has its time from now on. */
+  #await(body: IncomingMessage): void {
+    if (this.#answering > 0 || this.destroyed || this.#request !== body) return;
+    const { headersTimeout } = this.#server;
+    this.#request = undefined;
+    this.#startedAt = DEADLINES.now();
+    this.#dueAt = headersTimeout > 0 ? this.#startedAt + headersTimeout : Infinity;
+    this.#arm();
   }
 
   /** Nothing is under way. */
@@ -287,7 +300,8 @@ export function createHandlerServer(
   onError: (error: unknown) => void,
   maxHeadSize?: number,
 ): Server {
-  const server = createServer({ maxHeaderSize: maxHeadSize }, (request, response) => {
+  const maxHeaderSize = maxHeadSize && Math.min(Math.ceil(maxHeadSize), MAX_HEADER_SIZE);
+  const server = createServer({ maxHeaderSize }, (request, response) => {
     respond(handler, request, response).catch((error) => {
       onError(error);
       // What is cut off must not look whole.

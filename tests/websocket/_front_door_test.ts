@@ -436,3 +436,25 @@ Deno.test("front door reads on when the responses to pipelined requests have lef
   await waitFor(text, "read", { timeout: 20_000 });
   await sent;
 });
+
+Deno.test("front door does not wait for ever behind a body that ends after its response", async () => {
+  await using server = await serve({ handshakeTimeout: 200, handler: () => new Response("ok") });
+  for (const rest of ["ghi", "ghiGET / HT"]) {
+    using client = await RawClient.connect(server.port);
+    await client.write("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nabcdef");
+    await client.readUntil((text) => text.endsWith("ok") || text.includes("0\r\n\r\n"));
+    await client.write(rest);
+    await waitFor(client.readUntil(), "be let go of", { timeout: 5000 });
+  }
+});
+
+Deno.test("front door takes any limit for the size of a head, none, too", async () => {
+  for (const maxHeadSize of [Infinity, 20_000.5]) {
+    await using server = await serve({ head: { maxHeadSize }, handler: () => new Response("ok") });
+    using client = await RawClient.connect(server.port);
+    const filler = `X: ${"x".repeat(8000)}\r\n`;
+    await client.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${filler}${filler}\r\n`);
+    await client.readUntil((text) => text.includes("ok"));
+    assertStringIncludes(client.text, "200 OK");
+  }
+});
