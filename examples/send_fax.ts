@@ -6,7 +6,7 @@
  *     deno run --allow-net=localhost examples/send_fax.ts --cancel 7
  *
  * Options: `--server HOST[:PORT]` (localhost:4559), `--user NAME` (guest), `--days N` (1), `--dials N` (12), `--fine`,
- * `--wait` (stays until the job is done; Ctrl-C then cancels it). A password is taken from FAX_PASSWORD, where the
+ * `--wait` (stays until the job is done; Ctrl-C, or SIGTERM, then cancels it). A password is taken from FAX_PASSWORD, where the
  * environment may be read.
  */
 import { readArguments, wholeNumber } from "./_arguments.ts";
@@ -24,7 +24,7 @@ Usage: send_fax.ts [--server HOST[:PORT]] [--user NAME] --to NUMBER [--days N] [
   --to NUMBER           who gets it
   --days N, --dials N   how long, and how often, it is tried (1, 12)
   --fine                in the fine resolution
-  --wait                stays until the job is done; Ctrl-C then cancels it
+  --wait                stays until the job is done; Ctrl-C or SIGTERM then cancels it
   --state JOB           tells how it is with a job
   --cancel JOB          cancels a job`;
 

@@ -55,9 +55,9 @@ export interface ServerOptions extends SocketOptions {
   proxyProtocol?: ServerProxyProtocolOptions;
 }
 
-/** Where a server listens: on a `port`, or on the socket file `path`. One of them is to be given, `port` even if it is 0. */
+/** Where a server listens: on a `port`, or on the socket file `path`. One of the two has to be there. */
 export interface ListenOptions {
-  /** The port; 0 for any free one, and so is `undefined`. */
+  /** The port; 0, or a value of `undefined`, for any free one. */
   port?: number;
   /** The local address to listen on. @default {`"::"`, which takes IPv4 too, or `"0.0.0.0"` without IPv6} */
   host?: string;
