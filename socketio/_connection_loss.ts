@@ -14,7 +14,11 @@ export class ConnectionLoss extends SocketIoError {
  * tells it by its text alone.
  */
 export function isConnectionLoss(failure: unknown): boolean {
-  if (typeof failure === "string") return /\bUnexpected EOF$|\(os error \d+\)$/.test(failure);
+  if (typeof failure === "string") {
+    return /\bUnexpected EOF$|\(os error \d+\)$|\bclosed connection without sending TLS/.test(
+      failure,
+    );
+  }
   if (!(failure instanceof Error)) return false;
   if (failure instanceof ConnectionLoss) return true;
   return (failure as { code?: unknown }).code === "CONNECTION_LOST" ||
