@@ -21,6 +21,7 @@ import { chatServer } from "./chat_tcp.ts";
 import icon from "./websocket_chat/icon.svg" with { type: "text" };
 import page from "./websocket_chat/page.html" with { type: "text" };
 import script from "./websocket_chat/script.js" with { type: "text" };
+import stayAtEnd from "./websocket_chat/stay_at_end.js" with { type: "text" };
 import style from "./websocket_chat/style.css" with { type: "text" };
 
 /** How long a guest may take to tell a name, in ms. */
@@ -102,6 +103,7 @@ const FILES = new Map<string, [type: string, text: string]>([
   ["/", ["text/html", page]],
   ["/style.css", ["text/css", style]],
   ["/script.js", ["text/javascript", script]],
+  ["/stay_at_end.js", ["text/javascript", stayAtEnd]],
   ["/icon.svg", ["image/svg+xml", icon]],
 ]);
 

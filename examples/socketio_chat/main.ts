@@ -16,6 +16,7 @@ import {
 import { findable, inUrl, portNumber, readArguments } from "../_arguments.ts";
 import { untilInterrupted } from "../_until_interrupted.ts";
 import icon from "../websocket_chat/icon.svg" with { type: "text" };
+import stayAtEnd from "../websocket_chat/stay_at_end.js" with { type: "text" };
 import commonStyle from "../websocket_chat/style.css" with { type: "text" };
 import page from "./page.html" with { type: "text" };
 import script from "./script.js" with { type: "text" };
@@ -163,6 +164,7 @@ const FILES: Record<string, [type: string, text: string]> = {
   "/": ["text/html", page],
   "/style.css": ["text/css", commonStyle + style],
   "/script.js": ["text/javascript", script],
+  "/websocket_chat/stay_at_end.js": ["text/javascript", stayAtEnd],
   "/icon.svg": ["image/svg+xml", icon],
 };
 

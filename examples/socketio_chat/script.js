@@ -1,6 +1,10 @@
 // The page of the chat. `io` is from socket.io/socket.io.js.
+import { stayAtEnd } from "../websocket_chat/stay_at_end.js";
+
 const element = (id) => document.getElementById(id);
 const [log, text, problem, state] = ["log", "text", "problem", "state"].map(element);
+
+const follow = stayAtEnd(log);
 
 const MOST_ENTRIES = 500;
 /** How long after the last key somebody counts as typing, in ms. */
@@ -114,28 +118,11 @@ function showTyping() {
     : `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…`;
 }
 
-/** Whether the reader is at the end; and the size in which that was so. */
-let atEnd = true;
-let size = "";
-
-const sizeNow = () => `${log.clientWidth} ${log.clientHeight}`;
-
-log.addEventListener("scroll", () => {
-  // What moves because the window changes is not the reader's doing.
-  if (size === sizeNow()) atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-});
-
-// A phone was turned, or shows its keyboard: the last lines stay in sight.
-new ResizeObserver(() => {
-  size = sizeNow();
-  if (atEnd) log.scrollTop = log.scrollHeight;
-}).observe(log);
-
 /** Adds an entry, and stays at the end if that is where the reader is. */
 function add(entry) {
   log.append(entry);
   while (log.childElementCount > MOST_ENTRIES) log.firstElementChild.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  follow();
 }
 
 function notice(line) {

@@ -1,9 +1,13 @@
 // The chat in a browser. It speaks the same lines as nc does: what the room says begins with "* ", what others say with
 // their name and ": ".
+import { stayAtEnd } from "./stay_at_end.js";
+
 const element = (id) => document.getElementById(id);
 const [welcome, join, nameInput, problem] = ["welcome", "join", "name", "problem"].map(element);
 const [chat, state, log, composer, textInput] = ["chat", "state", "log", "composer", "text"]
   .map(element);
+
+const follow = stayAtEnd(log);
 
 const MOST_ENTRIES = 500;
 const LONGEST_PAUSE = 10_000;
@@ -164,28 +168,11 @@ function add(entry) {
   if (coming.length > MOST_ENTRIES) coming.shift();
 }
 
-/** Whether the reader is at the end; and the size in which that was so. */
-let atEnd = true;
-let size = "";
-
-const sizeNow = () => `${log.clientWidth} ${log.clientHeight}`;
-
-log.addEventListener("scroll", () => {
-  // What moves because the window changes is not the reader's doing.
-  if (size === sizeNow()) atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-});
-
-// A phone was turned, or shows its keyboard: the last lines stay in sight.
-new ResizeObserver(() => {
-  size = sizeNow();
-  if (atEnd) log.scrollTop = log.scrollHeight;
-}).observe(log);
-
 /** Adds what has come, and stays at the end if that is where the reader is. */
 function addAll() {
   log.append(...coming.splice(0));
   while (log.childElementCount > MOST_ENTRIES) log.firstElementChild.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  follow();
 }
 
 function notice(text) {
