@@ -79,12 +79,15 @@ Deno.test("messenger keeps its address book whole", async () => {
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["contacts.json"]);
 });
 
+/** Puts Bob into the address book in `folder`. */
+async function knowBob(folder: string): Promise<void> {
+  const contacts = [{ name: "Bob", ip: "127.0.0.3" }];
+  await Deno.writeTextFile(`${folder}/contacts.json`, JSON.stringify(contacts));
+}
+
 peerTest("messenger lets in only who is in the address book", { needs: [LINUX] }, async () => {
   await using folder = await tempFolder();
-  await Deno.writeTextFile(
-    `${folder.path}/contacts.json`,
-    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
-  );
+  await knowBob(folder.path);
   const ports = freePorts();
   await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
   assertEquals(await hear("127.0.0.4", "127.0.0.2", ports.requests, /never/), "");
@@ -145,10 +148,7 @@ peerTest("messenger says NON_DISPO when its user is not available", {
   needs: [LINUX],
 }, async () => {
   await using folder = await tempFolder();
-  await Deno.writeTextFile(
-    `${folder.path}/contacts.json`,
-    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
-  );
+  await knowBob(folder.path);
   const ports = freePorts();
   await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
   const ws = new WebSocket(page(ada).replace("http", "ws"));
@@ -170,10 +170,7 @@ peerTest("messenger ends the talk with a contact that gets another name", {
   needs: [LINUX],
 }, async () => {
   await using folder = await tempFolder();
-  await Deno.writeTextFile(
-    `${folder.path}/contacts.json`,
-    JSON.stringify([{ name: "Bob", ip: "127.0.0.3" }]),
-  );
+  await knowBob(folder.path);
   const ports = freePorts();
   await using ada = await start("Ada", "127.0.0.2", folder.path, ports);
   const ws = new WebSocket(page(ada).replace("http", "ws"));
