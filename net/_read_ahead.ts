@@ -13,10 +13,10 @@ export class ReadAhead implements Transport {
   #bytes: Uint8Array;
   /** The read ahead, until somebody has taken all that it brought. */
   #ahead: Promise<number | null> | undefined;
-  #onleave: (() => void) | undefined;
+  #onleave: ((fault?: unknown) => void) | undefined;
 
   /** Reads up to `size` bytes; `onleave` is told when there is an end, or a fault, in place of bytes. */
-  constructor(transport: Transport, size: number, onleave: () => void) {
+  constructor(transport: Transport, size: number, onleave: (fault?: unknown) => void) {
     this.#transport = transport;
     this.#bytes = new Uint8Array(size);
     this.#onleave = onleave;
@@ -25,7 +25,7 @@ export class ReadAhead implements Transport {
     this.#ahead.then((n) => {
       this.#bytes = this.#bytes.subarray(0, n ?? 0);
       if (n === null) this.#onleave?.();
-    }, () => this.#onleave?.());
+    }, (fault) => this.#onleave?.(fault));
   }
 
   /** Tells nobody of an end any more: whoever reads comes upon it. */

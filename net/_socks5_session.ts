@@ -177,13 +177,18 @@ export class Socks5Session {
     late: (result: T) => void,
   ): Promise<T> {
     const granted = async (): Promise<T> => {
-      if (await this.#allowed(command, target)) return await work();
+      if (await this.#allowed(command, target)) {
+        // Nobody may be there any more to do it for.
+        this.#end.signal.throwIfAborted();
+        return await work();
+      }
       throw new NetError("Cannot serve SOCKS5 client: not authorized", { code: "EACCES" });
     };
     let left: NetError | undefined;
-    const ahead = new ReadAhead(this.#transport, EARLY_BYTES, () => {
+    const ahead = new ReadAhead(this.#transport, EARLY_BYTES, (cause) => {
       left = new NetError("Cannot serve SOCKS5 client: it left before its answer", {
         code: "ECONNRESET",
+        cause,
       });
       this.#end.abort(left);
     });

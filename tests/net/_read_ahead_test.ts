@@ -32,11 +32,11 @@ Deno.test("read ahead gives what it brought to who reads, before and after it ca
 Deno.test("read ahead tells of an end and of a fault, and gives them to who reads", async () => {
   for (const fault of [false, true]) {
     const [here, there] = pair();
-    const left = Promise.withResolvers<void>();
-    const transport = new ReadAhead(here, 16, left.resolve);
+    const left = Promise.withResolvers<unknown>();
+    const transport = new ReadAhead(here, 16, (why) => left.resolve(why));
     if (fault) here.close();
     else await there.closeWrite();
-    await left.promise;
+    assertEquals(await left.promise instanceof Error, fault);
     const buffer = new Uint8Array(1);
     if (fault) await assertRejects(() => transport.read(buffer));
     else for (let i = 0; i < 2; i++) assertEquals(await transport.read(buffer), null);

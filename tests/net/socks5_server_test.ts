@@ -187,6 +187,26 @@ Deno.test(
   },
 );
 
+Deno.test("SOCKS5 server does nothing for a client that left while it was judged", async () => {
+  const asked = Promise.withResolvers<void>();
+  const allowed = Promise.withResolvers<boolean>();
+  const errors: unknown[] = [];
+  let dialled = 0;
+  await using server = createSocks5Server({
+    authorize: () => (asked.resolve(), allowed.promise),
+    dial: () => (dialled++, Promise.resolve(pair()[0])),
+    onerror: (error) => errors.push((error as NetError).code),
+  });
+  const client = await Deno.connect(server.listen());
+  await client.write(hex("050100 05010001 7f000001 0001"));
+  await asked.promise;
+  client.close();
+  await connections(server, 0);
+  allowed.resolve(true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([dialled, errors], [0, ["ECONNRESET"]]);
+});
+
 Deno.test("SOCKS5 server answers who asks for port 0 that nobody is there", async () => {
   const errors: unknown[] = [];
   await using server = createSocks5Server({
