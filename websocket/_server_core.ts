@@ -582,9 +582,13 @@ async function beginningOf({ body, bodyUsed }: Response, wanted: () => boolean):
   if (bodyUsed) throw new TypeError("Cannot refuse: the body of the response was read already");
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length >= MAX_REFUSAL || !wanted()) break;
+  const reader = body?.getReader();
+  for (let read; reader !== undefined && !(read = await reader.read()).done;) {
+    text += decoder.decode(read.value, { stream: true });
+    if (text.length < MAX_REFUSAL && wanted()) continue;
+    // Whether or when the source takes notice is nothing to wait for.
+    reader.cancel().catch(() => {});
+    break;
   }
   return (text + decoder.decode()).slice(0, MAX_REFUSAL);
 }

@@ -83,7 +83,8 @@ Deno.test("server core refuses with the beginning of a body, and does not wait f
     pull: (controller) => {
       if (chunks++ < 20) controller.enqueue(new Uint8Array(10_000).fill(0x61));
     },
-    cancel: () => void (cancelled = true),
+    // A source that never says that it has stopped is not waited for.
+    cancel: () => (cancelled = true, new Promise<void>(() => {})),
   });
   const authorize = () => new Response(body, { status: 401 });
   const core = new ServerCore({ default: () => {}, authorize, handshakeTimeout: 2000 });
