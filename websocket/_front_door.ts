@@ -13,6 +13,9 @@ import { takeUpgrade } from "./_upgrade_event.ts";
 /** The codings that Deno's `fetch` takes off. */
 const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
 
+/** What a fetched response tells of the connection that it came on, beside what every response may not say. */
+const BETWEEN_NEIGHBOURS = ["upgrade", "trailer", "te", "proxy-connection"];
+
 /** The largest head that node:http takes for a limit, in bytes: none. */
 const MAX_HEADER_SIZE = 2 ** 31 - 1;
 
@@ -394,6 +397,7 @@ function headersToSend(response: Response): Headers {
   const fetched = response.url !== "";
   const sent = new Headers(response.headers);
   const connection = sent.get("connection")?.toLowerCase();
+  if (fetched) { for (const name of BETWEEN_NEIGHBOURS) sent.delete(name); }
   if (fetched || connection === "keep-alive") sent.delete("connection");
   sent.delete("keep-alive");
   sent.delete("transfer-encoding");

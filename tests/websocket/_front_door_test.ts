@@ -458,3 +458,17 @@ Deno.test("front door takes any limit for the size of a head, none, too", async 
     assertStringIncludes(client.text, "200 OK");
   }
 });
+
+Deno.test("handler's fetched response does not tell of the connection that it came on", async () => {
+  const upstream = createServer((_request, response) => {
+    response.writeHead(200, { "upgrade": "h2c", "connection": "upgrade", "x-a": "b" }).end("x");
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`;
+  await using server = await serve({ handler: () => fetch(url) });
+  const text = await ask(server.port, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  assertStringIncludes(text, "x-a: b\r\n");
+  assertEquals(/^(upgrade|connection): .*/gim.exec(text)?.[0], "Connection: close");
+  upstream.closeAllConnections();
+  await new Promise((resolve) => upstream.close(resolve));
+});
