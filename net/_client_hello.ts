@@ -23,29 +23,21 @@ export class ClientHelloReader {
   readonly #head: number[] = [];
   /** How much of the record is to come. */
   #left = 0;
-  #message: Uint8Array = new Uint8Array(512);
-  #size = 0;
-  readonly #pieces: Uint8Array[] = [];
-  #total = 0;
+  readonly #message = new Gathered();
+  readonly #all = new Gathered();
 
   /** All that came. */
   bytes(): Uint8Array {
-    const all = new Uint8Array(this.#total);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    return all;
+    return this.#all.bytes;
   }
 
-  /** Takes the next piece, which must not change afterwards. */
+  /** Takes the next piece. */
   push(piece: Uint8Array): void {
-    this.#pieces.push(piece);
+    this.#all.add(piece);
     for (let at = 0; at < piece.length && !this.done;) {
       at += this.#left === 0 ? this.#takeHead(piece[at]) : this.#takeBody(piece.subarray(at));
     }
-    if ((this.#total += piece.length) >= MAX_HELLO) this.done = true;
+    if (this.#all.size >= MAX_HELLO) this.done = true;
   }
 
   #takeHead(byte: number): number {
@@ -62,15 +54,9 @@ export class ClientHelloReader {
 
   #takeBody(bytes: Uint8Array): number {
     const part = bytes.subarray(0, this.#left);
-    const size = this.#size + part.length;
-    if (size > this.#message.length) {
-      const larger = new Uint8Array(size * 2);
-      larger.set(this.#message);
-      this.#message = larger;
-    }
-    const message = this.#message;
-    message.set(part, this.#size);
-    this.#size = size;
+    this.#message.add(part);
+    const message = this.#message.bytes;
+    const size = message.length;
     this.#left -= part.length;
     if (message[0] !== CLIENT_HELLO) this.done = true;
     else if (size >= 4) {
@@ -79,6 +65,27 @@ export class ClientHelloReader {
       if (size >= end) this.servername = nameIn(message.subarray(4, end));
     }
     return part.length;
+  }
+}
+
+/** Bytes that come in pieces, in one place: a client that sends them one by one takes no more room. */
+class Gathered {
+  size = 0;
+  #room = new Uint8Array(512);
+
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.size);
+  }
+
+  add(piece: Uint8Array): void {
+    const size = this.size + piece.length;
+    if (size > this.#room.length) {
+      const larger = new Uint8Array(size * 2);
+      larger.set(this.bytes);
+      this.#room = larger;
+    }
+    this.#room.set(piece, this.size);
+    this.size = size;
   }
 }
 

@@ -567,7 +567,7 @@ export class ServerContext {
       while (!reader.done) {
         const n = await inner.read(buffer);
         if (n === null) throw cutShort();
-        reader.push(buffer.slice(0, n));
+        reader.push(buffer.subarray(0, n));
       }
       const identity = await this.#identityFor(reader.servername);
       return { identity, bytes: reader.bytes() };
