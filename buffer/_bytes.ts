@@ -1,13 +1,24 @@
 // Floor 1: codec.
 import type { BytesLike } from "./types.ts";
 
-/** The bytes of a buffer or of a view of any kind, not copied. */
+/** The bytes of a buffer or of a view of any kind, not copied. @throws {TypeError} if it is neither */
 export function bytesOf(source: BytesLike): Uint8Array {
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) {
     return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   }
+  // By its tag: a page that is not isolated has no SharedArrayBuffer to compare with.
+  const kind = Object.prototype.toString.call(source);
+  if (kind !== "[object ArrayBuffer]" && kind !== "[object SharedArrayBuffer]") {
+    throw wrongKind(source, "bytes");
+  }
   return new Uint8Array(source);
+}
+
+/** The error of a `value` that is not what it should be. */
+export function wrongKind(value: unknown, wanted: "bytes" | "text" | "a number"): TypeError {
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  return new TypeError(`Cannot use a value of the type ${kind} as ${wanted}`);
 }
 
 /** A copy in a buffer of its own. */

@@ -8,7 +8,7 @@ const MAX_UINT64 = (1n << 64n) - 1n;
 /**
  * The number of bytes of the varint at `offset`; -1 if it goes on behind `end`.
  *
- * @throws {RangeError} if it is longer than `maxBytes`, or that is not 1 to 10.
+ * @throws {RangeError} if it is longer than `maxBytes`, or that is not 1 to 10, or `offset` is no index.
  */
 export function varintSize(
   bytes: Uint8Array,
@@ -18,6 +18,9 @@ export function varintSize(
 ): number {
   if (!(maxBytes >= 1 && maxBytes <= MAX_BYTES)) {
     throw new RangeError(`Cannot read a varint of up to ${maxBytes} bytes: not 1 to ${MAX_BYTES}`);
+  }
+  if (!(Number.isInteger(offset) && offset >= 0)) {
+    throw new RangeError(`Cannot read a varint at ${offset}: not an index`);
   }
   for (let size = 1; size <= maxBytes; size++) {
     const at = offset + size - 1;

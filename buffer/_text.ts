@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { wrongKind } from "./_bytes.ts";
 import type { Cursor } from "./_cursor.ts";
 import { varintSize, varintValue } from "./_leb128.ts";
 import { decodeText, encodeText, encodingUnitSize, IS_LITTLE_ENDIAN } from "./encodings.ts";
@@ -29,7 +30,7 @@ export function findString(cursor: Cursor, limit: number): Span | undefined {
   }
   const length = varintValue(bytes, position, size);
   const most = Math.min(limit, cursor.maxSize, MAX_STRING_BYTES);
-  if (length > most) {
+  if (!(length <= most)) {
     throw new RangeError(`Cannot read a string of ${length} bytes: the limit is ${most}`);
   }
   if (!cursor.has(size + length)) return undefined;
@@ -84,6 +85,7 @@ export function takeText(cursor: Cursor, span: Span | undefined, what: string): 
 
 /** Writes a string with its length in bytes before it. */
 export function writeString(cursor: Cursor, text: string): void {
+  if (typeof text !== "string") throw wrongKind(text, "text");
   const plainUtf8 = cursor.encoding === "utf8" && !cursor.fatal;
   const bytes = plainUtf8 ? undefined : encoded(cursor, text);
   const length = bytes?.length ?? utf8ByteLength(text);
@@ -96,6 +98,7 @@ export function writeString(cursor: Cursor, text: string): void {
 
 /** Writes a text as it is. */
 export function writeText(cursor: Cursor, text: string): void {
+  if (typeof text !== "string") throw wrongKind(text, "text");
   if (cursor.encoding === "utf8" && !cursor.fatal) {
     const at = cursor.room(utf8ByteLength(text));
     encodeUtf8Into(text, cursor.bytes, at);

@@ -1,5 +1,5 @@
 // Floor 1: codec.
-import { bytesOf } from "./_bytes.ts";
+import { bytesOf, wrongKind } from "./_bytes.ts";
 import { writeBits } from "./_bits.ts";
 import { float16ToBits } from "./_float16.ts";
 import {
@@ -93,6 +93,7 @@ export class ByteBuffer extends ByteReader {
    * Makes a buffer that holds `bytes`. They are not copied until the first write, which leaves them as they are.
    *
    * @throws {RangeError} if they are more than `maxSize`.
+   * @throws {TypeError} if they are no bytes.
    */
   static from(
     bytes: BytesLike,
@@ -153,7 +154,7 @@ export class ByteBuffer extends ByteReader {
     return this;
   }
 
-  /** Writes bytes as they are, or a text like {@linkcode writeText}. */
+  /** Writes bytes as they are, or a text like {@linkcode writeText}. @throws {TypeError} if it is neither. */
   write(data: BytesLike | string): this {
     if (typeof data === "string") return this.writeText(data);
     const c = this.cursor;
@@ -346,24 +347,27 @@ export class ByteBuffer extends ByteReader {
   /** Writes a floating-point number of 16 bits (IEEE 754 binary16), rounded to the nearest. */
   writeFloat16(value: number): this {
     const c = this.cursor;
+    const bits = float16ToBits(checkNumber(value));
     const at = c.room(2);
-    c.view.setUint16(at, float16ToBits(value), c.little);
+    c.view.setUint16(at, bits, c.little);
     return this;
   }
 
   /** Writes a floating-point number of 32 bits (IEEE 754 binary32), rounded to the nearest. */
   writeFloat32(value: number): this {
     const c = this.cursor;
+    const checked = checkNumber(value);
     const at = c.room(4);
-    c.view.setFloat32(at, value, c.little);
+    c.view.setFloat32(at, checked, c.little);
     return this;
   }
 
   /** Writes a floating-point number of 64 bits (IEEE 754 binary64). */
   writeFloat64(value: number): this {
     const c = this.cursor;
+    const checked = checkNumber(value);
     const at = c.room(8);
-    c.view.setFloat64(at, value, c.little);
+    c.view.setFloat64(at, checked, c.little);
     return this;
   }
 
@@ -447,4 +451,9 @@ export class ByteBuffer extends ByteReader {
     writeCString(this.cursor, text);
     return this;
   }
+}
+
+function checkNumber(value: number): number {
+  if (typeof value === "number") return value;
+  throw wrongKind(value, "a number");
 }

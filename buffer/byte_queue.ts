@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { wrongKind } from "./_bytes.ts";
 
 /** Options of {@linkcode ByteQueue}. */
 export interface ByteQueueOptions {
@@ -98,6 +99,7 @@ export class ByteQueue {
    * Adds a chunk at the end. It is kept by reference, unless it is small.
    *
    * @throws {RangeError} if the queue would pass a limit. It is then unchanged.
+   * @throws {TypeError} if it is no Uint8Array.
    */
   push(chunk: Uint8Array): void {
     if (this.tryPush(chunk)) return;
@@ -110,6 +112,7 @@ export class ByteQueue {
 
   /** Adds a chunk at the end like {@linkcode push}, but returns `false` where that throws. */
   tryPush(chunk: Uint8Array): boolean {
+    if (!(chunk instanceof Uint8Array)) throw wrongKind(chunk, "bytes");
     const size = chunk.length;
     if (size === 0) return true;
     if (this.#length + size > this.maxBytes) return false;
@@ -124,8 +127,11 @@ export class ByteQueue {
   /**
    * Puts bytes back at the front, for example what was read too much. The byte limit does not apply to them.
    * They are kept by reference.
+   *
+   * @throws {TypeError} if it is no Uint8Array.
    */
   unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw wrongKind(bytes, "bytes");
     if (bytes.length === 0) return;
     this.#length += bytes.length;
     if (this.#offset > 0) {
@@ -149,13 +155,16 @@ export class ByteQueue {
 
   /** Takes the first `length` bytes like {@linkcode read}, or returns `undefined` if there are fewer. */
   tryRead(length: number): Uint8Array | undefined {
-    return length <= this.#length ? this.read(length) : undefined;
+    return length > this.#length ? undefined : this.read(length);
   }
 
   /**
    * Takes the longest first run that can be had without copying, of at most `max` bytes; `undefined` if the queue is empty.
+   *
+   * @throws {RangeError} if `max` is NaN.
    */
   readRun(max: number = Infinity): Uint8Array | undefined {
+    if (Number.isNaN(max)) throw new RangeError("Cannot read NaN bytes: not a length");
     if (this.#length === 0 || max <= 0) return undefined;
     const first = this.#chunks[this.#head];
     const end = Math.min(first.length, this.#offset + max);
@@ -182,8 +191,9 @@ export class ByteQueue {
     return runs;
   }
 
-  /** Takes as many of the first bytes as `target` has room for, copies them there, and returns their number. */
+  /** Takes as many of the first bytes as `target` has room for, copies them there, and returns their number. @throws {TypeError} if it is no Uint8Array. */
   readInto(target: Uint8Array): number {
+    if (!(target instanceof Uint8Array)) throw wrongKind(target, "bytes");
     const length = Math.min(target.length, this.#length);
     this.#copy(target, length);
     this.#consume(length);

@@ -57,7 +57,7 @@ export class ByteReader {
    *
    * @param encoding how texts are encoded.
    * @param byteOrder the byte order of numbers.
-   * @throws {TypeError} if there is no such encoding or byte order.
+   * @throws {TypeError} if there is no such encoding or byte order, or `bytes` are none.
    */
   constructor(
     bytes: BytesLike,

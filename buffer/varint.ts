@@ -63,7 +63,7 @@ export function encodeVarint(
   offset: number = 0,
 ): number {
   const length = varintLength(value);
-  if (!(offset >= 0 && offset + length <= target.length)) {
+  if (!(Number.isInteger(offset) && offset >= 0 && offset + length <= target.length)) {
     throw new RangeError(`Cannot write a varint of ${length} bytes at ${offset}: it does not fit`);
   }
   const last = offset + length - 1;
@@ -85,7 +85,7 @@ export function encodeVarint(
  * Reads an unsigned varint at `offset`; `undefined` if the bytes end before it does.
  *
  * @param maxBytes the most bytes that it may have, 1 to 10.
- * @throws {RangeError} if it is longer than `maxBytes` or the number is above 2^53 - 1.
+ * @throws {RangeError} if it is longer than `maxBytes`, the number is above 2^53 - 1, or `offset` is not an integer from 0 up.
  *
  * @example
  * ```ts
@@ -109,7 +109,7 @@ export function decodeVarint(
  * Reads an unsigned varint at `offset` as a bigint; `undefined` if the bytes end before it does.
  *
  * @param maxBytes the most bytes that it may have, 1 to 10.
- * @throws {RangeError} if it is longer than `maxBytes` or the number is above 2^64 - 1.
+ * @throws {RangeError} if it is longer than `maxBytes`, the number is above 2^64 - 1, or `offset` is not an integer from 0 up.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-import { assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { bytesOf, copyOf, indexOfRun } from "../../buffer/_bytes.ts";
 
@@ -10,6 +10,13 @@ Deno.test("bytes of a view are the same memory, of its part only", () => {
   part[0] = 9;
   assertEquals(bytes[1], 9);
   assertEquals(bytesOf(bytes.buffer).length, 4);
+});
+
+Deno.test("what is neither a buffer nor a view has no bytes", () => {
+  for (const value of [123, NaN, "text", true, 1n, null, undefined, {}, [1, 2], { length: 3 }]) {
+    assertThrows(() => bytesOf(value as never), TypeError, "as bytes");
+  }
+  assertEquals(bytesOf(new SharedArrayBuffer(2)), Uint8Array.of(0, 0));
 });
 
 Deno.test("a copy has a buffer of its own", () => {

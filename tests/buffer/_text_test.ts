@@ -60,6 +60,7 @@ Deno.test("string tells how much is missing at every place where it is cut off",
 Deno.test("string that is longer than the limit or the buffer may be is refused at once", () => {
   const c = over("\x05abcde");
   assertThrows(() => findString(c, 4), RangeError, "a string of 5 bytes: the limit is 4");
+  assertThrows(() => findString(c, NaN), RangeError, "the limit is NaN");
   assertEquals(findString(c, 5), { start: 1, end: 6, next: 6 });
   const small = over("\x7f");
   small.limitTo(100);

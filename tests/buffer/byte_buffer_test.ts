@@ -559,3 +559,19 @@ Deno.test("byte buffer gives the same lines however the bytes came", () => {
     assertEquals(lines, expected);
   }));
 });
+
+Deno.test("byte buffer refuses to write what is no bytes, text or number, and is as it was", () => {
+  const b = new ByteBuffer();
+  for (const value of [null, undefined, {}, [1, 2], true]) {
+    assertThrows(() => b.write(value as never), TypeError, "as bytes");
+    assertThrows(() => ByteBuffer.from(value as never), TypeError, "as bytes");
+    assertThrows(() => b.writeText(value as never), TypeError, "as text");
+    assertThrows(() => b.writeString(value as never), TypeError, "as text");
+    assertThrows(() => b.writeFloat16(value as never), TypeError, "as a number");
+    assertThrows(() => b.writeFloat32(value as never), TypeError, "as a number");
+    assertThrows(() => b.writeFloat64(value as never), TypeError, "as a number");
+  }
+  // So many zero bytes, if it came to the constructor of the array.
+  assertThrows(() => b.write(123 as never), TypeError, "as bytes");
+  assertEquals(b.length, 0);
+});

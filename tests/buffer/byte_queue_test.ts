@@ -371,3 +371,26 @@ Deno.test("byte queue behaves like one long array, whatever is done to it in whi
     { numRuns: 300 },
   );
 });
+
+Deno.test("byte queue refuses what is no bytes, and is as it was", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2, 3));
+  for (const value of ["text", 123, NaN, null, {}, [1], new ArrayBuffer(1), new Uint16Array(1)]) {
+    assertThrows(() => queue.push(value as never), TypeError, "as bytes");
+    assertThrows(() => queue.tryPush(value as never), TypeError, "as bytes");
+    assertThrows(() => queue.unread(value as never), TypeError, "as bytes");
+    assertThrows(() => queue.readInto(value as never), TypeError, "as bytes");
+  }
+  assertEquals(queue.length, 3);
+  assertEquals(queue.read(), bytes(1, 2, 3));
+});
+
+Deno.test("byte queue refuses to read NaN bytes, which would never be there", () => {
+  const queue = new ByteQueue();
+  for (const chunk of [bytes(), bytes(1, 2, 3)]) {
+    queue.push(chunk);
+    assertThrows(() => queue.tryRead(NaN), RangeError, "not a length");
+    assertThrows(() => queue.readRun(NaN), RangeError, "not a length");
+  }
+  assertEquals(queue.read(), bytes(1, 2, 3));
+});

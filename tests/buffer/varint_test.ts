@@ -132,3 +132,14 @@ Deno.test("zigzag refuses what is no integer of 64 bits", () => {
     assertThrows(() => encodeZigzag(value), RangeError, `Cannot write ${value}`);
   }
 });
+
+Deno.test("varint is neither read nor written at what is no index", () => {
+  const bytes = Uint8Array.of(5, 6, 7);
+  for (const offset of [-1, 0.5, NaN, Infinity]) {
+    assertThrows(() => decodeVarint(bytes, offset), RangeError, `at ${offset}`);
+    assertThrows(() => decodeVarint64(bytes, offset), RangeError, `at ${offset}`);
+    assertThrows(() => encodeVarint(1, bytes, offset), RangeError, `at ${offset}`);
+  }
+  assertEquals(decodeVarint(bytes, 3), undefined);
+  assertEquals(bytes, Uint8Array.of(5, 6, 7));
+});
