@@ -12,6 +12,7 @@ import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
+import type { Transport } from "./transport.ts";
 
 /** What `listen` of Node's takes beside what is taken here. */
 const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"];
@@ -64,13 +65,14 @@ function checkListen(options: ListenOptions): ListenOptions {
 
 /**
  * Opens a listener: at once, but for a socket file that has to be looked at first, and for one `viaNode`, whose
- * connections can set a keep-alive delay.
+ * connections can set a keep-alive delay. One of those that finds as many waiting as may goes to `turnAway`.
  *
  * @throws {NetError} With Node's code.
  */
 export function openListener(
   options: ListenOptions,
   viaNode = false,
+  turnAway?: (transport: Transport) => void,
 ): TransportListener | Promise<TransportListener> {
   const { path, reusePort = false } = options;
   try {
@@ -82,7 +84,7 @@ export function openListener(
       });
     }
     if (path !== undefined) return listenUnix(path, options.removeStale === true);
-    const opened = viaNode ? listenNode(options) : listenTcp(options);
+    const opened = viaNode ? listenNode(options, turnAway) : listenTcp(options);
     return opened instanceof Promise ? opened.catch((error) => fail(error, options)) : opened;
   } catch (error) {
     return fail(error, options);

@@ -15,7 +15,7 @@ class NodeListener implements TransportListener {
   #waiter: PromiseWithResolvers<Transport> | null = null;
   #closed = false;
 
-  constructor(server: Server, backlog: number) {
+  constructor(server: Server, backlog: number, turnAway: (transport: Transport) => void) {
     this.#server = server;
     const { address, port } = server.address() as { address: string; port: number };
     this.addr = { transport: "tcp", hostname: address, port };
@@ -25,7 +25,8 @@ class NodeListener implements TransportListener {
       this.#waiter = null;
       if (waiter !== null) waiter.resolve(transport);
       // node:net accepts whether somebody waits or not: the system's own queue stays empty, and this one has its length.
-      else if (this.#closed || this.#came.length >= backlog) transport.close();
+      else if (this.#closed) transport.close();
+      else if (this.#came.length >= backlog) turnAway(transport);
       else this.#came.push(transport);
     });
   }
@@ -60,8 +61,11 @@ function closedError(): Error {
   return new Deno.errors.BadResource("the listener is closed");
 }
 
-/** Listens on a port through node:net. */
-export function listenNode(options: ListenOptions): Promise<TransportListener> {
+/** Listens on a port through node:net. A connection behind as many as may wait goes to `turnAway`, which closes it. */
+export function listenNode(
+  options: ListenOptions,
+  turnAway: (transport: Transport) => void = (transport) => transport.close(),
+): Promise<TransportListener> {
   const server = createServer({ allowHalfOpen: true });
   const { backlog = BACKLOG } = options;
   return new Promise((resolve, reject) => {
@@ -72,7 +76,7 @@ export function listenNode(options: ListenOptions): Promise<TransportListener> {
       backlog,
     }, () => {
       server.off("error", reject);
-      resolve(new NodeListener(server, Math.max(backlog, 1)));
+      resolve(new NodeListener(server, Math.max(backlog, 1), turnAway));
     });
   });
 }

@@ -284,7 +284,9 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** Opens what `listen` accepts from, at once or later; a server over another kind of transport overrides it. */
   protected openListener(options: ListenOptions): TransportListener | Promise<TransportListener> {
     const { keepAlive, keepAliveInitialDelay = 0 } = this.#options;
-    return openListener(options, keepAlive === true && keepAliveInitialDelay > 0);
+    const viaNode = keepAlive === true && keepAliveInitialDelay > 0;
+    // It takes them although the limits have this server wait, and is full of them.
+    return openListener(options, viaNode, (transport) => this.#drop(transport, "limits"));
   }
 
   /** Makes the socket of a connection that was let in. */

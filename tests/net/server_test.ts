@@ -3,6 +3,7 @@ import { BlockList } from "node:net";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import { Server } from "../../net/server.ts";
 import type { DropInfo, TransportListener } from "../../net/server_options.ts";
@@ -843,4 +844,24 @@ Deno.test("server outlives async listeners of its own events that reject", async
   await rejected(server.port);
   assertStrictEquals(await heard, fault);
   await server.close();
+});
+
+Deno.test("server with a keep-alive delay tells of a connection that finds no place to wait", async () => {
+  const options = { keepAlive: true, keepAliveInitialDelay: 10_000 };
+  const limits = new Limits({ connections: 1, policies: { connections: "wait" } });
+  const server = createServer({ ...options, limits });
+  await server.listen({ port: 0, host: LOOPBACK, backlog: 1 });
+  const came = told<Socket>(server, "connection");
+  const dropped = told<DropInfo>(server, "drop");
+  const open = () => Deno.connect({ hostname: LOOPBACK, port: server.port });
+  const clients = [await open()];
+  await came;
+  // One is served and one waits; there is no place for the others.
+  for (let i = 0; i < 3; i++) clients.push(await open());
+  const { reason, remotePort } = await dropped;
+  assertEquals(reason, "limits");
+  assert(clients.some(({ localAddr }) => (localAddr as Deno.NetAddr).port === remotePort));
+  assert(server.metrics().dropped > 0);
+  for (const client of clients) client.close();
+  await server.close({ drain: 0 });
 });
