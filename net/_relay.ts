@@ -1,4 +1,7 @@
 // Floor 3: driver.
+import { closeQuietly } from "./_close_quietly.ts";
+import { grantedLibc, resetConnection } from "./_tcp_descriptors.ts";
+import type { TransportExtras } from "./_transport_extras.ts";
 import { NetError } from "./errors.ts";
 import { TransportReader } from "./reader.ts";
 import type { Transport } from "./transport.ts";
@@ -14,30 +17,29 @@ export interface RelayOptions {
 
 /**
  * Passes bytes between two transports, both ways, until both have ended; an end of one side is passed on as such. A side that does not take
- * what comes pushes back the other one. Closes both transports in the end.
+ * what comes pushes back the other one. Closes both transports in the end. One whose other side had not ended by then is closed with a reset,
+ * so that what came of it is not taken for all; Deno's own connections have one where the C library can be called.
  *
  * @throws {NetError} `ETIMEDOUT` when it was idle, `ABORT_ERR`, or what broke a transport
  */
 export function relay(a: Transport, b: Transport, options: RelayOptions = {}): Promise<void> {
   const { idleTimeout = 0, signal } = options;
   return new Promise<void>((resolve, reject) => {
-    let ended = 0;
+    /** Those that were told the end of the other side. */
+    const ended = new Set<Transport>();
     let open = true;
     let last = performance.now();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stops: (() => void)[] = [];
-    const finish = (error?: unknown): void => {
+    const finish = (error?: unknown, broken?: Transport): void => {
       if (!open) return;
       open = false;
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       for (const stop of stops) stop();
       for (const transport of [a, b]) {
-        try {
-          transport.close();
-        } catch {
-          // It is closed already.
-        }
+        if (transport === broken || ended.has(transport)) closeQuietly(transport);
+        else reset(transport);
       }
       if (error === undefined) resolve();
       else reject(error);
@@ -56,7 +58,7 @@ export function relay(a: Transport, b: Transport, options: RelayOptions = {}): P
       const writer = new TransportWriter(to, {
         ondrain: () => reader.resume(),
         onwritten: () => last = performance.now(),
-        onerror: finish,
+        onerror: (error) => finish(error, to),
       });
       const reader = new TransportReader(from, {
         data: (chunk) => {
@@ -65,10 +67,10 @@ export function relay(a: Transport, b: Transport, options: RelayOptions = {}): P
         },
         end: () => {
           writer.end().then(() => {
-            if (++ended === 2) finish();
-          }, finish);
+            if (ended.add(to).size === 2) finish();
+          }, (error) => finish(error, to));
         },
-        error: finish,
+        error: (error) => finish(error, from),
       });
       stops.push(() => {
         reader.stop();
@@ -82,4 +84,16 @@ export function relay(a: Transport, b: Transport, options: RelayOptions = {}): P
     if (idleTimeout > 0) timer = setTimeout(watch, idleTimeout);
     for (const reader of readers) reader.start();
   });
+}
+
+/** Closes with a reset, where that can be had. */
+function reset(transport: Transport & TransportExtras): void {
+  try {
+    if (transport.reset !== undefined) return transport.reset();
+    const libc = grantedLibc();
+    if (libc !== undefined) resetConnection(libc, transport);
+  } catch {
+    // It is closed already.
+  }
+  closeQuietly(transport);
 }

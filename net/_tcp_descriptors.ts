@@ -119,3 +119,16 @@ export function cutConnection(
     return false; // the peer has reset it
   }
 }
+
+/**
+ * Ends a connection of Deno's with a reset; it has to be closed all the same. Returns whether that could be done; it may take as long.
+ *
+ * Deno ends a connection in order before it closes it. Connecting a socket to nowhere drops its connection (connect(2), AF_UNSPEC).
+ */
+export function resetConnection(
+  libc: Libc,
+  { localAddr, remoteAddr }: Pick<Transport, "localAddr" | "remoteAddr">,
+): boolean {
+  const fd = findConnection(libc, localAddr, remoteAddr);
+  return fd !== undefined && libc.connect(fd, new Uint8Array(16)) === 0;
+}

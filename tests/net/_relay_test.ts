@@ -78,13 +78,28 @@ Deno.test("relay ends by its signal, before and while it runs", async () => {
   for (const transport of [left, right, second.left, second.right]) transport.close();
 });
 
-Deno.test("relay passes on that a side broke, by closing the other", async () => {
+Deno.test("relay passes on that a side broke by a reset, for what came of it is not all", async () => {
   const [left, a] = pair({ forth: { faults: [{ at: 1, action: "reset" }] } });
   const [b, right] = pair();
   const failed = assertRejects(() => relay(a, b), NetError);
   await left.write(hex("6161")).catch(() => {});
   assertEquals((await failed).code, "ECONNRESET");
-  await readText(right).catch(() => {});
+  const cut = await assertRejects(() => readText(right), NetError);
+  assertEquals(cut.code, "ECONNRESET");
   left.close();
+  right.close();
+});
+
+Deno.test("relay resets nobody who was told the other side's end", async () => {
+  const [left, a] = pair();
+  const [b, right] = pair();
+  const failed = assertRejects(() => relay(a, b), NetError);
+  await left.write(utf8("all of it"));
+  await left.closeWrite();
+  assertEquals(await readText(right), "all of it");
+  left.reset();
+  await right.write(utf8("answer"));
+  assertEquals((await failed).code, "ECONNRESET");
+  assertEquals(await right.read(new Uint8Array(1)), null);
   right.close();
 });

@@ -1,5 +1,10 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
-import { cutConnection, findListener, grantedLibc } from "../../net/_tcp_descriptors.ts";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import {
+  cutConnection,
+  findListener,
+  grantedLibc,
+  resetConnection,
+} from "../../net/_tcp_descriptors.ts";
 
 const libc = grantedLibc();
 const ignore = libc === undefined;
@@ -49,6 +54,23 @@ Deno.test({
     const memory = { transport: "memory" } as const;
     assertEquals(cutConnection(libc!, { localAddr: memory, remoteAddr: memory }), false);
     for (const it of [client, listener, later, other, second]) it.close();
+  },
+});
+
+Deno.test({
+  name: "connection is found by its addresses and reset, no other",
+  ignore,
+  fn: async () => {
+    const [otherClient, otherServer, otherListener] = await connected("127.0.0.1");
+    const [client, server, listener] = await connected("127.0.0.1");
+    assertEquals(resetConnection(libc!, server), true);
+    await assertRejects(() => client.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+    server.close();
+    otherServer.close();
+    assertEquals(await otherClient.read(new Uint8Array(1)), null);
+    const memory = { transport: "memory" } as const;
+    assertEquals(resetConnection(libc!, { localAddr: memory, remoteAddr: memory }), false);
+    for (const it of [client, listener, otherClient, otherListener]) it.close();
   },
 });
 

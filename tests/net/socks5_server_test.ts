@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { grantedLibc, resetConnection } from "../../net/_tcp_descriptors.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
@@ -342,4 +343,24 @@ Deno.test("SOCKS5 server serves a transport from elsewhere", async () => {
   assertEquals(server.connections, 1);
   transport.close();
   await served;
+});
+
+Deno.test({
+  name: "SOCKS5 server passes a reset on as one, so that half a body is not taken for all of it",
+  ignore: grantedLibc() === undefined,
+  fn: async () => {
+    using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using server = createSocks5Server();
+    const proxy = await Deno.connect(server.listen());
+    const [transport, conn] = await Promise.all([
+      socks5Connect(proxy, { hostname: "127.0.0.1", port: target.addr.port }),
+      target.accept(),
+    ]);
+    await conn.write(utf8("half"));
+    assertEquals(await transport.read(new Uint8Array(9)), 4);
+    assertEquals(resetConnection(grantedLibc()!, conn), true);
+    conn.close();
+    await assertRejects(() => transport.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+    transport.close();
+  },
 });
