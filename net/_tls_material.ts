@@ -8,6 +8,9 @@ export interface LoadedIdentity {
   readonly key: string;
 }
 
+/** P-256, P-384 and P-521, by OpenSSL's names. */
+const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
+
 function text(pem: Pem): string {
   return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
 }
@@ -37,11 +40,16 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
     privateKey = createPrivateKey({ key: block, passphrase });
   } catch (error) {
     const why = !/ENCRYPTED/.test(block)
-      ? "it is no private key in PEM form"
+      ? "it is no private key in PEM form, or of a kind that Deno does not know"
       : /unsupported/.test((error as Error).message)
       ? "it is encrypted in a way that Deno does not know (it knows AES), or the passphrase is wrong"
       : "the passphrase is wrong or missing";
     throw new TypeError(`Cannot use the private key: ${why}`);
+  }
+  if (!isUsable(privateKey)) {
+    throw new TypeError(
+      "Cannot use the private key: Deno's TLS knows RSA of 2048 bits and more (not RSA-PSS), ECDSA with P-256, P-384 and P-521, and Ed25519",
+    );
   }
   if (!leaf.checkPrivateKey(privateKey)) {
     throw new TypeError("Cannot use the private key: it does not belong to the certificate");
@@ -50,8 +58,22 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
   return { cert: chain, key: String(plain) };
 }
 
+/** Whether TLS can sign with a key. With any other one a server would listen, and no client come in. */
+function isUsable({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  const { modulusLength = 0, namedCurve = "" } = asymmetricKeyDetails ?? {};
+  if (asymmetricKeyType === "rsa") return modulusLength >= 2048;
+  if (asymmetricKeyType === "ec") return CURVES.includes(namedCurve);
+  return asymmetricKeyType === "ed25519";
+}
+
 /** The certificates of a PEM text. @throws {TypeError} When there is none, or one is malformed. */
 function loadCertificates(pem: string): X509Certificate[] {
+  // What these hold would be passed over, and what such a form says of whom not to trust, too.
+  if (/-----BEGIN (TRUSTED|X509) CERTIFICATE-----/.test(pem)) {
+    throw new TypeError(
+      'Cannot use the certificate: it is in a form of OpenSSL\'s; "openssl x509" makes it a plain one',
+    );
+  }
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   if (blocks === null) throw new TypeError("Cannot use the certificate: there is none in PEM form");
   return blocks.map((block) => {

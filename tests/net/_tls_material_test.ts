@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { generateKeyPairSync } from "node:crypto";
 import { loadAuthorities, loadIdentity } from "../../net/_tls_material.ts";
 import type { TlsIdentity } from "../../net/tls_options.ts";
 import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
@@ -13,6 +14,25 @@ y5y/JD/BKoYqfInctuBTmsOTv/yy3EX9aeEyZ2A6b9yamCa8k96feJYY2JtJRmKt
 K16sgTp+skK3QwmSsEN67CLyMM+F/L3OOjMMjvO8KiSBSG6MbCCMCPrx27fXixHb
 hJAzU0H+UADpTP9i+x+O3kfvG4Im3gozSWrflXBZBs4RntHuV1o=
 -----END ENCRYPTED PRIVATE KEY-----
+`;
+
+/** From `openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:1024`. */
+const PSS_KEY = `-----BEGIN PRIVATE KEY-----
+MIICdQIBADALBgkqhkiG9w0BAQoEggJhMIICXQIBAAKBgQDMOIa6R7/DfwBHOfji
+KnVUQNNsnVb2Bgnq60ncn1Ozd5QvuBTO82BOWiPJ1IBbujrg/d2lKuWfA6akxEHa
+s1AvJaw/miDGasBSQQbe3klB55JFroo2Z+T0MgnMQI2QcHdD2Wqcu60QV2judXnd
+aOKvz9D0gOoxcwt56IQYKyChwwIDAQABAoGAER0bjTi+BS/7Yfylsq5ELs9P6GY3
+B17yLdGR2v8vEHcQ3/7ZH46dn3NGVH+OUiGFFZ2wmUrC+1Re/qfDrQQhz+tJHRtZ
+MKvfmrNP6mWGM7DiiSL0Pe6lGzFowL/siSB/IKun04MpLDojXRjwptifz5bsMUwn
+SMzvZiIs1/UhkQECQQDueQn2bPQ36+Ly8qY1Vvx4Q2Dc6VSIBMxGL7QJvZknByAu
+zOB3cMIHN1a+CtxtcNCfiWNEUws8lDRx9EGq4SKhAkEA2zsFsxIqV1ycqeDd+gaJ
+uBuGZ3jwp/wJyPzcVMV5wYB+JyTEJRDkETERpIUzo1CsWJBGFHnU6LSoZXSz6kTN
+4wJAbkTJtojq5HDOoEhTUpbGZ1XAlGXQEJUnX8zvExH4n3NMDlft80zQa0XLdlTP
+WEuyLBL7M7yylXByT78CHmG8AQJBAJU66RdLHz1WkmHk6tUeDDMhsWzP22lN3E9P
+KKAfyFCaqcT1dvsQM18seqj17v+Vk6u5kaqwf+hjyVk+hpXKficCQQCYq0byTkdE
+f447PWlvrjAnrySqodegZsj5hX6NMdKU2AElcr1HoTN0jIjJ8ExiyA7aK/5urjvm
+t6tpZIkAFFJb
+-----END PRIVATE KEY-----
 `;
 
 Deno.test("TLS identity is a chain and its key, as text or bytes", () => {
@@ -72,4 +92,32 @@ Deno.test("TLS authorities are one or several texts, and all must be good", () =
   assertEquals(loadAuthorities(CA), [CA]);
   assertEquals(loadAuthorities([CA, new TextEncoder().encode(OTHER_CA)]), [CA, OTHER_CA]);
   assertThrows(() => loadAuthorities([CA, "garbage"]), TypeError, "PEM");
+});
+
+Deno.test("TLS identity refuses keys that Deno can't sign with, before a client comes", () => {
+  const pkcs8 = { type: "pkcs8", format: "pem" } as const;
+  const keys = {
+    small: generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey.export(pkcs8),
+    curve: generateKeyPairSync("ec", { namedCurve: "secp256k1" }).privateKey.export(pkcs8),
+    pss: PSS_KEY,
+    none: "-----BEGIN PRIVATE KEY-----\nMAUCAQAwAA==\n-----END PRIVATE KEY-----\n",
+  };
+  for (const [name, key] of Object.entries(keys)) {
+    const load = () => loadIdentity({ cert: SERVER.cert, key: String(key) });
+    const why = name === "none" ? "of a kind that Deno does not know" : "Deno's TLS knows RSA of";
+    assertThrows(load, TypeError, why);
+  }
+  for (const namedCurve of ["P-256", "P-384", "P-521"]) {
+    const key = generateKeyPairSync("ec", { namedCurve }).privateKey.export(pkcs8);
+    const load = () => loadIdentity({ cert: SERVER.cert, key: String(key) });
+    assertThrows(load, TypeError, "does not belong");
+  }
+});
+
+Deno.test("TLS refuses OpenSSL's certificates with trust settings, which it would pass over", () => {
+  for (const kind of ["TRUSTED", "X509"]) {
+    const cert = SERVER.cert.replaceAll(" CERTIFICATE-", ` ${kind} CERTIFICATE-`);
+    assertThrows(() => loadIdentity({ cert, key: SERVER.key }), TypeError, "openssl x509");
+    assertThrows(() => loadAuthorities([CA + cert]), TypeError, "openssl x509");
+  }
 });
