@@ -151,7 +151,9 @@ export class ProxyProtocolParser {
       if (buffer[12] !== 0x20 && buffer[12] !== 0x21) {
         return this.#fail("its version or command is unknown");
       }
-      if (buffer[13] >> 4 > UNIX_FAMILY || (buffer[13] & 15) > 2) {
+      // §2.2: of LOCAL the family, too, is ignored.
+      const local = buffer[12] === 0x20;
+      if (!local && (buffer[13] >> 4 > UNIX_FAMILY || (buffer[13] & 15) > 2)) {
         return this.#fail("its address family or protocol is unknown");
       }
       if (total > this.#maxLength) {

@@ -192,7 +192,15 @@ Deno.test("PROXY protocol 2 refuses what is cut off, unknown or too long", () =>
 });
 
 Deno.test("PROXY protocol 2 takes local and unspecified without a look at what follows", () => {
-  for (const rest of ["20 11 0003 aabbcc", "20 00 0000", "21 00 0003 aabbcc", "21 10 0001 aa"]) {
+  for (
+    const rest of [
+      "20 11 0003 aabbcc",
+      "20 00 0000",
+      "20 f5 0001 aa",
+      "21 00 0003 aabbcc",
+      "21 10 0001 aa",
+    ]
+  ) {
     const { header, leftover } = parse(join([hex(SIGNATURE + rest), hex("99")]));
     const command = rest.startsWith("20") ? "local" : "proxy";
     assertEquals(header, { version: 2, command, tlvs: [] }, rest);
