@@ -137,6 +137,8 @@ export class StreamSocket implements NamedSocket {
     clearTimeout(waiter.gather);
     if (error.code === "ETIMEDOUT") waiter.resolve(undefined);
     else waiter.reject(error);
+    // What it could not use, half a character, may be what the next one waits for.
+    if (at === 0) this.#serve();
   }
 
   /** Gives what has come to those who wait, in the order of their calls. */

@@ -79,6 +79,17 @@ Deno.test("stream socket: a read that gave up takes nothing from the next", asyn
   await assertRejects(() => r.socket.read(request({ signal: controller.signal })), NetError);
 });
 
+Deno.test("stream socket: what a read that gave up could not use goes to the next", async () => {
+  await using r = rig(NO_MARKER);
+  const controller = new AbortController();
+  const aborted = r.socket.read(request({ encoding: "utf8", signal: controller.signal }));
+  const next = r.socket.read(request());
+  await r.peer.write(Uint8Array.of(0xc3)); // half a character
+  controller.abort();
+  assertEquals((await assertRejects(() => aborted, NetError)).code, "ABORT_ERR");
+  assertEquals(await next, Uint8Array.of(0xc3));
+});
+
 Deno.test("stream socket: a reset is told as what it is, and not as an unfinished message", async () => {
   await using r = rig();
   await r.peer.write(utf8("5\r\nab"));
