@@ -42,9 +42,13 @@ export class HandshakeInfo {
 
   /** The client's request as the web has it; `undefined` on a client. */
   get request(): Request | undefined {
-    if (this.#kind !== "request") return undefined;
+    return this.#kind === "request" ? this.requestWith() : undefined;
+  }
+
+  /** The client's request, with a signal of its own. */
+  requestWith(signal?: AbortSignal): Request {
     const url = `${this.#secure ? "https" : "http"}://${this.#fields.get("host")}${this.#target}`;
-    return new Request(url, { headers: this.headers });
+    return new Request(url, { headers: this.headers, signal });
   }
 
   get #fields(): HttpFields {

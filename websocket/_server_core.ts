@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { concat } from "@std/bytes";
 import { Limits } from "../net/limits.ts";
 import type { Transport } from "../net/transport.ts";
 import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
@@ -49,6 +50,8 @@ export class Arrival implements Expiring {
   deadline = 0;
   deadlineIndex = -1;
   over = false;
+  /** Tells who judges the client that it has left. */
+  leaving: AbortController | undefined;
   constructor(
     /** The connection; another one once TLS runs on it. */
     public transport: Transport,
@@ -244,6 +247,7 @@ export class ServerCore {
     if (arrival.over) return;
     this.settle(arrival);
     closeQuietly(arrival.transport);
+    arrival.leaving?.abort();
   }
 
   /** A connection is through its handshake, one way or another. */
@@ -283,6 +287,7 @@ export class ServerCore {
     headers: Iterable<readonly [string, string]> = [],
   ): Promise<void> {
     if (arrival.over) return;
+    arrival.leaving = undefined;
     const { transport } = arrival;
     const response = buildRefusal(status, message, headers);
     DEADLINES.set(arrival, Math.min(arrival.deadline, DEADLINES.now() + LINGER));
@@ -366,9 +371,11 @@ export class ServerCore {
     { protocols }: ClientRequest,
     protocol: string,
   ): Promise<Headers | undefined> {
+    const { signal } = arrival.leaving = new AbortController();
+    this.#watch(arrival, received);
     try {
       const { remoteAddr } = arrival.transport;
-      const answer = await this.options.authorize!(info.request!, {
+      const answer = await this.options.authorize!(info.requestWith(signal), {
         remoteAddr,
         protocols,
         protocol,
@@ -385,12 +392,31 @@ export class ServerCore {
       const own = typeof answer === "object" ? (answer as WebSocketAdmission).headers : undefined;
       for (const [name, value] of new Headers(own)) headers.append(name, value);
       buildServerHandshake({ accept: "", headers });
+      arrival.leaving = undefined;
+      received.reader.pause();
       return headers;
     } catch (error) {
-      this.report(error);
+      // What was given up because the client has left is no fault.
+      if (!signal.aborted || error !== signal.reason) this.report(error);
       await this.refuse(arrival, received, 500, "Internal error");
       return undefined;
     }
+  }
+
+  /** Lets go of a client that leaves while it is judged. */
+  #watch(arrival: Arrival, received: ReceivedHead): void {
+    const { reader } = received;
+    const gone = () => this.drop(arrival);
+    reader.redirect({
+      data(chunk) {
+        // It has to wait for the answer (RFC 6455 §4.1): what comes before is kept, and no more of it is read until then.
+        received.rest = concat([received.rest, chunk]);
+        reader.pause();
+      },
+      end: gone,
+      error: gone,
+    });
+    reader.resume();
   }
 
   async #refuseWith(arrival: Arrival, received: ReceivedHead, response: Response): Promise<void> {

@@ -56,7 +56,7 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   allowedHosts?: readonly string[];
   /**
    * Decides about a client before the handshake is answered. What it throws refuses with 500; a promise that does not
-   * settle refuses at the handshake's deadline.
+   * settle refuses at the handshake's deadline. When the client leaves before it is answered, or its time is over, `request.signal` fires.
    */
   authorize?: (
     request: Request,

@@ -13,6 +13,7 @@ Deno.test("handshake info makes URL, headers and request from the text that came
   const secure = new HandshakeInfo("request", REQUEST, undefined, true);
   assertEquals(secure.url, "wss://example.org:8080//evil/chat?a=b");
   assertEquals(secure.request?.url.slice(0, 6), "https:");
+  assertEquals(info.requestWith(AbortSignal.abort()).signal.aborted, true);
 });
 
 Deno.test("handshake info of a client has the server's headers, and no request", () => {

@@ -18,6 +18,7 @@ import {
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import type { AuthorizeResult, ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
@@ -229,6 +230,68 @@ Deno.test("server ends handshakes at the deadline, counted from connecting, what
   await Promise.all([silent, dripping, waiting].map((client) => client.readUntil()));
   assert(performance.now() - start < 2000);
   await drip;
+});
+
+for (
+  const [how, leave, options] of [
+    ["closes", (client) => client.close(), {}],
+    ["ends its direction", (client) => client.conn.closeWrite(), {}],
+    ["is late", (client) => client.readUntil(), { handshakeTimeout: 60 }],
+  ] as [string, (client: RawClient) => unknown, ServeWebSocketOptions][]
+) {
+  Deno.test(`request of authorize tells that its client has gone when that ${how}`, async () => {
+    const errors: unknown[] = [];
+    const asked = Promise.withResolvers<Request>();
+    const judged = Promise.withResolvers<void>();
+    await using server = await serve({
+      ...options,
+      default: () => errors.push("a client"),
+      onError: (error) => errors.push(error),
+      authorize: async (request) => {
+        asked.resolve(request);
+        try {
+          await new Promise((_, reject) => {
+            request.signal.onabort = () => reject(request.signal.reason);
+          });
+        } finally {
+          judged.resolve();
+        }
+      },
+    });
+    using client = await RawClient.connect(server.port);
+    await client.write(upgradeRequest());
+    const { signal } = await asked.promise;
+    assertEquals(signal.aborted, false);
+    await leave(client);
+    await judged.promise;
+    assertEquals([signal.reason.name, server.clients.size], ["AbortError", 0]);
+    await server.close();
+    assertEquals(errors, []);
+  });
+}
+
+Deno.test("request of authorize does not end when its client is let in, or is refused", async () => {
+  const signals: AbortSignal[] = [];
+  await using server = await serve({
+    authorize: async ({ signal, url }) => {
+      signals.push(signal);
+      // What comes before the answer is kept.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return url.endsWith("/in") || new Response("no", { status: 401 });
+    },
+  });
+  for (const path of ["/in", "/out"]) {
+    using client = await RawClient.connect(server.port);
+    await client.write(upgradeRequest({}, `GET ${path} HTTP/1.1`));
+    for (const text of ["one", "two"]) {
+      await client.write(encodeFrame(new TextEncoder().encode(text), { opcode: 1, maskKey: 1 }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await client.readUntil((text) => text.includes("two") || text.endsWith("no"));
+    if (path === "/in") assertStringIncludes(client.text, "\x81\x03one\x81\x03two");
+  }
+  await server.close();
+  assertEquals(signals.map(({ aborted }) => aborted), [false, false]);
 });
 
 Deno.test("server refuses more connections than it may have, those in the handshake included", async () => {
