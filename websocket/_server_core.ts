@@ -36,7 +36,7 @@ import type {
 } from "./server_options.ts";
 import type { WebSocketData } from "./types.ts";
 
-/** How long a refused client has to read why, in ms. */
+/** How long a refused client has to read why, and the body that says so to come, each, in ms. */
 const LINGER = 1000;
 /** What connections are answered that are too many. */
 export const BUSY =
@@ -385,7 +385,7 @@ export class ServerCore {
         return undefined;
       }
       if (answer instanceof Response) {
-        await this.#refuseWith(arrival, received, answer);
+        await this.#refuseWith(arrival, received, answer, signal);
         return undefined;
       }
       const headers = new Headers(this.options.headers);
@@ -419,8 +419,15 @@ export class ServerCore {
     reader.resume();
   }
 
-  async #refuseWith(arrival: Arrival, received: ReceivedHead, response: Response): Promise<void> {
-    const body = (await beginningOf(response, () => !arrival.over)).trim();
+  async #refuseWith(
+    arrival: Arrival,
+    received: ReceivedHead,
+    response: Response,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // That it is refused is told in time, whatever becomes of the text.
+    const patience = Math.min(LINGER, (arrival.deadline - DEADLINES.now()) / 2);
+    const body = (await beginningOf(response, signal, patience)).trim();
     const own = ["connection", "content-length", "transfer-encoding"];
     const headers = [...response.headers].filter(([name]) => !own.includes(name));
     await this.refuse(arrival, received, response.status, body, headers);
@@ -603,18 +610,29 @@ export class ServerCore {
   }
 }
 
-/** The text of a response, up to {@linkcode MAX_REFUSAL} and as long as it is wanted; the rest is not waited for. */
-async function beginningOf({ body, bodyUsed }: Response, wanted: () => boolean): Promise<string> {
+/** The text of a response, up to {@linkcode MAX_REFUSAL} and as far as it comes in time; the rest is not waited for. */
+async function beginningOf(
+  { body, bodyUsed }: Response,
+  signal: AbortSignal,
+  patience: number,
+): Promise<string> {
   if (bodyUsed) throw new TypeError("Cannot refuse: the body of the response was read already");
   const decoder = new TextDecoder();
   let text = "";
   const reader = body?.getReader();
-  for (let read; reader !== undefined && !(read = await reader.read()).done;) {
-    text += decoder.decode(read.value, { stream: true });
-    if (text.length < MAX_REFUSAL && wanted()) continue;
-    // Whether or when the source takes notice is nothing to wait for.
-    reader.cancel().catch(() => {});
-    break;
+  // It ends a read that waits. Whether or when the source takes notice is nothing to wait for.
+  const stop = () => void reader?.cancel().catch(() => {});
+  const timer = setTimeout(stop, patience);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  try {
+    for (let read; reader !== undefined && !(read = await reader.read()).done;) {
+      text += decoder.decode(read.value, { stream: true });
+      if (text.length >= MAX_REFUSAL) stop();
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
   return (text + decoder.decode()).slice(0, MAX_REFUSAL);
 }

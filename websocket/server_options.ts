@@ -32,7 +32,10 @@ export interface WebSocketAdmission {
   headers?: HeadersInit;
 }
 
-/** The answer of `authorize`: `false` refuses with 403, a `Response` with its status, headers and text; all else lets the client in. */
+/**
+ * The answer of `authorize`: `false` refuses with 403, a `Response` with its status, headers and text (up to 64 KiB, and as far as it comes
+ * within a second); all else lets the client in.
+ */
 export type AuthorizeResult = boolean | undefined | void | Response | WebSocketAdmission;
 
 /** What a WebSocket server does with those who connect, wherever the connections come from. */

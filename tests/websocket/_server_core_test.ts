@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { pair } from "../../net/pair.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
@@ -96,6 +96,49 @@ Deno.test("server core refuses with the beginning of a body, and does not wait f
   far.close();
   await admitted;
   assertEquals([cancelled, core.size], [true, 0]);
+});
+
+Deno.test("server core refuses with what has come of a body that stalls, within half of the time", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("because")),
+    cancel: () => void (cancelled = true),
+  });
+  const authorize = () => new Response(body, { status: 401, headers: { "retry-after": "9" } });
+  const core = new ServerCore({ default: () => {}, authorize, handshakeTimeout: 200 });
+  const [far, near] = pair();
+  await writeLatin1(far, upgradeRequest());
+  const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  const { text } = await receiveHead(far, "response");
+  assert(text.startsWith("HTTP/1.1 401 ") && text.includes("retry-after: 9\r\n"), text);
+  assertStringIncludes(text, "Content-Length: 8\r\n");
+  far.close();
+  await admitted;
+  assertEquals([cancelled, core.size], [true, 0]);
+});
+
+Deno.test("server core cancels the body of a refusal whose client has gone", async () => {
+  for (const late of [false, true]) {
+    const cancelled = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    const body = new ReadableStream<Uint8Array>({
+      pull: () => (read.resolve(), new Promise<void>(() => {})),
+      cancel: () => cancelled.resolve(),
+    }, { highWaterMark: 0 });
+    const authorize = async ({ signal }: Request) => {
+      if (late) await new Promise((resolve) => signal.onabort = resolve);
+      return new Response(body, { status: 401 });
+    };
+    const core = new ServerCore({ default: () => {}, authorize });
+    const [far, near] = pair();
+    await writeLatin1(far, upgradeRequest());
+    const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+    if (!late) await read.promise;
+    far.close();
+    await cancelled.promise;
+    await admitted;
+    assertEquals(core.size, 0);
+  }
 });
 
 Deno.test("server core drops who has not finished the handshake", async () => {
