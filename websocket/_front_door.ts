@@ -6,9 +6,9 @@ import type { Transport, TransportAddr } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
-import { HttpFields } from "./http_head.ts";
+import { HttpFields, type HttpHeadLimits } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
-import { takeUpgrade } from "./_upgrade_event.ts";
+import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
 
 /** The codings that Deno's `fetch` takes off. */
 const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
@@ -221,7 +221,7 @@ export function openFrontDoor(
   core: ServerCore,
   server: Server | undefined,
   handler: HttpHandler | undefined,
-  maxHeadSize?: number,
+  limits: HttpHeadLimits = {},
 ): FrontDoor {
   const http = server ?? createHandlerServer(
     (request, info) =>
@@ -229,13 +229,13 @@ export function openFrontDoor(
         ? handler!(request, info)
         : new Response("This host is not served here\n", { status: 421 }),
     (error) => core.report(error),
-    maxHeadSize,
+    limits,
   );
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const taken: unknown = socket;
     if (!isInjected(taken)) return;
     // Requests before it on this connection may still wait for their responses, which come first.
-    taken.whenAnswered(() => takeUpgrade(core, request, socket, head));
+    taken.whenAnswered(() => takeUpgrade(core, request, socket, head, limits));
   };
   // Before the server's own listeners, which may answer at once.
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -296,15 +296,21 @@ export type HttpHandler = (
 /**
  * Makes a `node:http` server that answers by a web handler. It does not listen.
  *
- * @param maxHeadSize The largest head, in bytes. The parser does not count all of one: it refuses none that is within. @default {16_384}
+ * @param limits Those for heads. The parser does not count all of one for their size: it refuses none that is within.
  */
 export function createHandlerServer(
   handler: HttpHandler,
   onError: (error: unknown) => void,
-  maxHeadSize?: number,
+  limits: HttpHeadLimits = {},
 ): Server {
+  const { maxHeadSize } = limits;
   const maxHeaderSize = maxHeadSize && Math.min(Math.ceil(maxHeadSize), MAX_HEADER_SIZE);
   const server = createServer({ maxHeaderSize }, (request, response) => {
+    const fault = laterHeadFault(request, limits);
+    if (fault !== undefined) {
+      response.writeHead(fault.status, { connection: "close" }).end();
+      return;
+    }
     respond(handler, request, response).catch((error) => {
       onError(error);
       // What is cut off must not look whole.
@@ -312,6 +318,8 @@ export function createHandlerServer(
       else response.writeHead(500, { connection: "close" }).end();
     });
   });
+  // It would leave out those that are too many; here the limits are looked at.
+  server.maxHeadersCount = 0;
   server.on("clientError", ({ code }: { code?: string }, socket: TransportDuplex) => {
     const status = code === "HPE_HEADER_OVERFLOW"
       ? "431 Request Header Fields Too Large"

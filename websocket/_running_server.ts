@@ -174,7 +174,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   const { http, handler, head } = options;
   const door = http === undefined && handler === undefined
     ? undefined
-    : (await import("./_front_door.ts")).openFrontDoor(core, http, handler, head?.maxHeadSize);
+    : (await import("./_front_door.ts")).openFrontDoor(core, http, handler, head);
   const listening = await openListening(options).catch((error) => {
     door?.close();
     throw error;

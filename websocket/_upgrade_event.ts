@@ -6,15 +6,47 @@ import { TransportReader } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
 import { closeQuietly, writeLatin1 } from "./_head_exchange.ts";
 import { BUSY, type ServerCore } from "./_server_core.ts";
+import type { HttpHeadFault, HttpHeadLimits } from "./http_head.ts";
+
+/** What a request line has beside method and target: two spaces, and the version. */
+const LINE_REST = "  HTTP/1.1".length;
+
+/**
+ * Why a request is refused whose head `node:http` has read: that knows no limits for lines, and leaves out the headers that are too many.
+ */
+export function laterHeadFault(
+  { method = "", url = "", rawHeaders }: IncomingMessage,
+  { maxHeaderCount = 100, maxLineSize = 8_192 }: HttpHeadLimits,
+): HttpHeadFault | undefined {
+  // As where the first head of a connection is read, a line is counted with one byte of its end. The space around values is gone.
+  const line = method.length + url.length + LINE_REST + 1;
+  if (line > maxLineSize) {
+    return { status: 414, message: `its first line is longer than ${maxLineSize} bytes` };
+  }
+  if (rawHeaders.length > maxHeaderCount * 2) {
+    return { status: 431, message: `it has more than ${maxHeaderCount} headers` };
+  }
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i].length + rawHeaders[i + 1].length + 2 > maxLineSize) {
+      return { status: 431, message: `a header is longer than ${maxLineSize} bytes` };
+    }
+  }
+  return undefined;
+}
 
 const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
 
-/** Goes on with a connection whose request `node:http` has read: what its `upgrade` event gives. */
+/**
+ * Goes on with a connection whose request `node:http` has read: what its `upgrade` event gives.
+ *
+ * @param limits Those for its head, beside node:http's own.
+ */
 export function takeUpgrade(
   core: ServerCore,
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
+  limits?: HttpHeadLimits,
 ): void {
   const transport: Transport = new NodeTransport(socket, { head });
   const arrival = core.arrive(transport);
@@ -32,7 +64,8 @@ export function takeUpgrade(
   reader.pause();
   const secure = (request.socket as { encrypted?: boolean }).encrypted === true;
   const received = { text: `${text}\r\n`, rest: new Uint8Array(0), reader };
-  Promise.try(() => core.admit(arrival, received, secure))
+  const fault = limits && laterHeadFault(request, limits);
+  Promise.try(() => core.admit(arrival, received, secure, fault))
     .catch((error) => {
       core.drop(arrival);
       core.report(error);

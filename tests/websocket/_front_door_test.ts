@@ -212,6 +212,54 @@ Deno.test("handler's requests have the limit of heads that was set, the first on
   }
 });
 
+/** The answer to a request behind some others on its connection. */
+async function askLater(port: number, request: string, others: number): Promise<string> {
+  using client = await RawClient.connect(port);
+  for (let i = 0; i < others; i++) {
+    await client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await client.readUntil((text) => text.includes("headers"));
+    client.text = "";
+  }
+  await client.write(request);
+  return await client.readUntil((text) => /headers|HTTP\/1.1 4/.test(text));
+}
+
+Deno.test("handler's requests have the limits of lines that were set, the first one and later ones", async () => {
+  const head = { maxHeaderCount: 1200, maxLineSize: 2000, maxHeadSize: 40_000 };
+  const handler = ({ headers }: Request) => new Response(`${[...headers].length} headers`);
+  await using server = await serve({ head, handler });
+  const get = "GET / HTTP/1.1\r\nHost: h\r\n";
+  const many = (count: number) => {
+    const names = Array.from({ length: count }, (_, i) => `x${i}:\r\n`);
+    return names.join("");
+  };
+  const x = (size: number) => "x".repeat(size);
+  for (
+    const [request, answer] of [
+      [get + many(1199), "1200 headers"],
+      [get + many(1200), "HTTP/1.1 431 "],
+      [get.replace("/", `/${x(1985)}`), "1 headers"],
+      [get.replace("/", `/${x(1986)}`), "HTTP/1.1 414 "],
+      [`${get}X: ${x(1996)}\r\n`, "2 headers"],
+      [`${get}X: ${x(1998)}\r\n`, "HTTP/1.1 431 "],
+      [upgradeRequest({ "X": x(2000) }).slice(0, -2), "HTTP/1.1 431 "],
+    ]
+  ) {
+    for (const others of [0, 2]) {
+      assertStringIncludes(await askLater(server.port, `${request}\r\n`, others), answer);
+    }
+  }
+});
+
+Deno.test("upgrade request behind others of a node:http server has the limits of lines that were set", async () => {
+  const http = createServer((_request, response) => response.end("headers"));
+  await using server = await serve({ http, head: { maxLineSize: 200, maxHeaderCount: 10 } });
+  const upgrade = upgradeRequest({ "X": "x".repeat(200) });
+  for (const others of [0, 1]) {
+    assertStringIncludes(await askLater(server.port, upgrade, others), "HTTP/1.1 431 ");
+  }
+});
+
 Deno.test("handler that throws is reported, and its client gets 500", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(() => {
