@@ -354,9 +354,11 @@ async function respond(
   const hasBody = method !== "GET" && method !== "HEAD";
   const fields = new HttpFields(pairs);
   // "A server MUST respond with a 400 to any request that contains more than one Host header field line." RFC 9112 §3.2
+  // That of the whole server has no URL: it gets the one that Deno.serve gives it.
+  const path = method === "OPTIONS" && url === "*" ? "/*" : url;
   const target = fields.getAll("host").length > 1
     ? undefined
-    : requestUrl(url, headers.host, secure);
+    : requestUrl(path, headers.host, secure);
   if (target === undefined || method === "TRACE") {
     // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
     outgoing.writeHead(target === undefined ? 400 : 501, { connection: "close" });

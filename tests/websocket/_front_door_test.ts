@@ -260,6 +260,14 @@ Deno.test("upgrade request behind others of a node:http server has the limits of
   }
 });
 
+Deno.test("handler gets a request for the whole server with the URL that Deno.serve gives it", async () => {
+  const server = createHandlerServer(({ url }) => new Response(url), () => {});
+  for (const [method, answer] of [["OPTIONS", "http://h/*"], ["GET", "400 Bad Request"]]) {
+    const head = `${method} * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`;
+    assertStringIncludes(await readAll(await inject(server, head)), answer);
+  }
+});
+
 Deno.test("handler that throws is reported, and its client gets 500", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(() => {
