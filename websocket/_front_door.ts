@@ -19,6 +19,12 @@ const BETWEEN_NEIGHBOURS = ["upgrade", "trailer", "te", "proxy-connection"];
 /** The largest head that node:http takes for a limit, in bytes: none. */
 const MAX_HEADER_SIZE = 2 ** 31 - 1;
 
+/** How much of a body is awaited before its head is sent, in bytes: what is there at once, and no more than a chunk beyond. */
+const AT_ONCE_BYTES = 65_536;
+
+/** How long for each chunk, in turns of the queue of promises: a chunk of a `Blob` takes five. */
+const AT_ONCE_TURNS = 10;
+
 /** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
 const WRITE_TIMEOUT = 60_000;
 
@@ -308,14 +314,14 @@ export function createHandlerServer(
   const server = createServer({ maxHeaderSize }, (request, response) => {
     const fault = laterHeadFault(request, limits);
     if (fault !== undefined) {
-      response.writeHead(fault.status, { connection: "close" }).end();
+      answerOnly(response, fault.status);
       return;
     }
     respond(handler, request, response).catch((error) => {
       onError(error);
       // What is cut off must not look whole.
       if (response.headersSent) response.destroy();
-      else response.writeHead(500, { connection: "close" }).end();
+      else answerOnly(response, 500);
     });
   });
   // It would leave out those that are too many; here the limits are looked at.
@@ -340,6 +346,11 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
   return { transport: "tcp", hostname, port };
 }
 
+/** Answers with a status and nothing else, and ends the connection. */
+function answerOnly(response: ServerResponse, status: number): void {
+  response.writeHead(status, { connection: "close", "content-length": "0" }).end();
+}
+
 async function respond(
   handler: HttpHandler,
   incoming: IncomingMessage,
@@ -361,8 +372,7 @@ async function respond(
     : requestUrl(path, headers.host, secure);
   if (target === undefined || method === "TRACE") {
     // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
-    outgoing.writeHead(target === undefined ? 400 : 501, { connection: "close" });
-    outgoing.end();
+    answerOnly(outgoing, target === undefined ? 400 : 501);
     return;
   }
   const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
@@ -390,12 +400,26 @@ async function respond(
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
-  const bodiless = method === "HEAD" || status === 204 || status === 304;
-  const promised = bodiless ? undefined : promisedLength(sent, body);
+  const isHead = method === "HEAD";
+  const bodiless = status === 204 || status === 304;
+  const told = sent.has("content-length");
+  const promised = isHead || bodiless ? undefined : promisedLength(sent, body);
+  const start = body === null || bodiless || (isHead && told) ? undefined : await startOf(body);
+  // "[A] server SHOULD send a Content-Length header field when the content size is known" RFC 9110 §8.6
+  const length = start === undefined ? (body === null && !isHead ? 0 : undefined) : start.total;
+  if (!told && !bodiless && length !== undefined) answered["content-length"] = String(length);
+  if (promised !== undefined && start?.total !== undefined && start.total !== promised) {
+    throw wrongLength(start.total, promised);
+  }
   outgoing.writeHead(status, response.statusText || undefined, answered);
-  if (body !== null && !bodiless) await sendBody(body, promised, outgoing);
-  else await body?.cancel();
-  outgoing.end();
+  if (start !== undefined && !isHead) {
+    await sendBody(start, promised, outgoing);
+    outgoing.end();
+  } else {
+    // Whether or when the source takes notice is nothing for the client to wait for.
+    outgoing.end();
+    await (start === undefined ? body : start.reader)?.cancel();
+  }
 }
 
 /**
@@ -434,21 +458,59 @@ function wrongLength(length: number, promised: number): TypeError {
   );
 }
 
+/** The beginning of a body. */
+interface BodyStart {
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  chunks: Uint8Array[];
+  /** How long all of it is, if the chunks are all of it. */
+  total: number | undefined;
+  /** The read behind the chunks. */
+  next: Promise<ReadableStreamReadResult<Uint8Array>>;
+}
+
+/** Takes of a body what is there already: all of it where it was made from a string, from bytes, or from what is in memory. */
+async function startOf(body: ReadableStream<Uint8Array>): Promise<BodyStart> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  for (let length = 0, known = true;;) {
+    const next = reader.read();
+    // It is looked at later, perhaps when it has failed.
+    next.catch(() => {});
+    const read: ReadableStreamReadResult<Uint8Array> | undefined = known
+      ? await Promise.race([next, turns(AT_ONCE_TURNS)])
+      : undefined;
+    if (read === undefined || read.done) {
+      return { reader, chunks, total: read && length, next };
+    }
+    chunks.push(read.value);
+    // One chunk more, for its end may be there, but no more of what comes and comes.
+    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES;
+    length += read.value.byteLength;
+  }
+}
+
+/** Lets what is settled already, and what hangs on that, go first. */
+async function turns(count: number): Promise<undefined> {
+  while (count-- > 0) await undefined;
+}
+
 /** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
 async function sendBody(
-  body: ReadableStream<Uint8Array>,
+  { reader, chunks, next }: BodyStart,
   promised: number | undefined,
   outgoing: ServerResponse,
 ): Promise<void> {
-  if (outgoing.destroyed) return await body.cancel();
-  const reader = body.getReader();
+  if (outgoing.destroyed) return await reader.cancel();
   let left: Promise<void> | undefined;
   outgoing.once("close", () => {
     left = reader.cancel();
     left.catch(() => {});
   });
-  for (let length = 0;;) {
-    const { done, value } = await reader.read();
+  for (let length = 0, at = 0;; at++) {
+    const value = at < chunks.length
+      ? chunks[at]
+      : (await (at === chunks.length ? next : reader.read())).value;
+    const done = value === undefined;
     if (outgoing.destroyed) break;
     length += value?.byteLength ?? 0;
     if (promised !== undefined && (done ? length !== promised : length > promised)) {
