@@ -273,11 +273,22 @@ class ClientAttempt {
     }
     if (agreed.code !== "HANDSHAKE_STATUS") {
       received.reader.stop();
-      throw agreed;
+      throw this.#named(agreed);
     }
-    const { message, code, status, expected, actual } = agreed;
-    const response = await readRefusal(received, head);
-    throw new WebSocketHandshakeError(message, { code, status, expected, actual, response });
+    throw this.#named(agreed, await readRefusal(received, head));
+  }
+
+  /** What is wrong with the server's answer, with the server in its text. */
+  #named(error: WebSocketHandshakeError, response?: Response): WebSocketHandshakeError {
+    const { message, code, status, header, expected, actual } = error;
+    return new WebSocketHandshakeError(message.replace(":", ` to "${this.#target.display}":`), {
+      code,
+      status,
+      header,
+      expected,
+      actual,
+      response,
+    });
   }
 
   /** The head of the final response: "A client MUST be able to parse one or more 1xx responses" (RFC 9110 §15.2). */

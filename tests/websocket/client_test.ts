@@ -166,6 +166,7 @@ for (const [name, answer, code, options] of FAILURES) {
     const url = `ws://user:secretpassword@127.0.0.1:${server.port}/path?token=secrettoken`;
     const error = await fails(code, url, { headers: { cookie: "secretcookie" }, ...options });
     assert(!/secret/.test(Deno.inspect(error)), error.message);
+    assertStringIncludes(error.message, ` to "ws://127.0.0.1:${server.port}": `);
   });
 }
 
