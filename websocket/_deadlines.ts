@@ -12,6 +12,13 @@ export interface Expiring {
   onDeadline(now: number): void;
 }
 
+/** A timer that is later than this tells that the process has stood still, in ms. */
+const LATE = 50;
+/** So many connections are read in a turn of the event loop at least. Deno reads 128, not in every turn. */
+const READS_PER_TURN = 50;
+/** How many turns are left at most for reading what has come: under a load that lasts, deadlines have to hold as well. */
+const MAX_TURNS = 64;
+
 /**
  * Deadlines of many objects on a single timer: a heap ordered by time. With nothing in it, no timer runs.
  */
@@ -20,6 +27,8 @@ export class DeadlineQueue {
   readonly #clock: Clock;
   #timer: unknown;
   #timerAt = Infinity;
+  /** How many turns more the deadlines that are over are put off, -1 while none are. */
+  #turns = -1;
 
   /** Makes an empty queue on a clock. */
   constructor(clock: Clock = SYSTEM_CLOCK) {
@@ -79,11 +88,17 @@ export class DeadlineQueue {
   #disarm(): void {
     if (this.#timerAt !== Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAt = Infinity;
+    this.#turns = -1;
   }
 
   readonly #fire = (): void => {
-    this.#timerAt = Infinity;
     const now = this.#clock.now();
+    if (now - this.#timerAt > LATE && this.#leavesTurn()) {
+      this.#timer = this.#clock.setTimeout(this.#fire, 0);
+      return;
+    }
+    this.#timerAt = Infinity;
+    this.#turns = -1;
     while (this.#heap.length > 0 && this.#heap[0].deadline <= now) {
       const item = this.#heap[0];
       this.delete(item);
@@ -91,6 +106,14 @@ export class DeadlineQueue {
     }
     if (this.#heap.length > 0) this.#arm();
   };
+
+  /** Whether there is a turn left for what has come while the process stood still. It is not read yet, for timers go first. */
+  #leavesTurn(): boolean {
+    if (this.#turns < 0) {
+      this.#turns = Math.min(MAX_TURNS, 1 + Math.ceil(this.#heap.length / READS_PER_TURN));
+    }
+    return this.#turns-- > 0;
+  }
 
   #up(item: Expiring): void {
     const heap = this.#heap;

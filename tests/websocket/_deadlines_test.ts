@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ManualClock } from "../../net/clock.ts";
+import { type Clock, ManualClock } from "../../net/clock.ts";
 import { DeadlineQueue, type Expiring } from "../../websocket/_deadlines.ts";
 
 class Item implements Expiring {
@@ -48,6 +48,64 @@ Deno.test("deadline may be set again while it fires", () => {
   clock.advance(100);
   assertEquals(times, [10, 20, 30]);
   assertEquals(clock.pending, 0);
+});
+
+/** A clock whose timers fire when they are told to, however late. */
+class StandingClock implements Clock {
+  time = 0;
+  timers: Array<() => void> = [];
+  now(): number {
+    return this.time;
+  }
+  setTimeout(fn: () => void): unknown {
+    this.timers.push(fn);
+    return fn;
+  }
+  clearTimeout(handle: unknown): void {
+    this.timers = this.timers.filter((fn) => fn !== handle);
+  }
+  turn(): void {
+    for (const fn of this.timers.splice(0)) fn();
+  }
+}
+
+Deno.test("deadlines that come late leave some turns for what has come meanwhile, not any number", () => {
+  for (const [count, turns] of [[1, 2], [50, 2], [51, 3], [10_000, 64]]) {
+    const clock = new StandingClock();
+    const queue = new DeadlineQueue(clock);
+    let fired = 0;
+    const items = Array.from({ length: count }, () => new Item(() => fired++));
+    for (const item of items) queue.set(item, 10);
+    clock.time = 1000;
+    for (let i = 0; i < turns; i++) {
+      clock.turn();
+      assertEquals([fired, clock.timers.length], [0, 1]);
+      clock.time += 1000;
+    }
+    // Heard from, in time after all; and a new one.
+    queue.delete(items[0]);
+    queue.set(items[0], clock.time + 10);
+    clock.turn();
+    assertEquals([fired, queue.size, clock.timers.length], [count - 1, 1, 1]);
+    // A timer that is hardly late fires.
+    clock.time += 20;
+    clock.turn();
+    assertEquals([fired, queue.size, clock.timers.length], [count, 0, 0]);
+  }
+});
+
+Deno.test("queue that is emptied while late deadlines wait holds no timer, and begins anew", () => {
+  const clock = new StandingClock();
+  const queue = new DeadlineQueue(clock);
+  const times: number[] = [];
+  const item = new Item((_, now) => times.push(now));
+  for (let i = 0; i < 3; i++) {
+    queue.set(item, clock.time + 10);
+    clock.time += 1000;
+    clock.turn();
+    queue.delete(item);
+    assertEquals([clock.timers.length, times.length], [0, 0]);
+  }
 });
 
 Deno.test("queue with nothing in it holds no timer", () => {

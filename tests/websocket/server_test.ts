@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
@@ -230,6 +231,23 @@ Deno.test("server ends handshakes at the deadline, counted from connecting, what
   await Promise.all([silent, dripping, waiting].map((client) => client.readUntil()));
   assert(performance.now() - start < 2000);
   await drip;
+});
+
+Deno.test("server whose process stands still does not drop clients for it that have asked in time", async () => {
+  const limits = new Limits();
+  await using server = await serve({ handshakeTimeout: 100, limits });
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, () => RawClient.connect(server.port)),
+  );
+  await until(() => server.pressure.connections.used === clients.length);
+  const writes = clients.map((client) => client.write(upgradeRequest()));
+  const end = performance.now() + 300;
+  while (performance.now() < end);
+  await Promise.all(writes);
+  for (const client of clients) {
+    assertStringIncludes(await client.readHead(), ACCEPT);
+    client.close();
+  }
 });
 
 for (
