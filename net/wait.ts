@@ -114,7 +114,11 @@ class ArmedDeadline implements Deadline {
       signal.addEventListener("abort", this.#abort, { once: true });
     }
     if (timeout > 0) {
-      this.#timer = setTimeout(() => this.#fire(timeoutError(what, timeout)), timeout);
+      const fire = () => this.#fire(timeoutError(what, timeout));
+      // Timers go first: after a time in which the process stood still, what came in time is read a turn later.
+      this.#timer = setTimeout(() => {
+        this.#timer = setTimeout(fire, 0);
+      }, timeout);
     }
   }
 

@@ -59,6 +59,17 @@ Deno.test("waitFor gives what comes in time, and frees its timer", async () => {
   );
 });
 
+Deno.test("waitFor gives what came in time while the process stood still", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using peer = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  using conn = await listener.accept();
+  const got = waitFor(conn.read(new Uint8Array(10)), "read", { timeout: 20 });
+  const wrote = peer.write(new Uint8Array(3));
+  const end = performance.now() + 60;
+  while (performance.now() < end);
+  assertEquals([await got, await wrote], [3, 3]);
+});
+
 Deno.test("waitFor gives up in time, and hands what comes later to its keeper", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   const late = Promise.withResolvers<string>();
