@@ -27,7 +27,8 @@ export interface Clock {
  */
 export const SYSTEM_CLOCK: Clock = {
   now: (): number => performance.now(),
-  setTimeout: (fn: () => void, ms: number): unknown => setTimeout(fn, ms),
+  // Of a negative time Deno warns on the terminal.
+  setTimeout: (fn: () => void, ms: number): unknown => setTimeout(fn, Math.max(0, ms)),
   clearTimeout: (handle: unknown): void => clearTimeout(handle as number | undefined),
 };
 

@@ -1,3 +1,5 @@
+import process from "node:process";
+import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ManualClock, SYSTEM_CLOCK } from "../../net/clock.ts";
 
@@ -29,6 +31,17 @@ Deno.test("manual clock forgets timers, and ignores what is none", () => {
   clock.clearTimeout(undefined);
   clock.advance(5);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("system clock takes a negative time as now, and nothing warns of it", async () => {
+  const warnings: string[] = [];
+  const warned = (warning: Error) => warnings.push(warning.name);
+  process.on("warning", warned);
+  await new Promise<void>((resolve) => SYSTEM_CLOCK.setTimeout(resolve, -0.25));
+  // What Node's API tells of comes a turn later.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", warned);
+  assertEquals(warnings, []);
 });
 
 Deno.test("manual clock takes a negative time as now, at the next move", () => {
