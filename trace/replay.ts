@@ -1,11 +1,13 @@
 // Floor 3: driver.
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
+import { NetError } from "../net/errors.ts";
 import { checkPort } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
+import { waitFor } from "../net/wait.ts";
 import { Comparison, makeScripts, type Script } from "./_replay_script.ts";
 import { ResettableTransport } from "./_reset.ts";
 import { TraceError } from "./errors.ts";
@@ -36,7 +38,7 @@ export interface ReplayOptions {
    * @default {true}
    */
   wait?: boolean;
-  /** How long to wait for the other side at each step, in ms. @default {30000} */
+  /** How long to wait for the other side at each step: to send, or to take what is sent; in ms. @default {30000} */
   timeout?: number;
   /** Ends it when it fires. */
   signal?: AbortSignal;
@@ -211,9 +213,9 @@ class Player {
         signal?.throwIfAborted();
         reset = action.kind === "reset";
         if (reset) break;
-        if (action.kind === "end") await line.end();
+        if (action.kind === "end") await this.#taken(line.end());
         else {
-          await line.send(action.bytes);
+          await this.#taken(line.send(action.bytes));
           this.report.sent += action.bytes.length;
         }
       }
@@ -249,6 +251,19 @@ class Player {
         throw failure(this.#script, `${what}${end ? " and its end" : ""} in ${timeout} ms`);
       }
       await this.#sleep(left, this.#changed.promise);
+    }
+  }
+
+  /** Waits until the other side has taken what is on its way to it. */
+  async #taken(sending: Promise<unknown>): Promise<void> {
+    const { timeout = 30_000, signal } = this.#options;
+    try {
+      await waitFor(sending, "send", { timeout: Math.min(timeout, MAX_DELAY), signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof NetError) || error.code !== "ETIMEDOUT") throw error;
+      const why = `the ${this.#other} did not take what was sent in ${timeout} ms`;
+      throw failure(this.#script, why, error);
     }
   }
 

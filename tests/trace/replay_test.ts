@@ -249,6 +249,27 @@ Deno.test("a signal ends playing", async () => {
   await server[Symbol.asyncDispose]();
 });
 
+Deno.test("another side that takes nothing ends playing, after the timeout or by the signal", async () => {
+  const piece = "x".repeat(1 << 20);
+  const much = Array.from({ length: 32 }, (): Step => [1, "client", piece]);
+  using listener = Deno.listen({ hostname: LOCAL, port: 0 });
+  const stop = new AbortController();
+  const { port } = listener.addr;
+  const late = replayClient(recording(much), { port }, { timeout: 100 });
+  using _first = await listener.accept();
+  const stopped = replayClient(recording(much), { port }, { signal: stop.signal });
+  using _second = await listener.accept();
+  setTimeout(() => stop.abort(), 100);
+  const errors = (await Promise.all([late, stopped])).map((report) => report.connections[0].error);
+  assertEquals(
+    errors.map((error) => error?.message),
+    [
+      "Cannot replay connection 1: the server did not take what was sent in 100 ms",
+      "The signal has been aborted",
+    ],
+  );
+});
+
 Deno.test("a recording is read from a file, up to a size", async () => {
   await using folder = await tempFolder();
   const path = `${folder.path}/a.trace`;
