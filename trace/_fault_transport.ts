@@ -101,6 +101,9 @@ export class FaultTransport implements Transport {
     while (this.#queued > (cut ? 0 : this.#room)) await this.#change();
     this.#check();
     if (cut) {
+      // Never within the call: who writes has yet to tell of what is written.
+      await null;
+      this.#check();
       this.#closed = true;
       this.#oncut();
       throw new NetError("Cannot write: cut, as asked for", { code: "ERR_SOCKET_CLOSED" });

@@ -183,7 +183,9 @@ Deno.test("a cut comes after exactly so many bytes, and nothing after it", async
 
 Deno.test("a cut after nothing comes with the first byte", async () => {
   const it = rig({ cutAfter: 0 });
-  await assertRejects(() => it.faulty.write(Uint8Array.of(1)), NetError);
+  const writing = it.faulty.write(Uint8Array.of(1));
+  assertEquals(it.cuts, 0, "who writes has yet to tell of it");
+  await assertRejects(() => writing, NetError);
   assertEquals(it.cuts, 1);
   it.faulty.close();
   it.far.close();

@@ -301,6 +301,15 @@ Deno.test("a session cuts where it is asked to, and resets both sides", async ()
   assertEquals(log.slice(3), ["data client 0 abcdef", "cut client 3", "close 6 5"]);
 });
 
+Deno.test("a session that cuts before the first byte tells of it before it closes", async () => {
+  const { client, server, session, log, run } = rig({ faults: { cutAfter: 0, from: "client" } });
+  await run();
+  await client.write(bytes("abc"));
+  await session.finished;
+  assertEquals(await codeOf(read(server)), "ECONNRESET");
+  assertEquals(log.slice(2), ["data client 0 abc", "cut client 0", "close 3 0"]);
+});
+
 Deno.test("faults concern whom they are meant for", () => {
   assertEquals(hasFaults({}), { client: false, server: false });
   assertEquals(hasFaults({ delay: 1 }), { client: true, server: true });
