@@ -320,8 +320,11 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
 
   /** Whether there will be no more messages. */
   #finished(): boolean {
-    if (this.#readError === undefined && this.#decoder.error !== undefined) {
-      this.#readError = this.#decoder.error;
+    const fault = this.#decoder.error;
+    // It came before what has broken the transport since.
+    const open = !this.#closed && this.#closing === undefined;
+    if (fault !== undefined && fault !== this.#readError && open) {
+      this.#readError = fault;
       this.#ended = true;
       this.#reader.stop();
     }

@@ -161,6 +161,21 @@ Deno.test("message socket reports a reset after the messages that came before", 
   here.close();
 });
 
+Deno.test("message socket reports what did not fit, and not the reset behind it", async () => {
+  const { length } = utf8("1:a,nonsense");
+  const [here, there] = pair({ forth: { faults: [{ at: length, action: "reset" }] } });
+  await using socket = new MessageSocket(there, netstringFramer());
+  await writeAll(here, utf8("1:a,nonsense"));
+  // The reset has come, and nothing was read as a message yet.
+  assertEquals(await code(here.read(new Uint8Array(1))), "ECONNRESET");
+  assertEquals(await socket.read(), utf8("a"));
+  for (let i = 0; i < 2; i++) {
+    const error = await assertRejects(() => socket.read(), FramingError);
+    assertEquals(error.fault, "malformed");
+  }
+  here.close();
+});
+
 Deno.test("message socket stops reading when nobody takes the messages", async () => {
   await using one = bare(delimiterFramer(), { inboxLimit: 1000, pair: { capacity: 1000 } });
   const message = utf8(`${"x".repeat(98)}\r\n`);
