@@ -8,16 +8,21 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
+/** Asks how many bytes the other end has not acknowledged (tcp(7)). */
+const SIOCOUTQ = 0x5411;
 const SOCK_STREAM = 1;
 /** The system gives the lowest numbers that are free: behind a gap like this there are no more sockets. */
 const LARGEST_GAP = 4096;
 const ADDRESS_SIZE = 28; // sockaddr_in6
+/** How often the system is asked whether the other end has all, in ms. */
+const ASK_AGAIN = 5;
 
 const CALLS = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
 } as const satisfies Record<string, Deno.ForeignFunction>;
 
 type Calls = { [K in keyof typeof CALLS]: (...args: unknown[]) => number };
@@ -106,12 +111,19 @@ export function resetConnection(conn: Transport): boolean {
   return fd >= 0 && calls!.connect(fd, new Uint8Array(16), 16) === 0;
 }
 
+/** Whether bytes that were written have not come to the other end's system yet. */
+function isSending(fd: number): boolean {
+  const unsent = new Int32Array(1);
+  return calls!.ioctl(fd, SIOCOUTQ, unsent) === 0 && unsent[0] > 0;
+}
+
 /** A connection of Deno's that can be reset, where {@linkcode canReset} says so. */
 export class ResettableTransport implements Transport {
   /** Whether `reset` gives the peer a reset, and not an ordinary end. */
   readonly resets: boolean;
   readonly #conn: Transport;
   #closed = false;
+  #onclose: (() => void) | undefined;
 
   constructor(conn: Transport) {
     this.#conn = conn;
@@ -141,10 +153,28 @@ export class ResettableTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#onclose?.();
     try {
       this.#conn.close();
     } catch {
       // closed already
+    }
+  }
+
+  /**
+   * Resolves when the other end's system has all that was written, which a reset would discard; where that can't be told, at once; and when
+   * the connection is closed. Not to be called twice at a time.
+   */
+  async arrived(): Promise<void> {
+    const fd = this.resets && !this.#closed ? findSocket(this.#conn) : -1;
+    while (fd >= 0 && !this.#closed && isSending(fd)) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ASK_AGAIN);
+        this.#onclose = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   }
 

@@ -18,6 +18,8 @@ export interface TracedEnd {
   transport: Transport;
   /** Closes with a reset where that can be done. */
   reset(): void;
+  /** Resolves when the side has all that was written to it, as far as that can be told. */
+  arrived?(): Promise<void>;
   /** Whether it can. */
   resets: boolean;
 }
@@ -228,16 +230,17 @@ export class StreamSession {
   async #breakOff(from: TraceSide): Promise<void> {
     this.#gone ??= from;
     this.#context.clock.clearTimeout(this.#timer);
-    await this.#lastWords(this.#lanes![from]);
+    await this.#lastWords(this.#lanes![from], this.#ends![other(from)]);
     if (this.#over) return;
     this.#ends![other(from)].reset();
     this.#end();
   }
 
-  /** Waits for what was read to be written, as long as the other side takes it. Never rejects. */
-  async #lastWords({ pump, disturbed }: Lane): Promise<void> {
+  /** Waits for what was read to be written, and to arrive, as long as the other side takes it. Never rejects. */
+  async #lastWords({ pump, disturbed }: Lane, to: TracedEnd): Promise<void> {
     const { signal } = this.#abort;
-    const last = pump.drained().then(() => disturbed?.drained()).catch(() => {});
+    const written = pump.drained().then(() => disturbed?.drained());
+    const last = written.then(() => to.arrived?.()).catch(() => {});
     for (;;) {
       try {
         return await waitFor(last, "drain", { timeout: LAST_WORDS, signal });

@@ -149,6 +149,8 @@ export async function readRecording(
 interface Line {
   send(bytes: Uint8Array): Promise<unknown>;
   end(): Promise<void>;
+  /** Resolves when the other side has what was sent, as far as that can be told. */
+  arrived(): Promise<void>;
   reset(): void;
   close(): void;
 }
@@ -219,7 +221,7 @@ class Player {
           this.report.sent += action.bytes.length;
         }
       }
-      if (reset) line.reset();
+      if (reset) await this.#reset(line);
       else await this.#await(script.expectedUnits, script.expectsEnd);
     } catch (error) {
       this.report.error = error instanceof Error ? error : new Error(String(error));
@@ -267,6 +269,14 @@ class Player {
     }
   }
 
+  /** Resets the connection once the other side has what it had before the reset, if it takes it in time. */
+  async #reset(line: Line): Promise<void> {
+    const { signal } = this.#options;
+    await this.#taken(line.arrived()).catch(() => {});
+    signal?.throwIfAborted();
+    line.reset();
+  }
+
   /** Waits, and throws when it is the signal that ends it. */
   async #sleep(ms: number, sooner?: Promise<void>): Promise<void> {
     const { signal } = this.#options;
@@ -292,6 +302,7 @@ function streamLine(transport: Transport, raw: ResettableTransport, player: Play
       for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
     },
     end: () => transport.closeWrite(),
+    arrived: () => raw.arrived(),
     reset: () => raw.reset(),
     close(): void {
       transport.close();
@@ -432,7 +443,8 @@ async function openDatagrams(
 }
 
 function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () => void): Line {
-  return { send, end: () => Promise.resolve(), reset: () => {}, close };
+  const end = (): Promise<void> => Promise.resolve();
+  return { send, end, arrived: end, reset: () => {}, close };
 }
 
 /**

@@ -457,6 +457,7 @@ function endOf(transport: Transport, raw: ResettableTransport): TracedEnd {
   return {
     transport,
     resets: raw.resets,
+    arrived: () => raw.arrived(),
     reset: () => {
       raw.reset();
       transport.close();

@@ -77,10 +77,54 @@ Deno.test("a resettable transport is the connection, and closes once", async () 
   b.close();
 });
 
+Deno.test("what was written has arrived when the other end's system has it", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const [a, b] = await connected("127.0.0.1");
+  const transport = new ResettableTransport(a);
+  await transport.arrived();
+  // More than the other end's system takes as long as nobody reads.
+  let sent = 0;
+  const writing = (async () => {
+    while (sent < 1 << 23) sent += await transport.write(new Uint8Array(1 << 16));
+  })();
+  let got = (await b.read(new Uint8Array(1)))!;
+  let there = false;
+  const arrived = transport.arrived().then(() => there = true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertFalse(there);
+  const reading = (async () => {
+    const p = new Uint8Array(1 << 16);
+    for (let n; (n = await b.read(p).catch(() => null)) !== null;) got += n;
+  })();
+  await Promise.all([writing, arrived]);
+  await transport.arrived();
+  transport.reset();
+  await reading;
+  assertEquals(got, sent);
+  b.close();
+});
+
+Deno.test("nobody waits for what is to arrive once the connection is closed", async () => {
+  const [a, b] = await connected("127.0.0.1");
+  const transport = new ResettableTransport(a);
+  const writing = (async () => {
+    for (;;) await transport.write(new Uint8Array(1 << 20));
+  })().catch(() => {});
+  await b.read(new Uint8Array(1));
+  const arrived = transport.arrived();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  transport.close();
+  await Promise.all([arrived, writing]);
+  await transport.arrived();
+  b.close();
+});
+
 Deno.test("a resettable transport over something else closes instead", async () => {
   const [a, b] = pair();
   const transport = new ResettableTransport(a);
   assertFalse(transport.resets);
+  await transport.arrived();
   transport.reset();
   assertEquals(await b.read(new Uint8Array(1)), null);
   b.close();

@@ -207,6 +207,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "what came before a reset is played whole",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const piece = "x".repeat(1 << 20);
+    const talk = recording([
+      ...Array.from({ length: 8 }, (): Step => [1, "server", piece]),
+      [1, "server", "<reset>"],
+    ]);
+    await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+    const report = await replayClient(talk, { port: server.port }, { timeout: 5000 });
+    assertEquals([report.same, report.connections[0].received], [true, 8 << 20]);
+  },
+});
+
 Deno.test("a server that is not there is told for each connection", async () => {
   const gone = Deno.listen({ hostname: LOCAL, port: 0 });
   const { port } = gone.addr;

@@ -217,6 +217,36 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a tracer passes a reset on behind all that came before it",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const listener = Deno.listen({ hostname: LOCAL, port: 0 });
+    const log = new Log();
+    await using tracer = await traced({ port: listener.addr.port }, log);
+    const client = await Deno.connect({ hostname: LOCAL, port: tracer.port });
+    const server = await listener.accept();
+    const size = 3 << 19;
+    for (let left = size; left > 0;) left -= await server.write(new Uint8Array(left));
+    const p = new Uint8Array(1 << 16);
+    // As much as there is no room for on the way.
+    let got = 0;
+    const told = (): number =>
+      log.events.reduce((sum, event) => sum + (event.type === "data" ? event.bytes.length : 0), 0);
+    while (told() < size) {
+      if (got < size / 4) got += (await client.read(p))!;
+      else await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert(resetConnection(server));
+    server.close();
+    for (let n; (n = await client.read(p).catch(() => null)) !== null;) got += n;
+    assertEquals(got, size);
+    client.close();
+    await log.closed(1);
+    listener.close();
+  },
+});
+
 Deno.test("a client whose server is not there is refused, and told of", async () => {
   const gone = Deno.listen({ hostname: LOCAL, port: 0 });
   const { port } = gone.addr;
