@@ -5,6 +5,8 @@
 import { assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
 import { pair } from "../../net/pair.ts";
+import { connectThroughProxies } from "../../net/proxy_chain.ts";
+import { createSocks5Server } from "../../net/socks5_server.ts";
 import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { Transport, TransportAddr } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
@@ -126,6 +128,50 @@ for (const maxVersion of ["TLSv1.3", "TLSv1.2"] as const) {
     });
   });
 }
+
+Deno.test("slow transports: through SOCKS5 servers all comes in both directions, and nobody is left", async () => {
+  await each(100, async (random) => {
+    const greeting = filled(1 + random(300));
+    const open: Promise<void>[] = [];
+    const serve = async (transport: Transport): Promise<void> => {
+      await writeAll(transport, greeting);
+      await echo(transport);
+    };
+    // From the last one, which leads to the target, to the first.
+    let next = (): Transport => {
+      const [near, far] = slowPair(random);
+      open.push(serve(far));
+      return near;
+    };
+    const servers = Array.from({ length: 1 + random(3) }, () => {
+      const behind = next;
+      const server = createSocks5Server({
+        dial: () => Promise.resolve(behind()),
+        authenticate: ({ username, password }) => username === "u" && password === "p",
+      });
+      next = () => {
+        const [near, far] = slowPair(random);
+        open.push(server.serve(far));
+        return near;
+      };
+      return server;
+    });
+    const proxies = servers.map((_, i) => `socks5://u:p@proxy${i}:1080`);
+    const target = { hostname: "target.example", port: 7 };
+    const transport = await connectThroughProxies(next(), proxies, target);
+    const bytes = filled(random(random(3) === 0 ? 100_000 : 1000));
+    const write = async (): Promise<void> => {
+      await writeAll(transport, bytes);
+      await transport.closeWrite();
+    };
+    const [back] = await Promise.all([readAll(transport), write()]);
+    assertEquals(back.subarray(0, greeting.length), greeting);
+    assertEquals(back.subarray(greeting.length), bytes);
+    transport.close();
+    await Promise.all(open);
+    assertEquals(servers.map(({ connections }) => connections), servers.map(() => 0));
+  });
+});
 
 Deno.test("slow transports: pipelined requests have all their responses, in order", async () => {
   const listener = new MemoryListener();
