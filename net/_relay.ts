@@ -1,9 +1,8 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
-import { grantedLibc, resetConnection } from "./_tcp_descriptors.ts";
-import type { TransportExtras } from "./_transport_extras.ts";
 import { NetError } from "./errors.ts";
 import { TransportReader } from "./reader.ts";
+import { ResettableTransport } from "./resettable_transport.ts";
 import type { Transport } from "./transport.ts";
 import { TransportWriter } from "./writer.ts";
 
@@ -39,7 +38,7 @@ export function relay(a: Transport, b: Transport, options: RelayOptions = {}): P
       for (const stop of stops) stop();
       for (const transport of [a, b]) {
         if (transport === broken || ended.has(transport)) closeQuietly(transport);
-        else reset(transport);
+        else new ResettableTransport(transport).reset();
       }
       if (error === undefined) resolve();
       else reject(error);
@@ -84,16 +83,4 @@ export function relay(a: Transport, b: Transport, options: RelayOptions = {}): P
     if (idleTimeout > 0) timer = setTimeout(watch, idleTimeout);
     for (const reader of readers) reader.start();
   });
-}
-
-/** Closes with a reset, where that can be had. */
-function reset(transport: Transport & TransportExtras): void {
-  try {
-    if (transport.reset !== undefined) return transport.reset();
-    const libc = grantedLibc();
-    if (libc !== undefined) resetConnection(libc, transport);
-  } catch {
-    // It is closed already.
-  }
-  closeQuietly(transport);
 }

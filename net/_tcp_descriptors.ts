@@ -12,11 +12,16 @@ const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
 const SOCK_STREAM = 1;
 const SHUT_RDWR = 2;
+/** Asks how many bytes the other end has not acknowledged (tcp(7)). */
+const SIOCOUTQ = 0x5411;
 /** The size of a `sockaddr_in6`, in bytes. */
 const ADDRESS_SIZE = 28;
 /** The system gives the lowest descriptor that is free: behind such a gap there are no more sockets. */
 const LARGEST_GAP = 1024;
 const MAPPED = "0,0,0,0,0,0,0,0,0,0,255,255,";
+
+/** What a connection is found by. */
+type Ends = Pick<Transport, "localAddr" | "remoteAddr">;
 
 /** The C library, where it may be called without asking: on Linux with `--allow-ffi`. */
 export function grantedLibc(): Libc | undefined {
@@ -49,6 +54,11 @@ function keyOfSockaddr(sockaddr: Uint8Array): string | undefined {
   const port = portOf(sockaddr);
   if (family === AF_INET) return `${MAPPED}${sockaddr.subarray(4, 8)}/${port}`;
   return family === AF_INET6 ? `${sockaddr.subarray(8, 24)}/${port}` : undefined;
+}
+
+/** Whether the ends of a connection are such that it can be looked for. */
+export function canFind({ localAddr, remoteAddr }: Ends): boolean {
+  return keyOf(localAddr) !== undefined && keyOf(remoteAddr) !== undefined;
 }
 
 /** The descriptor of the socket of this process that listens on `addr`; undefined when there is none. */
@@ -85,8 +95,10 @@ function findConnection(
   local: TransportAddr,
   remote: TransportAddr,
 ): number | undefined {
-  if (!("hostname" in remote)) return undefined;
   const [localEnd, remoteEnd] = [keyOf(local), keyOf(remote)];
+  if (!("hostname" in remote) || localEnd === undefined || remoteEnd === undefined) {
+    return undefined;
+  }
   const ranges = [[Math.max(3, near - NEAR), near + NEAR], [3, Infinity]];
   for (const [from, to] of ranges) {
     for (let fd = from, last = from; fd < to && fd < last + LARGEST_GAP; fd++) {
@@ -106,10 +118,7 @@ function findConnection(
  * Ends both directions of a connection of Deno's, so that Deno's TLS, which would otherwise wait for the peer, lets go of it. What the
  * system has taken still leaves. Returns whether there was one. With thousands of connections it may take some milliseconds.
  */
-export function cutConnection(
-  libc: Libc,
-  { localAddr, remoteAddr }: Pick<Transport, "localAddr" | "remoteAddr">,
-): boolean {
+export function cutConnection(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
   const fd = findConnection(libc, localAddr, remoteAddr);
   if (fd === undefined) return false;
   try {
@@ -121,14 +130,19 @@ export function cutConnection(
 }
 
 /**
- * Ends a connection of Deno's with a reset; it has to be closed all the same. Returns whether that could be done; it may take as long.
+ * Ends a connection of Deno's with a reset, so that it only has to be closed. Returns whether there was one. It may take as long.
  *
- * Deno ends a connection in order before it closes it. Connecting a socket to nowhere drops its connection (connect(2), AF_UNSPEC).
+ * Connecting a socket to nowhere drops its connection, and the other end is told by a reset (connect(2), AF_UNSPEC).
  */
-export function resetConnection(
-  libc: Libc,
-  { localAddr, remoteAddr }: Pick<Transport, "localAddr" | "remoteAddr">,
-): boolean {
+export function resetConnection(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
   const fd = findConnection(libc, localAddr, remoteAddr);
   return fd !== undefined && libc.connect(fd, new Uint8Array(16)) === 0;
+}
+
+/** Whether bytes that were written to a connection of Deno's have not come to the other end's system yet. It may take as long. */
+export function isSending(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
+  const fd = findConnection(libc, localAddr, remoteAddr);
+  if (fd === undefined) return false;
+  const unsent = new Int32Array(1);
+  return libc.control(fd, SIOCOUTQ, new Uint8Array(unsent.buffer)) >= 0 && unsent[0] > 0;
 }

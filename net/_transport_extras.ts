@@ -16,10 +16,18 @@ export function passExtras(
   upon: Transport & TransportExtras,
   below: Transport & TransportExtras,
 ): void {
-  const { setNoDelay, setKeepAlive, ref, unref, reset } = below;
+  passSettings(upon, below);
+  upon.reset = below.reset?.bind(below);
+}
+
+/** The same of what a connection can be set to, without the reset. */
+export function passSettings(
+  upon: Transport & TransportExtras,
+  below: Transport & TransportExtras,
+): void {
+  const { setNoDelay, setKeepAlive, ref, unref } = below;
   upon.setNoDelay = setNoDelay?.bind(below);
   upon.setKeepAlive = setKeepAlive?.bind(below);
   upon.ref = ref?.bind(below);
   upon.unref = unref?.bind(below);
-  upon.reset = reset?.bind(below);
 }

@@ -58,6 +58,7 @@ export * from "./proxy_protocol_transport.ts";
 export * from "./proxy_url.ts";
 export * from "./raw_framer.ts";
 export * from "./reader.ts";
+export * from "./resettable_transport.ts";
 export * from "./sdp.ts";
 export * from "./sdp_database.ts";
 export * from "./sdp_pdu.ts";

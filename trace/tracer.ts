@@ -5,6 +5,7 @@ import type { DatagramAddress, DatagramSocket } from "../net/datagram_socket.ts"
 import { createDatagramSocket } from "../net/datagram_socket.ts";
 import { checkPort, parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
@@ -13,7 +14,6 @@ import { showEndpoint } from "./_address.ts";
 import { DatagramSession } from "./_datagram_session.ts";
 import { EventHub } from "./_event_hub.ts";
 import { inflateRaw } from "./_inflate.ts";
-import { ResettableTransport } from "./_reset.ts";
 import { secretNames } from "./_secrets.ts";
 import {
   OpenFailure,

@@ -1,5 +1,5 @@
 /** A relay on a real port that disturbs what passes: for faults between programs that know nothing of them. */
-import { resetConnection } from "../../trace/_reset.ts";
+import { ResettableTransport } from "../../net/resettable_transport.ts";
 
 /** What a {@linkcode FaultRelay} does. */
 export interface RelayFaults {
@@ -51,8 +51,8 @@ export class FaultRelay implements AsyncDisposable {
   /** Cuts all connections now. */
   cut(how: "reset" | "end" = "reset"): void {
     for (const conn of this.#conns) {
-      if (how === "reset") resetConnection(conn);
-      close(conn);
+      if (how === "reset") new ResettableTransport(conn).reset();
+      else close(conn);
     }
     this.#conns.clear();
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertLess, assertRejects } from "@std/assert";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { dial } from "../../net/dial.ts";
+import { ResettableTransport } from "../../net/resettable_transport.ts";
 import { generateCertificate } from "../../trace/certificate.ts";
 import { TraceError } from "../../trace/errors.ts";
 import { createRecordSink } from "../../trace/file_sinks.ts";
@@ -12,7 +13,6 @@ import {
   type ReplayServer,
   replayServer,
 } from "../../trace/replay.ts";
-import { resetConnection } from "../../trace/_reset.ts";
 import { createTracer } from "../../trace/tracer.ts";
 import { tempFolder } from "../_support/peers.ts";
 
@@ -201,8 +201,7 @@ Deno.test({
     await using other = await replayServer(back, { port: 0 }, { timeout: 5000 });
     const conn = await Deno.connect({ hostname: LOCAL, port: other.port });
     await conn.write(bytes("ask"));
-    assert(resetConnection(conn));
-    conn.close();
+    new ResettableTransport(conn).reset();
     assertEquals((await other.finished).same, true);
   },
 });

@@ -3,11 +3,11 @@ import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { dial } from "../../net/dial.ts";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
+import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { Socket } from "../../net/socket.ts";
 import { startServerTls } from "../../net/start_tls.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
-import { resetConnection } from "../../trace/_reset.ts";
 import { TraceError } from "../../trace/errors.ts";
 import type { TraceEvent, TraceMessageEvent } from "../../trace/trace_event.ts";
 import { createTracer, type Tracer } from "../../trace/tracer.ts";
@@ -202,8 +202,7 @@ Deno.test({
       await one.write(bytes("last words"));
       const p = new Uint8Array(100);
       assertEquals(await other.read(p), 10);
-      assert(resetConnection(one));
-      one.close();
+      new ResettableTransport(one).reset();
       await assertRejects(() => other.read(p), Deno.errors.ConnectionReset);
       other.close();
       await log.closed(from === "client" ? 1 : 2);
@@ -237,8 +236,7 @@ Deno.test({
       if (got < size / 4) got += (await client.read(p))!;
       else await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    assert(resetConnection(server));
-    server.close();
+    new ResettableTransport(server).reset();
     for (let n; (n = await client.read(p).catch(() => null)) !== null;) got += n;
     assertEquals(got, size);
     client.close();
@@ -361,8 +359,7 @@ Deno.test("a reset passes through TLS", { ignore: Deno.build.os !== "linux" }, a
   const server = await listener.accept();
   await server.write(bytes("x"));
   assertEquals(await client.read(new Uint8Array(9)), 1);
-  assert(resetConnection(server));
-  server.close();
+  new ResettableTransport(server).reset();
   const error = await client.read(new Uint8Array(9)).catch((reason) => reason);
   assertEquals(error.code, "ECONNRESET");
   client.close();

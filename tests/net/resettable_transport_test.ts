@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
+import { grantedLibc } from "../../net/_tcp_descriptors.ts";
+import type { TransportExtras } from "../../net/_transport_extras.ts";
+import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
-import { canReset, resetConnection, ResettableTransport } from "../../trace/_reset.ts";
+import { ResettableTransport } from "../../net/resettable_transport.ts";
+import type { Transport } from "../../net/transport.ts";
 
-const linux = Deno.build.os === "linux";
+const possible = grantedLibc() !== undefined;
 
 async function connected(hostname: string): Promise<[Deno.TcpConn, Deno.TcpConn]> {
   const listener = Deno.listen({ hostname, port: 0 });
@@ -17,14 +21,14 @@ async function connected(hostname: string): Promise<[Deno.TcpConn, Deno.TcpConn]
 for (const hostname of ["127.0.0.1", "::1"]) {
   Deno.test({
     name: `a connection over ${hostname} is reset, and what was written before still arrives`,
-    ignore: !linux,
+    ignore: !possible,
     async fn() {
       const [a, b] = await connected(hostname);
       await a.write(Uint8Array.of(1, 2, 3));
       const reading = assertRejects(() => a.read(new Uint8Array(1)));
-      assert(canReset(a));
-      assert(resetConnection(a));
-      a.close();
+      const transport = new ResettableTransport(a);
+      assert(transport.resets);
+      transport.reset();
       await reading;
       const p = new Uint8Array(8);
       assertEquals(await b.read(p), 3);
@@ -35,34 +39,10 @@ for (const hostname of ["127.0.0.1", "::1"]) {
   });
 }
 
-Deno.test({
-  name: "only the connection that was meant is reset",
-  ignore: !linux,
-  async fn() {
-    const [a, b] = await connected("127.0.0.1");
-    const [c, d] = await connected("127.0.0.1");
-    assert(resetConnection(c));
-    await a.write(Uint8Array.of(9));
-    assertEquals(await b.read(new Uint8Array(8)), 1);
-    assertFalse(
-      resetConnection({ ...pair()[0], localAddr: a.localAddr, remoteAddr: c.localAddr } as never),
-    );
-    for (const conn of [a, b, c, d]) conn.close();
-  },
-});
-
-Deno.test("what is not TCP can't be reset", () => {
-  const [a, b] = pair();
-  assertFalse(canReset(a));
-  assertFalse(resetConnection(a));
-  a.close();
-  b.close();
-});
-
 Deno.test("a resettable transport is the connection, and closes once", async () => {
   const [a, b] = await connected("127.0.0.1");
   const transport = new ResettableTransport(a);
-  assertEquals(transport.resets, linux);
+  assertEquals(transport.resets, possible);
   assertEquals(transport.localAddr, a.localAddr);
   assertEquals(transport.remoteAddr, a.remoteAddr);
   assertEquals(await transport.write(Uint8Array.of(1)), 1);
@@ -78,7 +58,7 @@ Deno.test("a resettable transport is the connection, and closes once", async () 
 });
 
 Deno.test("what was written has arrived when the other end's system has it", {
-  ignore: Deno.build.os !== "linux",
+  ignore: !possible,
 }, async () => {
   const [a, b] = await connected("127.0.0.1");
   const transport = new ResettableTransport(a);
@@ -120,12 +100,36 @@ Deno.test("nobody waits for what is to arrive once the connection is closed", as
   b.close();
 });
 
-Deno.test("a resettable transport over something else closes instead", async () => {
+Deno.test("a resettable transport uses the reset of what it stands before", async () => {
   const [a, b] = pair();
+  const transport = new ResettableTransport(a);
+  assert(transport.resets);
+  await transport.arrived();
+  transport.reset();
+  const error = await assertRejects(() => b.read(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ECONNRESET");
+  b.close();
+});
+
+Deno.test("a resettable transport closes instead where nothing can reset", {
+  permissions: { net: true, ffi: false },
+}, async () => {
+  const [a, b] = await connected("127.0.0.1");
   const transport = new ResettableTransport(a);
   assertFalse(transport.resets);
   await transport.arrived();
   transport.reset();
   assertEquals(await b.read(new Uint8Array(1)), null);
   b.close();
+});
+
+Deno.test("a resettable transport can be set to what the one below can", async () => {
+  const [a, b] = await connected("127.0.0.1");
+  const over: Transport & TransportExtras = new ResettableTransport(a);
+  over.setNoDelay!(true);
+  over.unref!();
+  over.ref!();
+  const [c, d] = pair();
+  assertEquals((new ResettableTransport(c) as TransportExtras).setNoDelay, undefined);
+  for (const it of [over, b, c, d]) it.close();
 });
