@@ -8,6 +8,7 @@ import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
+import { failureText } from "./_failure_text.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 
 /** How long `close` waits for the server's part of the closing handshake, in ms. */
@@ -22,6 +23,7 @@ export class WebSocketClient implements ClientTransport {
   readonly #host: ClientTransportHost;
   readonly #sid: string | undefined;
   #socket: WebSocket | undefined;
+  #opened = false;
   #closed = false;
   #gone: PromiseWithResolvers<void> | undefined;
 
@@ -64,6 +66,7 @@ export class WebSocketClient implements ClientTransport {
     socket.binaryType = "arraybuffer";
     let failure: unknown;
     socket.onopen = () => {
+      this.#opened = true;
       if (!this.#closed) this.#host.onTransportOpen(this);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
@@ -115,12 +118,17 @@ export class WebSocketClient implements ClientTransport {
     } else this.#host.onTransportPacket(this, packet);
   }
 
+  #explain(cause: unknown): Error | undefined {
+    if (cause === undefined || cause instanceof SocketIoError) return cause;
+    const why = failureText(cause);
+    return this.#opened
+      ? new SocketIoError("ERR_TRANSPORT", `Cannot go on with the WebSocket: ${why}`, { cause })
+      : new SocketIoError("ERR_CONNECT", `Cannot connect by WebSocket: ${why}`, { cause });
+  }
+
   #end(cause: unknown, lost = false): void {
     if (this.#closed) return;
     this.#closed = true;
-    const error = cause === undefined || cause instanceof SocketIoError
-      ? cause
-      : new SocketIoError("ERR_TRANSPORT", "Cannot go on with the WebSocket", { cause });
-    this.#host.onTransportClose(this, error, lost);
+    this.#host.onTransportClose(this, this.#explain(cause), lost);
   }
 }

@@ -157,7 +157,7 @@ Deno.test("websocket client tells later that its class did not take the URL", as
   await Promise.resolve();
   const [error] = host.closes;
   assertInstanceOf(error, SocketIoError);
-  assertEquals([error.code, error.cause], ["ERR_TRANSPORT", fails]);
+  assertEquals([error.code, error.cause], ["ERR_CONNECT", fails]);
   await client.close();
   assertEquals(host.closes.length, 1);
 });
