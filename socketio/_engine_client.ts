@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import type { ClientNetwork, OpenNetwork } from "./_client_network.ts";
 import type {
   ClientTransport,
   ClientTransportHost,
@@ -21,6 +22,8 @@ export interface EngineClientOptions extends ClientTransportOptions {
   readonly upgrade: boolean;
   /** Whether the other transports are tried if the first one fails. */
   readonly tryAllTransports: boolean;
+  /** What the connection goes over in place of `fetch` and `WebSocket`. */
+  readonly network?: OpenNetwork;
 }
 
 /** Who is told what happens on a connection. */
@@ -53,9 +56,14 @@ export class EngineClient implements ClientTransportHost {
   /** When the server must have sent a ping: timers may sleep along with the computer. */
   #expires = Infinity;
   readonly #closing: Promise<void>[] = [];
+  readonly #network: ClientNetwork | undefined;
 
   constructor(options: EngineClientOptions, host: EngineClientHost) {
-    this.#options = options.withCredentials ? { ...options, cookies: new CookieJar() } : options;
+    const network = options.network?.(options.url, options.maxHttpBufferSize);
+    this.#network = network;
+    const { fetch, WebSocket } = network ?? options;
+    const cookies = options.withCredentials ? new CookieJar() : undefined;
+    this.#options = { ...options, fetch, WebSocket, cookies };
     this.#host = host;
     this.#transports = options.transports;
     this.#transport = this.#make(this.#transports[0]);
@@ -210,6 +218,7 @@ export class EngineClient implements ClientTransportHost {
       this.#transport = probe;
       this.#probe = undefined;
       this.#changing = false;
+      this.#network?.close();
       this.#flush();
       this.#host.onEngineUpgrade();
     });
@@ -263,6 +272,7 @@ export class EngineClient implements ClientTransportHost {
     const probe = this.#probe;
     this.#probe = undefined;
     if (probe !== undefined) this.#closing.push(probe.close());
+    Promise.allSettled(this.#closing).then(() => this.#network?.close());
     this.#queue = [];
     this.#queuedBytes = 0;
   }

@@ -86,6 +86,14 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   signal?: AbortSignal;
   /** A codec in place of the built-in one, as npm's `socket.io-msgpack-parser`. The server needs the same. */
   parser?: SocketIoParser;
+  /**
+   * A proxy by its URL (`socks5://`, `http://` for CONNECT, `https://`; with `user:password@` where it wants that), or a chain of them, the nearest
+   * first. Both transports go through it, and only through it: the environment is not asked. Redirects are not followed. Why a connection
+   * could not be made is in the error's `cause`, a `ProxyError` or `NetError`.
+   *
+   * In Deno only, and not with the client alone (`@sluice/sockets/socketio/client`). Beside `fetch` or `WebSocket`, which would go another way, it is a TypeError.
+   */
+  proxy?: string | URL | readonly (string | URL)[];
   /** What is used in place of the global `fetch`. */
   fetch?: typeof fetch;
   /** What is used in place of the global `WebSocket`, for example `StandardWebSocket` of this package. */

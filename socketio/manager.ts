@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { backoffDelay } from "../websocket/backoff.ts";
 import { reportCallbackError } from "./_callback.ts";
+import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { Listeners } from "./_listeners.ts";
 import { timerTime } from "./_time.ts";
@@ -104,6 +105,14 @@ function makeCodec(options: SocketIoClientOptions): Codec {
   };
 }
 
+function networkOf({ proxy, fetch, WebSocket }: SocketIoClientOptions): OpenNetwork | undefined {
+  if (proxy === undefined) return undefined;
+  if (fetch === undefined && WebSocket === undefined) return networkThrough(proxy);
+  throw new TypeError(
+    "Cannot use the option proxy: `fetch` or `WebSocket` would not go through it",
+  );
+}
+
 function inRange(name: string, value: number | undefined, fallback: number, min = 0): number {
   if (value === undefined) return fallback;
   if (!(value >= min)) {
@@ -187,6 +196,7 @@ export class SocketIoManager {
       withCredentials: options.withCredentials ?? false,
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
       WebSocket: options.WebSocket ?? WebSocket,
+      network: networkOf(options),
       maxHttpBufferSize: inRange("maxHttpBufferSize", options.maxHttpBufferSize, 67_108_864, 1),
     };
     this.#codec = makeCodec(options);

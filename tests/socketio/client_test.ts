@@ -23,3 +23,21 @@ Deno.test("client alone takes nothing of Deno or Node, nor of the server", async
     assertEquals(code.match(/\bDeno\b/), null, specifier);
   }
 });
+
+Deno.test("client alone goes through no proxy, and says what does", async () => {
+  const script = `
+    const { connectSocketIo } = await import(Deno.args[0]);
+    try {
+      connectSocketIo("http://127.0.0.1:1", { proxy: "socks5://ann:s3cret@127.0.0.1" });
+    } catch (error) {
+      console.log(error.name, error.message);
+    }`;
+  const { stdout, stderr } = await runPeer(Deno.execPath(), ["eval", "--quiet", script, file]);
+  assertEquals(
+    [stdout, stderr],
+    [
+      "TypeError Cannot use the option proxy: the client alone can't; import @sluice/sockets/socketio\n",
+      "",
+    ],
+  );
+});

@@ -1,0 +1,130 @@
+// Floor 3: driver.
+/**
+ * What the client's option `proxy` is done with: HTTP and WebSocket over connections that `dial` makes. It is apart from the client,
+ * which runs in browsers and knows nothing of sockets.
+ *
+ * @module
+ */
+import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import { type Duplex, Readable } from "node:stream";
+import { arrayBuffer } from "node:stream/consumers";
+import { dial } from "../net/dial.ts";
+import { parseProxyUrl, type ProxyUrl } from "../net/proxy_url.ts";
+import {
+  StandardWebSocket,
+  type StandardWebSocketOptions,
+} from "../websocket/standard_web_socket.ts";
+import {
+  type ClientNetwork,
+  type ClientProxy,
+  type OpenNetwork,
+  provideProxies,
+} from "./_client_network.ts";
+import { HttpDuplex } from "./_http_duplex.ts";
+
+/** The responses that have no body (fetch standard, "null body status"). */
+const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+/** How long a response's body may be to be read at once, in bytes. */
+const SHORT_BODY = 4096;
+
+/** Keeps connections to one server, each through the proxies. */
+class ProxiedAgent extends Agent {
+  readonly #url: URL;
+  readonly #proxies: readonly ProxyUrl[];
+  readonly #aborter = new AbortController();
+
+  constructor(url: URL, proxies: readonly ProxyUrl[]) {
+    super({ keepAlive: true });
+    this.#url = url;
+    this.#proxies = proxies;
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex {
+    const done = callback as (error: Error | null, stream?: Duplex) => void;
+    this.#connect().then((duplex) => done(null, duplex), done);
+    return undefined as unknown as Duplex; // it comes by the callback
+  }
+
+  async #connect(): Promise<HttpDuplex> {
+    const { hostname, port, protocol } = this.#url;
+    const secure = protocol === "https:";
+    const { signal } = this.#aborter;
+    const target = { hostname, port: Number(port) || (secure ? 443 : 80) };
+    const tls = secure && { ALPNProtocols: ["http/1.1"] };
+    const transport = await dial(target, { proxy: this.#proxies, tls, signal });
+    if (!signal.aborted) return new HttpDuplex(transport);
+    transport.close();
+    throw signal.reason;
+  }
+
+  override destroy(): void {
+    this.#aborter.abort();
+    super.destroy();
+  }
+}
+
+/**
+ * A response of node:http as that of `fetch`. What is short is read at once: a body that nobody wants would cost the connection, which
+ * is dear to make.
+ */
+async function toResponse(message: IncomingMessage): Promise<Response> {
+  const headers = new Headers();
+  const { rawHeaders, statusCode: status = 0 } = message;
+  for (let i = 0; i < rawHeaders.length; i += 2) headers.append(rawHeaders[i], rawHeaders[i + 1]);
+  const short = NO_BODY.has(status) || Number(headers.get("content-length") ?? NaN) <= SHORT_BODY;
+  const body = short ? await arrayBuffer(message) : Readable.toWeb(message);
+  return new Response(NO_BODY.has(status) ? null : body as BodyInit, { status, headers });
+}
+
+/** As much of `fetch` as polling needs. It follows no redirects. */
+function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const { method, signal, body } = init;
+    const headers: Record<string, string> = { ...init.headers as Record<string, string> };
+    headers.Host = url.host;
+    if (typeof body === "string") headers["Content-Length"] = `${new Blob([body]).size}`;
+    const login = url.username === "" ? undefined : `${url.username}:${url.password}`;
+    const auth = login && decodeURIComponent(login);
+    const path = url.pathname + url.search;
+    const request = httpRequest({
+      agent,
+      method,
+      path,
+      headers,
+      auth,
+      signal: signal ?? undefined,
+    });
+    request.on("error", reject);
+    request.on("response", (message) => {
+      toResponse(message).then(resolve, (error) => {
+        message.destroy();
+        reject(error);
+      });
+    });
+    request.end(body ?? undefined);
+  });
+}
+
+function throughProxies(proxy: ClientProxy): OpenNetwork {
+  const list = Array.isArray(proxy) ? proxy as (string | URL)[] : [proxy as string | URL];
+  if (list.length === 0) throw new TypeError("Cannot use the option proxy: it is empty");
+  const proxies = list.map(parseProxyUrl);
+  return (url: URL, maxMessageSize: number): ClientNetwork => {
+    const agent = new ProxiedAgent(url, proxies);
+    class ProxiedWebSocket extends StandardWebSocket {
+      constructor(url: string, options: StandardWebSocketOptions = {}) {
+        super(url, { ...options, proxy: proxies, maxMessageSize });
+      }
+    }
+    return {
+      fetch: (input, init = {}) => fetchWith(agent, new URL(String(input)), init),
+      WebSocket: ProxiedWebSocket as unknown as typeof WebSocket,
+      close: () => agent.destroy(),
+    };
+  };
+}
+
+provideProxies(throughProxies);

@@ -1,0 +1,150 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { createServer } from "../../net/create_server.ts";
+import { ProxyError } from "../../net/proxy_error.ts";
+import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
+import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import type { SocketIoError } from "../../socketio/errors.ts";
+import "../../socketio/client_proxy.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
+
+/** A SOCKS5 server that asks for a password, and how many connections went through it to where. */
+interface Proxy extends AsyncDisposable {
+  server: Socks5Server;
+  url: string;
+  targets: string[];
+}
+
+function startProxy(): Proxy {
+  const targets: string[] = [];
+  const server = createSocks5Server({
+    authenticate: ({ username, password }) => username === "ann" && password === "s3cret",
+    authorize: ({ hostname, port }) => {
+      targets.push(`${hostname}:${port}`);
+      return true;
+    },
+  });
+  const { port } = server.listen();
+  return {
+    server,
+    url: `socks5://ann:s3cret@127.0.0.1:${port}`,
+    targets,
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}
+
+async function withServer(
+  body: (port: number, io: SocketIoServer) => Promise<void>,
+): Promise<void> {
+  const io = new SocketIoServer();
+  io.on("connection", (socket) => {
+    socket.on("sum", (a, b, done) => done(a + b));
+    socket.on("echo", (data, done) => done(data));
+  });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  try {
+    await body(port, io);
+  } finally {
+    await io.close();
+  }
+}
+
+function next(socket: SocketIoClientSocket, event: string): Promise<SocketIoError> {
+  return new Promise((resolve) => void socket.once(event, resolve));
+}
+
+const ways: [SocketIoClientOptions["transports"], boolean][] = [
+  [["polling"], true],
+  [["websocket"], true],
+  [["polling", "websocket"], true],
+  [["polling"], false],
+];
+for (const [transports, acks] of ways) {
+  const how = `${transports!.join(" and ")}${acks ? "" : ", with nothing sent"}`;
+  Deno.test(`client goes through a proxy, and leaves nothing there: ${how}`, async () => {
+    await using proxy = startProxy();
+    await withServer(async (port) => {
+      // The name is the proxy's to resolve.
+      const socket = connectSocketIo(`http://localhost:${port}/`, {
+        transports,
+        proxy: proxy.url,
+        extraHeaders: { "x-a": "b" },
+      });
+      if (transports!.length === 2) {
+        await new Promise<void>((resolve) => void socket.io.once("upgrade", resolve));
+      } else await next(socket, "connect");
+      if (acks) {
+        assertEquals(await socket.timeout(5000).emitWithAck("sum", 1, 2), 3);
+        const data = new Uint8Array(300_000).fill(7);
+        assertEquals(await socket.timeout(5000).emitWithAck("echo", data), data);
+        assertEquals(await socket.timeout(5000).emitWithAck("echo", "hé€😀"), "hé€😀");
+      }
+      assertEquals(new Set(proxy.targets), new Set([`localhost:${port}`]));
+      // Requests share connections: one waits for packets, one brings them.
+      assert(proxy.targets.length <= 3, `${proxy.targets.length} connections`);
+      await socket.close();
+    });
+  });
+}
+
+Deno.test("client goes through a chain of proxies, the nearest first, and comes back after a loss", async () => {
+  await using near = startProxy();
+  await using far = startProxy();
+  await withServer(async (port, io) => {
+    const socket = connectSocketIo(`http://127.0.0.1:${port}/`, {
+      proxy: [new URL(near.url), far.url],
+      reconnectionDelay: 1,
+    });
+    await next(socket, "connect");
+    const back = next(socket, "disconnect").then(() => next(socket, "connect"));
+    for (const { client } of io.sockets.sockets.values()) client.conn.close();
+    await back;
+    assertEquals(await socket.timeout(5000).emitWithAck("sum", 1, 2), 3);
+    const { port: farPort } = new URL(far.url);
+    assertEquals(new Set(near.targets), new Set([`127.0.0.1:${farPort}`]));
+    assertEquals(new Set(far.targets), new Set([`127.0.0.1:${port}`]));
+    await socket.close();
+  });
+});
+
+Deno.test("client tells why a proxy refuses, and no password", async () => {
+  await using proxy = startProxy();
+  for (const transports of [["polling"], ["websocket"]] as const) {
+    const url = proxy.url.replace("s3cret", "guess");
+    const socket = connectSocketIo("http://127.0.0.1:1", { transports, proxy: url });
+    const error = await next(socket, "connect_error");
+    assertInstanceOf(error.cause, ProxyError);
+    assertEquals([error.code, error.cause.code], ["ERR_CONNECT", "ERR_PROXY_AUTH"]);
+    assert(!Deno.inspect(error).includes("guess"));
+    await socket.close();
+  }
+  assertEquals(proxy.targets, []);
+});
+
+Deno.test("client that closes while the proxy says nothing leaves nothing open", async () => {
+  const silent = await createServer(() => {}).listen(0, "127.0.0.1");
+  for (const transports of [["polling"], ["websocket"]] as const) {
+    const asked = new Promise((resolve) => silent.once("connection", resolve));
+    const proxy = `socks5://127.0.0.1:${silent.port}`;
+    const socket = connectSocketIo("http://192.0.2.1", { transports, proxy });
+    await asked;
+    await socket.close();
+  }
+  await silent.close();
+});
+
+Deno.test("client takes no proxy beside what would not go through it, and shows no malformed one", () => {
+  const proxy = "socks5://127.0.0.1:1080";
+  const bad: SocketIoClientOptions[] = [
+    { proxy, fetch },
+    { proxy, WebSocket },
+    { proxy: [] },
+    { proxy: "ftp://ann:s3cret@host" },
+    { proxy: "socks5://ann:s3cret@host:99999" },
+  ];
+  for (const options of bad) {
+    const error = assertThrows(() => connectSocketIo("http://host", options), TypeError);
+    assert(!Deno.inspect(error).includes("s3cret"));
+  }
+});
