@@ -157,6 +157,8 @@ export class ServerCore {
   readonly #maxConnections: number;
   readonly handshakeTimeout: number;
   readonly #clients = new Set<Client>();
+  /** Made when somebody is left out of something for the first time: most servers never do that. */
+  #byConnection: Map<WebSocketConnection, Client> | undefined;
   readonly #byProtocol = new Map<string, Set<Client>>();
   readonly #byTopic = new Map<string, Set<Client>>();
   readonly #arrivals = new Set<Arrival>();
@@ -462,6 +464,7 @@ export class ServerCore {
     const ws = new makeConnection(new ConnectionParts(link, this.#resolved, info, client));
     client.ws = ws;
     this.connections.add(ws);
+    this.#byConnection?.set(ws, client);
     if (client.over) this.gone(client);
     else this.#handle(client, ws, handler);
   }
@@ -490,6 +493,7 @@ export class ServerCore {
     if (client.ws === undefined) return;
     client.leave();
     this.#clients.delete(client);
+    this.#byConnection?.delete(client.ws);
     this.connections.delete(client.ws);
     this.#removeFrom(this.#byProtocol, client.link.protocol, client);
     this.#checkIdle();
@@ -559,13 +563,25 @@ export class ServerCore {
     const group = all ? this.#clients : this.#byProtocol.get(protocol);
     return group === undefined
       ? 0
-      : this.hub.send(group, data, compress, except && clientOf(except, group));
+      : this.hub.send(group, data, compress, except && this.#clientOf(except, group));
   }
 
   /** Who a connection is among the subscribers of a topic, if it is one of them. */
   subscriber(topic: string, ws: WebSocketConnection): HubMember | undefined {
     const group = this.#byTopic.get(topic);
-    return group && clientOf(ws, group);
+    return group && this.#clientOf(ws, group);
+  }
+
+  /** Who a connection is in a group, if it is in it. */
+  #clientOf(ws: WebSocketConnection, group: ReadonlySet<Client>): Client | undefined {
+    if (this.#byConnection === undefined) {
+      this.#byConnection = new Map();
+      for (const client of this.#clients) {
+        if (client.ws !== undefined) this.#byConnection.set(client.ws, client);
+      }
+    }
+    const client = this.#byConnection.get(ws);
+    return client !== undefined && group.has(client) ? client : undefined;
   }
 
   #addTo(groups: Map<string, Set<Client>>, name: string, client: Client): void {
@@ -635,11 +651,6 @@ async function beginningOf(
     signal.removeEventListener("abort", stop);
   }
   return (text + decoder.decode()).slice(0, MAX_REFUSAL);
-}
-
-function clientOf(ws: WebSocketConnection, clients: ReadonlySet<Client>): Client | undefined {
-  for (const client of clients) if (client.ws === ws) return client;
-  return undefined;
 }
 
 /** A request target without its query. */

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
+import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { ACCEPT, upgradeRequest } from "../_support/websocket_server.ts";
 
 Deno.test("server core lets clients in over any transport", async () => {
@@ -152,4 +154,42 @@ Deno.test("server core drops who has not finished the handshake", async () => {
 
 Deno.test("server core checks what it is given", () => {
   assertThrows(() => new ServerCore({}), TypeError);
+});
+
+Deno.test("server core finds who is left out at once, however many there are", async () => {
+  const core = new ServerCore({ default: () => {} });
+  const ends: Transport[] = [];
+  const join = async () => {
+    const [far, near] = pair();
+    ends.push(far);
+    await writeLatin1(far, upgradeRequest());
+    await core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+    const ws = [...core.connections].at(-1)!;
+    ws.subscribe("news");
+    return ws;
+  };
+  const first = await join();
+  let last = first;
+  for (let i = 0; i < 1000; i++) last = await join();
+  /** The best of some rounds, in ms. */
+  const time = (ws: WebSocketConnection): number => {
+    let best = Infinity;
+    for (let round = 0; round < 5; round++) {
+      const started = performance.now();
+      for (let i = 0; i < 20_000; i++) core.subscriber("news", ws);
+      best = Math.min(best, performance.now() - started);
+    }
+    return best;
+  };
+  const [near, far] = [time(first), time(last)];
+  assert(far < 10 * near + 5, `${far} ms for the last one, ${near} ms for the first`);
+
+  // Those who come and go later are known, too.
+  const late = await join();
+  assert(core.subscriber("news", late) !== undefined);
+  late.terminate();
+  assertEquals(core.subscriber("news", late), undefined);
+  for (const ws of core.connections) ws.terminate();
+  await core.idle();
+  for (const end of ends) end.close();
 });
