@@ -54,7 +54,9 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   extraHeaders?: Record<string, string>;
   /**
    * Whether cookies are sent to another origin. Where `fetch` keeps none (Deno, Node), those that the server or a balancer sets while polling go
-   * along with the later requests of the same connection, its WebSocket included, as with npm's client: for sticky sessions by cookie.
+   * along with the later requests of the same connection, its WebSocket included, as with npm's client: for sticky sessions by cookie. So they
+   * do where `fetch` is the program's own, which may only add a certificate. One that keeps cookies itself wants `false` outside of browsers: else
+   * they are sent twice, with what they were in this connection first.
    * @default {false}
    */
   withCredentials?: boolean;

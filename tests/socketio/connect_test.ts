@@ -140,3 +140,32 @@ Deno.test("headers are sent by a WebSocket that can", async () => {
     await socket.close();
   });
 });
+
+Deno.test("a fetch that keeps cookies sends each once without withCredentials, as documented, and twice with it", async () => {
+  for (const withCredentials of [false, true]) {
+    await withServer({ cookie: true }, async ({ io, url }) => {
+      let kept = "";
+      const seen: (string | undefined)[] = [];
+      io.engine.on("headers", (_headers: unknown, request: { headers: { cookie?: string } }) => {
+        seen.push(request.headers.cookie);
+      });
+      const socket = connectSocketIo(url, {
+        withCredentials,
+        transports: ["polling"],
+        fetch: async (input, init) => {
+          const headers = new Headers(init?.headers);
+          const cookie = [headers.get("cookie"), kept].filter(Boolean).join("; ");
+          if (cookie !== "") headers.set("cookie", cookie);
+          const response = await fetch(input, { ...init, headers });
+          kept ||= response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+          return response;
+        },
+      });
+      await next(socket, "connect");
+      await socket.close();
+      const expected = withCredentials ? `${kept}; ${kept}` : kept;
+      assertEquals(seen[0], undefined);
+      assertEquals(new Set(seen.slice(1)), new Set([expected]));
+    });
+  }
+});
