@@ -55,9 +55,14 @@ class ProxiedAgent extends Agent {
     const target = { hostname, port: Number(port) || (secure ? 443 : 80) };
     const tls = secure && { ALPNProtocols: ["http/1.1"] };
     const transport = await dial(target, { proxy: this.#proxies, tls, signal });
-    if (!signal.aborted) return new HttpDuplex(transport);
-    transport.close();
-    throw signal.reason;
+    if (signal.aborted) {
+      transport.close();
+      throw signal.reason;
+    }
+    const duplex = new HttpDuplex(transport);
+    // Who sends no more answers no request: the own end is of no use then.
+    duplex.once("end", () => duplex.destroy());
+    return duplex;
   }
 
   override destroy(): void {
@@ -98,6 +103,15 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
       signal: signal ?? undefined,
     });
     request.on("error", reject);
+    // Deno's node:http would send the request again when a connection is cut that has served one before: what the server has answered
+    // or taken meanwhile would be lost, or come twice, and nobody would know.
+    request.on("socket", (socket) => {
+      const onClose = (): void => {
+        request.destroy(new Error("the connection was closed before the response had come"));
+      };
+      socket.once("close", onClose);
+      request.once("close", () => socket.off("close", onClose));
+    });
     request.on("response", (message) => {
       toResponse(message).then(resolve, (error) => {
         message.destroy();

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { createServer } from "../../net/create_server.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
@@ -6,6 +6,7 @@ import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
 import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
+import { networkThrough } from "../../socketio/_client_network.ts";
 import "../../socketio/client_proxy.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 
@@ -147,4 +148,25 @@ Deno.test("client takes no proxy beside what would not go through it, and shows 
     const error = assertThrows(() => connectSocketIo("http://host", options), TypeError);
     assert(!Deno.inspect(error).includes("s3cret"));
   }
+});
+
+Deno.test("a request through a proxy whose connection is cut fails, and is not sent again", async () => {
+  await using proxy = startProxy();
+  const asked: unknown[] = [];
+  const server = await createServer((socket) => {
+    socket.on("data", () => {
+      // The first request of the connection is answered; the second one cuts it.
+      if (asked.push(socket) === 2) socket.destroy();
+      else socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+  }).listen(0, "127.0.0.1");
+  const url = new URL(`http://127.0.0.1:${server.port}/`);
+  const network = networkThrough(proxy.url)(url, 1000);
+  assertEquals(await (await network.fetch(url)).text(), "ok");
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  await assertRejects(() => network.fetch(url));
+  assertEquals(asked.length, 2);
+  assert(asked[0] === asked[1], "the connection was used again");
+  network.close();
+  await server.close();
 });
