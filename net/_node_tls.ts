@@ -18,6 +18,7 @@ import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import { NodeTransport, TransportDuplex } from "./node_transport.ts";
+import { ResettableTransport } from "./resettable_transport.ts";
 import { TlsError, type TlsErrorReason, toTlsError } from "./tls_error.ts";
 import type {
   PeerCertificate,
@@ -244,12 +245,13 @@ class NodeTlsTransport extends NodeTransport {
   }
 
   override reset(): void {
-    if (this.#inner.reset === undefined) {
+    const inner = new ResettableTransport(this.#inner);
+    if (!inner.resets) {
       throw new NetError("Cannot reset the connection: this kind of connection has no reset", {
         code: "ERR_UNSUPPORTED",
       });
     }
-    this.#inner.reset();
+    inner.reset();
     this.close();
   }
 }

@@ -95,8 +95,12 @@ export class ResettableTransport implements Transport {
   reset(): void {
     if (this.#closed) return;
     const libc = grantedLibc();
-    if (this.#below.reset !== undefined) this.#below.reset();
-    else if (libc !== undefined) resetConnection(libc, this.#below);
+    try {
+      if (this.#below.reset !== undefined) this.#below.reset();
+      else if (libc !== undefined) resetConnection(libc, this.#below);
+    } catch {
+      // It has none, or is closed already.
+    }
     this.close();
   }
 }
