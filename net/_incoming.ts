@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
+import { delivery } from "./_delivery.ts";
 import { TakenOver } from "./_taken_over.ts";
 import type { Budget } from "./budget.ts";
 import { TransportReader, type TransportSink } from "./reader.ts";
@@ -121,10 +122,13 @@ export class Incoming implements TransportSink {
     queueMicrotask(() => this.#drain());
   }
 
-  /** Holds chunks back, and the peer with them; who waits for a chunk gets it all the same. */
+  /**
+   * Holds chunks back, and the peer with them; who waits for a chunk gets it all the same. A read that is under way goes
+   * on: what it brings is held and counted, and an end is told of, as in Node.
+   */
   hold(): void {
     this.#flowing = false;
-    if (this.#waiter === null) this.#reader?.pause();
+    if (this.#waiter === null && delivery.reader === this.#reader) this.#reader?.pause();
   }
 
   /** The next chunk; null at the end. @throws {TypeError} When another call waits. */

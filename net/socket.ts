@@ -422,8 +422,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Stops `data` events and, with them, the sender at the other end. Who takes the chunks (`for await`, `readable`) goes
-   * on taking them, as in Node.
+   * Stops `data` events and, with them, the sender at the other end. One chunk that is on its way is held until `resume()`;
+   * an end without one is told of at once. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
    */
   pause(): this {
     this.#paused = true;

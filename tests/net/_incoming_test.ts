@@ -56,6 +56,55 @@ Deno.test("incoming tells of an end without data although nobody reads", async (
   assertEquals(it.told, ["end"]);
 });
 
+Deno.test("incoming that is to hold counts what a read under way brings, and gives it later", async () => {
+  const budget = new Budget(100, "wait", 90);
+  const [a, peer] = pair();
+  const told: string[] = [];
+  const incoming = new Incoming({
+    onactivity: () => void told.push("activity"),
+    ondata: (chunk) => void told.push(`data ${[...chunk]}`),
+    onend: () => void told.push("end"),
+    onreadfail: (error) => void told.push(`fail ${error}`),
+  });
+  incoming.attach(a, budget);
+  incoming.claim("events");
+  incoming.flow();
+  await turn();
+  incoming.hold();
+  await peer.write(bytes(1, 2));
+  await peer.write(bytes(3));
+  await turn();
+  assertEquals([incoming.bytesRead, budget.used, told], [2, 2, ["activity"]]);
+  incoming.flow();
+  await turn();
+  assertEquals([incoming.bytesRead, budget.used], [3, 0]);
+  assertEquals(told, ["activity", "data 1,2", "activity", "data 3"]);
+  incoming.stop(new Error("over"));
+  a.close();
+  peer.close();
+});
+
+Deno.test("incoming that is to hold inside a chunk reads nothing more", async () => {
+  const [a, peer] = pair({ capacity: 2 });
+  const incoming: Incoming = new Incoming({
+    onactivity: () => {},
+    ondata: () => incoming.hold(),
+    onend: () => {},
+    onreadfail: () => {},
+  });
+  incoming.attach(a);
+  incoming.claim("events");
+  incoming.flow();
+  await peer.write(bytes(1, 2));
+  await turn();
+  await peer.write(bytes(3, 4));
+  await turn();
+  assertEquals(incoming.bytesRead, 2);
+  incoming.stop(new Error("over"));
+  a.close();
+  peer.close();
+});
+
 Deno.test("incoming that is to hold gives the chunk that somebody waits for, and no other", async () => {
   using it = rig();
   const next = it.incoming.next();

@@ -11,6 +11,7 @@ import { Buffer } from "node:buffer";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Server } from "../../net/server.ts";
 import { Socket } from "../../net/socket.ts";
@@ -181,6 +182,31 @@ Deno.test("socket pushes back: nobody reads, so the sender stops", async () => {
   stopped = true;
   it.socket.destroy();
   await sending;
+});
+
+Deno.test("a paused socket counts the chunk that it holds, and is told of an end, as in Node", async () => {
+  const limits = new Limits();
+  const told: unknown[] = [];
+  using it = rig({ limits });
+  it.socket.on("data", (chunk) => told.push(`${chunk}`)).on("end", () => told.push("end"));
+  await turn();
+  it.socket.pause();
+  await send(it.peer, "hello");
+  await it.peer.closeWrite();
+  await turn();
+  assertEquals([it.socket.bytesRead, limits.receivedBytes.used, told], [5, 5, []]);
+  it.socket.resume();
+  await once(it.socket, "end");
+  assertEquals([it.socket.bytesRead, limits.receivedBytes.used, told], [5, 0, ["hello", "end"]]);
+
+  using left = rig();
+  left.socket.on("data", () => {});
+  await turn();
+  const ended = once(left.socket, "end");
+  left.socket.pause();
+  await left.peer.closeWrite();
+  await ended;
+  assertEquals(left.socket.isPaused(), true);
 });
 
 Deno.test("socket write returns false from the high-water mark on, and drain follows", async () => {
