@@ -3,7 +3,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { Admission } from "./_admission.ts";
-import { closeWatch } from "./_close_watch.ts";
+import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
@@ -78,7 +78,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   readonly #options: ServerOptions & { limits: Limits };
   readonly #admission: Admission;
   readonly #sockets = new Set<Socket>();
-  readonly #forget = (socket: object): void => this.#remove(socket as Socket);
+  readonly #forget: CloseTeller = (socket, ended) => this.#remove(socket as Socket, ended);
   #listener: TransportListener | null = null;
   #opening: object | null = null;
   #loops = 0;
@@ -464,12 +464,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     });
   }
 
-  #remove(socket: Socket): void {
+  #remove(socket: Socket, ended: ClosedConnection): void {
     if (!this.#sockets.delete(socket)) return;
     this.#count();
-    this.#admission.leave(socket.remoteAddress);
-    this.#read += socket.bytesRead;
-    this.#wrote += socket.bytesWritten;
+    this.#admission.leave(ended.remoteAddress);
+    this.#read += ended.bytesRead;
+    this.#wrote += ended.bytesWritten;
     this.#finish();
   }
 

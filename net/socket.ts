@@ -5,7 +5,7 @@ import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
 import { closeQuietly } from "./_close_quietly.ts";
-import { closeWatch } from "./_close_watch.ts";
+import { type CloseTeller, closeWatch } from "./_close_watch.ts";
 import {
   checkConnect,
   checkTimeout,
@@ -121,7 +121,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #pipes: Pipes | null = null;
   #unwatch: (() => void) | null = null;
   /** Told of the end, by a call that `removeAllListeners` does not take away. */
-  #watcher: ((socket: object) => void) | null = null;
+  #watcher: CloseTeller | null = null;
 
   // What the two directions tell comes in here: one object, and not a closure for each.
   static readonly #Owner = class implements IncomingOwner, OutgoingOwner {
@@ -615,8 +615,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#unwatch?.();
     this.#unwatch = null;
     const reason = error ?? closedError("use the socket");
+    const incoming = this.#incoming;
     const outgoing = this.#outgoing;
-    this.#incoming.stop(reason);
+    incoming.stop(reason);
     const lastWrite = outgoing.stop(reason);
     this.#readable?.stop(reason);
     this.#writable?.stop(reason);
@@ -624,7 +625,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const transport = this.#transport;
     const close = (): void => {
       if (transport !== null) closeQuietly(transport);
-      queueMicrotask(() => this.#emitClose(outgoing, error ?? null, reason));
+      queueMicrotask(() => {
+        this.#emitClose(transport, incoming, outgoing, error ?? null, reason);
+      });
     };
     if (lastWrite === undefined) close();
     else atMost(LAST_WRITE, lastWrite).then(close);
@@ -1078,7 +1081,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.destroy(toNetError(error, { syscall, address, port }));
   }
 
-  #emitClose(outgoing: Outgoing, error: Error | null, reason: Error): void {
+  #emitClose(
+    transport: Transport | null,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    error: Error | null,
+    reason: Error,
+  ): void {
     outgoing.fail(reason);
     if (error !== null) {
       if (this.listenerCount("error") > 0) this.#tell("error", error);
@@ -1093,7 +1102,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
     const watcher = this.#watcher;
     this.#watcher = null;
-    watcher?.(this);
+    watcher?.(this, {
+      remoteAddress: addressInfo(transport?.remoteAddr)?.address,
+      bytesRead: incoming.bytesRead,
+      bytesWritten: outgoing.bytesWritten,
+    });
     this.#tell("close", error !== null);
   }
 

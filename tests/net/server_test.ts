@@ -222,6 +222,30 @@ Deno.test("server forgets a connection whose listeners were all removed, as Node
   assertEquals(server.metrics().bytesWritten, 12);
 });
 
+Deno.test("server forgets a connection that is connected anew in the turn of its end", async () => {
+  const target = await createServer((socket) => void socket.end("other")).listen(0, LOOPBACK);
+  const anew = Promise.withResolvers<Socket>();
+  const server = await createServer({ maxConnectionsPerAddress: 1 }, (socket) => {
+    if (server.metrics().accepted > 1) return void socket.resume().end("second");
+    socket.once("data", () => {
+      socket.write("first");
+      socket.destroy();
+      anew.resolve(socket.connect(target.port, LOOPBACK));
+    });
+  }).listen(0, LOOPBACK);
+  const client = connect(server.port, LOOPBACK);
+  client.write("123");
+  assertEquals((await Array.fromAsync(client)).join(""), "first");
+  assertEquals((await Array.fromAsync(await anew.promise)).join(""), "other");
+  await client.closed;
+  const second = connect(server.port, LOOPBACK);
+  assertEquals((await Array.fromAsync(second)).join(""), "second");
+  await server.close();
+  const { bytesRead, bytesWritten, dropped } = server.metrics();
+  assertEquals([bytesRead, bytesWritten, dropped], [3, 11, 0]);
+  await target.close();
+});
+
 Deno.test("server counts bytes over open and closed connections", async () => {
   const server = await createServer((socket) => void socket.pipe(socket)).listen(0, LOOPBACK);
   const client = connect(server.port, LOOPBACK);
