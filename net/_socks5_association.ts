@@ -1,5 +1,6 @@
 // Floor 3: driver.
-import { createDatagramSocket, type Datagram, type DatagramSocket } from "./datagram_socket.ts";
+import type { Datagram } from "./datagram_options.ts";
+import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
 import type { DialPolicy } from "./dial_policy.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { lookupWith } from "./lookup.ts";

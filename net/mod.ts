@@ -17,6 +17,7 @@ export * from "./connect.ts";
 export * from "./connect_options.ts";
 export * from "./connect_tls.ts";
 export * from "./create_server.ts";
+export * from "./datagram_options.ts";
 export * from "./datagram_socket.ts";
 export * from "./delimiter_framer.ts";
 export * from "./dial.ts";

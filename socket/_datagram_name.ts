@@ -1,5 +1,6 @@
 // Floor 3: driver.
-import type { Datagram, DatagramSocket } from "../net/datagram_socket.ts";
+import type { Datagram } from "../net/datagram_options.ts";
+import type { DatagramSocket } from "../net/datagram_socket.ts";
 import { NetError } from "../net/errors.ts";
 import type { WaitOptions } from "../net/wait.ts";
 import { closedHere, SocketFailure } from "./_failure.ts";

@@ -1,8 +1,8 @@
 // Floor 3: driver.
 import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
-import type { DatagramAddress, DatagramSocket } from "../net/datagram_socket.ts";
-import { createDatagramSocket } from "../net/datagram_socket.ts";
+import type { DatagramAddress } from "../net/datagram_options.ts";
+import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { checkPort, parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";

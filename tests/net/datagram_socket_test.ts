@@ -1,10 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  createDatagramSocket,
-  type Datagram,
-  DatagramSocket,
-  type DatagramSocketOptions,
-} from "../../net/datagram_socket.ts";
+import type { Datagram, DatagramSocketOptions } from "../../net/datagram_options.ts";
+import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
 
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
