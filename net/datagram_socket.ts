@@ -3,6 +3,13 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import {
+  closedError,
+  noBufferSizes,
+  notConnected,
+  sendError,
+  tooLarge,
+} from "./_datagram_errors.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
   Datagram,
@@ -14,11 +21,11 @@ import type {
   DatagramSocketType,
 } from "./datagram_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
-import { NetError, type NetErrorCode } from "./errors.ts";
+import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { type IpAddress, parseIp } from "./ip.ts";
 import { lookupWith, systemHostLookup } from "./lookup.ts";
-import { formatEndpoint, toNetError } from "./os_error.ts";
+import { toNetError } from "./os_error.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
 
 const WHOSE = "a datagram socket";
@@ -95,7 +102,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   readonly #policy: DialPolicy | undefined;
   #state: "new" | "binding" | "bound" | "closed" = "new";
   #bound: Promise<void> | undefined;
-  #broadcast = false;
+  /** Over IPv6 there is nothing to allow. */
+  #mayBroadcast: boolean;
   #remote: { address: string; port: number; ip: IpAddress } | undefined;
   #queue: Datagram[] = [];
   #queuedBytes = 0;
@@ -139,6 +147,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       throw noBufferSizes("set");
     }
     this.type = type;
+    this.#mayBroadcast = type === "udp6";
     const largest = type === "udp4" ? 65507 : 65527;
     this.#options = options;
     this.#maxQueue = limit(options.maxQueue, 1024, "maxQueue");
@@ -196,17 +205,17 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       const local = address === undefined
         ? any
         : await this.#lookUp(address, undefined, {}, BIND_ERRORS);
-      if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
+      if (this.#isClosed()) throw closedError(BIND_ERRORS);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
         // A socket that is closed now never says that it is bound.
-        void this.#closed.promise.then(() => reject(this.#stateError(BIND_ERRORS)));
+        void this.#closed.promise.then(() => reject(closedError(BIND_ERRORS)));
         this.#socket.bind({ port, address: local }, () => {
           this.#socket.off("error", reject);
           resolve();
         });
       });
-      if (this.#isClosed()) throw this.#stateError(BIND_ERRORS);
+      if (this.#isClosed()) throw closedError(BIND_ERRORS);
       this.#state = "bound";
     } catch (error) {
       const failure = toNetError(error, { syscall: "bind", address: address ?? any, port });
@@ -226,7 +235,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   async #ensureBound(): Promise<void> {
     if (this.#state === "bound") return;
-    if (this.#state === "closed") throw this.#stateError("Cannot send");
+    if (this.#state === "closed") throw closedError("Cannot send");
     this.#bound ??= this.#bind({});
     await this.#bound;
   }
@@ -246,7 +255,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const host = address ?? this.#localhost();
     const found = await this.#lookUp(host, port, options, "Cannot connect");
     await this.#ensureBound();
-    if (this.#isClosed()) throw this.#stateError("Cannot connect");
+    if (this.#isClosed()) throw closedError("Cannot connect");
     // Another call may have been faster.
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
@@ -288,7 +297,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         "Cannot send: it takes the data, a port and an address; there is no offset, length or callback",
       );
     }
-    if (this.#isClosed()) throw this.#stateError("Cannot send");
+    if (this.#isClosed()) throw closedError("Cannot send");
     const remote = this.#remote;
     if (to.port !== undefined) checkPort(to.port);
     if (remote !== undefined && to.port !== undefined) {
@@ -297,10 +306,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const port = remote?.port ?? to.port;
     if (port === undefined) throw notConnected("Cannot send without an address");
     if (bytes.length > this.#maxSize) {
-      throw new NetError(
-        `Cannot send a datagram of ${bytes.length} bytes: the limit is ${this.#maxSize}`,
-        { code: "EMSGSIZE", syscall: "send", port },
-      );
+      throw tooLarge(bytes.length, this.#maxSize, port);
     }
     const deadline = deadlineSignal("send", to);
     try {
@@ -358,7 +364,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         const pinned = remote !== undefined && remote.address === item.address;
         const address = pinned ? item.address : await this.#lookUpFor(item);
         if (this.#state !== "bound") await this.#ensureBound();
-        if (this.#isClosed()) throw this.#stateError("Cannot send");
+        if (this.#isClosed()) throw closedError("Cannot send");
         await this.#sendOne(item, address);
         this.#counts.sent++;
         this.#counts.bytesSent += item.data.length;
@@ -375,25 +381,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return new Promise((resolve, reject) => {
       this.#socket.send(item.data, item.port, address, (error) => {
         if (error === null || error === undefined) resolve();
-        else reject(this.#sendError(error, address, item));
+        else reject(sendError(error, address, item.port, this.#mayBroadcast));
       });
     });
-  }
-
-  #sendError(error: Error, address: string, item: Outgoing): NetError {
-    const context = { syscall: "send", address, port: item.port };
-    const { code } = error as { code?: string };
-    // Deno reports a broadcast that was not asked for as UNKNOWN.
-    if (code === "UNKNOWN" && this.type === "udp4" && !this.#broadcast) {
-      return new NetError(
-        `Cannot send to "${
-          formatEndpoint(address, item.port)
-        }": the system refuses; a broadcast address needs setBroadcast(true)`,
-        { ...context, code: "EACCES", cause: error },
-      );
-    }
-    const what = `Cannot send to "${formatEndpoint(address, item.port)}"`;
-    return toNetError(error, { ...context, what });
   }
 
   #localhost(): string {
@@ -433,7 +423,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     try {
       addresses = await lookupWith(lookup, host, { ...options, signal, family });
     } catch (error) {
-      throw this.#isClosed() ? this.#stateError(what) : error;
+      throw this.#isClosed() ? closedError(what) : error;
     }
     if (port !== undefined) this.#policy?.check(host, port, addresses);
     return addresses[0];
@@ -570,7 +560,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.listenerCount("message") > 0) {
       throw new TypeError("Cannot receive: the datagrams go to the message listeners");
     }
-    if (this.#isClosed()) throw this.#stateError("Cannot receive");
+    if (this.#isClosed()) throw closedError("Cannot receive");
     if (this.#state === "new") throw this.#stateError("Cannot receive", "it is not bound");
     const deadline = deadlineSignal("receive", options);
     if (deadline.fired !== null) throw deadline.fired;
@@ -628,7 +618,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   setBroadcast(flag: boolean): void {
     this.#requireVersion4("broadcast");
     this.#configure("setBroadcast", () => this.#socket.setBroadcast(flag));
-    this.#broadcast = flag;
+    this.#mayBroadcast = flag;
   }
 
   /** Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`. */
@@ -720,7 +710,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   #requireUnbound(what: string): void {
-    if (this.#isClosed()) throw this.#stateError(`Cannot ${what}`);
+    if (this.#isClosed()) throw closedError(`Cannot ${what}`);
     if (this.#state === "new") return;
     throw new NetError(`Cannot ${what} a bound datagram socket: Deno can do it before bind only`, {
       code: "ERR_UNSUPPORTED",
@@ -737,11 +727,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#life.abort();
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.#rejectWaiters(this.#stateError("Cannot receive"));
+    this.#rejectWaiters(closedError("Cannot receive"));
     // Deno never calls back for the one that it was given, either.
     for (const item of [...this.#outgoing]) {
       if (!item.given) this.#remove(item);
-      item.reject(this.#stateError("Cannot send"));
+      item.reject(closedError("Cannot send"));
     }
     const done = () => {
       this.#closed.resolve();
@@ -842,17 +832,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
   }
 
-  #stateError(what: string, why?: string): NetError {
-    const closed = this.#isClosed();
-    const code: NetErrorCode = closed ? "ERR_SOCKET_CLOSED" : "EINVAL";
-    return new NetError(`${what}: ${closed ? "the socket is closed" : why}`, { code });
+  #stateError(what: string, why: string): NetError {
+    if (this.#isClosed()) return closedError(what);
+    return new NetError(`${what}: ${why}`, { code: "EINVAL" });
   }
-}
-
-function noBufferSizes(verb: "set" | "tell"): NetError {
-  return new NetError(`Cannot ${verb} the system's buffer sizes of a datagram socket: Deno can't`, {
-    code: "ERR_UNSUPPORTED",
-  });
 }
 
 /** What Node's takes as well would never be called. */
@@ -860,10 +843,6 @@ function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
   if (Array.from(args).some((arg) => typeof arg === "function")) {
     throw new TypeError(`Cannot ${what}: it takes no callback; await the promise that it returns`);
   }
-}
-
-function notConnected(what: string): NetError {
-  return new NetError(`${what}: the socket is not connected`, { code: "ENOTCONN" });
 }
 
 function limit(value: number | undefined, fallback: number, name: string): number {

@@ -1,0 +1,48 @@
+// Floor 1: codec.
+import { NetError } from "./errors.ts";
+import { formatEndpoint, toNetError } from "./os_error.ts";
+
+/** What can't be done with a datagram socket that is closed. */
+export function closedError(what: string): NetError {
+  return new NetError(`${what}: the socket is closed`, { code: "ERR_SOCKET_CLOSED" });
+}
+
+/** What can't be done without a peer. */
+export function notConnected(what: string): NetError {
+  return new NetError(`${what}: the socket is not connected`, { code: "ENOTCONN" });
+}
+
+/** Deno's node:dgram neither sets nor tells the system's buffers. */
+export function noBufferSizes(verb: "set" | "tell"): NetError {
+  return new NetError(`Cannot ${verb} the system's buffer sizes of a datagram socket: Deno can't`, {
+    code: "ERR_UNSUPPORTED",
+  });
+}
+
+/** A datagram of `size` bytes to `port` is too large. */
+export function tooLarge(size: number, most: number, port: number): NetError {
+  return new NetError(`Cannot send a datagram of ${size} bytes: the limit is ${most}`, {
+    code: "EMSGSIZE",
+    syscall: "send",
+    port,
+  });
+}
+
+/** The system did not send. `mayBroadcast` is false where a broadcast would have had to be allowed. */
+export function sendError(
+  cause: Error & { code?: string },
+  address: string,
+  port: number,
+  mayBroadcast: boolean,
+): NetError {
+  const context = { syscall: "send", address, port };
+  const what = `Cannot send to "${formatEndpoint(address, port)}"`;
+  // Deno reports a broadcast that was not asked for as UNKNOWN.
+  if (cause.code === "UNKNOWN" && !mayBroadcast) {
+    return new NetError(
+      `${what}: the system refuses; a broadcast address needs setBroadcast(true)`,
+      { ...context, code: "EACCES", cause },
+    );
+  }
+  return toNetError(cause, { ...context, what });
+}
