@@ -10,6 +10,7 @@ import {
   sendError,
   tooLarge,
 } from "./_datagram_errors.ts";
+import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
   Datagram,
@@ -642,8 +643,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. */
   setMulticastInterface(multicastInterface: string): void {
-    const text = this.#checkInterface(multicastInterface)!;
-    this.#configure("setMulticastInterface", () => this.#socket.setMulticastInterface(text));
+    checkInterface(this.type, multicastInterface);
+    this.#configure(
+      "setMulticastInterface",
+      () => this.#socket.setMulticastInterface(multicastInterface),
+    );
   }
 
   /** Joins a multicast group, on an interface (its IPv4 address, or `"::%eth0"`) or where the system chooses. */
@@ -764,9 +768,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     group: string,
     multicastInterface: string | undefined,
   ): void {
-    const address = this.#checkGroup(name, group);
-    const on = this.#checkInterface(multicastInterface);
-    this.#configure(name, () => this.#socket[name](address, on));
+    checkGroup(name, this.type, group);
+    checkInterface(this.type, multicastInterface);
+    this.#configure(name, () => this.#socket[name](group, multicastInterface));
   }
 
   #sourceMember(
@@ -776,40 +780,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     multicastInterface: string | undefined,
   ): void {
     this.#requireVersion4(name);
-    if (parseIp(source)?.family !== 4) {
-      throw new TypeError(`Cannot ${name}: ${JSON.stringify(source)} is no IPv4 address`);
-    }
-    const address = this.#checkGroup(name, group);
-    const on = this.#checkInterface(multicastInterface);
-    this.#configure(name, () => this.#socket[name](source, address, on));
-  }
-
-  #checkGroup(name: string, group: string): string {
-    const ip = parseIp(group);
-    const { family, bytes } = ip ?? { family: 0, bytes: [0] };
-    const fits = this.type === "udp4"
-      ? family === 4 && bytes[0] >> 4 === 14
-      : family === 6 && bytes[0] === 255;
-    if (!fits) {
-      throw new TypeError(
-        `Cannot ${name}: ${JSON.stringify(group)} is no multicast address of ${this.type}`,
-      );
-    }
-    return group;
-  }
-
-  /** Deno takes an interface that it can't make out for "any", in silence. */
-  #checkInterface(text: string | undefined): string | undefined {
-    if (text === undefined) return undefined;
-    const ip = parseIp(text);
-    const fits = this.type === "udp4" ? ip?.family === 4 : ip?.zone !== undefined;
-    if (!fits) {
-      const form = this.type === "udp4" ? "an IPv4 address" : 'of the form "::%eth0"';
-      throw new TypeError(
-        `Cannot use multicast interface ${JSON.stringify(text)}: it is not ${form}`,
-      );
-    }
-    return text;
+    checkSource(name, source);
+    checkGroup(name, this.type, group);
+    checkInterface(this.type, multicastInterface);
+    this.#configure(name, () => this.#socket[name](source, group, multicastInterface));
   }
 
   #requireVersion4(what: string): void {
