@@ -10,6 +10,7 @@ import {
   sendError,
   tooLarge,
 } from "./_datagram_errors.ts";
+import { DatagramInbox } from "./_datagram_inbox.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
@@ -51,11 +52,6 @@ interface Outgoing {
   stop?: AbortController;
 }
 
-interface Waiter {
-  resolve(datagram: Datagram): void;
-  reject(error: unknown): void;
-}
-
 const BIND_ERRORS = "Cannot bind";
 
 /**
@@ -95,8 +91,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   readonly type: DatagramSocketType;
   readonly #socket: NodeDatagramSocket;
   readonly #options: DatagramSocketOptions;
-  readonly #maxQueue: number;
-  readonly #maxQueueBytes: number;
+  readonly #inbox: DatagramInbox;
   readonly #maxSendQueue: number;
   readonly #maxSendQueueBytes: number;
   readonly #maxSize: number;
@@ -106,9 +101,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** Over IPv6 there is nothing to allow. */
   #mayBroadcast: boolean;
   #remote: { address: string; port: number; ip: IpAddress } | undefined;
-  #queue: Datagram[] = [];
-  #queuedBytes = 0;
-  #waiters = new Set<Waiter>();
   #outgoing: Outgoing[] = [];
   #outgoingBytes = 0;
   #sending = false;
@@ -117,7 +109,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     bytesReceived: 0,
     sent: 0,
     bytesSent: 0,
-    dropped: 0,
     oversize: 0,
     foreign: 0,
   };
@@ -130,13 +121,12 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   constructor(options: DatagramSocketOptions = {}) {
     super({ captureRejections: true });
     const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
+    const drop = options.drop ?? "newest";
     if (type !== "udp4" && type !== "udp6") {
       throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
     }
-    if (!["newest", "oldest"].includes(options.drop ?? "newest")) {
-      throw new TypeError(
-        `Cannot make a datagram socket that drops ${JSON.stringify(options.drop)}`,
-      );
+    if (drop !== "newest" && drop !== "oldest") {
+      throw new TypeError(`Cannot make a datagram socket that drops ${JSON.stringify(drop)}`);
     }
     if (ipv6Only && type === "udp4") throw new TypeError("Cannot make a udp4 socket IPv6 only");
     if (options.reusePort) {
@@ -151,8 +141,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#mayBroadcast = type === "udp6";
     const largest = type === "udp4" ? 65507 : 65527;
     this.#options = options;
-    this.#maxQueue = limit(options.maxQueue, 1024, "maxQueue");
-    this.#maxQueueBytes = limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes");
+    this.#inbox = new DatagramInbox({
+      maxQueue: limit(options.maxQueue, 1024, "maxQueue"),
+      maxQueueBytes: limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes"),
+      drop,
+    });
     this.#maxSendQueue = limit(options.maxSendQueue, 1024, "maxSendQueue");
     this.#maxSendQueueBytes = limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes");
     this.#maxSize = Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize"));
@@ -223,7 +216,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       this.#bound = undefined;
       if (this.#state === "binding") {
         this.#state = "new";
-        this.#rejectWaiters(failure);
+        this.#inbox.fail(failure);
       }
       throw failure;
     }
@@ -452,14 +445,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       this.#deliver(data, { address: from.address, port: from.port, family });
       return;
     }
-    const datagram: Datagram = { data, address: from.address, port: from.port, family };
-    const [waiter] = this.#waiters;
-    if (waiter !== undefined) {
-      this.#waiters.delete(waiter);
-      waiter.resolve(datagram);
-    } else {
-      this.#store(datagram);
-    }
+    this.#inbox.add({ data, address: from.address, port: from.port, family });
   }
 
   #isFromPeer(from: { address: string; port: number }): boolean {
@@ -474,36 +460,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       other.bytes.every((byte, i) => byte === ip.bytes[i]);
   }
 
-  #store(datagram: Datagram): void {
-    const size = datagram.data.length;
-    const queue = this.#queue;
-    const full = () =>
-      queue.length >= this.#maxQueue || this.#queuedBytes + size > this.#maxQueueBytes;
-    if (this.#options.drop === "oldest") {
-      while (queue.length > 0 && full()) {
-        this.#queuedBytes -= queue.shift()!.data.length;
-        this.#counts.dropped++;
-      }
-    }
-    if (full()) {
-      this.#counts.dropped++;
-      return;
-    }
-    queue.push(datagram);
-    this.#queuedBytes += size;
-  }
-
   #drainToListeners(): void {
-    while (this.#queue.length > 0 && this.listenerCount("message") > 0) {
-      const { data, ...from } = this.#take();
+    while (this.#inbox.length > 0 && this.listenerCount("message") > 0) {
+      const { data, ...from } = this.#inbox.take()!;
       this.#deliver(data, from);
     }
-  }
-
-  #take(): Datagram {
-    const datagram = this.#queue.shift()!;
-    this.#queuedBytes -= datagram.data.length;
-    return datagram;
   }
 
   #deliver(data: Uint8Array, from: DatagramAddress): void {
@@ -536,17 +497,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     else reportFault(WHOSE, error);
   }
 
-  #rejectWaiters(error: NetError): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.reject(error);
-  }
-
   /** A failure of one receive: the socket lives on, whoever waits is told. */
   #receiveFailed(cause: Error): void {
     if (this.#state !== "bound") return; // bind's own error
     const error = toNetError(cause, { syscall: "recvmsg" });
-    this.#rejectWaiters(error);
+    this.#inbox.fail(error);
     if (this.listenerCount("error") > 0) tell(WHOSE, () => this.emit("error", error));
   }
 
@@ -565,19 +520,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.#state === "new") throw this.#stateError("Cannot receive", "it is not bound");
     const deadline = deadlineSignal("receive", options);
     if (deadline.fired !== null) throw deadline.fired;
-    if (this.#queue.length > 0) {
-      deadline.clear();
-      return this.#take();
-    }
     try {
-      return await new Promise<Datagram>((resolve, reject) => {
-        const waiter: Waiter = { resolve, reject };
-        this.#waiters.add(waiter);
-        deadline.onfire((error) => {
-          this.#waiters.delete(waiter);
-          reject(error);
-        });
-      });
+      return this.#inbox.take() ?? await this.#inbox.next(deadline);
     } finally {
       deadline.clear();
     }
@@ -612,7 +556,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** What went through so far. */
   metrics(): DatagramMetrics {
-    return { ...this.#counts, queued: this.#queue.length, queuedBytes: this.#queuedBytes };
+    const { length: queued, bytes: queuedBytes, dropped } = this.#inbox;
+    return { ...this.#counts, queued, queuedBytes, dropped };
   }
 
   /** Allows to send to broadcast addresses. Over IPv6, which has none, it throws `ERR_UNSUPPORTED`. */
@@ -729,9 +674,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#state = "closed";
     this.#unlisten?.();
     this.#life.abort();
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#rejectWaiters(closedError("Cannot receive"));
+    this.#inbox.clear();
+    this.#inbox.fail(closedError("Cannot receive"));
     // Deno never calls back for the one that it was given, either.
     for (const item of [...this.#outgoing]) {
       if (!item.given) this.#remove(item);
