@@ -11,6 +11,7 @@ import {
   tooLarge,
 } from "./_datagram_errors.ts";
 import { DatagramInbox } from "./_datagram_inbox.ts";
+import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
@@ -28,7 +29,7 @@ import { checkPort, parseHost } from "./host.ts";
 import { type IpAddress, parseIp } from "./ip.ts";
 import { lookupWith, systemHostLookup } from "./lookup.ts";
 import { toNetError } from "./os_error.ts";
-import { type Deadline, deadlineSignal, type WaitOptions } from "./wait.ts";
+import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
 const WHOSE = "a datagram socket";
 
@@ -38,18 +39,6 @@ export interface DatagramSendOptions extends WaitOptions {
   port?: number;
   /** The address or the name; left out on a connected socket. @default {this machine} */
   address?: string;
-}
-
-interface Outgoing {
-  data: Uint8Array;
-  port: number;
-  address: string;
-  resolve(size: number): void;
-  reject(error: unknown): void;
-  deadline: Deadline;
-  given: boolean;
-  /** Ends the lookup of its name. */
-  stop?: AbortController;
 }
 
 const BIND_ERRORS = "Cannot bind";
@@ -92,8 +81,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   readonly #socket: NodeDatagramSocket;
   readonly #options: DatagramSocketOptions;
   readonly #inbox: DatagramInbox;
-  readonly #maxSendQueue: number;
-  readonly #maxSendQueueBytes: number;
+  readonly #outbox: DatagramOutbox;
   readonly #maxSize: number;
   readonly #policy: DialPolicy | undefined;
   #state: "new" | "binding" | "bound" | "closed" = "new";
@@ -101,14 +89,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** Over IPv6 there is nothing to allow. */
   #mayBroadcast: boolean;
   #remote: { address: string; port: number; ip: IpAddress } | undefined;
-  #outgoing: Outgoing[] = [];
-  #outgoingBytes = 0;
-  #sending = false;
   #counts = {
     received: 0,
     bytesReceived: 0,
-    sent: 0,
-    bytesSent: 0,
     oversize: 0,
     foreign: 0,
   };
@@ -146,8 +129,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       maxQueueBytes: limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes"),
       drop,
     });
-    this.#maxSendQueue = limit(options.maxSendQueue, 1024, "maxSendQueue");
-    this.#maxSendQueueBytes = limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes");
+    this.#outbox = new DatagramOutbox({
+      maxSendQueue: limit(options.maxSendQueue, 1024, "maxSendQueue"),
+      maxSendQueueBytes: limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes"),
+    }, (datagram) => this.#transmit(datagram));
     this.#maxSize = Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize"));
     this.#policy = DialPolicy.from(options.policy);
     this.#socket = createSocket({ type, reuseAddr, ipv6Only });
@@ -305,73 +290,24 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const deadline = deadlineSignal("send", to);
     try {
       if (deadline.fired !== null) throw deadline.fired;
-      return await this.#enqueue(bytes, port, remote?.address ?? to.address, deadline);
+      const host = remote?.address ?? to.address ?? this.#localhost();
+      return await this.#outbox.add(bytes, port, host, deadline);
     } finally {
       deadline.clear();
     }
   }
 
-  #enqueue(
-    data: Uint8Array,
-    port: number,
-    host: string | undefined,
-    deadline: Deadline,
-  ): Promise<number> {
-    if (
-      this.#outgoing.length >= this.#maxSendQueue ||
-      this.#outgoingBytes + data.length > this.#maxSendQueueBytes
-    ) {
-      throw new NetError(
-        `Cannot send: ${this.#outgoing.length} datagrams (${this.#outgoingBytes} bytes) wait already`,
-        { code: "ERR_BUFFER_LIMIT", syscall: "send" },
-      );
-    }
-    return new Promise<number>((resolve, reject) => {
-      const address = host ?? this.#localhost();
-      const item: Outgoing = { data, port, address, resolve, reject, deadline, given: false };
-      this.#outgoing.push(item);
-      this.#outgoingBytes += data.length;
-      // What the system has been given can't be called back; the caller stops to wait for it.
-      deadline.onfire((error) => {
-        if (!item.given) this.#remove(item);
-        item.stop?.abort();
-        reject(error);
-      });
-      if (!this.#sending) void this.#sendAll();
-    });
+  /** Finds out where a datagram goes, and hands it to the system. */
+  async #transmit(item: OutgoingDatagram): Promise<void> {
+    const remote = this.#remote;
+    const pinned = remote !== undefined && remote.address === item.address;
+    const address = pinned ? item.address : await this.#lookUpFor(item);
+    if (this.#state !== "bound") await this.#ensureBound();
+    if (this.#isClosed()) throw closedError("Cannot send");
+    await this.#sendOne(item, address);
   }
 
-  #remove(item: Outgoing): void {
-    const index = this.#outgoing.indexOf(item);
-    if (index < 0) return;
-    this.#outgoing.splice(index, 1);
-    this.#outgoingBytes -= item.data.length;
-  }
-
-  /** One datagram after the other: Deno puts sends that are under way together into any order. */
-  async #sendAll(): Promise<void> {
-    this.#sending = true;
-    for (let item; (item = this.#outgoing[0]) !== undefined;) {
-      item.given = true;
-      try {
-        const remote = this.#remote;
-        const pinned = remote !== undefined && remote.address === item.address;
-        const address = pinned ? item.address : await this.#lookUpFor(item);
-        if (this.#state !== "bound") await this.#ensureBound();
-        if (this.#isClosed()) throw closedError("Cannot send");
-        await this.#sendOne(item, address);
-        this.#counts.sent++;
-        this.#counts.bytesSent += item.data.length;
-        item.resolve(item.data.length);
-      } catch (error) {
-        item.reject(error);
-      }
-      this.#remove(item);
-    }
-    this.#sending = false;
-  }
-
-  #sendOne(item: Outgoing, address: string): Promise<void> {
+  #sendOne(item: OutgoingDatagram, address: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.send(item.data, item.port, address, (error) => {
         if (error === null || error === undefined) resolve();
@@ -385,7 +321,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   /** Where a datagram goes; whoever gives up waiting for that does not hold up the datagrams behind it. */
-  #lookUpFor(item: Outgoing): Promise<string> {
+  #lookUpFor(item: OutgoingDatagram): Promise<string> {
     const { address, port } = item;
     const isName = parseHost(address).ip === undefined;
     if (isName) item.stop = new AbortController();
@@ -557,7 +493,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** What went through so far. */
   metrics(): DatagramMetrics {
     const { length: queued, bytes: queuedBytes, dropped } = this.#inbox;
-    return { ...this.#counts, queued, queuedBytes, dropped };
+    const { sent, bytesSent } = this.#outbox;
+    return { ...this.#counts, sent, bytesSent, queued, queuedBytes, dropped };
   }
 
   /** Allows to send to broadcast addresses. Over IPv6, which has none, it throws `ERR_UNSUPPORTED`. */
@@ -676,11 +613,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#life.abort();
     this.#inbox.clear();
     this.#inbox.fail(closedError("Cannot receive"));
-    // Deno never calls back for the one that it was given, either.
-    for (const item of [...this.#outgoing]) {
-      if (!item.given) this.#remove(item);
-      item.reject(closedError("Cannot send"));
-    }
+    this.#outbox.fail(() => closedError("Cannot send"));
     const done = () => {
       this.#closed.resolve();
       tell(WHOSE, () => this.emit("close"));

@@ -1,0 +1,119 @@
+// Floor 3: driver.
+import { NetError } from "./errors.ts";
+import type { Deadline } from "./wait.ts";
+
+/** How much may wait in a {@linkcode DatagramOutbox}. */
+export interface DatagramOutboxLimits {
+  /** The most datagrams. */
+  maxSendQueue: number;
+  /** The most bytes. */
+  maxSendQueueBytes: number;
+}
+
+/** A datagram on its way out. */
+export interface OutgoingDatagram {
+  /** What it carries. */
+  readonly data: Uint8Array;
+  /** The port that it goes to. */
+  readonly port: number;
+  /** The address or the name that it goes to. */
+  readonly address: string;
+  /** Ends the lookup of its name, when there is one. */
+  stop?: AbortController;
+}
+
+interface Item extends OutgoingDatagram {
+  resolve(size: number): void;
+  reject(error: unknown): void;
+  given: boolean;
+}
+
+/** The datagrams that wait to be sent. One follows the other: Deno puts sends that are under way together into any order. */
+export class DatagramOutbox {
+  readonly #limits: DatagramOutboxLimits;
+  readonly #transmit: (datagram: OutgoingDatagram) => Promise<void>;
+  readonly #queue: Item[] = [];
+  #bytes = 0;
+  #sending = false;
+  #sent = 0;
+  #bytesSent = 0;
+
+  /** `transmit` resolves when the system has taken the datagram. */
+  constructor(
+    limits: DatagramOutboxLimits,
+    transmit: (datagram: OutgoingDatagram) => Promise<void>,
+  ) {
+    this.#limits = limits;
+    this.#transmit = transmit;
+  }
+
+  /** How many datagrams were sent. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** How many bytes were sent. */
+  get bytesSent(): number {
+    return this.#bytesSent;
+  }
+
+  /**
+   * Sends a datagram behind those that wait, and resolves to its size. The deadline is the caller's, who clears it.
+   *
+   * @throws {NetError} `ERR_BUFFER_LIMIT`, at once.
+   */
+  add(data: Uint8Array, port: number, address: string, deadline: Deadline): Promise<number> {
+    const { maxSendQueue, maxSendQueueBytes } = this.#limits;
+    const queue = this.#queue;
+    if (queue.length >= maxSendQueue || this.#bytes + data.length > maxSendQueueBytes) {
+      throw new NetError(
+        `Cannot send: ${queue.length} datagrams (${this.#bytes} bytes) wait already`,
+        { code: "ERR_BUFFER_LIMIT", syscall: "send" },
+      );
+    }
+    return new Promise<number>((resolve, reject) => {
+      const item: Item = { data, port, address, resolve, reject, given: false };
+      queue.push(item);
+      this.#bytes += data.length;
+      // What the system has been given can't be called back; the caller stops to wait for it.
+      deadline.onfire((error) => {
+        if (!item.given) this.#remove(item);
+        item.stop?.abort();
+        reject(error);
+      });
+      if (!this.#sending) void this.#sendAll();
+    });
+  }
+
+  /** Forgets what waits, and tells each caller why. Deno never calls back for the one that it was given, either. */
+  fail(why: () => NetError): void {
+    for (const item of [...this.#queue]) {
+      if (!item.given) this.#remove(item);
+      item.reject(why());
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#sending = true;
+    for (let item; (item = this.#queue[0]) !== undefined;) {
+      item.given = true;
+      try {
+        await this.#transmit(item);
+        this.#sent++;
+        this.#bytesSent += item.data.length;
+        item.resolve(item.data.length);
+      } catch (error) {
+        item.reject(error);
+      }
+      this.#remove(item);
+    }
+    this.#sending = false;
+  }
+
+  #remove(item: Item): void {
+    const index = this.#queue.indexOf(item);
+    if (index < 0) return;
+    this.#queue.splice(index, 1);
+    this.#bytes -= item.data.length;
+  }
+}
