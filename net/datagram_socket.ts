@@ -11,6 +11,7 @@ import {
   tooLarge,
 } from "./_datagram_errors.ts";
 import { DatagramInbox } from "./_datagram_inbox.ts";
+import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
 import { reportFault, tell } from "./_socket_util.ts";
@@ -23,11 +24,9 @@ import type {
   DatagramSocketOptions,
   DatagramSocketType,
 } from "./datagram_options.ts";
-import { DialPolicy } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { type IpAddress, parseIp } from "./ip.ts";
-import { lookupWith, systemHostLookup } from "./lookup.ts";
 import { toNetError } from "./os_error.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
@@ -79,11 +78,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** IPv4 or IPv6. */
   readonly type: DatagramSocketType;
   readonly #socket: NodeDatagramSocket;
-  readonly #options: DatagramSocketOptions;
   readonly #inbox: DatagramInbox;
   readonly #outbox: DatagramOutbox;
   readonly #maxSize: number;
-  readonly #policy: DialPolicy | undefined;
+  readonly #lookup: DatagramLookup;
   #state: "new" | "binding" | "bound" | "closed" = "new";
   #bound: Promise<void> | undefined;
   /** Over IPv6 there is nothing to allow. */
@@ -97,8 +95,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   };
   #unlisten: (() => void) | undefined;
   #closed = Promise.withResolvers<void>();
-  /** Ends the lookups that are under way when the socket is closed. */
-  readonly #life = new AbortController();
 
   /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. */
   constructor(options: DatagramSocketOptions = {}) {
@@ -123,7 +119,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.type = type;
     this.#mayBroadcast = type === "udp6";
     const largest = type === "udp4" ? 65507 : 65527;
-    this.#options = options;
     this.#inbox = new DatagramInbox({
       maxQueue: limit(options.maxQueue, 1024, "maxQueue"),
       maxQueueBytes: limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes"),
@@ -134,7 +129,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       maxSendQueueBytes: limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes"),
     }, (datagram) => this.#transmit(datagram));
     this.#maxSize = Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize"));
-    this.#policy = DialPolicy.from(options.policy);
+    this.#lookup = new DatagramLookup(type, options);
     this.#socket = createSocket({ type, reuseAddr, ipv6Only });
     this.#socket.on("message", (data, info) => this.#receive(data, info));
     this.#socket.on("error", (error) => this.#receiveFailed(error));
@@ -183,7 +178,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     try {
       const local = address === undefined
         ? any
-        : await this.#lookUp(address, undefined, {}, BIND_ERRORS);
+        : await this.#lookup.find(address, undefined, {}, BIND_ERRORS);
       if (this.#isClosed()) throw closedError(BIND_ERRORS);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
@@ -231,8 +226,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
     }
-    const host = address ?? this.#localhost();
-    const found = await this.#lookUp(host, port, options, "Cannot connect");
+    const host = address ?? this.#lookup.localhost;
+    const found = await this.#lookup.find(host, port, options, "Cannot connect");
     await this.#ensureBound();
     if (this.#isClosed()) throw closedError("Cannot connect");
     // Another call may have been faster.
@@ -290,7 +285,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const deadline = deadlineSignal("send", to);
     try {
       if (deadline.fired !== null) throw deadline.fired;
-      const host = remote?.address ?? to.address ?? this.#localhost();
+      const host = remote?.address ?? to.address ?? this.#lookup.localhost;
       return await this.#outbox.add(bytes, port, host, deadline);
     } finally {
       deadline.clear();
@@ -316,47 +311,12 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     });
   }
 
-  #localhost(): string {
-    return this.type === "udp4" ? "127.0.0.1" : "::1";
-  }
-
   /** Where a datagram goes; whoever gives up waiting for that does not hold up the datagrams behind it. */
   #lookUpFor(item: OutgoingDatagram): Promise<string> {
     const { address, port } = item;
     const isName = parseHost(address).ip === undefined;
     if (isName) item.stop = new AbortController();
-    return this.#lookUp(address, port, { signal: item.stop?.signal }, "Cannot send");
-  }
-
-  /** The one address of a host that is dialled, after the policy has judged all. */
-  async #lookUp(
-    host: string,
-    port: number | undefined,
-    options: WaitOptions,
-    what: string,
-  ): Promise<string> {
-    const family = this.type === "udp4" ? 4 : 6;
-    const parsed = parseHost(host);
-    // An IPv4 address is to be had through a v6 socket in its mapped form.
-    if (parsed.ip?.family === 4 && family === 6 && !this.#options.ipv6Only) {
-      this.#policy?.check(host, port ?? 0, [parsed.hostname]);
-      return `::ffff:${parsed.hostname}`;
-    }
-    const lookup = this.#options.lookup ?? systemHostLookup;
-    let { signal } = options;
-    if (parsed.ip === undefined) {
-      signal = AbortSignal.any(
-        signal === undefined ? [this.#life.signal] : [signal, this.#life.signal],
-      );
-    }
-    let addresses: string[];
-    try {
-      addresses = await lookupWith(lookup, host, { ...options, signal, family });
-    } catch (error) {
-      throw this.#isClosed() ? closedError(what) : error;
-    }
-    if (port !== undefined) this.#policy?.check(host, port, addresses);
-    return addresses[0];
+    return this.#lookup.find(address, port, { signal: item.stop?.signal }, "Cannot send");
   }
 
   #receive(bytes: Uint8Array, from: { address: string; port: number; family: string }): void {
@@ -610,7 +570,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const bound = this.#state === "bound";
     this.#state = "closed";
     this.#unlisten?.();
-    this.#life.abort();
+    this.#lookup.stop();
     this.#inbox.clear();
     this.#inbox.fail(closedError("Cannot receive"));
     this.#outbox.fail(() => closedError("Cannot send"));
