@@ -11,6 +11,7 @@ import {
   tooLarge,
 } from "./_datagram_errors.ts";
 import { DatagramInbox } from "./_datagram_inbox.ts";
+import { datagramLimits } from "./_datagram_limits.ts";
 import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
@@ -100,35 +101,12 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   constructor(options: DatagramSocketOptions = {}) {
     super({ captureRejections: true });
     const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
-    const drop = options.drop ?? "newest";
-    if (type !== "udp4" && type !== "udp6") {
-      throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
-    }
-    if (drop !== "newest" && drop !== "oldest") {
-      throw new TypeError(`Cannot make a datagram socket that drops ${JSON.stringify(drop)}`);
-    }
-    if (ipv6Only && type === "udp4") throw new TypeError("Cannot make a udp4 socket IPv6 only");
-    if (options.reusePort) {
-      throw new NetError("Cannot share the port: Deno has no reusePort without an unstable flag", {
-        code: "ERR_UNSUPPORTED",
-      });
-    }
-    if (options.recvBufferSize !== undefined || options.sendBufferSize !== undefined) {
-      throw noBufferSizes("set");
-    }
+    const limits = datagramLimits(type, options);
     this.type = type;
     this.#mayBroadcast = type === "udp6";
-    const largest = type === "udp4" ? 65507 : 65527;
-    this.#inbox = new DatagramInbox({
-      maxQueue: limit(options.maxQueue, 1024, "maxQueue"),
-      maxQueueBytes: limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes"),
-      drop,
-    });
-    this.#outbox = new DatagramOutbox({
-      maxSendQueue: limit(options.maxSendQueue, 1024, "maxSendQueue"),
-      maxSendQueueBytes: limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes"),
-    }, (datagram) => this.#transmit(datagram));
-    this.#maxSize = Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize"));
+    this.#inbox = new DatagramInbox(limits);
+    this.#outbox = new DatagramOutbox(limits, (datagram) => this.#transmit(datagram));
+    this.#maxSize = limits.maxSize;
     this.#lookup = new DatagramLookup(type, options);
     this.#socket = createSocket({ type, reuseAddr, ipv6Only });
     this.#socket.on("message", (data, info) => this.#receive(data, info));
@@ -654,12 +632,6 @@ function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
   if (Array.from(args).some((arg) => typeof arg === "function")) {
     throw new TypeError(`Cannot ${what}: it takes no callback; await the promise that it returns`);
   }
-}
-
-function limit(value: number | undefined, fallback: number, name: string): number {
-  if (value === undefined) return fallback;
-  if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: it is not 0 or more`);
-  return value;
 }
 
 function checkRange(name: string, value: number, lowest: number, highest: number): void {

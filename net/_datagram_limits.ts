@@ -1,0 +1,66 @@
+// Floor 1: codec.
+import { noBufferSizes } from "./_datagram_errors.ts";
+import type { DatagramSocketOptions, DatagramSocketType } from "./datagram_options.ts";
+import { NetError } from "./errors.ts";
+
+/** What a datagram socket keeps to. */
+export interface DatagramLimits {
+  /** The most datagrams that wait to be received. */
+  maxQueue: number;
+  /** The most bytes that wait to be received. */
+  maxQueueBytes: number;
+  /** What is dropped when those are reached. */
+  drop: "newest" | "oldest";
+  /** The most datagrams that wait to be sent. */
+  maxSendQueue: number;
+  /** The most bytes that wait to be sent. */
+  maxSendQueueBytes: number;
+  /** The largest datagram. */
+  maxSize: number;
+}
+
+/**
+ * Checks the options of a datagram socket, and gives the limits that they set.
+ *
+ * @throws {TypeError} For what is no type and no way to drop, and for IPv4 that is IPv6 only.
+ * @throws {RangeError} For limits that are none.
+ * @throws {NetError} `ERR_UNSUPPORTED` for what Deno can't do.
+ */
+export function datagramLimits(
+  type: DatagramSocketType,
+  options: DatagramSocketOptions,
+): DatagramLimits {
+  const drop = options.drop ?? "newest";
+  if (type !== "udp4" && type !== "udp6") {
+    throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
+  }
+  if (drop !== "newest" && drop !== "oldest") {
+    throw new TypeError(`Cannot make a datagram socket that drops ${JSON.stringify(drop)}`);
+  }
+  if (options.ipv6Only && type === "udp4") {
+    throw new TypeError("Cannot make a udp4 socket IPv6 only");
+  }
+  if (options.reusePort) {
+    throw new NetError("Cannot share the port: Deno has no reusePort without an unstable flag", {
+      code: "ERR_UNSUPPORTED",
+    });
+  }
+  if (options.recvBufferSize !== undefined || options.sendBufferSize !== undefined) {
+    throw noBufferSizes("set");
+  }
+  const largest = type === "udp4" ? 65507 : 65527;
+  return {
+    maxQueue: limit(options.maxQueue, 1024, "maxQueue"),
+    maxQueueBytes: limit(options.maxQueueBytes, 4 << 20, "maxQueueBytes"),
+    drop,
+    maxSendQueue: limit(options.maxSendQueue, 1024, "maxSendQueue"),
+    maxSendQueueBytes: limit(options.maxSendQueueBytes, 4 << 20, "maxSendQueueBytes"),
+    maxSize: Math.min(largest, limit(options.maxDatagramSize, largest, "maxDatagramSize")),
+  };
+}
+
+function limit(value: number | undefined, fallback: number, name: string): number {
+  if (value === undefined) return fallback;
+  if (!(value >= 0)) throw new RangeError(`Cannot use ${name} ${value}: it is not 0 or more`);
+  return value;
+}
