@@ -39,7 +39,7 @@ export class DatagramLookup {
     const parsed = parseHost(host);
     // An IPv4 address is to be had through a v6 socket in its mapped form.
     if (parsed.ip?.family === 4 && family === 6 && !this.#options.ipv6Only) {
-      this.#policy?.check(host, port ?? 0, [parsed.hostname]);
+      if (port !== undefined) this.#policy?.check(host, port, [parsed.hostname]);
       return `::ffff:${parsed.hostname}`;
     }
     const lookup = this.#options.lookup ?? systemHostLookup;

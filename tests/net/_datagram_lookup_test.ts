@@ -42,6 +42,7 @@ Deno.test("datagram lookup has the policy judge all addresses that are sent to",
   // It is not sent to: the socket is bound to it.
   assertEquals(await it.find("192.0.2.66", undefined, {}, "Cannot bind"), "192.0.2.66");
   const six = new DatagramLookup("udp6", { policy: {} });
+  assertEquals(await six.find("192.0.2.66", undefined, {}, "Cannot bind"), "::ffff:192.0.2.66");
   assertEquals((await refused(six.find("192.0.2.66", 9, {}, WHAT)))[0], "ERR_DIAL_POLICY");
 });
 

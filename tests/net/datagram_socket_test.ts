@@ -312,6 +312,15 @@ Deno.test("datagram socket sends only where its policy allows", async () => {
   assertEquals(await allowed.send("x", port), 1);
 });
 
+Deno.test("datagram socket binds to an address that its policy does not let it send to", async () => {
+  for (const [type, address] of [["udp4", "127.0.0.1"], ["udp6", "::1"], ["udp6", "127.0.0.1"]]) {
+    await using socket = createDatagramSocket({ type: type as "udp4", policy: {} });
+    await socket.bind({ address });
+    const { port } = socket.address();
+    assertEquals(await code(socket.send("no", { address, port })), "ERR_DIAL_POLICY");
+  }
+});
+
 Deno.test("datagram socket resolves the name of its peer once", async () => {
   await using server = await bound();
   let asked = 0;
