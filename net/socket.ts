@@ -18,6 +18,12 @@ import { Incoming, type IncomingOwner } from "./_incoming.ts";
 import { openTransport } from "./_open.ts";
 import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
 import { Pipes } from "./_pipe.ts";
+import {
+  beginSettings,
+  checkKeepAliveDelay,
+  lastingOptions,
+  repeatSettings,
+} from "./_socket_settings.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions } from "./_tls_start.ts";
@@ -39,7 +45,7 @@ import { startServerTls, startTls, tlsInfo } from "./start_tls.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { waitFor, type WaitOptions } from "./wait.ts";
+import { abortError, waitFor, type WaitOptions } from "./wait.ts";
 
 /** Text or bytes, as `write` takes them. */
 export type SocketChunk = string | Uint8Array;
@@ -223,7 +229,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         syscall: "connect",
       });
     }
-    this.#options = { ...lasting(this.#options), ...options };
+    this.#options = { ...lastingOptions(this.#options), ...options };
     if (this.#destroyed) this.#renew();
     this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
@@ -717,12 +723,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    */
   setKeepAlive(on = false, initialDelay = 0): this {
     const transport = this.#destroyed ? null : this.#transport;
-    if (on && initialDelay > 0 && transport !== null && (transport.setKeepAlive?.length ?? 0) < 2) {
-      throw new NetError(
-        "Cannot set the keep-alive delay: Deno can't on an open connection; give keepAliveInitialDelay to connect() or createServer()",
-        { code: "ERR_UNSUPPORTED" },
-      );
-    }
+    if (on && initialDelay > 0 && transport !== null) checkKeepAliveDelay(transport);
     this.#options = { ...this.#options, keepAlive: on, keepAliveInitialDelay: initialDelay };
     this.#adjust((transport) => transport.setKeepAlive?.(on, initialDelay));
     return this;
@@ -936,14 +937,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   #attach(transport: Transport & TransportExtras): void {
     this.#transport = transport;
-    const { noDelay = true, keepAlive, keepAliveInitialDelay } = this.#options;
-    try {
-      if (noDelay) transport.setNoDelay?.(true);
-      if (keepAlive) transport.setKeepAlive?.(true, keepAliveInitialDelay);
-      if (!this.#refed) transport.unref?.();
-    } catch {
-      // The peer has left already: reading will tell.
-    }
+    beginSettings(transport, this.#options, this.#refed);
     this.#outgoing.attach(transport);
     this.#incoming.attach(transport, this.#options.limits?.receivedBytes);
   }
@@ -958,18 +952,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.#unset = true;
       this.#outgoing.afterWrite((error) => {
         this.#unset = false;
-        if (!error) this.#applySettings();
+        if (!error && this.#transport !== null) repeatSettings(this.#transport, this.#options);
       });
-    }
-  }
-
-  #applySettings(): void {
-    const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0 } = this.#options;
-    try {
-      this.#transport?.setNoDelay?.(noDelay);
-      this.#transport?.setKeepAlive?.(keepAlive, keepAliveInitialDelay);
-    } catch {
-      // The peer has left already: reading will tell.
     }
   }
 
@@ -1122,12 +1106,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   #watch(signal: AbortSignal): void {
     const abort = (): void => {
-      this.destroy(
-        new NetError(`Cannot ${this.#transport === null ? "connect" : "go on"}: aborted`, {
-          code: "ABORT_ERR",
-          cause: signal.reason,
-        }),
-      );
+      this.destroy(abortError(this.#transport === null ? "connect" : "go on", signal));
     };
     const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
@@ -1136,21 +1115,6 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       if (this.#unwatch === unwatch) abort();
     });
   }
-}
-
-/** What of the options of one connection holds for the next one, too. */
-function lasting(options: SocketOptions): SocketOptions {
-  const { allowHalfOpen, highWaterMark, writeLimit, noDelay } = options;
-  const { keepAlive, keepAliveInitialDelay, limits } = options;
-  return {
-    allowHalfOpen,
-    highWaterMark,
-    writeLimit,
-    noDelay,
-    keepAlive,
-    keepAliveInitialDelay,
-    limits,
-  };
 }
 
 function closedError(what: string): NetError {

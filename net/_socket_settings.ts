@@ -1,0 +1,59 @@
+// Floor 3: driver.
+import type { TransportExtras } from "./_transport_extras.ts";
+import { NetError } from "./errors.ts";
+import type { SocketOptions } from "./socket_options.ts";
+
+/** Sets what the options say on a connection that is new, and has the usual settings. */
+export function beginSettings(
+  transport: TransportExtras,
+  options: SocketOptions,
+  refed: boolean,
+): void {
+  const { noDelay = true, keepAlive, keepAliveInitialDelay } = options;
+  try {
+    if (noDelay) transport.setNoDelay?.(true);
+    if (keepAlive) transport.setKeepAlive?.(true, keepAliveInitialDelay);
+    if (!refed) transport.unref?.();
+  } catch {
+    // The peer has left already: reading will tell.
+  }
+}
+
+/** Sets what the options say on a connection whose settings are not known. */
+export function repeatSettings(transport: TransportExtras, options: SocketOptions): void {
+  const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0 } = options;
+  try {
+    transport.setNoDelay?.(noDelay);
+    transport.setKeepAlive?.(keepAlive, keepAliveInitialDelay);
+  } catch {
+    // The peer has left already: reading will tell.
+  }
+}
+
+/**
+ * Checks that a connection that is open takes a delay of its keep-alive probes.
+ *
+ * @throws {NetError} `ERR_UNSUPPORTED` when it can't: one of Deno's own can't.
+ */
+export function checkKeepAliveDelay(transport: TransportExtras): void {
+  if ((transport.setKeepAlive?.length ?? 0) >= 2) return;
+  throw new NetError(
+    "Cannot set the keep-alive delay: Deno can't on an open connection; give keepAliveInitialDelay to connect() or createServer()",
+    { code: "ERR_UNSUPPORTED" },
+  );
+}
+
+/** What of the options of one connection holds for the next one, too. */
+export function lastingOptions(options: SocketOptions): SocketOptions {
+  const { allowHalfOpen, highWaterMark, writeLimit, noDelay } = options;
+  const { keepAlive, keepAliveInitialDelay, limits } = options;
+  return {
+    allowHalfOpen,
+    highWaterMark,
+    writeLimit,
+    noDelay,
+    keepAlive,
+    keepAliveInitialDelay,
+    limits,
+  };
+}
