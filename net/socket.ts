@@ -19,6 +19,14 @@ import { openTransport } from "./_open.ts";
 import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
 import { Pipes } from "./_pipe.ts";
 import {
+  closedError,
+  connectedError,
+  endedError,
+  noReset,
+  startTlsError,
+  writeError,
+} from "./_socket_errors.ts";
+import {
   beginSettings,
   checkKeepAliveDelay,
   lastingOptions,
@@ -29,7 +37,7 @@ import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions } from "./_tls_start.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
-import { NetError } from "./errors.ts";
+import type { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type { SecureContext } from "./secure_context.ts";
 import type {
@@ -224,10 +232,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const options = checkConnect(given);
     if (options.tls && options.tls !== true) checkTlsClientOptions(options.tls);
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
-      throw new NetError("Cannot connect: the socket is connected or connecting already", {
-        code: "EISCONN",
-        syscall: "connect",
-      });
+      throw connectedError();
     }
     this.#options = { ...lastingOptions(this.#options), ...options };
     if (this.#destroyed) this.#renew();
@@ -337,9 +342,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (chunk !== undefined && chunk !== null) this.write(chunk, encoding);
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {
-        const error = this.#outgoing.finished
-          ? new NetError("Cannot end: ended already", { code: "ERR_STREAM_ALREADY_FINISHED" })
-          : this.#writeError();
+        const error = this.#outgoing.finished ? endedError() : this.#writeError();
         this.#soon(() => callback(error));
       }
       return this;
@@ -659,11 +662,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       return this;
     }
     if (this.#transport === null || this.#destroyed) return this.destroy(closedError("reset"));
-    if (this.#transport.reset === undefined) {
-      throw new NetError("Cannot reset the connection: this kind of connection has no reset", {
-        code: "ERR_UNSUPPORTED",
-      });
-    }
+    if (this.#transport.reset === undefined) throw noReset();
     this.#transport.reset();
     return this.destroy();
   }
@@ -896,12 +895,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   ): Promise<this> {
     const transport = this.#transport;
     const open = transport !== null && !this.#destroyed && !this.#outgoing.ending;
-    if (!open || this.#readEnded) {
-      throw new NetError("Cannot start TLS: the socket is not connected", { code: "ENOTCONN" });
-    }
-    if (this.#securing) {
-      throw new NetError("Cannot start TLS: it is being started already", { code: "EINVAL" });
-    }
+    if (!open || this.#readEnded) throw startTlsError("offline");
+    if (this.#securing) throw startTlsError("starting");
     this.#securing = true;
     const incoming = this.#incoming;
     const raw = incoming.handOver(transport);
@@ -993,12 +988,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   #writeError(): NetError {
-    if (this.#destroyed) {
-      return new NetError("Cannot write: the socket is closed", { code: "ERR_STREAM_DESTROYED" });
-    }
-    return this.#outgoing.ending
-      ? new NetError("Cannot write: after end", { code: "ERR_STREAM_WRITE_AFTER_END" })
-      : new NetError("Cannot write: the socket is not connected", { code: "ERR_SOCKET_CLOSED" });
+    if (this.#destroyed) return writeError("closed");
+    return writeError(this.#outgoing.ending ? "ended" : "offline");
   }
 
   #refuse(callback: SocketCallback | undefined): false {
@@ -1115,10 +1106,6 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       if (this.#unwatch === unwatch) abort();
     });
   }
-}
-
-function closedError(what: string): NetError {
-  return new NetError(`Cannot ${what}: closed`, { code: "ERR_SOCKET_CLOSED" });
 }
 
 /** Waits for what never fails, but no longer than `ms`. */
