@@ -18,6 +18,8 @@ export interface OutgoingDatagram {
   readonly port: number;
   /** The address or the name that it goes to. */
   readonly address: string;
+  /** Whether that was found, and judged by the policy, before. */
+  readonly found: boolean;
   /** Ends the lookup of its name, when there is one. */
   stop?: AbortController;
 }
@@ -62,19 +64,20 @@ export class DatagramOutbox {
    *
    * @throws {NetError} `ERR_BUFFER_LIMIT`, at once.
    */
-  add(data: Uint8Array, port: number, address: string, deadline: Deadline): Promise<number> {
+  add(datagram: OutgoingDatagram, deadline: Deadline): Promise<number> {
+    const { length } = datagram.data;
     const { maxSendQueue, maxSendQueueBytes } = this.#limits;
     const queue = this.#queue;
-    if (queue.length >= maxSendQueue || this.#bytes + data.length > maxSendQueueBytes) {
+    if (queue.length >= maxSendQueue || this.#bytes + length > maxSendQueueBytes) {
       throw new NetError(
         `Cannot send: ${queue.length} datagrams (${this.#bytes} bytes) wait already`,
         { code: "ERR_BUFFER_LIMIT", syscall: "send" },
       );
     }
     return new Promise<number>((resolve, reject) => {
-      const item: Item = { data, port, address, resolve, reject, given: false };
+      const item: Item = { ...datagram, resolve, reject, given: false };
       queue.push(item);
-      this.#bytes += data.length;
+      this.#bytes += length;
       // What the system has been given can't be called back; the caller stops to wait for it.
       deadline.onfire((error) => {
         if (!item.given) this.#remove(item);

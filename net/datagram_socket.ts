@@ -264,7 +264,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     try {
       if (deadline.fired !== null) throw deadline.fired;
       const host = remote?.address ?? to.address ?? this.#lookup.localhost;
-      return await this.#outbox.add(bytes, port, host, deadline);
+      const found = remote !== undefined;
+      return await this.#outbox.add({ data: bytes, port, address: host, found }, deadline);
     } finally {
       deadline.clear();
     }
@@ -272,9 +273,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** Finds out where a datagram goes, and hands it to the system. */
   async #transmit(item: OutgoingDatagram): Promise<void> {
-    const remote = this.#remote;
-    const pinned = remote !== undefined && remote.address === item.address;
-    const address = pinned ? item.address : await this.#lookUpFor(item);
+    const address = item.found ? item.address : await this.#lookUpFor(item);
     if (this.#state !== "bound") await this.#ensureBound();
     if (this.#isClosed()) throw closedError("Cannot send");
     await this.#sendOne(item, address);

@@ -33,7 +33,8 @@ function rig(limits: Partial<DatagramOutboxLimits> = {}): {
     leave: (error) => error === undefined ? way.resolve() : way.reject(error),
     send: (port, size = 1, signal) => {
       const deadline = signal === undefined ? FOREVER : deadlineSignal("send", { signal });
-      return outbox.add(new Uint8Array(size), port, "192.0.2.1", deadline);
+      const data = new Uint8Array(size);
+      return outbox.add({ data, port, address: "192.0.2.1", found: true }, deadline);
     },
   };
 }

@@ -321,6 +321,35 @@ Deno.test("datagram socket binds to an address that its policy does not let it s
   }
 });
 
+Deno.test("datagram socket judges a datagram by where it goes, whatever the socket is connected to since", async () => {
+  await using server = await bound();
+  const { port } = server.address();
+  await using socket = await createDatagramSocket({
+    policy: { allow: ["loopback"], ports: [port] },
+  })
+    .bind(0, "127.0.0.1");
+  const first = socket.send("1", port);
+  const refused = code(socket.send("2", port === 9 ? 7 : 9, "127.0.0.1"));
+  await socket.connect(port, "127.0.0.1");
+  assertEquals([await first, await refused], [1, "ERR_DIAL_POLICY"]);
+});
+
+Deno.test("datagram socket sends what was sent to its peer, also when it is disconnected since", async () => {
+  await using server = await bound();
+  const { port } = server.address();
+  await using socket = createDatagramSocket({
+    lookup: () => Promise.resolve(["127.0.0.1"]),
+    policy: { preset: "any", allowNames: ["peer.example"] },
+  });
+  await socket.connect(port, "peer.example");
+  const sends = [socket.send("1"), socket.send("2")];
+  socket.disconnect();
+  assertEquals(await Promise.all(sends), [1, 1]);
+  assertEquals(text((await server.receive({ timeout: 5000 })).data), "1");
+  assertEquals(text((await server.receive({ timeout: 5000 })).data), "2");
+  assertEquals(await code(socket.send("3", port, "127.0.0.1")), "ERR_DIAL_POLICY");
+});
+
 Deno.test("datagram socket resolves the name of its peer once", async () => {
   await using server = await bound();
   let asked = 0;
