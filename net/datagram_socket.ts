@@ -14,6 +14,7 @@ import { DatagramInbox } from "./_datagram_inbox.ts";
 import { datagramLimits } from "./_datagram_limits.ts";
 import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
+import { DatagramPeer } from "./_datagram_peer.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
@@ -27,7 +28,6 @@ import type {
 } from "./datagram_options.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
-import { type IpAddress, parseIp } from "./ip.ts";
 import { toNetError } from "./os_error.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
@@ -87,7 +87,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   #bound: Promise<void> | undefined;
   /** Over IPv6 there is nothing to allow. */
   #mayBroadcast: boolean;
-  #remote: { address: string; port: number; ip: IpAddress } | undefined;
+  #remote: DatagramPeer | undefined;
   #counts = {
     received: 0,
     bytesReceived: 0,
@@ -212,7 +212,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
     }
-    this.#remote = { address: found, port, ip: parseIp(found)! };
+    this.#remote = new DatagramPeer(found, port);
     this.#announce("connect");
     return this;
   }
@@ -305,7 +305,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       counts.oversize++;
       return;
     }
-    if (!this.#isFromPeer(from)) {
+    if (this.#remote?.isSender(from) === false) {
       counts.foreign++;
       return;
     }
@@ -319,18 +319,6 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       return;
     }
     this.#inbox.add({ data, address: from.address, port: from.port, family });
-  }
-
-  #isFromPeer(from: { address: string; port: number }): boolean {
-    const remote = this.#remote;
-    if (remote === undefined) return true;
-    if (remote.port !== from.port) return false;
-    if (remote.address === from.address) return true;
-    const { ip } = remote;
-    const other = parseIp(from.address);
-    return other !== undefined && other.bytes.length === ip.bytes.length &&
-      (other.zone === undefined || ip.zone === undefined || other.zone === ip.zone) &&
-      other.bytes.every((byte, i) => byte === ip.bytes[i]);
   }
 
   #drainToListeners(): void {
