@@ -30,6 +30,8 @@ export interface LinkEvents {
   error(error: WebSocketError): void;
   /** How many bytes of messages nobody has taken yet. */
   readonly kept: number;
+  /** Whether nothing is to be told for now, the end neither; without it a paused link only has its peer wait. */
+  readonly paused: boolean;
   /** The link ended. */
   closed(info: WebSocketCloseInfo): void;
 }

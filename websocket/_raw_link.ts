@@ -404,13 +404,19 @@ export class RawLink
     }
     this.#writeFailed = true;
     this.#core.loseOutput();
-    if (this.#paused || this.#ending) {
+    if (this.#ending) {
       if (!this.#core.done) this.#lost(cause);
       this.#finish();
     } else {
       this.#error ??= lostError(cause);
-      this.#closeWithin(Math.min(LINGER, this.#options.closeTimeout));
+      this.#readLast();
     }
+  }
+
+  /** Writing has failed: what the peer said before has its time, and more while this end itself holds it back. */
+  #readLast(): void {
+    const { closeTimeout } = this.#options;
+    this.#closeWithin(this.#paused ? closeTimeout : Math.min(LINGER, closeTimeout));
   }
 
   // What the protocol tells.
@@ -566,6 +572,7 @@ export class RawLink
     this.#paused = true;
     this.#core.pause();
     this.#reader.pause();
+    if (this.#writeFailed) this.#readLast();
     this.#yield();
   }
 
@@ -573,6 +580,7 @@ export class RawLink
   resume(): void {
     if (!this.#paused) return;
     this.#paused = this.#starved = false;
+    if (this.#writeFailed) this.#readLast();
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
@@ -727,7 +735,8 @@ export class RawLink
   /** One of the deadlines has come. */
   onDeadline(now: number): void {
     if (this.#closeAt > 0 && now >= this.#closeAt) {
-      this.#closeTimedOut();
+      if (this.#paused && this.#events!.paused) this.#closeWithin(LINGER);
+      else this.#closeTimedOut();
       return;
     }
     if (this.#messageAt > 0 && now >= this.#messageAt) {

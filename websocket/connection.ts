@@ -273,6 +273,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         const inbox = this.#ws.#inbox;
         return inbox === undefined ? 0 : inbox.size;
       }
+      get paused(): boolean {
+        return this.#ws.#paused;
+      }
       closed(info: WebSocketCloseInfo): void {
         this.#ws.#end(info);
       }

@@ -44,7 +44,12 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
   keepAliveTimeout?: number;
   /** How long a message may take from its first byte to its last, in ms; 0 for no limit. Streamed messages have none. @default {60_000} */
   messageTimeout?: number;
-  /** How long the peer has to answer the close frame, in ms, before the transport is closed. @default {10_000} */
+  /**
+   * How long the peer has to answer the close frame, in ms, before the transport is closed. When sending has failed, messages
+   * that had come and are not taken are kept as long; those that `pause()` holds back, until `resume()`.
+   *
+   * @default {10_000}
+   */
   closeTimeout?: number;
 }
 

@@ -17,8 +17,12 @@ import { WebSocketError } from "../../websocket/errors.ts";
 import { toBytes } from "../_support/websocket_rig.ts";
 
 /** A server's link on a clock of its own, and the far end of its transport. */
-function rig(options: WebSocketConnectionOptions = {}, limits?: Limits, wire: PairOptions = {}) {
-  const [near, far] = pair(wire);
+function rig(
+  options: WebSocketConnectionOptions = {},
+  limits?: Limits,
+  wire: PairOptions | ReturnType<typeof pair> = {},
+) {
+  const [near, far] = Array.isArray(wire) ? wire : pair(wire);
   const clock = new ManualClock();
   const deadlines = new DeadlineQueue(clock);
   const link = new RawLink(near, {
@@ -31,9 +35,10 @@ function rig(options: WebSocketConnectionOptions = {}, limits?: Limits, wire: Pa
     deadlines,
   });
   const log: string[] = [];
-  const events: LinkEvents = {
+  const events = {
     message: (data) => void log.push(`message ${data}`),
     kept: 0,
+    paused: false,
     piece: (bytes, _opcode, last) => void log.push(`piece ${bytes.length} ${last}`),
     ping: () => void log.push("ping"),
     pong: () => void log.push("pong"),
@@ -41,9 +46,9 @@ function rig(options: WebSocketConnectionOptions = {}, limits?: Limits, wire: Pa
     error: (error) => void log.push(`error ${error.code}`),
     closed: (info) =>
       void log.push(`closed ${info.code} ${info.wasClean} ${info.error?.code ?? ""}`),
-  };
+  } satisfies LinkEvents as LinkEvents & { paused: boolean };
   link.start(events);
-  return { link, far, clock, deadlines, log };
+  return { link, far, clock, deadlines, log, events };
 }
 
 function settle(): Promise<void> {
@@ -184,6 +189,7 @@ Deno.test("link reads on with the reader of the handshake", async () => {
   link.start({
     message: (data) => void log.push(data),
     kept: 0,
+    paused: false,
     piece: nothing,
     ping: nothing,
     pong: nothing,
@@ -209,6 +215,62 @@ Deno.test("link whose writing fails reads what the peer said before", async () =
   far.close();
 });
 
+/** A paused link that holds a message, and whose writing has failed. */
+async function lostWhilePaused() {
+  const parts = rig({ closeTimeout: 5000, keepAliveInterval: 0 });
+  const { link, far } = parts;
+  link.pause();
+  await far.write(masked(1, "held"));
+  far.close();
+  link.send("to nobody", undefined);
+  await settle();
+  return parts;
+}
+
+Deno.test("link that is held back when its writing fails has the time to close for what had come", async () => {
+  const { clock, deadlines, log } = await lostWhilePaused();
+  clock.advance(4900);
+  assertEquals(log, []);
+  clock.advance(200);
+  assertEquals(log, ["error CONNECTION_LOST", "closed 1006 false CONNECTION_LOST"]);
+  assertEquals([deadlines.size, clock.pending], [0, 0]);
+});
+
+Deno.test("link that is paused when its writing fails keeps what had come, however long", async () => {
+  const { link, clock, deadlines, log, events } = await lostWhilePaused();
+  events.paused = true;
+  clock.advance(60_000);
+  assertEquals(log, []);
+  events.paused = false;
+  link.resume();
+  assertEquals(log, ["message held"]);
+  await settle();
+  assertEquals(log.at(-1), "closed 1006 false CONNECTION_LOST");
+  assertEquals([deadlines.size, clock.pending], [0, 0]);
+});
+
+Deno.test("link that is paused while the last is read has the time for it again afterwards", async () => {
+  const [near, far] = pair();
+  // A peer that is deaf, but does not leave.
+  near.write = () => Promise.reject(new Error("deaf"));
+  const { link, clock, log, events } = rig({ keepAliveInterval: 0 }, undefined, [near, far]);
+  link.send("to nobody", undefined);
+  await settle();
+  clock.advance(900);
+  events.paused = true;
+  link.pause();
+  clock.advance(60_000);
+  await far.write(masked(1, "last"));
+  events.paused = false;
+  link.resume();
+  clock.advance(900);
+  await settle();
+  assertEquals(log, ["message last"]);
+  clock.advance(200);
+  assertEquals(log.slice(1), ["error CONNECTION_LOST", "closed 1006 false CONNECTION_LOST"]);
+  far.close();
+});
+
 Deno.test("link passes a failure of the transport on as its cause", async () => {
   const [near, far] = pair({ back: { faults: [{ at: 0, action: "reset" }] } });
   const link = new RawLink(near, {
@@ -223,6 +285,7 @@ Deno.test("link passes a failure of the transport on as its cause", async () => 
   link.start({
     message: nothing,
     kept: 0,
+    paused: false,
     piece: nothing,
     ping: nothing,
     pong: nothing,
@@ -583,6 +646,7 @@ Deno.test("link hands out views that nothing changes later, among texts whose pl
         const pauses = new Set(messages.flatMap(({ pauseAfter }, i) => pauseAfter ? [i] : []));
         link.start({
           kept: 0,
+          paused: false,
           message: (data) => {
             if (pauses.has(got.push(data))) {
               link.pause();

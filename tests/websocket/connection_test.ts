@@ -359,6 +359,52 @@ Deno.test("close resumes a paused connection, and both sides end cleanly", async
   await client.closed;
 });
 
+Deno.test("pause holds back what had come, and the end, though a send fails meanwhile", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const log: unknown[] = [];
+  ws.on("message", (data) => {
+    log.push(data);
+    if (data === "1" || data === "2") ws.pause();
+  });
+  ws.on("error", ({ code }) => log.push(code));
+  ws.on("close", ({ code, error }) => log.push(`${code} ${error?.code}`));
+  const frames = ["1", "2", "3", "4"].map((text) =>
+    encodeFrame(toBytes(text), { opcode: 1, maskKey: 7 })
+  );
+  await peer.write(joined(frames[0], frames[1], frames[2]));
+  await settle();
+  // This one is still in the transport when it is lost.
+  await peer.write(frames[3]);
+  peer.transport.close();
+  await ws.send("to nobody");
+  await settle();
+  await rejectsWith("CLOSED", () => ws.send("to nobody"));
+  assertEquals([log, ws.state, ws.isPaused], [["1"], "closing", true]);
+  ws.resume();
+  await settle();
+  assertEquals([log, ws.isPaused], [["1", "2"], true]);
+  ws.resume();
+  await ws.closed;
+  assertEquals(log, ["1", "2", "3", "4", "1006 CONNECTION_LOST"]);
+});
+
+Deno.test("streamer between two messages gets those that had come though a send fails meanwhile", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const first = ws.receiveStream();
+  const frames = ["1", "2"].map((text) => encodeFrame(toBytes(text), { opcode: 1, maskKey: 7 }));
+  await peer.write(joined(...frames));
+  const one = await first;
+  assert("readable" in one);
+  assertEquals(await new Response(one.readable).text(), "1");
+  peer.transport.close();
+  await ws.send("to nobody");
+  await settle();
+  const two = await ws.receiveStream();
+  assert("readable" in two);
+  assertEquals(await new Response(two.readable).text(), "2");
+  assertEquals((await ws.receiveStream()).code, 1006);
+});
+
 // Web streams.
 
 Deno.test("web streams carry messages both ways, and end with the connection", async () => {
