@@ -9,6 +9,7 @@ export * from "./client.ts";
 export * from "./close_code.ts";
 export * from "./connection.ts";
 export * from "./connection_options.ts";
+export * from "./connection_types.ts";
 export * from "./errors.ts";
 export * from "./extensions.ts";
 export * from "./frame.ts";

@@ -6,7 +6,8 @@ import { closePayload } from "./_frame_output.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
-import type { WebSocketConnection, WebSocketSendable, WebSocketSendOptions } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { WebSocketSendable, WebSocketSendOptions } from "./connection_types.ts";
 import { WebSocketError, WebSocketHandshakeError } from "./errors.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
 

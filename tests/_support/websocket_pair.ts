@@ -1,7 +1,8 @@
 // Two WebSocket connections over a pair in memory, and a peer that speaks in raw frames.
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
-import { WebSocketConnection, type WebSocketConnectionInit } from "../../websocket/connection.ts";
+import { WebSocketConnection } from "../../websocket/connection.ts";
+import type { WebSocketConnectionInit } from "../../websocket/connection_types.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
 import { joined, toBytes } from "./websocket_rig.ts";
 
