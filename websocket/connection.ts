@@ -29,6 +29,7 @@ import {
   toMessage,
   withOpcode,
 } from "./_outgoing.ts";
+import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
 import type {
@@ -60,13 +61,6 @@ interface Waiter {
   kind: 0 | 1 | 2;
   resolve(value: unknown): void;
   deadline: Deadline | undefined;
-}
-
-interface PendingPing {
-  key: number;
-  sent: number;
-  resolve(ms: number): void;
-  reject(error: Error): void;
 }
 
 /** What `send` returns when there is nothing to wait for. */
@@ -154,7 +148,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         if (this.#ws.#listeners !== undefined) this.#ws.#emit("ping", payload);
       }
       pong(payload: Uint8Array): void {
-        this.#ws.#answerPings(payload);
+        this.#ws.#pings?.answer(payload);
         if (this.#ws.#listeners !== undefined) this.#ws.#emit("pong", payload);
       }
       drain(): void {
@@ -203,8 +197,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #tail: Promise<void> | undefined;
   #tailBytes = 0;
   #draining: Promise<void> | undefined;
-  #pings: PendingPing[] | undefined;
-  #pingKey = 0;
+  #pings: PendingPings | undefined;
   #streams:
     | { readable: ReadableStream<WebSocketData>; writable: WritableStream<WebSocketSendable> }
     | undefined;
@@ -795,7 +788,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    */
   ping(options: WaitOptions = {}): Promise<number> {
     const bounded = isBounded("ping", options);
-    const unanswered = this.#pings?.length ?? 0;
+    const pings = this.#pings ??= new PendingPings();
+    const unanswered = pings.count;
     if (unanswered >= this.#options.maxPendingPings) {
       return quiet(Promise.reject(
         new WebSocketError(`Cannot ping: ${unanswered} pings are unanswered`, {
@@ -803,36 +797,19 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         }),
       ));
     }
-    const key = this.#pingKey = (this.#pingKey + 1) >>> 0;
-    const payload = new Uint8Array([key >>> 24, key >>> 16, key >>> 8, key]);
+    const payload = pings.nextPayload();
     try {
       this.#link.sendPing(payload);
     } catch (error) {
       return quiet(Promise.reject(error));
     }
-    const answered = quiet(
-      new Promise<number>((resolve, reject) => {
-        (this.#pings ??= []).push({ key, sent: performance.now(), resolve, reject });
-      }),
-    );
+    const answered = quiet(pings.sent(payload));
     return bounded ? quiet(waitFor(answered, "ping", options)) : answered;
   }
 
   /** Sends a pong that nobody asked for; pings are answered without it. Up to 125 bytes. */
   pong(payload: Uint8Array = new Uint8Array(0)): void {
     this.#link.sendPong(payload);
-  }
-
-  /** An answer answers all pings before it, too: a peer may skip some. */
-  #answerPings(payload: Uint8Array): void {
-    const pings = this.#pings;
-    if (pings === undefined || payload.length !== 4) return;
-    const key = (payload[0] << 24 | payload[1] << 16 | payload[2] << 8 | payload[3]) >>> 0;
-    const index = pings.findIndex((ping) => ping.key === key);
-    if (index < 0) return;
-    const now = performance.now();
-    for (const ping of pings.splice(0, index + 1)) ping.resolve(now - ping.sent);
-    if (pings.length === 0) this.#pings = undefined;
   }
 
   // Topics, on a server.
@@ -1030,8 +1007,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       waiter.resolve(waiter.kind === NEXT ? { done: true, value: undefined } : info);
     }
     this.#waiters = undefined;
-    for (const ping of this.#pings ?? []) ping.reject(closedError());
-    this.#pings = undefined;
+    this.#pings?.fail(closedError);
     this.#sending?.abort(closedError());
     this.#failSink(info);
     this.#closed?.resolve(info);
