@@ -14,6 +14,11 @@ export function slowReaderError(unread: number): WebSocketError {
   });
 }
 
+/** What the end of a connection is for those who wait for something else. */
+export function closedError(): WebSocketError {
+  return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
+}
+
 /** Who is told what happens on a link. The calls are synchronous and must not throw; after `closed` there are none. */
 export interface LinkEvents {
   /** A whole message. */

@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import { setImmediate } from "node:timers";
 import type { NetError } from "../net/errors.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { WriteHold } from "../net/write_hold.ts";
@@ -12,6 +11,7 @@ import {
 } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import {
+  closedError,
   type ConnectionHost,
   ConnectionParts,
   type Link,
@@ -21,6 +21,7 @@ import { type AnyListener, isListener, ListenerLists, onceListener } from "./_em
 import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
+import { MessageStreams } from "./_message_streams.ts";
 import {
   isParts,
   type OutgoingParts,
@@ -42,7 +43,6 @@ import type {
   WebSocketSendable,
   WebSocketSendOptions,
 } from "./connection_types.ts";
-import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError } from "./errors.ts";
 import type {
   WebSocketCloseInfo,
@@ -198,11 +198,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #tailBytes = 0;
   #draining: Promise<void> | undefined;
   #pings: PendingPings | undefined;
-  #streams:
-    | { readable: ReadableStream<WebSocketData>; writable: WritableStream<WebSocketSendable> }
-    | undefined;
-  /** Tells the writers of `writable` that the connection has ended. */
-  #sink: WritableStreamDefaultController | undefined;
+  #streams: MessageStreams | undefined;
 
   /** Somebody pulls messages out: what it sends is held back until it has taken all that came together. */
   #hold: WriteHold | undefined;
@@ -895,46 +891,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return Promise.resolve({ readable, writable, protocol, extensions });
   }
 
-  #webStreams(): {
-    readable: ReadableStream<WebSocketData>;
-    writable: WritableStream<WebSocketSendable>;
-  } {
-    return this.#streams ??= {
-      readable: new ReadableStream<WebSocketData>({
-        pull: async (controller) => {
-          const { data, wasClean, error } = await this.receive() as ReceivedClose & {
-            data?: WebSocketData;
-          };
-          if (data !== undefined) controller.enqueue(data);
-          else if (wasClean) controller.close();
-          else controller.error(error ?? closedError());
-        },
-        cancel: async (reason) => {
-          await this.close(streamEnd(reason) ?? 1000);
-        },
-      }, { highWaterMark: 0 }),
-      writable: new WritableStream<WebSocketSendable>({
-        start: (controller) => {
-          this.#sink = controller;
-          if (this.#closeInfo !== undefined) this.#failSink(this.#closeInfo);
-        },
-        write: (chunk) => this.send(chunk),
-        close: async () => {
-          await this.close();
-        },
-        abort: async (reason) => {
-          await this.close(streamEnd(reason) ?? this.#link.codeFor(1011));
-        },
-      }),
-    };
-  }
-
-  #failSink({ wasClean, error }: WebSocketCloseInfo): void {
-    const sink = this.#sink;
-    if (sink === undefined) return;
-    // What is piped from `readable` ends as it does, and closes this by itself.
-    if (wasClean) setImmediate(() => sink.error(closedError()));
-    else sink.error(error ?? closedError());
+  #webStreams(): MessageStreams {
+    if (this.#streams === undefined) {
+      this.#streams = new MessageStreams(this, this.#link.codeFor(1011));
+      if (this.#closeInfo !== undefined) this.#streams.end(this.#closeInfo);
+    }
+    return this.#streams;
   }
 
   // The end.
@@ -1009,22 +971,11 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#waiters = undefined;
     this.#pings?.fail(closedError);
     this.#sending?.abort(closedError());
-    this.#failSink(info);
+    this.#streams?.end(info);
     this.#closed?.resolve(info);
     this.#host?.closed();
     this.#emit("close", info);
   }
-}
-
-/** How a stream that is given up wants the connection to end: with a code that programs may use. */
-function streamEnd(cause: unknown): { closeCode: number; reason: string } | undefined {
-  if (!(cause instanceof Error) || !("closeCode" in cause)) return undefined;
-  const { closeCode, reason = "" } = cause as { closeCode: unknown; reason?: unknown };
-  if (typeof closeCode !== "number" || typeof reason !== "string") return undefined;
-  if (closeCode !== 1000 && !(closeCode >= 3000 && isWebSocketCloseCode(closeCode))) {
-    return undefined;
-  }
-  return { closeCode, reason: encodeUtf8(reason).length > 123 ? "" : reason };
 }
 
 /** A message listener that takes itself off. */
@@ -1033,10 +984,6 @@ function onceMessage(ws: WebSocketConnection, listener: AnyListener): AnyListene
     listener,
     (wrapper) => ws.off("message", wrapper as WebSocketEvents["message"]),
   );
-}
-
-function closedError(): WebSocketError {
-  return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
 }
 
 function inboxError(): WebSocketError {
