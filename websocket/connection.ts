@@ -22,16 +22,10 @@ import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
 import { MessageStreams } from "./_message_streams.ts";
-import {
-  isParts,
-  type OutgoingParts,
-  sendParts,
-  toBytes,
-  toMessage,
-  withOpcode,
-} from "./_outgoing.ts";
+import { isParts, toBytes, toMessage, withOpcode } from "./_outgoing.ts";
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
+import { queueFullError, SendLine } from "./_send_line.ts";
 import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
 import type {
   ReceivedClose,
@@ -191,11 +185,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #closeInfo: WebSocketCloseInfo | undefined;
   #closed: PromiseWithResolvers<WebSocketCloseInfo> | undefined;
 
-  /** Gives up the message that is being sent in parts. */
-  #sending: AbortController | undefined;
-  /** The end of a queue of sends; set while a message is being sent in parts. */
-  #tail: Promise<void> | undefined;
-  #tailBytes = 0;
+  /** Messages in line behind one that is sent in parts; `undefined` until there is one. */
+  #line: SendLine | undefined;
   #draining: Promise<void> | undefined;
   #pings: PendingPings | undefined;
   #streams: MessageStreams | undefined;
@@ -262,7 +253,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /** Bytes that wait to be sent. */
   get bufferedAmount(): number {
-    return this.#link.queued + this.#tailBytes;
+    return this.#link.queued + (this.#line === undefined ? 0 : this.#line.bytes);
   }
 
   /**
@@ -654,7 +645,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void> {
     if (this.#closing) return quiet(Promise.reject(closedError()));
     if (
-      this.#tail === undefined && options === undefined &&
+      (this.#line === undefined || this.#line.end === undefined) && options === undefined &&
       (typeof data === "string" || data instanceof Uint8Array)
     ) return this.#sendNow(data, undefined, undefined);
     return this.#sendAny(data, options ?? {});
@@ -671,7 +662,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     } catch (error) {
       return quiet(Promise.reject(error));
     }
-    if (outcome === "refused") return quiet(Promise.reject(this.#fullError()));
+    if (outcome === "refused") {
+      const error = queueFullError(this.bufferedAmount, this.#options.maxSendQueue);
+      return quiet(Promise.reject(error));
+    }
     if (!this.#link.full || outcome === "dropped") return DONE;
     this.#hold?.end();
     if (options !== undefined && isBounded("send", options)) {
@@ -680,19 +674,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return this.#draining ??= quiet(this.#link.drained());
   }
 
-  #fullError(): WebSocketError {
-    return new WebSocketError(
-      `Cannot send: ${this.bufferedAmount} bytes are waiting to be sent, the limit is ${this.#options.maxSendQueue}`,
-      { code: "SEND_QUEUE_FULL" },
-    );
-  }
-
   #sendAny(data: WebSocketSendable, options: WebSocketSendOptions): Promise<void> {
     const bounded = isBounded("send", options);
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes !== undefined) {
       const message = withOpcode(bytes, options.opcode);
-      if (this.#tail === undefined) return this.#sendNow(message, options.compress, options);
+      if (this.#line?.end === undefined) return this.#sendNow(message, options.compress, options);
       const { compress } = options;
       // It is encoded later, and the caller may reuse its bytes.
       const kept = typeof message === "string" ? message : message.slice();
@@ -701,10 +688,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     if (data instanceof Blob) {
       if (options.opcode === 1) throw new TypeError("Cannot send a Blob as text");
-      return this.#enqueue(64, async () => {
+      return this.#enqueue(64, async (line) => {
         // The runtime's own WebSocket has no parts.
         const inParts = data.size > SMALL_BLOB && this.#link.canPause;
-        if (inParts) return this.#sendParts(data.stream(), options);
+        if (inParts) return line.sendParts(data.stream(), options);
         await this.#sendNow(await data.bytes(), options.compress, options);
       });
     }
@@ -713,50 +700,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         "Cannot send: a message is a string, bytes, a Blob, or an iterable of strings or bytes",
       );
     }
-    return this.#enqueue(64, () => this.#sendParts(data as OutgoingParts, options));
+    return this.#enqueue(64, (line) => line.sendParts(data, options));
   }
 
-  /** Whoever makes the parts may be slow, or stuck: the end of the connection does not wait for the next one. */
-  async #sendParts(parts: OutgoingParts, options: WebSocketSendOptions): Promise<void> {
-    const sending = this.#sending = new AbortController();
-    if (!this.#link.open) sending.abort(closedError());
-    const { signal } = sending;
-    const either = options.signal === undefined
-      ? signal
-      : AbortSignal.any([options.signal, signal]);
-    try {
-      await sendParts(this.#link, parts, { ...options, signal: either });
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      this.#sending = undefined;
-    }
-  }
-
-  /** Messages behind one that is being sent in parts have to wait: frames of two messages must not mix. */
-  #enqueue(size: number, run: () => Promise<void>): Promise<void> {
-    if (!this.#link.open) {
-      return quiet(Promise.reject(
-        new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
-      ));
-    }
-    if (this.bufferedAmount >= this.#options.maxSendQueue) {
-      if (this.#link.overLimit(true) === "dropped") return DONE;
-      return quiet(Promise.reject(this.#fullError()));
-    }
-    this.#link.catchUp();
-    this.#link.reserved = true;
-    this.#tailBytes += size;
-    const sent = (this.#tail ?? DONE).then(run);
-    const settled = () => {
-      this.#tailBytes -= size;
-      if (this.#tail !== tail) return;
-      this.#tail = undefined;
-      this.#link.reserved = false;
-    };
-    const tail: Promise<void> = sent.then(settled, settled);
-    this.#tail = tail;
-    return quiet(sent);
+  #enqueue(size: number, run: (line: SendLine) => Promise<void>): Promise<void> {
+    const line = this.#line ??= new SendLine(this.#link, this.#options.maxSendQueue);
+    return quiet(line.add(size, () => run(line)));
   }
 
   /**
@@ -772,7 +721,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
     const link = this.#link;
-    if (this.#tail !== undefined || this.#closing || !link.open || link.full) return false;
+    if (this.#line?.end !== undefined || this.#closing || !link.open || link.full) return false;
     return link.send(withOpcode(bytes, options.opcode), options.compress) === "sent";
   }
 
@@ -936,7 +885,11 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";
     this.#link.catchUp();
     // Messages that are being sent in parts are sent to their end.
-    this.#link.close(closeCode ?? (closeReason === "" ? undefined : 1000), closeReason, this.#tail);
+    this.#link.close(
+      closeCode ?? (closeReason === "" ? undefined : 1000),
+      closeReason,
+      this.#line?.end,
+    );
     if (!this.#closing) {
       this.#closing = true;
       this.#regulate();
@@ -970,7 +923,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     this.#waiters = undefined;
     this.#pings?.fail(closedError);
-    this.#sending?.abort(closedError());
+    this.#line?.abort(closedError());
     this.#streams?.end(info);
     this.#closed?.resolve(info);
     this.#host?.closed();

@@ -1,0 +1,93 @@
+// Floor 3: driver.
+import { closedError, type Link } from "./_connection_parts.ts";
+import { type OutgoingParts, sendParts, type SendPartsOptions } from "./_outgoing.ts";
+import { WebSocketError } from "./errors.ts";
+
+/** A message was refused: the send queue is at its limit. */
+export function queueFullError(buffered: number, limit: number): WebSocketError {
+  return new WebSocketError(
+    `Cannot send: ${buffered} bytes are waiting to be sent, the limit is ${limit}`,
+    { code: "SEND_QUEUE_FULL" },
+  );
+}
+
+/**
+ * The messages that are sent one after the other because one of them is sent in parts: frames of two messages must not
+ * mix.
+ */
+export class SendLine {
+  readonly #link: Link;
+  readonly #maxSendQueue: number;
+  #end: Promise<void> | undefined;
+  #bytes = 0;
+  /** Gives up the message that is being sent in parts. */
+  #sending: AbortController | undefined;
+
+  /** Makes an empty line. */
+  constructor(link: Link, maxSendQueue: number) {
+    this.#link = link;
+    this.#maxSendQueue = maxSendQueue;
+  }
+
+  /** Fulfils when the last message is done with, whatever became of it; `undefined` if there is none. */
+  get end(): Promise<void> | undefined {
+    return this.#end;
+  }
+
+  /** Bytes that wait in line. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Has `run` send a message of `size` bytes when those before it are done with; or does with it what the queue's policy says. */
+  add(size: number, run: () => Promise<void>): Promise<void> {
+    const link = this.#link;
+    if (!link.open) {
+      return Promise.reject(
+        new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
+      );
+    }
+    if (link.queued + this.#bytes >= this.#maxSendQueue) {
+      if (link.overLimit(true) === "dropped") return Promise.resolve();
+      return Promise.reject(queueFullError(link.queued + this.#bytes, this.#maxSendQueue));
+    }
+    link.catchUp();
+    link.reserved = true;
+    this.#bytes += size;
+    const sent = (this.#end ?? Promise.resolve()).then(run);
+    const settled = () => {
+      this.#bytes -= size;
+      if (this.#end !== end) return;
+      this.#end = undefined;
+      link.reserved = false;
+    };
+    const end: Promise<void> = sent.then(settled, settled);
+    this.#end = end;
+    return sent;
+  }
+
+  /**
+   * Sends the parts of a message, in its turn. Whoever makes them may be slow, or stuck: {@linkcode abort} does not wait for
+   * the next one.
+   */
+  async sendParts(parts: OutgoingParts, options: SendPartsOptions): Promise<void> {
+    const sending = this.#sending = new AbortController();
+    if (!this.#link.open) sending.abort(closedError());
+    const { signal } = sending;
+    const either = options.signal === undefined
+      ? signal
+      : AbortSignal.any([options.signal, signal]);
+    try {
+      await sendParts(this.#link, parts, { ...options, signal: either });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      this.#sending = undefined;
+    }
+  }
+
+  /** Gives up the message that is being sent in parts. */
+  abort(reason: Error): void {
+    this.#sending?.abort(reason);
+  }
+}
