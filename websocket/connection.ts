@@ -1,14 +1,7 @@
 // Floor 3: driver.
-import type { NetError } from "../net/errors.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { WriteHold } from "../net/write_hold.ts";
-import {
-  type Deadline,
-  deadlineSignal,
-  isBounded,
-  waitFor,
-  type WaitOptions,
-} from "../net/wait.ts";
+import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import {
   closedError,
@@ -26,6 +19,7 @@ import { isParts, toBytes, toMessage, withOpcode } from "./_outgoing.ts";
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { queueFullError, SendLine } from "./_send_line.ts";
+import { type WaiterForm, Waiters, wholeStream } from "./_waiters.ts";
 import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
 import type {
   ReceivedClose,
@@ -44,18 +38,6 @@ import type {
   WebSocketMessageOpcode,
   WebSocketState,
 } from "./types.ts";
-import { encodeUtf8 } from "../buffer/utf8.ts";
-
-const MESSAGE = 0;
-const NEXT = 1;
-const STREAM = 2;
-
-/** Somebody who waits for the next message, in one of three forms. */
-interface Waiter {
-  kind: 0 | 1 | 2;
-  resolve(value: unknown): void;
-  deadline: Deadline | undefined;
-}
 
 /** What `send` returns when there is nothing to wait for. */
 const DONE: Promise<void> = Promise.resolve();
@@ -174,7 +156,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   #listeners: ListenerLists<keyof WebSocketEvents> | undefined;
   #onmessage: readonly AnyListener[] | undefined;
   #inbox: Inbox | undefined;
-  #waiters: Waiter[] | undefined;
+  #waiters: Waiters | undefined;
   #incoming: IncomingStream | undefined;
   /** Reasons not to read. */
   #paused = false;
@@ -386,8 +368,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   // Receiving.
 
   #deliver(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
-    if (this.#waiters !== undefined) {
-      this.#give(data, opcode);
+    const waiters = this.#waiters;
+    if (waiters !== undefined && waiters.some) {
+      waiters.give(data, opcode);
+      this.#chooseForm();
       return;
     }
     const listeners = this.#onmessage;
@@ -437,66 +421,44 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     else this.#link.resume();
   }
 
-  /** Gives a message to who has waited longest. */
-  #give(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
-    const waiter = this.#nextWaiter();
-    if (waiter.kind === NEXT) waiter.resolve({ done: false, value: data });
-    else if (waiter.kind === MESSAGE) waiter.resolve({ data, opcode });
-    else waiter.resolve({ readable: wholeStream(data), opcode });
-  }
-
-  #nextWaiter(): Waiter {
-    const waiters = this.#waiters!;
-    const waiter = waiters.shift()!;
-    if (waiters.length === 0) this.#waiters = undefined;
-    waiter.deadline?.clear();
-    this.#chooseForm();
-    return waiter;
-  }
-
   /** The next message is handed on in pieces if who gets it asked for that. */
   #chooseForm(): void {
-    this.#link.streaming = this.#waiters !== undefined && this.#waiters[0].kind === STREAM;
+    this.#link.streaming = this.#waiters!.wantsStream;
   }
 
-  #wait<T>(kind: 0 | 1 | 2, options: WaitOptions | undefined): Promise<T> {
-    const between = this.#betweenStreams;
-    return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter = {
-        kind,
-        resolve: resolve as (value: unknown) => void,
-        deadline: undefined,
-      };
-      if (options !== undefined) {
-        const deadline = deadlineSignal("receive", options);
-        waiter.deadline = deadline;
-        deadline.onfire((error: NetError) => {
-          this.#dropWaiter(waiter);
-          // Who streams and gives up for now is between two messages as before.
-          if (between && kind === STREAM) this.#standBetween();
-          reject(error);
-        });
-        if (deadline.fired) return;
-      }
-      this.#betweenStreams = false;
-      if (this.#waiters === undefined) this.#waiters = [waiter];
-      else this.#waiters.push(waiter);
-      this.#chooseForm();
-      this.#regulate();
-    });
+  #wait<T>(form: WaiterForm, options: WaitOptions | undefined): Promise<T> {
+    const waiters = this.#waiters ??= new Waiters();
+    let waiting;
+    if (options === undefined) waiting = waiters.wait<T>(form);
+    else {
+      const deadline = deadlineSignal("receive", options);
+      if (deadline.fired !== null) return Promise.reject(deadline.fired);
+      const between = this.#betweenStreams && form === "stream";
+      waiting = waiters.wait<T>(form, deadline, () => {
+        this.#chooseForm();
+        // Who streams and gives up for now is between two messages as before.
+        if (between) this.#standBetween();
+      });
+    }
+    this.#betweenStreams = false;
+    this.#chooseForm();
+    this.#regulate();
+    return waiting;
   }
 
   #standBetween(): void {
-    this.#betweenStreams = this.#waiters === undefined && this.#onmessage === undefined;
+    this.#betweenStreams = !this.#awaited() && this.#onmessage === undefined;
     if (this.#betweenStreams) this.#regulate();
   }
 
-  #dropWaiter(waiter: Waiter): void {
-    const index = this.#waiters?.indexOf(waiter) ?? -1;
-    if (index < 0) return;
-    if (this.#waiters!.length === 1) this.#waiters = undefined;
-    else this.#waiters!.splice(index, 1);
-    this.#chooseForm();
+  /** Whether somebody waits for the next message. */
+  #awaited(): boolean {
+    return this.#waiters !== undefined && this.#waiters.some;
+  }
+
+  /** Whether there is a message that was kept, for who comes now. */
+  #hasKept(): boolean {
+    return this.#inbox !== undefined && this.#inbox.count > 0 && !this.#awaited();
   }
 
   /**
@@ -507,13 +469,13 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   receive(options?: WaitOptions): Promise<ReceivedMessage | ReceivedClose> {
     const bounded = options !== undefined && isBounded("receive", options);
     const hold = this.#hold ??= new WriteHold(this.#link);
-    if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+    if (this.#hasKept()) {
       const data = this.#take();
       return Promise.resolve({ data, opcode: typeof data === "string" ? 1 : 2 });
     }
     hold.end();
     if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
-    return this.#wait(MESSAGE, bounded ? options : undefined);
+    return this.#wait("message", bounded ? options : undefined);
   }
 
   /**
@@ -547,7 +509,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    */
   receiveStream(options?: WaitOptions): Promise<ReceivedStream | ReceivedClose> {
     const bounded = options !== undefined && isBounded("receive", options);
-    if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+    if (this.#hasKept()) {
       const data = this.#take();
       return Promise.resolve({
         readable: wholeStream(data),
@@ -555,7 +517,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       });
     }
     if (this.#closeInfo !== undefined) return Promise.resolve(this.#closeInfo);
-    return this.#wait(STREAM, bounded ? options : undefined);
+    return this.#wait("stream", bounded ? options : undefined);
   }
 
   #deliverPiece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void {
@@ -567,13 +529,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         this.#regulate();
       });
       this.#incoming = incoming;
-      this.#nextWaiter().resolve({ readable: incoming.readable, opcode });
+      this.#waiters!.giveStream(incoming.readable, opcode);
+      this.#chooseForm();
     }
     incoming.push(bytes, last);
     if (last) {
       this.#incoming = undefined;
       this.#streamFull = false;
-      this.#betweenStreams = this.#waiters === undefined && this.#onmessage === undefined;
+      this.#betweenStreams = !this.#awaited() && this.#onmessage === undefined;
     } else this.#streamFull = !incoming.wants;
     if (this.#streamFull || this.#betweenStreams) this.#regulate();
   }
@@ -583,12 +546,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return {
       next: () => {
         const hold = this.#hold ??= new WriteHold(this.#link);
-        if (this.#inbox !== undefined && this.#inbox.count > 0 && this.#waiters === undefined) {
+        if (this.#hasKept()) {
           return Promise.resolve({ done: false, value: this.#take() });
         }
         hold.end();
         if (this.#closeInfo !== undefined) return Promise.resolve({ done: true, value: undefined });
-        return this.#wait(NEXT, undefined);
+        return this.#wait("next", undefined);
       },
       return: () => Promise.resolve({ done: true, value: undefined }),
       // Who has taken the first message by hand goes through the others.
@@ -917,11 +880,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#closeInfo = info;
     this.#incoming?.fail(info.error ?? closedError());
     this.#incoming = undefined;
-    for (const waiter of this.#waiters ?? []) {
-      waiter.deadline?.clear();
-      waiter.resolve(waiter.kind === NEXT ? { done: true, value: undefined } : info);
-    }
-    this.#waiters = undefined;
+    this.#waiters?.end(info);
     this.#pings?.fail(closedError);
     this.#line?.abort(closedError());
     this.#streams?.end(info);
@@ -944,17 +903,6 @@ function inboxError(): WebSocketError {
     "The WebSocket was closed: messages came faster than they were taken, and the peer can't be held back",
     { code: "INBOX_FULL", closeCode: 1008 },
   );
-}
-
-/** A message that came whole, as a stream. */
-function wholeStream(data: WebSocketData): ReadableStream<Uint8Array> {
-  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
-  return new ReadableStream({
-    start(controller) {
-      if (bytes.length > 0) controller.enqueue(bytes);
-      controller.close();
-    },
-  });
 }
 
 function partsOver(transport: Transport, init: WebSocketConnectionInit): ConnectionParts {

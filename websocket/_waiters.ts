@@ -1,0 +1,88 @@
+// Floor 3: driver.
+import { encodeUtf8 } from "../buffer/utf8.ts";
+import type { Deadline } from "../net/wait.ts";
+import type { WebSocketCloseInfo, WebSocketData, WebSocketMessageOpcode } from "./types.ts";
+
+/** How who waits wants the message: whole, as an iterator's result, or as a stream. */
+export type WaiterForm = "message" | "next" | "stream";
+
+interface Waiter {
+  form: WaiterForm;
+  resolve(value: unknown): void;
+  deadline: Deadline | undefined;
+}
+
+/** Those who wait for the next message of a connection, first come, first served. */
+export class Waiters {
+  /** There is seldom more than one: no list is made for it. */
+  #first: Waiter | undefined;
+  #others: Waiter[] | undefined;
+
+  /** Whether there is one. */
+  get some(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** Whether who comes next wants the message while it comes. */
+  get wantsStream(): boolean {
+    return this.#first !== undefined && this.#first.form === "stream";
+  }
+
+  /**
+   * Waits for a message. `T` is what the form makes of a message, or of the end.
+   *
+   * @param deadline When to give up; it has not fired yet. `ongiveup` is told then.
+   */
+  wait<T>(form: WaiterForm, deadline?: Deadline, ongiveup?: () => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const waiter: Waiter = { form, resolve: resolve as (value: unknown) => void, deadline };
+      if (this.#first === undefined) this.#first = waiter;
+      else (this.#others ??= []).push(waiter);
+      deadline?.onfire((error) => {
+        if (waiter === this.#first) this.#next();
+        else this.#others!.splice(this.#others!.indexOf(waiter), 1);
+        ongiveup?.();
+        reject(error);
+      });
+    });
+  }
+
+  /** Gives a message to who has waited longest; there has to be one. */
+  give(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
+    const { form, resolve } = this.#next();
+    if (form === "next") resolve({ done: false, value: data });
+    else if (form === "message") resolve({ data, opcode });
+    else resolve({ readable: wholeStream(data), opcode });
+  }
+
+  /** Gives a message that is still coming to who has waited longest, and wants it so. */
+  giveStream(readable: ReadableStream<Uint8Array>, opcode: WebSocketMessageOpcode): void {
+    this.#next().resolve({ readable, opcode });
+  }
+
+  /** Tells all that no message comes any more. */
+  end(info: WebSocketCloseInfo): void {
+    while (this.#first !== undefined) {
+      const { form, resolve } = this.#next();
+      resolve(form === "next" ? { done: true, value: undefined } : info);
+    }
+  }
+
+  #next(): Waiter {
+    const waiter = this.#first!;
+    this.#first = this.#others?.shift();
+    waiter.deadline?.clear();
+    return waiter;
+  }
+}
+
+/** A message that came whole, as a stream. */
+export function wholeStream(data: WebSocketData): ReadableStream<Uint8Array> {
+  const bytes = typeof data === "string" ? encodeUtf8(data) : data;
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
