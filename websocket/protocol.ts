@@ -17,10 +17,10 @@ import {
   writeOwnedFrame,
   writeTextFrame,
 } from "./_frame_output.ts";
+import { faultOfStart, type FrameFault, readClosePayload } from "./_frame_rules.ts";
 import { markHeadroom } from "./_headroom.ts";
 import { maskLarge } from "./_large_mask.ts";
 import { MessageAssembly } from "./_message_assembly.ts";
-import { isWebSocketCloseCode } from "./close_code.ts";
 import { WebSocketError, type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
 import { MAX_CONTROL_PAYLOAD, readFrameHeader, WebSocketFrameHeader } from "./frame.ts";
 import { applyMask, rotateMaskKey } from "./mask.ts";
@@ -433,42 +433,9 @@ export class WebSocketProtocol {
 
   /** Checks what the first two bytes of a frame say. */
   #checkStart(header: WebSocketFrameHeader, second: number): boolean {
-    const { opcode } = header;
-    if (header.rsv !== 0 && !this.#checkReserved(header)) return false;
-    // "A client MUST close a connection if it detects a masked frame"; a server, an unmasked one. RFC 6455 §5.1
-    if (header.masked === this.#client) {
-      return this.#fail(
-        "MASK",
-        1002,
-        this.#client ? "the server masked a frame" : "the client did not mask a frame",
-      );
-    }
-    if (opcode === 1 || opcode === 2) {
-      if (this.#assembly === undefined) return true;
-      return this.#fail("CONTINUATION", 1002, "a new message began inside another");
-    }
-    if (opcode === 0) {
-      if (this.#assembly !== undefined) return true;
-      return this.#fail("CONTINUATION", 1002, "a continuation came without a message");
-    }
-    if (opcode < 8 || opcode > 10) {
-      return this.#fail("RESERVED_OPCODE", 1002, `opcode ${opcode} is not defined`);
-    }
-    // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented." §5.5
-    if (!header.fin) return this.#fail("CONTROL_FRAME", 1002, "a control frame was fragmented");
-    if ((second & 0x7f) > MAX_CONTROL_PAYLOAD) {
-      return this.#fail("CONTROL_FRAME", 1002, "a control frame had more than 125 bytes");
-    }
-    return true;
-  }
-
-  /** RSV1 marks the first frame of a compressed message, and nothing else. RFC 7692 §6 */
-  #checkReserved(header: WebSocketFrameHeader): boolean {
-    const { rsv, opcode } = header;
-    if (rsv === 0x40 && this.#compression !== undefined && (opcode === 1 || opcode === 2)) {
-      return true;
-    }
-    return this.#fail("RESERVED_BITS", 1002, "a reserved bit was set");
+    const begun = this.#assembly !== undefined;
+    const fault = faultOfStart(header, second, this.#client, begun, this.compresses);
+    return fault === undefined || this.#failBy(fault);
   }
 
   /** Checks the length, before any memory is taken for it. */
@@ -691,17 +658,12 @@ export class WebSocketProtocol {
   }
 
   #receiveClose(payload: Uint8Array): void {
-    const { length } = payload;
-    const code = length >= 2 ? payload[0] << 8 | payload[1] : 1005;
-    if (length === 1 || (length >= 2 && !isWebSocketCloseCode(code))) {
-      this.#fail("CLOSE_PAYLOAD", 1002, "a close frame had no valid code");
+    const read = readClosePayload(payload, this.#tools);
+    if ("why" in read) {
+      this.#failBy(read);
       return;
     }
-    const reason = length > 2 ? this.#tools.decodeText(payload, 2, length, false) : "";
-    if (reason === undefined) {
-      this.#fail("CLOSE_PAYLOAD", 1007, "the reason of a close frame was not UTF-8");
-      return;
-    }
+    const { code, reason } = read;
     this.#closeCode = code;
     this.#closeReason = reason;
     this.#advance("receiveClose");
@@ -892,6 +854,10 @@ export class WebSocketProtocol {
   }
 
   // Faults and states.
+
+  #failBy({ code, closeCode, why }: FrameFault): false {
+    return this.#fail(code, closeCode, why);
+  }
 
   #failUtf8(): false {
     return this.#fail("UTF8", 1007, "a text message was not UTF-8");
