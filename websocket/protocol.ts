@@ -7,6 +7,7 @@ import {
   maySendClose,
   nextCloseState,
 } from "./_close_state.ts";
+import { textToDeflate, writeDeflatedFrame } from "./_deflated_output.ts";
 import {
   closePayload,
   HEADROOM,
@@ -53,8 +54,6 @@ const DIRECT_READ = 131_072;
 /** The header that was read last. It is used up before anybody else is called. */
 const HEADER = new WebSocketFrameHeader();
 const NOTHING = new Uint8Array(0);
-/** Where texts are encoded that are to be compressed. */
-let plainText = NOTHING;
 
 /** What is done with input: parsed, kept while paused, or thrown away. */
 const RUN = 0;
@@ -690,9 +689,10 @@ export class WebSocketProtocol {
     }
     const opcode = typeof data === "string" ? 0x81 : 0x82;
     if (this.#compression !== undefined && compress !== false) {
-      const bytes = typeof data === "string" ? this.#textToCompress(data, compress) : data;
-      if (bytes !== undefined && (compress || bytes.length >= this.#compression.threshold)) {
-        this.#writeCompressed(opcode | 0x40, bytes, true);
+      const threshold = compress ? 0 : this.#compression.threshold;
+      const bytes = typeof data === "string" ? textToDeflate(data, threshold, this.#tools) : data;
+      if (bytes !== undefined && bytes.length >= threshold) {
+        this.#writeDeflated(opcode | 0x40, bytes, true);
         return;
       }
     }
@@ -728,7 +728,7 @@ export class WebSocketProtocol {
     const byte = (fin ? 0x80 : 0) | (first ? opcode : 0);
     if (fin) this.#sendingOpcode = 0;
     if (!this.#sendingCompressed) writeFrame(this.#output, this.#tools, this.#client, byte, bytes);
-    else this.#writeCompressed(first ? byte | 0x40 : byte, bytes, fin);
+    else this.#writeDeflated(first ? byte | 0x40 : byte, bytes, fin);
   }
 
   /**
@@ -830,27 +830,9 @@ export class WebSocketProtocol {
     this.#advance("sendClose");
   }
 
-  /** The bytes of a text that may be long enough to compress; `undefined` if it is not. */
-  #textToCompress(text: string, compress: boolean | undefined): Uint8Array | undefined {
-    if (!compress && text.length * 3 < this.#compression!.threshold) return undefined;
-    const most = text.length * 3;
-    if (most > DIRECT_TEXT * 3) return this.#tools.encodeText(text, 0);
-    // It is compressed before anything else happens: one buffer serves for all.
-    if (plainText.length < most) plainText = new Uint8Array(Math.max(4096, most));
-    return plainText.subarray(0, this.#tools.encodeTextInto(text, plainText, 0));
-  }
-
-  #writeCompressed(first: number, bytes: Uint8Array, last: boolean): void {
-    this.#deflater ??= this.#compression!.createDeflater();
-    const deflated = this.#deflater.deflate(bytes, 0, bytes.length, last);
-    // What comes out is valid until the next call only: it must be copied, however large.
-    if (deflated.length < LARGE_PAYLOAD) {
-      writeFrame(this.#output, this.#tools, this.#client, first, deflated);
-    } else {
-      const owned = new Uint8Array(HEADROOM + deflated.length);
-      owned.set(deflated, HEADROOM);
-      writeOwnedFrame(this.#output, this.#tools, this.#client, first, owned);
-    }
+  #writeDeflated(first: number, bytes: Uint8Array, last: boolean): void {
+    const deflater = this.#deflater ??= this.#compression!.createDeflater();
+    writeDeflatedFrame(this.#output, this.#tools, this.#client, first, bytes, last, deflater);
   }
 
   // Faults and states.
