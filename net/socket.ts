@@ -39,6 +39,7 @@ import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import type { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
+import { ResettableTransport } from "./resettable_transport.ts";
 import type { SecureContext } from "./secure_context.ts";
 import type {
   PipeDestination,
@@ -653,8 +654,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /**
    * Closes with a reset (RST) instead of an end. While connecting, as soon as it is connected.
    *
-   * @throws {NetError} `ERR_UNSUPPORTED` where the transport can't. Deno's own connections can't; a `NodeTransport` over a
-   * socket of node:net can, and so a connection that was opened with `keepAliveInitialDelay`.
+   * @throws {NetError} `ERR_UNSUPPORTED` where the transport can't. Deno's own TCP connections can on Linux with `--allow-ffi`; those that were
+   * opened with `keepAliveInitialDelay`, and a `NodeTransport` over a socket of node:net, everywhere.
    */
   resetAndDestroy(): this {
     if (this.#connecting !== null) {
@@ -662,8 +663,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       return this;
     }
     if (this.#transport === null || this.#destroyed) return this.destroy(closedError("reset"));
-    if (this.#transport.reset === undefined) throw noReset();
-    this.#transport.reset();
+    const transport = new ResettableTransport(this.#transport);
+    if (!transport.resets) throw noReset();
+    transport.reset();
     return this.destroy();
   }
 

@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
+import { grantedLibc } from "../../net/_tcp_descriptors.ts";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
@@ -516,6 +517,34 @@ Deno.test("resetAndDestroy says where it can't be had", () => {
   stack.defer(() => void it.socket.destroy());
   const error = assertThrows(() => it.socket.resetAndDestroy(), NetError);
   assertEquals([error.code, it.socket.destroyed], ["ERR_UNSUPPORTED", false]);
+});
+
+Deno.test("resetAndDestroy resets Deno's own connections where the C library can be called", {
+  ignore: grantedLibc() === undefined,
+}, async () => {
+  const told = Promise.withResolvers<unknown>();
+  await withServer({}, (socket) => {
+    socket.on("error", told.resolve).resume();
+  }, async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await socket.opened;
+    socket.resetAndDestroy();
+    await socket.closed;
+    assertEquals((await told.promise as NetError).code, "ECONNRESET");
+  });
+});
+
+Deno.test("resetAndDestroy says that Deno's own connections can't be reset without a permission", {
+  permissions: { net: true, ffi: false },
+}, async () => {
+  await withServer({}, (socket) => void socket.resume(), async (port) => {
+    const socket = connect(port, "127.0.0.1");
+    await socket.opened;
+    const error = assertThrows(() => socket.resetAndDestroy(), NetError);
+    assertEquals([error.code, socket.destroyed], ["ERR_UNSUPPORTED", false]);
+    socket.end();
+    await socket.closed;
+  });
 });
 
 Deno.test("setTimeout tells of silence and leaves the socket open", async () => {
