@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { nodeClientHandshake, ServerContext, underDeadlines } from "../../net/_node_tls.ts";
+import { grantedLibc } from "../../net/_tcp_descriptors.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { TlsClientOptions } from "../../net/tls_options.ts";
@@ -158,10 +159,25 @@ Deno.test("node TLS has the addresses of its transport, and its reset", async ()
   const error = await assertRejects(async () => await server.read(new Uint8Array(1)), NetError);
   assertEquals(error.code, "ECONNRESET");
   server.close();
-  const [c, d] = await secured(new ServerContext(SERVER), await tcp());
-  assertThrows(() => (c as Transport & { reset(): void }).reset(), NetError, "no reset");
-  c.close();
-  d.close();
+});
+
+Deno.test("node TLS over a connection of Deno's is reset where the C library can be called", {
+  ignore: grantedLibc() === undefined,
+}, async () => {
+  const [a, b] = await secured(new ServerContext(SERVER), await tcp());
+  (a as Transport & { reset(): void }).reset();
+  const error = await assertRejects(async () => await b.read(new Uint8Array(1)), NetError);
+  assertEquals(error.code, "ECONNRESET");
+  b.close();
+});
+
+Deno.test("node TLS over a connection of Deno's says that there is no reset without a permission", {
+  permissions: { net: true, read: true, ffi: false },
+}, async () => {
+  const [a, b] = await secured(new ServerContext(SERVER), await tcp());
+  assertThrows(() => (a as Transport & { reset(): void }).reset(), NetError, "no reset");
+  a.close();
+  b.close();
 });
 
 Deno.test("server context shows a new certificate to new connections only", async () => {
