@@ -735,8 +735,7 @@ export class RawLink
   /** One of the deadlines has come. */
   onDeadline(now: number): void {
     if (this.#closeAt > 0 && now >= this.#closeAt) {
-      const held = this.#writeFailed && this.#paused && this.#events!.paused;
-      if (held) this.#closeWithin(LINGER);
+      if (this.#paused && this.#events!.paused) this.#closeWithin(LINGER);
       else this.#closeTimedOut();
       return;
     }
@@ -781,12 +780,9 @@ export class RawLink
     const alive = bytesRead !== this.#readSeen || (!idle && bytesWritten !== this.#writtenSeen);
     this.#readSeen = bytesRead;
     this.#writtenSeen = bytesWritten;
-    const deaf = this.#paused || this.#starved;
-    if (deaf || this.#ending || alive) {
+    if (this.#paused || this.#starved || this.#ending || alive) {
       this.#pinged = false;
       this.#keepAliveAt = this.#later(keepAliveInterval);
-      // The answer is not read, but that nobody is there shows in the writing, and proxies see that it is in use.
-      if (deaf && !alive && this.open) this.#core.ping();
     } else if (!this.#pinged) {
       this.#pinged = true;
       if (this.open) this.#core.ping();

@@ -35,8 +35,7 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
   maxPendingPings?: number;
   /**
    * After how long without a byte from the peer it is pinged, in ms; 0 for never. Proxies and load balancers cut
-   * connections that are silent for 30 to 60 seconds. While this end does not read (it is paused, or nobody takes what came)
-   * it is pinged each time, and no answer awaited.
+   * connections that are silent for 30 to 60 seconds.
    *
    * @default {20_000}
    */
