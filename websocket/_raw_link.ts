@@ -113,6 +113,10 @@ export class RawLink
   #ended = false;
   #finished = false;
   #writeFailed = false;
+  /** When what came before writing failed has had its time. */
+  #giveUpAt = 0;
+  /** Whether reading was held back since the last look. */
+  #heldLately = false;
   #error: WebSocketError | undefined;
   /** Deadlines, in ms; 0 for none. */
   #closeAt = 0;
@@ -402,21 +406,32 @@ export class RawLink
       this.terminate();
       return;
     }
+    const { closeTimeout } = this.#options;
     this.#writeFailed = true;
+    this.#giveUpAt = Math.ceil(this.#deadlines.now() + closeTimeout);
+    this.#heldLately = this.#paused;
     this.#core.loseOutput();
     if (this.#ending) {
       if (!this.#core.done) this.#lost(cause);
       this.#finish();
     } else {
       this.#error ??= lostError(cause);
-      this.#readLast();
+      this.#closeWithin(Math.min(LINGER, closeTimeout));
     }
   }
 
-  /** Writing has failed: what the peer said before has its time, and more while this end itself holds it back. */
-  #readLast(): void {
-    const { closeTimeout } = this.#options;
-    this.#closeWithin(this.#paused ? closeTimeout : Math.min(LINGER, closeTimeout));
+  /**
+   * Whether what came before writing failed gets more time: until all is over while this end itself holds it back; and while the
+   * program has paused it, that time stands still.
+   */
+  #staysForLast(now: number): boolean {
+    if (!this.#writeFailed) return false;
+    const stopped = this.#paused && this.#events!.paused;
+    if (stopped) this.#giveUpAt += LINGER;
+    else if (!(this.#paused || this.#heldLately) || now >= this.#giveUpAt) return false;
+    this.#heldLately = stopped;
+    this.#closeWithin(stopped ? LINGER : Math.min(LINGER, this.#giveUpAt - now));
+    return true;
   }
 
   // What the protocol tells.
@@ -572,7 +587,7 @@ export class RawLink
     this.#paused = true;
     this.#core.pause();
     this.#reader.pause();
-    if (this.#writeFailed) this.#readLast();
+    this.#heldLately = true;
     this.#yield();
   }
 
@@ -580,7 +595,6 @@ export class RawLink
   resume(): void {
     if (!this.#paused) return;
     this.#paused = this.#starved = false;
-    if (this.#writeFailed) this.#readLast();
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
@@ -735,8 +749,7 @@ export class RawLink
   /** One of the deadlines has come. */
   onDeadline(now: number): void {
     if (this.#closeAt > 0 && now >= this.#closeAt) {
-      if (this.#paused && this.#events!.paused) this.#closeWithin(LINGER);
-      else this.#closeTimedOut();
+      if (!this.#staysForLast(now)) this.#closeTimedOut();
       return;
     }
     if (this.#messageAt > 0 && now >= this.#messageAt) {

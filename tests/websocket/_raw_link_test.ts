@@ -271,6 +271,31 @@ Deno.test("link that is paused while the last is read has the time for it again 
   far.close();
 });
 
+Deno.test("link whose writing failed ends although the peer sends on and each message is paused for", async () => {
+  for (const byProgram of [false, true]) {
+    const [near, far] = pair();
+    near.write = () => Promise.reject(new Error("deaf"));
+    const options = { keepAliveInterval: 0, closeTimeout: 3000 };
+    const { link, clock, log, events } = rig(options, undefined, [near, far]);
+    link.send("to nobody", undefined);
+    await settle();
+    let steps = 0;
+    for (; steps < 1000 && !log.some((line) => line.startsWith("closed")); steps++) {
+      await far.write(masked(1, "more")).catch(() => {});
+      await settle();
+      events.paused = byProgram;
+      link.pause();
+      clock.advance(10);
+      events.paused = false;
+      link.resume();
+      clock.advance(20);
+      await settle();
+    }
+    assert(steps > 33 && steps < 500, `after ${steps} steps`);
+    far.close();
+  }
+});
+
 Deno.test("link passes a failure of the transport on as its cause", async () => {
   const [near, far] = pair({ back: { faults: [{ at: 0, action: "reset" }] } });
   const link = new RawLink(near, {
