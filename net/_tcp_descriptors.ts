@@ -17,7 +17,7 @@ const SIOCOUTQ = 0x5411;
 /** The size of a `sockaddr_in6`, in bytes. */
 const ADDRESS_SIZE = 28;
 /** The system gives the lowest descriptor that is free: behind such a gap there are no more sockets. */
-const LARGEST_GAP = 1024;
+const LARGEST_GAP = 4096;
 const MAPPED = "0,0,0,0,0,0,0,0,0,0,255,255,";
 
 /** What a connection is found by. */
@@ -90,10 +90,10 @@ function localKey(libc: Libc, fd: number): string | undefined {
 let near = 3;
 const NEAR = 64;
 
-function findConnection(
+/** The descriptor of a connection of this process. With thousands of connections it may take some milliseconds to find. */
+export function findConnection(
   libc: Libc,
-  local: TransportAddr,
-  remote: TransportAddr,
+  { localAddr: local, remoteAddr: remote }: Ends,
 ): number | undefined {
   const [localEnd, remoteEnd] = [keyOf(local), keyOf(remote)];
   if (!("hostname" in remote) || localEnd === undefined || remoteEnd === undefined) {
@@ -116,10 +116,10 @@ function findConnection(
 
 /**
  * Ends both directions of a connection of Deno's, so that Deno's TLS, which would otherwise wait for the peer, lets go of it. What the
- * system has taken still leaves. Returns whether there was one. With thousands of connections it may take some milliseconds.
+ * system has taken still leaves. Returns whether there was one.
  */
-export function cutConnection(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
-  const fd = findConnection(libc, localAddr, remoteAddr);
+export function cutConnection(libc: Libc, ends: Ends): boolean {
+  const fd = findConnection(libc, ends);
   if (fd === undefined) return false;
   try {
     libc.shutdown(fd, SHUT_RDWR);
@@ -130,19 +130,19 @@ export function cutConnection(libc: Libc, { localAddr, remoteAddr }: Ends): bool
 }
 
 /**
- * Ends a connection of Deno's with a reset, so that it only has to be closed. Returns whether there was one. It may take as long.
+ * Ends a connection of Deno's with a reset, so that it only has to be closed. Returns whether there was one.
  *
  * Connecting a socket to nowhere drops its connection, and the other end is told by a reset (connect(2), AF_UNSPEC).
  */
-export function resetConnection(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
-  const fd = findConnection(libc, localAddr, remoteAddr);
+export function resetConnection(libc: Libc, ends: Ends): boolean {
+  const fd = findConnection(libc, ends);
   return fd !== undefined && libc.connect(fd, new Uint8Array(16)) === 0;
 }
 
-/** Whether bytes that were written to a connection of Deno's have not come to the other end's system yet. It may take as long. */
-export function isSending(libc: Libc, { localAddr, remoteAddr }: Ends): boolean {
-  const fd = findConnection(libc, localAddr, remoteAddr);
-  if (fd === undefined) return false;
+/** Whether bytes that were written to the connection `fd` have not come to the other end's system yet; not if it is another one by now. */
+export function isSending(libc: Libc, fd: number, { remoteAddr }: Ends): boolean {
+  const sockaddr = libc.remoteAddress(fd, ADDRESS_SIZE);
+  if (sockaddr === undefined || keyOfSockaddr(sockaddr) !== keyOf(remoteAddr)) return false;
   const unsent = new Int32Array(1);
   return libc.control(fd, SIOCOUTQ, new Uint8Array(unsent.buffer)) >= 0 && unsent[0] > 0;
 }

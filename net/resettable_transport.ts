@@ -1,11 +1,18 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
-import { canFind, grantedLibc, isSending, resetConnection } from "./_tcp_descriptors.ts";
+import {
+  canFind,
+  findConnection,
+  grantedLibc,
+  isSending,
+  resetConnection,
+} from "./_tcp_descriptors.ts";
 import { passSettings, type TransportExtras } from "./_transport_extras.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
-/** How often the system is asked whether the other end has all, in ms. */
-const ASK_AGAIN = 5;
+/** After how long the system is asked again whether the other end has all, in ms: each time later, up to the last. */
+const ASK_FIRST = 5;
+const ASK_LAST = 100;
 
 /**
  * A transport that can be closed with a reset (RST), so that the peer does not take what came for all there is.
@@ -79,15 +86,18 @@ export class ResettableTransport implements Transport {
    * the transport is closed. Not to be called twice at a time.
    */
   async arrived(): Promise<void> {
-    const libc = grantedLibc();
-    while (libc !== undefined && !this.#closed && isSending(libc, this.#below)) {
+    const libc = this.#closed ? undefined : grantedLibc();
+    const fd = libc && findConnection(libc, this.#below);
+    if (libc === undefined || fd === undefined) return;
+    for (let wait = ASK_FIRST; !this.#closed && isSending(libc, fd, this.#below);) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ASK_AGAIN);
+        const timer = setTimeout(resolve, wait);
         this.#onclose = () => {
           clearTimeout(timer);
           resolve();
         };
       });
+      wait = Math.min(wait * 1.5, ASK_LAST);
     }
   }
 

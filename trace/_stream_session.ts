@@ -236,7 +236,7 @@ export class StreamSession {
     this.#end();
   }
 
-  /** Waits for what was read to be written, and to arrive, as long as the other side takes it. Never rejects. */
+  /** Waits for what was read to be written, and to arrive, for {@linkcode LAST_WORDS} at the most. Never rejects. */
   async #lastWords({ pump, disturbed }: Lane, to: TracedEnd): Promise<void> {
     const { signal } = this.#abort;
     const written = pump.drained().then(() => disturbed?.drained());
