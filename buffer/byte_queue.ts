@@ -161,10 +161,12 @@ export class ByteQueue {
   /**
    * Takes the longest first run that can be had without copying, of at most `max` bytes; `undefined` if the queue is empty.
    *
-   * @throws {RangeError} if `max` is NaN.
+   * @throws {RangeError} if `max` is neither a whole number nor Infinity.
    */
   readRun(max: number = Infinity): Uint8Array | undefined {
-    if (Number.isNaN(max)) throw new RangeError("Cannot read NaN bytes: not a length");
+    if (max !== Infinity && !Number.isInteger(max)) {
+      throw new RangeError(`Cannot read ${max} bytes: not a length`);
+    }
     if (this.#length === 0 || max <= 0) return undefined;
     const first = this.#chunks[this.#head];
     const end = Math.min(first.length, this.#offset + max);

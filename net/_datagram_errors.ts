@@ -3,7 +3,7 @@ import { NetError } from "./errors.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 
 /** What can't be done with a datagram socket that is closed. */
-export function closedError(what: string): NetError {
+export function socketClosed(what: string): NetError {
   return new NetError(`${what}: the socket is closed`, { code: "ERR_SOCKET_CLOSED" });
 }
 

@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { closedError } from "./_datagram_errors.ts";
+import { socketClosed } from "./_datagram_errors.ts";
 import type { DatagramSocketOptions, DatagramSocketType } from "./datagram_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
 import { parseHost } from "./host.ts";
@@ -52,7 +52,7 @@ export class DatagramLookup {
     try {
       addresses = await lookupWith(lookup, host, { ...options, signal, family });
     } catch (error) {
-      throw life.aborted ? closedError(what) : error;
+      throw life.aborted ? socketClosed(what) : error;
     }
     if (port !== undefined) this.#policy?.check(host, port, addresses);
     return addresses[0];

@@ -34,7 +34,7 @@ interface Item extends OutgoingDatagram {
 export class DatagramOutbox {
   readonly #limits: DatagramOutboxLimits;
   readonly #transmit: (datagram: OutgoingDatagram) => Promise<void>;
-  readonly #queue: Item[] = [];
+  #queue: Item[] = [];
   #bytes = 0;
   #sending = false;
   #sent = 0;
@@ -90,10 +90,10 @@ export class DatagramOutbox {
 
   /** Forgets what waits, and tells each caller why. Deno never calls back for the one that it was given, either. */
   fail(why: () => NetError): void {
-    for (const item of [...this.#queue]) {
-      if (!item.given) this.#remove(item);
-      item.reject(why());
-    }
+    const all = this.#queue;
+    this.#queue = all.filter(({ given }) => given);
+    this.#bytes = this.#queue.reduce((sum, { data }) => sum + data.length, 0);
+    for (const item of all) item.reject(why());
   }
 
   async #sendAll(): Promise<void> {

@@ -12,13 +12,13 @@ import {
 } from "node:tls";
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
+import { resetOf } from "./_reset.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import { NodeTransport, TransportDuplex } from "./node_transport.ts";
-import { ResettableTransport } from "./resettable_transport.ts";
 import { TlsError, type TlsErrorReason, toTlsError } from "./tls_error.ts";
 import type {
   PeerCertificate,
@@ -244,14 +244,18 @@ class NodeTlsTransport extends NodeTransport {
     this.#inner.unref?.();
   }
 
+  override get resets(): boolean {
+    return resetOf(this.#inner) !== undefined;
+  }
+
   override reset(): void {
-    const inner = new ResettableTransport(this.#inner);
-    if (!inner.resets) {
+    const reset = resetOf(this.#inner);
+    if (reset === undefined) {
       throw new NetError("Cannot reset the connection: this kind of connection has no reset", {
         code: "ERR_UNSUPPORTED",
       });
     }
-    inner.reset();
+    reset();
     this.close();
   }
 }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { passReset, type TransportExtras } from "./_transport_extras.ts";
 import type { TransportReader, TransportSink } from "./reader.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
@@ -8,15 +9,6 @@ interface PendingRead {
   reject(error: unknown): void;
 }
 
-/** What a transport may have beside its duty. */
-interface Extras {
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean, initialDelay?: number): void;
-  ref?(): void;
-  unref?(): void;
-  reset?(): void;
-}
-
 /**
  * A transport whose reader had begun already: what that reads, and what it has read but nobody took, is read from here.
  * Everything else goes straight to the transport.
@@ -24,7 +16,7 @@ interface Extras {
 export class TakenOver implements Transport, TransportSink {
   /** Closes with a reset, where the transport can. */
   readonly reset?: () => void;
-  readonly #transport: Transport & Extras;
+  readonly #transport: Transport & TransportExtras;
   readonly #reader: TransportReader;
   #chunk: Uint8Array | null;
   #pending: PendingRead | null = null;
@@ -32,9 +24,13 @@ export class TakenOver implements Transport, TransportSink {
   #direct = false;
 
   /** Takes a transport over from its `reader`, which has already read `chunk`. */
-  constructor(transport: Transport & Extras, reader: TransportReader, chunk: Uint8Array | null) {
+  constructor(
+    transport: Transport & TransportExtras,
+    reader: TransportReader,
+    chunk: Uint8Array | null,
+  ) {
     this.#transport = transport;
-    if (transport.reset !== undefined) this.reset = () => transport.reset!();
+    passReset(this, transport);
     this.#reader = reader;
     this.#chunk = chunk;
     reader.pause();

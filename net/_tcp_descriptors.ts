@@ -56,11 +56,6 @@ function keyOfSockaddr(sockaddr: Uint8Array): string | undefined {
   return family === AF_INET6 ? `${sockaddr.subarray(8, 24)}/${port}` : undefined;
 }
 
-/** Whether the ends of a connection are such that it can be looked for. */
-export function canFind({ localAddr, remoteAddr }: Ends): boolean {
-  return keyOf(localAddr) !== undefined && keyOf(remoteAddr) !== undefined;
-}
-
 /** The descriptor of the socket of this process that listens on `addr`; undefined when there is none. */
 export function findListener(libc: Libc, addr: TransportAddr): number | undefined {
   const wanted = keyOf(addr);

@@ -48,7 +48,7 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
   }
   if (!isUsable(privateKey)) {
     throw new TypeError(
-      "Cannot use the private key: Deno's TLS knows RSA of 2048 bits and more (not RSA-PSS), ECDSA with P-256, P-384 and P-521, and Ed25519",
+      "Cannot use the private key: Deno's TLS knows RSA of 2048 to 8192 bits (not RSA-PSS), ECDSA with P-256, P-384 and P-521, and Ed25519",
     );
   }
   if (!leaf.checkPrivateKey(privateKey)) {
@@ -61,7 +61,7 @@ export function loadIdentity(identity: Partial<TlsIdentity>): LoadedIdentity {
 /** Whether TLS can sign with a key. With any other one a server would listen, and no client come in. */
 function isUsable({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { modulusLength = 0, namedCurve = "" } = asymmetricKeyDetails ?? {};
-  if (asymmetricKeyType === "rsa") return modulusLength >= 2048;
+  if (asymmetricKeyType === "rsa") return modulusLength >= 2048 && modulusLength <= 8192;
   if (asymmetricKeyType === "ec") return CURVES.includes(namedCurve);
   return asymmetricKeyType === "ed25519";
 }

@@ -4,10 +4,10 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import {
-  closedError,
   noBufferSizes,
   notConnected,
   sendError,
+  socketClosed,
   tooLarge,
 } from "./_datagram_errors.ts";
 import { DatagramInbox } from "./_datagram_inbox.ts";
@@ -157,17 +157,17 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       const local = address === undefined
         ? any
         : await this.#lookup.find(address, undefined, {}, BIND_ERRORS);
-      if (this.#isClosed()) throw closedError(BIND_ERRORS);
+      if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
         // A socket that is closed now never says that it is bound.
-        void this.#closed.promise.then(() => reject(closedError(BIND_ERRORS)));
+        void this.#closed.promise.then(() => reject(socketClosed(BIND_ERRORS)));
         this.#socket.bind({ port, address: local }, () => {
           this.#socket.off("error", reject);
           resolve();
         });
       });
-      if (this.#isClosed()) throw closedError(BIND_ERRORS);
+      if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
       this.#state = "bound";
     } catch (error) {
       const failure = toNetError(error, { syscall: "bind", address: address ?? any, port });
@@ -187,7 +187,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   async #ensureBound(): Promise<void> {
     if (this.#state === "bound") return;
-    if (this.#state === "closed") throw closedError("Cannot send");
+    if (this.#state === "closed") throw socketClosed("Cannot send");
     this.#bound ??= this.#bind({});
     await this.#bound;
   }
@@ -207,7 +207,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const host = address ?? this.#lookup.localhost;
     const found = await this.#lookup.find(host, port, options, "Cannot connect");
     await this.#ensureBound();
-    if (this.#isClosed()) throw closedError("Cannot connect");
+    if (this.#isClosed()) throw socketClosed("Cannot connect");
     // Another call may have been faster.
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
@@ -249,7 +249,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         "Cannot send: it takes the data, a port and an address; there is no offset, length or callback",
       );
     }
-    if (this.#isClosed()) throw closedError("Cannot send");
+    if (this.#isClosed()) throw socketClosed("Cannot send");
     const remote = this.#remote;
     if (to.port !== undefined) checkPort(to.port);
     if (remote !== undefined && to.port !== undefined) {
@@ -275,7 +275,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   async #transmit(item: OutgoingDatagram): Promise<void> {
     const address = item.found ? item.address : await this.#lookUpFor(item);
     if (this.#state !== "bound") await this.#ensureBound();
-    if (this.#isClosed()) throw closedError("Cannot send");
+    if (this.#isClosed()) throw socketClosed("Cannot send");
     await this.#sendOne(item, address);
   }
 
@@ -377,7 +377,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.listenerCount("message") > 0) {
       throw new TypeError("Cannot receive: the datagrams go to the message listeners");
     }
-    if (this.#isClosed()) throw closedError("Cannot receive");
+    if (this.#isClosed()) throw socketClosed("Cannot receive");
     if (this.#state === "new") throw this.#stateError("Cannot receive", "it is not bound");
     const deadline = deadlineSignal("receive", options);
     if (deadline.fired !== null) throw deadline.fired;
@@ -521,7 +521,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   #requireUnbound(what: string): void {
-    if (this.#isClosed()) throw closedError(`Cannot ${what}`);
+    if (this.#isClosed()) throw socketClosed(`Cannot ${what}`);
     if (this.#state === "new") return;
     throw new NetError(`Cannot ${what} a bound datagram socket: Deno can do it before bind only`, {
       code: "ERR_UNSUPPORTED",
@@ -537,8 +537,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#unlisten?.();
     this.#lookup.stop();
     this.#inbox.clear();
-    this.#inbox.fail(closedError("Cannot receive"));
-    this.#outbox.fail(() => closedError("Cannot send"));
+    this.#inbox.fail(socketClosed("Cannot receive"));
+    this.#outbox.fail(() => socketClosed("Cannot send"));
     const done = () => {
       this.#closed.resolve();
       tell(WHOSE, () => this.emit("close"));
@@ -609,7 +609,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   #stateError(what: string, why: string): NetError {
-    if (this.#isClosed()) return closedError(what);
+    if (this.#isClosed()) return socketClosed(what);
     return new NetError(`${what}: ${why}`, { code: "EINVAL" });
   }
 }

@@ -194,6 +194,13 @@ export class NodeTransport implements Transport {
     this.#stream.setKeepAlive?.(enable, initialDelay);
   }
 
+  /** Whether the stream has a reset; sockets of node:net have one while they are connected by TCP. */
+  get resets(): boolean {
+    const stream = this.#stream;
+    const connected = stream.remotePort !== undefined || !("remotePort" in stream);
+    return stream.resetAndDestroy !== undefined && connected;
+  }
+
   /** Closes with a reset (RST), or, where the stream has none, at once. */
   reset(): void {
     if (this.#closed) return;

@@ -1,12 +1,6 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
-import {
-  canFind,
-  findConnection,
-  grantedLibc,
-  isSending,
-  resetConnection,
-} from "./_tcp_descriptors.ts";
+import { resetOf, sendingOf } from "./_reset.ts";
 import { passSettings, type TransportExtras } from "./_transport_extras.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
@@ -37,14 +31,15 @@ export class ResettableTransport implements Transport {
   /** Whether `reset` gives the peer a reset, and not an ordinary end. */
   readonly resets: boolean;
   readonly #below: Transport & TransportExtras;
+  readonly #reset: (() => void) | undefined;
   #closed = false;
   #onclose: (() => void) | undefined;
 
   /** Stands before a transport, which is used through it alone from then on. */
   constructor(below: Transport) {
     this.#below = below;
-    this.resets = this.#below.reset !== undefined ||
-      (canFind(below) && grantedLibc() !== undefined);
+    this.#reset = resetOf(below);
+    this.resets = this.#reset !== undefined;
     passSettings(this, below);
   }
 
@@ -86,10 +81,9 @@ export class ResettableTransport implements Transport {
    * the transport is closed. Not to be called twice at a time.
    */
   async arrived(): Promise<void> {
-    const libc = this.#closed ? undefined : grantedLibc();
-    const fd = libc && findConnection(libc, this.#below);
-    if (libc === undefined || fd === undefined) return;
-    for (let wait = ASK_FIRST; !this.#closed && isSending(libc, fd, this.#below);) {
+    const isSending = this.#closed ? undefined : sendingOf(this.#below);
+    if (isSending === undefined) return;
+    for (let wait = ASK_FIRST; !this.#closed && isSending();) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, wait);
         this.#onclose = () => {
@@ -104,12 +98,10 @@ export class ResettableTransport implements Transport {
   /** Closes with a reset, or, where that can't be done, at once. A second call does nothing. */
   reset(): void {
     if (this.#closed) return;
-    const libc = grantedLibc();
     try {
-      if (this.#below.reset !== undefined) this.#below.reset();
-      else if (libc !== undefined) resetConnection(libc, this.#below);
+      this.#reset?.();
     } catch {
-      // It has none, or is closed already.
+      // It is closed already.
     }
     this.close();
   }

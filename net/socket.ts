@@ -18,6 +18,7 @@ import { Incoming, type IncomingOwner } from "./_incoming.ts";
 import { openTransport } from "./_open.ts";
 import { HIGH_WATER_MARK, Outgoing, type OutgoingOwner } from "./_outgoing.ts";
 import { Pipes } from "./_pipe.ts";
+import { resetOf } from "./_reset.ts";
 import {
   closedError,
   connectedError,
@@ -39,7 +40,6 @@ import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import type { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
-import { ResettableTransport } from "./resettable_transport.ts";
 import type { SecureContext } from "./secure_context.ts";
 import type {
   PipeDestination,
@@ -663,9 +663,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       return this;
     }
     if (this.#transport === null || this.#destroyed) return this.destroy(closedError("reset"));
-    const transport = new ResettableTransport(this.#transport);
-    if (!transport.resets) throw noReset();
-    transport.reset();
+    const reset = resetOf(this.#transport);
+    if (reset === undefined) throw noReset();
+    reset();
     return this.destroy();
   }
 

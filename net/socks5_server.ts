@@ -145,8 +145,9 @@ export class Socks5Server implements AsyncDisposable {
 /**
  * Makes a SOCKS5 proxy: CONNECT, and UDP ASSOCIATE if asked for; without authentication, or with user name and password.
  *
- * When one side of a connection breaks, or is idle for too long, the other is closed with a reset, unless it had been told the end. Deno's own
- * connections are reset on Linux with `--allow-ffi`; without it they end as if all had been sent.
+ * When one side of a connection breaks, the other gets what had come, for five seconds at the most, and is closed with a reset, unless it had
+ * been told the end; so are both when they are idle for too long. Deno's own connections are reset on Linux with `--allow-ffi`; without it they
+ * end as if all had been sent.
  *
  * @throws {RangeError} when a limit is out of range
  * @throws {TypeError} when `policy` is malformed, or could not act since `dial` is there

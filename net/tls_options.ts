@@ -29,7 +29,7 @@ export interface TlsIdentity {
   /** The certificate, followed by those between it and the authority's. */
   cert: Pem;
   /**
-   * Its private key, as PKCS #8, PKCS #1 or SEC 1: RSA of at least 2048 bits (not RSA-PSS), ECDSA with P-256, P-384 or P-521, or Ed25519.
+   * Its private key, as PKCS #8, PKCS #1 or SEC 1: RSA of 2048 to 8192 bits (not RSA-PSS), ECDSA with P-256, P-384 or P-521, or Ed25519.
    */
   key: Pem;
   /** The passphrase of an encrypted key. */

@@ -189,6 +189,15 @@ Deno.test("byte queue peek does not take, and looks twice at the same joined cop
   assertEquals(queue.read(), bytes(1, 2, 3, 4, 5));
 });
 
+Deno.test("byte queue readRun takes whole lengths only", () => {
+  const queue = new ByteQueue();
+  queue.push(bytes(1, 2, 3));
+  for (const max of [0.5, 1.5, NaN, -0.5]) {
+    assertThrows(() => queue.readRun(max), RangeError, `Cannot read ${max} bytes: not a length`);
+  }
+  assertEquals([queue.readRun(-1), queue.readRun(0), queue.length], [undefined, undefined, 3]);
+});
+
 Deno.test("byte queue readRun and readRuns never copy", () => {
   const queue = new ByteQueue({ copyUpTo: 0 });
   const chunks = counting(10, 4);

@@ -1,15 +1,15 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  closedError,
   noBufferSizes,
   notConnected,
   sendError,
+  socketClosed,
   tooLarge,
 } from "../../net/_datagram_errors.ts";
 
 Deno.test("datagram errors say what could not be done, and why", () => {
   const told = [
-    closedError("Cannot bind"),
+    socketClosed("Cannot bind"),
     notConnected("Cannot disconnect"),
     noBufferSizes("tell"),
     tooLarge(7, 6, 5),

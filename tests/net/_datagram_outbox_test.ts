@@ -119,3 +119,30 @@ Deno.test("datagram outbox that fails tells all who wait, also of a datagram tha
   }
   assertEquals([it.given, it.outbox.sent], [[1], 0]);
 });
+
+Deno.test("datagram outbox has room again for what has left, was given up, or failed", async () => {
+  const it = rig({ maxSendQueueBytes: 100 });
+  const aborter = new AbortController();
+  for (let round = 0; round < 3; round++) {
+    const first = it.send(1, 60);
+    const second = it.send(2, 40);
+    assertThrows(() => it.send(3, 1), NetError, "wait already");
+    it.leave();
+    assertEquals(await first, 60);
+    it.leave();
+    assertEquals(await second, 40);
+  }
+  const given = it.send(4, 10);
+  const waiting = it.send(5, 90, aborter.signal);
+  aborter.abort();
+  await assertRejects(() => waiting, NetError);
+  const failing = it.send(6, 90);
+  it.outbox.fail(() => error("ERR_SOCKET_CLOSED"));
+  await assertRejects(() => failing, NetError);
+  await assertRejects(() => given, NetError);
+  const last = it.send(7, 90);
+  it.leave();
+  await new Promise((resolve) => setTimeout(resolve));
+  it.leave();
+  assertEquals(await last, 90);
+});

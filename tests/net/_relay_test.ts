@@ -103,3 +103,54 @@ Deno.test("relay resets nobody who was told the other side's end", async () => {
   assertEquals(await right.read(new Uint8Array(1)), null);
   right.close();
 });
+
+Deno.test("relay gives what came before a side was lost, and then the reset", async () => {
+  const [left, a] = pair();
+  const [b, right] = pair({ capacity: 10 });
+  const failed = assertRejects(() => relay(a, b), NetError);
+  await left.write(new Uint8Array(100));
+  const p = new Uint8Array(5);
+  let got = (await right.read(p))!;
+  left.reset();
+  for (;;) {
+    const n = await right.read(p).catch((error) => error.code);
+    if (typeof n !== "number") {
+      assertEquals([n, got], ["ECONNRESET", 100]);
+      break;
+    }
+    got += n;
+  }
+  assertEquals((await failed).code, "ECONNRESET");
+  right.close();
+});
+
+Deno.test("relay that is aborted while it gives the last does not wait for it", async () => {
+  const [left, a] = pair();
+  const [b, right] = pair({ capacity: 10 });
+  const aborter = new AbortController();
+  const failed = assertRejects(() => relay(a, b, { signal: aborter.signal }), NetError);
+  await left.write(new Uint8Array(100));
+  assertEquals(await right.read(new Uint8Array(5)), 5);
+  left.reset();
+  await new Promise((resolve) => setTimeout(resolve));
+  aborter.abort();
+  assertEquals((await failed).code, "ECONNRESET");
+  await assertRejects(() => readText(right), NetError);
+  right.close();
+});
+
+Deno.test("relay that is aborted ends both sides in order, one that is idle resets them", async () => {
+  const aborter = new AbortController();
+  const aborted = joined({ signal: aborter.signal });
+  const failed = assertRejects(() => aborted.relayed, NetError);
+  aborter.abort();
+  assertEquals([await readText(aborted.left), await readText(aborted.right)], ["", ""]);
+  assertEquals((await failed).code, "ABORT_ERR");
+  const idle = joined({ idleTimeout: 5 });
+  const over = assertRejects(() => idle.relayed, NetError);
+  for (const end of [idle.left, idle.right]) {
+    assertEquals((await assertRejects(() => readText(end), NetError)).code, "ECONNRESET");
+  }
+  assertEquals((await over).code, "ETIMEDOUT");
+  for (const end of [aborted.left, aborted.right, idle.left, idle.right]) end.close();
+});

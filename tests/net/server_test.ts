@@ -9,6 +9,7 @@ import { Server } from "../../net/server.ts";
 import type { DropInfo, TransportListener } from "../../net/server_options.ts";
 import { Socket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
+import { waitFor } from "../../net/wait.ts";
 import { findProgram, runPeer } from "../_support/peers.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -882,7 +883,7 @@ Deno.test("server with a keep-alive delay tells of a connection that finds no pl
   await came;
   // One is served and one waits; there is no place for the others.
   for (let i = 0; i < 3; i++) clients.push(await open());
-  const { reason, remotePort } = await dropped;
+  const { reason, remotePort } = await waitFor(dropped, "be told", { timeout: 10_000 });
   assertEquals(reason, "limits");
   assert(clients.some(({ localAddr }) => (localAddr as Deno.NetAddr).port === remotePort));
   assert(server.metrics().dropped > 0);

@@ -16,8 +16,10 @@ import { Limits } from "../../net/limits.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Server } from "../../net/server.ts";
 import { Socket } from "../../net/socket.ts";
+import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
+import { CA, identity } from "../_support/certs.ts";
 import { readText } from "../_support/transport_io.ts";
 
 const once = (socket: Socket, event: string): Promise<unknown[]> =>
@@ -532,6 +534,26 @@ Deno.test("resetAndDestroy resets Deno's own connections where the C library can
     await socket.closed;
     assertEquals((await told.promise as NetError).code, "ECONNRESET");
   });
+});
+
+Deno.test("resetAndDestroy says so on TLS over Deno's own connections, too", {
+  permissions: { net: true, read: true, ffi: false },
+}, async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [client, server] = await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  const [a, b] = await Promise.all([
+    startTls(client, { hostname: "localhost", ca: CA, implementation: "node" }),
+    startServerTls(server, { ...identity("server"), implementation: "node" }),
+  ]);
+  const socket = Socket.from(b);
+  const error = assertThrows(() => socket.resetAndDestroy(), NetError);
+  assertEquals([error.code, socket.destroyed], ["ERR_UNSUPPORTED", false]);
+  socket.destroy();
+  a.close();
+  await socket.closed;
 });
 
 Deno.test("resetAndDestroy says that Deno's own connections can't be reset without a permission", {
