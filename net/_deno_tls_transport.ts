@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Libc } from "./_bluetooth_libc.ts";
 import { cutConnection, grantedLibc } from "./_tcp_descriptors.ts";
+import { BELOW } from "./_transport_extras.ts";
 import type { Transport } from "./transport.ts";
 
 /** What is used of a `Deno.TlsConn`. */
@@ -13,13 +14,14 @@ export type DenoTlsConn =
  * the peer has taken part in the handshake, and taken what was written, however long that lasts.
  */
 class DenoTlsTransport implements DenoTlsConn {
+  readonly [BELOW]: DenoTlsConn;
   readonly #conn: DenoTlsConn;
   readonly #libc: Libc;
   #shaking = true;
   #writing: Promise<unknown> | null = null;
 
   constructor(conn: DenoTlsConn, libc: Libc) {
-    this.#conn = conn;
+    this[BELOW] = this.#conn = conn;
     this.#libc = libc;
   }
 

@@ -13,7 +13,7 @@ const OWN: ReadonlySet<string> = new Set(["TcpConn", "TlsConn"]);
 function ownConnection(transport: Transport & TransportExtras): Transport | undefined {
   let below = transport;
   while (below[BELOW] !== undefined) below = below[BELOW];
-  return OWN.has(below.constructor.name) && "hostname" in below.localAddr ? below : undefined;
+  return OWN.has(below.constructor?.name) && "hostname" in below.localAddr ? below : undefined;
 }
 
 /** How a transport is reset, so that it only has to be closed; undefined where it can't be. */

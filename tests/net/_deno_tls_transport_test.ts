@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { listenDenoTls } from "../../net/_deno_tls_listener.ts";
 import { type DenoTlsConn, makeClosable } from "../../net/_deno_tls_transport.ts";
 import { grantedLibc } from "../../net/_tcp_descriptors.ts";
+import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { InetAddr, Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 
@@ -94,6 +95,15 @@ for (const ending of [false, true]) {
     },
   });
 }
+
+Deno.test("Deno TLS transport can be reset", { ignore }, async () => {
+  const { client, server } = await secured();
+  const transport = new ResettableTransport(server);
+  assertEquals(transport.resets, true);
+  transport.reset();
+  await assertRejects(() => client.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+  client.close();
+});
 
 Deno.test("Deno TLS transport passes bytes both ways, half closed too", async () => {
   const { client, server } = await secured();
