@@ -12,7 +12,7 @@ import {
   type EnginePacket,
 } from "./engine_packet.ts";
 import { REQUEST_NUMBER } from "./_exchange.ts";
-import { failureText } from "./_failure_text.ts";
+import { failureMessage } from "./_failure_text.ts";
 import { SocketIoError } from "./errors.ts";
 
 /** How long the server may take to be told of the end, in ms. */
@@ -198,7 +198,7 @@ export class PollingClient implements ClientTransport {
     this.#abort.abort();
     const error = cause instanceof SocketIoError ? cause : new SocketIoError(
       this.sid === undefined ? "ERR_CONNECT" : "ERR_TRANSPORT",
-      `Cannot reach the server by polling: ${failureText(cause)}`,
+      failureMessage("Cannot reach the server by polling", cause),
       { cause },
     );
     this.#host.onTransportClose(this, error);

@@ -8,13 +8,14 @@ import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
-import { failureText } from "./_failure_text.ts";
+import { failureMessage } from "./_failure_text.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 
 /** How long `close` waits for the server's part of the closing handshake, in ms. */
 const CLOSE_TIME = 2_000;
 /** From how many bytes on the server counts as slow. */
 const HIGH_WATER_MARK = 1_048_576;
+const TOO_LARGE = "Cannot accept a message: it is too large";
 
 /** A WebSocket, of the platform or of any class with its interface. */
 export class WebSocketClient implements ClientTransport {
@@ -23,7 +24,8 @@ export class WebSocketClient implements ClientTransport {
   readonly #host: ClientTransportHost;
   readonly #sid: string | undefined;
   #socket: WebSocket | undefined;
-  #opened = false;
+  /** Whether the session is there: a packet of it came, or it was there before. */
+  #begun: boolean;
   #closed = false;
   #gone: PromiseWithResolvers<void> | undefined;
 
@@ -35,6 +37,7 @@ export class WebSocketClient implements ClientTransport {
     this.#options = options;
     this.#host = host;
     this.#sid = sid;
+    this.#begun = sid !== undefined;
   }
 
   get writable(): boolean {
@@ -66,12 +69,13 @@ export class WebSocketClient implements ClientTransport {
     socket.binaryType = "arraybuffer";
     let failure: unknown;
     socket.onopen = () => {
-      this.#opened = true;
       if (!this.#closed) this.#host.onTransportOpen(this);
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onerror = (event) => {
-      failure = (event as ErrorEvent).error ?? (event as ErrorEvent).message ?? "unknown";
+      const { error, message } = event as ErrorEvent;
+      // Browsers tell nothing.
+      failure = error ?? (message || event);
     };
     socket.onclose = ({ code, reason }) => {
       this.#gone?.resolve();
@@ -109,21 +113,27 @@ export class WebSocketClient implements ClientTransport {
     const message = typeof data === "string" ? data : new Uint8Array(data);
     if (isLarger(message, this.#options.maxHttpBufferSize)) {
       this.#socket!.close();
-      return this.#end(new SocketIoError("ERR_LIMIT", "Cannot accept a message: it is too large"));
+      return this.#end(new SocketIoError("ERR_LIMIT", TOO_LARGE));
     }
     const packet = decodeEnginePacket(message);
     if (packet instanceof PacketFault) {
       this.#socket!.close();
       this.#end(packet.toError());
-    } else this.#host.onTransportPacket(this, packet);
+    } else {
+      this.#begun = true;
+      this.#host.onTransportPacket(this, packet);
+    }
   }
 
   #explain(cause: unknown): Error | undefined {
     if (cause === undefined || cause instanceof SocketIoError) return cause;
-    const why = failureText(cause);
-    return this.#opened
-      ? new SocketIoError("ERR_TRANSPORT", `Cannot go on with the WebSocket: ${why}`, { cause })
-      : new SocketIoError("ERR_CONNECT", `Cannot connect by WebSocket: ${why}`, { cause });
+    if ((cause as { code?: unknown }).code === "MESSAGE_TOO_BIG") { // a WebSocket of this package
+      return new SocketIoError("ERR_LIMIT", TOO_LARGE, { cause });
+    }
+    const [code, what] = this.#begun
+      ? ["ERR_TRANSPORT", "Cannot go on with the WebSocket"] as const
+      : ["ERR_CONNECT", "Cannot connect by WebSocket"] as const;
+    return new SocketIoError(code, failureMessage(what, cause), { cause });
   }
 
   #end(cause: unknown, lost = false): void {

@@ -8,7 +8,8 @@
  * - `ERR_TIMEOUT`: the wait was longer than its `timeout`.
  * - `ERR_DISCONNECTED`: the connection ended before the operation did.
  * - `ERR_CONNECT`: the server could not be reached or refused the connection. The text says why, as far as the platform tells (refused, no
- *   such name, TLS on one side only, a certificate); `cause` is what `fetch` or the `WebSocket` failed with.
+ *   such name, TLS on one side only, a certificate); `cause` is what `fetch` or the `WebSocket` failed with: an error, an event, or the code and reason of
+ *   closing. A server that answers polling with another status than 200, or closes in order, has none.
  * - `ERR_REFUSED`: the server, or a middleware of it, refused the namespace; `data` tells what it said.
  * - `ERR_TRANSPORT`: the transport under the connection failed.
  * - `ERR_LISTENER`: a listener or middleware of the user threw; `cause` is what it threw.

@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import type { ClientTransport, ClientTransportHost } from "../../socketio/_client_transport.ts";
 import { WebSocketClient } from "../../socketio/_websocket_client.ts";
 import type { EnginePacket } from "../../socketio/engine_packet.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
+import { WebSocketProtocolError } from "../../websocket/errors.ts";
 
 /** A WebSocket whose events are the test's. */
 class StubSocket {
@@ -162,6 +163,9 @@ Deno.test("websocket client tells later that its class did not take the URL", as
   assertEquals(host.closes.length, 1);
 });
 
+const NOTHING = {};
+const EMPTY = { message: "" };
+const TOO_BIG = new WebSocketProtocolError("too big", { code: "MESSAGE_TOO_BIG" });
 const ends: Record<
   string,
   [code: number, failure: { error?: unknown; message?: string } | undefined, cause: unknown]
@@ -171,11 +175,14 @@ const ends: Record<
   "with another code": [1011, undefined, "1011 why"],
   "after an error": [1006, { error: "broken" }, "broken"],
   "after an error that is a text": [1006, { message: "refused" }, "refused"],
-  "after an error that says nothing": [1006, {}, "unknown"],
+  "after an error that says nothing": [1006, NOTHING, NOTHING],
+  "after an error with an empty text": [1006, EMPTY, EMPTY],
+  "after a message that was too large": [1006, { error: TOO_BIG }, TOO_BIG],
 };
 for (const [how, [code, failure, cause]] of Object.entries(ends)) {
   Deno.test(`websocket client tells once that the socket closed ${how}`, () => {
     const { host, socket } = opened();
+    socket.onmessage({ data: "2" });
     if (failure !== undefined) socket.onerror(failure);
     assertEquals(host.closes, []);
     socket.gone(code, "why");
@@ -185,10 +192,23 @@ for (const [how, [code, failure, cause]] of Object.entries(ends)) {
     assertEquals(error?.cause, cause);
     assertEquals(
       error instanceof SocketIoError && error.code,
-      cause !== undefined && "ERR_TRANSPORT",
+      cause !== undefined && (cause === TOO_BIG ? "ERR_LIMIT" : "ERR_TRANSPORT"),
     );
   });
 }
+
+Deno.test("websocket client that is closed before the session has begun could not connect", () => {
+  for (const [sid, expected] of [[undefined, "ERR_CONNECT"], ["abc", "ERR_TRANSPORT"]] as const) {
+    const { client, host, sockets } = rig({ sid });
+    client.open();
+    sockets[0].opened();
+    sockets[0].gone(1008, "no\nroom ");
+    const [error] = host.closes;
+    assertInstanceOf(error, SocketIoError);
+    assertEquals(error.code, expected);
+    assertMatch(error.message, /WebSocket: 1008 no room$/);
+  }
+});
 
 for (
   const [what, data, code] of [
