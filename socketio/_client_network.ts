@@ -1,7 +1,10 @@
 // Floor 3: driver.
+import type { SocketIoClientOptions } from "./client_options.ts";
 
-/** A proxy by its URL, or a chain of them, the nearest first. */
-export type ClientProxy = string | URL | readonly (string | URL)[];
+/** The proxies, and what `dial` is told beside them. */
+export type ProxyOptions =
+  & Required<Pick<SocketIoClientOptions, "proxy">>
+  & Pick<SocketIoClientOptions, "tls" | "proxyTls" | "policy">;
 
 /** What one connection of a client goes over in place of the platform's `fetch` and `WebSocket`. */
 export interface ClientNetwork {
@@ -14,10 +17,10 @@ export interface ClientNetwork {
 /** Makes the network of one connection to `url`, which takes messages of `maxMessageSize` bytes. */
 export type OpenNetwork = (url: URL, maxMessageSize: number) => ClientNetwork;
 
-let provider: ((proxy: ClientProxy) => OpenNetwork) | undefined;
+let provider: ((options: ProxyOptions) => OpenNetwork) | undefined;
 
 /** Tells how to go through proxies. The client alone, which is for browsers, has nothing that could. */
-export function provideProxies(provide: (proxy: ClientProxy) => OpenNetwork): void {
+export function provideProxies(provide: (options: ProxyOptions) => OpenNetwork): void {
   provider = provide;
 }
 
@@ -26,8 +29,8 @@ export function provideProxies(provide: (proxy: ClientProxy) => OpenNetwork): vo
  *
  * @throws {TypeError} if a URL is malformed (its text is not shown), or there is nothing that could go through proxies.
  */
-export function networkThrough(proxy: ClientProxy): OpenNetwork {
-  if (provider !== undefined) return provider(proxy);
+export function networkThrough(options: ProxyOptions): OpenNetwork {
+  if (provider !== undefined) return provider(options);
   throw new TypeError(
     "Cannot use the option proxy: the client alone can't; import @sluice/sockets/socketio",
   );

@@ -1,4 +1,7 @@
 // Floor 3: driver.
+import type { DialPolicyInit } from "../net/dial_policy.ts";
+import type { ProxyUrl } from "../net/proxy_url.ts";
+import type { TlsClientOptions } from "../net/tls_options.ts";
 import type { SocketIoParser, Untyped } from "./types.ts";
 
 /**
@@ -90,12 +93,26 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   parser?: SocketIoParser;
   /**
    * A proxy by its URL (`socks5://`, `http://` for CONNECT, `https://`; with `user:password@` where it wants that), or a chain of them, the nearest
-   * first. Both transports go through it, and only through it: the environment is not asked. Redirects are not followed. Why a connection
-   * could not be made is in the error's `cause`, a `ProxyError` or `NetError`.
+   * first. Both transports go through it, and only through it: the environment is not asked (`proxyFromEnvironment` of `net` does). Redirects are not followed. The
+   * error's `cause` tells why a connection could not be made: a `ProxyError` or another `NetError`, or of the WebSocket a `WebSocketHandshakeError`; a polling
+   * request that is answered with another status than 200 has none.
    *
    * In Deno only, and not with the client alone (`@sluice/sockets/socketio/client`). Beside `fetch` or `WebSocket`, which would go another way, it is a TypeError.
    */
-  proxy?: string | URL | readonly (string | URL)[];
+  proxy?: string | URL | ProxyUrl | readonly (string | URL | ProxyUrl)[];
+  /**
+   * How TLS to an `https:` server is done through a `proxy`, for example with the `ca` to trust. Without a `proxy` it is a TypeError: `fetch` and `WebSocket`
+   * have their own ways (`DENO_CERT`, `Deno.createHttpClient`, `StandardWebSocket`).
+   * @default {{}}
+   */
+  tls?: TlsClientOptions;
+  /** How TLS to `https:` proxies is done; only with a `proxy`. @default {{}} */
+  proxyTls?: TlsClientOptions;
+  /**
+   * Where the server may be; only with a `proxy`. The name is then resolved here, judged, and the proxy gets the address. The proxies themselves are not judged.
+   * @default {everywhere}
+   */
+  policy?: DialPolicyInit;
   /** What is used in place of the global `fetch`. */
   fetch?: typeof fetch;
   /** What is used in place of the global `WebSocket`, for example `StandardWebSocket` of this package. */

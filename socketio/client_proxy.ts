@@ -8,17 +8,19 @@
 import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import { arrayBuffer } from "node:stream/consumers";
-import { dial } from "../net/dial.ts";
-import { parseProxyUrl, type ProxyUrl } from "../net/proxy_url.ts";
+import { dial, type DialProxy } from "../net/dial.ts";
+import { DialPolicy } from "../net/dial_policy.ts";
+import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
+import type { TlsClientOptions } from "../net/tls_options.ts";
 import {
   StandardWebSocket,
   type StandardWebSocketOptions,
 } from "../websocket/standard_web_socket.ts";
 import {
   type ClientNetwork,
-  type ClientProxy,
   type OpenNetwork,
   provideProxies,
+  type ProxyOptions,
 } from "./_client_network.ts";
 import { HttpDuplex } from "./_http_duplex.ts";
 
@@ -27,16 +29,24 @@ const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** How long a response's body may be to be read at once, in bytes. */
 const SHORT_BODY = 4096;
 
+/** What `dial` and the WebSocket are told alike. */
+interface DialHow {
+  readonly proxy: readonly ProxyUrl[];
+  readonly tls?: TlsClientOptions;
+  readonly proxyTls?: TlsClientOptions;
+  readonly policy?: DialPolicy;
+}
+
 /** Keeps connections to one server, each through the proxies. */
 class ProxiedAgent extends Agent {
   readonly #url: URL;
-  readonly #proxies: readonly ProxyUrl[];
+  readonly #how: DialHow;
   readonly #aborter = new AbortController();
 
-  constructor(url: URL, proxies: readonly ProxyUrl[]) {
+  constructor(url: URL, how: DialHow) {
     super({ keepAlive: true });
     this.#url = url;
-    this.#proxies = proxies;
+    this.#how = how;
   }
 
   override createConnection(
@@ -53,8 +63,8 @@ class ProxiedAgent extends Agent {
     const secure = protocol === "https:";
     const { signal } = this.#aborter;
     const target = { hostname, port: Number(port) || (secure ? 443 : 80) };
-    const tls = secure && { ALPNProtocols: ["http/1.1"] };
-    const transport = await dial(target, { proxy: this.#proxies, tls, signal });
+    const tls = secure && { ALPNProtocols: ["http/1.1"], ...this.#how.tls };
+    const transport = await dial(target, { ...this.#how, tls, signal });
     if (signal.aborted) {
       transport.close();
       throw signal.reason;
@@ -122,15 +132,17 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
   });
 }
 
-function throughProxies(proxy: ClientProxy): OpenNetwork {
-  const list = Array.isArray(proxy) ? proxy as (string | URL)[] : [proxy as string | URL];
+function throughProxies(options: ProxyOptions): OpenNetwork {
+  const { proxy, tls, proxyTls } = options;
+  const list = [proxy].flat() as DialProxy[];
   if (list.length === 0) throw new TypeError("Cannot use the option proxy: it is empty");
-  const proxies = list.map(parseProxyUrl);
+  const proxies = list.map((each) => each instanceof ProxyUrl ? each : parseProxyUrl(each));
+  const how = { proxy: proxies, tls, proxyTls, policy: DialPolicy.from(options.policy) };
   return (url: URL, maxMessageSize: number): ClientNetwork => {
-    const agent = new ProxiedAgent(url, proxies);
+    const agent = new ProxiedAgent(url, how);
     class ProxiedWebSocket extends StandardWebSocket {
       constructor(url: string, options: StandardWebSocketOptions = {}) {
-        super(url, { ...options, proxy: proxies, maxMessageSize });
+        super(url, { ...options, ...how, maxMessageSize });
       }
     }
     return {

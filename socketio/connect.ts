@@ -22,6 +22,11 @@ const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
   "signal",
 ]);
 
+/** The options that are objects which connections are made with, as they are. */
+const OBJECTS: ReadonlySet<string> = new Set(["tls", "proxyTls", "policy"]);
+const identities: WeakMap<object, number> = new WeakMap();
+let nextIdentity = 0;
+
 /** What two sockets must have in common to share a connection; `undefined` if that can't be told. */
 function sharingKey(url: URL, options: SocketIoClientOptions): string | undefined {
   const own = Object.entries(options).filter(([name, value]) =>
@@ -29,7 +34,26 @@ function sharingKey(url: URL, options: SocketIoClientOptions): string | undefine
   );
   if (own.some(([, value]) => typeof value === "function" || "parser" in options)) return undefined;
   own.sort(([a], [b]) => a < b ? -1 : 1);
-  return JSON.stringify([url.href, own]);
+  return JSON.stringify([url.href, own.map(([name, value]) => [name, comparable(name, value)])]);
+}
+
+/** What JSON tells apart wherever a connection would differ. */
+function comparable(name: string, value: unknown): unknown {
+  if (name === "proxy") return [value].flat().map(proxyParts);
+  // Functions, keys and bytes are in them: only the same one is the same.
+  return OBJECTS.has(name) && typeof value === "object" ? identityOf(value!) : value;
+}
+
+/** A proxy's text may leave its login out. */
+function proxyParts(proxy: unknown): unknown[] {
+  const { username, password } = proxy as { username?: string; password?: string };
+  return [`${proxy}`, username, password];
+}
+
+function identityOf(object: object): number {
+  let identity = identities.get(object);
+  if (identity === undefined) identities.set(object, identity = nextIdentity++);
+  return identity;
 }
 
 function parseTarget(target: string | URL): { url: URL; nsp: string } {

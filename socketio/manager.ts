@@ -105,12 +105,22 @@ function makeCodec(options: SocketIoClientOptions): Codec {
   };
 }
 
-function networkOf({ proxy, fetch, WebSocket }: SocketIoClientOptions): OpenNetwork | undefined {
-  if (proxy === undefined) return undefined;
-  if (fetch === undefined && WebSocket === undefined) return networkThrough(proxy);
-  throw new TypeError(
-    "Cannot use the option proxy: `fetch` or `WebSocket` would not go through it",
-  );
+function networkOf(url: URL, options: SocketIoClientOptions): OpenNetwork | undefined {
+  const { proxy, tls, proxyTls, policy, fetch, WebSocket } = options;
+  if (proxy === undefined) {
+    const name = (["tls", "proxyTls", "policy"] as const).find((name) => options[name]);
+    if (name === undefined) return undefined;
+    throw new TypeError(`Cannot use the option ${name}: it is for connections through a proxy`);
+  }
+  if (fetch !== undefined || WebSocket !== undefined) {
+    throw new TypeError(
+      "Cannot use the option proxy: `fetch` or `WebSocket` would not go through it",
+    );
+  }
+  if (tls !== undefined && url.protocol !== "https:") {
+    throw new TypeError("Cannot use the option tls: it is for https: and wss: URLs");
+  }
+  return networkThrough({ proxy, tls, proxyTls, policy });
 }
 
 function inRange(name: string, value: number | undefined, fallback: number, min = 0): number {
@@ -196,7 +206,7 @@ export class SocketIoManager {
       withCredentials: options.withCredentials ?? false,
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
       WebSocket: options.WebSocket ?? WebSocket,
-      network: networkOf(options),
+      network: networkOf(url, options),
       maxHttpBufferSize: inRange("maxHttpBufferSize", options.maxHttpBufferSize, 67_108_864, 1),
     };
     this.#codec = makeCodec(options);

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { createServer } from "../../net/create_server.ts";
+import type { NetError } from "../../net/errors.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
 import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
 import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
@@ -9,6 +11,7 @@ import type { SocketIoError } from "../../socketio/errors.ts";
 import { networkThrough } from "../../socketio/_client_network.ts";
 import "../../socketio/client_proxy.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
+import { CA, identity, OTHER_CA } from "../_support/certs.ts";
 
 /** A SOCKS5 server that asks for a password, and how many connections went through it to where. */
 interface Proxy extends AsyncDisposable {
@@ -94,7 +97,7 @@ Deno.test("client goes through a chain of proxies, the nearest first, and comes 
   await using far = startProxy();
   await withServer(async (port, io) => {
     const socket = connectSocketIo(`http://127.0.0.1:${port}/`, {
-      proxy: [new URL(near.url), far.url],
+      proxy: [new URL(near.url), parseProxyUrl(far.url)],
       reconnectionDelay: 1,
     });
     await next(socket, "connect");
@@ -123,6 +126,34 @@ Deno.test("client tells why a proxy refuses, and no password", async () => {
   assertEquals(proxy.targets, []);
 });
 
+Deno.test("client tells through a proxy whom it trusts and where the server may be, by both transports", async () => {
+  await using proxy = startProxy();
+  const io = new SocketIoServer();
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1", tls: identity("server") });
+  const cases: [SocketIoClientOptions, code: string | undefined][] = [
+    [{ tls: { ca: CA } }, undefined],
+    [{ tls: { ca: OTHER_CA } }, "ERR_TLS_CERT"],
+    [{}, "ERR_TLS_CERT"],
+    [{ tls: { ca: CA }, policy: "public" }, "ERR_DIAL_POLICY"],
+    [{ tls: { ca: CA }, policy: { allow: ["127.0.0.1"] } }, undefined],
+  ];
+  for (const [options, code] of cases) {
+    for (const transports of [["polling"], ["websocket"]] as const) {
+      const socket = connectSocketIo(`https://localhost:${port}`, {
+        ...options,
+        transports,
+        proxy: parseProxyUrl(proxy.url),
+        reconnection: false,
+        forceNew: true,
+      });
+      const error = await Promise.race([next(socket, "connect_error"), next(socket, "connect")]);
+      assertEquals((error?.cause as NetError | undefined)?.code, code);
+      await socket.close();
+    }
+  }
+  await io.close();
+});
+
 Deno.test("client that closes while the proxy says nothing leaves nothing open", async () => {
   const silent = await createServer(() => {}).listen(0, "127.0.0.1");
   for (const transports of [["polling"], ["websocket"]] as const) {
@@ -143,6 +174,10 @@ Deno.test("client takes no proxy beside what would not go through it, and shows 
     { proxy: [] },
     { proxy: "ftp://ann:s3cret@host" },
     { proxy: "socks5://ann:s3cret@host:99999" },
+    { proxy, tls: {} },
+    { tls: {} },
+    { proxyTls: {} },
+    { policy: "public" },
   ];
   for (const options of bad) {
     const error = assertThrows(() => connectSocketIo("http://host", options), TypeError);
@@ -161,7 +196,7 @@ Deno.test("a request through a proxy whose connection is cut fails, and is not s
     });
   }).listen(0, "127.0.0.1");
   const url = new URL(`http://127.0.0.1:${server.port}/`);
-  const network = networkThrough(proxy.url)(url, 1000);
+  const network = networkThrough({ proxy: proxy.url })(url, 1000);
   assertEquals(await (await network.fetch(url)).text(), "ok");
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
   await assertRejects(() => network.fetch(url));

@@ -1,5 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { next, withServer } from "../_support/socketio_rig.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
+import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+import "../../socketio/client_proxy.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 
 /** What is asked for, by a fetch that never answers. */
@@ -69,6 +72,31 @@ Deno.test("sockets share a connection only if they want the same of it", () => {
   }
   one.disconnect();
   assertEquals(connectSocketIo(`${url}/f`, options).io === one.io, false, "an old connection");
+});
+
+Deno.test("sockets share a connection through the same proxy with the same login and settings alone", () => {
+  const url = "https://shared.example";
+  const tls = { ca: "authority" };
+  const ways: SocketIoClientOptions[] = [
+    { proxy: "socks5://ann:one@host" },
+    { proxy: "socks5://ann:two@host" },
+    { proxy: parseProxyUrl("socks5://ann:three@host") },
+    { proxy: parseProxyUrl("socks5://ann:four@host") },
+    { proxy: ["socks5://near", parseProxyUrl("http://ann:five@host")] },
+    { proxy: ["socks5://near", parseProxyUrl("http://ann:six@host")] },
+    { proxy: "socks5://seven", tls },
+    { proxy: "socks5://seven", tls: { ...tls } },
+    { proxy: "socks5://seven", proxyTls: tls },
+    { proxy: "socks5://seven", policy: "public" },
+  ];
+  const found = new Set<unknown>();
+  for (const way of ways) {
+    const options = { ...way, autoConnect: false };
+    const [one, same] = ["a", "b"].map((nsp) => connectSocketIo(`${url}/${nsp}`, options));
+    assertEquals(one.io === same.io, true);
+    found.add(one.io);
+  }
+  assertEquals(found.size, ways.length);
 });
 
 Deno.test("headers and cookies are sent by polling", async () => {
