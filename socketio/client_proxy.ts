@@ -29,6 +29,15 @@ const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** How long a response's body may be to be read at once, in bytes. */
 const SHORT_BODY = 4096;
 
+/** What Socket.IO's own bounds stand for: `maxBufferedBytes`, `timeout`, and the server's heartbeat. */
+const LEFT_TO_THE_CLIENT: StandardWebSocketOptions = {
+  maxSendQueue: Infinity,
+  connectTimeout: 0,
+  handshakeTimeout: 0,
+  messageTimeout: 0,
+  keepAliveInterval: 0,
+};
+
 /** What `dial` and the WebSocket are told alike. */
 interface DialHow {
   readonly proxy: readonly ProxyUrl[];
@@ -142,7 +151,7 @@ function throughProxies(options: ProxyOptions): OpenNetwork {
     const agent = new ProxiedAgent(url, how);
     class ProxiedWebSocket extends StandardWebSocket {
       constructor(url: string, options: StandardWebSocketOptions = {}) {
-        super(url, { ...options, ...how, maxMessageSize });
+        super(url, { ...options, ...how, ...LEFT_TO_THE_CLIENT, maxMessageSize });
       }
     }
     return {

@@ -8,6 +8,7 @@ import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
 import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
+import { acceptKey } from "../../socketio/_websocket_tools.ts";
 import { networkThrough } from "../../socketio/_client_network.ts";
 import "../../socketio/client_proxy.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
@@ -164,6 +165,77 @@ Deno.test("client that closes while the proxy says nothing leaves nothing open",
     await socket.close();
   }
   await silent.close();
+});
+
+Deno.test("a WebSocket through a proxy has the bounds of the client's options, and not its own", async () => {
+  await using proxy = startProxy();
+  const io = new SocketIoServer({ maxHttpBufferSize: 50_000_000, maxAttachmentBytes: 50_000_000 });
+  io.on("connection", (socket) => {
+    socket.on("size", (data, done) => done(data.length));
+    socket.on("give", (size, done) => done(new Uint8Array(size)));
+  });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const socket = connectSocketIo(`http://127.0.0.1:${port}`, {
+    transports: ["websocket"],
+    proxy: proxy.url,
+    maxBufferedBytes: 50_000_000,
+    maxHttpBufferSize: 1000,
+    reconnection: false,
+  });
+  const lost = new Promise((resolve) => void socket.io.once("close", (_, error) => resolve(error)));
+  // Together more than a WebSocket's maxSendQueue.
+  await next(socket, "connect");
+  const sizes = [10_000_000, 10_000_000, 10_000_000];
+  const given = sizes.map((size) =>
+    socket.timeout(20_000).emitWithAck("size", new Uint8Array(size))
+  );
+  assertEquals(await Promise.all(given), sizes);
+  socket.emit("give", 2000, () => {});
+  assertEquals((await lost as SocketIoError).code, "ERR_LIMIT");
+  await socket.close();
+  await io.close();
+});
+
+Deno.test("a WebSocket through a proxy waits as long as the client's timeout and heartbeat say", async () => {
+  const ponged = Promise.withResolvers<void>();
+  // The proxy and the server behind it: two answers of SOCKS5, one of HTTP, then the start of a message and a ping.
+  const server = await createServer((socket) => {
+    const answers = ["\x05\x00", "\x05\x00\x00\x01" + "\x00".repeat(6)];
+    socket.on("data", (chunk) => {
+      const bytes = chunk as Uint8Array;
+      const text = new TextDecoder().decode(bytes);
+      const key = /^Sec-WebSocket-Key: (.*)\r$/im.exec(text)?.[1];
+      if (answers.length > 0) socket.write(answers.shift()!);
+      else if (key === undefined) {
+        ponged.resolve();
+        if (bytes[0] === 0x88) socket.destroy();
+      } else {
+        socket.write("HTTP/1.1 101 \r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
+        socket.write(`Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`);
+        socket.write(new Uint8Array([0x01, 1, 0x61, 0x89, 0]));
+      }
+    });
+  }).listen(0, "127.0.0.1");
+  const { setTimeout } = globalThis;
+  const delays: number[] = [];
+  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+    if (args[1]! >= 5000) delays.push(args[1]!);
+    return setTimeout(...args);
+  }) as typeof setTimeout;
+  try {
+    const url = `http://127.0.0.1:${server.port}`;
+    const proxy = url.replace("http", "socks5");
+    const { WebSocket } = networkThrough({ proxy })(new URL(url), 1000);
+    const ws = new WebSocket(url.replace("http", "ws"));
+    await ponged.promise;
+    assertEquals([ws.readyState, delays], [1, []]);
+    const gone = new Promise((resolve) => ws.onclose = resolve);
+    ws.close();
+    await server.close();
+    await gone;
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 });
 
 Deno.test("client takes no proxy beside what would not go through it, and shows no malformed one", () => {
