@@ -179,6 +179,7 @@ export class EngineClient implements ClientTransportHost {
   #tryNext(): boolean {
     if (!this.#options.tryAllTransports || this.#transports.length < 2) return false;
     this.#transports = this.#transports.slice(1);
+    if (!this.#transports.includes("polling")) this.#network?.close();
     this.#transport = this.#make(this.#transports[0]);
     this.#transport.open();
     return true;

@@ -10,6 +10,8 @@ import { type Duplex, Readable } from "node:stream";
 import { arrayBuffer } from "node:stream/consumers";
 import { dial, type DialProxy } from "../net/dial.ts";
 import { DialPolicy } from "../net/dial_policy.ts";
+import type { NetError, NetErrorCode } from "../net/errors.ts";
+import { toNetError } from "../net/os_error.ts";
 import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import {
@@ -28,6 +30,8 @@ import { HttpDuplex } from "./_http_duplex.ts";
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** How long a response's body may be to be read at once, in bytes. */
 const SHORT_BODY = 4096;
+/** How long such a body may take where the status says that it is no answer, in ms. */
+const REFUSAL_TIME = 1_000;
 
 /** What Socket.IO's own bounds stand for: `maxBufferedBytes`, `timeout`, and the server's heartbeat. */
 const LEFT_TO_THE_CLIENT: StandardWebSocketOptions = {
@@ -90,6 +94,18 @@ class ProxiedAgent extends Agent {
   }
 }
 
+/** A refusal's body, if it comes soon: what counts is the status. */
+async function refusalBody(message: IncomingMessage): Promise<ArrayBuffer | undefined> {
+  const timer = setTimeout(() => message.destroy(), REFUSAL_TIME);
+  try {
+    return await arrayBuffer(message);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
  * A response of node:http as that of `fetch`. What is short is read at once: a body that nobody wants would cost the connection, which
  * is dear to make.
@@ -99,8 +115,34 @@ async function toResponse(message: IncomingMessage): Promise<Response> {
   const { rawHeaders, statusCode: status = 0 } = message;
   for (let i = 0; i < rawHeaders.length; i += 2) headers.append(rawHeaders[i], rawHeaders[i + 1]);
   const short = NO_BODY.has(status) || Number(headers.get("content-length") ?? NaN) <= SHORT_BODY;
-  const body = short ? await arrayBuffer(message) : Readable.toWeb(message);
+  const body = !short
+    ? Readable.toWeb(message)
+    : await (status === 200 ? arrayBuffer(message) : refusalBody(message));
   return new Response(NO_BODY.has(status) ? null : body as BodyInit, { status, headers });
+}
+
+function codedError(code: NetErrorCode, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+/** What node:http fails with. What its parser finds is the server's fault. */
+function toFailure(error: unknown, { host, hostname: address, port }: URL): NetError {
+  const { code, message } = error as { code?: unknown; message: string };
+  const told = /^HPE_/.test(`${code}`) ? codedError("EPROTO", message, error) : error;
+  const what = `Cannot get an answer from "${host}"`;
+  return toNetError(told, { syscall: "read", address, port: Number(port) || undefined, what });
+}
+
+/** The login of a URL. What is not encoded as UTF-8 is taken as it is, as `fetch` does. */
+function loginOf({ username, password }: URL): string | undefined {
+  if (username === "" && password === "") return undefined;
+  return `${username}:${password}`.replaceAll(/(?:%[\da-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
 }
 
 /** As much of `fetch` as polling needs. It follows no redirects. */
@@ -110,32 +152,36 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
     const headers: Record<string, string> = { ...init.headers as Record<string, string> };
     headers.Host = url.host;
     if (typeof body === "string") headers["Content-Length"] = `${new Blob([body]).size}`;
-    const login = url.username === "" ? undefined : `${url.username}:${url.password}`;
-    const auth = login && decodeURIComponent(login);
-    const path = url.pathname + url.search;
     const request = httpRequest({
       agent,
       method,
-      path,
+      path: url.pathname + url.search,
       headers,
-      auth,
+      auth: loginOf(url),
       signal: signal ?? undefined,
     });
-    request.on("error", reject);
+    const fail = (error: unknown): void => reject(toFailure(error, url));
+    const closed = (): void => {
+      const why = "the connection was closed before the response had come";
+      request.destroy(codedError("ECONNRESET", why));
+    };
+    request.on("error", fail);
     // Deno's node:http would send the request again when a connection is cut that has served one before: what the server has answered
     // or taken meanwhile would be lost, or come twice, and nobody would know.
     request.on("socket", (socket) => {
-      const onClose = (): void => {
-        request.destroy(new Error("the connection was closed before the response had come"));
-      };
-      socket.once("close", onClose);
-      request.once("close", () => socket.off("close", onClose));
+      socket.once("close", closed);
+      request.once("close", () => socket.off("close", closed));
     });
     request.on("response", (message) => {
       toResponse(message).then(resolve, (error) => {
         message.destroy();
-        reject(error);
+        fail(error);
       });
+    });
+    // Nobody has asked for that.
+    request.on("upgrade", (_message, socket) => {
+      socket.destroy();
+      fail(codedError("EPROTO", "the server answered with status 101"));
     });
     request.end(body ?? undefined);
   });

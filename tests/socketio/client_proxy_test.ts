@@ -1,6 +1,13 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { createServer } from "../../net/create_server.ts";
-import type { NetError } from "../../net/errors.ts";
+import { NetError } from "../../net/errors.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
@@ -275,5 +282,75 @@ Deno.test("a request through a proxy whose connection is cut fails, and is not s
   assertEquals(asked.length, 2);
   assert(asked[0] === asked[1], "the connection was used again");
   network.close();
+  await server.close();
+});
+
+Deno.test("a request through a proxy tells the status of a refusal whose body stalls, and refuses 101", async () => {
+  await using proxy = startProxy();
+  const head = "Content-Length: 9\r\n\r\nabc";
+  const answers: Record<string, string> = {
+    "/stalled": `HTTP/1.1 404 \r\n${head}`,
+    "/cut": `HTTP/1.1 404 \r\n${head}`,
+    "/half": `HTTP/1.1 200 \r\n${head}`,
+    "/upgrade": "HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    "/garbage": "no HTTP\r\n\r\n",
+  };
+  const server = await createServer((socket) => {
+    socket.on("data", (bytes) => {
+      const path = new TextDecoder().decode(bytes as Uint8Array).split(" ")[1];
+      socket.write(answers[path]);
+      if (path === "/cut" || path === "/half") socket.end();
+    });
+  }).listen(0, "127.0.0.1");
+  const base = new URL(`http://127.0.0.1:${server.port}/`);
+  const network = networkThrough({ proxy: proxy.url })(base, 1000);
+  for (const path of ["/stalled", "/cut"]) {
+    const response = await network.fetch(new URL(path, base));
+    assertEquals([response.status, await response.text()], [404, ""]);
+  }
+  const codes = { "/half": "ECONNRESET", "/upgrade": "EPROTO", "/garbage": "EPROTO" };
+  for (const [path, code] of Object.entries(codes)) {
+    const error = await assertRejects(() => network.fetch(new URL(path, base)), NetError);
+    assertEquals(error.code, code);
+    assertStringIncludes(error.message, `Cannot get an answer from "${base.host}": `);
+  }
+  network.close();
+  await server.close();
+});
+
+Deno.test("a request through a proxy has the URL's login, encoded as fetch takes it", async () => {
+  await using proxy = startProxy();
+  const listen = { hostname: "127.0.0.1", port: 0, onListen() {} };
+  const server = Deno.serve(listen, ({ headers }) => new Response(headers.get("authorization")));
+  for (const login of ["ann:%C3%A9@", ":pw@", "a%zz%41:pw@", "ann@", ""]) {
+    const url = new URL(`http://${login}127.0.0.1:${server.addr.port}/`);
+    const network = networkThrough({ proxy: proxy.url })(url, 1000);
+    assertEquals(await (await network.fetch(url)).text(), await (await fetch(url)).text(), login);
+    network.close();
+  }
+  await server.shutdown();
+});
+
+Deno.test("client that tries its next transport through a proxy leaves no connection of polling", async () => {
+  await using proxy = startProxy();
+  const polled = Promise.withResolvers<void>();
+  const server = await createServer((socket) => {
+    socket.once("data", (bytes) => {
+      // The WebSocket gets no answer: what ends is the connection of polling.
+      if (new TextDecoder().decode(bytes as Uint8Array).includes("websocket")) return;
+      socket.write("HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n");
+      socket.once("close", () => polled.resolve());
+    });
+  }).listen(0, "127.0.0.1");
+  const socket = connectSocketIo(`http://127.0.0.1:${server.port}`, {
+    proxy: proxy.url,
+    tryAllTransports: true,
+    reconnection: false,
+    timeout: 10_000,
+  });
+  const late = next(socket, "connect_error").then((error) => Promise.reject(error));
+  await Promise.race([polled.promise, late]);
+  late.catch(() => {});
+  await socket.close();
   await server.close();
 });
