@@ -411,15 +411,17 @@ async function respond(
   if (promised !== undefined && start?.total !== undefined && start.total !== promised) {
     throw wrongLength(start.total, promised);
   }
-  outgoing.writeHead(status, response.statusText || undefined, answered);
-  if (start !== undefined && !isHead) {
-    await sendBody(start, promised, outgoing);
+  const source = start === undefined ? body : start.reader;
+  try {
+    outgoing.writeHead(status, response.statusText || undefined, answered);
+    if (start !== undefined && !isHead) await sendBody(start, promised, outgoing);
     outgoing.end();
-  } else {
-    // Whether or when the source takes notice is nothing for the client to wait for.
-    outgoing.end();
-    await (start === undefined ? body : start.reader)?.cancel();
+  } catch (error) {
+    source?.cancel(error).catch(() => {});
+    throw error;
   }
+  // Whether or when the source takes notice is nothing for the client to wait for.
+  if (start === undefined || isHead) await source?.cancel();
 }
 
 /**
@@ -471,6 +473,15 @@ interface BodyStart {
 /** Takes of a body what is there already: all of it where it was made from a string, from bytes, or from what is in memory. */
 async function startOf(body: ReadableStream<Uint8Array>): Promise<BodyStart> {
   const reader = body.getReader();
+  try {
+    return await firstChunks(reader);
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<BodyStart> {
   const chunks: Uint8Array[] = [];
   for (let length = 0, known = true;;) {
     const next = reader.read();
@@ -507,10 +518,9 @@ async function sendBody(
     left.catch(() => {});
   });
   for (let length = 0, at = 0;; at++) {
-    const value = at < chunks.length
-      ? chunks[at]
-      : (await (at === chunks.length ? next : reader.read())).value;
-    const done = value === undefined;
+    const { value, done }: ReadableStreamReadResult<Uint8Array> = at < chunks.length
+      ? { value: chunks[at], done: false }
+      : await (at === chunks.length ? next : reader.read());
     if (outgoing.destroyed) break;
     length += value?.byteLength ?? 0;
     if (promised !== undefined && (done ? length !== promised : length > promised)) {

@@ -355,6 +355,49 @@ Deno.test("handler's body that fails cuts the response: it does not look whole",
   assertEquals((errors[0] as Error).message, "mine");
 });
 
+Deno.test("handler's body that gives nothing for a chunk is cut, and its source is told", async () => {
+  for (const nothing of [undefined, null]) {
+    for (const before of [[], [1], [50_000, 50_000, 50_000]]) {
+      const errors: unknown[] = [];
+      let cancelled = 0;
+      const server = createHandlerServer(() =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              for (const size of before) controller.enqueue(new Uint8Array(size));
+              controller.enqueue(nothing as unknown as Uint8Array);
+            },
+            cancel: () => void cancelled++,
+          }),
+        ), (error) => errors.push(error));
+      const client = await inject(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      const text = await readAll(client).catch(() => "");
+      // With the last ones the head is sent already.
+      assertEquals([text.includes("500 "), text.endsWith("\r\n0\r\n\r\n")], [
+        before.length < 3,
+        false,
+      ]);
+      assertEquals([errors.length, cancelled], [1, 1]);
+    }
+  }
+});
+
+Deno.test("handler's body whose head can't be sent is cancelled", async () => {
+  for (const method of ["GET", "HEAD"]) {
+    const errors: unknown[] = [];
+    let cancelled = 0;
+    const server = createHandlerServer(() =>
+      new Response(
+        new ReadableStream({ cancel: () => void cancelled++ }),
+        // Trailers are for bodies without a length.
+        { headers: { "trailer": "x", "content-length": "3" } },
+      ), (error) => errors.push(error));
+    const request = `${method} / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`;
+    assertStringIncludes(await readAll(await inject(server, request)), "500 ");
+    assertEquals([errors.length, cancelled], [1, 1]);
+  }
+});
+
 Deno.test("handler's response that was read already is reported, and its client gets 500", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(async () => {
