@@ -317,7 +317,7 @@ export function createHandlerServer(
       answerOnly(response, fault.status);
       return;
     }
-    respond(handler, request, response).catch((error) => {
+    respond(handler, request, response, onError).catch((error) => {
       onError(error);
       // What is cut off must not look whole.
       if (response.headersSent) response.destroy();
@@ -355,6 +355,7 @@ async function respond(
   handler: HttpHandler,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  onError: (error: unknown) => void,
 ): Promise<void> {
   const aborted = new AbortController();
   outgoing.once("close", () => aborted.abort());
@@ -421,7 +422,7 @@ async function respond(
     throw error;
   }
   // Whether or when the source takes notice is nothing for the client to wait for.
-  if (start === undefined || isHead) await source?.cancel();
+  if (start === undefined || isHead) source?.cancel().catch(onError);
 }
 
 /**
@@ -507,11 +508,13 @@ async function turns(count: number): Promise<undefined> {
 
 /** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
 async function sendBody(
-  { reader, chunks, next }: BodyStart,
+  { reader, chunks, total, next }: BodyStart,
   promised: number | undefined,
   outgoing: ServerResponse,
 ): Promise<void> {
   if (outgoing.destroyed) return await reader.cancel();
+  // What begins later may begin much later, as a stream of events does: its client is told now that it will come.
+  if (chunks.length === 0 && total === undefined) outgoing.flushHeaders();
   let left: Promise<void> | undefined;
   outgoing.once("close", () => {
     left = reader.cancel();

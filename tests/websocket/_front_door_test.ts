@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
@@ -334,6 +334,52 @@ Deno.test("handler's response that is none is reported, and its client gets 500"
     assertStringIncludes(await readAll(client), "500 Internal Server Error");
     assertStringIncludes((errors[0] as Error).message, "is not the status of a response");
   }
+});
+
+Deno.test("handler's body that has nothing to say yet has its head sent", async () => {
+  const told = Promise.withResolvers<void>();
+  const server = createHandlerServer(() =>
+    new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await told.promise;
+          controller.enqueue(new TextEncoder().encode("data: 1\n\n"));
+          controller.close();
+        },
+      }),
+      { status: 201 },
+    ), () => {});
+  const request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  const client = await inject(server, request);
+  const { text, rest, reader } = await waitFor(
+    receiveHead(client, "response"),
+    "get the head of the response",
+    { timeout: 5000 },
+  );
+  assertStringIncludes(text, "HTTP/1.1 201 ");
+  reader.stop();
+  told.resolve();
+  assertEquals([rest.length, await readAll(client)], [0, "9\r\ndata: 1\n\n\r\n0\r\n\r\n"]);
+});
+
+Deno.test("handler's body that can't be cancelled cuts no response to HEAD", async () => {
+  const errors: unknown[] = [];
+  const handler = () =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(10)),
+        cancel() {
+          throw new Error("mine");
+        },
+      }),
+    );
+  const onError = (error: unknown) => errors.push((error as Error).message);
+  await using server = await serve({ handler, onError });
+  using client = await RawClient.connect(server.port);
+  await client.write("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2));
+  const answers = /HTTP\/1.1 200[^]*HTTP\/1.1 200/;
+  assertMatch(await client.readUntil((text) => answers.test(text)), answers);
+  assertEquals(errors, ["mine", "mine"]);
 });
 
 Deno.test("handler's body that fails cuts the response: it does not look whole", async () => {
