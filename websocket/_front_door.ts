@@ -5,6 +5,7 @@ import { TransportDuplex } from "../net/node_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
+import { headerPairs } from "./_header_pairs.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import { HttpFields, type HttpHeadLimits } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
@@ -379,7 +380,7 @@ async function respond(
   const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
   const request = new Request(target, {
     method,
-    headers: fields.toHeaders(),
+    headers: headerPairs(fields),
     body: upload,
     signal: aborted.signal,
   });

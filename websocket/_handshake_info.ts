@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { headerPairs } from "./_header_pairs.ts";
 import { HttpFields, parseRequestHead, parseResponseHead } from "./http_head.ts";
 
 /**
@@ -48,7 +49,7 @@ export class HandshakeInfo {
   /** The client's request, with a signal of its own. */
   requestWith(signal?: AbortSignal): Request {
     const url = `${this.#secure ? "https" : "http"}://${this.#fields.get("host")}${this.#target}`;
-    return new Request(url, { headers: this.headers, signal });
+    return new Request(url, { headers: headerPairs(this.#fields), signal });
   }
 
   get #fields(): HttpFields {

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { headerPairs } from "./_header_pairs.ts";
 import { isToken, trimOws } from "./_tokens.ts";
 
 /** Limits for the head of an HTTP message. */
@@ -129,13 +130,7 @@ export class HttpFields implements Iterable<[name: string, value: string]> {
 
   /** The same lines as a `Headers` object of the web. Cookies of several lines are joined by `"; "`, as they are in one. */
   toHeaders(): Headers {
-    const headers = new Headers();
-    for (const [name, value] of this) {
-      const cookies = name === "cookie" ? headers.get(name) : null;
-      if (cookies === null) headers.append(name, value);
-      else headers.set(name, `${cookies}; ${value}`);
-    }
-    return headers;
+    return new Headers(headerPairs(this));
   }
 
   /** Where the next line with this name is: its index, or its offset in the text. -1 if there is none. */
