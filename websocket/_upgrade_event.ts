@@ -12,13 +12,15 @@ import type { HttpHeadFault, HttpHeadLimits } from "./http_head.ts";
 const LINE_REST = "  HTTP/1.1".length;
 
 /**
- * Why a request is refused whose head `node:http` has read: that knows no limits for lines, and leaves out the headers that are too many.
+ * Why a request is refused whose head `node:http` has read: that knows no limits for lines, counts not
+ * all of a head for its size, and leaves out the headers that are too many.
  */
 export function laterHeadFault(
   { method = "", url = "", rawHeaders }: IncomingMessage,
-  { maxHeaderCount = 100, maxLineSize = 8_192 }: HttpHeadLimits,
+  { maxHeadSize = 16_384, maxHeaderCount = 100, maxLineSize = 8_192 }: HttpHeadLimits,
 ): HttpHeadFault | undefined {
-  // As where the first head of a connection is read, a line is counted with one byte of its end. The space around values is gone.
+  // As where the first head of a connection is read, a line is counted with one byte of its end. The space around values is gone:
+  // the one that is usual in front of each is counted.
   const line = method.length + url.length + LINE_REST + 1;
   if (line > maxLineSize) {
     return { status: 414, message: `its first line is longer than ${maxLineSize} bytes` };
@@ -26,12 +28,19 @@ export function laterHeadFault(
   if (rawHeaders.length > maxHeaderCount * 2) {
     return { status: 431, message: `it has more than ${maxHeaderCount} headers` };
   }
+  // So is the empty one at its end.
+  let size = line + 1 + 1;
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i].length + rawHeaders[i + 1].length + 2 > maxLineSize) {
+    const value = rawHeaders[i + 1];
+    const header = rawHeaders[i].length + (value === "" ? 1 : 2) + value.length + 1;
+    if (header > maxLineSize) {
       return { status: 431, message: `a header is longer than ${maxLineSize} bytes` };
     }
+    size += header + 1;
   }
-  return undefined;
+  return size > maxHeadSize
+    ? { status: 431, message: `it is larger than ${maxHeadSize} bytes` }
+    : undefined;
 }
 
 const IGNORE = { data: () => {}, end: () => {}, error: () => {} };

@@ -106,7 +106,10 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
    * @default {undefined}, none is expected
    */
   proxyProtocol?: ServerProxyProtocolOptions;
-  /** Limits for the heads of the client's requests. With `http` those of that server hold for later plain requests on a connection. */
+  /**
+   * Limits for the heads of the client's requests. With `http` those of that server hold for later plain requests on a connection. Of
+   * requests behind the first the space around values is not counted, but for one in front of each.
+   */
   head?: HttpHeadLimits;
   /**
    * Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. What it throws is answered with 500 and
