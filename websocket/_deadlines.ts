@@ -18,6 +18,10 @@ const LATE = 50;
 const READS_PER_TURN = 50;
 /** How many turns are left at most for reading what has come: under a load that lasts, deadlines have to hold as well. */
 const MAX_TURNS = 64;
+/** No further turn is left behind this time, in ms: turns that are long would add up, each time anew. */
+const MAX_PUT_OFF = 1000;
+/** But so many turns are left however long they are: Deno does not read in every one. */
+const MIN_TURNS = 2;
 
 /**
  * Deadlines of many objects on a single timer: a heap ordered by time. With nothing in it, no timer runs.
@@ -27,8 +31,9 @@ export class DeadlineQueue {
   readonly #clock: Clock;
   #timer: unknown;
   #timerAt = Infinity;
-  /** How many turns more the deadlines that are over are put off, -1 while none are. */
-  #turns = -1;
+  /** For how many turns, and since when, the deadlines that are over are put off. */
+  #turns = 0;
+  #since = 0;
 
   /** Makes an empty queue on a clock. */
   constructor(clock: Clock = SYSTEM_CLOCK) {
@@ -88,17 +93,17 @@ export class DeadlineQueue {
   #disarm(): void {
     if (this.#timerAt !== Infinity) this.#clock.clearTimeout(this.#timer);
     this.#timerAt = Infinity;
-    this.#turns = -1;
+    this.#turns = 0;
   }
 
   readonly #fire = (): void => {
     const now = this.#clock.now();
-    if (now - this.#timerAt > LATE && this.#leavesTurn()) {
+    if (now - this.#timerAt > LATE && this.#leavesTurn(now)) {
       this.#timer = this.#clock.setTimeout(this.#fire, 0);
       return;
     }
     this.#timerAt = Infinity;
-    this.#turns = -1;
+    this.#turns = 0;
     while (this.#heap.length > 0 && this.#heap[0].deadline <= now) {
       const item = this.#heap[0];
       this.delete(item);
@@ -108,11 +113,10 @@ export class DeadlineQueue {
   };
 
   /** Whether there is a turn left for what has come while the process stood still. It is not read yet, for timers go first. */
-  #leavesTurn(): boolean {
-    if (this.#turns < 0) {
-      this.#turns = Math.min(MAX_TURNS, 1 + Math.ceil(this.#heap.length / READS_PER_TURN));
-    }
-    return this.#turns-- > 0;
+  #leavesTurn(now: number): boolean {
+    if (this.#turns === 0) this.#since = now;
+    const most = now - this.#since < MAX_PUT_OFF ? MAX_TURNS : MIN_TURNS;
+    return this.#turns++ < Math.min(most, 1 + Math.ceil(this.#heap.length / READS_PER_TURN));
   }
 
   #up(item: Expiring): void {

@@ -80,7 +80,7 @@ Deno.test("deadlines that come late leave some turns for what has come meanwhile
     for (let i = 0; i < turns; i++) {
       clock.turn();
       assertEquals([fired, clock.timers.length], [0, 1]);
-      clock.time += 1000;
+      clock.time += 10;
     }
     // Heard from, in time after all; and a new one.
     queue.delete(items[0]);
@@ -91,6 +91,28 @@ Deno.test("deadlines that come late leave some turns for what has come meanwhile
     clock.time += 20;
     clock.turn();
     assertEquals([fired, queue.size, clock.timers.length], [count, 0, 0]);
+  }
+});
+
+Deno.test("deadlines that come late are put off for a second, not for the more the longer turns are", () => {
+  for (const [length, turns] of [[60, 17], [100, 10], [999, 2], [5000, 2]]) {
+    const clock = new StandingClock();
+    const queue = new DeadlineQueue(clock);
+    let fired = 0;
+    const item = new Item(() => fired++);
+    for (let i = 0; i < 10_000; i++) queue.set(new Item(() => {}), 1e9);
+    // The second time is as the first.
+    for (let i = 1; i <= 2; i++) {
+      queue.set(item, clock.time + 10);
+      clock.time += 10 + length;
+      for (let left = 0; left < turns; left++) {
+        clock.turn();
+        assertEquals(fired, i - 1);
+        clock.time += length;
+      }
+      clock.turn();
+      assertEquals(fired, i);
+    }
   }
 });
 
