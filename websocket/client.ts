@@ -281,7 +281,8 @@ class ClientAttempt {
   /** What is wrong with the server's answer, with the server in its text. */
   #named(error: WebSocketHandshakeError, response?: Response): WebSocketHandshakeError {
     const { message, code, status, header, expected, actual } = error;
-    return new WebSocketHandshakeError(message.replace(":", ` to "${this.#target.display}":`), {
+    const text = message.replace(":", () => ` to "${this.#target.display}":`);
+    return new WebSocketHandshakeError(text, {
       code,
       status,
       header,

@@ -331,6 +331,18 @@ Deno.test("redirect to another host carries no credentials there", async () => {
   }
 });
 
+Deno.test("client that is refused names the server as it is, whatever its path has in it", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/$'$&$1`;
+  try {
+    await using _server = await serve({ path, authorize: () => false });
+    const { message } = await fails("HANDSHAKE_STATUS", `ws+unix:${path}:/`);
+    assertStringIncludes(message, ` to "ws+unix://${path}": `);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("redirects to nowhere, and from TLS to no TLS, are not followed", async () => {
   for (
     const location of [
