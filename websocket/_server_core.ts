@@ -42,7 +42,7 @@ const LINGER = 1000;
 export const BUSY =
   "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 const NO_TOPICS: ReadonlySet<string> = new Set();
-/** The most characters of a body that `authorize` refuses with. */
+/** The most of a body that `authorize` refuses with, in bytes. */
 const MAX_REFUSAL = 65_536;
 
 /** A connection from its first byte to the end of its handshake: it has until the deadline. */
@@ -635,22 +635,32 @@ async function beginningOf(
   if (bodyUsed) throw new TypeError("Cannot refuse: the body of the response was read already");
   const decoder = new TextDecoder();
   let text = "";
+  let left = MAX_REFUSAL;
+  let cut = false;
   const reader = body?.getReader();
   // It ends a read that waits. Whether or when the source takes notice is nothing to wait for.
-  const stop = () => void reader?.cancel().catch(() => {});
+  const stop = () => {
+    cut = true;
+    reader?.cancel().catch(() => {});
+  };
   const timer = setTimeout(stop, patience);
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {
     for (let read; reader !== undefined && !(read = await reader.read()).done;) {
-      text += decoder.decode(read.value, { stream: true });
-      if (text.length >= MAX_REFUSAL) stop();
+      text += decoder.decode(read.value.subarray(0, left), { stream: true });
+      left -= read.value.length;
+      if (left <= 0) {
+        stop();
+        break;
+      }
     }
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
-  return (text + decoder.decode()).slice(0, MAX_REFUSAL);
+  // Where it is cut may be in the middle of a character, which is left out.
+  return cut ? text : text + decoder.decode();
 }
 
 /** A request target without its query. */

@@ -4,7 +4,8 @@ import type { Transport } from "../../net/transport.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
-import { ACCEPT, upgradeRequest } from "../_support/websocket_server.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
+import { ACCEPT, until, upgradeRequest } from "../_support/websocket_server.ts";
 
 Deno.test("server core lets clients in over any transport", async () => {
   const core = new ServerCore({ default: (ws) => void ws.send("hello") });
@@ -57,6 +58,37 @@ Deno.test("server core counts what was handed over until it ends", async () => {
   b.close();
 });
 
+Deno.test("server core keeps what comes while a client is judged", async () => {
+  const got: unknown[] = [];
+  const judged = Promise.withResolvers<void>();
+  const core = new ServerCore({
+    default: (ws) => void ws.on("message", (data) => got.push(data)),
+    authorize: () => judged.promise,
+  });
+  const [far, near] = pair();
+  let read = 0;
+  const { read: readNear } = near;
+  near.read = async (...args) => {
+    const n = await readNear.apply(near, args);
+    read += n ?? 0;
+    return n;
+  };
+  const request = upgradeRequest();
+  await writeLatin1(far, request);
+  const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  for (const text of ["one", "two"]) {
+    await far.write(encodeFrame(new TextEncoder().encode(text), { opcode: 1, maskKey: 1 }));
+    await until(() => read > request.length);
+  }
+  judged.resolve();
+  await admitted;
+  await until(() => got.length === 2);
+  assertEquals(got, ["one", "two"]);
+  for (const ws of core.connections) ws.terminate();
+  await core.idle();
+  far.close();
+});
+
 Deno.test("server core looks for who is left out among the topic's subscribers alone", async () => {
   const core = new ServerCore({ default: () => {} });
   const ends = [];
@@ -98,6 +130,42 @@ Deno.test("server core refuses with the beginning of a body, and does not wait f
   far.close();
   await admitted;
   assertEquals([cancelled, core.size], [true, 0]);
+});
+
+Deno.test("server core refuses with whole characters of a body, wherever it is cut", async () => {
+  const euro = new TextEncoder().encode("€");
+  const many = new TextEncoder().encode("€".repeat(30_000));
+  const cases: [Uint8Array[], ends: boolean, text: string][] = [
+    [[many], true, "€".repeat(21_845)],
+    [[many.subarray(0, 65_535), euro], true, "€".repeat(21_845)],
+    [[many.subarray(0, 65_535)], true, "€".repeat(21_845)],
+    [[euro, euro.subarray(0, 2)], false, "€"],
+    [[euro, euro.subarray(0, 2)], true, "€\ufffd"],
+    [[euro.subarray(0, 1), euro.subarray(1)], true, "€"],
+  ];
+  for (const [chunks, ends, expected] of cases) {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        for (const chunk of chunks) controller.enqueue(chunk);
+        if (ends) controller.close();
+      },
+    });
+    const authorize = () => new Response(body, { status: 401 });
+    const core = new ServerCore({ default: () => {}, authorize, handshakeTimeout: 200 });
+    const [far, near] = pair();
+    await writeLatin1(far, upgradeRequest());
+    const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+    const { text, rest, reader } = await receiveHead(far, "response");
+    const length = new TextEncoder().encode(`${expected}\n`).length;
+    assertStringIncludes(text, `Content-Length: ${length}\r\n`);
+    reader.stop();
+    const got = [...rest];
+    const buffer = new Uint8Array(100_000);
+    for (let n; (n = await far.read(buffer)) !== null;) got.push(...buffer.subarray(0, n));
+    assertEquals(new TextDecoder().decode(new Uint8Array(got)), `${expected}\n`);
+    far.close();
+    await admitted;
+  }
 });
 
 Deno.test("server core refuses with what has come of a body that stalls, within half of the time", async () => {
