@@ -290,21 +290,27 @@ for (
 
 Deno.test("request of authorize does not end when its client is let in, or is refused", async () => {
   const signals: AbortSignal[] = [];
+  let asked = Promise.withResolvers<void>();
+  let sent = Promise.withResolvers<void>();
   await using server = await serve({
     authorize: async ({ signal, url }) => {
       signals.push(signal);
-      // What comes before the answer is kept.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      asked.resolve();
+      await sent.promise;
       return url.endsWith("/in") || new Response("no", { status: 401 });
     },
   });
   for (const path of ["/in", "/out"]) {
+    asked = Promise.withResolvers();
+    sent = Promise.withResolvers();
     using client = await RawClient.connect(server.port);
     await client.write(upgradeRequest({}, `GET ${path} HTTP/1.1`));
+    await asked.promise;
+    // What comes before the answer is kept.
     for (const text of ["one", "two"]) {
       await client.write(encodeFrame(new TextEncoder().encode(text), { opcode: 1, maskKey: 1 }));
-      await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    sent.resolve();
     await client.readUntil((text) => text.includes("two") || text.endsWith("no"));
     if (path === "/in") assertStringIncludes(client.text, "\x81\x03one\x81\x03two");
   }
