@@ -60,6 +60,7 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   /**
    * Decides about a client before the handshake is answered. What it throws refuses with 500; a promise that does not
    * settle refuses at the handshake's deadline. When the client leaves before it is answered, or its time is over, `request.signal` fires.
+   * Its listeners must not throw or reject: nobody can catch that, and it ends the process when a client leaves. Await instead.
    */
   authorize?: (
     request: Request,
