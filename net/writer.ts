@@ -21,6 +21,12 @@ export interface TransportWriterOptions {
   onerror?(error: unknown): void;
 }
 
+/** Fills bytes that were queued before they were known: see `TransportWriter.commitLate`. */
+export interface LateBytes {
+  /** Fills all of them. Called once. Returns those that there was no room for, if they have become more. */
+  fill(): Uint8Array | undefined;
+}
+
 /** Chunks from this size on are queued by reference, smaller ones are copied, in bytes. */
 const BY_REFERENCE = 16_384;
 /**
@@ -109,6 +115,8 @@ export class TransportWriter implements BudgetHolder {
   #ending: PromiseWithResolvers<void> | null = null;
   #ended = false;
   #stopped: { error: unknown } | null = null;
+  /** Who fills the last of the queued bytes. */
+  #late: LateBytes | null = null;
   #waiters: Set<Waiter> | null = null;
   #drainWaiters: Set<Waiter> | null = null;
 
@@ -268,6 +276,7 @@ export class TransportWriter implements BudgetHolder {
    */
   reserve(max: number): number {
     this.#check();
+    if (this.#late !== null) this.settle();
     if (this.buffer.length - this.#pos < max) this.#grow(max);
     return this.#pos;
   }
@@ -283,6 +292,38 @@ export class TransportWriter implements BudgetHolder {
     }
     this.#pos += n;
     return this.#added(n);
+  }
+
+  /**
+   * Queues `n` bytes, of what was reserved or right behind, that `late` fills when they are needed: before anything else is
+   * queued, and before they leave. Meanwhile more can be queued for the same `late` to fill.
+   *
+   * @returns Whether they are queued: not if there is no room for them in `buffer`, or others are to be filled first.
+   * @throws {NetError} As `write` does.
+   */
+  commitLate(n: number, late: LateBytes): boolean {
+    if (this.#late !== late) {
+      if (this.#late !== null) return false;
+      this.#check();
+    }
+    if (!(n > 0 && n <= this.buffer.length - this.#pos)) return false;
+    this.#late = late;
+    this.#pos += n;
+    this.#added(n);
+    return true;
+  }
+
+  /** Has the bytes filled that were queued by `commitLate`, which may make them more. */
+  settle(): void {
+    const late = this.#late;
+    if (late === null) return;
+    this.#late = null;
+    const more = late.fill();
+    if (more === undefined || more.length === 0) return;
+    this.#seal();
+    (this.#sealed ??= []).push(more);
+    this.#queued += more.length;
+    this.#untold += more.length;
   }
 
   /** Holds everything back until the matching `uncork()`. Calls nest. */
@@ -320,6 +361,7 @@ export class TransportWriter implements BudgetHolder {
   flushed(options: WaitOptions = {}): Promise<void> {
     if (this.#stopped !== null && !this.#ended) return Promise.reject(this.#stopped.error);
     if (this.#queued === 0) return Promise.resolve();
+    this.settle();
     const at = this.#written + this.#queued;
     return this.#wait(this.#waiters ??= new Set(), at, "wait for the queue to be written", options);
   }
@@ -347,6 +389,9 @@ export class TransportWriter implements BudgetHolder {
     if (this.#stopped !== null) return;
     const reason = error ?? new NetError("Cannot write: closed", { code: "ERR_SOCKET_CLOSED" });
     this.#stopped = { error: reason };
+    // Whoever would have filled them must know that it is over.
+    this.#late?.fill();
+    this.#late = null;
     if (this.#lone) {
       this.#lone = false;
       this.#piece = EMPTY;
@@ -452,6 +497,7 @@ export class TransportWriter implements BudgetHolder {
 
   /** Closes the open part of the join buffer, so that something can be queued behind it. */
   #seal(): void {
+    if (this.#late !== null) this.settle();
     if (this.#pos > this.#start) {
       (this.#sealed ??= []).push(this.buffer.subarray(this.#start, this.#pos));
       this.#start = this.#pos;
@@ -484,6 +530,7 @@ export class TransportWriter implements BudgetHolder {
 
   /** The next piece to be written; small neighbours joined. */
   #next(): Uint8Array {
+    if (this.#late !== null) this.settle();
     if (this.#sealed === null) {
       const piece = this.buffer.subarray(this.#start, this.#pos);
       this.#start = this.#pos;
@@ -520,6 +567,7 @@ export class TransportWriter implements BudgetHolder {
 
   /** Makes ready what `flush` writes. Returns whether there is something to be handed over now. */
   #prepare(): boolean {
+    if (this.#late !== null) this.settle();
     if (this.#untold > 0 && this.#budget !== undefined && this.#tell(this.#budget)) this.#fill();
     this.#flushTo = this.#written + this.#queued;
     if (this.#writing || this.#queued === 0) return false;

@@ -186,6 +186,8 @@ export class RawLink
 
   /** Bytes that wait to be sent. */
   get queued(): number {
+    // Texts that are encoded later may have more bytes than they were queued with.
+    this.#writer.settle();
     return this.#writer.queued;
   }
 

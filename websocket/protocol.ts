@@ -22,6 +22,7 @@ import { faultOfStart, type FrameFault, readClosePayload } from "./_frame_rules.
 import { markHeadroom } from "./_headroom.ts";
 import { maskLarge } from "./_large_mask.ts";
 import { MessageAssembly } from "./_message_assembly.ts";
+import { TextRun } from "./_text_run.ts";
 import { WebSocketError, type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
 import { MAX_CONTROL_PAYLOAD, readFrameHeader, WebSocketFrameHeader } from "./frame.ts";
 import { applyMask, rotateMaskKey } from "./mask.ts";
@@ -51,6 +52,8 @@ const POOLED_TEXT = 131_072;
 const INFLATE_STEP = 1024;
 /** From so many bytes to come it pays to have them read to where they belong. */
 const DIRECT_READ = 131_072;
+/** Short texts that are sent while what came is worked off. */
+const TEXT_RUN = new TextRun();
 /** The header that was read last. It is used up before anybody else is called. */
 const HEADER = new WebSocketFrameHeader();
 const NOTHING = new Uint8Array(0);
@@ -152,6 +155,9 @@ export class WebSocketProtocol {
   #sendingCompressed = false;
   /** The payload of the latest ping whose pong waits for the output to drain. */
   #owedPong: Uint8Array | undefined;
+
+  /** Whether more of what was read waits behind the message that is being handed on. */
+  #more = false;
 
   #closeCode = 1006;
   #closeReason = "";
@@ -383,6 +389,7 @@ export class WebSocketProtocol {
         } else if (
           stop <= end && header.fin && this.#assembly === undefined && !this.#streaming
         ) {
+          this.#more = stop < end;
           this.#deliverWhole(header, chunk, start, stop);
           pos = stop;
         } else {
@@ -697,6 +704,7 @@ export class WebSocketProtocol {
       }
     }
     if (typeof data !== "string") writeFrame(this.#output, this.#tools, this.#client, opcode, data);
+    else if (!this.#client && TEXT_RUN.add(this.#output, this.#tools, data, this.#more)) return;
     else if (data.length <= DIRECT_TEXT) {
       writeTextFrame(this.#output, this.#tools, this.#client, data);
     } else if (

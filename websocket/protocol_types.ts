@@ -31,6 +31,15 @@ export interface WebSocketProtocolOutput {
   reserve(max: number): number;
   /** Queues the first `n` bytes of what was reserved. */
   commit(n: number): unknown;
+  /**
+   * Queues `n` bytes, of what was reserved or right behind, that `late` fills when they are needed; it returns those that
+   * they have become more. An output that has this has {@linkcode settle}, too.
+   *
+   * @returns Whether they are queued: there may be no room for them.
+   */
+  commitLate?(n: number, late: { fill(): Uint8Array | undefined }): boolean;
+  /** Has the bytes filled that were queued so. */
+  settle?(): void;
   /** Queues bytes that will not change. */
   write(bytes: Uint8Array): unknown;
 }

@@ -79,6 +79,13 @@ const action = fc.oneof(
     }),
   },
   {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("late" as const),
+      size: fc.integer({ min: 0, max: 600 }),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       do: fc.constantFrom("cork" as const, "uncork" as const, "flush" as const, "turn" as const),
@@ -86,6 +93,39 @@ const action = fc.oneof(
     }),
   },
 );
+
+/** Fills its bytes when it is asked to; of those that it was given together, every third is more than was queued. */
+class Late {
+  filled = 0;
+  #bytes: number[] = [];
+  #queued = 0;
+  #at = 0;
+  readonly #writer: TransportWriter;
+
+  constructor(writer: TransportWriter) {
+    this.#writer = writer;
+  }
+
+  add(bytes: Uint8Array): void {
+    const size = bytes.length - Math.floor(bytes.length / 3);
+    if (this.#queued === 0 || !this.#writer.commitLate(size, this)) {
+      this.#at = this.#writer.reserve(size);
+      this.#writer.commitLate(size, this);
+    }
+    this.#queued += size;
+    this.#bytes.push(...bytes);
+  }
+
+  fill(): Uint8Array | undefined {
+    this.filled++;
+    const bytes = Uint8Array.from(this.#bytes);
+    this.#writer.buffer.set(bytes.subarray(0, this.#queued), this.#at);
+    const more = bytes.subarray(this.#queued);
+    this.#bytes = [];
+    this.#queued = 0;
+    return more.length > 0 ? more : undefined;
+  }
+}
 
 Deno.test("writer sends the exact bytes of all its calls in order, whatever the transport takes", async () => {
   await fc.assert(
@@ -100,6 +140,7 @@ Deno.test("writer sends the exact bytes of all its calls in order, whatever the 
           return Math.min(size, takes[call++ % takes.length]);
         });
         const writer = new TransportWriter(transport, { limit: Infinity });
+        const late = new Late(writer);
         const sent: number[] = [];
         let value = 0;
         for (const { do: what, size } of actions) {
@@ -111,6 +152,7 @@ Deno.test("writer sends the exact bytes of all its calls in order, whatever the 
             writer.buffer.set(bytes, at);
             writer.commit(size);
           }
+          if (what === "late" && size > 0) late.add(bytes);
           if (what === "cork") writer.cork();
           if (what === "uncork") writer.uncork();
           if (what === "flush") writer.flush();
@@ -998,4 +1040,82 @@ Deno.test("writer.stopBehindFlush begins nothing when it is corked, idle, or beh
   assertEquals(busy.stopBehindFlush(), undefined);
   a.close();
   b.close();
+});
+
+Deno.test("bytes that are filled late are filled before anything else is queued, or they leave", async () => {
+  const queued = (): { writer: TransportWriter; late: Late; got: number[] } => {
+    const { transport, got } = taker();
+    const writer = new TransportWriter(transport);
+    const late = new Late(writer);
+    late.add(new Uint8Array([1, 2, 3]));
+    late.add(new Uint8Array([4, 5, 6, 7, 8, 9]));
+    assertEquals([late.filled, writer.queued, got], [0, 6, []]);
+    return { writer, late, got };
+  };
+  const calls: ((writer: TransportWriter) => unknown)[] = [
+    (writer) => writer.write(new Uint8Array([10])),
+    (writer) => writer.write(new Uint8Array(20_000)),
+    (writer) => writer.writeUnchanged(new Uint8Array([10])),
+    (writer) => writer.reserve(1),
+    (writer) => writer.flush(),
+    (writer) => writer.end(),
+    (writer) => writer.flushed(),
+    (writer) => writer.settle(),
+    (writer) => writer.stopBehindFlush(),
+  ];
+  for (const call of calls) {
+    const { writer, late, got } = queued();
+    call(writer);
+    assertEquals(late.filled, 1);
+    await turn();
+    assertEquals([late.filled, got.slice(0, 9)], [1, [1, 2, 3, 4, 5, 6, 7, 8, 9]]);
+    writer.stop();
+  }
+  const { writer, late, got } = queued();
+  await turn();
+  assertEquals([late.filled, got], [1, [1, 2, 3, 4, 5, 6, 7, 8, 9]]);
+  assertEquals([writer.bytesWritten, writer.queued], [9, 0]);
+});
+
+Deno.test("bytes that are filled late count when they are filled, and are waited for", async () => {
+  const budget = new Budget(1000, "wait");
+  const { transport, got } = taker();
+  const writer = new TransportWriter(transport, { budget });
+  writer.cork();
+  const late = new Late(writer);
+  late.add(new Uint8Array(30));
+  assertEquals(writer.queued, 20);
+  writer.settle();
+  assertEquals(writer.queued, 30);
+  writer.settle();
+  assertEquals([late.filled, writer.queued], [1, 30]);
+  late.add(new Uint8Array(30));
+  const flushed = writer.flushed();
+  assertEquals(writer.queued, 60);
+  writer.uncork();
+  await flushed;
+  assertEquals([got.length, budget.used], [60, 0]);
+});
+
+Deno.test("bytes that are to be filled late are told of when the writer stops, and are not queued behind its end", async () => {
+  const { transport, got } = taker();
+  const writer = new TransportWriter(transport);
+  const late = new Late(writer);
+  late.add(new Uint8Array([1, 2, 3]));
+  writer.stop();
+  assertEquals(late.filled, 1);
+  assertThrows(() => writer.commitLate(1, late), NetError, "closed");
+  await turn();
+  assertEquals([late.filled, got], [1, []]);
+
+  const other = new TransportWriter(transport);
+  const first = new Late(other);
+  first.add(new Uint8Array([1, 2, 3]));
+  // There is no room without `reserve`, and none for two who fill at once.
+  assertEquals(other.commitLate(1, late), false);
+  assertEquals(other.commitLate(1 << 20, first), false);
+  assertEquals(other.commitLate(0, first), false);
+  assertEquals(other.queued, 2);
+  await other.end();
+  assertEquals(got, [1, 2, 3]);
 });
