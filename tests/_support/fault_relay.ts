@@ -7,6 +7,8 @@ export interface RelayFaults {
   split?: number;
   /** How long a piece is held before it is passed on, in ms. @default {0} */
   delay?: number;
+  /** Takes its time, and says how many of the bytes that are there are passed on next. @default {all at once} */
+  portion?: (available: number) => Promise<number>;
   /** Before which piece of any connection, from 1 up, all connections are cut. @default {never} */
   cutAt?: number;
   /** How they are cut: reset (an ordinary end where the system can't do it), or ended. @default {"reset"} */
@@ -93,7 +95,7 @@ export class FaultRelay implements AsyncDisposable {
   }
 
   async #pump(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-    const { split = Infinity, delay = 0, cutAt = Infinity, cut = "reset" } = this.#faults;
+    const { split = Infinity, delay = 0, portion, cutAt = Infinity, cut = "reset" } = this.#faults;
     const buffer = new Uint8Array(Math.min(split, 65_536));
     for (;;) {
       const n = await from.read(buffer);
@@ -105,7 +107,10 @@ export class FaultRelay implements AsyncDisposable {
         return this.cut(cut);
       }
       if (n === null) return await to.closeWrite();
-      for (let at = 0; at < n;) at += await to.write(buffer.subarray(at, n));
+      for (let at = 0; at < n;) {
+        const size = portion === undefined ? n - at : await portion(n - at);
+        at += await to.write(buffer.subarray(at, at + size));
+      }
     }
   }
 }

@@ -14,21 +14,11 @@ import { connectWebSocket } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { MemoryListener } from "../_support/kill_switch.ts";
+import { randomFrom } from "../_support/random.ts";
 import { echo, readAll, readText, writeAll } from "../_support/transport_io.ts";
 
 /** Nothing here takes so long, however busy the machine is, in ms. */
 const STUCK = 60_000;
-
-/** Numbers that look random (mulberry32), the same ones in each run. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let x = Math.imul(state ^ (state >>> 15), 1 | state);
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x;
-    return ((x ^ (x >>> 14)) >>> 0) % below;
-  };
-}
 
 class SlowTransport implements Transport {
   readonly #inner: Transport;
