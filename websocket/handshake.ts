@@ -253,7 +253,7 @@ function checkChosenProtocol(
   values: string[],
   { protocols = [] }: ClientExpectation,
 ): string | WebSocketHandshakeError {
-  // No choice is allowed by the RFC, and what browsers do; whoever needs one looks at `protocol`.
+  // No choice is allowed by the RFC, though not by browsers; whoever needs one looks at `protocol`.
   if (values.length === 0) return "";
   if (values.length === 1 && protocols.includes(values[0])) return values[0];
   const expected = protocols.length > 0 ? `one of "${protocols.join('", "')}"` : "absent";

@@ -42,7 +42,10 @@ export type AuthorizeResult = boolean | undefined | void | Response | WebSocketA
 export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   /** Handlers by subprotocol. The first subprotocol that the client offers and the server has is taken. */
   protocols?: Readonly<Record<string, WebSocketHandler>>;
-  /** The handler for clients that offer no subprotocol, or none that the server has. Without it they are refused with 400. */
+  /**
+   * The handler for clients that offer no subprotocol, or none that the server has. Without it they are refused with 400.
+   * No subprotocol is chosen for them: browsers that have offered some end the connection then.
+   */
   default?: WebSocketHandler;
   /** Only this path is served; other upgrade requests get 404 (or are left alone, by `attachWebSocket`). @default {all paths} */
   pathname?: string;

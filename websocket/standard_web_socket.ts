@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers";
 import { Inbox } from "./_inbox.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import { WebSocketHandshakeError } from "./errors.ts";
 import { checkSubprotocols } from "./handshake.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "./types.ts";
 import { parseWebSocketUrl } from "./url.ts";
@@ -25,6 +26,7 @@ export type StandardWebSocketHandler<E extends Event> =
  * Events come one in a turn of the event loop: who awaits one can listen for the next one then. `connectWebSocket` is faster.
  *
  * It checks the handshake, compresses if asked to, has the limits of `connectWebSocket`, and closes with the codes of the RFC.
+ * As in browsers, a server that chooses none of the subprotocols that were offered is refused.
  * Its third parameter takes `connectWebSocket`'s options; so may its second.
  *
  * @example
@@ -127,6 +129,7 @@ export class StandardWebSocket extends EventTarget {
     let ws: WebSocketConnection;
     try {
       ws = await connectWebSocket(url, options);
+      checkChoice(ws, options.protocols!);
     } catch (error) {
       this.#state = 3;
       this.dispatchEvent(new ErrorEvent("error", { error, message: (error as Error).message }));
@@ -377,6 +380,22 @@ export class StandardWebSocket extends EventTarget {
     if (status === undefined && text === "") this.#connection!.close({});
     else this.#connection!.close(status ?? 1000, text);
   }
+}
+
+/**
+ * RFC 6455 lets a server choose none of the subprotocols that it was offered; browsers do not.
+ * WebSockets standard, §"Opening handshake"
+ */
+function checkChoice(ws: WebSocketConnection, offered: string | readonly string[]): void {
+  if (offered.length === 0 || ws.protocol !== "") return;
+  ws.terminate();
+  const expected = `one of "${(offered as readonly string[]).join('", "')}"`;
+  throw new WebSocketHandshakeError(
+    `Cannot connect to "${
+      parseWebSocketUrl(ws.url).display
+    }": the server's header "Sec-WebSocket-Protocol" has to be ${expected}, it is absent`,
+    { code: "HANDSHAKE_PROTOCOL", header: "Sec-WebSocket-Protocol", expected },
+  );
 }
 
 /** What browsers make of anything that is given as a code: Web IDL, `[Clamp] unsigned short`. */

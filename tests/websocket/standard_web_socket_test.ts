@@ -430,3 +430,16 @@ Deno.test("standard WebSocket takes subprotocols: one, a list, or whatever can b
     assertEquals(error.name, "SyntaxError");
   }
 });
+
+Deno.test("standard WebSocket fails if the server chooses none of the subprotocols, as the browser's does", async () => {
+  await using server = await serve({ default: () => {} });
+  for (const second of [["a", "b"], { protocols: "a" }]) {
+    const ws = new StandardWebSocket(urlOf(server), second);
+    const log: unknown[] = [];
+    ws.onopen = () => log.push("open");
+    ws.onerror = (event) => log.push((event as ErrorEvent).error.code, ws.readyState);
+    const { code, wasClean } = await event(ws, "close");
+    assertEquals([...log, code, wasClean], ["HANDSHAKE_PROTOCOL", 3, 1006, false]);
+    await until(() => server.clients.size === 0);
+  }
+});
