@@ -222,6 +222,9 @@ export class NativeUpgrade implements UpgradeExchange {
       throw error;
     }
     this.#done = true;
+    // None means anything to the engine; but browsers that have offered some fail if none is chosen.
+    const [protocol] = (this.#request.headers.get("sec-websocket-protocol") ?? "").split(",");
+    if (protocol.trim() !== "") all.set("sec-websocket-protocol", protocol.trim());
     for (const [name, value] of all) {
       upgrade.response.headers.append(name, value);
     }

@@ -132,6 +132,8 @@ export class RawUpgrade implements UpgradeExchange {
     try {
       response = buildServerHandshake({
         accept: acceptKey(client.key),
+        // None means anything to the engine; but browsers that have offered some fail if none is chosen.
+        protocol: client.protocols[0],
         extension: agreed?.response,
         headers: lines(headers),
       });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
+import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 
 const URL_TEXT = "http://example.org/socket.io/?EIO=4";
 const INFO = { remoteAddr: { transport: "tcp", hostname: "192.0.2.7", port: 1 } } as const;
@@ -171,6 +172,25 @@ Deno.test("native upgrade opens a WebSocket, with the engine's headers", async (
   client.close();
   await gone;
   assertEquals(await closed.promise, undefined);
+  await server.shutdown();
+});
+
+Deno.test("native upgrade chooses the first subprotocol that is offered", async () => {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request, info) => {
+    const upgrade = new NativeUpgrade(request, 100, info);
+    upgrade.accept({}).then((socket) => {
+      socket.start({ onSocketMessage() {}, onSocketDrain() {}, onSocketClose() {} });
+    });
+    return upgrade.result;
+  });
+  for (const [offered, chosen] of [[["one", "two"], "one"], [[], ""]] as const) {
+    const client = new StandardWebSocket(`ws://127.0.0.1:${server.addr.port}/`, offered);
+    await new Promise((resolve) => client.onopen = client.onclose = resolve);
+    assertEquals([client.readyState, client.protocol], [1, chosen]);
+    const gone = new Promise((resolve) => client.onclose = resolve);
+    client.close();
+    await gone;
+  }
   await server.shutdown();
 });
 

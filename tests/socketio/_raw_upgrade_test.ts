@@ -60,6 +60,15 @@ Deno.test("raw upgrade agrees to compress where both sides want to", async () =>
   plain.far.close();
 });
 
+Deno.test("raw upgrade chooses the first subprotocol that is offered", async () => {
+  const offer = "Sec-WebSocket-Protocol: one, two\r\n";
+  const { upgrade, far } = request(VALID + offer);
+  const socket = await upgrade.accept({});
+  assertStringIncludes(await readAll(far), "\r\nSec-WebSocket-Protocol: one\r\n");
+  socket!.terminate();
+  far.close();
+});
+
 Deno.test("raw upgrade tells whose handshake is not valid", async () => {
   const cases: [headers: string, status: string][] = [
     [VALID.replace("13", "12"), "426"],
