@@ -51,21 +51,30 @@ export type StandardWebSocketHandler<E extends Event> =
  */
 export class StandardWebSocket extends EventTarget {
   /** The connection is being opened. */
-  static readonly CONNECTING = 0;
+  declare static readonly CONNECTING: 0;
   /** Messages can be sent. */
-  static readonly OPEN = 1;
+  declare static readonly OPEN: 1;
   /** The closing handshake is under way. */
-  static readonly CLOSING = 2;
+  declare static readonly CLOSING: 2;
   /** The connection has ended, or was never opened. */
-  static readonly CLOSED = 3;
+  declare static readonly CLOSED: 3;
   /** The connection is being opened. */
-  readonly CONNECTING = 0;
+  declare readonly CONNECTING: 0;
   /** Messages can be sent. */
-  readonly OPEN = 1;
+  declare readonly OPEN: 1;
   /** The closing handshake is under way. */
-  readonly CLOSING = 2;
+  declare readonly CLOSING: 2;
   /** The connection has ended, or was never opened. */
-  readonly CLOSED = 3;
+  declare readonly CLOSED: 3;
+
+  static {
+    // Where Web IDL has them: the class and the prototype, and nobody can change them.
+    ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => {
+      for (const holder of [this, this.prototype]) {
+        Object.defineProperty(holder, name, { value, enumerable: true });
+      }
+    });
+  }
 
   readonly #url: string;
   readonly #origin: string;

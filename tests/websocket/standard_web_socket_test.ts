@@ -371,13 +371,19 @@ Deno.test("standard WebSocket takes http URLs, and our options as second or thir
   assertEquals(seen, ["1", "1"]);
 });
 
-Deno.test("standard WebSocket has the constants of the browser's", () => {
-  assertEquals([
-    StandardWebSocket.CONNECTING,
-    StandardWebSocket.OPEN,
-    StandardWebSocket.CLOSING,
-    StandardWebSocket.CLOSED,
-  ], [0, 1, 2, 3]);
+Deno.test("standard WebSocket has the constants of the browser's, where the browser has them", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  for (const holder of [StandardWebSocket, StandardWebSocket.prototype, ws]) {
+    const { CONNECTING, OPEN, CLOSING, CLOSED } = holder;
+    assertEquals([CONNECTING, OPEN, CLOSING, CLOSED], [0, 1, 2, 3]);
+    assertThrows(() => Object.assign(holder, { OPEN: 5 }), TypeError);
+  }
+  assertEquals(Object.keys(ws), []);
+  await event(ws, "open");
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
 });
 
 Deno.test("standard WebSocket is what the type of the browser's asks for, and its events are typed", async () => {
