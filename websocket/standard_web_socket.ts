@@ -100,7 +100,7 @@ export class StandardWebSocket extends EventTarget {
   };
 
   /**
-   * Begins to open a connection.
+   * Begins to open a connection. What is wrong with the options is told by an `error` event.
    *
    * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol.
    */
@@ -217,7 +217,10 @@ export class StandardWebSocket extends EventTarget {
     return this.#state === 1 && this.#connection!.state !== "open" ? 2 : this.#state;
   }
 
-  /** Bytes that were given to `send` and are not sent. What frames add does not count. */
+  /**
+   * Bytes that were given to `send` and are not sent. What frames add does not count, and once the connection has ended
+   * only what is given to `send` from its closing on.
+   */
   get bufferedAmount(): number {
     const queued = this.#connection?.bufferedAmount ?? 0;
     return (queued === 0 ? 0 : Math.min(this.#given, queued + this.#blobs)) + this.#lost;
