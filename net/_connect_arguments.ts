@@ -66,6 +66,12 @@ export function checkTimeout(ms: unknown): number {
   return ms;
 }
 
+/** A value that must be a signal, if there is one. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot use "signal": it must be an AbortSignal');
+}
+
 /**
  * Refuses options of Node's that nothing here can honour, unless they ask for nothing.
  *
@@ -136,6 +142,7 @@ export function checkConnect(options: ConnectOptions): ConnectOptions {
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
   if (options.timeout !== undefined) checkTimeout(options.timeout);
   checkLookup(options);
+  checkSignal(options.signal);
   if (path !== undefined) {
     for (const name of ["localAddress", "localPort", "lookup", "proxy"] as const) {
       if (options[name] !== undefined) {

@@ -2,6 +2,7 @@
 import {
   checkPath,
   checkPort,
+  checkSignal,
   checkText,
   codedRangeError,
   codedTypeError,
@@ -48,6 +49,7 @@ function checkListen(options: ListenOptions): ListenOptions {
   if (path === undefined && !("port" in options)) {
     throw codedTypeError("ERR_INVALID_ARG_VALUE", 'Cannot listen: "port" or "path" must be given');
   }
+  checkSignal(options.signal);
   if (backlog !== undefined && !(Number.isInteger(backlog) && backlog >= 0)) {
     throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot listen with a backlog of ${backlog}`);
   }

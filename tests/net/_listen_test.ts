@@ -43,6 +43,9 @@ Deno.test("listen options are checked at once, with Node's codes", () => {
   for (const unsaid of [{}, { prot: 80 }, { host: "127.0.0.1" }, { path: undefined }]) {
     assertEquals(code(unsaid), "ERR_INVALID_ARG_VALUE");
   }
+  for (const signal of [{}, "abort", null, new AbortController()]) {
+    assertEquals(code({ port: 1, signal }), "ERR_INVALID_ARG_TYPE");
+  }
   assertEquals(listenArguments([{ port: undefined }]).options.port, 0);
   for (const backlog of [-1, 1.5, NaN]) {
     assertEquals(code({ port: 1, backlog }), "ERR_OUT_OF_RANGE");

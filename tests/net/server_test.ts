@@ -625,6 +625,10 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   assertEquals(code(() => new Server(5 as never)), "ERR_INVALID_ARG_TYPE");
   assertEquals(code(() => server.listen({ port: 0, backlog: -1 })), "ERR_OUT_OF_RANGE");
   assertEquals(code(() => server.listen({ port: 0, host: 5 as never })), "ERR_INVALID_ARG_TYPE");
+  // What is opened before the signal is looked at would listen, and accept nothing.
+  const signal = new AbortController() as never;
+  assertEquals(code(() => server.listen({ port: 0, signal })), "ERR_INVALID_ARG_TYPE");
+  assertEquals(server.listening, false);
   assertThrows(() => server.close({ drain: -1 }), RangeError);
   assertThrows(() => server.close({ drain: 2 ** 31 }), RangeError);
   await server.close();
