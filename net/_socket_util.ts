@@ -32,13 +32,15 @@ export function tell(whose: string, call: () => unknown): void {
 }
 
 /** A chunk as bytes. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_STREAM_NULL_VALUES`, `ERR_UNKNOWN_ENCODING`. */
-export function encodeChunk(chunk: unknown, encoding: string | undefined): Uint8Array {
+export function encodeChunk(chunk: unknown, encoding: string | null | undefined): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (typeof chunk === "string") {
-    if (encoding !== undefined && !Buffer.isEncoding(encoding)) {
-      throw codedTypeError("ERR_UNKNOWN_ENCODING", `Cannot write: unknown encoding "${encoding}"`);
+    // As in Node null, or an empty name, is no encoding in particular.
+    const named = encoding || "utf8";
+    if (!Buffer.isEncoding(named)) {
+      throw codedTypeError("ERR_UNKNOWN_ENCODING", `Cannot write: unknown encoding "${named}"`);
     }
-    return Buffer.from(chunk, encoding as BufferEncoding | undefined);
+    return Buffer.from(chunk, named);
   }
   if (chunk === null) {
     throw codedTypeError("ERR_STREAM_NULL_VALUES", "Cannot write: the chunk is null");

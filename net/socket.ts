@@ -314,10 +314,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    */
   write(chunk: SocketChunk, callback?: SocketCallback): boolean;
   /** Queues text in `encoding`. */
-  write(chunk: SocketChunk, encoding?: string, callback?: SocketCallback): boolean;
+  write(chunk: SocketChunk, encoding?: string | null, callback?: SocketCallback): boolean;
   write(
     chunk: SocketChunk,
-    encoding?: string | SocketCallback,
+    encoding?: string | null | SocketCallback,
     callback?: SocketCallback,
   ): boolean {
     if (typeof encoding === "function") [encoding, callback] = [undefined, encoding];
@@ -336,10 +336,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Writes `chunk` and ends. */
   end(chunk: SocketChunk, callback?: SocketCallback): this;
   /** Writes text in `encoding` and ends. */
-  end(chunk: SocketChunk, encoding?: string, callback?: SocketCallback): this;
+  end(chunk: SocketChunk, encoding?: string | null, callback?: SocketCallback): this;
   end(...args: unknown[]): this {
     const callback = typeof args.at(-1) === "function" ? args.pop() as SocketCallback : undefined;
-    const [chunk, encoding] = args as [SocketChunk | undefined, string | undefined];
+    const [chunk, encoding] = args as [SocketChunk?, (string | null)?];
     if (chunk !== undefined && chunk !== null) this.write(chunk, encoding);
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {

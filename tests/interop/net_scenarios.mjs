@@ -454,6 +454,23 @@ export const scenarios = {
     return log;
   },
 
+  async "text with no encoding in particular"(net) {
+    const log = [];
+    const other = deferred();
+    let text = "";
+    await withServer(net, {}, (socket) => {
+      socket.on("data", (chunk) => text += chunk);
+      socket.on("close", other.resolve);
+    }, async (port) => {
+      const socket = net.connect(port, "127.0.0.1").resume();
+      socket.write("a", null, (error) => log.push(`a ${error?.code}`));
+      socket.write("b", "", (error) => log.push(`b ${error?.code}`));
+      socket.end("c", null, (error) => log.push(`c ${error?.code}`));
+      await other.promise;
+    });
+    return [...log, text];
+  },
+
   async "write on a socket that never connects"(net) {
     const log = [];
     const socket = new net.Socket();

@@ -36,7 +36,9 @@ Deno.test("what a function that is told of something throws or rejects with is s
 Deno.test("chunks are bytes as they are, or text in an encoding", () => {
   const bytes = new Uint8Array([1]);
   assertStrictEquals(encodeChunk(bytes, "utf8"), bytes);
-  assertEquals([...encodeChunk("é", undefined)], [0xc3, 0xa9]);
+  for (const none of [undefined, null, ""]) {
+    assertEquals([...encodeChunk("é", none)], [0xc3, 0xa9]);
+  }
   assertEquals([...encodeChunk("é", "latin1")], [0xe9]);
   assertEquals([...encodeChunk("ff00", "hex")], [0xff, 0]);
   assertEquals([...encodeChunk(Buffer.from("x"), undefined)], [0x78]);
