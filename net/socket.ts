@@ -314,18 +314,18 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    */
   write(chunk: SocketChunk, callback?: SocketCallback): boolean;
   /** Queues text in `encoding`. */
-  write(chunk: SocketChunk, encoding?: string | null, callback?: SocketCallback): boolean;
+  write(chunk: SocketChunk, encoding?: string | null, callback?: SocketCallback | null): boolean;
   write(
     chunk: SocketChunk,
     encoding?: string | null | SocketCallback,
-    callback?: SocketCallback,
+    callback?: SocketCallback | null,
   ): boolean {
     if (typeof encoding === "function") [encoding, callback] = [undefined, encoding];
     const bytes = chunk instanceof Uint8Array ? chunk : encodeChunk(chunk, encoding);
     const offline = this.#transport === null && this.#connecting === null;
     if (this.#destroyed || this.#outgoing.ending || offline) return this.#refuse(callback);
     if (this.#idle !== null) this.#idle.touch();
-    return this.#outgoing.write(bytes, callback);
+    return this.#outgoing.write(bytes, callback ?? undefined);
   }
 
   /**
@@ -994,7 +994,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return writeError(this.#outgoing.ending ? "ended" : "offline");
   }
 
-  #refuse(callback: SocketCallback | undefined): false {
+  #refuse(callback: SocketCallback | null | undefined): false {
     const error = this.#writeError();
     this.#soon(() => {
       try {

@@ -471,6 +471,24 @@ export const scenarios = {
     return [...log, text];
   },
 
+  async "null for a callback"(net) {
+    const log = [];
+    const other = deferred();
+    let text = "";
+    await withServer(net, {}, (socket) => {
+      socket.on("data", (chunk) => text += chunk);
+      socket.on("close", other.resolve);
+    }, async (port) => {
+      const socket = net.connect(port, "127.0.0.1").resume();
+      watch(log, "c", socket, ["error", "close"]);
+      socket.write("a", "utf8", null);
+      socket.write("b", "utf8", () => socket.end("c", "utf8", null));
+      await closed(socket);
+      await other.promise;
+    });
+    return [...log, text];
+  },
+
   async "write on a socket that never connects"(net) {
     const log = [];
     const socket = new net.Socket();
