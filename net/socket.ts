@@ -618,7 +618,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   destroy(error?: Error | null): this {
     if (this.#destroyed) return this;
     this.#destroyed = true;
-    this.#error = error ?? null;
+    // As a listener for another one's "close" it is called with false.
+    error ||= null;
+    this.#error = error;
     this.#connecting?.abort();
     this.#connecting = null;
     this.#idle?.stop();
@@ -636,7 +638,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const close = (): void => {
       if (transport !== null) closeQuietly(transport);
       queueMicrotask(() => {
-        this.#emitClose(transport, incoming, outgoing, error ?? null, reason);
+        this.#emitClose(transport, incoming, outgoing, error, reason);
       });
     };
     if (lastWrite === undefined) close();

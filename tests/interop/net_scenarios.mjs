@@ -489,6 +489,19 @@ export const scenarios = {
     return [...log, text];
   },
 
+  async "destroy as a listener for another's close"(net) {
+    const log = [];
+    await withServer(net, {}, (socket) => socket.on("error", () => {}), async (port) => {
+      const [one, other] = [net.connect(port, "127.0.0.1"), net.connect(port, "127.0.0.1")];
+      watch(log, "other", other, ["error", "close"]);
+      one.on("close", other.destroy.bind(other));
+      await Promise.all([once(one, "connect"), once(other, "connect")]);
+      one.destroy();
+      await closed(other);
+    });
+    return log;
+  },
+
   async "write on a socket that never connects"(net) {
     const log = [];
     const socket = new net.Socket();
