@@ -107,6 +107,33 @@ export function connectArguments(
   return { options: { port: first as number | undefined, host }, listener };
 }
 
+/** What of Node's options may be null there, and is as good as not given then. */
+const NULLABLE = [
+  "path",
+  "host",
+  "hostname",
+  "localAddress",
+  "localPort",
+  "family",
+  "lookup",
+  "autoSelectFamily",
+  "timeout",
+  "signal",
+] as const;
+
+/** What of them may be empty besides. */
+const MAY_BE_EMPTY: readonly string[] = ["path", "host", "hostname", "localAddress"];
+
+/** The options without what asks for nothing: as in Node null, and no text for an address or a path. */
+function withoutBlanks(options: ConnectOptions): ConnectOptions {
+  const rest = { ...options };
+  for (const name of NULLABLE) {
+    const value: unknown = rest[name];
+    if (value === null || (value === "" && MAY_BE_EMPTY.includes(name))) delete rest[name];
+  }
+  return rest;
+}
+
 /** Checks how the addresses of a host are found and tried. */
 function checkLookup(options: ConnectOptions): void {
   const { lookup, autoSelectFamily, autoSelectFamilyAttemptDelay: delay } = options;
@@ -130,13 +157,14 @@ function checkLookup(options: ConnectOptions): void {
 }
 
 /**
- * Checks what `connect` was given; ports come back as numbers.
+ * Checks what `connect` was given; ports come back as numbers, and what is null or empty, as Node takes it for not given, not at all.
  *
  * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, `ERR_OUT_OF_RANGE`.
  * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`; a proxy that
  * is no URL of one.
  */
-export function checkConnect(options: ConnectOptions): ConnectOptions {
+export function checkConnect(given: ConnectOptions): ConnectOptions {
+  const options = withoutBlanks(given);
   const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
   refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);

@@ -542,6 +542,23 @@ export const scenarios = {
     ].map((fn) => `${String(fn).replace(/\s+/g, " ")} ${thrown(fn)}`);
   },
 
+  async "options of connect that are null or empty"(net) {
+    const log = [];
+    const blank = { port: null, path: "", localAddress: null, localPort: null, family: null };
+    const more = { lookup: null, autoSelectFamily: null, timeout: null, signal: null };
+    for (const host of [null, "", "127.0.0.1"]) {
+      await withServer(net, {}, (socket) => socket.end("hi"), async (port) => {
+        const socket = net.connect({ ...blank, ...more, port, host }).resume();
+        watch(log, "c", socket, ["connect", "error", "close"]);
+        await closed(socket);
+      });
+    }
+    for (const options of [{ path: null }, { path: null, host: "127.0.0.1" }]) {
+      log.push(thrown(() => net.connect(options)));
+    }
+    return log;
+  },
+
   async "bad hosts"(net) {
     const log = [];
     for (const host of ["a\0b", "a\r\nb", "a b"]) {

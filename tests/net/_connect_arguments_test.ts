@@ -71,6 +71,27 @@ Deno.test("connect options are checked before anything is opened", () => {
   );
 });
 
+Deno.test("connect options that are null or empty are as good as not given", () => {
+  const names = ["path", "host", "hostname", "localAddress", "localPort", "family", "lookup"];
+  for (const name of [...names, "autoSelectFamily", "timeout", "signal"]) {
+    assertEquals(checkConnect({ port: 1, [name]: null }), { port: 1, localPort: undefined });
+  }
+  for (const name of ["path", "host", "hostname", "localAddress"]) {
+    assertEquals(checkConnect({ port: 1, [name]: "" }), { port: 1, localPort: undefined });
+  }
+  const path = { path: "/x", localAddress: null as never, lookup: null as never };
+  assertEquals(checkConnect(path), { path: "/x" });
+  for (const nowhere of [{ path: "" }, { path: null }, { host: "h" }]) {
+    assertEquals(codeOf(() => checkConnect(nowhere as { path: string })), "ERR_MISSING_ARGS");
+  }
+  // What guards a connection is never left out in silence.
+  assertEquals(
+    codeOf(() => checkConnect({ port: 1, connectTimeout: null as never })),
+    "ERR_INVALID_ARG_TYPE",
+  );
+  assertThrows(() => checkConnect({ port: 1, proxy: null as never }), TypeError);
+});
+
 Deno.test("options of Node's that nothing honours are refused, unless they ask for nothing", () => {
   for (const option of [{ fd: 0 }, { onread: {} }, { handle: {} }]) {
     assertEquals(codeOf(() => checkConnect({ port: 1, ...option })), "ERR_INVALID_ARG_VALUE");
@@ -81,7 +102,6 @@ Deno.test("options of Node's that nothing honours are refused, unless they ask f
 Deno.test("options for the search for addresses are checked", () => {
   const bad: Array<[options: Record<string, unknown>, code: string]> = [
     [{ lookup: "dns" }, "ERR_INVALID_ARG_TYPE"],
-    [{ lookup: null }, "ERR_INVALID_ARG_TYPE"],
     [{ autoSelectFamily: 1 }, "ERR_INVALID_ARG_TYPE"],
     [{ autoSelectFamilyAttemptDelay: "1" }, "ERR_INVALID_ARG_TYPE"],
     [{ autoSelectFamilyAttemptDelay: 0 }, "ERR_OUT_OF_RANGE"],
