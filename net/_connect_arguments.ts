@@ -117,6 +117,7 @@ const NULLABLE = [
   "family",
   "lookup",
   "autoSelectFamily",
+  "autoSelectFamilyAttemptTimeout",
   "timeout",
   "signal",
 ] as const;
@@ -136,7 +137,7 @@ function withoutBlanks(options: ConnectOptions): ConnectOptions {
 
 /** Checks how the addresses of a host are found and tried. */
 function checkLookup(options: ConnectOptions): void {
-  const { lookup, autoSelectFamily, autoSelectFamilyAttemptDelay: delay } = options;
+  const { lookup, autoSelectFamily } = options;
   if (lookup !== undefined && typeof lookup !== "function") {
     throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot connect: "lookup" must be a function');
   }
@@ -146,11 +147,14 @@ function checkLookup(options: ConnectOptions): void {
       'Cannot connect: "autoSelectFamily" must be a boolean',
     );
   }
-  if (delay !== undefined && checkTimeout(delay) < 1) {
-    throw codedRangeError(
-      "ERR_OUT_OF_RANGE",
-      `Cannot connect: "autoSelectFamilyAttemptDelay" of ${delay} ms is out of range`,
-    );
+  for (const name of ["autoSelectFamilyAttemptDelay", "autoSelectFamilyAttemptTimeout"] as const) {
+    const delay = options[name];
+    if (delay !== undefined && checkTimeout(delay) < 1) {
+      throw codedRangeError(
+        "ERR_OUT_OF_RANGE",
+        `Cannot connect: "${name}" of ${delay} ms is out of range`,
+      );
+    }
   }
   // Only flags ask for something.
   if ((options as { hints?: unknown }).hints !== 0) refuseOptions(options, ["hints"]);

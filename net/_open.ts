@@ -24,7 +24,8 @@ export async function openTransport(
   const common: DialOptions = { timeout, signal, tls, policy };
   if (path !== undefined) return await dial({ path }, common);
   const { port, localAddress, localPort, family, noDelay, proxy } = options;
-  const { autoSelectFamilyAttemptDelay: attemptDelay } = options;
+  const { autoSelectFamilyAttemptDelay, autoSelectFamilyAttemptTimeout } = options;
+  const attemptDelay = autoSelectFamilyAttemptDelay ?? autoSelectFamilyAttemptTimeout;
   const { keepAlive = false, keepAliveInitialDelay = 0 } = options;
   const hostname = options.host ?? options.hostname ?? "localhost";
   try {

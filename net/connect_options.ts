@@ -34,6 +34,8 @@ export interface ConnectOptions extends SocketOptions {
   autoSelectFamily?: boolean;
   /** How long one address is waited for before the next one is tried, too, in ms; less than 10 means 10. @default {250} */
   autoSelectFamilyAttemptDelay?: number;
+  /** The same by Node's name; `autoSelectFamilyAttemptDelay` counts where both are given. */
+  autoSelectFamilyAttemptTimeout?: number;
   /** The idle time after which `timeout` is emitted, in ms, as `setTimeout` sets it. @default {0}, never */
   timeout?: number;
   /** Destroys the socket when it fires, also later. */

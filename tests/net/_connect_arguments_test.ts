@@ -73,7 +73,15 @@ Deno.test("connect options are checked before anything is opened", () => {
 
 Deno.test("connect options that are null or empty are as good as not given", () => {
   const names = ["path", "host", "hostname", "localAddress", "localPort", "family", "lookup"];
-  for (const name of [...names, "autoSelectFamily", "timeout", "signal"]) {
+  for (
+    const name of [
+      ...names,
+      "autoSelectFamily",
+      "autoSelectFamilyAttemptTimeout",
+      "timeout",
+      "signal",
+    ]
+  ) {
     assertEquals(checkConnect({ port: 1, [name]: null }), { port: 1, localPort: undefined });
   }
   for (const name of ["path", "host", "hostname", "localAddress"]) {
@@ -106,6 +114,8 @@ Deno.test("options for the search for addresses are checked", () => {
     [{ autoSelectFamilyAttemptDelay: "1" }, "ERR_INVALID_ARG_TYPE"],
     [{ autoSelectFamilyAttemptDelay: 0 }, "ERR_OUT_OF_RANGE"],
     [{ autoSelectFamilyAttemptDelay: NaN }, "ERR_OUT_OF_RANGE"],
+    [{ autoSelectFamilyAttemptTimeout: "1" }, "ERR_INVALID_ARG_TYPE"],
+    [{ autoSelectFamilyAttemptTimeout: 0 }, "ERR_OUT_OF_RANGE"],
     [{ hints: 32 }, "ERR_INVALID_ARG_VALUE"],
   ];
   for (const [options, code] of bad) {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { lookup as dnsLookup } from "node:dns";
 import { type LookupListener, openTransport } from "../../net/_open.ts";
 import type { ConnectOptions } from "../../net/connect_options.ts";
@@ -153,6 +153,24 @@ Deno.test("a socket that must not select its address tries the first one only", 
   assertEquals([error.code, error.address], ["ECONNREFUSED", "127.0.0.2"]);
   const system = { host: "localhost", port, family: 4, autoSelectFamily: false } as const;
   assertEquals((await open(listener, system)).lookups[0][1], "127.0.0.1");
+});
+
+Deno.test({
+  name: "a socket waits for one address as long as it is told, by either name",
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  // The first address takes nobody in: the one place of its queue is taken.
+  using full = Deno.listen({ hostname: "127.0.0.2", port: 0, tcpBacklog: 0 });
+  const { port } = full.addr;
+  using listener = Deno.listen({ hostname: "127.0.0.1", port });
+  using _waiting = await Deno.connect({ hostname: "127.0.0.2", port });
+  const lookup = () => Promise.resolve(["127.0.0.2", "127.0.0.1"]);
+  for (const name of ["autoSelectFamilyAttemptDelay", "autoSelectFamilyAttemptTimeout"]) {
+    const begin = performance.now();
+    await open(listener, { host: "a.example", port, lookup, [name]: 400 });
+    const waited = performance.now() - begin;
+    assert(waited > 350, `${name}: ${waited} ms`);
+  }
 });
 
 Deno.test("a socket's transport ends at connectTimeout and when its socket is destroyed", async () => {
