@@ -22,13 +22,12 @@ export function createServer(listener?: (socket: Socket) => void): Server;
  * ```
  */
 export function createServer(
-  options: ServerOptions,
-  listener?: (socket: Socket) => void,
+  options: ServerOptions | null | undefined,
+  listener?: ((socket: Socket) => void) | null,
 ): Server;
 export function createServer(
-  options?: ServerOptions | ((socket: Socket) => void),
-  listener?: (socket: Socket) => void,
+  options?: ServerOptions | ((socket: Socket) => void) | null,
+  listener?: ((socket: Socket) => void) | null,
 ): Server {
-  if (typeof options === "function") return new Server({}, options);
   return new Server(options, listener);
 }

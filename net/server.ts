@@ -110,13 +110,18 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes a server that does not listen yet; `listener` is called with every connection.
+   * Makes a server that does not listen yet; `listener`, which may come first and alone, is called with every connection.
    *
    * @throws {RangeError} When a cap, a rate or a limit is out of range. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
    */
-  constructor(options: ServerOptions = {}, listener?: (socket: Socket) => void) {
+  constructor(
+    given?: ServerOptions | ((socket: Socket) => void) | null,
+    listener?: ((socket: Socket) => void) | null,
+  ) {
     super({ captureRejections: true });
-    if (typeof options !== "object" || options === null) {
+    if (typeof given === "function") [given, listener] = [{}, given];
+    const options = given ?? {};
+    if (typeof options !== "object") {
       throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot make a server: options are an object");
     }
     const { maxConnections = 65_536 } = options;
@@ -131,7 +136,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (proxyProtocol !== undefined) {
       this.#introduction = checkedProxyProtocol(proxyProtocol);
     }
-    if (listener !== undefined) this.on("connection", listener);
+    if (listener !== undefined && listener !== null) this.on("connection", listener);
   }
 
   /** Listens on a free port. */

@@ -3,7 +3,7 @@ import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { Server } from "../../net/server.ts";
 
-Deno.test("createServer takes a listener, options, both, or nothing", async () => {
+Deno.test("createServer and Server take a listener, options, both, or nothing", async () => {
   assertInstanceOf(createServer(), Server);
   let came = 0;
   const count = (): void => void came++;
@@ -11,6 +11,11 @@ Deno.test("createServer takes a listener, options, both, or nothing", async () =
     const server of [
       createServer((socket) => (count(), socket.end())),
       createServer({ allowHalfOpen: true }, (socket) => (count(), socket.end())),
+      createServer(null, (socket) => (count(), socket.end())),
+      createServer(undefined, (socket) => (count(), socket.end())),
+      new Server((socket) => (count(), socket.end())),
+      new Server(null, (socket) => (count(), socket.end())),
+      createServer({}, null).on("connection", (socket) => (count(), socket.end())),
       createServer({}).on("connection", (socket) => (count(), socket.end())),
     ]
   ) {
@@ -18,5 +23,5 @@ Deno.test("createServer takes a listener, options, both, or nothing", async () =
     await connect(server.port, "127.0.0.1").resume().closed;
     await server.close({ drain: 1000 });
   }
-  assertEquals(came, 3);
+  assertEquals(came, 8);
 });
