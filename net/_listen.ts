@@ -42,7 +42,12 @@ export function listenArguments(
   return { options: checkListen({ port: (first ?? 0) as number, host, backlog }), listener };
 }
 
-function checkListen(options: ListenOptions): ListenOptions {
+function checkListen(given: ListenOptions): ListenOptions {
+  const options = { ...given };
+  // As in Node what is null is as good as not given; of the port it is enough that it is named.
+  for (const name of ["path", "host", "hostname", "backlog"] as const) {
+    if (options[name] === null) delete options[name];
+  }
   const { path, port, host, hostname, backlog } = options;
   refuseOptions(options, FOREIGN_OPTIONS);
   // As in Node: a mistyped name, or a path that is not known, must not come to any free port on all addresses.

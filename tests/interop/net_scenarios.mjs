@@ -586,6 +586,20 @@ export const scenarios = {
     ].map((fn) => `${String(fn).replace(/\s+/g, " ")} ${thrown(fn)}`);
   },
 
+  async "server: options of listen that are null"(net) {
+    const log = [];
+    for (const port of [0, null, undefined]) {
+      const server = net.createServer();
+      server.listen({ port, host: null, path: null, backlog: null });
+      await once(server, "listening");
+      log.push(`${server.address().family} ${server.address().port > 0}`);
+      server.close();
+      await closed(server);
+    }
+    log.push(thrown(() => net.createServer().listen({ path: null })));
+    return log;
+  },
+
   async "server: listen, twice, close, twice"(net) {
     const log = [];
     const server = net.createServer();
