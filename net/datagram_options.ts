@@ -59,7 +59,7 @@ export interface DatagramSocketOptions {
 export interface DatagramBindOptions {
   /** The port; 0 for any free one. @default {0} */
   port?: number;
-  /** The local address or name. @default {"0.0.0.0", over IPv6 "::"} */
+  /** The local address or name; no text is none in particular. @default {"0.0.0.0", over IPv6 "::"} */
   address?: string;
 }
 

@@ -37,7 +37,7 @@ const WHOSE = "a datagram socket";
 export interface DatagramSendOptions extends WaitOptions {
   /** The port; left out on a connected socket. */
   port?: number;
-  /** The address or the name; left out on a connected socket. @default {this machine} */
+  /** The address or the name; left out on a connected socket. No text is none in particular. @default {this machine} */
   address?: string;
 }
 
@@ -132,7 +132,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
    *
    * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
-   * @throws {TypeError} For a callback, as Node's takes it: this and other calls return promises instead.
+   * @throws {TypeError} For a host that is none; for a callback, as Node's takes it: this and other calls return promises instead.
    */
   bind(options?: DatagramBindOptions): Promise<this>;
   /** Binds the socket to a local port and address, as Node's `bind` takes them. */
@@ -144,17 +144,20 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       : { port: portOrOptions, address };
     if (this.#state !== "new") throw this.#stateError(BIND_ERRORS, "it is bound already");
     checkPort(options.port ?? 0, 0);
+    if (options.address) parseHost(options.address);
     this.#bound = this.#bind(options);
     this.#bound.catch(() => {}); // those who wait for it get it, too
     await this.#bound;
     return this;
   }
 
-  async #bind({ port = 0, address }: DatagramBindOptions): Promise<void> {
+  async #bind(options: DatagramBindOptions): Promise<void> {
     this.#state = "binding";
+    const port = options.port ?? 0;
     const any = this.type === "udp4" ? "0.0.0.0" : "::";
+    const address = options.address || any;
     try {
-      const local = address === undefined
+      const local = address === any
         ? any
         : await this.#lookup.find(address, undefined, {}, BIND_ERRORS);
       if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
@@ -170,7 +173,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
       this.#state = "bound";
     } catch (error) {
-      const failure = toNetError(error, { syscall: "bind", address: address ?? any, port });
+      const failure = toNetError(error, { syscall: "bind", address, port });
       this.#bound = undefined;
       if (this.#state === "binding") {
         this.#state = "new";
@@ -204,7 +207,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
     }
-    const host = address ?? this.#lookup.localhost;
+    const host = address || this.#lookup.localhost;
     const found = await this.#lookup.find(host, port, options, "Cannot connect");
     await this.#ensureBound();
     if (this.#isClosed()) throw socketClosed("Cannot connect");
@@ -263,7 +266,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const deadline = deadlineSignal("send", to);
     try {
       if (deadline.fired !== null) throw deadline.fired;
-      const host = remote?.address ?? to.address ?? this.#lookup.localhost;
+      const host = remote?.address ?? (to.address || this.#lookup.localhost);
       const found = remote !== undefined;
       return await this.#outbox.add({ data: bytes, port, address: host, found }, deadline);
     } finally {

@@ -222,6 +222,33 @@ Deno.test("datagram socket tells why it can't bind", async () => {
   await third.close();
 });
 
+Deno.test("datagram socket takes an empty address, or null, for none in particular, as Node's does", async () => {
+  for (const address of ["", null as never]) {
+    await using server = await createDatagramSocket().bind(0, address);
+    assertEquals(server.address().address, "0.0.0.0");
+    const { port } = server.address();
+    await using client = createDatagramSocket();
+    await client.send("to", { address, port });
+    await client.send("at", port, address);
+    await client.connect(port, address);
+    assertEquals(client.remoteAddress().address, "127.0.0.1");
+    await client.send("by");
+    for (const sent of ["to", "at", "by"]) {
+      assertEquals(text((await server.receive({ timeout: 5000 })).data), sent);
+    }
+  }
+  await using six = await createDatagramSocket("udp6").bind({ address: "" });
+  assertEquals(six.address().address, "::");
+});
+
+Deno.test("datagram socket that is to be bound to what is no host says so, as send does", async () => {
+  await using socket = createDatagramSocket();
+  for (const address of ["a b", "256.1.1.1", 5 as never]) {
+    await assertRejects(() => socket.bind(0, address), TypeError);
+  }
+  await socket.bind(0, "127.0.0.1"); // nothing has changed
+});
+
 Deno.test("datagram socket shares a port with reuseAddr", async () => {
   await using first = await bound({ reuseAddr: true });
   await using second = await createDatagramSocket({ reuseAddr: true })
