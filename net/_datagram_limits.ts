@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { checkSignal, codedTypeError } from "./_connect_arguments.ts";
 import { noBufferSizes } from "./_datagram_errors.ts";
 import type { DatagramSocketOptions, DatagramSocketType } from "./datagram_options.ts";
 import { NetError } from "./errors.ts";
@@ -22,7 +23,8 @@ export interface DatagramLimits {
 /**
  * Checks the options of a datagram socket, and gives the limits that they set.
  *
- * @throws {TypeError} For what is no type and no way to drop, and for IPv4 that is IPv6 only.
+ * @throws {TypeError} For what is no type (`ERR_SOCKET_BAD_TYPE`), no lookup, no signal (`ERR_INVALID_ARG_TYPE`) and no way to drop,
+ * and for IPv4 that is IPv6 only.
  * @throws {RangeError} For limits that are none.
  * @throws {NetError} `ERR_UNSUPPORTED` for what Deno can't do.
  */
@@ -32,8 +34,18 @@ export function datagramLimits(
 ): DatagramLimits {
   const drop = options.drop ?? "newest";
   if (type !== "udp4" && type !== "udp6") {
-    throw new TypeError(`Cannot make a datagram socket of type ${JSON.stringify(type)}`);
+    throw codedTypeError(
+      "ERR_SOCKET_BAD_TYPE",
+      `Cannot make a datagram socket of type ${JSON.stringify(type)}`,
+    );
   }
+  if (options.lookup !== undefined && typeof options.lookup !== "function") {
+    throw codedTypeError(
+      "ERR_INVALID_ARG_TYPE",
+      'Cannot make a datagram socket: "lookup" must be a function',
+    );
+  }
+  checkSignal(options.signal);
   if (drop !== "newest" && drop !== "oldest") {
     throw new TypeError(`Cannot make a datagram socket that drops ${JSON.stringify(drop)}`);
   }

@@ -3,6 +3,7 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import { codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
   notConnected,
@@ -97,9 +98,15 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   #unlisten: (() => void) | undefined;
   #closed = Promise.withResolvers<void>();
 
-  /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. */
+  /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. @throws What that throws. */
   constructor(options: DatagramSocketOptions = {}) {
     super({ captureRejections: true });
+    if (typeof options !== "object" || options === null || Array.isArray(options)) {
+      throw codedTypeError(
+        "ERR_SOCKET_BAD_TYPE",
+        "Cannot make a datagram socket: it takes a type or options",
+      );
+    }
     const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
     const limits = datagramLimits(type, options);
     this.type = type;
@@ -635,6 +642,7 @@ function checkRange(name: string, value: number, lowest: number, highest: number
 /**
  * Makes a UDP socket, as Node's `dgram.createSocket` does. No unstable flag is needed.
  *
+ * @throws {TypeError} `ERR_SOCKET_BAD_TYPE`, `ERR_INVALID_ARG_TYPE`; options that contradict one another. @throws {RangeError} For limits that are none.
  * @throws {NetError} `ERR_UNSUPPORTED` when an option can't be honoured.
  *
  * @example

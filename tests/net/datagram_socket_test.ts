@@ -195,6 +195,16 @@ Deno.test("datagram socket refuses bad arguments", async () => {
   await assertRejects(() => socket.send(5 as unknown as string, 9), TypeError, "Uint8Array");
   await assertRejects(() => createDatagramSocket().bind(-1), RangeError, "-1");
   assertThrows(() => createDatagramSocket("udp5" as "udp4"), TypeError, "udp5");
+  const misuse = (options: unknown): unknown =>
+    (assertThrows(() => createDatagramSocket(options as "udp4"), TypeError) as TypeError & {
+      code?: string;
+    }).code;
+  for (const type of ["udp5", ["udp4"], 4, true, null, { type: "x" }]) {
+    assertEquals(misuse(type), "ERR_SOCKET_BAD_TYPE");
+  }
+  for (const option of [{ lookup: "dns" }, { lookup: null }, { signal: {} }, { signal: null }]) {
+    assertEquals(misuse(option), "ERR_INVALID_ARG_TYPE");
+  }
   assertThrows(() => createDatagramSocket({ maxQueue: -1 }), RangeError, "maxQueue");
   assertThrows(() => createDatagramSocket({ ipv6Only: true }), TypeError, "IPv6 only");
   const drop = "last" as DatagramSocketOptions["drop"];
