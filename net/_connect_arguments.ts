@@ -14,8 +14,13 @@ export function codedRangeError(code: string, message: string): RangeError {
   return Object.assign(new RangeError(message), { code });
 }
 
+/** Whether a value is a path, where a port may be, too. As in Node blank text is none, and neither is any notation of a number. */
+export function isPath(value: unknown): value is string {
+  return typeof value === "string" && !(Number(value) >= 0);
+}
+
 /** Whether a value is text that stands for a number. */
-export function isNumeric(value: unknown): value is string {
+function isNumeric(value: unknown): value is string {
   return typeof value === "string" && /^\s*\d+\s*$/.test(value);
 }
 
@@ -100,7 +105,7 @@ export function connectArguments(
   if (typeof first === "object" && first !== null) {
     return { options: first as ConnectOptions, listener };
   }
-  if (typeof first === "string" && !isNumeric(first)) {
+  if (isPath(first)) {
     return { options: { path: first }, listener };
   }
   const host = typeof second === "string" ? second : undefined;

@@ -6,7 +6,7 @@ import {
   checkText,
   codedRangeError,
   codedTypeError,
-  isNumeric,
+  isPath,
   refuseOptions,
 } from "./_connect_arguments.ts";
 import { listenNode } from "./_node_listener.ts";
@@ -35,7 +35,7 @@ export function listenArguments(
     return { options: checkListen(first as ListenOptions), listener };
   }
   const backlog = others.find((value) => typeof value === "number");
-  if (typeof first === "string" && !isNumeric(first)) {
+  if (isPath(first)) {
     return { options: checkListen({ path: first, backlog }), listener };
   }
   const host = others.find((value) => typeof value === "string");

@@ -580,6 +580,9 @@ export const scenarios = {
     return [
       () => net.createServer().listen(65536),
       () => net.createServer().listen(-1),
+      () => net.createServer().listen(""),
+      () => net.createServer().listen("  "),
+      () => net.createServer().listen("1.5"),
       () => net.createServer().listen({ port: "x" }),
       () => net.createServer().listen({ port: 70000 }),
       () => net.createServer(5),

@@ -6,6 +6,7 @@ import {
   checkTimeout,
   connectArguments,
   FOREIGN_SOCKET_OPTIONS,
+  isPath,
   refuseOptions,
 } from "../../net/_connect_arguments.ts";
 
@@ -30,6 +31,13 @@ Deno.test("ports are whole numbers, also as text", () => {
     assertEquals(codeOf(() => checkPort(port)), "ERR_SOCKET_BAD_PORT", String(port));
   }
   assertEquals(codeOf(() => checkPort(0, 1)), "ERR_SOCKET_BAD_PORT");
+});
+
+Deno.test("what is blank, or a number in any notation, is no path", () => {
+  for (const path of ["/run/x.sock", "x", "-1", "1.2.3", " x "]) assert(isPath(path), path);
+  for (const none of ["", " ", "80", " 80 ", "0x50", "8e1", "1.5", 80, null, undefined, {}]) {
+    assertEquals(isPath(none), false, String(none));
+  }
 });
 
 Deno.test("paths are not empty and hold no NUL", () => {

@@ -19,6 +19,10 @@ Deno.test("listen arguments come in all of Node's forms", () => {
     assertThrows(() => listenArguments([wrong]), RangeError);
     assertThrows(() => listenArguments([{ port: wrong }]), RangeError);
   }
+  // Where a variable of the environment is blank there must not be a socket file of that name.
+  for (const blank of ["", " ", "0x50", "8e1"]) {
+    assertThrows(() => listenArguments([blank]), RangeError);
+  }
   assertThrows(() => listenArguments([{ path: "" }]), TypeError);
 });
 
