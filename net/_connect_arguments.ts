@@ -3,6 +3,7 @@ import type { ConnectOptions } from "./connect_options.ts";
 import { parseIp } from "./ip.ts";
 import { MAX_DELAY } from "./max_delay.ts";
 import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
+import type { SocketOptions } from "./socket_options.ts";
 
 /** A `TypeError` with Node's `code`. */
 export function codedTypeError(code: string, message: string): TypeError {
@@ -75,6 +76,15 @@ export function checkTimeout(ms: unknown): number {
 export function checkSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot use "signal": it must be an AbortSignal');
+}
+
+/** A delay of keep-alive probes, if there is one. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
+export function checkKeepAlive({ keepAliveInitialDelay: delay }: SocketOptions): void {
+  if (delay === undefined || typeof delay === "number") return;
+  throw codedTypeError(
+    "ERR_INVALID_ARG_TYPE",
+    'Cannot use "keepAliveInitialDelay": it must be a number',
+  );
 }
 
 /**
@@ -180,6 +190,7 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   if (options.timeout !== undefined) checkTimeout(options.timeout);
   checkLookup(options);
   checkSignal(options.signal);
+  checkKeepAlive(options);
   if (path !== undefined) {
     for (const name of ["localAddress", "localPort", "lookup", "proxy"] as const) {
       if (options[name] !== undefined) {

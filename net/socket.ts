@@ -8,6 +8,7 @@ import { closeQuietly } from "./_close_quietly.ts";
 import { type CloseTeller, closeWatch } from "./_close_watch.ts";
 import {
   checkConnect,
+  checkKeepAlive,
   checkTimeout,
   connectArguments,
   FOREIGN_SOCKET_OPTIONS,
@@ -187,11 +188,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Makes a socket that is not connected yet.
    *
    * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, which are not to be had.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, which are not to be had; `ERR_INVALID_ARG_TYPE` for a
+   * `keepAliveInitialDelay` that is no number.
    */
   constructor(options: SocketOptions = {}) {
     super({ captureRejections: true });
     refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
+    checkKeepAlive(options);
     this.#options = options;
     this.#owner = new Socket.#Owner(this);
     this.#incoming = new Incoming(this.#owner);

@@ -68,6 +68,7 @@ Deno.test("connect options are checked before anything is opened", () => {
     [{ port: 1, timeout: -1 }, "ERR_OUT_OF_RANGE"],
     [{ port: 1, connectTimeout: NaN }, "ERR_OUT_OF_RANGE"],
     [{ port: 1, hostname: 7 }, "ERR_INVALID_ARG_TYPE"],
+    [{ port: 1, keepAlive: true, keepAliveInitialDelay: "5000" }, "ERR_INVALID_ARG_TYPE"],
     [{ port: 1, signal: {} }, "ERR_INVALID_ARG_TYPE"],
     [{ path: "/x", signal: "abort" }, "ERR_INVALID_ARG_TYPE"],
     [{ path: "/x", proxy: "socks5://127.0.0.1" }, "ERR_INVALID_ARG_VALUE"],
