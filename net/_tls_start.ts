@@ -179,7 +179,7 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
   if (minVersion === "TLSv1.3" && maxVersion === "TLSv1.2") {
     throw new TypeError("Cannot use a minVersion above the maxVersion");
   }
-  if (ALPNProtocols?.some((name) => name.length === 0 || name.length > 255)) {
+  if (ALPNProtocols?.some((name) => name === "" || new TextEncoder().encode(name).length > 255)) {
     throw new TypeError("Cannot use an ALPN protocol name that is not 1 to 255 bytes long");
   }
   isBounded("use a handshake timeout", { timeout: handshakeTimeout }); // throws

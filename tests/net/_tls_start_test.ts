@@ -27,6 +27,11 @@ Deno.test("TLS options are checked before anything is dialled", () => {
   for (const options of wrong) assertThrows(() => checkTlsClientOptions(options), TypeError);
   assertThrows(() => checkTlsClientOptions({ handshakeTimeout: -1 }), RangeError);
   checkTlsClientOptions({ handshakeTimeout: Infinity });
+  // Its length counts in bytes.
+  checkTlsClientOptions({ ALPNProtocols: [`é${"a".repeat(253)}`] });
+  const ALPNProtocols = [`é${"a".repeat(254)}`];
+  assertThrows(() => checkTlsClientOptions({ ALPNProtocols }), TypeError);
+  assertThrows(() => checkTlsServerOptions({ ...identity("server"), ALPNProtocols }), TypeError);
   const server = { ...identity("server"), handshakeTimeout: 3e9 };
   assertThrows(() => checkTlsServerOptions(server), RangeError);
 });
