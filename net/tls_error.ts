@@ -113,6 +113,9 @@ const PATTERNS: readonly (readonly [RegExp, TlsErrorReason])[] = [
     /received fatal alert: ProtocolVersion|Tls1[23]\w*NotOffered|NoSupportedVersions|TLSV1_ALERT_PROTOCOL_VERSION/,
     "PROTOCOL_VERSION",
   ],
+  // A hello without the first of these is one of TLS 1.2 or older (RFC 8446 §4.2.1), and without the second one of TLS 1.1
+  // (RFC 5246 §7.4.1.4.1), or of a client that knows SHA-1 alone.
+  [/SupportedVersionsExtensionRequired|SignatureAlgorithmsExtensionRequired/, "PROTOCOL_VERSION"],
   [/received fatal alert: CertificateRequired/, "PEER_REFUSED_CERT"],
   [/received fatal alert: (\w*Certificate\w*|UnknownCA|AccessDenied)/, "PEER_REFUSED_CERT"],
   [/sent no certificates|DID_NOT_RETURN_A_CERTIFICATE/, "CERT_REQUIRED"],

@@ -214,6 +214,27 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   );
 }
 
+peerTest(
+  "TLS server tells openssl s_client of another version from other faults",
+  OPENSSL,
+  async () => {
+    using listener = listen();
+    const rows: [string[], TlsServerOptions, string][] = [
+      [["-tls1_3"], { ...SERVER, maxVersion: "TLSv1.2" }, "PROTOCOL_VERSION"],
+      [["-tls1_2"], { ...SERVER, minVersion: "TLSv1.3" }, "PROTOCOL_VERSION"],
+      [["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], SERVER, "PROTOCOL_VERSION"],
+      [["-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"], SERVER, "HANDSHAKE_FAILURE"],
+    ];
+    for (const [args, options, reason] of rows) {
+      const [, outcome] = await Promise.all([
+        openssl(listener.addr.port, args),
+        echoOnce(listener, options),
+      ]);
+      assertEquals((outcome as TlsError).reason, reason, args[0]);
+    }
+  },
+);
+
 peerTest("TLS server takes STARTTLS from openssl s_client (SMTP)", OPENSSL, async () => {
   using listener = listen();
   const serve = async (): Promise<Transport> => {
