@@ -474,6 +474,8 @@ function judge(
     error.catch(() => {});
     error = new TypeError("checkServerIdentity returned a promise");
   }
+  // Then it ends nothing, and is told as `authorizationError`, by the code or the text that it has.
+  if (options.rejectUnauthorized === false && error instanceof Error) return error;
   return new TlsError(`Cannot trust the certificate: ${error.message}`, {
     reason: "CERT_REJECTED",
     cause: error,

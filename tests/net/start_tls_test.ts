@@ -415,6 +415,24 @@ Deno.test("TLS checkServerIdentity decides instead of the name", async () => {
   assert(/callback's fault/.test(thrown.message), thrown.message);
 });
 
+Deno.test("TLS without rejectUnauthorized tells what checkServerIdentity has against the certificate", async () => {
+  const coded = Object.assign(new Error("another pin"), { code: "ERR_PIN" });
+  const rows: [() => Error, string][] = [
+    [() => new Error("another pin"), "another pin"],
+    [() => coded, "ERR_PIN"],
+    [
+      () => Promise.resolve(undefined) as unknown as Error,
+      "checkServerIdentity returned a promise",
+    ],
+  ];
+  for (const [checkServerIdentity, told] of rows) {
+    const [a, b] = await secured({ ca: CA, rejectUnauthorized: false, checkServerIdentity });
+    assertEquals([tlsInfo(a)?.authorized, tlsInfo(a)?.authorizationError], [false, told]);
+    a.close();
+    b.close();
+  }
+});
+
 Deno.test("TLS checkServerIdentity that returns a promise trusts nobody, and leaves no rejection unhandled", async () => {
   const late = () => Promise.reject(new Error("too late"));
   for (const answer of [() => Promise.resolve(undefined), late]) {
