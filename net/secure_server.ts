@@ -130,13 +130,15 @@ export class SecureServer extends Server {
     const secured = this.#context === undefined
       ? denoServerHandshake(this.#conns.get(socket)!, this.#deno!)
       : socket.startServerTls(this.#context);
-    secured.then(() => {
-      if (socket.destroyed) return;
-      this.emit("secureConnection", socket);
-    }, (error) => {
+    const fail = (error: Error): void => {
       socket.destroy(error);
       if (this.listenerCount("tlsClientError") > 0) this.emit("tlsClientError", error, socket);
-    }).catch((error) => {
+    };
+    secured.then(async () => {
+      // With Deno's TLS, what fails right behind the handshake may be known before the handshake's own end.
+      if (socket.destroyed) return await socket.closed.catch(fail);
+      this.emit("secureConnection", socket);
+    }, fail).catch((error) => {
       // A listener of the user threw: that ends its connection and nothing else.
       socket.destroy(error instanceof Error ? error : new Error(String(error)));
     });

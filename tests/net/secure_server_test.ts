@@ -299,6 +299,24 @@ Deno.test("secure server with Deno's TLS gives up a handshake at its deadline", 
   await server.close();
 });
 
+for (const implementation of ["node", "deno"] as const) {
+  Deno.test(`secure server by ${implementation} tells of a client that is gone right behind its handshake`, async () => {
+    const server = await listen({ implementation }, () => {});
+    const told: string[] = [];
+    const tell = (error: Error) => told.push((error as TlsError).reason);
+    server.on("secureConnection", (socket) => socket.on("error", tell));
+    server.on("tlsClientError", tell);
+    const came = once(server, "connection");
+    const socket = connectTls({ ...LOCAL, port: server.port });
+    const [peer] = await came;
+    await socket.opened;
+    socket.destroy();
+    await assertRejects(() => (peer as Socket).closed, NetError);
+    await server.close();
+    assertEquals(told, ["TRUNCATED"]);
+  });
+}
+
 Deno.test("secure server refuses options that are no good at once", () => {
   assertThrows(() => createSecureServer({}), TypeError, "certificate");
   assertThrows(() => createSecureServer({ cert: SERVER.cert }), TypeError, "key");
