@@ -2,7 +2,7 @@
 import { openListener } from "./_listen.ts";
 import { setListenerNoDelay } from "./listener_no_delay.ts";
 import type { TransportListener } from "./server_options.ts";
-import type { TlsServerOptions } from "./tls_options.ts";
+import type { TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 
 /** A port whose connections speak TLS. */
@@ -11,6 +11,8 @@ export interface TlsListening {
   listener: TransportListener;
   /** Starts TLS on one, where the listener does not. */
   startTls?: (transport: Transport) => Promise<Transport>;
+  /** What `startTls` came to: the client's certificate, for one. */
+  tlsInfo?: (transport: Transport) => TlsInfo | undefined;
 }
 
 /**
@@ -58,10 +60,11 @@ export async function listenTls(
     return { listener };
   }
   const { SecureContext } = await import("./secure_context.ts");
-  const { startServerTls } = await import("./start_tls.ts");
+  const { startServerTls, tlsInfo } = await import("./start_tls.ts");
   const context = new SecureContext(tls);
   return {
     listener: await openListener(where),
     startTls: (transport) => startServerTls(transport, context),
+    tlsInfo,
   };
 }

@@ -277,7 +277,7 @@ class Acceptor {
 
   /** What comes before the request: who the client is, by the proxy's word, and TLS. */
   async #introduce(arrival: Arrival): Promise<void> {
-    const { startTls } = this.#listening;
+    const { startTls, tlsInfo } = this.#listening;
     try {
       if (this.#introduction !== undefined) {
         arrival.transport = await acceptProxyProtocol(arrival.transport, this.#introduction);
@@ -286,6 +286,7 @@ class Acceptor {
       if (startTls !== undefined) {
         arrival.transport = await startTls(arrival.transport);
         if (arrival.over) return closeQuietly(arrival.transport);
+        arrival.tls = tlsInfo?.(arrival.transport);
       }
     } catch {
       return this.#core.drop(arrival);

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { concat } from "@std/bytes";
 import { Limits } from "../net/limits.ts";
+import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
 import { type ConnectionHost, ConnectionParts } from "./_connection_parts.ts";
@@ -52,6 +53,8 @@ export class Arrival implements Expiring {
   over = false;
   /** Tells who judges the client that it has left. */
   leaving: AbortController | undefined;
+  /** What its TLS handshake came to. */
+  tls: TlsInfo | undefined;
   constructor(
     /** The connection; another one once TLS runs on it. */
     public transport: Transport,
@@ -381,6 +384,7 @@ export class ServerCore {
         remoteAddr,
         protocols,
         protocol,
+        ...arrival.tls !== undefined && { tls: arrival.tls },
       });
       if (answer === false) {
         await this.refuse(arrival, received, 403, "Not allowed");

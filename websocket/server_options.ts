@@ -2,7 +2,7 @@
 import type { Server as HttpServer } from "node:http";
 import type { Limits } from "../net/limits.ts";
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
-import type { TlsServerOptions } from "../net/tls_options.ts";
+import type { TlsInfo, TlsServerOptions } from "../net/tls_options.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { WebSocketConnectionOptions } from "./connection_options.ts";
@@ -24,6 +24,11 @@ export interface WebSocketRequestInfo {
   protocols: readonly string[];
   /** The subprotocol that was chosen, or the empty string. */
   protocol: string;
+  /**
+   * What the TLS handshake came to, on a server that got `tls` and does it by node:tls: with `requestCert`, who the client is by its
+   * certificate.
+   */
+  tls?: TlsInfo;
 }
 
 /** What `authorize` may say beside yes and no. */

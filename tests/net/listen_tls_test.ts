@@ -9,7 +9,7 @@ const HERE = { port: 0, hostname: "127.0.0.1" };
 
 for (const implementation of ["node", "deno", undefined] as const) {
   Deno.test(`listenTls takes connections in by ${implementation ?? "what is usual"}`, async () => {
-    const { listener, startTls: begin } = await listenTls(HERE, {
+    const { listener, startTls: begin, tlsInfo } = await listenTls(HERE, {
       ...identity("server"),
       implementation,
     });
@@ -22,6 +22,7 @@ for (const implementation of ["node", "deno", undefined] as const) {
     const buffer = new Uint8Array(16);
     const writing = server.write(new TextEncoder().encode("hello"));
     const client = await dialling;
+    assertEquals(tlsInfo?.(server)?.servername, begin && "localhost");
     assertEquals(await client.read(buffer), 5);
     await writing;
     client.close();

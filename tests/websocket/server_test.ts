@@ -4,6 +4,7 @@ import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
+import type { TlsIdentity } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { hex } from "../_support/websocket_rig.ts";
@@ -21,7 +22,11 @@ import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
-import type { AuthorizeResult, ServeWebSocketOptions } from "../../websocket/server_options.ts";
+import type {
+  AuthorizeResult,
+  ServeWebSocketOptions,
+  WebSocketRequestInfo,
+} from "../../websocket/server_options.ts";
 
 Deno.test("server echoes text and bytes of all sizes", async () => {
   await using server = await serve();
@@ -747,6 +752,36 @@ for (const extra of [{ minVersion: "TLSv1.2" as const }, { implementation: "deno
     assertEquals(ws.url, `wss://localhost:${server.port}/`);
   });
 }
+
+Deno.test("server tells authorize who a client is by its certificate", async () => {
+  const names: unknown[] = [];
+  const secured = { ...identity("server"), ca: CA, requestCert: true, rejectUnauthorized: false };
+  const authorize = (_request: Request, { tls }: WebSocketRequestInfo): boolean => {
+    names.push(tls?.getPeerCertificate()?.subject.CN);
+    return tls?.authorized === true;
+  };
+  await using server = await serve({ hostname: "127.0.0.1", tls: secured, authorize });
+  const connecting = (own: Partial<TlsIdentity>) =>
+    connectWebSocket(`wss://localhost:${server.port}`, {
+      tls: { ca: CA, ...own },
+      lookup: () => Promise.resolve(["127.0.0.1"]),
+      origin: `https://localhost:${server.port}`,
+    });
+  await using ws = await connecting(identity("client"));
+  await ws.send("hello");
+  assertEquals((await ws.receive()).data, "hello");
+  for (const own of [identity("stranger"), {}]) {
+    const error = await assertRejects(() => connecting(own), WebSocketHandshakeError);
+    assertEquals(error.status, 403);
+  }
+  assertEquals(names, ["Alice Client", "Mallory", undefined]);
+  await using plain = await serve({
+    hostname: "127.0.0.1",
+    authorize: (_request, info) => !("tls" in info),
+  });
+  await using open = await connectWebSocket(`ws://127.0.0.1:${plain.port}`);
+  await open.send("hello");
+});
 
 Deno.test("server takes connections from any listener", async () => {
   const waiting: Array<(transport: Transport) => void> = [];
