@@ -15,7 +15,8 @@ export type TlsVersion = "TLSv1.2" | "TLSv1.3";
  *   stalls, in the handshake or by not reading what is still to be sent, otherwise leaves it open inside Deno until the peer goes:
  *   deadlines then end the wait, not the connection, and nothing counts it any more. And on servers Nagle's algorithm is otherwise on (see
  *   {@linkcode setListenerNoDelay}): what is written right after something else, and the end of a message of more than 16 KiB, then
- *   waits until the peer has acknowledged the former, up to 40 ms.
+ *   waits until the peer has acknowledged the former, up to 40 ms. On clients it is stricter with certificates: it finds names among the
+ *   alternative ones alone, takes `*` for a whole label only, and takes none for a server's that is marked as an authority's.
  * - `"auto"`: for clients, Deno's TLS where it can do all that was asked on a TCP connection of Deno's, and node:tls otherwise. For
  *   servers, whose peers may be anybody, node:tls.
  *

@@ -173,6 +173,47 @@ peerTest("TLS server judges the certificate that openssl s_client shows", OPENSS
   assertEquals((strange as TlsError).reason, "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
 });
 
+peerTest(
+  "TLS client by Deno is stricter than by node with openssl's own certificates",
+  OPENSSL,
+  async () => {
+    await using folder = await tempFolder();
+    using listener = listen();
+    const [key, cert] = [`${folder.path}/key.pem`, `${folder.path}/cert.pem`];
+    const names = "subjectAltName=DNS:localhost,DNS:f*.a.test";
+    const leaf = "basicConstraints=critical,CA:FALSE";
+    const rows: [string[], string, [node: unknown, deno: unknown]][] = [
+      [[names, leaf], "localhost", ["ok", "ok"]],
+      [[names], "localhost", ["ok", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"]],
+      [[leaf], "localhost", ["ok", "ERR_TLS_CERT_ALTNAME_INVALID"]],
+      [[names, leaf], "foo.a.test", ["ok", "ERR_TLS_CERT_ALTNAME_INVALID"]],
+      [[names, leaf], "other.test", [
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+      ]],
+    ];
+    for (const [extensions, servername, outcomes] of rows) {
+      await runPeer("openssl", [
+        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"],
+        ...["-keyout", key, "-out", cert, ...extensions.flatMap((text) => ["-addext", text])],
+      ], { timeout: 20_000 });
+      const own = { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+      for (const [i, implementation] of IMPLEMENTATIONS.entries()) {
+        const tls = { implementation, servername, caCerts: [own.cert] };
+        const { port } = listener.addr;
+        const serving = echoOnce(listener, own);
+        const outcome = await dial({ hostname: "127.0.0.1", port }, { tls, timeout: 20_000 })
+          .then((transport) => {
+            transport.close();
+            return "ok";
+          }, (error: TlsError) => error.reason);
+        assertEquals(outcome, outcomes[i], `${extensions} ${servername} ${implementation}`);
+        await serving;
+      }
+    }
+  },
+);
+
 for (const version of ["-tls1_2", "-tls1_3"]) {
   peerTest(
     `TLS server takes no session for a certificate that its own authorities have not verified (${version})`,
