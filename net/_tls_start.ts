@@ -166,6 +166,13 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
       throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);
     }
   }
+  const { requestCert, rejectUnauthorized } = options as TlsServerOptions;
+  for (const [key, value] of Object.entries({ requestCert, rejectUnauthorized })) {
+    // node:tls would take any other value of `requestCert` for no, and those who ask for it rely on a yes.
+    if (value !== undefined && typeof value !== "boolean") {
+      throw new TypeError(`Cannot use TLS option ${key}: it is neither true nor false`);
+    }
+  }
   const { minVersion, maxVersion, ALPNProtocols, handshakeTimeout, implementation } =
     options as TlsCommonOptions;
   if (implementation !== undefined && !["node", "deno", "auto"].includes(implementation)) {

@@ -36,6 +36,20 @@ Deno.test("TLS options are checked before anything is dialled", () => {
   assertThrows(() => checkTlsServerOptions(server), RangeError);
 });
 
+Deno.test("TLS options that decide who is let in are true or false, and nothing like it", () => {
+  for (const value of [1, 0, "true", "", null]) {
+    for (const option of ["requestCert", "rejectUnauthorized"]) {
+      const server = { ...identity("server"), ca: CA, [option]: value };
+      assertThrows(() => checkTlsServerOptions(server), TypeError, option);
+    }
+    const client = { rejectUnauthorized: value } as unknown as TlsClientOptions;
+    assertThrows(() => checkTlsClientOptions(client), TypeError, "rejectUnauthorized");
+  }
+  const undecided = { requestCert: undefined, rejectUnauthorized: undefined };
+  checkTlsServerOptions({ ...identity("server"), ...undecided });
+  checkTlsServerOptions({ ...identity("server"), requestCert: true, rejectUnauthorized: false });
+});
+
 Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
   const implementation = "deno";
   checkTlsClientOptions({ implementation, caCerts: [CA], ALPNProtocols: ["h2"] });
