@@ -91,7 +91,10 @@ export type SniCallback = (
 
 /** TLS on the server's side. */
 export interface TlsServerOptions extends TlsCommonOptions {
-  /** The authorities of clients' certificates. @default {the usual ones} */
+  /**
+   * The authorities of clients' certificates. Without it no client's certificate verifies: other than Node, Deno knows no usual ones here.
+   * @default {none}
+   */
   ca?: Pem | readonly Pem[];
   /** Asks clients for a certificate (mutual TLS). @default {false} */
   requestCert?: boolean;
