@@ -69,7 +69,10 @@ export interface TlsClientOptions extends TlsCommonOptions {
   servername?: string;
   /** The only authorities to trust, instead of the usual ones. */
   ca?: Pem | readonly Pem[];
-  /** Authorities to trust beside the usual ones, by Deno's name. */
+  /**
+   * Authorities to trust beside the usual ones, by Deno's name. With node:tls those of `deno --cert` and `DENO_CERT` are no usual ones then,
+   * because Deno does not tell them; those of `NODE_EXTRA_CA_CERTS` are.
+   */
   caCerts?: readonly string[];
   /**
    * Whether a certificate that does not verify ends the connection. With `false` anybody in between can read and change everything:
