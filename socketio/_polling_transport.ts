@@ -177,6 +177,8 @@ export class PollingTransport {
       if (this.#post !== exchange) return;
       this.#post = undefined;
       if (body === "aborted") {
+        // Nobody reads it, but a platform's server waits for a response before it ends.
+        exchange.respond(400, { Connection: "close" });
         return this.#fault("transport error", "a request ended before its body did");
       }
       if (body === "too large") {

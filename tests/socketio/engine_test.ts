@@ -219,6 +219,22 @@ for (const [name, way] of Object.entries(ways)) {
     assertEquals((await get(session)).status, 400);
   });
 
+  test("lets go of a request whose client leaves before its body is there", async (url, engine) => {
+    const session = new URL(await openPolling(url));
+    const [socket] = engine.clients.values();
+    const reason = new Promise((resolve) => socket.on("close", (reason) => resolve(reason)));
+    const conn = connectNode(Number(session.port), session.hostname);
+    const head = `POST ${session.pathname}${session.search} HTTP/1.1\r\nHost: x\r\n`;
+    await new Promise<void>((resolve) =>
+      conn.write(`${head}Content-Length: 50\r\n\r\n4a`, () => resolve())
+    );
+    // Another request on the way in shows that the first one is there.
+    assertEquals((await get(url)).status, 400);
+    conn.destroy();
+    assertEquals(await reason, "transport error");
+    // Each way ends with its server, which waits for all responses.
+  });
+
   test("ends a session that the client closes", async (url) => {
     const session = await openPolling(url);
     const [waiting, closing] = await Promise.all([get(session), post(session, "1")]);
