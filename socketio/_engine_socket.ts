@@ -61,6 +61,8 @@ export class ServerEngineSocket
   #probe: WebSocketTransport | undefined;
   /** Packets that wait for a polling client. */
   #queue: PacketQueue | undefined;
+  /** Whether what waits may be compressed: not with a message in it that may not, since that is often a secret. */
+  #compress = true;
   #listeners: Listeners | undefined;
   #tapped = false;
   /** Whether a request came after the probe was answered. */
@@ -137,12 +139,13 @@ export class ServerEngineSocket
     const message = typeof data === "string" ? data : toBytes(data);
     if (this.#tapped) this.#emit("packetCreate", { type: "message", data: message });
     const transport = this.#transport;
+    const compress = options === undefined || options.compress !== false;
     if (transport.name === "polling") {
+      if (!compress) this.#compress = false;
       this.#enqueue({ type: "message", data: message });
       return this;
     }
     if (!this.#hasRoom(transport)) return this;
-    const compress = options === undefined || options.compress !== false;
     if (options !== undefined && options.preEncoded === true) {
       transport.sendShared(shareMessage(data, options), compress);
     } else transport.sendMessage(message, compress);
@@ -293,7 +296,7 @@ export class ServerEngineSocket
     const transport = this.#transport;
     if (transport.name === "polling") {
       const last: EnginePacket = { type: reason === "transport close" ? "noop" : "close" };
-      transport.send([...this.#queue!.take(), last]);
+      transport.send([...this.#queue!.take(), last], this.#compress);
       transport.close(last);
     } else if (reason === "ping timeout" || reason === "transport error") transport.terminate();
     else if (reason === "parse error") transport.close(1002, "parse error");
@@ -425,7 +428,9 @@ export class ServerEngineSocket
     const transport = this.#transport;
     const queue = this.#queue;
     if (transport.name !== "polling" || !transport.writable || !queue?.length) return;
-    transport.send(queue.take());
+    const compress = this.#compress;
+    this.#compress = true;
+    transport.send(queue.take(), compress);
     this.#emit("drain");
   }
 

@@ -52,6 +52,7 @@ export class PollingTransport {
   #pollNumber: string | undefined;
   /** What it was answered with, until the next one shows that this has arrived. */
   #lastPayload: string | undefined;
+  #lastCompress = true;
   /** What of it the limits count. */
   #lastShare: BudgetShare | undefined;
   /** The number of the request whose packets were taken last. */
@@ -76,15 +77,16 @@ export class PollingTransport {
     else exchange.respond(400, {});
   }
 
-  /** Answers the request that waits. */
-  send(packets: EnginePacket[]): void {
+  /** Answers the request that waits. `compress` is whether the answer may be compressed. */
+  send(packets: EnginePacket[], compress = true): void {
     const poll = this.#poll;
     if (poll === undefined) return;
     this.#poll = undefined;
     poll.onAbort = undefined;
     const payload = encodeEnginePayload(packets);
+    this.#lastCompress = compress;
     if (this.#pollNumber !== undefined) this.#keep(payload);
-    this.#respond(poll, payload);
+    this.#respond(poll, payload, compress);
   }
 
   /** Ends the transport. Who waits is told by `last`. */
@@ -109,7 +111,7 @@ export class PollingTransport {
     else if (repeated && this.#lastPayload !== undefined) {
       // The answer was lost on its way: here it is again.
       this.#held = false;
-      return this.#respond(exchange, this.#lastPayload);
+      return this.#respond(exchange, this.#lastPayload, this.#lastCompress);
     }
     this.#forget();
     this.#pollNumber = number;
@@ -211,10 +213,10 @@ export class PollingTransport {
     exchange.respond(200, this.#headers(exchange, "text/html"), "ok");
   }
 
-  #respond(exchange: HttpExchange, payload: string): void {
+  #respond(exchange: HttpExchange, payload: string, compress: boolean): void {
     if (this.#held) return exchange.respond(200, {}, payload);
     const headers = this.#headers(exchange, TEXT);
-    const encoding = payload.length < this.#settings.compressionThreshold
+    const encoding = !compress || payload.length < this.#settings.compressionThreshold
       ? undefined
       : acceptedEncoding(exchange.request.headers);
     if (encoding === undefined) return exchange.respond(200, headers, payload);

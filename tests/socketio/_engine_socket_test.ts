@@ -107,6 +107,32 @@ Deno.test("engine socket answers a polling client with all that was written in a
   socket.close(true);
 });
 
+Deno.test("engine socket has a polling response compressed if all messages in it may be", async () => {
+  const { socket } = open("polling");
+  await poll(socket);
+  const long = "x".repeat(2000);
+  for (
+    const [choices, encoding] of [
+      [[false], undefined],
+      [[false, undefined], undefined],
+      [[true, undefined], "gzip"],
+      [[true, false], undefined],
+      [[undefined], "gzip"],
+    ] as const
+  ) {
+    for (const compress of choices) socket.write(long, { compress });
+    const exchange = new StubExchange("GET", "", "", { "accept-encoding": "gzip" });
+    socket.handle(exchange);
+    assertEquals((await exchange.answered).headers["Content-Encoding"], encoding, `${choices}`);
+  }
+  socket._writeText("2", `["${long}"]`, { compress: false });
+  socket.close();
+  const exchange = new StubExchange("GET", "", "", { "accept-encoding": "gzip" });
+  socket.handle(exchange);
+  assertEquals((await exchange.answered).headers["Content-Encoding"], undefined);
+  socket.close(true);
+});
+
 Deno.test("engine socket writes a text in two parts where write would write it whole", async () => {
   const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10 });
   web.take();

@@ -269,6 +269,18 @@ Deno.test("a long response is compressed as the client likes it", async () => {
   assertEquals(get.answers[0].headers["Content-Encoding"], undefined);
 });
 
+Deno.test("a long response that is not to be compressed is not, sent again neither", () => {
+  const { transport } = open();
+  const headers = { "accept-encoding": "gzip" };
+  for (let i = 0; i < 2; i++) {
+    const get = new FakeExchange("GET", headers, false, "1");
+    transport.handle(get);
+    transport.send([{ type: "message", data: "x".repeat(2000) }], false);
+    assertEquals(get.answers[0].headers["Content-Encoding"], undefined);
+    assertEquals(get.answers[0].body, "4" + "x".repeat(2000));
+  }
+});
+
 Deno.test("a request that has no room is refused with 503, and what it held is given back", async () => {
   class Growing extends FakeExchange {
     hasRoom: ((held: number) => boolean) | undefined;
