@@ -45,6 +45,22 @@ function refusalOf({ message }: Undecided): Refusal {
 }
 
 /**
+ * Makes one header of those whose names differ in case alone, as where a listener writes `cache-control`: the last one holds, but cookies
+ * are added to each other.
+ */
+function mergeHeaders(headers: ResponseHeaders): void {
+  const names = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers)) {
+    const key = name.toLowerCase();
+    const other = names.get(key);
+    names.set(key, name);
+    if (other === undefined) continue;
+    if (key === "set-cookie") headers[name] = [headers[other], value].flat();
+    delete headers[other];
+  }
+}
+
+/**
  * Everything of the engine but the servers that requests come through: sessions, checks, middleware, and what is told to
  * the program.
  */
@@ -137,6 +153,7 @@ export class EngineCore implements EngineSocketHost {
       this.#emit("initial_headers", headers, request);
     }
     this.#emit("headers", headers, request);
+    mergeHeaders(headers);
   }
 
   async #handleRequest(exchange: HttpExchange): Promise<void> {

@@ -216,6 +216,25 @@ Deno.test("engine core sets the cookie and the program's headers with the first 
   assertEquals([later.headers["X-Initial"], later.headers["X-All"]], [undefined, "1"]);
 });
 
+Deno.test("engine core takes the program's headers whatever the case of their names, and adds cookies", async () => {
+  const core = makeCore({ cookie: true });
+  const listener = (headers: unknown) => {
+    const all = headers as Record<string, string | string[]>;
+    all["set-cookie"] = "a=1";
+    all["cache-control"] = "private";
+    all["X-A"] = "1";
+    all["x-a"] = "2";
+  };
+  core.listeners.add("initial_headers", listener, false);
+  const cookies = (value: unknown) => (value as string[]).map((cookie) => cookie.split("=")[0]);
+  const { headers } = await request(core, POLLING);
+  assertEquals(Object.keys(headers), ["Content-Type", "set-cookie", "cache-control", "x-a"]);
+  assertEquals([headers["cache-control"], headers["x-a"]], ["private", "2"]);
+  assertEquals(cookies(headers["set-cookie"]), ["io", "a"]);
+  assertEquals(cookies(upgrade(core).accepted?.["set-cookie"]), ["io", "a"]);
+  core.close();
+});
+
 Deno.test("engine core gives a WebSocket to the session that asks for it, once", async () => {
   const core = makeCore();
   const sid = await open(core);

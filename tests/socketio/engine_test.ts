@@ -542,6 +542,7 @@ for (const [name, way] of Object.entries(ways)) {
     const log: string[] = [];
     engine.on("initial_headers", (headers, request) => {
       headers["X-First"] = "1";
+      headers["set-cookie"] = "mine=1";
       log.push(`initial ${request.url!.includes("sid")}`);
     });
     engine.on("headers", (headers) => headers["X-All"] = "1");
@@ -549,7 +550,10 @@ for (const [name, way] of Object.entries(ways)) {
     const { sid } = JSON.parse((await first.text()).slice(1));
     assertEquals(first.headers.get("x-first"), "1");
     assertEquals(first.headers.get("x-all"), "1");
-    assertEquals(first.headers.getSetCookie(), [`io=${sid}; Path=/; HttpOnly; SameSite=Lax`]);
+    assertEquals(first.headers.getSetCookie(), [
+      `io=${sid}; Path=/; HttpOnly; SameSite=Lax`,
+      "mine=1",
+    ]);
     assertEquals(first.headers.get("cache-control"), "no-store");
     const second = await fetch(`${url}?EIO=4&transport=polling&sid=${sid}`, {
       method: "POST",
