@@ -163,6 +163,8 @@ export class SocketIoSocket<
   #session: RecoveredSession | undefined;
   #state: "new" | "connected" | "disconnected" = "new";
   #closing = false;
+  /** Until when events are kept for a client that lost its connection: it may come back with another socket of the same id. */
+  #keptUntil = 0;
   #handshake: SocketIoHandshake | undefined;
   #acks: AckMap | undefined;
   #flags: BroadcastFlags = NO_FLAGS;
@@ -374,6 +376,9 @@ export class SocketIoSocket<
    *
    * A message with a `Blob` is sent once the blob is read; later messages of this socket wait for it.
    *
+   * With `connectionStateRecovery`, what is sent after the connection was lost, and wants no acknowledgement, is kept as broadcasts are: the
+   * client gets it when it comes back in time.
+   *
    * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
    */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean {
@@ -562,6 +567,10 @@ export class SocketIoSocket<
         data: this.data,
       };
       guardCallback(() => nsp.adapter.persistSession(session))();
+      if (reason !== "server shutting down") {
+        const { maxDisconnectionDuration } = nsp.server.opts.connectionStateRecovery;
+        this.#keptUntil = performance.now() + maxDisconnectionDuration;
+      }
     }
     this._cleanUp();
     this.client._remove(this);
@@ -643,8 +652,14 @@ export class SocketIoSocket<
     }
   }
 
+  /** Whether nobody will ever get a packet. */
+  #isLost(packet: SocketIoPacket): boolean {
+    if (this.#state !== "disconnected") return false;
+    return packet.id !== undefined || performance.now() > this.#keptUntil;
+  }
+
   #send(packet: SocketIoPacket, flags: BroadcastFlags): void {
-    if (this.#state === "disconnected") return;
+    if (this.#isLost(packet)) return;
     if (this.nsp.server.opts.connectionStateRecovery) {
       // Through the adapter, so that it is there after a reconnection.
       const options = { rooms: new Set([this.id]), except: new Set<Room>(), flags };
@@ -665,7 +680,7 @@ export class SocketIoSocket<
     const done: Promise<void> = Promise.all([readBlobs(packet.data), this.#blobs]).then(
       ([data]) => {
         packet.data = data;
-        if (this.#state !== "disconnected") send();
+        if (!this.#isLost(packet)) send();
       },
     ).catch((error) => fail(error, this)).finally(() => {
       if (this.#blobs === done) this.#blobs = undefined;

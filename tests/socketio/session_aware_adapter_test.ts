@@ -107,6 +107,60 @@ Deno.test("a socket's own events are kept too, with bytes in them", async () => 
   await io.close();
 });
 
+Deno.test("what a socket sends after its connection was lost is there when the client comes back", async () => {
+  const { io, join } = setup({ maxDisconnectionDuration: 1_000 });
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  socket.on("disconnect", () => socket.emit("at once"));
+  socket.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.end("transport close");
+  io.emit("to all");
+  socket.emit("later", 1);
+  socket.volatile.emit("volatile");
+  socket.emit("with an answer", () => {});
+  const { broadcast } = socket.adapter;
+  const read = Promise.withResolvers<void>();
+  socket.adapter.broadcast = function (...args) {
+    broadcast.apply(this, args);
+    read.resolve();
+  };
+  socket.emit("blob", new Blob(["x"]));
+  await read.promise;
+  const back = await join({ pid: first.pid, offset });
+  assertEquals(back.missed, ["at once", "to all", "later", "blob", new Uint8Array([0x78])]);
+  // Who has the old socket in hand reaches the client by it.
+  socket.emit("by the old one");
+  assertEquals(name(back.conn.take()[0]), "by the old one");
+  const { now } = performance;
+  const late = now.call(performance) + 1_001;
+  try {
+    performance.now = () => late;
+    socket.emit("too late");
+  } finally {
+    performance.now = now;
+  }
+  assertEquals(back.conn.take(), []);
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("what a socket sends when it was disconnected for good is not kept", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  let sent = 0;
+  socket.adapter.broadcast = () => void sent++;
+  socket.disconnect();
+  socket.emit("too late");
+  assertEquals(sent, 0);
+  const second = await join();
+  const other = io.sockets.sockets.get(second.sid)!;
+  await io.close();
+  other.emit("too late");
+  assertEquals(sent, 0);
+});
+
 Deno.test("a session is taken up once, and not by a guess", async () => {
   const { io, join } = setup();
   const first = await join();
