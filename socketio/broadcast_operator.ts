@@ -299,6 +299,17 @@ export class BroadcastOperator<
   }
 }
 
+/** Sends events to one socket, and waits for their acknowledgements for some time only. */
+export interface TimedEmitter<EmitEvents extends EventMap<EmitEvents> = DefaultEventMap> {
+  /** Sends an event; the acknowledgement callback has an error in front. */
+  emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
+  /** Sends an event and resolves to its acknowledgement. @throws {SocketIoError} `ERR_TIMEOUT` if there is none in time. */
+  emitWithAck<E extends EventNames<EmitEvents>>(
+    event: E,
+    ...args: AllButLast<EventArgs<EmitEvents, E>>
+  ): Promise<AckResult<EmitEvents, E>>;
+}
+
 /** What `fetchSockets` finds: a socket of this server, or of another one of the cluster. */
 export interface FetchedSocket<
   EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
@@ -312,6 +323,8 @@ export interface FetchedSocket<
   readonly rooms: Set<Room>;
   /** The program's own data; of a socket of another server, a copy. */
   data: SocketData;
+  /** How long to wait for the acknowledgement of the event that is sent by what this returns, in ms. */
+  timeout(timeout: number): TimedEmitter<TimeoutEventMap<EmitEvents>>;
   /** Sends it an event. */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
   /** Makes it join rooms. */
@@ -375,21 +388,9 @@ export class RemoteSocket<
   }
 
   /** How long to wait for its acknowledgement, in ms. @default {5_000} */
-  timeout(timeout: number): {
-    /** Sends it an event; the acknowledgement callback has an error in front. */
-    emit<E extends EventNames<EmitEvents>>(
-      event: E,
-      ...args: EventArgs<TimeoutEventMap<EmitEvents>, E>
-    ): boolean;
-  } {
-    const operator = this.#operator.timeout(timeout);
-    return {
-      emit: (event, ...args) =>
-        operator.emit(
-          event,
-          ...args as unknown as EventArgs<BroadcastEventMap<EmitEvents>, typeof event>,
-        ),
-    };
+  timeout(timeout: number): TimedEmitter<TimeoutEventMap<EmitEvents>> {
+    // It has one answer in place of a list.
+    return this.#operator.timeout(timeout) as unknown as TimedEmitter<TimeoutEventMap<EmitEvents>>;
   }
 
   /** Sends it an event; an acknowledgement callback gets an error, and the one answer. */

@@ -108,7 +108,13 @@ Deno.test("sockets of this server are found as they are, those of others as copi
   const { io, join } = fakeServer();
   const conn = join();
   const [socket] = io.sockets.sockets.values();
-  assert((await io.fetchSockets())[0] === socket);
+  const [found] = await io.fetchSockets();
+  assert(found === socket);
+  conn.take();
+  const answer = found.timeout(1000).emitWithAck("x", 1);
+  assertEquals(conn.take(), ['20["x",1]']);
+  conn.deliver("30[2]");
+  assertEquals(await answer, 2);
   conn.close();
   const { adapter, log } = recorder({
     fetchSockets: () =>
@@ -148,6 +154,11 @@ Deno.test("a socket of another server gives one answer, not a list", async () =>
     far.timeout(100).emit("x", (...args: unknown[]) => resolve(args));
   });
   assertEquals(answer, [null, "answer"]);
+  assertEquals(await far.timeout(100).emitWithAck("x"), "answer");
+  const silent = recorder({ broadcastWithAck: (_packet, _options, count) => count(1) });
+  const deaf = new RemoteSocket(silent.adapter, far);
+  const error = await assertRejects(() => deaf.timeout(1).emitWithAck("x"), SocketIoError);
+  assertEquals(error.code, "ERR_TIMEOUT");
 });
 
 Deno.test("broadcasts with a blob keep their order", async () => {
