@@ -2,6 +2,7 @@
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { reportRejection } from "./_callback.ts";
+import { roomList } from "./_room_list.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS } from "./packet.ts";
@@ -39,10 +40,6 @@ type Ack = (...args: unknown[]) => void;
 
 /** Broadcasts that wait for the bytes of a `Blob`: later ones of the same namespace stay behind them. */
 const blobQueues = new WeakMap<SocketIoAdapter, Promise<void>>();
-
-function toList(room: Room | readonly Room[]): readonly Room[] {
-  return typeof room === "string" ? [room] : room;
-}
 
 /**
  * A choice of sockets, and what can be done to all of them. Each step returns a new operator, so one can be kept and
@@ -94,7 +91,7 @@ export class BroadcastOperator<
 
   /** Adds rooms. */
   to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    const rooms = new Set([...this.#rooms, ...toList(room)]);
+    const rooms = new Set([...this.#rooms, ...roomList(room)]);
     return new BroadcastOperator(this.#adapter, rooms, this.#except, this.#flags);
   }
 
@@ -105,7 +102,7 @@ export class BroadcastOperator<
 
   /** Leaves out the members of rooms. */
   except(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
-    const except = new Set([...this.#except, ...toList(room)]);
+    const except = new Set([...this.#except, ...roomList(room)]);
     return new BroadcastOperator(this.#adapter, this.#rooms, except, this.#flags);
   }
 
@@ -193,12 +190,12 @@ export class BroadcastOperator<
 
   /** Makes the chosen sockets join rooms. */
   socketsJoin(room: Room | Room[]): void {
-    reportRejection(this.#adapter.addSockets(this.#options(), [...toList(room)]));
+    reportRejection(this.#adapter.addSockets(this.#options(), [...roomList(room)]));
   }
 
   /** Makes the chosen sockets leave rooms. */
   socketsLeave(room: Room | Room[]): void {
-    reportRejection(this.#adapter.delSockets(this.#options(), [...toList(room)]));
+    reportRejection(this.#adapter.delSockets(this.#options(), [...roomList(room)]));
   }
 
   /** Disconnects the chosen sockets: from the namespace, or with `close` their connections. */

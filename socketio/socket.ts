@@ -3,6 +3,7 @@ import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportRejection } from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
+import { roomList } from "./_room_list.ts";
 import { ackTime } from "./_time.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
 import { RoomChooser } from "./broadcaster.ts";
@@ -476,7 +477,7 @@ export class SocketIoSocket<
   /** Joins rooms. Nothing happens once the socket is disconnected. */
   join(room: Room | Room[]): Promise<void> | void {
     if (this.#state === "disconnected") return;
-    return this.nsp.adapter.addAll(this.id, new Set(typeof room === "string" ? [room] : room));
+    return this.nsp.adapter.addAll(this.id, new Set(roomList(room)));
   }
 
   /** Leaves a room. */
