@@ -24,14 +24,21 @@ export interface PollingHost {
   onPollingHeaders(headers: ResponseHeaders, request: EngineRequest): void;
 }
 
+/** The coding that the client likes best: RFC 9110, section 12.5.3. */
 function acceptedEncoding(headers: EngineHeaders): "gzip" | "deflate" | undefined {
   const accepted = headers["accept-encoding"];
   if (typeof accepted !== "string") return undefined;
-  for (const name of ["gzip", "deflate"] as const) {
-    const found = accepted.split(",").find((part) => part.trim().split(";")[0].trim() === name);
-    if (found !== undefined && !/;\s*q=0(\.0*)?\s*$/.test(found)) return name;
+  const weights = new Map<string, number>();
+  for (const part of accepted.toLowerCase().split(",")) {
+    const [name, ...parameters] = part.split(";").map((text) => text.trim());
+    const weight = parameters.find((parameter) => parameter.startsWith("q="));
+    weights.set(name, weight === undefined ? 1 : Number(weight.slice(2)) || 0);
   }
-  return undefined;
+  const [gzip, deflate] = ["gzip", "deflate"].map((name) =>
+    weights.get(name) ?? weights.get("*") ?? 0
+  );
+  if (gzip === 0 && deflate === 0) return undefined;
+  return gzip >= deflate ? "gzip" : "deflate";
 }
 
 /**
@@ -216,9 +223,9 @@ export class PollingTransport {
   #respond(exchange: HttpExchange, payload: string, compress: boolean): void {
     if (this.#held) return exchange.respond(200, {}, payload);
     const headers = this.#headers(exchange, TEXT);
-    const encoding = !compress || payload.length < this.#settings.compressionThreshold
-      ? undefined
-      : acceptedEncoding(exchange.request.headers);
+    const encoding = compress && payload.length >= this.#settings.compressionThreshold
+      ? acceptedEncoding(exchange.request.headers)
+      : undefined;
     if (encoding === undefined) return exchange.respond(200, headers, payload);
     headers["Content-Encoding"] = encoding;
     compressors[encoding](payload).then((body) => exchange.respond(200, headers, body));

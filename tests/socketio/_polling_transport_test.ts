@@ -244,6 +244,13 @@ Deno.test("a long response is compressed as the client likes it", async () => {
       ["gzip, deflate, br", "gzip"],
       ["deflate", "deflate"],
       ["gzip;q=0, deflate;q=0.5", "deflate"],
+      ["gzip;q=0.1, deflate;q=0.9", "deflate"],
+      ["deflate, gzip", "gzip"],
+      ["GZIP", "gzip"],
+      ["gzip; Q=0, *;q=0.5", "deflate"],
+      ["*", "gzip"],
+      ["*;q=0", undefined],
+      ["identity, *;q=0", undefined],
       ["br", undefined],
       [undefined, undefined],
     ] as const
