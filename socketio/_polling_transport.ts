@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
+import { utf8ByteLength } from "../buffer/utf8.ts";
 import { BudgetShare } from "../net/budget_share.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
 import { type HttpExchange, REQUEST_NUMBER, type ResponseHeaders } from "./_exchange.ts";
@@ -223,12 +224,21 @@ export class PollingTransport {
   #respond(exchange: HttpExchange, payload: string, compress: boolean): void {
     if (this.#held) return exchange.respond(200, {}, payload);
     const headers = this.#headers(exchange, TEXT);
-    const encoding = compress && payload.length >= this.#settings.compressionThreshold
+    const encoding = compress && this.#isLong(payload)
       ? acceptedEncoding(exchange.request.headers)
       : undefined;
     if (encoding === undefined) return exchange.respond(200, headers, payload);
     headers["Content-Encoding"] = encoding;
     compressors[encoding](payload).then((body) => exchange.respond(200, headers, body));
+  }
+
+  /** Whether a payload has as many bytes as the least that are compressed. */
+  #isLong(payload: string): boolean {
+    const { compressionThreshold } = this.#settings;
+    if (payload.length >= compressionThreshold) return true;
+    // A character has three bytes at most.
+    return payload.length * 3 >= compressionThreshold &&
+      utf8ByteLength(payload) >= compressionThreshold;
   }
 
   #headers(exchange: HttpExchange, type: string): ResponseHeaders {

@@ -276,6 +276,17 @@ Deno.test("a long response is compressed as the client likes it", async () => {
   assertEquals(get.answers[0].headers["Content-Encoding"], undefined);
 });
 
+Deno.test("a response is long by its bytes, not by its characters", async () => {
+  for (const [text, encoding] of [["€".repeat(341), "gzip"], ["é".repeat(341), undefined]]) {
+    const { transport } = open();
+    const get = new FakeExchange("GET", { "accept-encoding": "gzip" });
+    transport.handle(get);
+    transport.send([{ type: "message", data: text }]);
+    await get.answered.promise;
+    assertEquals(get.answers[0].headers["Content-Encoding"], encoding);
+  }
+});
+
 Deno.test("a long response that is not to be compressed is not, sent again neither", () => {
   const { transport } = open();
   const headers = { "accept-encoding": "gzip" };
