@@ -65,6 +65,9 @@ export class ServerEngineSocket
   #compress = true;
   #listeners: Listeners | undefined;
   #tapped = false;
+  /** Whether somebody wants to know when what was written has gone, and whether that will be told soon. */
+  #drains = false;
+  #drainDue = false;
   /** Whether a request came after the probe was answered. */
   #crossed = false;
 
@@ -149,6 +152,7 @@ export class ServerEngineSocket
     if (options !== undefined && options.preEncoded === true) {
       transport.sendShared(shareMessage(data, options), compress);
     } else transport.sendMessage(message, compress);
+    this.#tellDrain();
     return this;
   }
 
@@ -162,6 +166,7 @@ export class ServerEngineSocket
     if (this.#tapped || transport.name === "polling") this.write(head + body, options);
     else if (this.#session.state === "open" && this.#hasRoom(transport)) {
       transport.sendText(head, body, options.compress !== false);
+      this.#tellDrain();
     }
   }
 
@@ -396,6 +401,7 @@ export class ServerEngineSocket
     this.#transport = transport;
     polling.close({ type: "noop" });
     for (const packet of queued) transport.send(packet);
+    if (queued.length > 0) this.#tellDrain();
     this.#emit("upgrade", transport);
     if (this.#session.state === "closing") this.#session.close("forced close");
   }
@@ -434,6 +440,16 @@ export class ServerEngineSocket
     this.#emit("drain");
   }
 
+  /** Tells once for a turn that the WebSocket has taken what was written; where it is full, it tells itself when there is room. */
+  #tellDrain(): void {
+    if (!this.#drains || this.#drainDue) return;
+    this.#drainDue = true;
+    queueMicrotask(() => {
+      this.#drainDue = false;
+      if (this.#session.state !== "closed" && this.#transport.writable) this.#emit("drain");
+    });
+  }
+
   /** Whether more may be queued. A client that is too slow misses it, or is given up, as the options say. */
   #hasRoom(transport: WebSocketTransport): boolean {
     const { maxBufferedBytes, limits } = this.#engine.settings;
@@ -457,6 +473,7 @@ export class ServerEngineSocket
   #add(event: string, listener: Listener, once: boolean): this {
     (this.#listeners ??= new Listeners()).add(event, listener, once);
     if (event === "packet" || event === "packetCreate") this.#tapped = true;
+    else if (event === "drain") this.#drains = true;
     return this;
   }
 

@@ -26,7 +26,7 @@ export interface EngineSocketEvents {
   upgrading: (transport: EngineTransport) => void;
   /** A WebSocket took over from polling. */
   upgrade: (transport: EngineTransport) => void;
-  /** What was queued is sent. */
+  /** What was written is sent, or on its way: there is room for more. */
   drain: () => void;
   /** Never emitted; npm's socket.io listens for it. */
   error: (error: Error) => void;

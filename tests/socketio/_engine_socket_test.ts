@@ -133,6 +133,32 @@ Deno.test("engine socket has a polling response compressed if all messages in it
   socket.close(true);
 });
 
+Deno.test("engine socket tells that its WebSocket has taken what was written, once for a turn", async () => {
+  const { socket, web } = open("websocket");
+  let drains = 0;
+  socket.on("drain", () => drains++);
+  const turn = () => Promise.resolve();
+  socket.write("a").write("b");
+  socket._writeText("2", '["c"]', {});
+  assertEquals(drains, 0);
+  await turn();
+  assertEquals(drains, 1);
+  socket.write("d", { preEncoded: true });
+  await turn();
+  assertEquals(drains, 2);
+  // A WebSocket that is full tells when it is not.
+  web.full = true;
+  socket.write("e");
+  await turn();
+  assertEquals(drains, 2);
+  web.full = false;
+  web.host!.onSocketDrain();
+  assertEquals(drains, 3);
+  socket.write("f").close();
+  await turn();
+  assertEquals(drains, 3);
+});
+
 Deno.test("engine socket writes a text in two parts where write would write it whole", async () => {
   const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10 });
   web.take();

@@ -633,6 +633,26 @@ for (const [name, way] of Object.entries(ways)) {
     assertEquals(socket.bufferedAmount, 0);
   }, { maxBufferedPackets: 3, slowClient: "drop" });
 
+  test("tells over both transports when there is room for more", async (url, engine) => {
+    engine.on("connection", (socket) => {
+      let left = 3;
+      socket.on("drain", () => {
+        if (left-- > 0) socket.write(`${left}`);
+      });
+      socket.write("first");
+    });
+    const opened = await get(`${url}?EIO=4&transport=polling`);
+    const { sid } = JSON.parse(opened.text.split("\x1e")[0].slice(1));
+    const session = `${url}?EIO=4&transport=polling&sid=${sid}`;
+    let got = opened.text.split("\x1e").slice(1).join();
+    while (!got.endsWith("40")) got += (await get(session)).text;
+    assertEquals(got, "4first424140");
+    const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
+    await client.read();
+    for (const message of ["4first", "42", "41", "40"]) await client.expect(message);
+    await client.close();
+  });
+
   test("tells of packets in both directions", async (url, engine) => {
     const client = new RawClient(toWs(`${url}?EIO=4&transport=websocket`));
     await client.read();
