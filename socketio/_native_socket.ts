@@ -5,6 +5,8 @@ import { SocketIoError } from "./errors.ts";
 
 /** From how many bytes on a client counts as slow. */
 const HIGH_WATER_MARK = 65_536;
+/** The runtime tells nobody when its queue has drained: one has to look, every so many ms. */
+const POLL = 20;
 
 /**
  * A WebSocket of the platform under a connection. The platform checks less than the package's own does, holds messages
@@ -18,6 +20,8 @@ export class NativeEngineSocket implements EngineWebSocket {
   #early: (string | Uint8Array)[] = [];
   #closed = false;
   #error: Error | undefined;
+  /** Runs while the client is slow. */
+  #polling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: WebSocket, maxMessageSize: number) {
     this.#socket = socket;
@@ -58,9 +62,9 @@ export class NativeEngineSocket implements EngineWebSocket {
   }
 
   send(data: string | Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) {
-      this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
-    }
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
+    if (this.full) this.#poll();
   }
 
   sendText(head: string, body: string): void {
@@ -80,6 +84,17 @@ export class NativeEngineSocket implements EngineWebSocket {
     this.#end(undefined);
   }
 
+  #poll(): void {
+    if (this.#closed) return;
+    this.#polling ??= setTimeout(() => {
+      this.#polling = undefined;
+      // What the runtime says while it closes means nothing.
+      if (this.#socket.readyState !== WebSocket.OPEN) return;
+      if (this.queued > HIGH_WATER_MARK >> 1) this.#poll();
+      else this.#host?.onSocketDrain();
+    }, POLL);
+  }
+
   #receive(data: string | ArrayBuffer): void {
     const message = typeof data === "string" ? data : new Uint8Array(data);
     if (isLarger(message, this.#maxMessageSize)) {
@@ -94,6 +109,7 @@ export class NativeEngineSocket implements EngineWebSocket {
   #end(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#polling);
     this.#host?.onSocketClose(error);
   }
 }

@@ -86,6 +86,42 @@ Deno.test("native socket sends only while it is open, and says how much waits", 
   assertEquals(fake.sent, ["a", "4b"]);
 });
 
+Deno.test("native socket that was full tells when there is room again, unless it is closed", async () => {
+  const fake = new FakeWebSocket();
+  const native = new NativeEngineSocket(fake as unknown as WebSocket, 100);
+  let drains = 0;
+  const drained = Promise.withResolvers<void>();
+  const looked = Promise.withResolvers<void>();
+  native.start({
+    onSocketMessage() {},
+    onSocketClose() {},
+    onSocketDrain() {
+      drains++;
+      drained.resolve();
+    },
+  });
+  native.send("a");
+  let looks = 0;
+  let waiting = 65_536;
+  Object.defineProperty(fake, "bufferedAmount", {
+    get() {
+      if (++looks === 5) looked.resolve();
+      return waiting;
+    },
+  });
+  native.send("b");
+  native.send("c");
+  await looked.promise;
+  assertEquals(drains, 0);
+  waiting = 0;
+  await drained.promise;
+  assertEquals([drains, native.full], [1, false]);
+  // No timer is left of one that is closed while it is full.
+  waiting = 65_536;
+  native.send("d");
+  fake.onclose();
+});
+
 Deno.test("native socket closes with the codes that a program may give", () => {
   for (
     const [code, given] of [[1000, 1000], [3001, 3001], [1002, undefined], [undefined, undefined]]
