@@ -148,7 +148,8 @@ export class EngineCore implements EngineSocketHost {
     if (this.settings.cookie === undefined && this.listeners.empty) return;
     if (!request._query?.sid) {
       if (this.settings.cookie !== undefined) {
-        headers["Set-Cookie"] = [formatCookie(this.settings.cookie, sid)];
+        const cookie = formatCookie(this.settings.cookie, sid);
+        headers["Set-Cookie"] = [headers["Set-Cookie"] ?? [], cookie].flat();
       }
       this.#emit("initial_headers", headers, request);
     }
@@ -193,8 +194,11 @@ export class EngineCore implements EngineSocketHost {
     );
     exchange.request._query ??= parseQuery(exchange.request.url ?? "");
     const refusal = await this.#askMiddleware(exchange, response);
-    if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
-    else if (!exchange.done) await this.#checkUpgrade(exchange, response.headers);
+    if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
+    if (exchange.done) return;
+    // Some, as those that keep sessions, wait for this before they set their headers.
+    response.writeHead(101);
+    await this.#checkUpgrade(exchange, response.headers);
   }
 
   #checkUpgrade(exchange: UpgradeExchange, headers: ResponseHeaders): Promise<void> | void {

@@ -124,7 +124,7 @@ export class FetchExchange implements HttpExchange {
 
   /** A request that the other side gives up is seen only by its response's body: that has to begin. */
   hold(headers: () => ResponseHeaders): boolean {
-    const all = toHeaders(this.response.headers, headers());
+    const all = this.#headers(200, headers());
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;
@@ -164,10 +164,16 @@ export class FetchExchange implements HttpExchange {
       return this.#stream.close();
     }
     this.#resolve(toResponse(status, () => {
-      const all = toHeaders(this.response.headers, headers);
+      const all = this.#headers(status, headers);
       all.delete("connection"); // the server's own business
       return all;
     }, body));
+  }
+
+  #headers(status: number, headers: ResponseHeaders): Headers {
+    // Some middleware, as that which keeps sessions, waits for this before it sets its headers.
+    this.response.writeHead(status, headers);
+    return toHeaders(this.response.headers, {});
   }
 }
 

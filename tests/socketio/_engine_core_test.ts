@@ -235,6 +235,24 @@ Deno.test("engine core takes the program's headers whatever the case of their na
   core.close();
 });
 
+Deno.test("engine core has headers of a WebSocket's response that middleware sets when the response begins", async () => {
+  const core = makeCore({ cookie: true });
+  core.middleware.push((_request, response, next) => {
+    const { writeHead } = response;
+    response.writeHead = function (...args) {
+      this.setHeader("Set-Cookie", ["session=1"]);
+      return writeHead.apply(this, args);
+    };
+    next();
+  });
+  const opened = new Promise((resolve) => core.listeners.add("connection", resolve, true));
+  const exchange = upgrade(core);
+  await opened;
+  const cookies = exchange.accepted?.["Set-Cookie"] as string[];
+  assertEquals(cookies.map((cookie) => cookie.split("=")[0]), ["session", "io"]);
+  core.close();
+});
+
 Deno.test("engine core gives a WebSocket to the session that asks for it, once", async () => {
   const core = makeCore();
   const sid = await open(core);

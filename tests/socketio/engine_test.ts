@@ -538,6 +538,36 @@ for (const [name, way] of Object.entries(ways)) {
     ]);
   });
 
+  test("has headers that middleware sets when a response begins", async (url, engine) => {
+    engine.use((_request, response, next) => {
+      const { writeHead } = response;
+      response.writeHead = function (status, headers = {}) {
+        for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+        const cookies = [this.getHeader("Set-Cookie") ?? []].flat().map(String);
+        this.setHeader("Set-Cookie", [...cookies, "session=1"]);
+        return writeHead.call(this, status);
+      };
+      next();
+    });
+    engine.on("connection", (socket) => socket.write("a"));
+    const first = await fetch(`${url}?EIO=4&transport=polling`);
+    const { sid } = JSON.parse((await first.text()).split("\x1e")[0].slice(1));
+    const session = `${url}?EIO=4&transport=polling&sid=${sid}`;
+    const waiting = fetch(session);
+    const refused = await fetch(`${url}?EIO=4&transport=polling`, { method: "PUT" });
+    await refused.body?.cancel();
+    engine.clients.get(sid)!.write("b");
+    const polled = await waiting;
+    await polled.body?.cancel();
+    assertEquals(first.headers.getSetCookie(), [
+      `io=${sid}; Path=/; HttpOnly; SameSite=Lax`,
+      "session=1",
+    ]);
+    for (const response of [refused, polled]) {
+      assertEquals(response.headers.getSetCookie(), ["session=1"], `${response.status}`);
+    }
+  }, { cookie: true });
+
   test("lets the program add headers, and sets its cookie", async (url, engine) => {
     const log: string[] = [];
     engine.on("initial_headers", (headers, request) => {
