@@ -125,16 +125,29 @@ export function resolveEngineOptions(
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // deno-lint-ignore no-control-regex
 const ATTRIBUTE = /^[^;\x00-\x1f\x7f]*$/;
+const SAME_SITE: ReadonlySet<string> = new Set(["strict", "lax", "none"]);
+/** What npm's engine.io has beside: left out, a cookie would go where it should not, or not where it should. */
+const NO_ATTRIBUTES = ["expires", "partitioned", "priority", "encode"];
 
 /** The `Set-Cookie` header of a session. @throws {TypeError} if a part of it can't be sent. */
 export function formatCookie(options: EngineCookieOptions, value: string): string {
   const { name = "io", path = "/", httpOnly = true, sameSite = "lax", secure, maxAge, domain } =
     options;
   if (!TOKEN.test(name)) throw new TypeError("Cannot use the option cookie: its name is no token");
+  if (!SAME_SITE.has(String(sameSite).toLowerCase())) {
+    throw new TypeError(
+      'Cannot use the option cookie: sameSite is neither "strict", "lax" nor "none"',
+    );
+  }
+  for (const attribute of NO_ATTRIBUTES) {
+    if ((options as Record<string, unknown>)[attribute] !== undefined) {
+      throw new TypeError(`Cannot use the option cookie: ${attribute} is not supported`);
+    }
+  }
   let cookie = `${name}=${encodeURIComponent(value)}`;
   for (const [attribute, text] of [["Path", path], ["Domain", domain]] as const) {
     if (text === undefined) continue;
-    if (!ATTRIBUTE.test(text)) {
+    if (typeof text !== "string" || !ATTRIBUTE.test(text)) {
       throw new TypeError(`Cannot use the option cookie: its ${attribute} can't be sent`);
     }
     cookie += `; ${attribute}=${text}`;

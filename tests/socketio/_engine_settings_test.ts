@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { formatCookie, resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+import type { EngineCookieOptions } from "../../socketio/engine_options.ts";
 
 Deno.test("settings have the defaults of npm's engine.io, and limits on what waits", () => {
   const settings = resolveEngineOptions({}, "/engine.io");
@@ -76,4 +77,22 @@ Deno.test("cookie with what would end its header throws", () => {
   assertThrows(() => formatCookie({ name: "a b" }, "v"), TypeError);
   assertThrows(() => formatCookie({ path: "/; Secure" }, "v"), TypeError);
   assertThrows(() => formatCookie({ domain: "a\r\nSet-Cookie: b" }, "v"), TypeError);
+});
+
+Deno.test("cookie with what npm's takes and this one does not throws, and says what it is", () => {
+  for (
+    const [option, why] of [
+      [{ path: false }, "Path"],
+      [{ sameSite: true }, "sameSite"],
+      [{ sameSite: "Lax; Domain=a" }, "sameSite"],
+      [{ partitioned: true }, "partitioned"],
+      [{ expires: new Date(0) }, "expires"],
+      [{ priority: "high" }, "priority"],
+    ] as [unknown, string][]
+  ) {
+    const cookie = option as unknown as EngineCookieOptions;
+    assertThrows(() => resolveEngineOptions({ cookie }, "/"), TypeError, why);
+  }
+  const sameSite = "Strict" as "strict";
+  assertEquals(formatCookie({ sameSite }, "v"), "io=v; Path=/; HttpOnly; SameSite=Strict");
 });
