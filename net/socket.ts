@@ -343,7 +343,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   end(...args: unknown[]): this {
     const callback = typeof args.at(-1) === "function" ? args.pop() as SocketCallback : undefined;
     const [chunk, encoding] = args as [SocketChunk?, (string | null)?];
-    if (chunk !== undefined && chunk !== null) this.write(chunk, encoding);
+    const filled = chunk !== undefined && chunk !== null;
+    if (filled) this.write(chunk, encoding);
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {
         const error = this.#outgoing.finished ? endedError() : this.#writeError();
@@ -351,8 +352,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       }
       return this;
     }
+    const offline = this.#transport === null && this.#connecting === null;
+    // What is lost by this is an error.
+    const lost = offline && filled ? this.#writeError() : null;
     this.#outgoing.end(callback);
-    if (this.#transport === null && this.#connecting === null) this.destroy();
+    if (offline) this.destroy(lost);
     return this;
   }
 

@@ -511,6 +511,15 @@ export const scenarios = {
     return log.sort();
   },
 
+  async "end with text on a socket that never connects"(net) {
+    const log = [];
+    const socket = new net.Socket();
+    watch(log, "c", socket, ["finish", "error"]);
+    socket.end("x", (error) => log.push(`callback ${error?.code}`));
+    await closed(socket);
+    return log.sort();
+  },
+
   "arguments of connect"(net) {
     const quiet = (...args) => {
       const socket = new net.Socket();

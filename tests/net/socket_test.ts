@@ -1207,6 +1207,19 @@ Deno.test("write and end on a socket that never was connected", async () => {
   assertEquals(corked.isClosed, true);
 });
 
+Deno.test("what end takes on a socket that never was connected is lost by an error", async () => {
+  const socket = new Socket();
+  const told: unknown[] = [];
+  socket.on("error", (error) => told.push(error.code));
+  const closed = once(socket, "close");
+  socket.end("x", (error) => told.push((error as NetError).code));
+  told.push(await closed);
+  assertEquals(told, ["ERR_SOCKET_CLOSED", "ERR_SOCKET_CLOSED", [true]]);
+  const nothing = new Socket();
+  const ended = once(nothing, "close");
+  assertEquals(await (nothing.end(), ended), [false]);
+});
+
 Deno.test("await using waits for the connection, and for what was written before it", async () => {
   let text = "";
   await withServer({}, (socket) => {
