@@ -254,7 +254,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         { code: "ERR_SERVER_NOT_RUNNING" },
       );
       const told = callback;
-      this.once("close", () => told(error));
+      this.once("close", () => told.call(this, error));
     }
     const { promise } = this.#closing ??= Promise.withResolvers();
     this.#stopListening();

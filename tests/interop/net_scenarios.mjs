@@ -639,6 +639,21 @@ export const scenarios = {
     return log;
   },
 
+  async "server: callbacks are the server's own"(net) {
+    const log = [];
+    const server = net.createServer();
+    server.listen(0, "127.0.0.1", function () {
+      log.push(`listening ${this === server}`);
+    });
+    await once(server, "listening");
+    server.close(function (error) {
+      log.push(`closed ${this === server} ${error?.code}`);
+    });
+    await closed(server);
+    await turn();
+    return log;
+  },
+
   async "server: a port that is taken"(net) {
     const log = [];
     const first = net.createServer().listen(0, "127.0.0.1");

@@ -634,6 +634,15 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   await server.close();
 });
 
+Deno.test("what close calls back has the server for its own", async () => {
+  const server = await createServer().listen(0, LOOPBACK);
+  const own = Promise.withResolvers<boolean>();
+  server.close(function (this: unknown) {
+    own.resolve(this === server);
+  });
+  assertEquals(await own.promise, true);
+});
+
 Deno.test("server with a signal that has fired may listen again without it, in the same turn", async () => {
   const server = createServer();
   server.listen({ port: 0, host: LOOPBACK, signal: AbortSignal.abort() });
