@@ -440,7 +440,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Stops `data` events and, with them, the sender at the other end. One chunk that is on its way is held until `resume()`;
-   * an end without one is told of at once. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
+   * an end without one is told of at once. In a `data` event nothing is on its way: then the end, too, waits for `resume()`. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
    */
   pause(): this {
     this.#paused = true;

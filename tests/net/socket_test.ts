@@ -212,6 +212,27 @@ Deno.test("a paused socket counts the chunk that it holds, and is told of an end
   assertEquals(left.socket.isPaused(), true);
 });
 
+Deno.test("a socket that pauses in its data event is told of an end when it resumes", async () => {
+  using it = rig();
+  const told: string[] = [];
+  const paused = new Promise<void>((resolve) => {
+    it.socket.on("data", (chunk) => {
+      told.push(String(chunk));
+      it.socket.pause();
+      resolve();
+    });
+  });
+  it.socket.on("end", () => told.push("end"));
+  await send(it.peer, "a");
+  await paused;
+  await it.peer.closeWrite();
+  for (let i = 0; i < 5; i++) await turn();
+  assertEquals(told, ["a"]);
+  it.socket.resume();
+  await once(it.socket, "close");
+  assertEquals(told, ["a", "end"]);
+});
+
 Deno.test("socket write returns false from the high-water mark on, and drain follows", async () => {
   using it = rig({ highWaterMark: 100 }, { capacity: 10 });
   assertEquals(it.socket.write(new Uint8Array(99)), true);
