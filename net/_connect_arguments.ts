@@ -101,8 +101,29 @@ export function refuseOptions(options: object, names: readonly string[]): void {
   }
 }
 
-/** What a socket of Node's takes beside what is taken here. */
-export const FOREIGN_SOCKET_OPTIONS: readonly string[] = ["fd", "handle", "onread"];
+/** A family of addresses as a number, from its number or, as an address tells it, its name. @throws {TypeError} `ERR_INVALID_ARG_VALUE`. */
+export function checkFamily(family: ConnectOptions["family"] = 0): 0 | 4 | 6 {
+  if (family === "IPv4") return 4;
+  if (family === "IPv6") return 6;
+  if (family === 0 || family === 4 || family === 6) return family;
+  throw codedTypeError(
+    "ERR_INVALID_ARG_VALUE",
+    `Cannot connect with family ${String(family)}: it is 0, 4 or 6, or "IPv4" or "IPv6"`,
+  );
+}
+
+/** What a socket of Node's takes, or refuses, beside what is taken here. */
+export const FOREIGN_SOCKET_OPTIONS: readonly string[] = [
+  "fd",
+  "handle",
+  "onread",
+  "objectMode",
+  "readableObjectMode",
+  "writableObjectMode",
+];
+
+/** What a socket of Node's takes beside it when it connects; on a server it means something else. */
+export const FOREIGN_CONNECT_OPTIONS: readonly string[] = ["blockList"];
 
 /** Takes `(options | port [, host] | path [, listener])` apart, as Node's `connect` and Luvit's do. */
 export function connectArguments(
@@ -184,8 +205,9 @@ function checkLookup(options: ConnectOptions): void {
  */
 export function checkConnect(given: ConnectOptions): ConnectOptions {
   const options = withoutBlanks(given);
-  const { path, port, host, hostname, localAddress, localPort, family = 0 } = options;
+  const { path, port, host, hostname, localAddress, localPort } = options;
   refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
+  refuseOptions(options, FOREIGN_CONNECT_OPTIONS);
   if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
   if (options.timeout !== undefined) checkTimeout(options.timeout);
   checkLookup(options);
@@ -202,6 +224,12 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   if (port === undefined) {
     throw codedTypeError("ERR_MISSING_ARGS", 'Cannot connect: "port" or "path" must be given');
   }
+  if (typeof port !== "number" && typeof port !== "string") {
+    throw codedTypeError(
+      "ERR_INVALID_ARG_TYPE",
+      'Cannot connect: "port" must be a number or a string',
+    );
+  }
   if (host !== undefined) checkText("host", host);
   if (hostname !== undefined) checkText("hostname", hostname);
   if (
@@ -212,12 +240,6 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
       `Cannot connect from ${JSON.stringify(localAddress)}: it is no IP address`,
     );
   }
-  if (family !== 0 && family !== 4 && family !== 6) {
-    throw codedTypeError(
-      "ERR_INVALID_ARG_VALUE",
-      `Cannot connect with family ${String(family)}: it is 0, 4 or 6`,
-    );
-  }
   const { proxy = [] } = options;
   for (const each of Array.isArray(proxy) ? proxy : [proxy]) {
     if (!(each instanceof ProxyUrl)) parseProxyUrl(each);
@@ -225,6 +247,7 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   return {
     ...options,
     port: checkPort(port, 1),
+    family: checkFamily(options.family),
     localPort: localPort === undefined ? undefined : checkPort(localPort),
   };
 }

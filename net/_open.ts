@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { checkFamily } from "./_connect_arguments.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { dial, type DialOptions } from "./dial.ts";
 import { NetError } from "./errors.ts";
@@ -23,7 +24,7 @@ export async function openTransport(
   const { path, tls, policy, connectTimeout: timeout } = options;
   const common: DialOptions = { timeout, signal, tls, policy };
   if (path !== undefined) return await dial({ path }, common);
-  const { port, localAddress, localPort, family, noDelay, proxy } = options;
+  const { port, localAddress, localPort, noDelay, proxy } = options;
   const { autoSelectFamilyAttemptDelay, autoSelectFamilyAttemptTimeout } = options;
   const attemptDelay = autoSelectFamilyAttemptDelay ?? autoSelectFamilyAttemptTimeout;
   const { keepAlive = false, keepAliveInitialDelay = 0 } = options;
@@ -33,7 +34,7 @@ export async function openTransport(
       ...common,
       localAddress,
       localPort,
-      family,
+      family: checkFamily(options.family),
       noDelay,
       proxy,
       lookup: lookupOf(options),

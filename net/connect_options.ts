@@ -18,8 +18,8 @@ export interface ConnectOptions extends SocketOptions {
   localAddress?: string;
   /** The own port to connect from. */
   localPort?: number;
-  /** Only addresses of this family: 4, 6, or 0 for both. @default {0} */
-  family?: 0 | 4 | 6;
+  /** Only addresses of this family: 4, 6, or 0 for both; also by the names that an address has. @default {0} */
+  family?: 0 | 4 | 6 | "IPv4" | "IPv6";
   /** Gives up after so many milliseconds, the name's resolution included. @default {0}, no limit but the system's */
   connectTimeout?: number;
   /** Connects with TLS; `secureConnect` follows `connect`. `connectTls` takes its options without this level. @default {false} */

@@ -11,6 +11,7 @@ import {
   checkKeepAlive,
   checkTimeout,
   connectArguments,
+  FOREIGN_CONNECT_OPTIONS,
   FOREIGN_SOCKET_OPTIONS,
   refuseOptions,
 } from "./_connect_arguments.ts";
@@ -188,8 +189,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Makes a socket that is not connected yet.
    *
    * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, which are not to be had; `ERR_INVALID_ARG_TYPE` for a
-   * `keepAliveInitialDelay` that is no number.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, and for object mode, which are not to be had;
+   * `ERR_INVALID_ARG_TYPE` for a `keepAliveInitialDelay` that is no number.
    */
   constructor(options: SocketOptions = {}) {
     super({ captureRejections: true });
@@ -238,6 +239,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
       throw connectedError();
     }
+    // Of a connection that was accepted they are its server's.
+    if (this.#transport === null) refuseOptions(this.#options, FOREIGN_CONNECT_OPTIONS);
     this.#options = { ...lastingOptions(this.#options), ...options };
     if (this.#destroyed) this.#renew();
     this.#outgoing.configure(this.#options);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   checkConnect,
+  checkFamily,
   checkPath,
   checkPort,
   checkTimeout,
@@ -55,6 +56,15 @@ Deno.test("timeouts are what a timer can take", () => {
   assertEquals(codeOf(() => checkTimeout("5")), "ERR_INVALID_ARG_TYPE");
 });
 
+Deno.test("a family is a number, or goes by its name", () => {
+  const families = ([undefined, 0, 4, 6, "IPv4", "IPv6"] as const).map(checkFamily);
+  assertEquals(families, [0, 0, 4, 6, 4, 6]);
+  assertEquals(checkConnect({ port: 1, family: "IPv6" }).family, 6);
+  for (const wrong of [5, "4", "ipv4", true]) {
+    assertEquals(codeOf(() => checkFamily(wrong as 4)), "ERR_INVALID_ARG_VALUE");
+  }
+});
+
 Deno.test("connect options are checked before anything is opened", () => {
   assertEquals(checkConnect({ port: "80" as unknown as number, localPort: 0 }).port, 80);
   assertEquals(checkConnect({ path: "/x" }).path, "/x");
@@ -91,10 +101,10 @@ Deno.test("connect options that are null or empty are as good as not given", () 
       "signal",
     ]
   ) {
-    assertEquals(checkConnect({ port: 1, [name]: null }), { port: 1, localPort: undefined });
+    assertEquals(checkConnect({ port: 1, [name]: null }), checkConnect({ port: 1 }));
   }
   for (const name of ["path", "host", "hostname", "localAddress"]) {
-    assertEquals(checkConnect({ port: 1, [name]: "" }), { port: 1, localPort: undefined });
+    assertEquals(checkConnect({ port: 1, [name]: "" }), checkConnect({ port: 1 }));
   }
   const path = { path: "/x", localAddress: null as never, lookup: null as never };
   assertEquals(checkConnect(path), { path: "/x" });
@@ -110,7 +120,16 @@ Deno.test("connect options that are null or empty are as good as not given", () 
 });
 
 Deno.test("options of Node's that nothing honours are refused, unless they ask for nothing", () => {
-  for (const option of [{ fd: 0 }, { onread: {} }, { handle: {} }]) {
+  const foreign = [
+    { fd: 0 },
+    { onread: {} },
+    { handle: {} },
+    { objectMode: true },
+    { readableObjectMode: true },
+    { writableObjectMode: true },
+    { blockList: {} },
+  ];
+  for (const option of foreign) {
     assertEquals(codeOf(() => checkConnect({ port: 1, ...option })), "ERR_INVALID_ARG_VALUE");
   }
   refuseOptions({ fd: undefined, handle: null, onread: false, port: 1 }, FOREIGN_SOCKET_OPTIONS);

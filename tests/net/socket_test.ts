@@ -1604,6 +1604,27 @@ Deno.test("socket refuses what Node's takes and nothing here honours", () => {
   assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
 });
 
+Deno.test("no socket connects with a blockList that it would not look at", async () => {
+  const options: object = { blockList: { check: () => true } };
+  const told = assertThrows(() => new Socket(options).connect(9, "127.0.0.1"), TypeError);
+  assertEquals((told as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
+  assertThrows(() => connect({ ...options, port: 9 }), TypeError, "blockList");
+  // A server's is no matter of the socket that it has let in.
+  const again = Promise.withResolvers<boolean>();
+  await withServer({ blockList: { check: () => false } }, (accepted) => {
+    accepted.once("close", () => {
+      Promise.try(() => accepted.connect(9, "127.0.0.1").destroy().destroyed).then(
+        again.resolve,
+        again.reject,
+      );
+    });
+    accepted.destroy();
+  }, async (port) => {
+    await connect(port, "127.0.0.1").resume().closed;
+    assertEquals(await again.promise, true);
+  });
+});
+
 Deno.test("pause does not stop who takes the chunks, by a loop or by the web stream", async () => {
   for (const style of ["loop", "stream"] as const) {
     const [a, b] = pair();
