@@ -9,6 +9,7 @@ import { type CloseTeller, closeWatch } from "./_close_watch.ts";
 import {
   checkConnect,
   checkKeepAlive,
+  checkSignal,
   checkTimeout,
   connectArguments,
   FOREIGN_CONNECT_OPTIONS,
@@ -186,16 +187,17 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes a socket that is not connected yet.
+   * Makes a socket that is not connected yet. When `signal` fires it destroys the first connection that `connect()` makes.
    *
    * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, and for object mode, which are not to be had;
    * `ERR_INVALID_ARG_TYPE` for a `keepAliveInitialDelay` that is no number.
    */
-  constructor(options: SocketOptions = {}) {
+  constructor(options: SocketOptions & { signal?: AbortSignal } = {}) {
     super({ captureRejections: true });
     refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
     checkKeepAlive(options);
+    checkSignal(options.signal ?? undefined);
     this.#options = options;
     this.#owner = new Socket.#Owner(this);
     this.#incoming = new Incoming(this.#owner);
@@ -241,12 +243,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
     // Of a connection that was accepted they are its server's.
     if (this.#transport === null) refuseOptions(this.#options, FOREIGN_CONNECT_OPTIONS);
+    // Of a connection that is over the signal is, too.
+    const signals = new Set([options.signal, this.#destroyed ? undefined : this.#options.signal]);
     this.#options = { ...lastingOptions(this.#options), ...options };
     if (this.#destroyed) this.#renew();
     this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
     if (options.timeout) this.setTimeout(options.timeout);
-    if (options.signal !== undefined) this.#watch(options.signal);
+    this.#watch([...signals].filter((signal) => signal !== undefined && signal !== null));
     this.#open();
     return this;
   }
@@ -1109,7 +1113,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return { readable, writable, remoteAddress, remotePort, localAddress, localPort };
   }
 
-  #watch(signal: AbortSignal): void {
+  #watch(signals: AbortSignal[]): void {
+    if (signals.length === 0) return;
+    const signal = signals.length === 1 ? signals[0] : AbortSignal.any(signals);
     const abort = (): void => {
       this.destroy(abortError(this.#transport === null ? "connect" : "go on", signal));
     };

@@ -800,6 +800,32 @@ Deno.test("a socket's signal destroys it, before and after it is connected", asy
   });
 });
 
+Deno.test("a signal of the constructor destroys the first connection, beside connect's own", async () => {
+  await withServer({}, (socket) => socket.resume(), async (port) => {
+    const code = async (socket: Socket): Promise<unknown> =>
+      (await assertRejects(() => socket.closed, NetError)).code;
+    for (const which of [0, 1]) {
+      const controllers = [new AbortController(), new AbortController()];
+      const [{ signal }, own] = controllers;
+      const socket = new Socket({ signal }).connect({
+        port,
+        host: "127.0.0.1",
+        signal: own.signal,
+      });
+      await socket.opened;
+      controllers[which].abort();
+      assertEquals(await code(socket), "ABORT_ERR");
+      // It was for that connection, and not for the next.
+      await socket.connect(port, "127.0.0.1").opened;
+      socket.destroy();
+      await once(socket, "close");
+    }
+    const fired = new Socket({ signal: AbortSignal.abort() });
+    assertEquals(await code(fired.connect(port, "127.0.0.1")), "ABORT_ERR");
+    assertThrows(() => new Socket({ signal: {} as AbortSignal }), TypeError, "signal");
+  });
+});
+
 Deno.test("writes before the connection wait for it, in order, ended or not", async () => {
   let text = "";
   await withServer({}, (socket) => {
