@@ -42,11 +42,14 @@ export function encodeChunk(chunk: unknown, encoding: string | null | undefined)
     }
     return Buffer.from(chunk, named);
   }
+  if (ArrayBuffer.isView(chunk)) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
   if (chunk === null) {
     throw codedTypeError("ERR_STREAM_NULL_VALUES", "Cannot write: the chunk is null");
   }
   throw codedTypeError(
     "ERR_INVALID_ARG_TYPE",
-    "Cannot write: the chunk must be a string or a Uint8Array",
+    "Cannot write: the chunk must be a string, or a view of a buffer such as a Uint8Array",
   );
 }

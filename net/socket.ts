@@ -59,8 +59,8 @@ import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tl
 import type { Transport, TransportAddr } from "./transport.ts";
 import { abortError, waitFor, type WaitOptions } from "./wait.ts";
 
-/** Text or bytes, as `write` takes them. */
-export type SocketChunk = string | Uint8Array;
+/** Text or bytes, as `write` takes them: of a view of another kind the bytes that it shows. */
+export type SocketChunk = string | ArrayBufferView;
 
 /** Called when a write has been handed to the system, or with the error that prevented it. */
 export type SocketCallback = (error?: Error | null) => void;

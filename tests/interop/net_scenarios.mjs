@@ -232,6 +232,27 @@ export const scenarios = {
     return log;
   },
 
+  async "write and end with an encoding of nothing, and views of other kinds"(net) {
+    const log = [];
+    const other = deferred();
+    await withServer(net, {}, (socket) => {
+      let got = "";
+      socket.on("data", (chunk) => got += chunk);
+      socket.on("end", () => other.resolve(log.push(`s:${got}`)));
+    }, async (port) => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.write("a", null, () => log.push("written"));
+      socket.write("b", "");
+      socket.write(new Uint16Array([0x6363, 0x6464]));
+      socket.write(new DataView(new Uint8Array([0x65, 0x66, 0x67]).buffer, 1));
+      socket.end("c", null, () => log.push("ended"));
+      socket.resume();
+      await closed(socket);
+      await other.promise;
+    });
+    return split(log);
+  },
+
   async "end with callbacks, twice"(net) {
     const log = [];
     await withServer(net, {}, (socket) => socket.on("error", () => {}).resume(), async (port) => {

@@ -42,6 +42,9 @@ Deno.test("chunks are bytes as they are, or text in an encoding", () => {
   assertEquals([...encodeChunk("é", "latin1")], [0xe9]);
   assertEquals([...encodeChunk("ff00", "hex")], [0xff, 0]);
   assertEquals([...encodeChunk(Buffer.from("x"), undefined)], [0x78]);
+  const { buffer } = new Uint8Array([1, 2, 3, 4, 5, 6]);
+  assertEquals([...encodeChunk(new Uint16Array(buffer, 2, 1), undefined)], [3, 4]);
+  assertEquals([...encodeChunk(new DataView(buffer, 3, 2), undefined)], [4, 5]);
 });
 
 Deno.test("chunks that are neither are refused with Node's codes", () => {
