@@ -181,7 +181,10 @@ export class SocketIoClientSocket<
 
   /** Connects, if the socket is not connected. */
   connect(): this {
-    if (this.#active) return this;
+    if (this.#active) {
+      this.io._wantAgain();
+      return this;
+    }
     this.#active = true;
     this.#signal?.addEventListener("abort", this.#abort);
     this.io._want(this);

@@ -261,6 +261,13 @@ export class SocketIoManager {
     else if (this.#state === "closed" && !this.#reconnecting) this.#open();
   }
 
+  /** A socket that is told that the connection is lost for good wants it all the same. @ignore */
+  _wantAgain(): void {
+    if (this.#state !== "closed" || this.#reconnecting || this.#triesAgain) return;
+    this.#attempts = 0;
+    this.#open();
+  }
+
   /** A socket does not want the connection any more: with the last one, it ends. @ignore */
   _release(): Promise<void> {
     for (const socket of this.#sockets.values()) if (socket.active) return this.#ending;
@@ -372,15 +379,21 @@ export class SocketIoManager {
     this.#retry(error);
   }
 
+  /** Whether another attempt follows when the connection is lost, or can't be made. */
+  get #triesAgain(): boolean {
+    const { reconnection = true, reconnectionAttempts = Infinity } = this.#options;
+    return reconnection && this.#attempts < reconnectionAttempts;
+  }
+
   #retry(cause: Error | undefined): void {
     if (this.#state !== "closed" || ![...this.#sockets.values()].some((socket) => socket.active)) {
       return;
     }
-    const { reconnection = true, reconnectionAttempts = Infinity } = this.#options;
-    if (!reconnection || this.#attempts >= reconnectionAttempts) {
+    if (!this.#triesAgain) {
       this.#reconnecting = false;
+      if (this.#options.reconnection !== false) this.#emit("reconnect_failed");
       this.#attempts = 0;
-      if (reconnection) this.#emit("reconnect_failed");
+      if (this.#state !== "closed") return; // a listener connects again
       const message = "Cannot go on: the connection is lost, and is not made again";
       const error = new SocketIoError("ERR_DISCONNECTED", message, { cause });
       for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onEnd(error);

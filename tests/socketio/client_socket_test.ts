@@ -445,6 +445,56 @@ Deno.test("client gives up after so many attempts", async () => {
   await socket.close();
 });
 
+Deno.test("client that is connected again by a listener when it was to be given up is connected again", async () => {
+  await withServer({}, async ({ io, url }) => {
+    for (const event of ["disconnect", "close"] as const) {
+      const socket = connectSocketIo(url, { reconnection: false });
+      const [peer] = await next<[SocketIoSocket]>(io, "connection");
+      await next(socket, "connect");
+      const again = () => void socket.connect();
+      if (event === "disconnect") socket.once(event, again);
+      else socket.io.once(event, again);
+      peer.conn.close();
+      await next(socket, "connect");
+      await socket.close();
+    }
+  });
+  const socket = connectSocketIo("http://127.0.0.1:1", { reconnection: false });
+  for (let i = 0; i < 3; i++) {
+    await new Promise<void>((resolve) => {
+      socket.once("connect_error", () => {
+        socket.connect();
+        resolve();
+      });
+    });
+    assert(socket.active);
+  }
+  await socket.close();
+});
+
+Deno.test("client that is connected again when all attempts failed has as many anew", async () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", {
+    reconnectionAttempts: 2,
+    reconnectionDelay: 1,
+    transports: ["websocket"],
+  });
+  const attempts: number[] = [];
+  socket.io.on("reconnect_attempt", (attempt) => attempts.push(attempt));
+  // It asks in vain while attempts follow by themselves.
+  socket.on("connect_error", () => socket.connect());
+  await new Promise<void>((resolve) => {
+    socket.io.once("reconnect_failed", () => {
+      socket.connect();
+      resolve();
+    });
+  });
+  assert(socket.active);
+  await next(socket.io, "reconnect_failed");
+  assertEquals(attempts, [1, 2, 1, 2]);
+  assertFalse(socket.active);
+  await socket.close();
+});
+
 Deno.test("client that the server disconnects stays away", async () => {
   await withServer({}, async ({ io, url }) => {
     io.on("connection", (socket) => socket.disconnect());
