@@ -452,8 +452,10 @@ export class SocketIoClientSocket<
         if (!this.#connected) return;
         this.#active = false;
         clearTimeout(this.#joining);
+        // Before the listeners: the server may close the connection next, and who connects again wants another one.
+        this.io._release();
         this.#lose("io server disconnect", undefined);
-        return void this.#leave();
+        return this.#forget();
       case PacketType.CONNECT_ERROR: {
         const { message, data } = typeof packet.data === "string"
           ? { message: packet.data, data: undefined }
@@ -730,14 +732,19 @@ export class SocketIoClientSocket<
     return this.#leave();
   }
 
-  /** The socket does not come back by itself. A listener may have called connect() again, and it is not for good then. */
+  /** The socket does not come back by itself. */
   #leave(error?: SocketIoError): Promise<void> {
     const ended = this.io._release();
-    if (this.#active) return ended;
+    this.#forget(error);
+    return ended;
+  }
+
+  /** Lets go of what holds the socket, unless a listener has called connect() again. */
+  #forget(error?: SocketIoError): void {
+    if (this.#active) return;
     // A signal may outlive many sockets.
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#endIterators(error);
-    return ended;
   }
 
   #lose(reason: ClientDisconnectReason, error: Error | undefined): void {

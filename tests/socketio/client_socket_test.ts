@@ -495,6 +495,23 @@ Deno.test("client that is connected again when all attempts failed has as many a
   await socket.close();
 });
 
+Deno.test("client that a listener connects again after the server disconnected it takes a new connection", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.once("connection", (socket) => socket.disconnect(true));
+    const socket = connectSocketIo(url, { reconnection: false });
+    const log: string[] = [];
+    socket.on("connect_error", (error) => log.push(error.message));
+    socket.once("disconnect", (reason) => {
+      log.push(reason);
+      socket.connect();
+    });
+    await next(socket, "connect");
+    await next(socket, "connect");
+    assertEquals(log, ["io server disconnect"]);
+    await socket.close();
+  });
+});
+
 Deno.test("client that the server disconnects stays away", async () => {
   await withServer({}, async ({ io, url }) => {
     io.on("connection", (socket) => socket.disconnect());
