@@ -330,10 +330,10 @@ export class SocketIoClientSocket<
     });
   }
 
-  /** Sends a `message` event. */
+  /** Sends a `message` event, as `emit` does: with a callback as the last argument, it is asked for an acknowledgement. */
   send(...args: Untyped[]): this {
-    this.#emit(["message", ...args], undefined);
-    return this;
+    const emit = this.emit as (event: string, ...args: unknown[]) => this;
+    return emit.call(this, "message", ...args);
   }
 
   /** The next event may be dropped if it can't be sent at once. */

@@ -265,6 +265,22 @@ Deno.test("client gets events, and answers those that ask for it", async () => {
   });
 });
 
+Deno.test("client's message is acknowledged where a callback is its last argument", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => {
+      socket.on("message", (text, answer) => answer(`got ${text}`));
+    });
+    const socket = connectSocketIo(url);
+    const answer = await new Promise((resolve) => socket.send("it", resolve));
+    assertEquals(answer, "got it");
+    const timed = await new Promise<unknown[]>((resolve) => {
+      socket.timeout(5000).send("it", (...args: unknown[]) => resolve(args));
+    });
+    assertEquals(timed, [null, "got it"]);
+    await socket.close();
+  });
+});
+
 Deno.test("client sends events in order, those with blobs and bytes too", async () => {
   await withServer({}, async ({ io, url }) => {
     const seen: unknown[] = [];
