@@ -596,7 +596,8 @@ export class SocketIoSocket<
   }
 
   #runMiddleware(middleware: SocketMiddleware[], index: number, args: unknown[]): void {
-    if (index === middleware.length) return this.#dispatch(args);
+    // A copy: middleware may look at the event when it was dispatched, too.
+    if (index === middleware.length) return this.#dispatch([...args]);
     let called = false;
     const next = (error?: Error) => {
       if (called) return;

@@ -231,6 +231,19 @@ Deno.test("socket runs middleware, which may change or refuse an event", () => {
   conn.close();
 });
 
+Deno.test("socket's middleware finds the event whole after it has let it through", () => {
+  const { socket, conn } = connect();
+  const log: unknown[] = [];
+  socket.use((event, next) => {
+    next();
+    log.push(["after", ...event]);
+  });
+  socket.on("a", (...args) => log.push(args));
+  conn.deliver('2["a",1,2]');
+  assertEquals(log, [[1, 2], ["after", "a", 1, 2]]);
+  conn.close();
+});
+
 Deno.test("socket drops an event that middleware lets through too late", () => {
   const { socket, conn } = connect();
   let go: (() => void) | undefined;
