@@ -62,10 +62,12 @@ export async function serveClientFile(name: string, exchange: HttpExchange): Pro
     /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(accepted);
   // Other bytes, another tag: RFC 9110 §8.8.3.3.
   const etag = zipped ? `"${file.version}-gzip"` : `"${file.version}"`;
+  // The CORS rules may have made it vary by the origin.
+  const vary = exchange.response.getHeader("Vary");
   const response: ResponseHeaders = {
     "Cache-Control": "public, max-age=0",
     "ETag": etag,
-    "Vary": "Accept-Encoding",
+    "Vary": vary === undefined ? "Accept-Encoding" : `${vary}, Accept-Encoding`,
   };
   if (namesTag(headers["if-none-match"], etag)) return exchange.respond(304, response);
   const kind = name.endsWith(".map") ? "json" : "javascript";

@@ -102,7 +102,17 @@ export class EngineCore implements EngineSocketHost {
 
   /** Takes an HTTP request for the engine's path. */
   handleRequest(exchange: HttpExchange): void {
-    this.#handleRequest(exchange).catch((error) => {
+    this.#settle(exchange, this.#handleRequest(exchange));
+  }
+
+  /** Takes a request for a file beside the engine's path: `serve` answers it unless the CORS rules do. */
+  handleFile(exchange: HttpExchange, serve: (exchange: HttpExchange) => Promise<void>): void {
+    const asked = this.#askCors(exchange);
+    this.#settle(exchange, asked.then((goesOn) => goesOn ? serve(exchange) : undefined));
+  }
+
+  #settle(exchange: HttpExchange, handled: Promise<void>): void {
+    handled.catch((error) => {
       reportCallbackError(error);
       if (!exchange.done) exchange.respond(500, {});
     });
@@ -157,19 +167,26 @@ export class EngineCore implements EngineSocketHost {
     mergeHeaders(headers);
   }
 
+  /** Gives a response the headers of the CORS rules. Says whether the request goes on: it may be answered now. */
+  async #askCors(exchange: HttpExchange): Promise<boolean> {
+    const { cors } = this.settings;
+    if (cors === undefined) return true;
+    const { request, response } = exchange;
+    const preflight = request.method === "OPTIONS";
+    const answer = await this.#decisions.wait(answerCors(cors, request.headers, preflight));
+    if (answer instanceof Undecided) {
+      this.#refuse(exchange, refusalOf(answer));
+      return false;
+    }
+    for (const [name, value] of answer.headers) response.setHeader(name, value);
+    if (preflight) exchange.respond(cors.optionsSuccessStatus ?? 204, {});
+    return !preflight;
+  }
+
   async #handleRequest(exchange: HttpExchange): Promise<void> {
     const { request, response } = exchange;
     const query = request._query ??= parseQuery(request.url ?? "");
-    if (this.settings.cors !== undefined) {
-      const preflight = request.method === "OPTIONS";
-      const asked = answerCors(this.settings.cors, request.headers, preflight);
-      const answer = await this.#decisions.wait(asked);
-      if (answer instanceof Undecided) return this.#refuse(exchange, refusalOf(answer));
-      for (const [name, value] of answer.headers) response.setHeader(name, value);
-      if (preflight) {
-        return exchange.respond(this.settings.cors.optionsSuccessStatus ?? 204, {});
-      }
-    }
+    if (this.settings.cors !== undefined && !await this.#askCors(exchange)) return;
     if (this.middleware.length > 0) {
       const refusal = await this.#askMiddleware(exchange, response);
       if (refusal !== undefined) return this.#refuse(exchange, refusal);

@@ -347,7 +347,9 @@ export class SocketIoEngine {
         return exchange.result;
       }
       const exchange = new FetchExchange(request, info);
-      if (!fileRoutes.get(this)?.(exchange, pathname)) exchange.respond(404, {});
+      const serve = fileRoutes.get(this)?.(pathname);
+      if (serve === undefined) exchange.respond(404, {});
+      else this.#core.handleFile(exchange, serve);
       return exchange.result;
     };
   }
@@ -380,8 +382,10 @@ export class SocketIoEngine {
       this.#core.handleRequest(new NodeExchange(request, response, queuedBytes));
       return true;
     }
-    const path = pathOf(request.url ?? "");
-    return fileRoutes.get(this)?.(new NodeExchange(request, response), path) ?? false;
+    const serve = fileRoutes.get(this)?.(pathOf(request.url ?? ""));
+    if (serve === undefined) return false;
+    this.#core.handleFile(new NodeExchange(request, response), serve);
+    return true;
   }
 
   #onRequest(

@@ -399,11 +399,9 @@ export class SocketIoServer<
   #makeEngine(): SocketIoEngine {
     const engine = new SocketIoEngine({ ...this.opts, path: this.opts.path });
     if (this.opts.serveClient !== false) {
-      fileRoutes.set(engine, (exchange, path) => {
+      fileRoutes.set(engine, (path) => {
         const name = clientFileName(path, this.opts.path!);
-        if (name === undefined) return false;
-        serveClientFile(name, exchange).catch(reportCallbackError);
-        return true;
+        return name === undefined ? undefined : (exchange) => serveClientFile(name, exchange);
       });
     }
     return engine;

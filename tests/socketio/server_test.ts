@@ -125,6 +125,40 @@ Deno.test("server serves the browser's client, with its map, compressed and cach
   });
 });
 
+Deno.test("server serves the browser's client to pages of other origins that it lets in", async () => {
+  const cors = { origin: "https://good.com", credentials: true };
+  for (const own of [true, false]) {
+    const io = new SocketIoServer({ cors });
+    const http = own ? undefined : createServer((_, response) => response.writeHead(404).end());
+    if (http !== undefined) {
+      io.attach(http);
+      await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    }
+    const { port } = http?.address() as AddressInfo ??
+      await io.listen({ port: 0, hostname: "127.0.0.1" });
+    const ask = async (method: string, origin: string) => {
+      const url = `http://127.0.0.1:${port}/socket.io/socket.io.esm.min.js`;
+      const response = await fetch(url, { method, headers: { origin, "accept-encoding": "gzip" } });
+      await response.body?.cancel();
+      const { status, headers } = response;
+      return [status, headers.get("access-control-allow-origin"), headers.get("vary")];
+    };
+    assertEquals(await ask("GET", "https://good.com"), [
+      200,
+      "https://good.com",
+      "Origin, Accept-Encoding",
+    ]);
+    assertEquals(await ask("GET", "https://bad.com"), [200, null, "Origin, Accept-Encoding"]);
+    assertEquals(await ask("OPTIONS", "https://good.com"), [204, "https://good.com", "Origin"]);
+    await io.close();
+    if (http !== undefined) {
+      const closed = new Promise((resolve) => http.close(resolve));
+      http.closeAllConnections();
+      await closed;
+    }
+  }
+});
+
 Deno.test("server serves no client where that is not wanted", async () => {
   await withServer({ serveClient: false }, async ({ url }) => {
     const response = await fetch(`${url}/socket.io/socket.io.js`);
