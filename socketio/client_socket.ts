@@ -240,6 +240,20 @@ export class SocketIoClientSocket<
     return this;
   }
 
+  /** The same as `off`. */
+  removeListener<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event?: E,
+    listener?: ClientListener<ListenEvents, E>,
+  ): this {
+    return this.off(event, listener);
+  }
+
+  /** Removes all listeners of an event, or of all events. */
+  removeAllListeners(event?: EventNames<ListenEvents> | keyof ClientReservedEvents): this {
+    this.#listeners.clear(event);
+    return this;
+  }
+
   /** The listeners of an event. */
   listeners(event: EventNames<ListenEvents> | keyof ClientReservedEvents): SocketIoListener[] {
     return this.#listeners.list(event);

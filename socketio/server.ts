@@ -39,6 +39,7 @@ import type {
   EventNames,
   SocketIoAdapter,
   SocketIoAdapterFactory,
+  SocketIoListener,
   SocketIoParser,
   SocketIoRequestInfo,
   Untyped,
@@ -340,6 +341,22 @@ export class SocketIoServer<
   ): this {
     this.sockets.off(event, listener);
     return this;
+  }
+
+  /** Removes all listeners of an event of the main namespace, or of all its events. */
+  removeAllListeners(event?: string): this {
+    this.sockets.removeAllListeners(event);
+    return this;
+  }
+
+  /** The listeners of an event of the main namespace. */
+  listeners(event: string): SocketIoListener[] {
+    return this.sockets.listeners(event);
+  }
+
+  /** How many listeners an event of the main namespace has. */
+  listenerCount(event: string): number {
+    return this.sockets.listenerCount(event);
   }
 
   /** Adds a middleware to the main namespace. */

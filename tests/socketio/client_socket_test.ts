@@ -877,3 +877,14 @@ Deno.test("client tells that the answer to a volatile event that was dropped doe
     await socket.close();
   });
 });
+
+Deno.test("client's listeners are removed by the names that npm's client has for it", async () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false });
+  const listener = () => {};
+  socket.on("a", listener).on("a", () => {}).on("b", listener).on("c", listener);
+  assertEquals(socket.removeListener("a", listener).listeners("a").length, 1);
+  assertFalse(socket.removeAllListeners("b").hasListeners("b"));
+  assert(socket.hasListeners("c"));
+  assertFalse(socket.removeAllListeners().hasListeners("c"));
+  await socket.close();
+});

@@ -340,3 +340,13 @@ Deno.test("server that is given a port or an HTTP server, as npm's takes it, say
     assertThrows(() => new Any(...given), TypeError, "a port goes to listen()");
   }
 });
+
+Deno.test("server's listeners are those of its main namespace", () => {
+  const io = new SocketIoServer();
+  const listener = () => {};
+  io.on("connection", listener).on("connection", () => {}).on("new_namespace", listener);
+  assertEquals([io.listenerCount("connection"), io.listeners("connection")[0]], [2, listener]);
+  assertEquals(io.removeAllListeners("connection").sockets.listenerCount("connection"), 0);
+  assertEquals(io.listenerCount("new_namespace"), 1);
+  assertEquals(io.removeAllListeners().listenerCount("new_namespace"), 0);
+});
