@@ -115,6 +115,8 @@ export class SocketIoClientSocket<
   #offset: string | undefined;
   #recovered = false;
   #connected = false;
+  /** How often it was disconnected. */
+  #losses = 0;
   #active = false;
   #nextAck = 0;
   #flags: ClientFlags = NO_FLAGS;
@@ -566,8 +568,10 @@ export class SocketIoClientSocket<
 
   #makeAck(id: number): (...args: unknown[]) => void {
     let sent = false;
+    const losses = this.#losses;
     return (...data) => {
-      if (sent || !this.#connected) return;
+      // On another connection it could be the number of another question.
+      if (sent || !this.#connected || losses !== this.#losses) return;
       sent = true;
       this.#inOrder({ type: PacketType.ACK, nsp: this.nsp, id, data }, (packet) => {
         this.io._send(packet);
@@ -764,6 +768,7 @@ export class SocketIoClientSocket<
   #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#losses++;
     this.#id = undefined;
     this.#early = [];
     this.#tell("disconnect", reason, error);

@@ -888,3 +888,25 @@ Deno.test("client's listeners are removed by the names that npm's client has for
   assertFalse(socket.removeAllListeners().hasListeners("c"));
   await socket.close();
 });
+
+Deno.test("client's answer to a question of an earlier connection is not taken for one to a later question", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const socket = connectSocketIo(url);
+    const answers: ((text: string) => void)[] = [];
+    socket.on("question", (answer) => answers.push(answer));
+    for (let i = 0; i < 2; i++) {
+      const [peer] = await next<[SocketIoSocket]>(io, "connection");
+      io.sockets._ids = 0; // as after a restart of the server
+      const asked = next(socket, "question");
+      const answered = new Promise((resolve) => peer.emit("question", resolve));
+      await asked;
+      if (i === 0) socket.disconnect().connect();
+      else {
+        answers[0]("old");
+        answers[1]("new");
+        assertEquals(await answered, "new");
+      }
+    }
+    await socket.close();
+  });
+});
