@@ -12,7 +12,7 @@ export interface LookupHostOptions {
 
 /**
  * Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. What it
- * throws is told as the cause of a `NetError`: `ENOTFOUND`, if it has no code of its own.
+ * throws is told as the cause of a `NetError`: with its code, if that is one of a `NetError`'s, and else `ENOTFOUND`.
  */
 export type HostLookup = (
   hostname: string,
