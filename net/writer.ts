@@ -199,11 +199,17 @@ export class TransportWriter implements BudgetHolder {
     return this.#queued === 0;
   }
 
-  /** Whether the queue is at or above the high-water mark, or not empty while the budget is tight. */
+  /**
+   * Whether the queue is at or above the high-water mark, or not empty while the budget is tight. Whoever learns so is told by
+   * `ondrain` when there is room again.
+   */
   get full(): boolean {
     const queued = this.#queued;
-    return queued >= this.#high ||
+    const full = queued >= this.#high ||
       (queued > 0 && this.#budget !== undefined && this.#budget.tight);
+    // Others may have made the budget tight, since this one wrote last.
+    if (full && queued > 0) this.#watch();
+    return full;
   }
 
   /** Whether the queue was full, and has not drained since. */
@@ -302,10 +308,8 @@ export class TransportWriter implements BudgetHolder {
    * @throws {NetError} As `write` does.
    */
   commitLate(n: number, late: LateBytes): boolean {
-    if (this.#late !== late) {
-      if (this.#late !== null) return false;
-      this.#check();
-    }
+    this.#check();
+    if (this.#late !== null && this.#late !== late) return false;
     if (!(n > 0 && n <= this.buffer.length - this.#pos)) return false;
     this.#late = late;
     this.#pos += n;
@@ -324,6 +328,9 @@ export class TransportWriter implements BudgetHolder {
     (this.#sealed ??= []).push(more);
     this.#queued += more.length;
     this.#untold += more.length;
+    const tight = this.#budget !== undefined && this.#tell(this.#budget);
+    // Nobody is closed for it here: it is between two steps of a write.
+    if (tight || this.#queued >= this.#high) this.#watch();
   }
 
   /** Holds everything back until the matching `uncork()`. Calls nest. */

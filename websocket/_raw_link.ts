@@ -15,6 +15,7 @@ import {
   slowReaderError,
 } from "./_connection_parts.ts";
 import { closeQuietly } from "./_head_exchange.ts";
+import { RUN_GROWTH } from "./_text_run.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { ResolvedConnectionOptions } from "./connection_options.ts";
 import { WebSocketError, type WebSocketProtocolError } from "./errors.ts";
@@ -198,6 +199,7 @@ export class RawLink
 
   /** Whether {@linkcode queued} is at the high-water mark. */
   get full(): boolean {
+    if (this.#writer.queued + RUN_GROWTH >= this.highWaterMark) this.#writer.settle();
     return this.#writer.full;
   }
 
@@ -476,7 +478,10 @@ export class RawLink
   /** Sends a message, or does with it what the policy says when the queue is at its limit. */
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
-    if (this.#writer.queued >= this.#options.maxSendQueue) return this.overLimit(true);
+    const { maxSendQueue } = this.#options;
+    if (this.#writer.queued + RUN_GROWTH >= maxSendQueue && this.queued >= maxSendQueue) {
+      return this.overLimit(true);
+    }
     if (this.#writer.needDrain && this.#overdrawn) {
       return this.#refuse(this.#limits!.queuedBytes.policy === "wait");
     }
@@ -520,7 +525,7 @@ export class RawLink
     count: number = 1,
   ): SendOutcome {
     const writer = this.#writer;
-    if (writer.queued >= this.#options.maxSendQueue) return this.overLimit(false, count);
+    if (this.queued >= this.#options.maxSendQueue) return this.overLimit(false, count);
     if (writer.needDrain && this.#overdrawn) return this.#refuse(false, count);
     if (compressed) this.#core.forgetWindow();
     writer.writeUnchanged(frames, cost);

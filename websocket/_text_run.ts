@@ -11,8 +11,11 @@ const WHOLE_TEXT = 0x81;
 const NO_HEADER = "\0\0";
 /** The longest run, in UTF-16 units. */
 const MAX_RUN = 4096;
-/** How many texts that could begin a run do not, after one that was not ASCII. */
+/** How many texts that could begin a run do not, after one that was not ASCII, and after one of a single text. */
 const PASS = 256;
+const PASS_SINGLE = 16;
+/** How many bytes a run may have beyond those that it was queued with: a unit takes three at most. */
+export const RUN_GROWTH = 2 * MAX_RUN;
 
 /**
  * Short text messages that a server sends one right behind the other while it works off what came in one read. They are
@@ -46,17 +49,15 @@ export class TextRun {
     const { length } = text;
     if (length > RUN_TEXT) return false;
     const size = NO_HEADER.length + length;
-    if (this.#output !== output) {
+    if (this.#output !== output || this.#count === 0) {
       if (!more || !this.#begin(output, tools, size)) return false;
     } else if (this.#texts.length + size > MAX_RUN) return false;
-    // Queueing may bring about that the output is stopped, which ends the run: it has to be whole before.
-    const before = this.#texts;
-    this.#texts = before + NO_HEADER + text;
+    if (!output.commitLate!(size, this)) return false;
+    // That it was queued may have had the output stopped: the run is over then, and what was queued goes nowhere.
+    if (this.#output !== output) return true;
+    this.#texts += NO_HEADER + text;
     this.#lengths[this.#count++] = length;
-    if (output.commitLate!(size, this)) return true;
-    this.#texts = before;
-    this.#count--;
-    return false;
+    return true;
   }
 
   #begin(output: WebSocketProtocolOutput, tools: WebSocketProtocolTools, size: number): boolean {
@@ -65,7 +66,12 @@ export class TextRun {
       this.#pass--;
       return false;
     }
-    this.#output?.settle?.();
+    if (this.#count > 0) this.#output!.settle!();
+    if (this.#count > 0) {
+      throw new TypeError(
+        "Cannot send: the output has commitLate, and settle does not do its part",
+      );
+    }
     this.#start = output.reserve(size);
     this.#output = output;
     this.#tools = tools;
@@ -87,6 +93,8 @@ export class TextRun {
         const length = this.#lengths[i];
         at = writeFrameHeader(buffer, at, WHOLE_TEXT, 0, length) + length;
       }
+      // Who looks at the queue behind each text gains nothing.
+      if (count === 1) this.#pass = PASS_SINGLE;
       return undefined;
     }
     this.#pass = PASS;

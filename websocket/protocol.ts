@@ -305,6 +305,7 @@ export class WebSocketProtocol {
       if (pos < 0) return;
     }
     this.#parse(chunk, pos);
+    this.#more = false;
   }
 
   /** The transport ended. Returns whether that was expected: both close frames had gone. */

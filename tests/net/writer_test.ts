@@ -1086,7 +1086,7 @@ Deno.test("bytes that are filled late count when they are filled, and are waited
   late.add(new Uint8Array(30));
   assertEquals(writer.queued, 20);
   writer.settle();
-  assertEquals(writer.queued, 30);
+  assertEquals([writer.queued, budget.used], [30, 30]);
   writer.settle();
   assertEquals([late.filled, writer.queued], [1, 30]);
   late.add(new Uint8Array(30));
@@ -1118,4 +1118,48 @@ Deno.test("bytes that are to be filled late are told of when the writer stops, a
   assertEquals(other.queued, 2);
   await other.end();
   assertEquals(got, [1, 2, 3]);
+});
+
+Deno.test("writer that is full by bytes that were filled late says so, and drains", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { transport } = taker(async (size) => {
+    await gate.promise;
+    return size;
+  });
+  let drains = 0;
+  const budget = new Budget(1000, "wait");
+  const writer = new TransportWriter(transport, {
+    highWaterMark: 25,
+    budget,
+    ondrain: () => drains++,
+  });
+  writer.write(new Uint8Array(1));
+  await turn();
+  const late = new Late(writer);
+  late.add(new Uint8Array(30));
+  assertEquals([writer.queued, writer.full, writer.needDrain], [21, false, false]);
+  writer.settle();
+  assertEquals([writer.queued, writer.needDrain, budget.used], [31, true, 31]);
+  gate.resolve();
+  await writer.flushed();
+  assertEquals([drains, writer.full, budget.used], [1, false, 0]);
+});
+
+Deno.test("writer that others have made full says so, and drains", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { transport } = taker(async (size) => {
+    await gate.promise;
+    return size;
+  });
+  let drains = 0;
+  const budget = new Budget(1000, "wait");
+  const writer = new TransportWriter(transport, { budget, ondrain: () => drains++ });
+  assertEquals(writer.write(new Uint8Array(10)), true);
+  await turn();
+  budget.add(980);
+  assertEquals([writer.full, writer.needDrain], [true, true]);
+  gate.resolve();
+  await writer.flushed();
+  assertEquals(drains, 1);
+  budget.remove(980);
 });

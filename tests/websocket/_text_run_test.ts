@@ -29,6 +29,21 @@ function recorded(): { writer: TransportWriter; got: Uint8Array[] } {
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+/** Has connections begin runs again, whatever they sent before. */
+function allowRuns(): void {
+  const protocol = new WebSocketProtocol(
+    "server",
+    { message, piece() {}, ping() {}, pong() {}, closing() {}, fail() {} },
+    recorded().writer,
+    PLATFORM_TOOLS,
+  );
+  function message(): void {
+    protocol.send("x");
+  }
+  const go = encodeFrame(toBytes("go"), { opcode: 1, maskKey: 7 });
+  protocol.receive(joined(...Array.from({ length: 300 }, () => go)));
+}
+
 /** The payloads of text frames that a server sent. */
 function textsIn(...chunks: Uint8Array[]): string[] {
   const texts: string[] = [];
@@ -92,11 +107,44 @@ Deno.test("run is full at 4096 units, or with the room of its output", () => {
 Deno.test("run ends where another output begins one, and where its own stops", async () => {
   const [a, b] = [recorded(), recorded()];
   const run = new TextRun();
-  for (const to of [a, a, b, a]) assert(run.add(to.writer, PLATFORM_TOOLS, "x", true));
+  for (const to of [a, a, b, b, a]) assert(run.add(to.writer, PLATFORM_TOOLS, "x", true));
   a.writer.stop();
-  assert(run.add(b.writer, PLATFORM_TOOLS, "y", true));
   await turn();
-  assertEquals([a.got, textsIn(...b.got)], [[], ["x", "y"]]);
+  assertEquals([a.got, textsIn(...b.got)], [[], ["x", "x"]]);
+});
+
+Deno.test("run of one text is followed by texts one by one", async () => {
+  const { writer } = recorded();
+  const run = new TextRun();
+  assert(run.add(writer, PLATFORM_TOOLS, "x", true));
+  writer.settle();
+  for (let i = 0; i < 16; i++) assert(!run.add(writer, PLATFORM_TOOLS, "x", true));
+  assert(run.add(writer, PLATFORM_TOOLS, "x", true));
+  await turn();
+});
+
+Deno.test("run of an output that refuses, fails or stops leaves nothing behind for another one", async () => {
+  for (const how of ["refuse", "throw", "stop"] as const) {
+    const run = new TextRun();
+    const [{ writer }, other] = [recorded(), recorded()];
+    const { commitLate } = writer;
+    writer.commitLate = (n, late) => {
+      if (how === "refuse") return false;
+      if (how === "throw") throw new Error("no");
+      const queued = commitLate.call(writer, n, late);
+      writer.stop();
+      return queued;
+    };
+    try {
+      assertEquals(run.add(writer, PLATFORM_TOOLS, "secret", true), how === "stop");
+    } catch (error) {
+      assertEquals([how, (error as Error).message], ["throw", "no"]);
+    }
+    for (const text of ["a", "b"]) assert(run.add(other.writer, PLATFORM_TOOLS, text, true));
+    await turn();
+    assertEquals(textsIn(...other.got), ["a", "b"]);
+    writer.stop();
+  }
 });
 
 Deno.test("run is for outputs that can wait", () => {
@@ -220,4 +268,52 @@ Deno.test("connection that answers many texts knows how much it has to send", as
     assertEquals(data, expected[i]);
   }
   await closeBoth(client, server);
+});
+
+Deno.test("connection whose texts turn out longer than they were queued with has drained when they are gone", async () => {
+  allowRuns();
+  const [client, server] = webSocketPair({
+    pair: { capacity: 16 },
+    server: { highWaterMark: 1000 },
+  });
+  let drains = 0;
+  const full = Promise.withResolvers<void>();
+  server.on("drain", () => drains++);
+  server.on("message", (data) => {
+    if (data !== "1") return full.resolve();
+    for (let i = 0; i < 8; i++) server.send("é".repeat(100));
+  });
+  client.pause();
+  client.send("1");
+  client.send("2");
+  await full.promise;
+  await turn();
+  assert(!server.trySend("no room"));
+  const answered = client.ping({ timeout: 5000 });
+  await turn();
+  client.resume();
+  await answered;
+  assertEquals(drains, 1);
+  await closeBoth(client, server);
+});
+
+Deno.test("connection's queue has its limit, whatever its texts turn out to be", async () => {
+  allowRuns();
+  const [client, server] = webSocketPair({
+    pair: { capacity: 16 },
+    server: { highWaterMark: 500, maxSendQueue: 1000, slowReader: "drop" },
+  });
+  const sent = Promise.withResolvers<void>();
+  server.on("message", (data) => {
+    if (data !== "1") return sent.resolve();
+    for (let i = 0; i < 40; i++) server.send("€".repeat(100));
+  });
+  client.pause();
+  client.send("1");
+  client.send("2");
+  await sent.promise;
+  // The message that passes the limit is still queued.
+  assert(server.bufferedAmount <= 4 * 304);
+  client.terminate();
+  server.terminate();
 });
