@@ -72,9 +72,17 @@ export function checkTimeout(ms: unknown): number {
   return ms;
 }
 
-/** A value that must be a signal, if there is one. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
+/**
+ * A value that must be a signal, if there is one. As in Node also one of a polyfill's or of another realm, of no class that is known here.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+ */
 export function checkSignal(signal: unknown): void {
-  if (signal === undefined || signal instanceof AbortSignal) return;
+  if (signal === undefined) return;
+  if (typeof signal === "object" && signal !== null) {
+    const { aborted, addEventListener } = signal as Partial<AbortSignal>;
+    if (typeof aborted === "boolean" && typeof addEventListener === "function") return;
+  }
   throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot use "signal": it must be an AbortSignal');
 }
 

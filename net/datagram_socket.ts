@@ -130,7 +130,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       if (signal.aborted) abort();
       else {
         signal.addEventListener("abort", abort, { once: true });
-        this.#unlisten = () => signal.removeEventListener("abort", abort);
+        this.#unlisten = () => signal.removeEventListener?.("abort", abort);
       }
     }
   }

@@ -517,13 +517,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #watch(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
-    const abort = (): void => void this.close();
-    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
+    const abort = (): void => {
+      if (this.#unwatch === unwatch) this.close();
+    };
+    const unwatch = this.#unwatch = () => signal.removeEventListener?.("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
-    if (!signal.aborted) return;
-    queueMicrotask(() => {
-      if (this.#unwatch === unwatch) abort();
-    });
+    if (signal.aborted) queueMicrotask(abort);
   }
 
   /** Emits. What a listener throws goes no further. */

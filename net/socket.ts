@@ -1115,16 +1115,19 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   #watch(signals: AbortSignal[]): void {
     if (signals.length === 0) return;
-    const signal = signals.length === 1 ? signals[0] : AbortSignal.any(signals);
-    const abort = (): void => {
+    const abort = (signal: AbortSignal): void => {
+      if (this.#unwatch !== unwatch) return;
       this.destroy(abortError(this.#transport === null ? "connect" : "go on", signal));
     };
-    const unwatch = this.#unwatch = () => signal.removeEventListener("abort", abort);
-    signal.addEventListener("abort", abort, { once: true });
-    if (!signal.aborted) return;
-    queueMicrotask(() => {
-      if (this.#unwatch === unwatch) abort();
-    });
+    // Not `AbortSignal.any`, which takes none of a polyfill's.
+    const watched = signals.map((signal) => ({ signal, listener: () => abort(signal) }));
+    const unwatch = this.#unwatch = () => {
+      for (const { signal, listener } of watched) signal.removeEventListener?.("abort", listener);
+    };
+    for (const { signal, listener } of watched) {
+      signal.addEventListener("abort", listener, { once: true });
+      if (signal.aborted) queueMicrotask(listener);
+    }
   }
 }
 

@@ -129,7 +129,7 @@ class ArmedDeadline implements Deadline {
 
   clear(): void {
     clearTimeout(this.#timer);
-    if (this.#abort !== undefined) this.#signal?.removeEventListener("abort", this.#abort);
+    if (this.#abort !== undefined) this.#signal?.removeEventListener?.("abort", this.#abort);
     this.#listener = null;
   }
 

@@ -4,12 +4,14 @@ import {
   checkFamily,
   checkPath,
   checkPort,
+  checkSignal,
   checkTimeout,
   connectArguments,
   FOREIGN_SOCKET_OPTIONS,
   isPath,
   refuseOptions,
 } from "../../net/_connect_arguments.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 
 function codeOf(fn: () => unknown): unknown {
   return (assertThrows(fn) as { code?: unknown }).code;
@@ -54,6 +56,30 @@ Deno.test("timeouts are what a timer can take", () => {
     assertEquals(codeOf(() => checkTimeout(ms)), "ERR_OUT_OF_RANGE");
   }
   assertEquals(codeOf(() => checkTimeout("5")), "ERR_INVALID_ARG_TYPE");
+});
+
+Deno.test("a signal is what tells whether it has fired and can be listened to, of any class", () => {
+  checkSignal(undefined);
+  for (const aborted of [false, true]) {
+    checkSignal(foreignSignal(aborted).signal);
+    checkSignal({ aborted, addEventListener() {} });
+  }
+  const addEventListener = (): void => {};
+  for (
+    const none of [
+      null,
+      {},
+      "abort",
+      new AbortController(),
+      new EventTarget(),
+      { aborted: false },
+      { aborted: "no", addEventListener },
+      { aborted: false, addEventListener: {} },
+      Object.assign(() => {}, { aborted: false, addEventListener }),
+    ]
+  ) {
+    assertEquals(codeOf(() => checkSignal(none)), "ERR_INVALID_ARG_TYPE");
+  }
 });
 
 Deno.test("a family is a number, or goes by its name", () => {

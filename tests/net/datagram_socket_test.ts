@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Datagram, DatagramSocketOptions } from "../../net/datagram_options.ts";
 import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 
@@ -475,6 +476,24 @@ Deno.test("datagram socket is closed by its signal, also while it binds", async 
   await late.close();
   gate.resolve(["127.0.0.1"]);
   assertEquals(await binding, "ERR_SOCKET_CLOSED");
+});
+
+Deno.test("datagram socket takes signals of another class, to close and to receive", async () => {
+  const [life, wait] = [foreignSignal(), foreignSignal()];
+  const socket = await bound({ signal: life.signal });
+  const pending = code(socket.receive({ signal: wait.signal }));
+  wait.abort();
+  assertEquals(await pending, "ABORT_ERR");
+  const waiting = code(socket.receive());
+  life.abort();
+  assertEquals(await waiting, "ERR_SOCKET_CLOSED");
+  await socket.close();
+  await using gone = createDatagramSocket({ signal: foreignSignal(true).signal });
+  assertEquals(await code(gone.bind()), "ERR_SOCKET_CLOSED");
+  // What can't be listened to no more is left as it is.
+  const { signal } = foreignSignal();
+  Object.assign(signal, { removeEventListener: undefined });
+  await createDatagramSocket({ signal }).close();
 });
 
 Deno.test("datagram socket is closed by a listener that throws, and reports it", async () => {

@@ -10,6 +10,7 @@ import type { DropInfo, TransportListener } from "../../net/server_options.ts";
 import { Socket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 import { findProgram, runPeer } from "../_support/peers.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -284,6 +285,24 @@ Deno.test("server's signal closes it", async () => {
   controller.abort();
   await closed;
   assertEquals(server.listening, false);
+});
+
+Deno.test("server takes a signal of another class, for as long as it listens with it", async () => {
+  for (const removable of [true, false]) {
+    const { signal, abort } = foreignSignal();
+    if (!removable) Object.assign(signal, { removeEventListener: undefined });
+    const server = await createServer().listen({ port: 0, host: LOOPBACK, signal });
+    await server.close();
+    await server.listen(0, LOOPBACK);
+    abort();
+    assertEquals(server.listening, true);
+    await server.close();
+    const other = foreignSignal();
+    await server.listen({ port: 0, host: LOOPBACK, signal: other.signal });
+    const closed = new Promise<void>((resolve) => server.once("close", resolve));
+    other.abort();
+    await closed;
+  }
 });
 
 Deno.test("server is disposed of with its connections", async () => {

@@ -20,6 +20,7 @@ import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 import { readText } from "../_support/transport_io.ts";
 
 const once = (socket: Socket, event: string): Promise<unknown[]> =>
@@ -823,6 +824,33 @@ Deno.test("a signal of the constructor destroys the first connection, beside con
     const fired = new Socket({ signal: AbortSignal.abort() });
     assertEquals(await code(fired.connect(port, "127.0.0.1")), "ABORT_ERR");
     assertThrows(() => new Socket({ signal: {} as AbortSignal }), TypeError, "signal");
+  });
+});
+
+Deno.test("signals of another class destroy a socket, one of them or one of two", async () => {
+  await withServer({}, (socket) => socket.resume(), async (port) => {
+    const code = async (socket: Socket): Promise<unknown> =>
+      (await assertRejects(() => socket.closed, NetError)).code;
+    const host = "127.0.0.1";
+    for (const which of [0, 1, 2]) {
+      const [first, second] = [foreignSignal(), foreignSignal()];
+      const own = which === 2 ? undefined : second.signal;
+      const socket = new Socket({ signal: first.signal }).connect({ port, host, signal: own });
+      await socket.opened;
+      (which === 1 ? second : first).abort();
+      assertEquals(await code(socket), "ABORT_ERR");
+    }
+    const fired = connect({ port, host, signal: foreignSignal(true).signal });
+    assertEquals(await code(fired), "ABORT_ERR");
+    const { signal, abort } = foreignSignal();
+    Object.assign(signal, { removeEventListener: undefined });
+    const kept = connect({ port, host, signal });
+    kept.destroy();
+    await kept.connect(port, host).opened;
+    abort();
+    assertEquals(kept.destroyed, false);
+    kept.destroy();
+    await kept.closed;
   });
 });
 
