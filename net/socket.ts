@@ -116,6 +116,8 @@ const thrownByListeners = new WeakSet<Error>();
  */
 export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposable {
   #options: ConnectOptions;
+  /** The constructor's, until `connect` takes it for its first connection. */
+  #signal: AbortSignal | undefined;
   readonly #owner: IncomingOwner & OutgoingOwner;
   #incoming: Incoming;
   #outgoing: Outgoing;
@@ -187,17 +189,19 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Makes a socket that is not connected yet. When `signal` fires it destroys the first connection that `connect()` makes.
+   * Makes a socket that is not connected yet. When `signal` fires it destroys the first connection that `connect()` makes; when it
+   * has fired before, as soon as that is called.
    *
    * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, and for object mode, which are not to be had;
-   * `ERR_INVALID_ARG_TYPE` for a `keepAliveInitialDelay` that is no number.
+   * `ERR_INVALID_ARG_TYPE` for a `signal` that is none and a `keepAliveInitialDelay` that is no number.
    */
   constructor(options: SocketOptions & { signal?: AbortSignal } = {}) {
     super({ captureRejections: true });
     refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
     checkKeepAlive(options);
-    checkSignal(options.signal ?? undefined);
+    this.#signal = options.signal ?? undefined;
+    checkSignal(this.#signal);
     this.#options = options;
     this.#owner = new Socket.#Owner(this);
     this.#incoming = new Incoming(this.#owner);
@@ -243,14 +247,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     }
     // Of a connection that was accepted they are its server's.
     if (this.#transport === null) refuseOptions(this.#options, FOREIGN_CONNECT_OPTIONS);
-    // Of a connection that is over the signal is, too.
-    const signals = new Set([options.signal, this.#destroyed ? undefined : this.#options.signal]);
+    const signals = new Set([options.signal, this.#signal]);
+    this.#signal = undefined;
     this.#options = { ...lastingOptions(this.#options), ...options };
     if (this.#destroyed) this.#renew();
     this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
     if (options.timeout) this.setTimeout(options.timeout);
-    this.#watch([...signals].filter((signal) => signal !== undefined && signal !== null));
+    this.#watch([...signals].filter((signal) => signal !== undefined));
     this.#open();
     return this;
   }

@@ -823,7 +823,24 @@ Deno.test("a signal of the constructor destroys the first connection, beside con
     }
     const fired = new Socket({ signal: AbortSignal.abort() });
     assertEquals(await code(fired.connect(port, "127.0.0.1")), "ABORT_ERR");
-    assertThrows(() => new Socket({ signal: {} as AbortSignal }), TypeError, "signal");
+    // Also of a socket that was destroyed before it had one.
+    const controller = new AbortController();
+    const late = new Socket({ signal: controller.signal });
+    late.destroy();
+    await late.connect(port, "127.0.0.1").opened;
+    controller.abort();
+    assertEquals(late.destroyed, true);
+    assertEquals(await code(late), "ABORT_ERR");
+    await late.connect(port, "127.0.0.1").opened;
+    late.destroy();
+    await late.closed;
+    const wrong = assertThrows(
+      () => new Socket({ signal: {} as AbortSignal }),
+      TypeError,
+      "signal",
+    );
+    assertEquals((wrong as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
+    new Socket({ signal: null as never });
   });
 });
 
