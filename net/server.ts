@@ -73,8 +73,7 @@ const ACCEPT_REST = 50;
  * ```
  */
 export class Server extends EventEmitter<ServerEvents> implements AsyncDisposable {
-  /** The most connections at once; more are dropped, and told of by `drop`. */
-  maxConnections: number;
+  #maxConnections = Infinity;
   readonly #options: ServerOptions & { limits: Limits };
   readonly #admission: Admission;
   readonly #sockets = new Set<Socket>();
@@ -124,13 +123,13 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (typeof options !== "object") {
       throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot make a server: options are an object");
     }
-    const { maxConnections = 65_536 } = options;
+    const maxConnections = options.maxConnections ?? 65_536;
     if (!(maxConnections >= 0)) {
       throw new RangeError(`Cannot make a server for ${maxConnections} connections`);
     }
     new Socket(options); // checks what of the options is the sockets'
     this.#options = { ...options, limits: options.limits ?? Limits.shared };
-    this.maxConnections = maxConnections;
+    this.#maxConnections = maxConnections;
     this.#admission = new Admission(options);
     const { proxyProtocol } = options;
     if (proxyProtocol !== undefined) {
@@ -186,6 +185,17 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** The port that the server listens on; 0 when it does not, or not on a port. */
   get port(): number {
     return addressInfo(this.#listener?.addr)?.port ?? 0;
+  }
+
+  /**
+   * The most connections at once; more are dropped, and told of by `drop`. As in Node null and `undefined` are none but those of
+   * the server's limits: `Infinity`.
+   */
+  get maxConnections(): number {
+    return this.#maxConnections;
+  }
+  set maxConnections(most: number | null | undefined) {
+    this.#maxConnections = most ?? Infinity;
   }
 
   /** The open connections. */
@@ -400,7 +410,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   /** Learns from the proxy's header who the client is, before it is let in. */
   async #introduce(transport: Transport, options: AcceptProxyProtocolOptions): Promise<void> {
-    if (this.#sockets.size + this.#introducing >= this.maxConnections) {
+    if (this.#sockets.size + this.#introducing >= this.#maxConnections) {
       return this.#drop(transport, "maxConnections");
     }
     const stop = this.#stopIntroducing ??= new AbortController();
@@ -425,7 +435,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     const reason = this.#admission.enter(
       remote?.address,
       open,
-      this.maxConnections,
+      this.#maxConnections,
       performance.now(),
     );
     if (reason !== undefined) return this.#drop(transport, reason);

@@ -287,6 +287,27 @@ Deno.test("server's signal closes it", async () => {
   assertEquals(server.listening, false);
 });
 
+Deno.test("server without maxConnections has no limit of its own when it is taken away, and the default before", async () => {
+  assertEquals(createServer({ maxConnections: null as never }).maxConnections, 65_536);
+  assertEquals(createServer({ maxConnections: undefined }).maxConnections, 65_536);
+  for (const none of [null, undefined]) {
+    const server = await createServer({ maxConnections: 0 }).listen(0, LOOPBACK);
+    const dropped = told<DropInfo>(server, "drop");
+    await rejected(server.port);
+    assertEquals((await dropped).reason, "maxConnections");
+    server.maxConnections = none;
+    assertEquals(server.maxConnections, Infinity);
+    const came = Promise.race([
+      told<Socket>(server, "connection"),
+      told<DropInfo>(server, "drop"),
+    ]);
+    const client = connect(server.port, LOOPBACK);
+    assert(await came instanceof Socket);
+    client.destroy();
+    await server.close({ drain: 0 });
+  }
+});
+
 Deno.test("server takes a signal of another class, for as long as it listens with it", async () => {
   for (const removable of [true, false]) {
     const { signal, abort } = foreignSignal();
