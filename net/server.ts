@@ -203,9 +203,19 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     return this.#sockets;
   }
 
-  /** How many connections are open: the result, and what `callback` is called with. */
+  /**
+   * How many connections are open: the result, and what `callback` is called with.
+   *
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for a callback that is no function.
+   */
   getConnections(callback?: (error: Error | null, count: number) => void): Promise<number> {
     const count = this.#sockets.size;
+    if (callback !== undefined && typeof callback !== "function") {
+      throw codedTypeError(
+        "ERR_INVALID_ARG_TYPE",
+        "Cannot count the connections: the callback must be a function",
+      );
+    }
     if (callback !== undefined) {
       queueMicrotask(() => {
         try {
@@ -258,7 +268,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
     }
     const running = this.listening || this.#opening !== null;
-    if (callback !== undefined) {
+    // As in Node what is no function is none.
+    if (typeof callback === "function") {
       const error = running ? undefined : new NetError(
         "Cannot close the server: it does not listen",
         { code: "ERR_SERVER_NOT_RUNNING" },

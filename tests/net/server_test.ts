@@ -308,6 +308,21 @@ Deno.test("server without maxConnections has no limit of its own when it is take
   }
 });
 
+Deno.test("server refuses to count for what is no callback, and closes as without one", async () => {
+  const server = createServer();
+  const errors: Error[] = [];
+  server.on("error", (error) => errors.push(error));
+  for (const none of [5, "x", {}, null, true] as never[]) {
+    await server.listen(0, LOOPBACK);
+    const error = assertThrows(() => server.getConnections(none), TypeError);
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
+    await server.close(none);
+    await server.listen(0, LOOPBACK);
+    await server.close({}, none);
+  }
+  assertEquals(errors, []);
+});
+
 Deno.test("server takes a signal of another class, for as long as it listens with it", async () => {
   for (const removable of [true, false]) {
     const { signal, abort } = foreignSignal();
