@@ -12,7 +12,8 @@ export interface LookupHostOptions {
 
 /**
  * Finds the addresses of a name, best first. The name is canonical: lower case, ASCII; a final dot only if it had one. What it
- * throws is told as the cause of a `NetError`: with its code, if that is one of a `NetError`'s, and else `ENOTFOUND`.
+ * throws is told as the cause of a `NetError`, with the code that {@linkcode toNetError} finds, but with `ENOTFOUND` in place of
+ * `EIO`, which is also any code that is not known, and of `ENOENT`. A `NetError` with any other code is told as it is.
  */
 export type HostLookup = (
   hostname: string,

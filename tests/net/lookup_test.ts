@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { lookupHost, lookupWith, systemHostLookup } from "../../net/lookup.ts";
 
@@ -49,6 +49,30 @@ Deno.test("lookup ends at its deadline and its signal", async () => {
   const signal = AbortSignal.abort();
   const gone = await assertRejects(() => lookupWith(never, "a.example", { signal }), NetError);
   assertEquals(gone.code, "ABORT_ERR");
+});
+
+Deno.test("lookup of the caller's own fails with its code, or ENOTFOUND for one that says too little", async () => {
+  const fail = (error: unknown): Promise<NetError> =>
+    assertRejects(() => lookupWith(() => Promise.reject(error), "a.example", {}), NetError);
+  for (
+    const [code, told] of [
+      ["ECONNREFUSED", "ECONNREFUSED"],
+      ["ENOTFOUND", "ENOTFOUND"],
+      ["EIO", "ENOTFOUND"],
+      ["ENOENT", "ENOTFOUND"],
+      ["ESERVFAIL", "ENOTFOUND"],
+      ["ERR_DIAL_POLICY", "ENOTFOUND"],
+    ] as const
+  ) {
+    const cause = Object.assign(new Error("no answer"), { code });
+    const error = await fail(cause);
+    assertEquals([error.code, error.cause], [told, cause]);
+  }
+  const own = new NetError("Cannot look up", { code: "ERR_DIAL_POLICY" });
+  assertStrictEquals(await fail(own), own);
+  const vague = new NetError("Cannot look up", { code: "EIO" });
+  const { code, cause } = await fail(vague);
+  assertEquals([code, cause], ["ENOTFOUND", vague]);
 });
 
 Deno.test("lookup without permission is EPERM", { permissions: { net: false } }, async () => {
