@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
+import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
@@ -40,6 +41,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   deadlineIndex = -1;
   /** What node:http looks at to tell https. */
   readonly encrypted: boolean;
+  /** What its TLS handshake came to, for an upgrade that comes on it later. */
+  readonly tls: TlsInfo | undefined;
   readonly #server: Server;
   #idle = 0;
   #idleAt = Infinity;
@@ -54,10 +57,17 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   /** The request whose body is awaited. */
   #request: IncomingMessage | undefined;
 
-  constructor(server: Server, transport: Transport, head: Uint8Array, secure: boolean) {
+  constructor(
+    server: Server,
+    transport: Transport,
+    head: Uint8Array,
+    secure: boolean,
+    tls: TlsInfo | undefined,
+  ) {
     super(transport, { head, writeTimeout: WRITE_TIMEOUT });
     this.#server = server;
     this.encrypted = secure;
+    this.tls = tls;
   }
 
   /** Whether a response has begun, and is not sent to its end. */
@@ -242,7 +252,8 @@ export function openFrontDoor(
     const taken: unknown = socket;
     if (!isInjected(taken)) return;
     // Requests before it on this connection may still wait for their responses, which come first.
-    taken.whenAnswered(() => takeUpgrade(core, request, socket, head, limits));
+    const { tls } = taken;
+    taken.whenAnswered(() => takeUpgrade(core, request, socket, head, { limits, tls }));
   };
   // Before the server's own listeners, which may answer at once.
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -258,8 +269,8 @@ export function openFrontDoor(
   const restore = http.listening ? () => {} : keepAliveWithoutListening(http);
   return {
     inject(arrival, received, secure) {
-      const { transport } = arrival;
-      const socket = injectConnection(http, transport, received, secure);
+      const { transport, tls } = arrival;
+      const socket = injectConnection(http, transport, received, secure, tls);
       const cut = () => closeQuietly(transport);
       socket.once("close", core.handOver(arrival, { cut, finish: () => socket.finish() }));
     },
@@ -281,13 +292,14 @@ export function injectConnection(
   transport: Transport,
   received: ReceivedHead,
   secure: boolean,
+  tls?: TlsInfo,
 ): FrontDoorSocket {
   received.reader.stop();
   const { text, rest } = received;
   const head = new Uint8Array(text.length + rest.length);
   for (let i = 0; i < text.length; i++) head[i] = text.charCodeAt(i);
   head.set(rest, text.length);
-  const socket = new FrontDoorSocket(server, transport, head, secure);
+  const socket = new FrontDoorSocket(server, transport, head, secure, tls);
   // Nobody else listens for what happens to a client that goes away between two requests.
   socket.on("error", () => {});
   server.emit("connection", socket);

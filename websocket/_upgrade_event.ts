@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { NodeTransport } from "../net/node_transport.ts";
 import { TransportReader } from "../net/reader.ts";
+import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { closeQuietly, writeLatin1 } from "./_head_exchange.ts";
 import { BUSY, type ServerCore } from "./_server_core.ts";
@@ -48,15 +49,16 @@ const IGNORE = { data: () => {}, end: () => {}, error: () => {} };
 /**
  * Goes on with a connection whose request `node:http` has read: what its `upgrade` event gives.
  *
- * @param limits Those for its head, beside node:http's own.
+ * @param given The limits for its head, beside node:http's own, and what the TLS handshake of its connection came to, where that is known.
  */
 export function takeUpgrade(
   core: ServerCore,
   request: IncomingMessage,
   socket: Duplex,
   head: Uint8Array,
-  limits?: HttpHeadLimits,
+  given: { limits?: HttpHeadLimits; tls?: TlsInfo } = {},
 ): void {
+  const { limits, tls } = given;
   const transport: Transport = new NodeTransport(socket, { head });
   const arrival = core.arrive(transport);
   if (arrival === undefined) {
@@ -64,6 +66,7 @@ export function takeUpgrade(
     writeLatin1(transport, BUSY).then(close, close);
     return;
   }
+  arrival.tls = tls;
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -26,7 +26,7 @@ export interface WebSocketRequestInfo {
   protocol: string;
   /**
    * What the TLS handshake came to, on a server that got `tls` and does it by node:tls: with `requestCert`, who the client is by its
-   * certificate.
+   * certificate. Not with implementation `"deno"`, and not for `attachWebSocket`.
    */
   tls?: TlsInfo;
 }

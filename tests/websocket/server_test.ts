@@ -783,6 +783,41 @@ Deno.test("server tells authorize who a client is by its certificate", async () 
   await open.send("hello");
 });
 
+Deno.test("server tells authorize of the certificate on a connection whose earlier requests were plain HTTP", async () => {
+  const names: unknown[] = [];
+  await using server = await serve({
+    hostname: "127.0.0.1",
+    tls: { ...identity("server"), ca: CA, requestCert: true },
+    authorize: (_request, { tls }) => {
+      names.push(tls?.getPeerCertificate()?.subject.CN);
+      return tls?.authorized === true;
+    },
+    handler: () => new Response("plain"),
+  });
+  for (const earlier of [0, 1, 2]) {
+    const transport = await startTls(
+      await Deno.connect({ hostname: "127.0.0.1", port: server.port }),
+      {
+        hostname: "localhost",
+        ca: CA,
+        ...identity("client"),
+      },
+    );
+    const buffer = new Uint8Array(1024);
+    for (let i = 0; i < earlier; i++) {
+      await transport.write(encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+      for (let text = ""; !text.endsWith("plain");) {
+        const n = await transport.read(buffer);
+        text += new TextDecoder().decode(buffer.subarray(0, n!));
+      }
+    }
+    await using ws = await connectWebSocket("wss://localhost/", { transport });
+    await ws.send("hello");
+    assertEquals((await ws.receive()).data, "hello");
+  }
+  assertEquals(names, ["Alice Client", "Alice Client", "Alice Client"]);
+});
+
 Deno.test("server takes connections from any listener", async () => {
   const waiting: Array<(transport: Transport) => void> = [];
   const closed = Promise.withResolvers<Transport>();
