@@ -62,3 +62,11 @@ export function hasListElement(text: string | undefined, wanted: string): boolea
   if (text.toLowerCase() === wanted) return true;
   return text.split(",").some((part) => trimOws(part).toLowerCase() === wanted);
 }
+
+/** What a server's choice of a subprotocol has to be, for errors. It has no names: one of them may be a token that lets a client in. */
+export function expectedChoice(offered: readonly string[]): string {
+  if (offered.length === 0) return "absent";
+  return offered.length === 1
+    ? "the one that was offered"
+    : `one of the ${offered.length} that were offered`;
+}

@@ -1,6 +1,12 @@
 // Floor 1: codec.
 import { encodeUtf8 } from "../buffer/utf8.ts";
-import { hasListElement, isFieldValue, isToken, parseTokenList } from "./_tokens.ts";
+import {
+  expectedChoice,
+  hasListElement,
+  isFieldValue,
+  isToken,
+  parseTokenList,
+} from "./_tokens.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
 import { formatExtension, parseExtensions, type WebSocketExtension } from "./extensions.ts";
 import type { HttpRequestHead, HttpResponseHead } from "./http_head.ts";
@@ -256,12 +262,14 @@ function checkChosenProtocol(
   // No choice is allowed by the RFC, though not by browsers; whoever needs one looks at `protocol`.
   if (values.length === 0) return "";
   if (values.length === 1 && protocols.includes(values[0])) return values[0];
-  const expected = protocols.length > 0 ? `one of "${protocols.join('", "')}"` : "absent";
+  const expected = expectedChoice(protocols);
   const actual = values.join(", ");
+  const folded = actual.toLowerCase();
+  // A list of those that were offered, or one of them in another case, would name them.
+  const names = protocols.some((name) => folded.includes(name.toLowerCase()));
   return new WebSocketHandshakeError(
-    `Cannot open the WebSocket: the server's header "Sec-WebSocket-Protocol" has to be ${expected}, got ${
-      quote(actual)
-    }`,
+    `Cannot open the WebSocket: the server's header "Sec-WebSocket-Protocol" has to be ${expected}, ` +
+      (names ? "got another text with such a name" : `got ${quote(actual)}`),
     { code: "HANDSHAKE_PROTOCOL", header: "Sec-WebSocket-Protocol", expected, actual },
   );
 }

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { setImmediate } from "node:timers";
 import { Inbox } from "./_inbox.ts";
+import { expectedChoice } from "./_tokens.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
@@ -134,11 +135,14 @@ export class StandardWebSocket extends EventTarget {
     });
   }
 
-  async #open(url: string | URL, options: ConnectWebSocketOptions): Promise<void> {
+  async #open(
+    url: string | URL,
+    options: ConnectWebSocketOptions & { protocols: readonly string[] },
+  ): Promise<void> {
     let ws: WebSocketConnection;
     try {
       ws = await connectWebSocket(url, options);
-      checkChoice(ws, options.protocols!);
+      checkChoice(ws, options.protocols);
     } catch (error) {
       this.#state = 3;
       this.dispatchEvent(new ErrorEvent("error", { error, message: (error as Error).message }));
@@ -398,12 +402,12 @@ export class StandardWebSocket extends EventTarget {
  * RFC 6455 lets a server choose none of the subprotocols that it was offered; browsers do not.
  * WebSockets standard, §"Opening handshake"
  */
-function checkChoice(ws: WebSocketConnection, offered: string | readonly string[]): void {
+function checkChoice(ws: WebSocketConnection, offered: readonly string[]): void {
   if (offered.length === 0 || ws.protocol !== "") return;
   ws.terminate();
-  const expected = `one of "${(offered as readonly string[]).join('", "')}"`;
+  const expected = expectedChoice(offered);
   throw new WebSocketHandshakeError(
-    `Cannot connect to "${
+    `Cannot open the WebSocket to "${
       parseWebSocketUrl(ws.url).display
     }": the server's header "Sec-WebSocket-Protocol" has to be ${expected}, it is absent`,
     { code: "HANDSHAKE_PROTOCOL", header: "Sec-WebSocket-Protocol", expected },

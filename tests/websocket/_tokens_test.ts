@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
+  expectedChoice,
   hasListElement,
   isFieldValue,
   isToken,
@@ -56,4 +57,9 @@ Deno.test("token list of many spaces is parsed in linear time", () => {
   time(1000);
   // 32 times the length: far below the 1024 times that a quadratic parser would take.
   assert(time(32_000) < time(1000) * 300 + 5);
+});
+
+Deno.test("expected choice of a subprotocol names none", () => {
+  const texts = [[], ["secret"], ["chat", "secret"]].map(expectedChoice);
+  assertEquals(texts, ["absent", "the one that was offered", "one of the 2 that were offered"]);
 });

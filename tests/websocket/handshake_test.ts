@@ -385,6 +385,19 @@ for (const [name, changes, expectation, code, header, actual] of REFUSED) {
   });
 }
 
+Deno.test("server handshake with another subprotocol fails without naming those that were offered", () => {
+  const protocols = ["chat", "s3cret"];
+  const rows = [["other", '"other"'], ["chat, s3cret", "such a name"], ["S3CRET", "such a name"]];
+  for (const [chosen, told] of rows) {
+    const error = answer({ "Sec-WebSocket-Protocol": chosen }, { protocols });
+    assert(error instanceof WebSocketHandshakeError);
+    const { message, expected } = error;
+    assertEquals(expected, "one of the 2 that were offered");
+    assert(message.includes(expected!) && message.endsWith(told), message);
+    assert(!/s3cret|chat/i.test(message), message);
+  }
+});
+
 Deno.test("server handshake with another status or with HTTP/1.0 fails", () => {
   const refused = answer({}, {}, "HTTP/1.1 403 Forbidden");
   assert(refused instanceof WebSocketHandshakeError);

@@ -443,9 +443,28 @@ Deno.test("standard WebSocket fails if the server chooses none of the subprotoco
     const ws = new StandardWebSocket(urlOf(server), second);
     const log: unknown[] = [];
     ws.onopen = () => log.push("open");
-    ws.onerror = (event) => log.push((event as ErrorEvent).error.code, ws.readyState);
+    let told: unknown[] = [];
+    ws.onerror = (event) => {
+      const { code, expected, message } = (event as ErrorEvent).error;
+      log.push(code, ws.readyState);
+      told = [expected, message];
+    };
     const { code, wasClean } = await event(ws, "close");
     assertEquals([...log, code, wasClean], ["HANDSHAKE_PROTOCOL", 3, 1006, false]);
+    // It tells no names: pages send tokens as subprotocols.
+    const expected = Array.isArray(second)
+      ? "one of the 2 that were offered"
+      : "the one that was offered";
+    const header = 'the server\'s header "Sec-WebSocket-Protocol"';
+    assertEquals(
+      told,
+      [
+        expected,
+        `Cannot open the WebSocket to "${
+          urlOf(server, "")
+        }": ${header} has to be ${expected}, it is absent`,
+      ],
+    );
     await until(() => server.clients.size === 0);
   }
 });
