@@ -474,12 +474,20 @@ function judge(
     error.catch(() => {});
     error = new TypeError("checkServerIdentity returned a promise");
   }
-  // Then it ends nothing, and is told as `authorizationError`, by the code or the text that it has.
-  if (options.rejectUnauthorized === false && error instanceof Error) return error;
+  // Then it ends nothing, and is told as `authorizationError`, by the code or the text that it has, if it has one to tell.
+  if (options.rejectUnauthorized === false && saysWhy(error)) return error;
   return new TlsError(`Cannot trust the certificate: ${error.message}`, {
     reason: "CERT_REJECTED",
     cause: error,
   });
+}
+
+/** Whether an error can be told by its code, a text, or by its message where it has no code. */
+function saysWhy(error: Error): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (code === undefined || code === null) return error.message !== "";
+  return typeof code === "string" && code !== "";
 }
 
 /**
@@ -488,7 +496,7 @@ function judge(
  */
 const verifiedClients = new VerifiedClients();
 
-/** A short name for a set of authorities; one for the usual ones. */
+/** A short name for a set of authorities; the empty one for none. */
 function nameOf(ca: readonly string[] | undefined): string {
   return ca === undefined ? "" : createHash("sha256").update(ca.join("\n")).digest("base64");
 }

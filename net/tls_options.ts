@@ -81,8 +81,9 @@ export interface TlsClientOptions extends TlsCommonOptions {
    */
   rejectUnauthorized?: boolean;
   /**
-   * Judges the certificate instead of the comparison with the name; an error ends the connection. To pin a certificate, compare
-   * `fingerprint256`, and call node:tls's `checkServerIdentity` besides.
+   * Judges the certificate instead of the comparison with the name; an error ends the connection, unless `rejectUnauthorized` is false:
+   * then it is told as `authorizationError`. To pin a certificate, compare `fingerprint256`, and call node:tls's `checkServerIdentity`
+   * besides.
    */
   checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
 }
@@ -150,7 +151,10 @@ export interface TlsInfo {
   readonly implementation: "deno" | "node";
   /** Whether the peer's certificate verifies. A server that asked for none says `false`. */
   readonly authorized: boolean;
-  /** Why the certificate does not verify, as node:tls calls it; null when it does, or when there is none to verify. */
+  /**
+   * Why the certificate does not verify, as node:tls calls it; null when it does, or when none was asked for. On a server with `requestCert`
+   * and without `rejectUnauthorized`, a client that shows none has `"UNABLE_TO_GET_ISSUER_CERT"`.
+   */
   readonly authorizationError: string | null;
   /** The protocol that ALPN agreed on, or null. */
   readonly alpnProtocol: string | null;
