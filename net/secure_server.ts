@@ -8,6 +8,7 @@ import { SecureContext } from "./secure_context.ts";
 import { Server } from "./server.ts";
 import type { ListenOptions, ServerOptions, TransportListener } from "./server_options.ts";
 import type { Socket } from "./socket.ts";
+import { TlsError } from "./tls_error.ts";
 import type { TlsIdentity, TlsServerOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 
@@ -135,8 +136,13 @@ export class SecureServer extends Server {
       if (this.listenerCount("tlsClientError") > 0) this.emit("tlsClientError", error, socket);
     };
     secured.then(async () => {
-      // With Deno's TLS, what fails right behind the handshake may be known before the handshake's own end.
-      if (socket.destroyed) return await socket.closed.catch(fail);
+      // With Deno's TLS, what fails right behind the handshake may be known before the handshake's own end. What the program has
+      // destroyed the socket with meanwhile is no fault of the client.
+      if (socket.destroyed) {
+        return await socket.closed.catch((error) => {
+          if (isConnectionFault(error)) fail(error);
+        });
+      }
       this.emit("secureConnection", socket);
     }, fail).catch((error) => {
       // A listener of the user threw: that ends its connection and nothing else.
@@ -144,6 +150,12 @@ export class SecureServer extends Server {
     });
     super.welcome(socket);
   }
+}
+
+/** Whether this is what a connection itself has failed with: in TLS, in reading or in writing. */
+function isConnectionFault(error: unknown): boolean {
+  if (error instanceof TlsError) return true;
+  return error instanceof NetError && (error.syscall === "read" || error.syscall === "write");
 }
 
 /**

@@ -317,6 +317,28 @@ for (const implementation of ["node", "deno"] as const) {
   });
 }
 
+Deno.test("secure server does not tell what the program itself ends a connection with right behind the handshake", async () => {
+  const server = await listen();
+  const told: unknown[] = [];
+  server.on("tlsClientError", (error) => told.push(error));
+  server.on("secureConnection", (socket) => told.push(socket));
+  const own = [
+    new Error("the program's own"),
+    new NetError("the program's own", { code: "EACCES" }),
+    undefined,
+  ];
+  for (const error of own) {
+    const came = once(server, "connection");
+    const socket = connectTls({ ...LOCAL, port: server.port });
+    const [peer] = await came as [Socket];
+    peer.on("secure", () => peer.destroy(error));
+    await Promise.allSettled([peer.closed, socket.closed]);
+    assertEquals(peer.destroyed, true);
+  }
+  await server.close();
+  assertEquals(told, []);
+});
+
 Deno.test("secure server refuses options that are no good at once", () => {
   assertThrows(() => createSecureServer({}), TypeError, "certificate");
   assertThrows(() => createSecureServer({ cert: SERVER.cert }), TypeError, "key");
