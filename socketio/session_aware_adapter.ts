@@ -51,7 +51,8 @@ interface KeptPacket {
   id: string;
   rooms: Set<Room>;
   except: Set<Room>;
-  data: unknown[];
+  /** Absent once the event turned out to be none that can be sent: its number stays. */
+  data: unknown[] | undefined;
   size: number;
   at: number;
 }
@@ -131,24 +132,34 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** Sends a packet; an event that is not volatile and wants no acknowledgement is kept for those who are away. */
   override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
-    if (isKept(packet, options.flags)) {
-      const id = this.#prefix + (this.#first + this.#packets.length).toString(36);
-      packet.data.push(id);
-      const size = sizeOf(packet.data, this.#maxBytes);
-      this.#packets.push({
-        id,
-        rooms: new Set(options.rooms),
-        except: new Set(options.except),
-        data: packet.data,
-        size,
-        at: performance.now(),
-      });
-      this.#bytes += size;
-      if (this.#packets.length > this.#maxPackets) this.#drop(this.#packets.length >> 2 || 1);
-      if (this.#bytes > this.#maxBytes) this.#dropDownTo(this.#maxBytes * 0.75);
+    if (!isKept(packet, options.flags)) return super.broadcast(packet, options);
+    const number = this.#first + this.#packets.length;
+    const id = this.#prefix + number.toString(36);
+    const { data } = packet;
+    data.push(id);
+    const kept: KeptPacket = {
+      id,
+      rooms: new Set(options.rooms),
+      except: new Set(options.except),
+      data,
+      size: 0,
+      at: performance.now(),
+    };
+    this.#packets.push(kept);
+    try {
+      super.broadcast(packet, options);
+    } catch (error) {
+      kept.data = undefined;
+      throw error;
+    } finally {
       this.#arm();
+      if (this.#packets.length > this.#maxPackets) this.#drop(this.#packets.length >> 2 || 1);
     }
-    super.broadcast(packet, options);
+    // It may be gone by what listeners sent meanwhile.
+    if (number < this.#first) return;
+    kept.size = sizeOf(data, this.#maxBytes);
+    this.#bytes += kept.size;
+    if (this.#bytes > this.#maxBytes) this.#dropDownTo(this.#maxBytes * 0.75);
   }
 
   /** Keeps the session of a client that lost its connection. */
@@ -197,7 +208,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     const missed: unknown[][] = [];
     for (let i = Math.max(0, number - this.#first); i < this.#packets.length; i++) {
       const packet = this.#packets[i];
-      if (concerns(rooms, packet)) missed.push(packet.data);
+      if (packet.data !== undefined && concerns(rooms, packet)) missed.push(packet.data);
     }
     return missed;
   }

@@ -520,9 +520,11 @@ export class SocketIoSocket<
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    for (const data of session.missedPackets) {
-      this.client._packet({ type: PacketType.EVENT, nsp: this.nsp.name, data }, {});
-    }
+    const replay = guardCallback((data: unknown[]) =>
+      this.client._packet({ type: PacketType.EVENT, nsp: this.nsp.name, data }, {})
+    );
+    // One that can't be encoded, or not any more, stops neither the others nor the socket.
+    for (const data of session.missedPackets) replay(data);
   }
 
   /** The namespace refuses the socket. @ignore */

@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { reported } from "../_support/engine_stubs.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";
 import {
@@ -329,5 +330,47 @@ Deno.test("a client that comes back misses nothing while middleware looks at it"
   assertEquals(JSON.parse((answer as string).slice(1)), { sid, pid });
   assertEquals(missed.map(name), ["while away", "meanwhile"]);
   back.close();
+  await io.close();
+});
+
+Deno.test("an event that can't be encoded is not kept, and costs those who come back no other", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  socket.emit("seen");
+  const offset = lastOffset(first.conn);
+  first.conn.end("transport close");
+  io.emit("before");
+  const ring: unknown[] = [];
+  ring.push(ring);
+  for (const bad of [1n, ring]) {
+    assertThrows(() => socket.emit("bad", bad), TypeError);
+    assertThrows(() => io.emit("bad", bad), TypeError);
+  }
+  io.emit("after");
+  const connected = new Promise((resolve) => io.once("connection", resolve));
+  const back = await join({ pid: first.pid, offset });
+  assertEquals(back.missed, ["before", "after"]);
+  await connected;
+  back.conn.close();
+  await io.close();
+});
+
+Deno.test("a kept event that can't be encoded any more stops neither the others nor the client", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  first.conn.end("transport close");
+  const changed: Record<string, unknown> = {};
+  io.emit("changed", changed);
+  io.emit("after");
+  changed.value = 1n;
+  const connected = new Promise((resolve) => io.once("connection", resolve));
+  let back!: Joined;
+  const errors = await reported(async () => {
+    back = await join({ pid: first.pid });
+  });
+  assertEquals([back.missed, errors.length], [["after"], 1]);
+  await connected;
+  back.conn.close();
   await io.close();
 });
