@@ -60,6 +60,13 @@ function mergeHeaders(headers: ResponseHeaders): void {
   }
 }
 
+/** The headers with which a WebSocket is let in: some middleware, as that which keeps sessions, sets its own now. */
+function beginHeaders(response: KeptResponse | undefined): ResponseHeaders {
+  if (response === undefined) return {};
+  if (!response.began) response.writeHead(101);
+  return response.headers;
+}
+
 /**
  * Everything of the engine but the servers that requests come through: sessions, checks, middleware, and what is told to
  * the program.
@@ -129,7 +136,7 @@ export class EngineCore implements EngineSocketHost {
     };
     try {
       const result = this.middleware.length === 0
-        ? this.#checkUpgrade(exchange, {})
+        ? this.#checkUpgrade(exchange)
         : this.#handleUpgrade(exchange);
       if (result instanceof Promise) result.catch(fail);
     } catch (error) {
@@ -213,44 +220,47 @@ export class EngineCore implements EngineSocketHost {
     const refusal = await this.#askMiddleware(exchange, response);
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
     if (exchange.done) return;
-    // Some, as those that keep sessions, wait for this before they set their headers.
-    response.writeHead(101);
-    await this.#checkUpgrade(exchange, response.headers);
+    await this.#checkUpgrade(exchange, response);
   }
 
-  #checkUpgrade(exchange: UpgradeExchange, headers: ResponseHeaders): Promise<void> | void {
+  #checkUpgrade(exchange: UpgradeExchange, response?: KeptResponse): Promise<void> | void {
     const { request } = exchange;
     const query = request._query ??= parseQuery(request.url ?? "");
     const { host, origin } = exchange;
     const refusal = this.#verify(host, origin, request.method, query, true);
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
     const foreign = this.#checkOrigin(exchange);
-    if (foreign === undefined) return this.#letIn(exchange, query, headers);
+    if (foreign === undefined) return this.#letIn(exchange, query, response);
     return foreign.then((refusal) => {
       if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
-      else return this.#letIn(exchange, query, headers);
+      else return this.#letIn(exchange, query, response);
     });
   }
 
   #letIn(
     exchange: UpgradeExchange,
     query: Record<string, string>,
-    headers: ResponseHeaders,
+    response: KeptResponse | undefined,
   ): Promise<void> | void {
-    if (query.sid) return this.#upgrade(exchange, query.sid, headers);
+    if (query.sid) return this.#upgrade(exchange, query.sid, response);
     const id = this.#admit(exchange.request, exchange.hasRoom);
-    if (typeof id === "string") return this.#accept(exchange, id, headers);
+    if (typeof id === "string") return this.#accept(exchange, id, response);
     if (!(id instanceof Promise)) return this.#refuseUpgrade(exchange, id);
     return id.then((id) => {
-      if (typeof id === "string") return this.#accept(exchange, id, headers);
+      if (typeof id === "string") return this.#accept(exchange, id, response);
       this.#refuseUpgrade(exchange, id);
     });
   }
 
-  #accept(exchange: UpgradeExchange, id: string, headers: ResponseHeaders): Promise<void> | void {
+  #accept(
+    exchange: UpgradeExchange,
+    id: string,
+    response: KeptResponse | undefined,
+  ): Promise<void> | void {
     if (exchange.done) return this.#giveUp(id);
     let webSocket: ReturnType<UpgradeExchange["accept"]>;
     try {
+      const headers = beginHeaders(response);
       this.onHeaders(headers, exchange.request, id);
       webSocket = exchange.accept(headers);
     } catch (error) {
@@ -281,8 +291,9 @@ export class EngineCore implements EngineSocketHost {
   #upgrade(
     exchange: UpgradeExchange,
     sid: string,
-    headers: ResponseHeaders,
+    response: KeptResponse | undefined,
   ): Promise<void> | void {
+    const headers = beginHeaders(response);
     const socket = this.sockets.get(sid);
     const may = this.settings.allowUpgrades && socket?.beginUpgrade() === true;
     this.onHeaders(headers, exchange.request, sid);

@@ -55,6 +55,9 @@ function toResponse(status: number, headers: () => Headers, body?: string | Uint
   }
 }
 
+/** What says how the bytes of a body are to be read. */
+const CODINGS = ["content-encoding", "transfer-encoding"];
+
 /** How much of a body is read at a time, in bytes. */
 const READ_SIZE = 16_384;
 
@@ -171,9 +174,19 @@ export class FetchExchange implements HttpExchange {
   }
 
   #headers(status: number, headers: ResponseHeaders): Headers {
+    const { response } = this;
+    if (response.began) return toHeaders(response.headers, headers);
+    const codings = toHeaders(response.headers, headers);
     // Some middleware, as that which keeps sessions, waits for this before it sets its headers.
-    this.response.writeHead(status, headers);
-    return toHeaders(this.response.headers, {});
+    response.writeHead(status, headers);
+    const all = toHeaders(response.headers, {});
+    // Some that compresses says so here, and waits for a body that does not come by it.
+    for (const name of CODINGS) {
+      const before = codings.get(name);
+      if (before === null) all.delete(name);
+      else all.set(name, before);
+    }
+    return all;
   }
 }
 

@@ -12,6 +12,7 @@ export class KeptResponse implements EngineResponse {
   readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
   readonly #chunks: (string | Uint8Array)[] = [];
   #ended = false;
+  #began = false;
   readonly #onend: (response: KeptResponse) => void;
 
   constructor(onend: (response: KeptResponse) => void) {
@@ -24,6 +25,11 @@ export class KeptResponse implements EngineResponse {
 
   get writableEnded(): boolean {
     return this.#ended;
+  }
+
+  /** Whether `writeHead` was called: some middleware, as that which keeps sessions, puts its own in its place to set headers then. */
+  get began(): boolean {
+    return this.#began;
   }
 
   /** What was written: a text, or bytes if some of it were. */
@@ -68,12 +74,14 @@ export class KeptResponse implements EngineResponse {
   }
 
   writeHead(status: number, headers: Record<string, number | string | string[]> = {}): this {
+    this.#began = true;
     this.statusCode = status;
     for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
     return this;
   }
 
   write(chunk: string | Uint8Array): boolean {
+    if (!this.#began) this.writeHead(this.statusCode);
     // Who wrote the bytes may use their place again.
     this.#chunks.push(typeof chunk === "string" ? chunk : new Uint8Array(chunk));
     return true;
@@ -82,6 +90,7 @@ export class KeptResponse implements EngineResponse {
   end(chunk?: string | Uint8Array): this {
     if (this.#ended) return this;
     if (chunk !== undefined) this.write(chunk);
+    else if (!this.#began) this.writeHead(this.statusCode);
     this.#ended = true;
     this.#onend(this);
     return this;

@@ -48,6 +48,12 @@ function upgrade(
   return exchange;
 }
 
+/** Lets pending promises settle until something is so. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 100 && !isSo(); turn++) await Promise.resolve();
+  assert(isSo());
+}
+
 /** What the program is told of refused requests. */
 function watchErrors(core: EngineCore): unknown[] {
   const codes: unknown[] = [];
@@ -250,6 +256,36 @@ Deno.test("engine core has headers of a WebSocket's response that middleware set
   await opened;
   const cookies = exchange.accepted?.["Set-Cookie"] as string[];
   assertEquals(cookies.map((cookie) => cookie.split("=")[0]), ["session", "io"]);
+  core.close();
+});
+
+Deno.test("engine core begins the response of a WebSocket when it is let in, and not when it is refused", async () => {
+  const core = makeCore();
+  const begun: number[] = [];
+  core.middleware.push((_request, response, next) => {
+    const { writeHead } = response;
+    response.writeHead = function (...args) {
+      begun.push(args[0]);
+      return writeHead.apply(this, args);
+    };
+    next();
+  });
+  await upgrade(core, `${WEBSOCKET}&sid=nobody`).refusal;
+  assertEquals(begun, []);
+  core.middleware.push((_request, response) => {
+    response.statusCode = 401;
+    response.end("no");
+  });
+  assertEquals((await upgrade(core).refusal).status, 401);
+  assertEquals(begun, [401]);
+  core.middleware.pop();
+  const sid = await open(core);
+  for (const query of [WEBSOCKET, `${WEBSOCKET}&sid=${sid}`]) {
+    begun.length = 0;
+    const exchange = upgrade(core, query);
+    await until(() => exchange.done);
+    assertEquals([begun, exchange.refused], [[101], undefined]);
+  }
   core.close();
 });
 

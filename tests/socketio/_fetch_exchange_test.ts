@@ -230,3 +230,42 @@ Deno.test("fetch exchange and native upgrade answer with 500 for what can't be s
     console.error = error;
   }
 });
+
+Deno.test("fetch exchange takes no coding of middleware that would have the body go through it", async () => {
+  for (const way of ["respond", "hold"]) {
+    const exchange = new FetchExchange(new Request(URL_TEXT));
+    const { response } = exchange;
+    const { writeHead } = response;
+    response.writeHead = function (...args) {
+      writeHead.apply(this, args);
+      this.setHeader("Content-Encoding", "gzip");
+      return this.setHeader("Transfer-Encoding", "chunked").setHeader("X-Hook", "called");
+    };
+    if (way === "hold") exchange.hold(() => ({ "Content-Type": "text/plain" }));
+    exchange.respond(200, {}, "plain");
+    const { headers } = await exchange.result;
+    assertEquals(
+      ["content-encoding", "transfer-encoding", "x-hook"].map((name) => headers.get(name)),
+      [null, null, "called"],
+    );
+    assertEquals(await (await exchange.result).text(), "plain");
+  }
+});
+
+Deno.test("fetch exchange leaves a coding of the engine's, or of middleware that answers itself, as it is", async () => {
+  const compressed = new FetchExchange(new Request(URL_TEXT));
+  compressed.respond(200, { "Content-Encoding": "deflate" }, "x");
+  assertEquals((await compressed.result).headers.get("content-encoding"), "deflate");
+  const { response, result } = new FetchExchange(new Request(URL_TEXT));
+  const { writeHead } = response;
+  let calls = 0;
+  response.writeHead = function (...args) {
+    this.setHeader("Set-Cookie", [...[this.getHeader("Set-Cookie") ?? []].flat(), `n=${++calls}`]);
+    return writeHead.apply(this, args);
+  };
+  response.writeHead(401, { "Content-Encoding": "br" });
+  response.end("no");
+  const answer = await result;
+  assertEquals([answer.status, answer.headers.get("content-encoding")], [401, "br"]);
+  assertEquals(answer.headers.getSetCookie(), ["n=1"]);
+});

@@ -41,3 +41,22 @@ Deno.test("kept response keeps bytes as they are, and characters that are split 
   assertEquals(response.text, "éè");
   assertEquals(response.body, new Uint8Array([0xc3, 0xa9, 0xc3, 0xa8]));
 });
+
+Deno.test("kept response begins once, at its first write or its end, as node's does", () => {
+  for (const way of ["writeHead", "write", "end"] as const) {
+    const response = new KeptResponse(() => {});
+    const begun: number[] = [];
+    const { writeHead } = response;
+    response.writeHead = function (...args) {
+      begun.push(args[0]);
+      return writeHead.apply(this, args);
+    };
+    response.statusCode = 403;
+    assertFalse(response.began);
+    if (way === "writeHead") response.writeHead(403);
+    else if (way === "write") response.write("n");
+    response.end("o");
+    response.end();
+    assertEquals([begun, response.began], [[403], true]);
+  }
+});
