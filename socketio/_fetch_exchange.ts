@@ -127,7 +127,16 @@ export class FetchExchange implements HttpExchange {
 
   /** A request that the other side gives up is seen only by its response's body: that has to begin. */
   hold(headers: () => ResponseHeaders): boolean {
-    const all = this.#headers(200, headers());
+    let all: Headers;
+    try {
+      all = this.#headers(200, headers());
+    } catch (error) {
+      reportCallbackError(error);
+      this.#done = true;
+      this.#resolve(new Response(null, { status: 500 }));
+      this.onAbort?.();
+      return true;
+    }
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare } from "../net/budget_share.ts";
 import { BodyBytes } from "./_body_bytes.ts";
+import { reportCallbackError } from "./_callback.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
 import type { EngineRequest, EngineResponse } from "./types.ts";
 
@@ -79,12 +80,30 @@ export class NodeExchange implements HttpExchange {
     const length = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const all: ResponseHeaders = { ...headers };
     if (status !== 204) all["Content-Length"] = String(length.length);
+    try {
+      this.#response.writeHead(status, all);
+    } catch (error) {
+      // A header of the program's can't be sent, or its middleware threw.
+      reportCallbackError(error);
+      return this.#fail();
+    }
     if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
-    this.#response.writeHead(status, all);
     this.#response.end(length);
     // A request whose body is not read to its end has to end with its connection.
     if (headers.Connection === "close") {
       this.#response.once("finish", () => this.#request.destroy());
+    }
+  }
+
+  /** Answers with a 500 that has none of the program's headers; or with none at all. */
+  #fail(): void {
+    const response = this.#response;
+    try {
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      response.writeHead(500, { "Content-Length": "0" });
+      response.end();
+    } catch {
+      response.destroy();
     }
   }
 

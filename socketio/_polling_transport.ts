@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { utf8ByteLength } from "../buffer/utf8.ts";
 import { BudgetShare } from "../net/budget_share.ts";
+import { reportCallbackError } from "./_callback.ts";
 import type { EngineSettings } from "./_engine_settings.ts";
 import { type HttpExchange, REQUEST_NUMBER, type ResponseHeaders } from "./_exchange.ts";
 import { decodeEnginePayload, encodeEnginePayload, type EnginePacket } from "./engine_packet.ts";
@@ -40,6 +41,12 @@ function acceptedEncoding(headers: EngineHeaders): "gzip" | "deflate" | undefine
   );
   if (gzip === 0 && deflate === 0) return undefined;
   return gzip >= deflate ? "gzip" : "deflate";
+}
+
+/** What becomes of a request is nobody else's to hear of: an error there would end the process. */
+function failWith(exchange: HttpExchange, error: unknown): void {
+  reportCallbackError(error);
+  if (!exchange.done) exchange.respond(500, {});
 }
 
 /**
@@ -181,6 +188,11 @@ export class PollingTransport {
       onRoom: () => {},
     });
     const hasRoom = (held: number) => this.#post === exchange && share.set(held) === "go";
+    const fail = (error: unknown) => {
+      share.close();
+      if (this.#post === exchange) this.#post = undefined;
+      failWith(exchange, error);
+    };
     exchange.readBody(this.#settings.maxHttpBufferSize, hasRoom).then((body) => {
       share.close();
       if (body === "no room") return starve();
@@ -196,7 +208,7 @@ export class PollingTransport {
         return this.#fault("transport error", "a request is too large");
       }
       this.#deliver(exchange, body);
-    });
+    }).catch(fail);
   }
 
   #deliver(exchange: HttpExchange, body: Uint8Array): void {
@@ -229,7 +241,8 @@ export class PollingTransport {
       : undefined;
     if (encoding === undefined) return exchange.respond(200, headers, payload);
     headers["Content-Encoding"] = encoding;
-    compressors[encoding](payload).then((body) => exchange.respond(200, headers, body));
+    compressors[encoding](payload).then((body) => exchange.respond(200, headers, body))
+      .catch((error) => failWith(exchange, error));
   }
 
   /** Whether a payload has as many bytes as the least that are compressed. */

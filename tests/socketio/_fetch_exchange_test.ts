@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
+import { reported } from "../_support/engine_stubs.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 
 const URL_TEXT = "http://example.org/socket.io/?EIO=4";
@@ -219,10 +220,6 @@ Deno.test("fetch exchange and native upgrade answer with 500 for what can't be s
       assertEquals((await exchange.result).status, 500);
       assertEquals((await upgrade.result).status, 500);
     }
-    const held = new FetchExchange(new Request(URL_TEXT));
-    assertThrows(() => held.hold(() => ({ "X-A": "a\nb" })), TypeError);
-    held.respond(500, {});
-    assertEquals((await held.result).status, 500);
     const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
     await assertRejects(() => upgrade.accept({ "X-A": "a\nb" }), TypeError);
     assertEquals((await upgrade.result).status, 500);
@@ -268,4 +265,14 @@ Deno.test("fetch exchange leaves a coding of the engine's, or of middleware that
   const answer = await result;
   assertEquals([answer.status, answer.headers.get("content-encoding")], [401, "br"]);
   assertEquals(answer.headers.getSetCookie(), ["n=1"]);
+});
+
+Deno.test("fetch exchange that is held with headers that can't be sent answers 500, and is given up", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  let aborted = 0;
+  exchange.onAbort = () => aborted++;
+  const errors = await reported(() => exchange.hold(() => ({ "X-A": "a\nb" })));
+  assertEquals([exchange.done, aborted, errors.length], [true, 1, 1]);
+  exchange.respond(200, {}, "late");
+  assertEquals((await exchange.result).status, 500);
 });

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { reported } from "../_support/engine_stubs.ts";
 import { NodeExchange, nodeRequest } from "../../socketio/_node_exchange.ts";
 
 /** A node:http server on a real port whose requests go to `take`. */
@@ -70,4 +71,28 @@ Deno.test("node exchange knows the client's address; the request has its connect
   }, async (url) => {
     assertEquals(await (await fetch(url)).text(), "127.0.0.1 true");
   });
+});
+
+Deno.test("node exchange answers 500 where the headers can't be sent, or with nothing where that fails, too", async () => {
+  const errors = await reported(() =>
+    withServer((exchange, _request, response) => {
+      response.setHeader("X-Kept", "kept");
+      if (exchange.request.url === "/hook") {
+        response.writeHead = () => {
+          throw new Error("mine");
+        };
+      }
+      exchange.respond(200, { "X-User": undefined as unknown as string }, "body");
+      assertEquals(exchange.done, true);
+    }, async (url) => {
+      const answer = await fetch(url);
+      assertEquals([answer.status, answer.headers.get("x-kept")], [500, null]);
+      assertEquals(await answer.text(), "");
+      await assertRejects(
+        () => fetch(`${url}hook`, { method: "POST", body: new Blob(["x"]).stream() }),
+        TypeError,
+      );
+    })
+  );
+  assertEquals(errors.length, 2);
 });

@@ -3,6 +3,7 @@ import { gunzipSync, inflateSync } from "node:zlib";
 import { BudgetShare } from "../../net/budget_share.ts";
 import { Limits } from "../../net/limits.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
+import { reported } from "../_support/engine_stubs.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "../../socketio/_exchange.ts";
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 import { type PollingHost, PollingTransport } from "../../socketio/_polling_transport.ts";
@@ -329,4 +330,28 @@ Deno.test("a request that has no room is refused with 503, and what it held is g
     other.close();
     assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
   }
+});
+
+Deno.test("a request that can't be read or answered is answered with 500, and ends nothing else", async () => {
+  const { transport, errors } = open();
+  const post = new FakeExchange("POST");
+  const get = new FakeExchange("GET", { "accept-encoding": "gzip" });
+  const { respond } = get;
+  get.respond = function (status, headers, body) {
+    if (status === 200) throw new TypeError("not sent");
+    respond.call(this, status, headers, body);
+  };
+  const told = await reported(async () => {
+    transport.handle(post);
+    post.body.reject(new Error("not read"));
+    transport.handle(get);
+    transport.send([{ type: "message", data: "a".repeat(2000) }]);
+    await Promise.all([post.answered.promise, get.answered.promise]);
+  });
+  assertEquals([post.status, get.status, told.length, errors], [500, 500, 2, []]);
+  const next = new FakeExchange("POST");
+  transport.handle(next);
+  next.body.resolve(bytes("4a"));
+  await next.answered.promise;
+  assertEquals(next.status, 200);
 });

@@ -5,6 +5,7 @@ import { CA, identity } from "../_support/certs.ts";
 import { NetError } from "../../net/errors.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
+import { reported } from "../_support/engine_stubs.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
@@ -567,6 +568,26 @@ for (const [name, way] of Object.entries(ways)) {
       assertEquals(response.headers.getSetCookie(), ["session=1"], `${response.status}`);
     }
   }, { cookie: true });
+
+  test("answers 500 where the program adds a header that can't be sent", async (url, engine) => {
+    const names: Record<string, string> = { GET: "", POST: "" };
+    engine.on("headers", (headers, request) => {
+      const name = names[request.method!];
+      if (name !== "") headers["X-User"] = request.headers[name] as string;
+    });
+    const errors = await reported(async () => {
+      let session = await openPolling(url);
+      names.POST = "x-none";
+      assertEquals((await post(session, "4a")).status, 500);
+      session = await openPolling(url);
+      names.GET = "x-none";
+      const waiting = get(session);
+      engine.clients.get(new URL(session).searchParams.get("sid")!)!.write("b");
+      assertEquals((await waiting).status, 500);
+      assertEquals((await get(`${url}?EIO=4&transport=polling`)).status, 500);
+    });
+    assertEquals(errors.length, 3);
+  });
 
   test("lets the program add headers, and sets its cookie", async (url, engine) => {
     const log: string[] = [];
