@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { roomList } from "../../socketio/_room_list.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 
@@ -6,9 +6,26 @@ Deno.test("room list is a list of what is no list", () => {
   assertEquals(roomList("a"), ["a"]);
   const rooms = ["a", "b"];
   assertStrictEquals(roomList(rooms), rooms);
-  for (const odd of [12, null, undefined, true] as unknown as string[]) {
-    assertEquals(roomList(odd), [odd]);
+  const number = 12 as unknown as string;
+  assertEquals(roomList(number), [number]);
+});
+
+Deno.test("what is no room is refused where sockets are chosen by it, and joined by nobody", () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  const [socket] = io.sockets.sockets.values();
+  conn.take();
+  for (const odd of [null, undefined, true] as unknown as string[]) {
+    assertThrows(() => roomList(odd), TypeError, String(odd));
+    for (const from of [io, io.sockets, socket]) {
+      assertThrows(() => from.to(odd).emit("a"), TypeError);
+      assertThrows(() => from.except(odd).emit("a"), TypeError);
+    }
+    assertThrows(() => io.socketsJoin(odd), TypeError);
   }
+  socket.join(undefined as unknown as string);
+  assertEquals([socket.rooms, conn.take()], [new Set([socket.id]), []]);
+  conn.close();
 });
 
 Deno.test("a room that has a number for a name is joined, chosen and left like others", () => {
