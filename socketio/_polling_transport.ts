@@ -256,6 +256,9 @@ export class PollingTransport {
 
   #headers(exchange: HttpExchange, type: string): ResponseHeaders {
     const headers: ResponseHeaders = { "Content-Type": type, "Cache-Control": "no-store" };
+    // Those of middleware, which the session's would take the place of.
+    const cookies = exchange.response.getHeader("Set-Cookie");
+    if (cookies !== undefined) headers["Set-Cookie"] = [cookies].flat().map(String);
     this.#host.onPollingHeaders(headers, exchange.request);
     return headers;
   }

@@ -569,6 +569,25 @@ for (const [name, way] of Object.entries(ways)) {
     }
   }, { cookie: true });
 
+  test("sets its cookie beside those that middleware set before", async (url, engine) => {
+    engine.use((_request, response, next) => {
+      response.setHeader("Set-Cookie", "mine=1");
+      next();
+    });
+    const response = await fetch(`${url}?EIO=4&transport=polling`);
+    const { sid } = JSON.parse((await response.text()).slice(1));
+    assertEquals(response.headers.getSetCookie(), [
+      "mine=1",
+      `io=${sid}; Path=/; HttpOnly; SameSite=Lax`,
+    ]);
+    const next = await fetch(`${url}?EIO=4&transport=polling&sid=${sid}`, {
+      method: "POST",
+      body: "4a",
+    });
+    await next.body?.cancel();
+    assertEquals(next.headers.getSetCookie(), ["mine=1"]);
+  }, { cookie: true });
+
   test("answers 500 where the program adds a header that can't be sent", async (url, engine) => {
     const names: Record<string, string> = { GET: "", POST: "" };
     engine.on("headers", (headers, request) => {
