@@ -144,6 +144,9 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
       throw new TypeError(`Cannot use the option cookie: ${attribute} is not supported`);
     }
   }
+  if (maxAge !== undefined && !Number.isFinite(maxAge)) {
+    throw new TypeError("Cannot use the option cookie: its maxAge is no number of seconds");
+  }
   let cookie = `${name}=${encodeURIComponent(value)}`;
   for (const [attribute, text] of [["Path", path], ["Domain", domain]] as const) {
     if (text === undefined) continue;

@@ -88,6 +88,9 @@ Deno.test("cookie with what npm's takes and this one does not throws, and says w
       [{ partitioned: true }, "partitioned"],
       [{ expires: new Date(0) }, "expires"],
       [{ priority: "high" }, "priority"],
+      [{ maxAge: NaN }, "maxAge"],
+      [{ maxAge: Infinity }, "maxAge"],
+      [{ maxAge: "1h" }, "maxAge"],
     ] as [unknown, string][]
   ) {
     const cookie = option as unknown as EngineCookieOptions;
