@@ -34,7 +34,7 @@ function acceptedEncoding(headers: EngineHeaders): "gzip" | "deflate" | undefine
   for (const part of accepted.toLowerCase().split(",")) {
     const [name, ...parameters] = part.split(";").map((text) => text.trim());
     const weight = parameters.find((parameter) => parameter.startsWith("q="));
-    weights.set(name, weight === undefined ? 1 : Number(weight.slice(2)) || 0);
+    weights.set(name, weight === undefined ? 1 : Math.max(Number(weight.slice(2)) || 0, 0));
   }
   const [gzip, deflate] = ["gzip", "deflate"].map((name) =>
     weights.get(name) ?? weights.get("*") ?? 0

@@ -251,6 +251,8 @@ Deno.test("a long response is compressed as the client likes it", async () => {
       ["gzip; Q=0, *;q=0.5", "deflate"],
       ["*", "gzip"],
       ["*;q=0", undefined],
+      ["gzip;q=-1", undefined],
+      ["gzip;q=-1, deflate;q=0.1", "deflate"],
       ["identity, *;q=0", undefined],
       ["br", undefined],
       [undefined, undefined],
