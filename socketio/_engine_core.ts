@@ -45,8 +45,8 @@ function refusalOf({ message }: Undecided): Refusal {
 }
 
 /**
- * Makes one header of those whose names differ in case alone, as where a listener writes `cache-control`: the last one holds, but cookies
- * are added to each other.
+ * Makes one header of those whose names differ in case alone, as where a listener writes `cache-control`: the one whose name was added
+ * last holds, but cookies are added to each other.
  */
 function mergeHeaders(headers: ResponseHeaders): void {
   const names = new Map<string, string>();
