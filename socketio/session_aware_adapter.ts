@@ -96,6 +96,8 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   /** For each socket, the number of the next packet when it connected: where one that saw no event yet begins. */
   readonly #starts: Map<SocketId, number> = new Map();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Nothing is kept then: sockets that are gone may still be used. */
+  #closed = false;
 
   /** Makes an adapter for a namespace. */
   constructor(nsp: AdapterNamespace) {
@@ -107,8 +109,9 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     this.#maxSessions = options.maxSessions ?? 10_000;
   }
 
-  /** Forgets everything. */
+  /** Forgets everything, and keeps nothing until a socket comes again. */
   override close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#first += this.#packets.length;
@@ -120,6 +123,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** Puts a socket into rooms. */
   override addAll(id: SocketId, rooms: Set<Room>): void {
+    this.#closed = false;
     if (!this.#starts.has(id)) this.#starts.set(id, this.#first + this.#packets.length);
     super.addAll(id, rooms);
   }
@@ -132,7 +136,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** Sends a packet; an event that is not volatile and wants no acknowledgement is kept for those who are away. */
   override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
-    if (!isKept(packet, options.flags)) return super.broadcast(packet, options);
+    if (this.#closed || !isKept(packet, options.flags)) return super.broadcast(packet, options);
     const number = this.#first + this.#packets.length;
     const id = this.#prefix + number.toString(36);
     const { data } = packet;
@@ -164,6 +168,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** Keeps the session of a client that lost its connection. */
   override persistSession(session: SessionToPersist): void {
+    if (this.#closed) return;
     this.#sessions.delete(session.pid);
     const start = this.#starts.get(session.sid) ?? this.#first + this.#packets.length;
     this.#sessions.set(session.pid, { ...session, at: performance.now(), start });
@@ -232,7 +237,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** A timer runs only while something is kept. It does not keep the process alive. */
   #arm(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#timer !== undefined || this.#closed) return;
     this.#timer = setTimeout(() => this.#sweep(), Math.min(this.#maxAge, 60_000));
     unref(this.#timer);
   }

@@ -182,6 +182,34 @@ Deno.test("a session is taken up once, and not by a guess", async () => {
   await io.close();
 });
 
+Deno.test("an adapter that is closed keeps nothing, and has no timer, until a client comes again", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  first.conn.end("transport close");
+  await io.close();
+  const { setTimeout } = globalThis;
+  let timers = 0;
+  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+    timers++;
+    return setTimeout(...args);
+  }) as typeof setTimeout;
+  try {
+    socket.emit("late");
+    io.emit("late");
+    io.sockets.adapter.persistSession({ sid: "a", pid: "b", rooms: [], data: {} });
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assertEquals(timers, 0);
+  assertEquals((io.sockets.adapter as SessionAwareAdapter).restoreSession("b", undefined), null);
+  const second = await join();
+  second.conn.end("transport close");
+  io.emit("a");
+  assertEquals((await join({ pid: second.pid })).missed, ["a"]);
+  await io.close();
+});
+
 Deno.test("a client that left on purpose has no session", async () => {
   const { io, join } = setup();
   const first = await join();
