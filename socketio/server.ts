@@ -191,9 +191,9 @@ export class SocketIoServer<
       maxPendingAcks: amount("maxPendingAcks", options.maxPendingAcks, 10_000),
       ...recovery && {
         connectionStateRecovery: {
-          maxDisconnectionDuration: 120_000,
-          skipMiddlewares: true,
           ...recovery,
+          maxDisconnectionDuration: recovery.maxDisconnectionDuration ?? 120_000,
+          skipMiddlewares: recovery.skipMiddlewares ?? true,
         },
       },
     };

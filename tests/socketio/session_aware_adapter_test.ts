@@ -210,6 +210,31 @@ Deno.test("an adapter that is closed keeps nothing, and has no timer, until a cl
   await io.close();
 });
 
+Deno.test("an option of recovery that is undefined is as one that is not given", async () => {
+  const { io, join } = setup({ maxDisconnectionDuration: undefined, skipMiddlewares: undefined });
+  let runs = 0;
+  io.use((_socket, next) => {
+    runs++;
+    next();
+  });
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  first.conn.end("transport close");
+  const back = await join({ pid: first.pid });
+  assertEquals([back.sid, runs], [first.sid, 1]);
+  const { now } = performance;
+  const late = now.call(performance) + 120_001;
+  try {
+    performance.now = () => late;
+    socket.emit("too late");
+  } finally {
+    performance.now = now;
+  }
+  assertEquals(back.conn.take(), []);
+  back.conn.close();
+  await io.close();
+});
+
 Deno.test("a client that left on purpose has no session", async () => {
   const { io, join } = setup();
   const first = await join();
