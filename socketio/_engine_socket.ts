@@ -399,6 +399,7 @@ export class ServerEngineSocket
     this.#engine.upgradeTimeout.stop(this);
     this.#engine.noopDelay.stop(this);
     this.#transport = transport;
+    if (this.#drains) transport.watchDrain();
     polling.close({ type: "noop" });
     for (const packet of queued) transport.send(packet);
     if (queued.length > 0) this.#tellDrain();
@@ -473,7 +474,10 @@ export class ServerEngineSocket
   #add(event: string, listener: Listener, once: boolean): this {
     (this.#listeners ??= new Listeners()).add(event, listener, once);
     if (event === "packet" || event === "packetCreate") this.#tapped = true;
-    else if (event === "drain") this.#drains = true;
+    else if (event === "drain" && !this.#drains) {
+      this.#drains = true;
+      if (this.#transport.name === "websocket") this.#transport.watchDrain();
+    }
     return this;
   }
 

@@ -84,6 +84,8 @@ export interface EngineWebSocket {
   readonly full: boolean;
   /** Messages go to `host` from now on. */
   start(host: EngineWebSocketHost): void;
+  /** Somebody wants to be told of room again from now on: there where that costs something. */
+  watchDrain?(): void;
   /** Queues a message. */
   send(data: string | Uint8Array, compress: boolean): void;
   /** Queues a text in two parts: who encodes it straight into the outgoing bytes need not join them. */

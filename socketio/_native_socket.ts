@@ -20,7 +20,8 @@ export class NativeEngineSocket implements EngineWebSocket {
   #early: (string | Uint8Array)[] = [];
   #closed = false;
   #error: Error | undefined;
-  /** Runs while the client is slow. */
+  #watched = false;
+  /** Runs while the client is slow, and somebody wants to know when it is not any more. */
   #polling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: WebSocket, maxMessageSize: number) {
@@ -61,10 +62,15 @@ export class NativeEngineSocket implements EngineWebSocket {
     if (this.#closed) host.onSocketClose(this.#error);
   }
 
+  watchDrain(): void {
+    this.#watched = true;
+    if (this.full) this.#poll();
+  }
+
   send(data: string | Uint8Array): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
-    if (this.full) this.#poll();
+    if (this.#watched && this.full) this.#poll();
   }
 
   sendText(head: string, body: string): void {

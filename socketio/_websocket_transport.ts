@@ -45,6 +45,11 @@ export class WebSocketTransport implements EngineWebSocketHost {
     this.#socket.start(this);
   }
 
+  /** The host wants to be told when there is room again. */
+  watchDrain(): void {
+    this.#socket.watchDrain?.();
+  }
+
   /** Somebody else is told from now on. */
   handOver(host: SocketTransportHost): void {
     this.#host = host;

@@ -68,6 +68,8 @@ export class StubSocket implements EngineWebSocket {
   queued = 0;
   full = false;
   host: EngineWebSocketHost | undefined;
+  /** How often it was told that somebody waits for room. */
+  watched = 0;
   readonly sent: (string | Uint8Array)[] = [];
   /** What was sent of that in a form that others share. */
   readonly shared: SharedMessage[] = [];
@@ -80,6 +82,10 @@ export class StubSocket implements EngineWebSocket {
 
   start(host: EngineWebSocketHost): void {
     this.host = host;
+  }
+
+  watchDrain(): void {
+    this.watched++;
   }
 
   send(data: string | Uint8Array): void {

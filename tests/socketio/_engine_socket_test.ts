@@ -159,6 +159,23 @@ Deno.test("engine socket tells that its WebSocket has taken what was written, on
   assertEquals(drains, 3);
 });
 
+Deno.test("engine socket has its WebSocket look for room where somebody listens, once", async () => {
+  const { socket, web } = open("websocket");
+  socket.on("data", () => {});
+  assertEquals(web.watched, 0);
+  socket.once("drain", () => {}).on("drain", () => {});
+  assertEquals(web.watched, 1);
+  socket.close();
+  const upgraded = open("polling");
+  await poll(upgraded.socket);
+  upgraded.socket.on("drain", () => {});
+  assert(upgraded.socket.beginUpgrade());
+  upgraded.socket.probe(new WebSocketTransport(upgraded.web, upgraded.socket));
+  upgraded.web.receive("2probe", "5");
+  assertEquals([upgraded.socket.transport.name, upgraded.web.watched], ["websocket", 1]);
+  upgraded.socket.close();
+});
+
 Deno.test("engine socket writes a text in two parts where write would write it whole", async () => {
   const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10 });
   web.take();

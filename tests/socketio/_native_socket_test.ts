@@ -100,6 +100,7 @@ Deno.test("native socket that was full tells when there is room again, unless it
       drained.resolve();
     },
   });
+  native.watchDrain();
   native.send("a");
   let looks = 0;
   let waiting = 65_536;
@@ -120,6 +121,31 @@ Deno.test("native socket that was full tells when there is room again, unless it
   waiting = 65_536;
   native.send("d");
   fake.onclose();
+});
+
+Deno.test("native socket that is full looks for room only once somebody wants to know", async () => {
+  const { setTimeout } = globalThis;
+  let timers = 0;
+  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+    timers++;
+    return setTimeout(...args);
+  }) as typeof setTimeout;
+  const { fake, native, told, start } = rig();
+  try {
+    start();
+    fake.bufferedAmount = 65_536;
+    native.send("a");
+    assertEquals(timers, 0);
+    // It is full already: nothing that is sent later would have it look.
+    native.watchDrain();
+    native.watchDrain();
+    assertEquals(timers, 1);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  fake.bufferedAmount = 0;
+  while (told.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(told, ["drain"]);
 });
 
 Deno.test("native socket closes with the codes that a program may give", () => {
