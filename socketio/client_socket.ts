@@ -569,12 +569,13 @@ export class SocketIoClientSocket<
   #makeAck(id: number): (...args: unknown[]) => void {
     let sent = false;
     const losses = this.#losses;
+    // On another connection it could be the number of another question.
+    const late = () => !this.#connected || losses !== this.#losses;
     return (...data) => {
-      // On another connection it could be the number of another question.
-      if (sent || !this.#connected || losses !== this.#losses) return;
+      if (sent || late()) return;
       sent = true;
       this.#inOrder({ type: PacketType.ACK, nsp: this.nsp, id, data }, (packet) => {
-        this.io._send(packet);
+        if (!late()) this.io._send(packet);
       });
     };
   }

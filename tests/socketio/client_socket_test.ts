@@ -910,3 +910,29 @@ Deno.test("client's answer to a question of an earlier connection is not taken f
     await socket.close();
   });
 });
+
+Deno.test("client's answer to a question of an earlier connection goes nowhere, also where it waits for a blob", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const socket = connectSocketIo(url, { transports: ["websocket"] });
+    const answers: ((data: unknown) => void)[] = [];
+    socket.on("question", (answer) => answers.push(answer));
+    const read = Promise.withResolvers<ArrayBuffer>();
+    const blob = Object.assign(new Blob(["old"]), { arrayBuffer: () => read.promise });
+    for (let i = 0; i < 2; i++) {
+      const [peer] = await next<[SocketIoSocket]>(io, "connection");
+      io.sockets._ids = 0; // as after a restart of the server
+      const asked = next(socket, "question");
+      const answered = new Promise((resolve) => peer.emit("question", resolve));
+      await asked;
+      if (i === 0) {
+        answers[0](blob);
+        socket.disconnect().connect();
+      } else {
+        answers[1]("new");
+        read.resolve(new ArrayBuffer(3));
+        assertEquals(await answered, "new");
+      }
+    }
+    await socket.close();
+  });
+});
