@@ -130,6 +130,8 @@ export class SocketIoClientSocket<
   #asked: number | undefined;
   /** Whether that was for an earlier connect(), and there is to be another request after the answer. */
   #stale = false;
+  /** The last connection on which the server disconnected the socket. */
+  #dismissed: number | undefined;
 
   /** Made by `connectSocketIo`. @ignore */
   constructor(
@@ -467,10 +469,12 @@ export class SocketIoClientSocket<
         // Before the server lets this one in, only the socket that was left meanwhile can be meant.
         if (!this.#connected) return;
         this.#active = false;
+        this.#dismissed = this.io._connection;
         clearTimeout(this.#joining);
+        this.#unset();
         // Before the listeners: the server may close the connection next, and who connects again wants another one.
         this.io._release();
-        this.#lose("io server disconnect", undefined);
+        this.#tellLoss("io server disconnect", undefined);
         return this.#forget();
       case PacketType.CONNECT_ERROR: {
         const { message, data } = typeof packet.data === "string"
@@ -494,12 +498,18 @@ export class SocketIoClientSocket<
     this.#tell("connect_error", error);
   }
 
-  /** The connection is gone. @ignore */
-  _onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
+  /** The connection is gone; whether another one is due at once. @ignore */
+  _onClose(reason: ClientDisconnectReason, error: Error | undefined): boolean {
     clearTimeout(this.#joining);
-    if (this.#connected) return this.#lose(reason, error);
+    if (this.#connected) {
+      this.#lose(reason, error);
+      return false;
+    }
+    // The server was closing it when it disconnected the socket, which came back too early.
+    if (this.#dismissed === this.io._connection) return true;
     const message = "Cannot connect: the connection was lost before the server let the socket in";
     this.#tell("connect_error", new SocketIoError("ERR_DISCONNECTED", message, { cause: error }));
+    return false;
   }
 
   /** The connection is gone for good. @ignore */
@@ -768,10 +778,18 @@ export class SocketIoClientSocket<
 
   #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
     if (!this.#connected) return;
+    this.#unset();
+    this.#tellLoss(reason, error);
+  }
+
+  #unset(): void {
     this.#connected = false;
     this.#losses++;
     this.#id = undefined;
     this.#early = [];
+  }
+
+  #tellLoss(reason: ClientDisconnectReason, error: Error | undefined): void {
     this.#tell("disconnect", reason, error);
     this.#acks.abandon(
       "the socket was disconnected",

@@ -78,6 +78,22 @@ function namespaceOf({ pathname }: URL): string {
   }
 }
 
+/** A connection that is found by its key, unless there is one already, for as long as it is in use. */
+function makeManager(
+  url: URL,
+  options: SocketIoClientOptions,
+  key: string | undefined,
+): SocketIoManager {
+  const share = () => {
+    if (key !== undefined && !managers.has(key)) managers.set(key, manager);
+  };
+  const manager: SocketIoManager = new SocketIoManager(url, options, share, () => {
+    if (key !== undefined && managers.get(key) === manager) managers.delete(key);
+  });
+  share();
+  return manager;
+}
+
 /**
  * Connects to a Socket.IO server: of this package, of npm's `socket.io`, or of any other that speaks protocol revision
  * 5. The path of the URL is the namespace.
@@ -129,10 +145,7 @@ export function connectSocketIo<
   // Two sockets of one namespace need two connections.
   if (manager?._get(target.nsp) !== undefined) manager = undefined;
   if (manager === undefined) {
-    const made: SocketIoManager = manager = new SocketIoManager(target.url, options, () => {
-      if (key !== undefined && managers.get(key) === made) managers.delete(key);
-    });
-    if (key !== undefined && !managers.has(key)) managers.set(key, made);
+    manager = makeManager(target.url, options, key);
   }
   const { signal } = options;
   const socket = new SocketIoClientSocket<ListenEvents, EmitEvents>(

@@ -44,8 +44,8 @@ export interface ManagedSocket {
   _onPacket(packet: SocketIoPacket): void;
   /** The connection could not be made. @ignore */
   _onError(error: Error): void;
-  /** The connection is gone. @ignore */
-  _onClose(reason: ClientDisconnectReason, error: Error | undefined): void;
+  /** The connection is gone; whether another one is due at once. @ignore */
+  _onClose(reason: ClientDisconnectReason, error: Error | undefined): boolean;
   /** The connection is gone, and will not come back. @ignore */
   _onEnd(error: SocketIoError): void;
 }
@@ -175,11 +175,18 @@ export class SocketIoManager {
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #ending: Promise<void> = Promise.resolve();
+  readonly #onUse: () => void;
   readonly #onGone: () => void;
 
   /** Made by `connectSocketIo`. @ignore */
-  constructor(url: URL, options: SocketIoClientOptions, onGone: () => void) {
+  constructor(
+    url: URL,
+    options: SocketIoClientOptions,
+    onUse: () => void,
+    onGone: () => void,
+  ) {
     this.#options = options;
+    this.#onUse = onUse;
     this.#onGone = onGone;
     const transports = options.transports ?? ["polling", "websocket"];
     for (const name of transports) {
@@ -270,7 +277,7 @@ export class SocketIoManager {
 
   /** A socket does not want the connection any more: with the last one, it ends. @ignore */
   _release(): Promise<void> {
-    for (const socket of this.#sockets.values()) if (socket.active) return this.#ending;
+    if (this.#wanted) return this.#ending;
     return this.#end("io client disconnect");
   }
 
@@ -345,6 +352,7 @@ export class SocketIoManager {
   }
 
   #open(): void {
+    this.#onUse();
     this.#state = "opening";
     const { timeout = 20_000 } = this.#options;
     this.#openTimer = setTimeout(() => {
@@ -373,10 +381,19 @@ export class SocketIoManager {
     this.#engine = undefined;
     this.#codec.reset();
     this.#emit("close", reason, error);
+    let due = false;
     for (const socket of [...this.#sockets.values()]) {
-      if (socket.active) socket._onClose(reason, error);
+      if (socket.active && socket._onClose(reason, error)) due = true;
     }
-    this.#retry(error);
+    // That is no attempt: nothing has failed yet. A listener may have ended it all, or have opened it.
+    if (due && this.#state === "closed" && this.#wanted) this.#open();
+    else this.#retry(error);
+  }
+
+  /** Whether a socket wants the connection. */
+  get #wanted(): boolean {
+    for (const socket of this.#sockets.values()) if (socket.active) return true;
+    return false;
   }
 
   /** Whether another attempt follows when the connection is lost, or can't be made. */
@@ -386,9 +403,7 @@ export class SocketIoManager {
   }
 
   #retry(cause: Error | undefined): void {
-    if (this.#state !== "closed" || ![...this.#sockets.values()].some((socket) => socket.active)) {
-      return;
-    }
+    if (this.#state !== "closed" || !this.#wanted) return;
     if (!this.#triesAgain) {
       this.#reconnecting = false;
       if (this.#options.reconnection !== false) this.#emit("reconnect_failed");
@@ -397,7 +412,7 @@ export class SocketIoManager {
       const message = "Cannot go on: the connection is lost, and is not made again";
       const error = new SocketIoError("ERR_DISCONNECTED", message, { cause });
       for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onEnd(error);
-      return this.#forget();
+      return this.#onGone();
     }
     this.#reconnecting = true;
     const delay = this.#nextDelay();
@@ -432,13 +447,10 @@ export class SocketIoManager {
     const engine = this.#engine;
     this.#engine = undefined;
     if (engine !== undefined) this.#ending = engine.close();
-    if (wasOpen) this.#emit("close", reason);
-    this.#forget();
-    return this.#ending;
-  }
-
-  #forget(): void {
+    // Before the listeners: one may connect again.
     this.#onGone();
+    if (wasOpen) this.#emit("close", reason);
+    return this.#ending;
   }
 
   #emit(event: keyof ManagerEvents, ...args: Untyped[]): void {

@@ -528,6 +528,73 @@ Deno.test("client that a listener connects again after the server disconnected i
   });
 });
 
+Deno.test("client that a listener connects again shares its new connection with later sockets", async () => {
+  for (const by of ["server", "client"]) {
+    await withServer({}, async ({ io, url }) => {
+      io.of("/admin");
+      if (by === "server") io.once("connection", (socket) => socket.disconnect());
+      const socket = connectSocketIo(url, { transports: ["websocket"] });
+      socket.once("disconnect", () => socket.connect());
+      await next(socket, "connect");
+      if (by === "client") socket.disconnect();
+      await next(socket, "connect");
+      const admin = connectSocketIo(`${url}/admin`, { transports: ["websocket"] });
+      assert(admin.io === socket.io);
+      await next(admin, "connect");
+      await Promise.all([socket.close(), admin.close()]);
+      const later = connectSocketIo(url, { transports: ["websocket"], autoConnect: false });
+      assert(later.io !== socket.io);
+      await later.close();
+    });
+  }
+});
+
+Deno.test("client keeps what a listener of its connection's end sends for the next one", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.once("connection", (socket) => socket.disconnect());
+    const socket = connectSocketIo(url);
+    const states: boolean[] = [];
+    socket.io.once("close", () => {
+      states.push(socket.connected);
+      socket.emit("late", 1);
+    });
+    socket.once("disconnect", () => {
+      states.push(socket.connected);
+      socket.connect();
+    });
+    await next(socket, "connect");
+    const [peer] = await next<[SocketIoSocket]>(io, "connection");
+    assertEquals(await next(peer, "late"), [1]);
+    assertEquals(states, [false, false]);
+    await socket.close();
+  });
+});
+
+Deno.test("client that comes back on a shared connection that the server closes takes a new one", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.of("/admin");
+    for (const reconnection of [false, true]) {
+      const server = next<[SocketIoSocket]>(io, "connection");
+      const options = { transports: ["websocket"] as const, reconnection };
+      const socket = connectSocketIo(url, options);
+      const admin = connectSocketIo(`${url}/admin`, options);
+      const log: string[] = [];
+      socket.on("connect_error", (error) => log.push(error.message));
+      socket.io.on("reconnect_attempt", () => log.push("attempt"));
+      socket.once("disconnect", (reason) => {
+        log.push(reason);
+        socket.connect();
+      });
+      await Promise.all([next(socket, "connect"), next(admin, "connect")]);
+      (await server)[0].disconnect(true);
+      await next(socket, "connect");
+      assertEquals(log, ["io server disconnect"]);
+      assertFalse(admin.active);
+      await Promise.all([socket.close(), admin.close()]);
+    }
+  });
+});
+
 Deno.test("client that the server disconnects stays away", async () => {
   await withServer({}, async ({ io, url }) => {
     io.on("connection", (socket) => socket.disconnect());
