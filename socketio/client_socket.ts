@@ -400,6 +400,8 @@ export class SocketIoClientSocket<
   /** The connection is there: the namespace is joined. @ignore */
   _onOpen(): void {
     const { auth } = this;
+    // A listener that is told of the connection may have asked for the namespace already.
+    clearTimeout(this.#joining);
     const joining = this.#joining = setTimeout(() => {
       const message =
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;

@@ -327,9 +327,11 @@ export class SocketIoManager {
     const back = this.#reconnecting;
     this.#attempts = 0;
     this.#reconnecting = false;
+    // Those that a listener connects ask by themselves.
+    const waiting = [...this.#sockets.values()].filter((socket) => socket.active);
     this.#emit("open");
     if (back) this.#emit("reconnect", attempts);
-    for (const socket of [...this.#sockets.values()]) if (socket.active) socket._onOpen();
+    for (const socket of waiting) if (socket.active) socket._onOpen();
   }
 
   /** A message came. */

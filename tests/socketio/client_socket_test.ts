@@ -67,6 +67,27 @@ Deno.test("client gives a namespace up that does not answer in time, and tells t
   });
 });
 
+Deno.test("client that a listener of the connection's beginning connects asks once, and is not refused later", async () => {
+  await withServer({}, async ({ io, url }) => {
+    let joined = 0;
+    io.of("/admin").on("connection", () => joined++);
+    for (const autoConnect of [false, true]) {
+      const main = connectSocketIo(url);
+      const admin = connectSocketIo(`${url}/admin`, { autoConnect, connectTimeout: 200 });
+      assert(admin.io === main.io);
+      const errors: Error[] = [];
+      admin.on("connect_error", (error) => errors.push(error));
+      main.io.once("open", () => void admin.disconnect().connect());
+      await next(admin, "connect");
+      if (!autoConnect) assertEquals(joined, 1);
+      await new Promise((resolve) => setTimeout(resolve, 250)); // it would be refused now
+      assertEquals(errors, []);
+      assert(admin.connected);
+      await Promise.all([main.close(), admin.close()]);
+    }
+  });
+});
+
 Deno.test("client waits for a namespace anew after each connect(), and not for one that it left", async () => {
   await withServer({}, async ({ io, url }) => {
     let answers = false;
