@@ -225,6 +225,14 @@ export class SocketIoClientSocket<
     return this;
   }
 
+  /** The same as `on`. */
+  addEventListener<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event: E,
+    listener: ClientListener<ListenEvents, E>,
+  ): this {
+    return this.on(event, listener);
+  }
+
   /** Adds a listener that is called once. */
   once<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
     event: E,
@@ -252,10 +260,20 @@ export class SocketIoClientSocket<
     return this.off(event, listener);
   }
 
-  /** Removes all listeners of an event, or of all events. */
-  removeAllListeners(event?: EventNames<ListenEvents> | keyof ClientReservedEvents): this {
-    this.#listeners.clear(event);
-    return this;
+  /** The same as `off`. */
+  removeEventListener<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event?: E,
+    listener?: ClientListener<ListenEvents, E>,
+  ): this {
+    return this.off(event, listener);
+  }
+
+  /** The same as `off`: with a listener, as in npm's client, it removes that one alone. */
+  removeAllListeners<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event?: E,
+    listener?: ClientListener<ListenEvents, E>,
+  ): this {
+    return this.off(event, listener);
   }
 
   /** The listeners of an event. */

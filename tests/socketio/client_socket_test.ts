@@ -966,14 +966,19 @@ Deno.test("client tells that the answer to a volatile event that was dropped doe
   });
 });
 
-Deno.test("client's listeners are removed by the names that npm's client has for it", async () => {
+Deno.test("client's listeners are added and removed by all the names that npm's client has for it", async () => {
   const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false });
   const listener = () => {};
-  socket.on("a", listener).on("a", () => {}).on("b", listener).on("c", listener);
-  assertEquals(socket.removeListener("a", listener).listeners("a").length, 1);
-  assertFalse(socket.removeAllListeners("b").hasListeners("b"));
-  assert(socket.hasListeners("c"));
-  assertFalse(socket.removeAllListeners().hasListeners("c"));
+  const names = ["off", "removeListener", "removeAllListeners", "removeEventListener"] as const;
+  for (const name of names) {
+    const other = () => {};
+    socket.addEventListener("a", listener).on("a", other).on("b", listener).on("c", listener);
+    assertEquals(socket[name]("a", listener).listeners("a"), [other], name);
+    assertFalse(socket[name]("b").hasListeners("b"));
+    assert(socket.hasListeners("c"));
+    assertFalse(socket[name]().hasListeners("c"));
+    assertFalse(socket.hasListeners("a"));
+  }
   await socket.close();
 });
 
