@@ -183,7 +183,10 @@ export class SocketIoClientSocket<
     return this.#recovered;
   }
 
-  /** Connects, if the socket is not connected. */
+  /**
+   * Connects, if the socket is not connected. While attempts follow by themselves it changes nothing, also in the
+   * `connect_error` of the last one: who wants more of them calls it when the manager tells `reconnect_failed`.
+   */
   connect(): this {
     if (this.#active) {
       this.io._wantAgain();

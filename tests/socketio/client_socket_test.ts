@@ -517,7 +517,7 @@ Deno.test("client that is connected again when all attempts failed has as many a
   });
   const attempts: number[] = [];
   socket.io.on("reconnect_attempt", (attempt) => attempts.push(attempt));
-  // It asks in vain while attempts follow by themselves.
+  // It asks in vain while attempts follow by themselves, and when the last one failed.
   socket.on("connect_error", () => socket.connect());
   await new Promise<void>((resolve) => {
     socket.io.once("reconnect_failed", () => {
