@@ -56,12 +56,23 @@ function checkPayload(payload: unknown, i: number): void {
 class Direction {
   sent = 0;
   readonly got: number[] = [];
+  /** The numbers of those that an acknowledgement was asked for, and of those whose acknowledgement came. */
+  readonly asked: Set<number> = new Set();
+  readonly acknowledged: number[] = [];
 
   receive(i: number, payload: unknown): void {
     checkPayload(payload, i);
     const last = this.got.at(-1) ?? -1;
     assert(i > last, `number ${i} came after ${last}`);
     this.got.push(i);
+  }
+
+  /** What came has no gap; those with an acknowledgement are not kept for who is away, as in npm's server. */
+  checkNoGap(): void {
+    const got = new Set(this.got);
+    for (let i = this.got.at(-1) ?? 0; i > 0; i--) {
+      assert(got.has(i) || this.asked.has(i), `number ${i} is missing`);
+    }
   }
 }
 
@@ -71,9 +82,10 @@ interface Guest {
   up: Direction;
   down: Direction;
   broadcasts: Direction;
-  /** Acknowledgements that were asked for, and the numbers of those that came. */
-  asked: Promise<void>[];
-  acknowledged: number[];
+  /** The ends of all waits for an acknowledgement. */
+  answers: Promise<void>[];
+  /** Whether its session was taken up each time that it came back. */
+  recovered: boolean;
   sessions: number;
   ended: number;
   losses: number;
@@ -97,8 +109,13 @@ async function play(random: Random): Promise<void> {
     httpCompression: random(3) === 0,
   });
   const guests: Guest[] = [];
+  const stuck = performance.now() + STUCK;
   const changed = async (condition: () => boolean): Promise<void> => {
-    while (!condition() && faults.length === 0) await sleep(2);
+    while (!condition() && faults.length === 0) {
+      // Nobody waits for it any more.
+      if (performance.now() > stuck) throw new Error("Cannot go on: what was sent does not come");
+      await sleep(2);
+    }
   };
 
   io.on("connection", (socket: SocketIoSocket) => {
@@ -129,8 +146,8 @@ async function play(random: Random): Promise<void> {
       up: new Direction(),
       down: new Direction(),
       broadcasts: new Direction(),
-      asked: [],
-      acknowledged: [],
+      answers: [],
+      recovered: true,
       sessions: 0,
       ended: 0,
       losses: 0,
@@ -144,6 +161,9 @@ async function play(random: Random): Promise<void> {
     client.on("b", (i: number, payload: unknown) => {
       checked(() => guest.broadcasts.receive(i, payload));
     });
+    client.on("connect", () => {
+      if (guest.losses > 0 && !client.recovered) guest.recovered = false;
+    });
     client.on("disconnect", () => guest.losses++);
   }
   await changed(() =>
@@ -153,10 +173,13 @@ async function play(random: Random): Promise<void> {
   const ask = (guest: Guest, by: "client" | "socket"): void => {
     const direction = by === "client" ? guest.up : guest.down;
     const i = direction.sent++;
-    const answer = guest[by]!.timeout(STUCK).emitWithAck("m", i, payload(random, i));
-    guest.asked.push(answer.then((got: unknown) => {
+    // In time for what counts the answers to say which are missing.
+    const answer = guest[by]!.timeout(STUCK / 2).emitWithAck("m", i, payload(random, i));
+    direction.asked.add(i);
+    // Where a connection is lost, no answer comes.
+    guest.answers.push(answer.then((got: unknown) => {
       checked(() => assertEquals(got, i));
-      if (by === "client") guest.acknowledged.push(i);
+      direction.acknowledged.push(i);
     }, () => {}));
   };
   let broadcasts = 0;
@@ -186,7 +209,12 @@ async function play(random: Random): Promise<void> {
         guest.broadcasts.got.length === broadcasts
       )
     );
-    await Promise.all(guests.flatMap(({ asked }) => asked));
+    await Promise.all(guests.flatMap(({ answers }) => answers));
+    for (const { up, down } of guests) {
+      for (const { asked, acknowledged } of [up, down]) {
+        assertEquals(acknowledged.toSorted((a, b) => a - b), [...asked]);
+      }
+    }
     assertEquals(guests.map(({ losses }) => losses), guests.map(() => 0));
   }
 
@@ -203,12 +231,15 @@ async function play(random: Random): Promise<void> {
   }
   await io.close();
   for (const { client } of guests) client.close();
-  await Promise.all(guests.flatMap(({ asked }) => asked));
+  await Promise.all(guests.flatMap(({ answers }) => answers));
   await changed(() => guests.every(({ sessions, ended }) => sessions === ended));
-  for (const { up, acknowledged } of guests) {
-    checked(() =>
-      assert(acknowledged.every((i) => up.got.includes(i)), "acknowledged, and not got")
-    );
+  for (const { up, down, broadcasts, recovered } of guests) {
+    for (const { got, acknowledged } of [up, down]) {
+      checked(() =>
+        assert(acknowledged.every((i) => got.includes(i)), "acknowledged, and not got")
+      );
+    }
+    if (recovered) { for (const way of [down, broadcasts]) checked(() => way.checkNoGap()); }
   }
   if (faults.length > 0) throw faults[0];
 }
