@@ -1120,12 +1120,15 @@ Deno.test("bytes that are to be filled late are told of when the writer stops, a
   assertEquals(got, [1, 2, 3]);
 });
 
-Deno.test("writer that is full by bytes that were filled late says so, and drains", async () => {
+/** A transport that takes nothing before it is opened. */
+function gated(): { transport: Transport; open: () => void } {
   const gate = Promise.withResolvers<void>();
-  const { transport } = taker(async (size) => {
-    await gate.promise;
-    return size;
-  });
+  const { transport } = taker((size) => gate.promise.then(() => size));
+  return { transport, open: gate.resolve };
+}
+
+Deno.test("writer that is full by bytes that were filled late says so, and drains", async () => {
+  const { transport, open } = gated();
   let drains = 0;
   const budget = new Budget(1000, "wait");
   const writer = new TransportWriter(transport, {
@@ -1140,17 +1143,13 @@ Deno.test("writer that is full by bytes that were filled late says so, and drain
   assertEquals([writer.queued, writer.full, writer.needDrain], [21, false, false]);
   writer.settle();
   assertEquals([writer.queued, writer.needDrain, budget.used], [31, true, 31]);
-  gate.resolve();
+  open();
   await writer.flushed();
   assertEquals([drains, writer.full, budget.used], [1, false, 0]);
 });
 
 Deno.test("writer that others have made full says so, and drains", async () => {
-  const gate = Promise.withResolvers<void>();
-  const { transport } = taker(async (size) => {
-    await gate.promise;
-    return size;
-  });
+  const { transport, open } = gated();
   let drains = 0;
   const budget = new Budget(1000, "wait");
   const writer = new TransportWriter(transport, { budget, ondrain: () => drains++ });
@@ -1158,7 +1157,7 @@ Deno.test("writer that others have made full says so, and drains", async () => {
   await turn();
   budget.add(980);
   assertEquals([writer.full, writer.needDrain], [true, true]);
-  gate.resolve();
+  open();
   await writer.flushed();
   assertEquals(drains, 1);
   budget.remove(980);

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ahead } from "../_support/ahead.ts";
 import { reported } from "../_support/engine_stubs.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";
@@ -133,14 +134,7 @@ Deno.test("what a socket sends after its connection was lost is there when the c
   // Who has the old socket in hand reaches the client by it.
   socket.emit("by the old one");
   assertEquals(name(back.conn.take()[0]), "by the old one");
-  const { now } = performance;
-  const late = now.call(performance) + 1_001;
-  try {
-    performance.now = () => late;
-    socket.emit("too late");
-  } finally {
-    performance.now = now;
-  }
+  ahead(1_001, () => socket.emit("too late"));
   assertEquals(back.conn.take(), []);
   back.conn.close();
   await io.close();
@@ -222,14 +216,7 @@ Deno.test("an option of recovery that is undefined is as one that is not given",
   first.conn.end("transport close");
   const back = await join({ pid: first.pid });
   assertEquals([back.sid, runs], [first.sid, 1]);
-  const { now } = performance;
-  const late = now.call(performance) + 120_001;
-  try {
-    performance.now = () => late;
-    socket.emit("too late");
-  } finally {
-    performance.now = now;
-  }
+  ahead(120_001, () => socket.emit("too late"));
   assertEquals(back.conn.take(), []);
   back.conn.close();
   await io.close();
