@@ -389,7 +389,7 @@ export function nodeClientHandshake(
   const identity = options.cert === undefined && options.key === undefined
     ? undefined
     : loadIdentity(options);
-  const duplex = new TlsDuplex(inner, { head, transient: true });
+  const duplex = new TlsDuplex(inner, { head, allowHalfOpen: true, transient: true });
   const settings: ConnectionOptions & { allowHalfOpen: boolean } = {
     socket: duplex,
     host: name,
@@ -607,7 +607,7 @@ export class ServerContext {
     context: HandshakeContext,
     head: Uint8Array | undefined,
   ): Promise<SecuredTransport> {
-    const duplex = new TlsDuplex(inner, { head, transient: true });
+    const duplex = new TlsDuplex(inner, { head, allowHalfOpen: true, transient: true });
     // One handshake at a time for each of node's servers, so that its events are about this one.
     const idle = this.#idleOf(identity);
     const server = idle.pop() ?? this.#makeServer(identity);

@@ -300,6 +300,8 @@ export interface TransportDuplexOptions {
   head?: Uint8Array;
   /** From how many bytes on it pushes back, in both directions. @default {65536} */
   highWaterMark?: number;
+  /** Whether the own direction stays open when the peer's ends. Servers of node:http have it on. @default {false} */
+  allowHalfOpen?: boolean;
   /** Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all. @default {false} */
   transient?: boolean;
   /** How long the transport may take nothing of what is written before the stream is destroyed, in ms. @default {Infinity} */
@@ -308,7 +310,8 @@ export interface TransportDuplexOptions {
 
 /**
  * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses of one, and the
- * setters of one. The transport belongs to it from then on: destroying it closes the transport.
+ * setters of one. The transport belongs to it from then on: destroying it closes the transport. As with a socket, the peer's end ends
+ * the own direction, too, and then `close` comes, unless there is `allowHalfOpen`.
  *
  * @example
  * ```ts
@@ -340,7 +343,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   /** Takes a transport over. */
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
     const { highWaterMark = 65_536, head, transient = false, writeTimeout = Infinity } = options;
-    super({ allowHalfOpen: true, highWaterMark, emitClose: true });
+    super({ allowHalfOpen: options.allowHalfOpen === true, highWaterMark, emitClose: true });
     if (!(writeTimeout > 0 && isDelay(writeTimeout))) {
       throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
     }

@@ -275,7 +275,11 @@ export class FrontDoor {
     for (const [i, piece] of pieces.entries()) {
       head.set(i < last ? piece : piece.subarray(0, used), i * HEAD_BUFFER);
     }
-    const duplex = new HttpDuplex(transport, { head, writeTimeout: WRITE_TIMEOUT });
+    const duplex = new HttpDuplex(transport, {
+      head,
+      allowHalfOpen: true,
+      writeTimeout: WRITE_TIMEOUT,
+    });
     duplex.encrypted = this.#options.encrypted;
     duplex.on("error", () => {});
     this.#plain.add(duplex);

@@ -82,7 +82,7 @@ class ProxiedAgent extends Agent {
       transport.close();
       throw signal.reason;
     }
-    const duplex = new HttpDuplex(transport);
+    const duplex = new HttpDuplex(transport, { allowHalfOpen: true });
     // Who sends no more answers no request: the own end is of no use then.
     duplex.once("end", () => duplex.destroy());
     return duplex;

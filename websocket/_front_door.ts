@@ -64,7 +64,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     secure: boolean,
     tls: TlsInfo | undefined,
   ) {
-    super(transport, { head, writeTimeout: WRITE_TIMEOUT });
+    super(transport, { head, allowHalfOpen: true, writeTimeout: WRITE_TIMEOUT });
     this.#server = server;
     this.encrypted = secure;
     this.tls = tls;

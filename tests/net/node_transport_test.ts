@@ -257,6 +257,26 @@ Deno.test("transport duplex carries both directions and their ends", async () =>
   b.close();
 });
 
+Deno.test("transport duplex closes when the peer has ended, unless half-open use is allowed", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a).resume();
+  const closed = once(duplex, "close");
+  await b.closeWrite();
+  await closed; // who waits for this alone knows that the peer is gone
+  assert(duplex.writableFinished);
+  assertEquals(await readAll(b), new Uint8Array());
+  b.close();
+
+  const [c, d] = pair();
+  const open = new TransportDuplex(c, { allowHalfOpen: true }).resume();
+  const ended = once(open, "end");
+  await d.closeWrite();
+  await ended;
+  open.end("still");
+  assertEquals(await readAll(d), utf8("still"));
+  d.close();
+});
+
 Deno.test("transport duplex gives the head first", async () => {
   const [a, b] = pair();
   const duplex = new TransportDuplex(a, { head: utf8("first ") });
