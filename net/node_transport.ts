@@ -1,5 +1,7 @@
 // Floor 3: driver.
 import { Duplex } from "node:stream";
+import { checkTimeout } from "./_connect_arguments.ts";
+import { IdleTimer } from "./_idle_timer.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
@@ -309,8 +311,8 @@ export interface TransportDuplexOptions {
 }
 
 /**
- * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses of one, and the
- * setters of one. The transport belongs to it from then on: destroying it closes the transport. As with a socket, the peer's end ends
+ * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses, the
+ * setters and the idle time of one. The transport belongs to it from then on: destroying it closes the transport. As with a socket, the peer's end ends
  * the own direction, too, and then `close` comes, unless there is `allowHalfOpen`.
  *
  * @example
@@ -339,6 +341,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   #head: Uint8Array | null;
   #started = false;
   #held = false;
+  #refed = true;
+  #idle: IdleTimer | null = null;
 
   /** Takes a transport over. */
   constructor(transport: Transport, options: TransportDuplexOptions = {}) {
@@ -355,6 +359,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       buffer.length === size ? buffer : buffer = new Uint8Array(size);
     this.#reader = new TransportReader(transport, {
       data: (chunk) => {
+        this.#idle?.touch();
         if (transient && this.readableFlowing && this.readableLength === 0) {
           this.emit("data", chunk);
         } else if (!this.push(transient ? chunk.slice() : chunk)) this.#reader.pause();
@@ -415,19 +420,43 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     return this;
   }
 
-  /** There for node:http, which calls it; a Duplex keeps no idle time. */
-  setTimeout(_ms: number, _listener?: () => void): this {
+  /**
+   * Emits `timeout` when nothing has passed for `ms` milliseconds, and again after that only when something has passed meanwhile; 0
+   * switches it off. The stream stays open.
+   *
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   */
+  setTimeout(ms: number, listener?: () => void): this {
+    checkTimeout(ms);
+    this.#idle?.stop();
+    this.#idle = ms === 0 || this.destroyed
+      ? null
+      : new IdleTimer(ms, this.#refed, () => this.emit("timeout"));
+    this.#idle?.touch();
+    if (listener !== undefined) {
+      if (ms === 0) this.off("timeout", listener);
+      else this.once("timeout", listener);
+    }
     return this;
+  }
+
+  /** The time of `setTimeout`, in ms; 0 for none. */
+  get timeout(): number {
+    return this.#idle?.ms ?? 0;
   }
 
   /** Keeps the program running while the transport is open. */
   ref(): this {
+    this.#refed = true;
+    this.#idle?.keep(true);
     this.#transport.ref?.();
     return this;
   }
 
   /** Lets the program end although the transport is open. */
   unref(): this {
+    this.#refed = false;
+    this.#idle?.keep(false);
     this.#transport.unref?.();
     return this;
   }
@@ -478,6 +507,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** For the stream's machinery. */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#idle?.stop();
+    this.#idle = null;
     this.#reader.stop();
     try {
       this.#transport.close();
@@ -489,10 +520,12 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   async #writeAll(chunk: Uint8Array): Promise<void> {
     let rest = chunk;
+    this.#idle?.touch();
     for (;;) {
       const n = this.#writeTimeout === Infinity
         ? await this.#transport.write(rest)
         : await this.#writeInTime(rest);
+      this.#idle?.touch();
       if (n === rest.length) return;
       rest = rest.subarray(n);
     }

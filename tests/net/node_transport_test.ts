@@ -348,6 +348,31 @@ Deno.test("transport duplex pushes back on the transport, and can be held", asyn
   await sending;
 });
 
+Deno.test("transport duplex tells when nothing has passed for a time", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a);
+  assertEquals(duplex.timeout, 0);
+  let told = 0;
+  duplex.on("timeout", () => told++);
+  assertEquals(duplex.setTimeout(20).timeout, 20);
+  await once(duplex, "timeout");
+  await b.write(utf8("x"));
+  const [[chunk]] = await Promise.all([once(duplex, "data"), once(duplex, "timeout")]);
+  assertEquals([new TextDecoder().decode(chunk), told], ["x", 2]);
+  const again = once(duplex, "timeout");
+  duplex.write("y");
+  await again;
+  const unwanted = () => told = 100;
+  duplex.setTimeout(60_000, unwanted).setTimeout(0, unwanted); // or a timer leaks here
+  assertEquals([duplex.timeout, duplex.listenerCount("timeout"), told], [0, 1, 3]);
+  assertThrows(() => duplex.setTimeout(-1), RangeError);
+
+  duplex.setTimeout(60_000).unref().ref();
+  duplex.destroy(); // and here
+  assertEquals(duplex.setTimeout(60_000).timeout, 0);
+  b.close();
+});
+
 Deno.test("transport duplex hands on the failures of its transport", async () => {
   const [a, b] = pair();
   const duplex = new TransportDuplex(a);
