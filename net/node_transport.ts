@@ -368,7 +368,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
         this.push(null);
       },
       error: (error) => {
-        this.destroy(error instanceof Error ? error : new Error(String(error)));
+        this.destroy(this.#netError(error, "read"));
       },
     }, transient ? { allocate, maxSlab: 131_072 } : {});
   }
@@ -497,12 +497,18 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     _encoding: string,
     callback: (error?: Error | null) => void,
   ): void {
-    this.#writeAll(chunk).then(() => callback(), callback);
+    this.#writeAll(chunk).then(
+      () => callback(),
+      (error) => callback(this.#netError(error, "write")),
+    );
   }
 
   /** For the stream's machinery. */
   override _final(callback: (error?: Error | null) => void): void {
-    this.#transport.closeWrite().then(() => callback(), callback);
+    this.#transport.closeWrite().then(
+      () => callback(),
+      (error) => callback(this.#netError(error, "shutdown")),
+    );
   }
 
   /** For the stream's machinery. */
@@ -516,6 +522,11 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       // closed already
     }
     callback(error);
+  }
+
+  /** What the transport failed with, with Node's code, as a socket has it. */
+  #netError(error: unknown, syscall: string): NetError {
+    return toNetError(error, { syscall, address: this.remoteAddress, port: this.remotePort });
   }
 
   async #writeAll(chunk: Uint8Array): Promise<void> {

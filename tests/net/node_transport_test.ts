@@ -7,6 +7,7 @@ import { Duplex, PassThrough } from "node:stream";
 import { NetError } from "../../net/errors.ts";
 import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll, writeAll } from "../_support/transport_io.ts";
 
@@ -380,6 +381,39 @@ Deno.test("transport duplex hands on the failures of its transport", async () =>
   duplex.resume();
   a.close();
   assert((await failed)[0] instanceof Error);
+  b.close();
+});
+
+Deno.test("transport duplex gives the failures of its transport Node's codes", async () => {
+  const [a, b] = pair();
+  const failing = (what: Partial<Transport>): TransportDuplex => {
+    const rest = { localAddr: a.localAddr, remoteAddr: a.remoteAddr, close() {} };
+    const read = () => new Promise<null>(() => {});
+    const write = () => Promise.resolve(1);
+    return new TransportDuplex({
+      read,
+      write,
+      closeWrite: () => Promise.resolve(),
+      ...rest,
+      ...what,
+    });
+  };
+  const cut = () => Promise.reject(new Deno.errors.UnexpectedEof("no close_notify"));
+  const gone = () => Promise.reject(new Deno.errors.BadResource("Bad resource ID"));
+  for (
+    const [duplex, code, syscall] of [
+      [failing({ read: cut }).resume(), "ERR_TLS_TRUNCATED", "read"],
+      [failing({ write: gone }), "ERR_SOCKET_CLOSED", "write"],
+      [failing({ closeWrite: gone }), "ERR_SOCKET_CLOSED", "shutdown"],
+    ] as const
+  ) {
+    const failed = new Promise<NetError>((resolve) => duplex.once("error", resolve));
+    if (syscall !== "read") duplex.end(syscall === "write" ? "x" : undefined);
+    const error = await failed;
+    assert(error instanceof NetError);
+    assertEquals([error.code, error.syscall], [code, syscall]);
+  }
+  a.close();
   b.close();
 });
 
