@@ -2,10 +2,12 @@
 import { Duplex } from "node:stream";
 import { checkTimeout } from "./_connect_arguments.ts";
 import { IdleTimer } from "./_idle_timer.ts";
+import { addressInfo } from "./_socket_util.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
+import type { SocketAddressInfo, SocketReadyState } from "./socket_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
 /** What {@linkcode NodeTransport} uses of a node:net or node:tls socket, beside the stream. */
@@ -342,6 +344,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   #started = false;
   #held = false;
   #refed = true;
+  #bytesRead = 0;
+  #bytesWritten = 0;
   #idle: IdleTimer | null = null;
 
   /** Takes a transport over. */
@@ -360,6 +364,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     this.#reader = new TransportReader(transport, {
       data: (chunk) => {
         this.#idle?.touch();
+        this.#bytesRead += chunk.length;
         if (transient && this.readableFlowing && this.readableLength === 0) {
           this.emit("data", chunk);
         } else if (!this.push(transient ? chunk.slice() : chunk)) this.#reader.pause();
@@ -406,6 +411,42 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   /** The own port. */
   get localPort(): number | undefined {
     return portOf(this.#transport.localAddr);
+  }
+
+  /** The family of the own address. */
+  get localFamily(): string | undefined {
+    return familyOf(this.localAddress);
+  }
+
+  /** The own address, or an empty object where the transport has no port. */
+  address(): SocketAddressInfo | Record<string, never> {
+    return addressInfo(this.#transport.localAddr) ?? {};
+  }
+
+  /** Whether it is being connected: never, since its transport stands. */
+  get connecting(): boolean {
+    return false;
+  }
+
+  /** Whether it is not connected any more. */
+  get pending(): boolean {
+    return this.destroyed;
+  }
+
+  /** Which directions are open, in the words of a socket. */
+  get readyState(): SocketReadyState {
+    if (this.readable) return this.writable ? "open" : "readOnly";
+    return this.writable ? "writeOnly" : "closed";
+  }
+
+  /** How many bytes came from the transport. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** How many bytes were written, with those that are queued. */
+  get bytesWritten(): number {
+    return this.#bytesWritten + this.writableLength;
   }
 
   /** Switches Nagle's algorithm off (the default) or on, where the transport can. */
@@ -498,7 +539,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     callback: (error?: Error | null) => void,
   ): void {
     this.#writeAll(chunk).then(
-      () => callback(),
+      () => {
+        this.#bytesWritten += chunk.length;
+        callback();
+      },
       (error) => callback(this.#netError(error, "write")),
     );
   }

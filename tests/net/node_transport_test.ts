@@ -441,3 +441,35 @@ Deno.test("transport duplex has the addresses and the setters of a socket", asyn
   ]);
   memory.destroy();
 });
+
+Deno.test("transport duplex says how far it is, in the words of a socket", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [conn, peer] = await Promise.all([
+    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  const duplex = new TransportDuplex(conn, { allowHalfOpen: true });
+  const { port } = conn.localAddr;
+  assertEquals(duplex.address(), { address: "127.0.0.1", ip: "127.0.0.1", family: "IPv4", port });
+  assertEquals([duplex.localFamily, duplex.connecting, duplex.pending], ["IPv4", false, false]);
+  assertEquals(duplex.readyState, "open");
+  duplex.write("hello");
+  assertEquals(duplex.bytesWritten, 5);
+  const ended = once(duplex.resume(), "end");
+  await peer.write(utf8("abc"));
+  await peer.closeWrite();
+  await ended;
+  assertEquals([duplex.readyState, duplex.bytesRead], ["writeOnly", 3]);
+  const closed = once(duplex, "close");
+  duplex.end("!");
+  await closed;
+  assertEquals([duplex.readyState, duplex.pending, duplex.bytesWritten], ["closed", true, 6]);
+  peer.close();
+
+  const [a, b] = pair();
+  const ending = new TransportDuplex(a);
+  ending.end();
+  assertEquals([ending.address(), ending.readyState], [{}, "readOnly"]);
+  ending.destroy();
+  b.close();
+});
