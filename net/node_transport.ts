@@ -32,6 +32,38 @@ export interface NodeSocketLike {
   unref?(): unknown;
 }
 
+/** What {@linkcode NodeTransport} uses of a stream that is no `Duplex`: a `Socket` of this module has it. */
+export interface NodeStreamLike extends NodeSocketLike {
+  /** Listens for what comes. */
+  on(event: "data", listener: (chunk: Uint8Array | string) => void): unknown;
+  /** Listens for the ends. */
+  on(event: "end" | "close", listener: () => void): unknown;
+  /** Listens for the failure. */
+  on(event: "error", listener: (error: Error) => void): unknown;
+  /** Writes; `callback` is told when that is done, or could not be. */
+  write(chunk: Uint8Array, callback: (error?: Error | null) => void): unknown;
+  /** Ends the writing direction. */
+  end(callback: (error?: Error | null) => void): unknown;
+  /** Closes at once. */
+  destroy(): unknown;
+  /** Stops `data`. */
+  pause(): unknown;
+  /** Goes on. */
+  resume(): unknown;
+  /** Whether it was stopped. */
+  isPaused(): boolean;
+  /** Whether `end` was emitted. */
+  readonly readableEnded: boolean;
+  /** Whether `end()` was called. */
+  readonly writableEnded: boolean;
+  /** Whether all is written, the end, too. */
+  readonly writableFinished: boolean;
+  /** Whether it is closed, or about to be. */
+  readonly destroyed: boolean;
+  /** What it failed with. */
+  readonly errored?: Error | null;
+}
+
 /** Options of {@linkcode NodeTransport}. */
 export interface NodeTransportOptions {
   /** Bytes that were read from the stream already, for example the `head` of an `upgrade` event: they come first. */
@@ -57,7 +89,8 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
 
 /**
  * A transport over a Node stream: a node:net or node:tls socket, such as the `upgrade` event of a `node:http` server hands out,
- * or any other `Duplex`. The stream belongs to the transport from then on.
+ * or any other `Duplex`. The stream belongs to the transport from then on. With a `Socket` of this module, for example one that a `Server` has
+ * accepted, `new TransportDuplex(new NodeTransport(socket))` is what libraries take that want a real `Duplex`.
  *
  * Half-open use needs a stream with `allowHalfOpen: true`, as the sockets of node:http have it.
  *
@@ -74,7 +107,7 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
  * ```
  */
 export class NodeTransport implements Transport {
-  readonly #stream: Duplex & NodeSocketLike;
+  readonly #stream: NodeStreamLike;
   readonly #highWaterMark: number;
   #chunks: Uint8Array[] = [];
   #queued = 0;
@@ -88,7 +121,11 @@ export class NodeTransport implements Transport {
   #remoteAddr: TransportAddr;
 
   /** Takes a stream over. */
-  constructor(stream: Duplex & NodeSocketLike, options: NodeTransportOptions = {}) {
+  constructor(
+    given: Duplex & NodeSocketLike | NodeStreamLike,
+    options: NodeTransportOptions = {},
+  ) {
+    const stream: NodeStreamLike = given;
     this.#stream = stream;
     this.#highWaterMark = options.highWaterMark ?? 65_536;
     if (options.head !== undefined && options.head.length > 0) {
@@ -208,7 +245,11 @@ export class NodeTransport implements Transport {
   /** Closes with a reset (RST), or, where the stream has none, at once. */
   reset(): void {
     if (this.#closed) return;
-    this.#stream.resetAndDestroy?.();
+    try {
+      this.#stream.resetAndDestroy?.();
+    } catch {
+      // a socket of this module, where Deno has no reset
+    }
     this.close();
   }
 

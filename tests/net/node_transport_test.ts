@@ -4,9 +4,12 @@ import { once } from "node:events";
 import { createServer as createHttpServer, request } from "node:http";
 import { connect as nodeConnect, createServer as createNodeServer, type Socket } from "node:net";
 import { Duplex, PassThrough } from "node:stream";
+import { connect } from "../../net/connect.ts";
+import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
 import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
+import type { Socket as OwnSocket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll, writeAll } from "../_support/transport_io.ts";
@@ -25,6 +28,18 @@ async function nodeSockets(): Promise<[Socket, Socket]> {
   return [client, accepted as Socket];
 }
 
+/** A connection of this module: the client's socket, and the server's. */
+async function ownSockets(): Promise<[OwnSocket, OwnSocket]> {
+  const accepted = Promise.withResolvers<OwnSocket>();
+  const server = createServer({ allowHalfOpen: true }, accepted.resolve);
+  await server.listen(0, "127.0.0.1");
+  const client = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  await client.opened;
+  const sockets: [OwnSocket, OwnSocket] = [client, await accepted.promise];
+  server.close();
+  return sockets;
+}
+
 async function code(promise: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => promise, NetError)).code;
 }
@@ -32,6 +47,21 @@ async function code(promise: Promise<unknown>): Promise<string> {
 testTransportContract("node transport", async () => {
   const [client, server] = await nodeSockets();
   return [new NodeTransport(client), new NodeTransport(server)];
+});
+
+testTransportContract("node transport over sockets of this module", async () => {
+  const [client, server] = await ownSockets();
+  return [new NodeTransport(client), new NodeTransport(server)];
+});
+
+Deno.test("node transport over a socket of this module is closed by a reset, at least", async () => {
+  const [client, server] = await ownSockets();
+  const transport = new NodeTransport(client);
+  const closed = server.on("error", () => {}).resume().closed.catch(() => {});
+  transport.reset();
+  assertEquals(await code(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  server.end();
+  await closed;
 });
 
 Deno.test("node transport passes bytes both ways over node:net, half closed too", async () => {
@@ -472,4 +502,23 @@ Deno.test("transport duplex says how far it is, in the words of a socket", async
   assertEquals([ending.address(), ending.readyState], [{}, "readOnly"]);
   ending.destroy();
   b.close();
+});
+
+Deno.test("transport duplex over a socket that a server has accepted serves node:http", async () => {
+  const bytes = new Uint8Array(3_000_000).map((_, i) => i);
+  const http = createHttpServer((req, res) => {
+    assertEquals(req.socket.remoteAddress, "127.0.0.1");
+    req.pipe(res);
+  });
+  const server = await createServer((socket) => {
+    http.emit("connection", new TransportDuplex(new NodeTransport(socket)));
+  }).listen(0, "127.0.0.1");
+  const response = await fetch(`http://127.0.0.1:${server.port}/`, {
+    method: "POST",
+    headers: { connection: "close" },
+    body: bytes,
+  });
+  assertEquals(await response.bytes(), bytes);
+  server.close();
+  await server.close({ drain: 5000 });
 });
