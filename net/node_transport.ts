@@ -62,6 +62,10 @@ export interface NodeStreamLike extends NodeSocketLike {
   readonly destroyed: boolean;
   /** What it failed with. */
   readonly errored?: Error | null;
+  /** The address of the other end, where it is known in full. */
+  readonly remoteAddr?: TransportAddr;
+  /** The address of this end. */
+  readonly localAddr?: TransportAddr;
 }
 
 /** Options of {@linkcode NodeTransport}. */
@@ -117,8 +121,8 @@ export class NodeTransport implements Transport {
   #paused = false;
   #closed = false;
   #failure: Error | null = null;
-  #localAddr: TransportAddr;
-  #remoteAddr: TransportAddr;
+  #localAddr = UNKNOWN;
+  #remoteAddr = UNKNOWN;
 
   /** Takes a stream over. */
   constructor(
@@ -132,9 +136,7 @@ export class NodeTransport implements Transport {
       this.#chunks.push(options.head);
       this.#queued = options.head.length;
     }
-    const known = stream instanceof TransportDuplex;
-    this.#localAddr = known ? stream.localAddr : addrOf(stream.localAddress, stream.localPort);
-    this.#remoteAddr = known ? stream.remoteAddr : addrOf(stream.remoteAddress, stream.remotePort);
+    this.#look();
     stream.on("data", (chunk: Uint8Array | string) => {
       if (typeof chunk !== "string") return this.#ondata(chunk);
       this.#fail(new TypeError("the stream gives text, since its setEncoding was called"));
@@ -157,13 +159,15 @@ export class NodeTransport implements Transport {
     else if (stream.isPaused()) stream.resume();
   }
 
-  /** The address of this end. */
+  /** The address of this end, once the stream is connected. */
   get localAddr(): TransportAddr {
+    if (this.#localAddr === UNKNOWN) this.#look();
     return this.#localAddr;
   }
 
-  /** The address of the other end. */
+  /** The address of the other end, once the stream is connected. */
   get remoteAddr(): TransportAddr {
+    if (this.#remoteAddr === UNKNOWN) this.#look();
     return this.#remoteAddr;
   }
 
@@ -271,6 +275,13 @@ export class NodeTransport implements Transport {
   /** Lets the stream go on. */
   protected resumeReading(): void {
     this.#stream.resume();
+  }
+
+  /** Keeps the addresses, which a socket of node:net forgets when it closes. */
+  #look(): void {
+    const stream = this.#stream;
+    this.#localAddr = stream.localAddr ?? addrOf(stream.localAddress, stream.localPort);
+    this.#remoteAddr = stream.remoteAddr ?? addrOf(stream.remoteAddress, stream.remotePort);
   }
 
   #ondata(chunk: Uint8Array): void {

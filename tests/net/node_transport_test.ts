@@ -522,3 +522,17 @@ Deno.test("transport duplex over a socket that a server has accepted serves node
   server.close();
   await server.close({ drain: 5000 });
 });
+
+Deno.test("node transport knows the addresses once its socket is connected", async () => {
+  const server = await createServer((socket) => socket.end("x")).listen(0, "127.0.0.1");
+  const { port } = server;
+  for (const open of [connect, nodeConnect]) {
+    const transport = new NodeTransport(open(port, "127.0.0.1"));
+    assertEquals(transport.remoteAddr, { transport: "memory" });
+    assertEquals(await transport.read(new Uint8Array(8)), 1);
+    assertEquals(transport.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
+    transport.close();
+    assertEquals(transport.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
+  }
+  await server.close();
+});
