@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { hasBinary } from "./_attachments.ts";
 import { encodePacketHead } from "./_packet_head.ts";
+import { toParserInput } from "./_parser_input.ts";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare, type BudgetShareOwner } from "../net/budget_share.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -235,7 +236,7 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
       destroy = () => decoder.destroy();
       ondata = (data) => {
         try {
-          decoder.add(data);
+          decoder.add(toParserInput(data));
         } catch (cause) {
           this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause }));
         }

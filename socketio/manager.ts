@@ -4,6 +4,7 @@ import { reportCallbackError } from "./_callback.ts";
 import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { Listeners } from "./_listeners.ts";
+import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -87,7 +88,7 @@ function makeCodec(options: SocketIoClientOptions): Codec {
     encode: (packet) => encoder.encode(packet),
     decode(data, found) {
       try {
-        decoder.add(data);
+        decoder.add(toParserInput(data));
       } catch (cause) {
         packets = [];
         return new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });

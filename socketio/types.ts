@@ -403,7 +403,10 @@ export interface SocketIoParser {
   };
   /** Makes what decodes messages. */
   Decoder: new () => {
-    /** Takes one message; throws for what it can't decode. */
+    /**
+     * Takes one message: a text, or bytes, which are a `Buffer` unless the platform has none; throws for what it can't
+     * decode.
+     */
     add(message: Untyped): void;
     /** Frees what waits for attachments. */
     destroy(): void;

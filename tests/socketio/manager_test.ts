@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
 import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+import type { SocketIoParser } from "../../socketio/types.ts";
 
 const OPEN = '0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1e6}';
 
@@ -38,6 +40,39 @@ Deno.test("manager tells of its connection", async () => {
     await socket.close();
     assertEquals(log, ["upgrade", "close io client disconnect"]);
     assertEquals([manager.connected, manager.transport], [false, undefined]);
+  });
+});
+
+/** Packets as bytes, which it reads as the parsers of npm do on Node. */
+const bytesParser: SocketIoParser = {
+  Encoder: class {
+    encode(packet: unknown): Uint8Array[] {
+      const text = Buffer.from(JSON.stringify(packet));
+      const head = Buffer.alloc(4);
+      head.writeUInt32BE(text.length);
+      return [Buffer.concat([head, text])];
+    }
+  },
+  Decoder: class {
+    #found: (packet: unknown) => void = () => {};
+    on(_event: "decoded", listener: (packet: unknown) => void): void {
+      this.#found = listener;
+    }
+    add(data: Buffer): void {
+      this.#found(JSON.parse(data.toString("utf8", 4, 4 + data.readUInt32BE(0))));
+    }
+    destroy(): void {}
+  },
+};
+
+Deno.test("manager and server hand bytes to a parser as a Buffer", async () => {
+  await withServer({ parser: bytesParser }, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, done) => done(value + 1)));
+    for (const transport of ["polling", "websocket"] as const) {
+      const socket = connectSocketIo(url, { parser: bytesParser, transports: [transport] });
+      assertEquals(await socket.timeout(5000).emitWithAck("a", 1), 2, transport);
+      await socket.close();
+    }
   });
 });
 
