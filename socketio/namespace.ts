@@ -205,6 +205,44 @@ export class SocketIoNamespace<
     return this;
   }
 
+  /** The same as `on`. */
+  addListener<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    return this.on(event, listener);
+  }
+
+  /** The same as `off`. */
+  removeListener<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    return this.off(event, listener);
+  }
+
+  /** As `on`, in front of the others. */
+  prependListener<
+    Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.#listeners.add(event, listener, false, true);
+    return this;
+  }
+
+  /** As `once`, in front of the others. */
+  prependOnceListener<
+    Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.#listeners.add(event, listener, true, true);
+    return this;
+  }
+
   /** Removes all listeners of an event, or of all events. */
   removeAllListeners(event?: string): this {
     this.#listeners.clear(event);
@@ -219,6 +257,16 @@ export class SocketIoNamespace<
   /** How many listeners an event has. */
   listenerCount(event: string): number {
     return this.#listeners.count(event);
+  }
+
+  /** The events that have listeners. */
+  eventNames(): (string | symbol)[] {
+    return this.#listeners.events();
+  }
+
+  /** Changes nothing: there is no number of listeners from which on there would be a warning, as Node's emitters give. */
+  setMaxListeners(_count: number): this {
+    return this;
   }
 
   /**

@@ -343,6 +343,44 @@ export class SocketIoServer<
     return this;
   }
 
+  /** The same as `on`. */
+  addListener<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    return this.on(event, listener);
+  }
+
+  /** The same as `off`. */
+  removeListener<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    return this.off(event, listener);
+  }
+
+  /** As `on`, in front of the others. */
+  prependListener<
+    Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.sockets.prependListener(event, listener);
+    return this;
+  }
+
+  /** As `once`, in front of the others. */
+  prependOnceListener<
+    Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+  >(
+    event: Ev,
+    listener: NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>,
+  ): this {
+    this.sockets.prependOnceListener(event, listener);
+    return this;
+  }
+
   /** Removes all listeners of an event of the main namespace, or of all its events. */
   removeAllListeners(event?: string): this {
     this.sockets.removeAllListeners(event);
@@ -357,6 +395,16 @@ export class SocketIoServer<
   /** How many listeners an event of the main namespace has. */
   listenerCount(event: string): number {
     return this.sockets.listenerCount(event);
+  }
+
+  /** The events of the main namespace that have listeners. */
+  eventNames(): (string | symbol)[] {
+    return this.sockets.eventNames();
+  }
+
+  /** Changes nothing: there is no number of listeners from which on there would be a warning, as Node's emitters give. */
+  setMaxListeners(_count: number): this {
+    return this;
   }
 
   /** Adds a middleware to the main namespace. */

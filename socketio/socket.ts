@@ -298,6 +298,24 @@ export class SocketIoSocket<
     return this.off(event, listener);
   }
 
+  /** As `on`, in front of the others. */
+  prependListener<E extends EventNames<ListenEvents> | keyof SocketReservedEvents>(
+    event: E,
+    listener: SocketListener<ListenEvents, E>,
+  ): this {
+    (this.#listeners ??= new Listeners()).add(event, listener, false, true);
+    return this;
+  }
+
+  /** As `once`, in front of the others. */
+  prependOnceListener<E extends EventNames<ListenEvents> | keyof SocketReservedEvents>(
+    event: E,
+    listener: SocketListener<ListenEvents, E>,
+  ): this {
+    (this.#listeners ??= new Listeners()).add(event, listener, true, true);
+    return this;
+  }
+
   /** Removes all listeners of an event, or of all events. */
   removeAllListeners(event?: EventNames<ListenEvents> | keyof SocketReservedEvents): this {
     this.#listeners?.clear(event);
@@ -317,6 +335,11 @@ export class SocketIoSocket<
   /** The events that have listeners. */
   eventNames(): (string | symbol)[] {
     return this.#listeners?.events() ?? [];
+  }
+
+  /** Changes nothing: there is no number of listeners from which on there would be a warning, as Node's emitters give. */
+  setMaxListeners(_count: number): this {
+    return this;
   }
 
   /** Adds a listener that is called with every event of the client: its name, and its arguments. */

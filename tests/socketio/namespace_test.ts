@@ -21,6 +21,23 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
 }
 
+Deno.test("namespace and server have the methods of Node's emitters that libraries call", () => {
+  for (const which of ["sockets", "io"] as const) {
+    const { io, join } = fakeServer();
+    const on = which === "io" ? io : io.sockets;
+    const log: string[] = [];
+    const gone = () => log.push("gone");
+    on.setMaxListeners(64).addListener("connection", () => log.push("last"))
+      .addListener("connection", gone).removeListener("connection", gone)
+      .prependListener("connection", () => log.push("first"))
+      .prependOnceListener("connection", () => log.push("once"));
+    assertEquals([on.eventNames(), on.listenerCount("connection")], [["connection"], 3]);
+    const conns = [join(), join()];
+    assertEquals(log, ["once", "first", "last", "first", "last"], which);
+    for (const conn of conns) conn.close();
+  }
+});
+
 Deno.test("namespace tells of connections under both names, in the order of listeners", () => {
   const { io, join } = fakeServer();
   const log: unknown[] = [];

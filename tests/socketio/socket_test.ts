@@ -426,6 +426,20 @@ Deno.test("socket sends a blob in its place among other messages", async () => {
   conn.close();
 });
 
+Deno.test("socket calls listeners that were put in front of the others first", () => {
+  const { io, join } = fakeServer();
+  const log: string[] = [];
+  io.on("connection", (socket) => {
+    socket.setMaxListeners(0).on("a", () => log.push("last"))
+      .prependListener("a", () => log.push("first"))
+      .prependOnceListener("a", () => log.push("once"));
+  });
+  const conn = join();
+  conn.deliver('2["a"]', '2["a"]');
+  assertEquals(log, ["once", "first", "last", "first", "last"]);
+  conn.close();
+});
+
 Deno.test("socket's listeners can be counted, listed and removed", () => {
   const { socket, conn } = connect();
   const listener = () => {};
