@@ -13,6 +13,7 @@ import {
 } from "./socket.ts";
 import type {
   AckResult,
+  AdapterNamespace,
   AllButLast,
   BroadcastEventMap,
   DefaultEventMap,
@@ -82,9 +83,12 @@ export type NamespaceMiddleware<
 > = (socket: SocketIoSocket<L, E, S, D>, next: (error?: MiddlewareError) => void) => unknown;
 
 /** The part of a server that a namespace knows. */
-export interface NamespaceServer extends SocketServer {
+export interface NamespaceServer<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> extends SocketServer<EmitEvents, SocketData> {
   /** Makes an adapter. @ignore */
-  _makeAdapter(namespace: SocketNamespace): SocketIoAdapter;
+  _makeAdapter(namespace: AdapterNamespace): SocketIoAdapter;
 }
 
 /**
@@ -120,11 +124,11 @@ export class SocketIoNamespace<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
-> extends Broadcaster<EmitEvents, SocketData> implements SocketNamespace {
+> extends Broadcaster<EmitEvents, SocketData> implements SocketNamespace<EmitEvents, SocketData> {
   /** The name; the main namespace is `/`. */
   readonly name: string;
   /** The server. */
-  readonly server: NamespaceServer;
+  readonly server: NamespaceServer<EmitEvents, SocketData>;
   /** The sockets that are connected here, by id. */
   readonly sockets: Map<
     SocketId,
@@ -152,7 +156,7 @@ export class SocketIoNamespace<
   }
 
   /** Made by the server. @ignore */
-  constructor(server: NamespaceServer, name: string) {
+  constructor(server: NamespaceServer<EmitEvents, SocketData>, name: string) {
     super();
     this.server = server;
     this.name = name;
@@ -471,5 +475,5 @@ export class SocketIoNamespace<
 
 /** A listener for connections failed: the connection ends. */
 function fail(error: unknown, socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>): void {
-  (socket.server as NamespaceServer)._onListenerError(error, socket);
+  socket.server._onListenerError(error, socket);
 }

@@ -133,7 +133,7 @@ export class ParentNamespace<
   > = new Set();
 
   /** Made by the server. @ignore */
-  constructor(server: NamespaceServer) {
+  constructor(server: NamespaceServer<EmitEvents, SocketData>) {
     super(server, `/_${count++}`);
   }
 

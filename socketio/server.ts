@@ -26,9 +26,10 @@ import {
   type ConnectionStateRecoveryOptions,
   SessionAwareAdapter,
 } from "./session_aware_adapter.ts";
-import type { SocketIoSocket, SocketNamespace } from "./socket.ts";
+import type { SocketIoSocket } from "./socket.ts";
 import type {
   AckResult,
+  AdapterNamespace,
   AllButLast,
   BroadcastEventMap,
   DefaultEventMap,
@@ -139,7 +140,7 @@ export class SocketIoServer<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
-> extends Broadcaster<EmitEvents, SocketData> implements NamespaceServer {
+> extends Broadcaster<EmitEvents, SocketData> implements NamespaceServer<EmitEvents, SocketData> {
   /** The options. */
   readonly opts: ResolvedServerOptions;
   /** Encodes packets. */
@@ -437,12 +438,14 @@ export class SocketIoServer<
   }
 
   /** Makes the adapter of a namespace. @ignore */
-  _makeAdapter(namespace: SocketNamespace): SocketIoAdapter {
+  _makeAdapter(namespace: AdapterNamespace): SocketIoAdapter {
     const factory = this.#adapter;
     // A function in the old form can be called both ways, a class and an arrow function in one way each.
     return factory.prototype === undefined
-      ? (factory as (namespace: SocketNamespace) => SocketIoAdapter)(namespace)
-      : new (factory as new (namespace: SocketNamespace) => SocketIoAdapter)(namespace);
+      ? (factory as (namespace: AdapterNamespace) => SocketIoAdapter)(namespace)
+      : new (factory as new (namespace: AdapterNamespace) => SocketIoAdapter)(
+        namespace,
+      );
   }
 
   /** A listener of a socket failed. @ignore */

@@ -6,7 +6,7 @@ import { callListener, Listeners } from "./_listeners.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime } from "./_time.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
-import { RoomChooser } from "./broadcaster.ts";
+import { type Broadcaster, RoomChooser } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType, RESERVED_EVENTS, type SocketIoPacket } from "./packet.ts";
 import type {
@@ -44,17 +44,30 @@ export interface SocketReservedEvents {
 }
 
 /** The part of a namespace that a socket knows. */
-export interface SocketNamespace extends AdapterNamespace {
+export interface SocketNamespace<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> extends AdapterNamespace, Broadcaster<EmitEvents, SocketData> {
+  /** The sockets that are connected to it here. */
+  readonly sockets: ReadonlyMap<
+    SocketId,
+    SocketIoSocket<Untyped, EmitEvents, Untyped, SocketData>
+  >;
   /** The adapter. */
   readonly adapter: SocketIoAdapter;
   /** The server. */
-  readonly server: SocketServer;
+  readonly server: SocketServer<EmitEvents, SocketData>;
   /** Forgets a socket. @ignore */
   _remove(socket: { readonly id: SocketId }): void;
 }
 
-/** The part of a server that a socket knows. */
-export interface SocketServer {
+/** The part of a server that a socket knows. What it sends goes to its main namespace. */
+export interface SocketServer<
+  EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
+  SocketData = Untyped,
+> extends Broadcaster<EmitEvents, SocketData> {
+  /** A namespace; it is made if it is not there yet. */
+  of(name: string): SocketNamespace<EmitEvents, SocketData>;
   /** Encodes packets. */
   readonly encoder: {
     /** Encodes one packet. */
@@ -78,6 +91,8 @@ export interface SocketServer {
 
 /** The part of a client's connection that a socket knows. */
 export interface SocketClient {
+  /** The id of the connection: a secret between client and server. */
+  readonly id: string;
   /** The connection. */
   readonly conn: EngineConnection;
   /** The request that opened it. */
@@ -152,7 +167,7 @@ export class SocketIoSocket<
   /** The public id: random, and another one after each reconnection unless the session was recovered. */
   readonly id: SocketId;
   /** The namespace. */
-  readonly nsp: SocketNamespace;
+  readonly nsp: SocketNamespace<EmitEvents, SocketData>;
   /** The connection, which several sockets of different namespaces may share. */
   readonly client: SocketClient;
   /** Whether the session of a lost connection was taken up again: rooms, data and missed events. */
@@ -177,7 +192,7 @@ export class SocketIoSocket<
 
   /** Made by the namespace. @ignore */
   constructor(
-    nsp: SocketNamespace,
+    nsp: SocketNamespace<EmitEvents, SocketData>,
     client: SocketClient,
     auth: Record<string, unknown> | undefined,
     session?: RecoveredSession,
@@ -211,7 +226,7 @@ export class SocketIoSocket<
   }
 
   /** The server. */
-  get server(): SocketServer {
+  get server(): SocketServer<EmitEvents, SocketData> {
     return this.nsp.server;
   }
 

@@ -260,6 +260,8 @@ export interface EngineConnection {
   close(discard?: boolean): unknown;
   /** Adds a listener: `data`, `error` and `close` are used. */
   on(event: string, listener: (...args: Untyped[]) => void): unknown;
+  /** Adds a listener that is called once. */
+  once(event: string, listener: (...args: Untyped[]) => void): unknown;
   /** Removes a listener. */
   removeListener(event: string, listener: (...args: Untyped[]) => void): unknown;
 }

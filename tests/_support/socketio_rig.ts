@@ -56,6 +56,14 @@ export class FakeConnection implements EngineConnection {
     this.#listeners.set(event, (this.#listeners.get(event) ?? new Set()).add(listener));
   }
 
+  once(event: string, listener: AnyListener): void {
+    const only: AnyListener = (...args) => {
+      this.removeListener(event, only);
+      listener(...args);
+    };
+    this.on(event, only);
+  }
+
   removeListener(event: string, listener: AnyListener): void {
     this.#listeners.get(event)?.delete(listener);
   }

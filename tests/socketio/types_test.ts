@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { SocketIoServer } from "../../socketio/server.ts";
+import type { SocketNamespace } from "../../socketio/socket.ts";
 import type {
   AckResult,
   AckWithError,
@@ -52,4 +53,20 @@ Deno.test("typed events refuse other names and arguments when they are compiled"
     // @ts-expect-error the text is missing
     socket.emit("news", 1);
   });
+});
+
+Deno.test("a socket's namespace, server and connection have the types that programs use", () => {
+  const io = new SocketIoServer<Events, Events, Events, { name: string }>();
+  io.of(/^\/room-/).on("connection", (socket) => {
+    const { nsp, server, conn } = socket;
+    nsp.to("a").emit("news", "text", 1);
+    nsp.sockets.get(socket.id)?.emit("news", socket.data.name, 1);
+    // @ts-expect-error there is no such event
+    nsp.emit("olds", "text", 1);
+    server.of("/other").emit("news", "text", 1);
+    server.emit("news", socket.client.id, 1);
+    conn.once("upgrade", () => {});
+  });
+  const named = (nsp: SocketNamespace): string => nsp.name;
+  assertEquals(named(new SocketIoServer().of("/other")), "/other");
 });
