@@ -261,8 +261,23 @@ export class SocketIoServer<
     return this;
   }
 
-  /** Disconnects all clients, and closes the ports of `listen()`. Servers that it was attached to are left open. */
-  async close(): Promise<void> {
+  /**
+   * Disconnects all clients, and closes the ports of `listen()`. Servers that it was attached to are left open. A callback is
+   * called as well, once all is closed.
+   */
+  async close(done?: (error?: Error) => void): Promise<void> {
+    let failure: Error | undefined;
+    try {
+      await this.#close();
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      if (typeof done === "function") guardCallback(done)(failure);
+    }
+  }
+
+  async #close(): Promise<void> {
     const closing: unknown[] = [];
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");

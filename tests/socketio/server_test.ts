@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
@@ -177,6 +184,26 @@ Deno.test("server has a path of its own choice", async () => {
     await response.body?.cancel();
     assertEquals(response.status, 200);
   });
+});
+
+Deno.test("server calls back when it is closed, as libraries wait for it", async () => {
+  const io = new SocketIoServer();
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const gone: unknown[] = [];
+  io.on("connection", (socket) => socket.on("disconnect", (reason) => gone.push(reason)));
+  const socket = connectSocketIo(`http://127.0.0.1:${port}`, { reconnection: false });
+  await next(socket, "connect");
+  const error = await new Promise((resolve) => io.close(resolve));
+  assertEquals([error, gone], [undefined, ["server shutting down"]]);
+  await socket.close();
+  assertEquals(await new Promise((resolve) => io.close(resolve)), undefined);
+
+  const failing = new SocketIoServer();
+  const cause = new Error("can't");
+  failing.bind({ on: () => {}, close: () => Promise.reject(cause) });
+  const heard: unknown[] = [];
+  await assertRejects(() => failing.close((error) => heard.push(error)), Error, "can't");
+  assertEquals(heard, [cause]);
 });
 
 Deno.test("server that closes tells its sockets, and its clients", async () => {
