@@ -9,7 +9,7 @@ import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import { encodePacket, PacketDecoder, type SocketIoPacket } from "./packet.ts";
-import type { ClientDisconnectReason, Untyped } from "./types.ts";
+import type { ClientDisconnectReason, SocketIoListener, Untyped } from "./types.ts";
 
 /** The events of a {@linkcode SocketIoManager}. */
 export interface ManagerEvents {
@@ -247,10 +247,41 @@ export class SocketIoManager {
     return this;
   }
 
-  /** Removes a listener. */
-  off<E extends keyof ManagerEvents>(event: E, listener: ManagerEvents[E]): this {
-    this.#listeners.remove(event, listener);
+  /** Removes a listener; without one all of the event, without an event all. */
+  off<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
+    if (event === undefined || listener === undefined) this.#listeners.clear(event);
+    else this.#listeners.remove(event, listener);
     return this;
+  }
+
+  /** The same as `on`. */
+  addEventListener<E extends keyof ManagerEvents>(event: E, listener: ManagerEvents[E]): this {
+    return this.on(event, listener);
+  }
+
+  /** The same as `off`. */
+  removeEventListener<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
+    return this.off(event, listener);
+  }
+
+  /** The same as `off`. */
+  removeListener<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
+    return this.off(event, listener);
+  }
+
+  /** The same as `off`: with a listener, as in npm's client, it removes that one alone. */
+  removeAllListeners<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
+    return this.off(event, listener);
+  }
+
+  /** The listeners of an event. */
+  listeners(event: keyof ManagerEvents): SocketIoListener[] {
+    return this.#listeners.list(event);
+  }
+
+  /** Whether an event has listeners. */
+  hasListeners(event: keyof ManagerEvents): boolean {
+    return this.#listeners.count(event) > 0;
   }
 
   /** A socket of a namespace. @ignore */

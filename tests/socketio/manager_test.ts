@@ -43,6 +43,21 @@ Deno.test("manager tells of its connection", async () => {
   });
 });
 
+Deno.test("manager's listeners are removed as those of npm's: one, all of an event, or all", () => {
+  const manager = connectSocketIo("http://host", { autoConnect: false }).io;
+  const listener = () => {};
+  const add = () => manager.on("close", listener).addEventListener("close", () => {});
+  for (
+    const name of ["off", "removeListener", "removeAllListeners", "removeEventListener"] as const
+  ) {
+    add().on("open", listener);
+    assertEquals(manager[name]("close", listener).listeners("close").length, 1, name);
+    assertEquals(manager[name]("close").hasListeners("close"), false, name);
+    assertEquals(manager.listeners("open"), [listener]);
+    assertEquals(manager[name]().hasListeners("open"), false, name);
+  }
+});
+
 /** Packets as bytes, which it reads as the parsers of npm do on Node. */
 const bytesParser: SocketIoParser = {
   Encoder: class {
