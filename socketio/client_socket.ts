@@ -461,6 +461,14 @@ export class SocketIoClientSocket<
     }
   }
 
+  /**
+   * Takes an event of the server. Libraries that look at all events, as Vue's plugins, put a function of theirs in place of this
+   * one, which calls it; programs have `onAny()`.
+   */
+  onevent(packet: SocketIoPacket): void {
+    this.#onEvent([...packet.data as unknown[]], packet.id);
+  }
+
   /** A packet for the namespace came. @ignore */
   _onPacket(packet: SocketIoPacket): void {
     const answer = packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR;
@@ -480,7 +488,10 @@ export class SocketIoClientSocket<
       case PacketType.CONNECT:
         return this.#onConnect(packet.data);
       case PacketType.EVENT:
-        return this.#onEvent(packet.data as unknown[], packet.id);
+        if (this.onevent === SocketIoClientSocket.prototype.onevent) {
+          return this.#onEvent(packet.data as unknown[], packet.id);
+        }
+        return callListener(this.onevent, this, [packet], reportCallbackError);
       case PacketType.ACK: {
         const ack = this.#acks.take(packet.id!);
         if (ack !== undefined) {

@@ -574,11 +574,21 @@ export class SocketIoSocket<
     );
   }
 
+  /**
+   * Takes an event of the client. Libraries that look at all events, as those for metrics, put a function of theirs in place of
+   * this one, which calls it; programs have `onAny()`.
+   */
+  onevent(packet: SocketIoPacket): void {
+    this.#onEvent([...packet.data as unknown[]], packet.id);
+  }
+
   /** The client sent a packet. @ignore */
   _onPacket(packet: SocketIoPacket): void {
     switch (packet.type) {
       case PacketType.EVENT:
-        this.#onEvent(packet.data as unknown[], packet.id);
+        if (this.onevent === SocketIoSocket.prototype.onevent) {
+          this.#onEvent(packet.data as unknown[], packet.id);
+        } else callListener(this.onevent, this, [packet], fail);
         break;
       case PacketType.ACK:
         this.#onAck(packet.id!, packet.data as unknown[]);

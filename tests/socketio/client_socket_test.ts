@@ -1023,3 +1023,24 @@ Deno.test("client's answer to a question of an earlier connection goes nowhere, 
     await socket.close();
   });
 });
+
+Deno.test("client's socket hands its events to what a library put in place of onevent", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const answer = new Promise((resolve) => {
+      io.on("connection", (socket) => {
+        socket.emit("first");
+        socket.emit("a", 1, resolve);
+      });
+    });
+    const socket = connectSocketIo(url);
+    const log: unknown[] = [];
+    const { onevent } = socket;
+    socket.onevent = (packet) => {
+      onevent.call(socket, packet);
+      log.push(packet.data);
+    };
+    socket.on("a", (value, done) => done(value + 1));
+    assertEquals([await answer, log], [2, [["first"], ["a", 1]]]);
+    await socket.close();
+  });
+});

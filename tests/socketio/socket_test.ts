@@ -426,6 +426,26 @@ Deno.test("socket sends a blob in its place among other messages", async () => {
   conn.close();
 });
 
+Deno.test("socket hands its events to what a library put in place of onevent", () => {
+  const errors: unknown[] = [];
+  const { io, join } = fakeServer({ onListenerError: (error) => errors.push(error) });
+  const log: unknown[] = [];
+  io.on("connection", (socket) => {
+    const { onevent } = socket;
+    socket.onevent = (packet) => {
+      onevent.call(socket, packet);
+      log.push(packet.data);
+      if ((packet.data as unknown[])[0] === "b") throw "failed";
+    };
+    socket.on("a", (value, done) => done(value + 1));
+  });
+  const conn = join();
+  conn.deliver('27["a",1]');
+  assertEquals([conn.take(), log], [["37[2]"], [["a", 1]]]);
+  conn.deliver('2["b"]');
+  assertEquals([errors, conn.readyState], [["failed"], "closed"]);
+});
+
 Deno.test("socket calls listeners that were put in front of the others first", () => {
   const { io, join } = fakeServer();
   const log: string[] = [];
