@@ -85,7 +85,11 @@ function makeCodec(options: SocketIoClientOptions): Codec {
   };
   let decoder = makeDecoder();
   return {
-    encode: (packet) => encoder.encode(packet),
+    // In browsers that of npm's `socket.io-msgpack-parser` gives ArrayBuffers.
+    encode: (packet) =>
+      encoder.encode(packet).map((part) =>
+        part instanceof ArrayBuffer ? new Uint8Array(part) : part
+      ),
     decode(data, found) {
       try {
         decoder.add(toParserInput(data));

@@ -91,6 +91,26 @@ Deno.test("manager and server hand bytes to a parser as a Buffer", async () => {
   });
 });
 
+Deno.test("manager sends what a parser encodes as ArrayBuffer, by both transports", async () => {
+  const encoder = new bytesParser.Encoder();
+  const parser: SocketIoParser = {
+    Encoder: class {
+      encode(packet: unknown): ArrayBuffer[] {
+        return encoder.encode(packet).map((part: Uint8Array) => new Uint8Array(part).buffer);
+      }
+    },
+    Decoder: bytesParser.Decoder,
+  };
+  await withServer({ parser }, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.on("a", (value, done) => done(value + 1)));
+    for (const transport of ["polling", "websocket"] as const) {
+      const socket = connectSocketIo(url, { parser, transports: [transport] });
+      assertEquals(await socket.timeout(5000).emitWithAck("a", 1), 2, transport);
+      await socket.close();
+    }
+  });
+});
+
 Deno.test("manager ends a connection with what can't be decoded", async () => {
   for (
     const [answer, reason] of [
