@@ -24,11 +24,13 @@ export function toEngineRequest(request: Request, remoteAddress: string): Engine
   const url = new URL(request.url);
   const headers: EngineHeaders = Object.create(null);
   for (const [name, value] of request.headers) headers[name] = value;
+  const connection = { encrypted: url.protocol === "https:", remoteAddress };
   return {
     method: request.method,
     url: url.pathname + url.search,
     headers,
-    connection: { encrypted: url.protocol === "https:", remoteAddress },
+    connection,
+    socket: connection,
   };
 }
 

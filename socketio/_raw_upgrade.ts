@@ -62,6 +62,10 @@ export class RawEngineRequest implements EngineRequest {
   get connection(): { encrypted: boolean; remoteAddress: string } {
     return { encrypted: this.#encrypted, remoteAddress: this.#remoteAddress };
   }
+
+  get socket(): { encrypted: boolean; remoteAddress: string } {
+    return this.connection;
+  }
 }
 
 function lines(headers: ResponseHeaders): [string, string][] {

@@ -131,6 +131,8 @@ export interface EngineRequest {
     /** The address of the other end. */
     readonly remoteAddress?: string;
   };
+  /** The same, by Node's newer name. */
+  readonly socket: EngineRequest["connection"];
 }
 
 /** What a socket's first request and connect packet said. */

@@ -15,7 +15,13 @@ function makeRequest(
   query: string,
   headers: Record<string, string>,
 ): EngineRequest {
-  return { method, url: `/engine.io/?${query}`, headers, connection: { encrypted: false } };
+  return {
+    method,
+    url: `/engine.io/?${query}`,
+    headers,
+    connection: { encrypted: false },
+    socket: {},
+  };
 }
 
 /** One HTTP request: `answered` resolves with what was responded. */

@@ -33,6 +33,7 @@ export class FakeConnection implements EngineConnection {
       headers: { host: "example.org", origin: "https://example.org" },
       _query: { EIO: "4", x: "1" },
       connection: { encrypted: true },
+      socket: { encrypted: true },
       ...request,
     };
   }

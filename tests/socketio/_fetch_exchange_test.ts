@@ -27,6 +27,7 @@ Deno.test("fetch exchange shows the request as the engine wants it", () => {
   assertEquals(exchange.request.url, "/a/?b=c");
   assertEquals(exchange.request.headers["x-one"], "1");
   assertEquals(exchange.request.connection, { encrypted: true, remoteAddress: "192.0.2.7" });
+  assertEquals(exchange.request.socket, exchange.request.connection);
   assertEquals(exchange.request.headers["toString"], undefined);
   assertEquals(new FetchExchange(new Request(URL_TEXT)).remoteAddress, "");
 });

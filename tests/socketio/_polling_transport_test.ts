@@ -25,7 +25,7 @@ class FakeExchange implements HttpExchange {
 
   constructor(method: string, headers: EngineHeaders = {}, holds = false, seq?: string) {
     const _query: Record<string, string> = seq === undefined ? {} : { seq };
-    this.request = { method, headers, connection: {}, _query };
+    this.request = { method, headers, connection: {}, socket: {}, _query };
     this.#holds = holds;
   }
   get done(): boolean {

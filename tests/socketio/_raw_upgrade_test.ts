@@ -32,6 +32,13 @@ async function readAll(far: PairEnd): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, n ?? 0));
 }
 
+Deno.test("a request on a raw connection tells of the connection under both of Node's names", () => {
+  const { upgrade } = request();
+  const { connection, socket } = upgrade.request;
+  assertEquals(connection, { encrypted: true, remoteAddress: upgrade.remoteAddress });
+  assertEquals(socket, connection);
+});
+
 Deno.test("raw upgrade answers a valid handshake, with the headers of the program", async () => {
   const { upgrade, far } = request();
   const socket = await upgrade.accept({ "X-A": "b", "Set-Cookie": ["c=1", "d=2"] });
