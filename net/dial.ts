@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { connect as connectNode } from "node:net";
+import { WritableStream } from "node:stream/web";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
@@ -362,12 +363,30 @@ async function connectByDeno(
 ): Promise<Deno.TcpConn> {
   const { signal } = options;
   if (signal.aborted) throw signal.reason;
-  signal.throwIfAborted = () => {};
-  const conn = await Deno.connect(options);
+  const own = signal instanceof OwnAbortSignal ? signal : ownSignal(signal);
+  own.throwIfAborted = () => {};
+  const conn = await Deno.connect({ ...options, signal: own });
   if (!signal.aborted) return conn;
   conn.close();
   throw signal.reason;
 }
+
+/**
+ * A signal of the runtime's own that fires with another one: `Deno.connect` takes no others, and a page that is imitated (jsdom,
+ * happy-dom) may have put its own `AbortController` in `globalThis`.
+ */
+function ownSignal(signal?: AbortSignal): AbortSignal {
+  let own: AbortSignal;
+  const stream = new WritableStream({
+    start(controller) {
+      own = controller.signal;
+    },
+  });
+  signal?.addEventListener("abort", () => stream.abort(signal.reason), { once: true });
+  return own!;
+}
+
+const OwnAbortSignal = ownSignal().constructor as typeof AbortSignal;
 
 function configured(conn: Deno.TcpConn, { noDelay = true, keepAlive }: DialOptions): Deno.TcpConn {
   conn.setNoDelay(noDelay);

@@ -623,3 +623,29 @@ Deno.test("dial obeys --deny-net for the address behind a name", async () => {
     await Deno.remove(file);
   }
 });
+
+Deno.test(
+  "dial works in a page that is imitated, whose AbortController is none of the runtime's",
+  LINUX,
+  async () => {
+    await using hole = await blackhole();
+    const own = globalThis.AbortController;
+    globalThis.AbortController = class {
+      readonly signal = Object.assign(new EventTarget(), { aborted: false, reason: undefined });
+      abort(reason: undefined): void {
+        if (this.signal.aborted) return;
+        Object.assign(this.signal, { aborted: true, reason });
+        this.signal.dispatchEvent(new Event("abort"));
+      }
+    } as unknown as typeof AbortController;
+    try {
+      using listener = listen();
+      const { port } = listener.addr as Deno.NetAddr;
+      (await dial({ hostname: "127.0.0.1", port }, { timeout: 10_000 })).close();
+      const stuck = dial({ hostname: "127.0.0.1", port: hole.port }, { timeout: 50 });
+      assertEquals((await assertRejects(() => stuck, NetError)).code, "ETIMEDOUT");
+    } finally {
+      globalThis.AbortController = own;
+    }
+  },
+);
