@@ -21,7 +21,7 @@ export class SendLine {
   #end: Promise<void> | undefined;
   #bytes = 0;
   /** Gives up the message that is being sent in parts. */
-  #sending: AbortController | undefined;
+  #giveUp: ((reason: Error) => void) | undefined;
 
   /** Makes an empty line. */
   constructor(link: Link, maxSendQueue: number) {
@@ -71,23 +71,30 @@ export class SendLine {
    * the next one.
    */
   async sendParts(parts: OutgoingParts, options: SendPartsOptions): Promise<void> {
-    const sending = this.#sending = new AbortController();
-    if (!this.#link.open) sending.abort(closedError());
-    const { signal } = sending;
-    const either = options.signal === undefined
-      ? signal
-      : AbortSignal.any([options.signal, signal]);
+    const either = new AbortController();
+    let lost: Error | undefined;
+    this.#giveUp = (reason) => {
+      lost = reason;
+      either.abort(reason);
+    };
+    if (!this.#link.open) this.#giveUp(closedError());
+    // Not `AbortSignal.any`, which takes none of a polyfill's.
+    const given = options.signal;
+    const abort = () => either.abort(given!.reason);
+    if (given?.aborted) abort();
+    else given?.addEventListener("abort", abort, { once: true });
     try {
-      await sendParts(this.#link, parts, { ...options, signal: either });
+      await sendParts(this.#link, parts, { ...options, signal: either.signal });
     } catch (error) {
-      throw signal.aborted ? signal.reason : error;
+      throw lost ?? error;
     } finally {
-      this.#sending = undefined;
+      given?.removeEventListener?.("abort", abort);
+      this.#giveUp = undefined;
     }
   }
 
   /** Gives up the message that is being sent in parts. */
   abort(reason: Error): void {
-    this.#sending?.abort(reason);
+    this.#giveUp?.(reason);
   }
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import { NetError } from "../../net/errors.ts";
 import type { Link } from "../../websocket/_connection_parts.ts";
 import { queueFullError, SendLine } from "../../websocket/_send_line.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
@@ -116,4 +117,35 @@ Deno.test("send line tells why a source failed, and gives its signal's reason to
   assertEquals(await assertRejects(() => failing, RangeError), fault);
   await line.add(64, () => line.sendParts(["a", "b"], {}));
   assertEquals(log, ["catch up", "half", "fail CALLBACK", "catch up", "a", "b", "."]);
+});
+
+Deno.test("send line takes a signal of a polyfill, and leaves no listener with it", async () => {
+  const { line, log } = rig();
+  const heard = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: new Error("enough"),
+    addEventListener: (_type: string, listener: () => void) => heard.add(listener),
+    removeEventListener: (_type: string, listener: () => void) => heard.delete(listener),
+  };
+  const given = { signal: signal as unknown as AbortSignal };
+  await line.add(64, () => line.sendParts(["a"], given));
+  assertEquals([log, heard.size], [["catch up", "a", "."], 0]);
+  const started = Promise.withResolvers<void>();
+  const stuck = line.add(64, () =>
+    line.sendParts(
+      (async function* () {
+        yield "one";
+        started.resolve();
+        await new Promise(() => {});
+      })(),
+      given,
+    ));
+  await started.promise;
+  for (const listener of heard) listener();
+  const { code, cause } = await assertRejects(() => stuck, NetError);
+  assertEquals([code, cause, heard.size], ["ABORT_ERR", signal.reason, 0]);
+  const late = { signal: { ...signal, aborted: true } as unknown as AbortSignal };
+  const refused = line.add(64, () => line.sendParts(["two"], late));
+  assertEquals((await assertRejects(() => refused, NetError)).code, "ABORT_ERR");
 });
