@@ -12,6 +12,11 @@ import { parseWebSocketUrl } from "./url.ts";
 /** Options of {@linkcode StandardWebSocket}, beyond what the browser's has. `slowReader` is `"close"` unless it is set: nobody would hear of a message that is refused. */
 export interface StandardWebSocketOptions extends Omit<ConnectWebSocketOptions, "signal"> {}
 
+/**
+ * The events that the `EventTarget` below can tell. A page that is imitated (jsdom, happy-dom) may put its own in `globalThis` later.
+ */
+const EVENTS = { Event, MessageEvent, CloseEvent, ErrorEvent };
+
 /** From how many bytes on that wait to be told the server is held back. */
 const MAX_UNTOLD = 65_536;
 
@@ -145,8 +150,12 @@ export class StandardWebSocket extends EventTarget {
       checkChoice(ws, options.protocols);
     } catch (error) {
       this.#state = 3;
-      this.dispatchEvent(new ErrorEvent("error", { error, message: (error as Error).message }));
-      this.dispatchEvent(new CloseEvent("close", { code: 1006, reason: "", wasClean: false }));
+      this.dispatchEvent(
+        new EVENTS.ErrorEvent("error", { error, message: (error as Error).message }),
+      );
+      this.dispatchEvent(
+        new EVENTS.CloseEvent("close", { code: 1006, reason: "", wasClean: false }),
+      );
       return;
     }
     this.#connection = ws;
@@ -160,7 +169,7 @@ export class StandardWebSocket extends EventTarget {
     }
     this.#state = 1;
     ws.on("message", (data) => this.#onMessage(ws, data));
-    this.#tell(new Event("open"));
+    this.#tell(new EVENTS.Event("open"));
   }
 
   #tell(event: Event): void {
@@ -197,13 +206,15 @@ export class StandardWebSocket extends EventTarget {
     if (typeof data === "string") value = data;
     else if (this.#binaryType === "blob") value = new Blob([data as Uint8Array<ArrayBuffer>]);
     else value = (data as Uint8Array<ArrayBuffer>).slice().buffer;
-    this.#tell(new MessageEvent("message", { data: value, origin: this.#origin }));
+    this.#tell(new EVENTS.MessageEvent("message", { data: value, origin: this.#origin }));
   }
 
   #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
     this.#state = 3;
-    if (!wasClean) this.dispatchEvent(new ErrorEvent("error", { error, message: error?.message }));
-    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+    if (!wasClean) {
+      this.dispatchEvent(new EVENTS.ErrorEvent("error", { error, message: error?.message }));
+    }
+    this.dispatchEvent(new EVENTS.CloseEvent("close", { code, reason, wasClean }));
   }
 
   /** The URL, without a fragment. */

@@ -468,3 +468,31 @@ Deno.test("standard WebSocket fails if the server chooses none of the subprotoco
     await until(() => server.clients.size === 0);
   }
 });
+
+Deno.test("standard WebSocket works on in a page that is imitated, whose events are no events here", async () => {
+  await using server = await serve({
+    default: (ws) => void ws.on("message", (data) => ws.send(data)),
+  });
+  const names = ["Event", "MessageEvent", "CloseEvent", "ErrorEvent"] as const;
+  const own = names.map((name) => [name, globalThis[name]]);
+  for (const name of names) {
+    Object.assign(globalThis, {
+      [name]: class {
+        constructor(readonly type: string) {}
+      },
+    });
+  }
+  try {
+    const ws = new StandardWebSocket(urlOf(server));
+    await event(ws, "open");
+    ws.send("text");
+    assertEquals((await event(ws, "message")).data, "text");
+    const closing = event(ws, "close");
+    ws.close(1000);
+    assertEquals((await closing).code, 1000);
+    const closed = event(new StandardWebSocket("ws://127.0.0.1:1"), "close");
+    assertEquals((await closed).code, 1006);
+  } finally {
+    Object.assign(globalThis, Object.fromEntries(own));
+  }
+});
