@@ -655,7 +655,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
         // The runtime's own WebSocket has no parts.
         const inParts = data.size > SMALL_BLOB && this.#link.canPause;
         if (inParts) return line.sendParts(data.stream(), options);
-        await this.#sendNow(await data.bytes(), options.compress, options);
+        // Not `bytes()`, which happy-dom's Blob does not have.
+        const whole = new Uint8Array(await data.arrayBuffer());
+        await this.#sendNow(whole, options.compress, options);
       });
     }
     if (!isParts(data)) {

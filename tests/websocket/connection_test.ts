@@ -547,6 +547,14 @@ Deno.test("messages behind one that is being made wait for it, and keep their or
   await closeBoth(client, server);
 });
 
+Deno.test("a Blob need not have the method bytes: an imitated page's has none", async () => {
+  const [client, server] = webSocketPair();
+  const blob = Object.defineProperty(new Blob(["blob"]), "bytes", { value: undefined });
+  await client.send(blob);
+  assertEquals((await server.receive()).data, toBytes("blob"));
+  await closeBoth(client, server);
+});
+
 Deno.test("bytes behind a message that is being made may be reused at once", async () => {
   const [client, server] = webSocketPair();
   const bytes = toBytes("first");
