@@ -44,15 +44,16 @@ export class DatagramLookup {
     }
     const lookup = this.#options.lookup ?? systemHostLookup;
     const life = this.#life.signal;
-    let { signal } = options;
-    if (parsed.ip === undefined) {
-      signal = AbortSignal.any(signal === undefined ? [life] : [signal, life]);
-    }
+    // Only names are asked for.
+    const either = parsed.ip === undefined ? firstOf(life, options.signal) : undefined;
+    const { signal } = either ?? options;
     let addresses: string[];
     try {
       addresses = await lookupWith(lookup, host, { ...options, signal, family });
     } catch (error) {
       throw life.aborted ? socketClosed(what) : error;
+    } finally {
+      either?.clear();
     }
     if (port !== undefined) this.#policy?.check(host, port, addresses);
     return addresses[0];
@@ -62,4 +63,22 @@ export class DatagramLookup {
   stop(): void {
     this.#life.abort();
   }
+}
+
+/** A signal that fires with the first of two; `clear` takes its listeners off. Not `AbortSignal.any`, which takes none of a polyfill's. */
+function firstOf(
+  one: AbortSignal,
+  other: AbortSignal | undefined,
+): { signal: AbortSignal; clear: () => void } {
+  const either = new AbortController();
+  const given = other === undefined ? [one] : [one, other];
+  const watched = given.map((signal) => ({ signal, abort: () => either.abort(signal.reason) }));
+  for (const { signal, abort } of watched) {
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  }
+  const clear = () => {
+    for (const { signal, abort } of watched) signal.removeEventListener?.("abort", abort);
+  };
+  return { signal: either.signal, clear };
 }

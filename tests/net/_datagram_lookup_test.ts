@@ -65,3 +65,27 @@ Deno.test("datagram lookup ends with its signal, and with its socket", async () 
   assertEquals(signals[1].aborted, true);
   assertEquals((await refused(it.find("c.example", 9, {}, WHAT)))[0], "ERR_SOCKET_CLOSED");
 });
+
+Deno.test("datagram lookup takes a signal of a polyfill, and leaves no listener with it", async () => {
+  const heard = new Set<() => void>();
+  const signal = {
+    aborted: false,
+    reason: new Error("enough"),
+    addEventListener: (_type: string, listener: () => void) => heard.add(listener),
+    removeEventListener: (_type: string, listener: () => void) => heard.delete(listener),
+  } as unknown as AbortSignal;
+  const asked = Promise.withResolvers<void>();
+  const it = new DatagramLookup("udp4", {
+    lookup(name) {
+      if (name === "a.example") return Promise.resolve(["192.0.2.2"]);
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  assertEquals(await it.find("a.example", 9, { signal }, WHAT), "192.0.2.2");
+  assertEquals(heard.size, 0);
+  const stuck = refused(it.find("b.example", 9, { signal }, WHAT));
+  await asked.promise;
+  for (const listener of heard) listener();
+  assertEquals([(await stuck)[0], heard.size], ["ABORT_ERR", 0]);
+});
