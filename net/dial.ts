@@ -325,7 +325,7 @@ async function connectByName(
  */
 function requireLocal({ localAddress, localPort }: DialOptions, address: string): void {
   if (localAddress === undefined && localPort === undefined) return;
-  const own = localAddress ?? (address.includes(":") ? "::" : "0.0.0.0");
+  const own = localAddress ?? (isIpv6(address) ? "::" : "0.0.0.0");
   const host = formatEndpoint(own, localPort ?? 0);
   if (Deno.permissions.requestSync({ name: "net", host }).state !== "granted") {
     throw new Deno.errors.NotCapable(`Requires net access to "${host}", to connect from there`);
@@ -423,7 +423,7 @@ function connectByNode(
     };
     const fail = (error: Error): void => {
       done();
-      reject(ownAddressFault(error, localAddress));
+      reject(ownAddressFault(error, { address, port }, options));
     };
     signal.addEventListener("abort", abort, { once: true });
     socket.once("error", fail);
@@ -434,12 +434,36 @@ function connectByNode(
   });
 }
 
-/** Deno's node:net says EINVAL where the system, and Node, say that the own address is not one of this machine. */
-function ownAddressFault(error: Error, localAddress: string | undefined): Error {
-  const { code, syscall } = error as { code?: string; syscall?: string };
-  if (syscall !== "bind" || code !== "EINVAL") return error;
-  const fault = new Error(`${localAddress} is no address of this machine`, { cause: error });
-  return Object.assign(fault, { code: "EADDRNOTAVAIL" });
+/**
+ * What goes wrong with the own end is a fault of `bind`, as in Node. Deno's node:net says EINVAL where the system, and Node, say that
+ * the own address is not one of this machine, and finds only by connecting that the own address is of the other family.
+ */
+function ownAddressFault(
+  error: Error & { code?: string; syscall?: string },
+  target: { address: string; port: number },
+  { localAddress, localPort }: DialOptions,
+): Error {
+  const { syscall, code } = error;
+  const foreign = localAddress !== undefined && isIpv6(localAddress) !== isIpv6(target.address);
+  if (syscall !== "bind" && !(foreign && code === "EINVAL")) return error;
+  const own = localAddress ?? (isIpv6(target.address) ? "::" : "0.0.0.0");
+  const what = `Cannot connect to "${formatEndpoint(target.address, target.port)}" from "${
+    formatEndpoint(own, localPort || undefined)
+  }"`;
+  const place = { syscall: "bind", address: own, port: localPort || undefined };
+  if (code !== "EINVAL") return toNetError(error, { ...place, what });
+  const why = foreign
+    ? "EINVAL, they are not of one family"
+    : "EADDRNOTAVAIL, it is no address of this machine";
+  return new NetError(`${what}: ${why}`, {
+    ...place,
+    code: foreign ? "EINVAL" : "EADDRNOTAVAIL",
+    cause: error,
+  });
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(":");
 }
 
 function combineErrors(errors: NetError[], { hostname, port }: HostTarget): NetError {

@@ -272,9 +272,36 @@ Deno.test("dial connects from the local address and port that was asked for", LI
   assertEquals(b.remoteAddr, { transport: "tcp", hostname: "127.0.0.2", port: localPort });
   assert(a instanceof NodeTransport);
   await closes(a, b);
-  const foreign = await code({ hostname: "127.0.0.1", port }, { localAddress: "192.0.2.77" });
-  assertEquals(foreign, "EADDRNOTAVAIL");
 });
+
+Deno.test(
+  "dial tells of an own address or port that can't be had as bind does",
+  LINUX,
+  async () => {
+    using listener = listen();
+    using busy = listen();
+    const target = { hostname: "127.0.0.1", port: listener.addr.port };
+    const { port } = busy.addr;
+    const faults: [DialOptions, unknown[]][] = [
+      [{ localAddress: "192.0.2.77" }, ["EADDRNOTAVAIL", "192.0.2.77", undefined]],
+      [{ localAddress: "::1" }, ["EINVAL", "::1", undefined]],
+      [{ localAddress: "127.0.0.1", localPort: port }, ["EADDRINUSE", "127.0.0.1", port]],
+      [{ localPort: port }, ["EADDRINUSE", "0.0.0.0", port]],
+    ];
+    for (const [options, expected] of faults) {
+      const error = await assertRejects(() => dial(target, options), NetError);
+      assertEquals([error.code, error.address, error.port], expected);
+      assertEquals(error.syscall, "bind");
+      assert(error.message.startsWith(`Cannot connect to "127.0.0.1:${target.port}" from "`));
+    }
+    const nobody = { hostname: "127.0.0.1", port: freePort() };
+    const refused = await assertRejects(
+      () => dial(nobody, { localAddress: "127.0.0.1" }),
+      NetError,
+    );
+    assertEquals([refused.code, refused.syscall], ["ECONNREFUSED", "connect"]);
+  },
+);
 
 Deno.test("dial sets keep-alive, with a delay through node:net", LINUX, async () => {
   using listener = listen();
