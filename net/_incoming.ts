@@ -19,6 +19,8 @@ const STYLE_NAMES: Record<ReadStyle, string> = {
 export interface IncomingOwner {
   /** Something came. */
   onactivity(): void;
+  /** Chunks flow again, or for the first time; before the first of them. */
+  onflow(): void;
   /** A chunk, while it flows. */
   ondata(chunk: Uint8Array): void;
   /** The peer ended, and all it sent has been taken. */
@@ -48,7 +50,11 @@ export class Incoming implements TransportSink {
   #style: ReadStyle | null = null;
   #waiter: Waiter | null = null;
   #flowing = false;
+  /** Whether flowing is about to be told of. */
+  #starting = false;
   #held: Uint8Array | null = null;
+  /** How many bytes came that went to nobody. */
+  #unread = 0;
   /** What counts the bytes that are held. */
   #budget: Budget | undefined;
   #eof = false;
@@ -67,6 +73,21 @@ export class Incoming implements TransportSink {
   /** Whether chunks go to the owner as they come. */
   get flowing(): boolean {
     return this.#flowing;
+  }
+
+  /** Whether chunks go to the owner, now or when it flows again. */
+  get byEvents(): boolean {
+    return this.#style === "events";
+  }
+
+  /** How many bytes are held. */
+  get held(): number {
+    return this.#held?.length ?? 0;
+  }
+
+  /** Whether anything that came was taken. */
+  get everRead(): boolean {
+    return this.bytesRead > this.#unread + this.held;
   }
 
   /** Whether somebody waits for the next chunk. */
@@ -106,7 +127,7 @@ export class Incoming implements TransportSink {
     const taken = new TakenOver(transport, this.#reader!, this.#held);
     this.#before = this.bytesRead;
     this.#reader = null;
-    this.#letGo();
+    this.#unread += this.#letGo()?.length ?? 0;
     return taken;
   }
 
@@ -119,6 +140,8 @@ export class Incoming implements TransportSink {
   flow(): void {
     if (this.#flowing) return;
     this.#flowing = true;
+    if (this.#starting) return;
+    this.#starting = true;
     queueMicrotask(() => this.#drain());
   }
 
@@ -156,7 +179,7 @@ export class Incoming implements TransportSink {
   /** Ends all reading: who waits gets `error`, and so does who asks later, unless the end was reached. */
   stop(error: unknown): void {
     this.#reader?.stop();
-    this.#letGo();
+    this.#unread += this.#letGo()?.length ?? 0;
     this.#eof = this.#flowing = false;
     this.#stopped ??= { error };
     const waiter = this.#waiter;
@@ -213,6 +236,8 @@ export class Incoming implements TransportSink {
   }
 
   #drain(): void {
+    this.#starting = false;
+    if (this.#flowing) this.#owner.onflow();
     if (this.#flowing) {
       const chunk = this.#letGo();
       if (chunk !== null) this.#owner.ondata(chunk);

@@ -150,6 +150,11 @@ export class Outgoing implements TransportWriterOptions {
     return this.#writer === null ? this.#early?.size ?? 0 : this.#writer.queued;
   }
 
+  /** How often `cork()` was called without its `uncork()`. */
+  get corks(): number {
+    return this.#corks;
+  }
+
   /** How many bytes were written, with those that are queued. */
   get bytesWritten(): number {
     const writer = this.#writer;

@@ -153,6 +153,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       const idle = this.#socket.#idle;
       if (idle !== null) idle.touch();
     }
+    onflow(): void {
+      this.#socket.#tell("resume");
+    }
     ondata(chunk: Uint8Array): void {
       this.#socket.#ondata(chunk);
     }
@@ -257,6 +260,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#watch([...signals].filter((signal) => signal !== undefined));
     this.#open();
     return this;
+  }
+
+  /** The error that the socket was destroyed with, or null; `closed` tells when it has closed. */
+  get errored(): Error | null {
+    return this.#error;
   }
 
   /** Whether `connect` was called and neither `connect` nor `close` has come yet. */
@@ -381,6 +389,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#outgoing.uncork();
   }
 
+  /** How many calls of `cork()` still wait for their `uncork()`. */
+  get writableCorked(): number {
+    return this.#outgoing.corks;
+  }
+
   /** How many bytes are queued for sending. */
   get writableLength(): number {
     return this.#outgoing.queued;
@@ -411,12 +424,50 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#outgoing.finished;
   }
 
+  /** False: chunks are bytes and text. */
+  get writableObjectMode(): boolean {
+    return false;
+  }
+
   /** Whether the peer's direction has ended and all of it was read. */
   get readableEnded(): boolean {
     return this.#readEnded;
   }
 
   // ---- reading
+
+  /**
+   * As Node tells it: true when chunks go to `"data"` listeners, false after `pause()`, null before either, and
+   * where the socket is read by `for await` or through `readable`.
+   */
+  get readableFlowing(): boolean | null {
+    return this.#paused ? false : this.#incoming.byEvents ? true : null;
+  }
+
+  /** How many bytes have come and wait for a reader. */
+  get readableLength(): number {
+    return this.#incoming.held;
+  }
+
+  /** Whether anything that came was read, or thrown away by `resume()` without a listener. */
+  get readableDidRead(): boolean {
+    return this.#incoming.everRead;
+  }
+
+  /** Whether the socket was destroyed before the end of the peer's direction was read. */
+  get readableAborted(): boolean {
+    return this.#destroyed && !this.#readEnded;
+  }
+
+  /** What `setEncoding` was called with, or null. */
+  get readableEncoding(): string | null {
+    return encodingOf(this.#decoder);
+  }
+
+  /** False: chunks are bytes and text. */
+  get readableObjectMode(): boolean {
+    return false;
+  }
 
   /** Listens; a listener for `"data"` makes the socket flow, unless `pause()` was called. */
   // @ts-ignore: the base class has other types where a program also loads @types/node
@@ -454,8 +505,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * an end without one is told of at once. In a `data` event nothing is on its way: then the end, too, waits for `resume()`. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
    */
   pause(): this {
+    const news = !this.#paused;
     this.#paused = true;
     this.#incoming.hold();
+    if (news) this.#tell("pause");
     return this;
   }
 
@@ -852,9 +905,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (!this.#closed) this.#settleClosed();
     this.#transport = this.#error = null;
     // As in Node the encoding stays; half a character of the former connection does not.
-    if (this.#decoder !== null) {
-      this.setEncoding((this.#decoder as StringDecoder & { encoding: string }).encoding);
-    }
+    const encoding = encodingOf(this.#decoder);
+    if (encoding !== null) this.setEncoding(encoding);
     this.#opened = this.#closing = null;
     this.#readable = this.#writable = null;
     this.#destroyed =
@@ -1133,6 +1185,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       if (signal.aborted) queueMicrotask(listener);
     }
   }
+}
+
+function encodingOf(decoder: StringDecoder | null): string | null {
+  return (decoder as (StringDecoder & { encoding: string }) | null)?.encoding ?? null;
 }
 
 /** Waits for what never fails, but no longer than `ms`. */

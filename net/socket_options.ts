@@ -49,6 +49,10 @@ export interface SocketEvents {
   /** Bytes came (a `Buffer`), or text after `setEncoding`. */
   // deno-lint-ignore no-explicit-any
   data: [chunk: any];
+  /** `pause()` was called, and the socket was not paused. */
+  pause: [];
+  /** `data` events begin, or go on after `pause()`: once before the first of them. */
+  resume: [];
   /** The peer ended its direction, and everything it sent has been read. */
   end: [];
   /** Nothing passed for the time given to `setTimeout`. The socket stays open. */

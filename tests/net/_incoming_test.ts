@@ -13,6 +13,7 @@ function rig(options: PairOptions = {}): {
   const told: string[] = [];
   const incoming = new Incoming({
     onactivity: () => {},
+    onflow: () => {},
     ondata: (chunk) => void told.push(`data ${[...chunk]}`),
     onend: () => void told.push("end"),
     onreadfail: (error) => void told.push(`fail ${(error as { code: string }).code}`),
@@ -62,6 +63,7 @@ Deno.test("incoming that is to hold counts what a read under way brings, and giv
   const told: string[] = [];
   const incoming = new Incoming({
     onactivity: () => void told.push("activity"),
+    onflow: () => {},
     ondata: (chunk) => void told.push(`data ${[...chunk]}`),
     onend: () => void told.push("end"),
     onreadfail: (error) => void told.push(`fail ${error}`),
@@ -88,6 +90,7 @@ Deno.test("incoming that is to hold inside a chunk reads nothing more", async ()
   const [a, peer] = pair({ capacity: 2 });
   const incoming: Incoming = new Incoming({
     onactivity: () => {},
+    onflow: () => {},
     ondata: () => incoming.hold(),
     onend: () => {},
     onreadfail: () => {},
@@ -204,6 +207,7 @@ Deno.test("incoming hands over what it has read and nobody took, and goes on wit
   const told: string[] = [];
   const incoming = new Incoming({
     onactivity: () => {},
+    onflow: () => {},
     ondata: (chunk) => void told.push(`data ${[...chunk]}`),
     onend: () => void told.push("end"),
     onreadfail: () => void told.push("fail"),
@@ -256,6 +260,7 @@ Deno.test("incoming has the budget count what it holds, and gives it back howeve
     const told: number[] = [];
     const incoming = new Incoming({
       onactivity: () => {},
+      onflow: () => {},
       ondata: (chunk) => void told.push(chunk.length),
       onend: () => {},
       onreadfail: () => {},
@@ -278,4 +283,38 @@ Deno.test("incoming has the budget count what it holds, and gives it back howeve
     a.close();
     peer.close();
   }
+});
+
+Deno.test("incoming tells that it flows once for each time that it does, before the first chunk", async () => {
+  const [a, peer] = pair();
+  const told: string[] = [];
+  const incoming = new Incoming({
+    onactivity: () => {},
+    onflow: () => void told.push("flow"),
+    ondata: (chunk) => void told.push(`data ${[...chunk]}`),
+    onend: () => {},
+    onreadfail: () => {},
+  });
+  incoming.attach(a);
+  incoming.claim("events");
+  incoming.begin();
+  await peer.write(bytes(1));
+  await turn();
+  assertEquals([incoming.held, incoming.everRead], [1, false]);
+  incoming.flow();
+  incoming.hold();
+  incoming.flow();
+  await turn();
+  assertEquals([told, incoming.held, incoming.everRead], [["flow", "data 1"], 0, true]);
+  incoming.hold();
+  incoming.flow();
+  incoming.hold();
+  await turn();
+  assertEquals(told, ["flow", "data 1"]);
+  incoming.flow();
+  incoming.stop(new Error("over"));
+  await turn();
+  assertEquals(told, ["flow", "data 1"]);
+  a.close();
+  peer.close();
 });

@@ -42,6 +42,7 @@ function rig(): { incoming: Incoming; peer: PairEnd; ended: () => boolean; close
   let over = false;
   const incoming = new Incoming({
     onactivity: () => {},
+    onflow: () => {},
     ondata: () => {},
     onend: () => over = true,
     onreadfail: () => {},

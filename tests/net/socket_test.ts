@@ -234,6 +234,48 @@ Deno.test("a socket that pauses in its data event is told of an end when it resu
   assertEquals(told, ["a", "end"]);
 });
 
+Deno.test("a socket tells of pause and resume, and how it is read, as Node's does", async () => {
+  using it = rig();
+  const { socket } = it;
+  const told: unknown[] = [];
+  socket.on("pause", () => told.push("pause")).on("resume", () => told.push("resume"));
+  const state = () => [socket.readableFlowing, socket.readableLength, socket.readableDidRead];
+  assertEquals(state(), [null, 0, false]);
+  await send(it.peer, "hello");
+  await turn();
+  assertEquals(state(), [null, 5, false]);
+  socket.pause().pause();
+  assertEquals([state(), told], [[false, 5, false], ["pause"]]);
+  socket.on("data", (chunk) => told.push(`${chunk}`));
+  await turn();
+  assertEquals([state(), told], [[false, 5, false], ["pause"]]);
+  socket.resume();
+  assertEquals([state(), told], [[true, 5, false], ["pause"]]);
+  socket.resume();
+  await turn();
+  assertEquals([state(), told], [[true, 0, true], ["pause", "resume", "hello"]]);
+  assertEquals([socket.readableObjectMode, socket.writableObjectMode], [false, false]);
+  assertEquals(socket.readableEncoding, null);
+  assertEquals(socket.setEncoding("hex").readableEncoding, "hex");
+  assertEquals([socket.errored, socket.readableAborted], [null, false]);
+  const boo = new Error("boo");
+  socket.destroy(boo);
+  assertEquals([socket.errored, socket.readableAborted, state()], [boo, true, [true, 0, true]]);
+
+  using other = rig();
+  const flowing: string[] = [];
+  other.socket.on("resume", () => flowing.push("resume")).on("data", () => {});
+  assertEquals([other.socket.readableFlowing, flowing], [true, []]);
+  await turn();
+  assertEquals(flowing, ["resume"]);
+
+  using unread = rig();
+  await send(unread.peer, "hello");
+  await turn();
+  unread.socket.destroy();
+  assertEquals([unread.socket.readableDidRead, unread.socket.bytesRead], [false, 5]);
+});
+
 Deno.test("socket write returns false from the high-water mark on, and drain follows", async () => {
   using it = rig({ highWaterMark: 100 }, { capacity: 10 });
   assertEquals(it.socket.write(new Uint8Array(99)), true);
@@ -611,9 +653,10 @@ Deno.test("cork holds writes back, so that they leave together", async () => {
   it.socket.write("a");
   it.socket.write("b");
   await turn();
-  assertEquals(it.socket.writableLength, 2);
+  assertEquals([it.socket.writableLength, it.socket.writableCorked], [2, 1]);
   it.socket.uncork();
   it.socket.uncork();
+  assertEquals(it.socket.writableCorked, 0);
   const buffer = new Uint8Array(8);
   assertEquals(await it.peer.read(buffer), 2);
 });
