@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { codedRangeError } from "./_connect_arguments.ts";
 import { isDelivered } from "./_delivery.ts";
 import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
@@ -132,11 +133,12 @@ export class Outgoing implements TransportWriterOptions {
     this.configure(options);
   }
 
-  /** Sets the limits. To be called before `attach`. @throws {RangeError} When they don't fit. */
+  /** Sets the limits. To be called before `attach`. @throws {RangeError} `ERR_OUT_OF_RANGE`, when they don't fit. */
   configure(options: OutgoingLimits): void {
     const { highWaterMark = HIGH_WATER_MARK, writeLimit = WRITE_LIMIT } = options;
     if (!(highWaterMark >= 0) || !(writeLimit >= highWaterMark)) {
-      throw new RangeError(
+      throw codedRangeError(
+        "ERR_OUT_OF_RANGE",
         `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${writeLimit} bytes`,
       );
     }

@@ -195,7 +195,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Makes a socket that is not connected yet. When `signal` fires it destroys the first connection that `connect()` makes; when it
    * has fired before, as soon as that is called.
    *
-   * @throws {RangeError} When the limit of the queue is below its high-water mark, or one is negative.
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`, when the limit of the queue is below its high-water mark, or one is negative.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for Node's `fd`, `handle` and `onread`, and for object mode, which are not to be had;
    * `ERR_INVALID_ARG_TYPE` for a `signal` that is none and a `keepAliveInitialDelay` that is no number.
    */

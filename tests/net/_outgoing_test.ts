@@ -108,7 +108,8 @@ Deno.test("outgoing tells its callbacks when it is stopped, and what they throw 
 
 Deno.test("outgoing refuses limits that make no sense", () => {
   for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, writeLimit: 8 }]) {
-    assertThrows(() => rig(options), RangeError);
+    const error = assertThrows(() => rig(options), RangeError);
+    assertEquals((error as RangeError & { code?: string }).code, "ERR_OUT_OF_RANGE");
   }
 });
 
