@@ -49,6 +49,16 @@ export class DatagramOutbox {
     this.#transmit = transmit;
   }
 
+  /** How many datagrams wait, with the one that the system has been given. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** How many bytes they have. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** How many datagrams were sent. */
   get sent(): number {
     return this.#sent;

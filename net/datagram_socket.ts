@@ -3,7 +3,7 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
-import { codedTypeError } from "./_connect_arguments.ts";
+import { codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
   notConnected,
@@ -432,6 +432,16 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return { ...this.#counts, sent, bytesSent, queued, queuedBytes, dropped };
   }
 
+  /** How many datagrams wait to be sent, with the one that the system is taking. */
+  getSendQueueCount(): number {
+    return this.#outbox.length;
+  }
+
+  /** How many bytes the datagrams have that wait to be sent. */
+  getSendQueueSize(): number {
+    return this.#outbox.bytes;
+  }
+
   /** Allows to send to broadcast addresses. Over IPv6, which has none, it throws `ERR_UNSUPPORTED`. */
   setBroadcast(flag: boolean): void {
     this.#requireVersion4("broadcast");
@@ -439,16 +449,27 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#mayBroadcast = flag;
   }
 
-  /** Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`. */
+  /**
+   * Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`.
+   *
+   * @throws {RangeError} `EINVAL`, as in Node.
+   */
   setTTL(ttl: number): void {
     this.#requireVersion4("setTTL");
     checkRange("setTTL", ttl, 1, 255);
     this.#configure("setTTL", () => this.#socket.setTTL(ttl));
   }
 
-  /** Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1} */
+  /**
+   * Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1}
+   *
+   * @throws {RangeError} `EINVAL`, as in Node. @throws {NetError} `ERR_UNSUPPORTED` for 0, which Deno refuses.
+   */
   setMulticastTTL(ttl: number): void {
     this.#requireVersion4("setMulticastTTL");
+    if (ttl === 0) {
+      throw new NetError("Cannot setMulticastTTL 0: Deno can't", { code: "ERR_UNSUPPORTED" });
+    }
     checkRange("setMulticastTTL", ttl, 1, 255);
     this.#configure("setMulticastTTL", () => this.#socket.setMulticastTTL(ttl));
   }
@@ -633,7 +654,8 @@ function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
 
 function checkRange(name: string, value: number, lowest: number, highest: number): void {
   if (!Number.isInteger(value) || value < lowest || value > highest) {
-    throw new RangeError(
+    throw codedRangeError(
+      "EINVAL",
       `Cannot ${name} ${value}: it is not an integer from ${lowest} to ${highest}`,
     );
   }

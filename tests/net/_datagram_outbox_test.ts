@@ -45,13 +45,13 @@ Deno.test("datagram outbox gives one datagram at a time, at once when none is on
   const it = rig();
   const first = it.send(1, 5);
   const second = it.send(2, 7);
-  assertEquals(it.given, [1]);
+  assertEquals([it.given, it.outbox.length, it.outbox.bytes], [[1], 2, 12]);
   it.leave();
   assertEquals(await first, 5);
   assertEquals([it.given, it.outbox.sent, it.outbox.bytesSent], [[1, 2], 1, 5]);
   it.leave();
   assertEquals(await second, 7);
-  assertEquals([it.outbox.sent, it.outbox.bytesSent], [2, 12]);
+  assertEquals([it.outbox.sent, it.outbox.bytesSent, it.outbox.length], [2, 12, 0]);
   const third = it.send(3, 0);
   assertEquals(it.given, [1, 2, 3]);
   it.leave();
