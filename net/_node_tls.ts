@@ -683,7 +683,7 @@ export class ServerContext {
     const found = this.#find(name.toLowerCase());
     if (found !== undefined) return found;
     const identity = await this.#options.SNICallback?.(name);
-    return identity === undefined ? this.#own : loadIdentity(identity);
+    return identity === undefined || identity === null ? this.#own : loadIdentity(identity);
   }
 
   #find(name: string): LoadedIdentity | undefined {

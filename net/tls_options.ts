@@ -88,10 +88,10 @@ export interface TlsClientOptions extends TlsCommonOptions {
   checkServerIdentity?: (servername: string, certificate: PeerCertificate) => Error | undefined;
 }
 
-/** Which certificate to show to clients that ask for a name; `undefined` for the server's own. */
+/** Which certificate to show to clients that ask for a name; `undefined` or `null` for the server's own. */
 export type SniCallback = (
   servername: string,
-) => TlsIdentity | undefined | Promise<TlsIdentity | undefined>;
+) => TlsIdentity | undefined | null | Promise<TlsIdentity | undefined | null>;
 
 /** TLS on the server's side. */
 export interface TlsServerOptions extends TlsCommonOptions {

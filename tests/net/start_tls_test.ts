@@ -509,7 +509,8 @@ Deno.test("TLS server chooses the certificate by name", async () => {
     sni: { "A.example.com": identity("a_example"), "*.b.test": identity("b_test") },
     SNICallback(name) {
       asked.push(name);
-      return name === "b.test" ? Promise.resolve(identity("b_test")) : undefined;
+      if (name === "b.test") return Promise.resolve(identity("b_test"));
+      return name === "localhost" ? undefined : null;
     },
   };
   const rows = [
@@ -517,18 +518,20 @@ Deno.test("TLS server chooses the certificate by name", async () => {
     ["www.b.test", "b.test"],
     ["b.test", "b.test"],
     ["localhost", "localhost"],
+    ["other.test", "localhost"],
   ];
   for (const [hostname, subject] of rows) {
-    const [a, b] = await secured({ ca: CA, hostname }, server);
+    const checkServerIdentity = hostname === "other.test" ? () => undefined : undefined;
+    const [a, b] = await secured({ ca: CA, hostname, checkServerIdentity }, server);
     assertEquals(tlsInfo(a)?.getPeerCertificate()?.subject.CN, subject);
     a.close();
     b.close();
   }
-  assertEquals(asked, ["b.test", "localhost"]);
+  assertEquals(asked, ["b.test", "localhost", "other.test"]);
   const [a, b] = await secured({ ca: CA, hostname: "127.0.0.1" }, server); // no name at all
   a.close();
   b.close();
-  assertEquals(asked, ["b.test", "localhost"]);
+  assertEquals(asked, ["b.test", "localhost", "other.test"]);
 });
 
 Deno.test("TLS server survives an SNICallback that throws, rejects, or never answers", async () => {
