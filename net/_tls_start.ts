@@ -186,10 +186,44 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
   if (minVersion === "TLSv1.3" && maxVersion === "TLSv1.2") {
     throw new TypeError("Cannot use a minVersion above the maxVersion");
   }
-  if (ALPNProtocols?.some((name) => name === "" || new TextEncoder().encode(name).length > 255)) {
-    throw new TypeError("Cannot use an ALPN protocol name that is not 1 to 255 bytes long");
+  if (ALPNProtocols !== undefined) checkAlpn(ALPNProtocols);
+  const { checkServerIdentity } = options as TlsClientOptions;
+  const { sni, SNICallback } = options as TlsServerOptions;
+  for (const [key, value] of Object.entries({ checkServerIdentity, SNICallback })) {
+    if (value !== undefined && typeof value !== "function") {
+      throw new TypeError(`Cannot use TLS option ${key}: it is no function`);
+    }
   }
+  if (sni !== undefined) checkSni(sni);
   isBounded("use a handshake timeout", { timeout: handshakeTimeout }); // throws
+}
+
+/** All of them travel in one list (RFC 7301, 3.1). */
+function checkAlpn(names: readonly string[]): void {
+  if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
+    throw new TypeError("Cannot use TLS option ALPNProtocols: it is no list of names");
+  }
+  let size = 0;
+  for (const name of names) {
+    const { length } = new TextEncoder().encode(name);
+    if (length === 0 || length > 255) {
+      throw new TypeError("Cannot use an ALPN protocol name that is not 1 to 255 bytes long");
+    }
+    size += 1 + length;
+  }
+  if (size > 65_535) {
+    throw new TypeError(`Cannot use ALPN protocol names of ${size} bytes together: 65535 fit`);
+  }
+}
+
+/** What the certificates are worth is found by those who load them. */
+function checkSni(sni: NonNullable<TlsServerOptions["sni"]>): void {
+  const plain = typeof sni === "object" && sni !== null && !(Symbol.iterator in sni);
+  const whole = plain &&
+    Object.values(sni).every((identity) => typeof identity === "object" && identity !== null);
+  if (!whole) {
+    throw new TypeError("Cannot use TLS option sni: it is no object of names and certificates");
+  }
 }
 
 /** Checks what can be checked of client options before anything is dialled. @throws {TypeError} */

@@ -50,6 +50,32 @@ Deno.test("TLS options that decide who is let in are true or false, and nothing 
   checkTlsServerOptions({ ...identity("server"), requestCert: true, rejectUnauthorized: false });
 });
 
+Deno.test("TLS options of the wrong kind are refused when they are given", () => {
+  const { cert, key } = identity("server");
+  const long = Array.from({ length: 300 }, (_, i) => `${i}`.padEnd(218, "x"));
+  const fits = { ALPNProtocols: long.slice(0, 299) };
+  checkTlsClientOptions(fits);
+  checkTlsServerOptions({ cert, key, ...fits });
+  for (const ALPNProtocols of [long, "h2", [1], null]) {
+    const options = { ALPNProtocols } as unknown as TlsClientOptions;
+    assertThrows(() => checkTlsClientOptions(options), TypeError, "ALPN");
+    assertThrows(() => checkTlsServerOptions({ cert, key, ...options }), TypeError, "ALPN");
+  }
+  for (const checkServerIdentity of ["x", null, {}]) {
+    const options = { checkServerIdentity } as unknown as TlsClientOptions;
+    assertThrows(() => checkTlsClientOptions(options), TypeError, "checkServerIdentity");
+  }
+  const odd = ["x", null, [], new Map(), { "a.example": undefined }, { "a.example": "x" }];
+  for (const sni of odd) {
+    const options = { cert, key, sni } as unknown as TlsServerOptions;
+    assertThrows(() => checkTlsServerOptions(options), TypeError, "sni");
+  }
+  for (const SNICallback of ["x", null]) {
+    const options = { cert, key, SNICallback } as unknown as TlsServerOptions;
+    assertThrows(() => checkTlsServerOptions(options), TypeError, "SNICallback");
+  }
+});
+
 Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
   const implementation = "deno";
   checkTlsClientOptions({ implementation, caCerts: [CA], ALPNProtocols: ["h2"] });
