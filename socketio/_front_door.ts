@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Budget } from "../net/budget.ts";
+import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
 import { HttpHeadReader, type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
@@ -24,6 +25,8 @@ export interface FrontDoorOptions {
   encrypted: boolean;
   /** Makes a connection ready for its first request: reads who it is from, starts TLS. */
   prepare?: (transport: Transport) => Promise<Transport>;
+  /** What the TLS handshake of a connection that is ready came to, where it is known. */
+  tlsInfo?: (transport: Transport) => TlsInfo | undefined;
   /** How long the head of the first request may take, in ms. */
   headTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
@@ -48,6 +51,8 @@ export interface RawRequest {
   readonly transport: Transport;
   readonly rest: Uint8Array;
   readonly encrypted: boolean;
+  /** What the TLS handshake came to, where it is known. */
+  readonly tls?: TlsInfo;
   /** Whether the connection has waited until there was room for it. */
   readonly hasRoom?: boolean;
 }
@@ -217,7 +222,7 @@ export class FrontDoor {
     this.#waiting.add(waiting);
     this.#count();
     this.#delay.start(waiting);
-    const { encrypted, prepare, takesUpgrade, onUpgrade, connections } = this.#options;
+    const { encrypted, prepare, tlsInfo, takesUpgrade, onUpgrade, connections } = this.#options;
     const reader = new HttpHeadReader("request");
     const pieces: Uint8Array[] = [];
     // A buffer is filled before the next one is taken, so that a head that comes byte by byte needs no more of them.
@@ -254,7 +259,8 @@ export class FrontDoor {
         if (isUpgradeRequest(head) && takesUpgrade(head.target)) {
           const rest = end < size ? bytes.slice(end) : NOTHING;
           const hasRoom = connections?.policy === "wait";
-          onUpgrade({ head, text, transport, rest, encrypted, hasRoom });
+          const tls = tlsInfo?.(transport);
+          onUpgrade({ head, text, transport, rest, encrypted, tls, hasRoom });
         } else this.#handOver(transport, pieces, used);
         for (const piece of pieces) this.#recycle(piece);
         return;
@@ -280,7 +286,9 @@ export class FrontDoor {
       allowHalfOpen: true,
       writeTimeout: WRITE_TIMEOUT,
     });
-    duplex.encrypted = this.#options.encrypted;
+    const { encrypted, tlsInfo } = this.#options;
+    duplex.encrypted = encrypted;
+    duplex.tls = tlsInfo?.(transport);
     duplex.on("error", () => {});
     this.#plain.add(duplex);
     this.#count();

@@ -1,10 +1,13 @@
 // Floor 3: driver.
 import { TransportDuplex } from "../net/node_transport.ts";
+import type { TlsInfo } from "../net/tls_options.ts";
 
 /** A connection that is handed to a `node:http` server: its `setTimeout` works, so that idle connections end. */
 export class HttpDuplex extends TransportDuplex {
   /** Whether the connection came over TLS; node's request asks for it here. */
   encrypted = false;
+  /** What the TLS handshake came to, where it is known. */
+  tls: TlsInfo | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   override setTimeout(ms: number, listener?: () => void): this {

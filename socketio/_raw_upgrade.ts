@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import {
   buildRefusal,
@@ -37,13 +38,15 @@ export class RawEngineRequest implements EngineRequest {
   readonly #text: string;
   readonly #encrypted: boolean;
   readonly #remoteAddress: string;
+  readonly #tls: TlsInfo | undefined;
   #headers: EngineHeaders | undefined;
 
-  constructor(url: string, text: string, encrypted: boolean, remoteAddress: string) {
-    this.url = url;
+  constructor({ head, text, encrypted, tls }: RawRequest, remoteAddress: string) {
+    this.url = head.target;
     this.#text = text;
     this.#encrypted = encrypted;
     this.#remoteAddress = remoteAddress;
+    this.#tls = tls;
   }
 
   get headers(): EngineHeaders {
@@ -59,8 +62,10 @@ export class RawEngineRequest implements EngineRequest {
     return parseQuery(this.url);
   }
 
-  get connection(): { encrypted: boolean; remoteAddress: string } {
-    return { encrypted: this.#encrypted, remoteAddress: this.#remoteAddress };
+  get connection(): { encrypted: boolean; remoteAddress: string; tls?: TlsInfo } {
+    const tls = this.#tls;
+    const known = { encrypted: this.#encrypted, remoteAddress: this.#remoteAddress };
+    return tls === undefined ? known : { ...known, tls };
   }
 
   get socket(): { encrypted: boolean; remoteAddress: string } {
@@ -88,9 +93,7 @@ export class RawUpgrade implements UpgradeExchange {
     this.#raw = raw;
     this.#options = options;
     this.remoteAddress = hostnameOf(raw.transport);
-    const { head, text, encrypted } = raw;
-    this.request = request ??
-      new RawEngineRequest(head.target, text, encrypted, this.remoteAddress);
+    this.request = request ?? new RawEngineRequest(raw, this.remoteAddress);
   }
 
   get origin(): string | undefined {

@@ -275,12 +275,16 @@ export class SocketIoEngine {
     return this.#open(options, listening);
   }
 
-  #open(all: SocketIoListenOptions, { listener, startTls }: TlsListening): SocketIoAddress {
+  #open(
+    all: SocketIoListenOptions,
+    { listener, startTls, tlsInfo }: TlsListening,
+  ): SocketIoAddress {
     this.#core.reopen();
     const door = new FrontDoor({
       listener,
       encrypted: all.tls !== undefined,
       prepare: preparation(all, startTls),
+      tlsInfo,
       headTimeout: all.headTimeout ?? 10_000,
       maxWaiting: all.maxWaiting ?? 16_384,
       connections: this.#core.settings.limits.connections,

@@ -103,7 +103,10 @@ export interface SocketIoEngineOptions {
   transports?: readonly EngineTransportName[];
   /** Whether polling connections may be upgraded. @default {true} */
   allowUpgrades?: boolean;
-  /** Decides on each new connection, before it is made. A function that throws refuses. */
+  /**
+   * Decides on each new connection, before it is made. A function that throws refuses. `request.connection.tls` tells who the client is
+   * by its certificate.
+   */
   allowRequest?: AllowRequest;
   /**
    * Which web pages of other origins may connect, by polling and by WebSocket. A WebSocket request whose `Origin` is

@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import type { TlsInfo } from "../net/tls_options.ts";
 
 /** A value of any type, where the events are untyped: what their arguments are is between the two programs. */
 // deno-lint-ignore no-explicit-any
@@ -130,6 +131,12 @@ export interface EngineRequest {
     readonly encrypted?: boolean;
     /** The address of the other end. */
     readonly remoteAddress?: string;
+    /**
+     * What the TLS handshake came to, on a port of `listen()` that got `tls` and does it by node:tls: with `requestCert`, who the client
+     * is by its certificate. Not with implementation `"deno"`; under `attach()` node's own methods tell
+     * (`getPeerCertificate`, `authorized`).
+     */
+    readonly tls?: TlsInfo;
   };
   /** The same, by Node's newer name. */
   readonly socket: EngineRequest["connection"];

@@ -7,6 +7,7 @@ import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
 import { reported } from "../_support/engine_stubs.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import type { EngineSocket } from "../../socketio/engine_socket.ts";
@@ -974,6 +975,42 @@ Deno.test("engine with TLS asks clients for certificates, and has one for each n
     if ("cert" in own) assertEquals((await (await answer).text())[0], "0");
     else await assertRejects(() => answer);
   }
+  await engine.close();
+});
+
+Deno.test("engine tells allowRequest who a client is by its certificate, with both transports", async () => {
+  const seen: unknown[] = [];
+  const engine = new SocketIoEngine({
+    allowRequest: ({ connection, _query }, decide) => {
+      const { encrypted, tls } = connection;
+      const name = tls?.getPeerCertificate()?.subject.CN;
+      seen.push([_query?.transport, encrypted, tls?.authorized, name]);
+      decide(name === undefined ? "who are you?" : null, name !== undefined);
+    },
+  });
+  const { port } = await engine.listen({
+    hostname: "127.0.0.1",
+    tls: { ...identity("server"), requestCert: true, rejectUnauthorized: false, ca: CA },
+  });
+  const query = "/engine.io/?EIO=4&transport=";
+  for (const own of [identity("client"), {}]) {
+    using client = Deno.createHttpClient({ caCerts: [CA], ...own });
+    const answer = await fetch(`https://localhost:${port}${query}polling`, { client });
+    await answer.body?.cancel();
+    const known = "cert" in own;
+    assertEquals(answer.status, known ? 200 : 403);
+    const opening = connectWebSocket(`wss://localhost:${port}${query}websocket`, {
+      tls: { ca: CA, ...own },
+    });
+    if (known) (await opening).terminate();
+    else await assertRejects(() => opening);
+  }
+  assertEquals(seen, [
+    ["polling", true, true, "Alice Client"],
+    ["websocket", true, true, "Alice Client"],
+    ["polling", true, false, undefined],
+    ["websocket", true, false, undefined],
+  ]);
   await engine.close();
 });
 
