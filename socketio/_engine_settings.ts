@@ -21,6 +21,8 @@ export interface EngineSettings {
   readonly pingTimeout: number;
   readonly upgradeTimeout: number;
   readonly decisionTimeout: number;
+  /** How long an upgrade may stay that nobody takes, in ms; undefined for as long as it likes. */
+  readonly destroyUpgradeTimeout: number | undefined;
   readonly closeTimeout: number;
   readonly maxHttpBufferSize: number;
   readonly transports: ReadonlySet<string>;
@@ -96,6 +98,12 @@ export function resolveEngineOptions(
   }
   const named = cookie === true ? {} : cookie || undefined;
   if (named !== undefined) formatCookie(named, "id");
+  const patience = positive(
+    "destroyUpgradeTimeout",
+    options.destroyUpgradeTimeout,
+    1000,
+    MAX_DELAY,
+  );
   const path = (options.path ?? defaultPath).replace(/\/$/, "");
   return {
     path: options.addTrailingSlash === false ? path : path + "/",
@@ -103,6 +111,7 @@ export function resolveEngineOptions(
     pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_DELAY),
     upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_DELAY),
     decisionTimeout: positive("decisionTimeout", options.decisionTimeout, 10_000, MAX_DELAY),
+    destroyUpgradeTimeout: options.destroyUpgrade === false ? undefined : patience,
     closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_DELAY),
     maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
     transports,

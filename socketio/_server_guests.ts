@@ -8,6 +8,8 @@ export interface ServerGuest {
   takesRequest(request: IncomingMessage, response: ServerResponse): boolean;
   /** Takes a request for another protocol, or returns `false` if it is somebody else's. */
   takesUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): boolean;
+  /** How long an upgrade may stay that nobody takes, in ms; undefined for as long as it likes. */
+  readonly patience: number | undefined;
 }
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -19,6 +21,8 @@ class ServerGuests {
   #guests: ServerGuest[] = [];
   /** The server's own listeners, which come last. */
   #own: RequestListener[] = [];
+  /** The upgrades that somebody else may take, and how it is looked whether somebody has. */
+  readonly #left = new Map<Duplex, () => void>();
 
   constructor(server: HttpServer) {
     this.#server = server;
@@ -46,6 +50,7 @@ class ServerGuests {
     server.removeListener("upgrade", this.#onUpgrade);
     for (const listener of this.#own) server.on("request", listener);
     this.#own = [];
+    for (const look of [...this.#left.values()]) look();
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -55,9 +60,37 @@ class ServerGuests {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
     if (this.#guests.some((guest) => guest.takesUpgrade(request, socket, head))) return;
+    const patience = Math.min(...this.#guests.map((guest) => guest.patience ?? Infinity));
+    if (patience === Infinity) return;
     // Somebody else's, if there is anybody: else it would stay open for nothing.
     if (this.#server.listenerCount("upgrade") === 1) socket.destroy();
+    else this.#leave(socket, patience);
   };
+
+  /** Leaves an upgrade to others, and ends it if nobody has begun to read it by then, or to answer. */
+  #leave(socket: Duplex, patience: number): void {
+    const written = writtenTo(socket);
+    // Without a listener an error would end the program.
+    socket.on("error", () => {});
+    const done = () => {
+      clearTimeout(timer);
+      this.#left.delete(socket);
+      socket.removeListener("close", done);
+    };
+    const look = () => {
+      done();
+      const isRead = socket.listenerCount("data") + socket.listenerCount("readable") > 0;
+      if (isRead || !socket.writable || writtenTo(socket) !== written) return;
+      socket.end(() => socket.destroy());
+    };
+    const timer = setTimeout(look, patience);
+    this.#left.set(socket, look);
+    socket.on("close", done);
+  }
+}
+
+function writtenTo(socket: Duplex): number {
+  return (socket as { bytesWritten?: number }).bytesWritten ?? 0;
 }
 
 const known = new WeakMap<HttpServer, ServerGuests>();

@@ -304,7 +304,8 @@ export class SocketIoEngine {
   }
 
   /**
-   * Takes the engine's requests of a server of `node:http` or `node:https`; all others stay with its own listeners.
+   * Takes the engine's requests of a server of `node:http` or `node:https`; all others stay with its own listeners. A request for another
+   * protocol that nobody takes is ended: see `destroyUpgrade`.
    * Closing that server is up to the program.
    */
   attach(server: HttpServer): this {
@@ -316,6 +317,7 @@ export class SocketIoEngine {
         this.#onUpgrade(request, socket, head);
         return true;
       },
+      patience: this.#core.settings.destroyUpgradeTimeout,
     });
     this.#attached.add(leave);
     return this;

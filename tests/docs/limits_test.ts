@@ -165,6 +165,7 @@ Deno.test("limits of the table are what the code takes when nothing is said", as
     pingTimeout,
     upgradeTimeout,
     decisionTimeout,
+    destroyUpgradeTimeout,
     closeTimeout,
   } = engine;
   assertTold("SocketIoEngineOptions", {
@@ -176,6 +177,7 @@ Deno.test("limits of the table are what the code takes when nothing is said", as
     pingTimeout,
     upgradeTimeout,
     decisionTimeout,
+    destroyUpgradeTimeout,
     closeTimeout,
   }, engine);
   const io = new SocketIoServer();

@@ -9,6 +9,9 @@ Deno.test("settings have the defaults of npm's engine.io, and limits on what wai
   assertEquals(settings.pingTimeout, 20_000);
   assertEquals(settings.upgradeTimeout, 10_000);
   assertEquals(settings.decisionTimeout, 10_000);
+  assertEquals(settings.destroyUpgradeTimeout, 1000);
+  const left = resolveEngineOptions({ destroyUpgrade: false }, "/x");
+  assertEquals(left.destroyUpgradeTimeout, undefined);
   assertEquals(settings.maxHttpBufferSize, 1_000_000);
   assertEquals([...settings.transports], ["polling", "websocket"]);
   assertEquals(settings.cors, undefined);

@@ -1,19 +1,20 @@
 import { assertEquals } from "@std/assert";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, Server } from "node:http";
+import { PassThrough } from "node:stream";
 import { addServerGuest, type ServerGuest } from "../../socketio/_server_guests.ts";
 
 /** A server, what its guests and listeners took, and how a request comes to it. */
 function setUp() {
   const log: string[] = [];
   const server = new EventEmitter() as unknown as Server;
-  const guest = (name: string, path = `/${name}`): ServerGuest => {
+  const guest = (name: string, path = `/${name}`, patience?: number): ServerGuest => {
     const takes = (request: IncomingMessage) => {
       if (request.url !== path) return false;
       log.push(name);
       return true;
     };
-    return { takesRequest: takes, takesUpgrade: takes };
+    return { takesRequest: takes, takesUpgrade: takes, patience };
   };
   const listener = (name: string) => () => {
     log.push(name);
@@ -57,11 +58,47 @@ Deno.test("the guest that came last is asked first", () => {
   assertEquals([send("request", "/x"), send("upgrade", "/x")], ["old", "old"]);
 });
 
-Deno.test("what no guest takes over is cut, unless there is somebody else", () => {
+Deno.test("what no guest takes over is cut, unless there is somebody else", async () => {
   const { server, guest, listener, send } = setUp();
-  addServerGuest(server, guest("a"));
+  addServerGuest(server, guest("a", "/a", 5));
   addServerGuest(server, guest("b"));
   assertEquals([send("upgrade", "/a"), send("upgrade", "/c")], ["a", "destroyed"]);
   server.on("upgrade", listener("other"));
-  assertEquals(send("upgrade", "/c"), "other");
+  const socket = new PassThrough();
+  (server as unknown as EventEmitter).emit("upgrade", { url: "/c" }, socket);
+  assertEquals([socket.writableEnded, socket.destroyed], [false, false]);
+  await once(socket, "close");
+});
+
+/** A server with an upgrade that somebody else may take, left by the only guest. */
+function leftUpgrade(patience: number | undefined) {
+  const { server, guest, listener } = setUp();
+  const leave = addServerGuest(server, guest("a", "/a", patience));
+  server.on("upgrade", listener("other"));
+  const socket = Object.assign(new PassThrough(), { bytesWritten: 7 });
+  (server as unknown as EventEmitter).emit("upgrade", { url: "/c" }, socket);
+  return { leave, socket };
+}
+
+Deno.test("an upgrade that somebody else takes stays, and so does any where guests are told to leave it", async () => {
+  const [read, answered, other] = [leftUpgrade(5), leftUpgrade(5), leftUpgrade(undefined)];
+  read.socket.on("data", () => {});
+  answered.socket.bytesWritten = 9;
+  const last = leftUpgrade(20);
+  await once(last.socket, "close");
+  for (const { socket, leave } of [read, answered, other]) {
+    leave();
+    assertEquals([socket.writableEnded, socket.destroyed], [false, false]);
+    assertEquals(socket.listenerCount("close"), 0);
+    socket.destroy();
+  }
+});
+
+Deno.test("the last guest that leaves ends the upgrades that nobody has taken, and waits for none", async () => {
+  const { leave, socket } = leftUpgrade(60_000);
+  leave();
+  await once(socket, "close");
+  const gone = leftUpgrade(60_000);
+  gone.socket.destroy();
+  await once(gone.socket, "close");
 });

@@ -7,6 +7,7 @@ import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
 import { reported } from "../_support/engine_stubs.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
+import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
@@ -821,6 +822,29 @@ Deno.test("engine attached to a server leaves other requests to it, and lets go 
   assertEquals(await client.read(), "closed");
   await engine.close();
   assertEquals((await get(`${base}/engine.io/?EIO=4&transport=polling`)).text, "its own");
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("engine attached beside others ends only the upgrades that none of them takes", async () => {
+  const engine = echo({ destroyUpgradeTimeout: 30 });
+  const server = createServer();
+  engine.attach(server);
+  const slow = attachWebSocket(server, {
+    pathname: "/slow",
+    authorize: () => new Promise((resolve) => setTimeout(resolve, 200)),
+    default: (ws) => void ws.send("hello"),
+  });
+  server.on("upgrade", () => {}); // one more, who takes nothing of this
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const base = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const opening = connectWebSocket(`${base}/slow`);
+  const nobodys = new RawClient(`${base}/other`);
+  assertEquals(await nobodys.read(), "closed");
+  const ws = await opening;
+  assertEquals((await ws.receive()).data, "hello");
+  ws.terminate();
+  await Promise.all([engine.close(), slow.close()]);
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
