@@ -1,5 +1,5 @@
 // Floor 2: protocol.
-import type { CorsOptions, CorsOrigin } from "./engine_options.ts";
+import type { CorsOptions, CorsOrigin, CorsOriginAnswer } from "./engine_options.ts";
 import type { EngineHeaders } from "./types.ts";
 
 /** The answer of the CORS rules to one request. */
@@ -14,6 +14,11 @@ export interface CorsAnswer {
 export function checkCors(options: CorsOptions): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("Cannot use the option cors: it is not an object");
+  }
+  if ((options as { preflightContinue?: boolean }).preflightContinue) {
+    throw new TypeError(
+      "Cannot use the option cors: preflightContinue is not supported; the engine answers preflights",
+    );
   }
   if (options.credentials && (options.origin ?? "*") === "*") {
     throw new TypeError(
@@ -32,11 +37,26 @@ function matches(rule: string | RegExp, origin: string): boolean {
   return rule.test(origin);
 }
 
+/** What a function of the program says to an origin; one that takes a callback says it there, and may be async all the same. */
+function ask(
+  rule: Extract<CorsOrigin, CallableFunction>,
+  origin: string | undefined,
+): Promise<CorsOriginAnswer> {
+  return new Promise((resolve, reject) => {
+    const result = rule(origin, (error, answer = false) => {
+      if (error) reject(error);
+      else resolve(answer);
+    });
+    if (rule.length < 2) resolve(Promise.resolve(result).then((answer) => answer ?? false));
+    else if (result instanceof Promise) result.catch(reject);
+  });
+}
+
 async function decide(
   rule: CorsOrigin,
   origin: string | undefined,
 ): Promise<{ allowed: boolean; header: string | undefined }> {
-  const found = typeof rule === "function" ? await rule(origin) : rule;
+  const found = typeof rule === "function" ? await ask(rule, origin) : rule;
   if (found === "*") return { allowed: true, header: "*" };
   if (origin === undefined) return { allowed: true, header: undefined };
   const rules = Array.isArray(found) ? found : [found];
@@ -67,8 +87,9 @@ export async function answerCors(
   }
   lines.push(["Access-Control-Allow-Methods", list(options.methods ?? ["GET", "POST"])]);
   const asked = headers["access-control-request-headers"];
-  const names = options.allowedHeaders !== undefined
-    ? list(options.allowedHeaders)
+  const allowedHeaders = options.allowedHeaders ?? options.headers;
+  const names = allowedHeaders !== undefined
+    ? list(allowedHeaders)
     : typeof asked === "string"
     ? asked
     : "";

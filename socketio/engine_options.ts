@@ -3,13 +3,19 @@ import type { Limits } from "../net/limits.ts";
 import type { PerMessageDeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { EngineRequest } from "./types.ts";
 
-/** Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. */
+/** Which origins a function lets in: as {@linkcode CorsOrigin}, but for functions. */
+export type CorsOriginAnswer = boolean | string | RegExp | readonly (string | RegExp)[];
+
+/**
+ * Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. A function with two
+ * parameters gets a callback for its answer, as those for npm's cors.
+ */
 export type CorsOrigin =
-  | boolean
-  | string
-  | RegExp
-  | readonly (string | RegExp)[]
-  | ((origin: string | undefined) => boolean | string | Promise<boolean | string>);
+  | CorsOriginAnswer
+  | ((
+    origin: string | undefined,
+    callback: (error: Error | null, answer?: CorsOriginAnswer) => void,
+  ) => CorsOriginAnswer | void | Promise<CorsOriginAnswer | void>);
 
 /** Which web pages of other origins may use the server. */
 export interface CorsOptions {
@@ -37,6 +43,8 @@ export interface CorsOptions {
    * @default {those that it asks for}
    */
   allowedHeaders?: string | readonly string[];
+  /** `allowedHeaders`, by an older name that npm's cors has for it. */
+  headers?: string | readonly string[];
   /** The headers of the response that a page may read. */
   exposedHeaders?: string | readonly string[];
   /** How long a browser may keep the answer, in seconds. */

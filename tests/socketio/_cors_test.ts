@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { answerCors, checkCors } from "../../socketio/_cors.ts";
-import type { CorsOptions } from "../../socketio/engine_options.ts";
+import type { CorsOptions, CorsOriginAnswer } from "../../socketio/engine_options.ts";
 
 async function ask(
   options: CorsOptions,
@@ -48,6 +48,38 @@ Deno.test("origins can be lists, patterns, all, none, and functions", async () =
   assertEquals((await ask(sticky, "https://good.com")).allowed, true, "a pattern with a state");
 });
 
+Deno.test("a function with a callback says there who is let in, as for npm's cors", async () => {
+  const answers: Record<string, CorsOriginAnswer | undefined> = {
+    "https://a.com": true,
+    "https://b.com": ["https://b.com"],
+    "https://c.com": /c/,
+    "https://d.com": false,
+    "https://e.com": undefined,
+    "https://f.com": "https://a.com",
+  };
+  const allowed = [];
+  for (const origin of Object.keys(answers)) {
+    const later: CorsOptions = {
+      origin: (asked, callback) => queueMicrotask(() => callback(null, answers[asked!])),
+    };
+    const async: CorsOptions = {
+      origin: async (asked, callback) => callback(null, await Promise.resolve(answers[asked!])),
+    };
+    const answer = await ask(later, origin);
+    assertEquals(await ask(async, origin), answer);
+    if (answer.allowed) allowed.push(answer["Access-Control-Allow-Origin"]);
+  }
+  assertEquals(allowed, ["https://a.com", "https://b.com", "https://c.com"]);
+  const failing: CorsOptions["origin"][] = [
+    (_origin, callback) => callback(new Error("boo")),
+    (_origin, _callback) => Promise.reject(new Error("boo")),
+    (_origin, _callback) => {
+      throw new Error("boo");
+    },
+  ];
+  for (const origin of failing) await assertRejects(() => ask({ origin }, "x"), Error, "boo");
+});
+
 Deno.test("any origin is let in by the star, without credentials", async () => {
   assertEquals(await ask({ origin: "*" }, "https://any.com"), {
     allowed: true,
@@ -56,6 +88,8 @@ Deno.test("any origin is let in by the star, without credentials", async () => {
   assertThrows(() => checkCors({ credentials: true }), TypeError, "credentials");
   assertThrows(() => checkCors({ origin: "*", credentials: true }), TypeError, "credentials");
   assertThrows(() => checkCors("*" as never), TypeError, "object");
+  const further = { preflightContinue: true } as CorsOptions;
+  assertThrows(() => checkCors(further), TypeError, "preflightContinue");
   checkCors({ origin: true, credentials: true });
 });
 
@@ -76,6 +110,8 @@ Deno.test("a preflight is told methods, headers and age", async () => {
   assertEquals(set["Access-Control-Allow-Methods"], "GET");
   assertEquals(set["Access-Control-Allow-Headers"], "X-A,X-B");
   assertEquals(set["Access-Control-Max-Age"], "60");
+  const named = await ask({ headers: ["X-A", "X-B"] }, "https://a.com", true);
+  assertEquals(named["Access-Control-Allow-Headers"], "X-A,X-B");
 });
 
 Deno.test("a page may read the headers that are exposed to it", async () => {
