@@ -136,12 +136,12 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const ATTRIBUTE = /^[^;\x00-\x1f\x7f]*$/;
 const SAME_SITE: ReadonlySet<string> = new Set(["strict", "lax", "none"]);
 /** What npm's engine.io has beside: left out, a cookie would go where it should not, or not where it should. */
-const NO_ATTRIBUTES = ["expires", "partitioned", "priority", "encode"];
+const NO_ATTRIBUTES = ["expires", "priority", "encode"];
 
 /** The `Set-Cookie` header of a session. @throws {TypeError} if a part of it can't be sent. */
 export function formatCookie(options: EngineCookieOptions, value: string): string {
-  const { name = "io", path = "/", httpOnly = true, sameSite = "lax", secure, maxAge, domain } =
-    options;
+  const { name = "io", path = "/", httpOnly = true, sameSite = "lax" } = options;
+  const { secure, partitioned, maxAge, domain } = options;
   if (!TOKEN.test(name)) throw new TypeError("Cannot use the option cookie: its name is no token");
   if (!SAME_SITE.has(String(sameSite).toLowerCase())) {
     throw new TypeError(
@@ -167,5 +167,6 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
   if (maxAge !== undefined) cookie += `; Max-Age=${Math.floor(maxAge)}`;
   if (httpOnly) cookie += "; HttpOnly";
   if (secure) cookie += "; Secure";
+  if (partitioned) cookie += "; Partitioned";
   return `${cookie}; SameSite=${sameSite[0].toUpperCase()}${sameSite.slice(1)}`;
 }

@@ -72,6 +72,12 @@ export interface EngineCookieOptions {
   sameSite?: "strict" | "lax" | "none";
   /** Whether it goes over TLS only. @default {false} */
   secure?: boolean;
+  /**
+   * Whether the browser keeps one for each site that has the page in a frame (CHIPS). Browsers take such a cookie with `secure` only.
+   *
+   * @default {false}
+   */
+  partitioned?: boolean;
   /** How long the browser keeps it, in seconds. @default {as long as the browser runs} */
   maxAge?: number;
   /** The host that it is for. @default {the host of the request} */

@@ -74,6 +74,11 @@ Deno.test("cookie has safe attributes by default", () => {
     }, "v"),
     "s=v; Path=/x; Domain=a.com; Max-Age=9; Secure; SameSite=None",
   );
+  assertEquals(
+    formatCookie({ secure: true, partitioned: true, sameSite: "none" }, "v"),
+    "io=v; Path=/; HttpOnly; Secure; Partitioned; SameSite=None",
+  );
+  assertEquals(formatCookie({ partitioned: false }, "v"), formatCookie({}, "v"));
 });
 
 Deno.test("cookie with what would end its header throws", () => {
@@ -88,7 +93,6 @@ Deno.test("cookie with what npm's takes and this one does not throws, and says w
       [{ path: false }, "Path"],
       [{ sameSite: true }, "sameSite"],
       [{ sameSite: "Lax; Domain=a" }, "sameSite"],
-      [{ partitioned: true }, "partitioned"],
       [{ expires: new Date(0) }, "expires"],
       [{ priority: "high" }, "priority"],
       [{ maxAge: NaN }, "maxAge"],
