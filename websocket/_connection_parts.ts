@@ -19,6 +19,9 @@ export function closedError(): WebSocketError {
   return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
 }
 
+/** How many bytes were queued when a `WebSocketConnection` ended. The class sets it up. */
+export const lostBytes: { of(connection: object): number } = { of: () => 0 };
+
 /** Who is told what happens on a link. The calls are synchronous and must not throw; after `closed` there are none. */
 export interface LinkEvents {
   /** A whole message. */
@@ -60,6 +63,8 @@ export interface Link {
   readonly open: boolean;
   /** Bytes that wait to be sent. */
   readonly queued: number;
+  /** Bytes that were queued when the link ended, and are not any more. */
+  readonly lost: number;
   /** Whether {@linkcode queued} is at the high-water mark. */
   readonly full: boolean;
   /** Messages dropped because the queue was at its limit. */

@@ -86,6 +86,10 @@ export class NativeLink implements Link, Expiring {
     return this.#socket.bufferedAmount + this.#earlySize;
   }
 
+  get lost(): number {
+    return 0; // the platform's go on to be told as queued
+  }
+
   get full(): boolean {
     return this.queued >= this.#options.highWaterMark;
   }

@@ -192,6 +192,11 @@ export class RawLink
     return this.#writer.queued;
   }
 
+  /** Bytes that were queued when the link ended. */
+  get lost(): number {
+    return this.#writer.lost;
+  }
+
   /** Whether nothing waits to be sent. */
   get idle(): boolean {
     return this.#writer.idle;

@@ -9,6 +9,7 @@ import {
   ConnectionParts,
   type Link,
   type LinkEvents,
+  lostBytes,
 } from "./_connection_parts.ts";
 import { type AnyListener, isListener, ListenerLists, onceListener } from "./_emitter.ts";
 import type { HandshakeInfo } from "./_handshake_info.ts";
@@ -146,6 +147,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       }
     }
     createPort = (connection) => new Port(connection);
+    lostBytes.of = (connection) => (connection as WebSocketConnection).#link.lost;
   }
 
   readonly #link: Link;

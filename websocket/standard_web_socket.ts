@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { setImmediate } from "node:timers";
+import { lostBytes } from "./_connection_parts.ts";
 import { Inbox } from "./_inbox.ts";
 import { expectedChoice } from "./_tokens.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
@@ -100,6 +101,8 @@ export class StandardWebSocket extends EventTarget {
   /** The payload of what was given to `send` since nothing was queued, and of the Blobs among it that are not sent. */
   #given = 0;
   #blobs = 0;
+  /** The bytes of Blobs that the end of the connection came before. */
+  #failed = 0;
   readonly #handlers = new Map<string, StandardWebSocketHandler<Event>>();
   readonly #callHandler = (event: Event): void => {
     this.#handlers.get(event.type)?.call(this as never, event);
@@ -233,11 +236,13 @@ export class StandardWebSocket extends EventTarget {
   }
 
   /**
-   * Bytes that were given to `send` and are not sent. What frames add does not count, and once the connection has ended
-   * only what is given to `send` from its closing on.
+   * Bytes that were given to `send` and are not sent. What frames add does not count. Once the connection has ended it goes down
+   * no more.
    */
   get bufferedAmount(): number {
-    const queued = this.#connection?.bufferedAmount ?? 0;
+    const ws = this.#connection;
+    if (ws === undefined) return this.#lost;
+    const queued = ws.bufferedAmount + lostBytes.of(ws) + this.#failed;
     return (queued === 0 ? 0 : Math.min(this.#given, queued + this.#blobs)) + this.#lost;
   }
 
@@ -376,7 +381,11 @@ export class StandardWebSocket extends EventTarget {
     const done = () => {
       this.#blobs -= size;
     };
-    sent.then(done, done);
+    sent.then(done, () => {
+      done();
+      // The connection has ended, or this ends it.
+      this.#failed += size;
+    });
   }
 
   /**

@@ -267,6 +267,34 @@ Deno.test("standard WebSocket drops messages that come while it closes", async (
   assertEquals(messages, []);
 });
 
+Deno.test("standard WebSocket goes on to count what a lost connection had queued", async () => {
+  await using server = await serve({ default: (ws) => ws.pause() });
+  const megabytes = new Uint8Array(24_000_000);
+  for (const last of ["", new Blob(["blob"])]) {
+    const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 100_000_000 });
+    await event(ws, "open");
+    ws.send(megabytes);
+    ws.send(last);
+    const given = megabytes.length + (typeof last === "string" ? 0 : 4);
+    await new Promise((resolve) => setTimeout(resolve));
+    const queued = ws.bufferedAmount;
+    assert(queued > 0 && queued <= given);
+    const closed = event(ws, "close");
+    for (const client of server.clients) client.terminate();
+    await closed;
+    const left = ws.bufferedAmount;
+    assert(left > 0 && left <= queued, `${left} of ${queued}`);
+    ws.send("12345");
+    assertEquals(ws.bufferedAmount, left + 5);
+  }
+  const ws = new StandardWebSocket(urlOf(server));
+  await event(ws, "open");
+  ws.send("12345");
+  ws.close();
+  await event(ws, "close");
+  assertEquals(ws.bufferedAmount, 0);
+});
+
 Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
   await using server = await serve({ default: (ws) => ws.pause() });
   const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
