@@ -19,8 +19,12 @@ export function closedError(): WebSocketError {
   return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
 }
 
-/** How many bytes were queued when a `WebSocketConnection` ended. The class sets it up. */
-export const lostBytes: { of(connection: object): number } = { of: () => 0 };
+/** What became of the bytes of a `WebSocketConnection`: how many were queued when it ended, and where its queue ends. The class sets it up. */
+export const bytesOf: {
+  lost(connection: object): number;
+  written(connection: object): number;
+  queued(connection: object): number;
+} = { lost: () => 0, written: () => 0, queued: () => 0 };
 
 /** Who is told what happens on a link. The calls are synchronous and must not throw; after `closed` there are none. */
 export interface LinkEvents {
@@ -65,6 +69,8 @@ export interface Link {
   readonly queued: number;
   /** Bytes that were queued when the link ended, and are not any more. */
   readonly lost: number;
+  /** Bytes that the transport has taken. */
+  readonly written: number;
   /** Whether {@linkcode queued} is at the high-water mark. */
   readonly full: boolean;
   /** Messages dropped because the queue was at its limit. */

@@ -90,6 +90,10 @@ export class NativeLink implements Link, Expiring {
     return 0; // the platform's go on to be told as queued
   }
 
+  get written(): number {
+    return 0; // the platform does not tell
+  }
+
   get full(): boolean {
     return this.queued >= this.#options.highWaterMark;
   }

@@ -197,6 +197,11 @@ export class RawLink
     return this.#writer.lost;
   }
 
+  /** Bytes that the transport has taken. */
+  get written(): number {
+    return this.#writer.bytesWritten;
+  }
+
   /** Whether nothing waits to be sent. */
   get idle(): boolean {
     return this.#writer.idle;

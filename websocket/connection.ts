@@ -4,12 +4,12 @@ import { WriteHold } from "../net/write_hold.ts";
 import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import {
+  bytesOf,
   closedError,
   type ConnectionHost,
   ConnectionParts,
   type Link,
   type LinkEvents,
-  lostBytes,
 } from "./_connection_parts.ts";
 import { type AnyListener, isListener, ListenerLists, onceListener } from "./_emitter.ts";
 import type { HandshakeInfo } from "./_handshake_info.ts";
@@ -147,7 +147,10 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       }
     }
     createPort = (connection) => new Port(connection);
-    lostBytes.of = (connection) => (connection as WebSocketConnection).#link.lost;
+    const linkOf = (connection: object) => (connection as WebSocketConnection).#link;
+    bytesOf.lost = (connection) => linkOf(connection).lost;
+    bytesOf.written = (connection) => linkOf(connection).written;
+    bytesOf.queued = (connection) => linkOf(connection).queued;
   }
 
   readonly #link: Link;
