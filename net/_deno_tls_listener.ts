@@ -49,7 +49,7 @@ export function openDenoTls(options: ListenOptions, tls: TlsServerOptions): Deno
   const settings = {
     ...loadIdentity(tls),
     port,
-    alpnProtocols: tls.ALPNProtocols as string[] | undefined,
+    alpnProtocols: (tls.ALPNProtocols ?? undefined) as string[] | undefined,
   };
   const hostname = options.host ?? options.hostname;
   try {

@@ -561,7 +561,7 @@ export class ServerContext {
     context: HandshakeContext,
     head?: Uint8Array,
   ): Promise<SecuredTransport> {
-    if (this.#named.size === 0 && this.#options.SNICallback === undefined) {
+    if (this.#named.size === 0 && (this.#options.SNICallback ?? undefined) === undefined) {
       return await this.#handshake(this.#own, inner, deadlines, context, head);
     }
     // Deno's node:tls keeps for good what it holds of a client whose hello does not come whole, if it is to tell the name.

@@ -135,7 +135,8 @@ export class Outgoing implements TransportWriterOptions {
 
   /** Sets the limits. To be called before `attach`. @throws {RangeError} `ERR_OUT_OF_RANGE`, when they don't fit. */
   configure(options: OutgoingLimits): void {
-    const { highWaterMark = HIGH_WATER_MARK, writeLimit = WRITE_LIMIT } = options;
+    const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK;
+    const writeLimit = options.writeLimit ?? WRITE_LIMIT;
     if (!(highWaterMark >= 0) || !(writeLimit >= highWaterMark)) {
       throw codedRangeError(
         "ERR_OUT_OF_RANGE",

@@ -186,10 +186,12 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
   if (minVersion === "TLSv1.3" && maxVersion === "TLSv1.2") {
     throw new TypeError("Cannot use a minVersion above the maxVersion");
   }
-  if (ALPNProtocols !== undefined) checkAlpn(ALPNProtocols);
+  // As in Node, null is as good as not given; but not for `checkServerIdentity`, where it would look like trust in all.
+  if (ALPNProtocols) checkAlpn(ALPNProtocols);
   const { checkServerIdentity } = options as TlsClientOptions;
   const { sni, SNICallback } = options as TlsServerOptions;
-  for (const [key, value] of Object.entries({ checkServerIdentity, SNICallback })) {
+  const functions = { checkServerIdentity, SNICallback: SNICallback ?? undefined };
+  for (const [key, value] of Object.entries(functions)) {
     if (value !== undefined && typeof value !== "function") {
       throw new TypeError(`Cannot use TLS option ${key}: it is no function`);
     }
@@ -229,7 +231,12 @@ function checkSni(sni: NonNullable<TlsServerOptions["sni"]>): void {
 /** Checks what can be checked of client options before anything is dialled. @throws {TypeError} */
 export function checkTlsClientOptions(options: TlsClientOptions): void {
   checkOptions(options, CLIENT_KEYS);
-  if (options.servername !== undefined) parseHost(options.servername);
+  if (options.servername !== undefined) {
+    if (typeof options.servername !== "string") {
+      throw new TypeError("Cannot use TLS option servername: it is no text");
+    }
+    parseHost(options.servername);
+  }
   if (options.implementation === "deno") requireDeno(nodeOnlyClient(options));
   for (const pem of [options.ca, options.caCerts]) if (pem !== undefined) loadAuthorities(pem);
   if (options.cert !== undefined || options.key !== undefined) loadIdentity(options);
@@ -270,7 +277,7 @@ function nodeOnlyServer(options: TlsServerOptions): string | undefined {
   if (requestCert === true) return "requestCert";
   if (ca !== undefined) return "ca";
   if (sni !== undefined) return "sni";
-  if (SNICallback !== undefined) return "SNICallback";
+  if ((SNICallback ?? undefined) !== undefined) return "SNICallback";
   if ((minVersion ?? "TLSv1.2") !== "TLSv1.2") return "minVersion";
   return (maxVersion ?? "TLSv1.3") !== "TLSv1.3" ? "maxVersion" : undefined;
 }
@@ -358,7 +365,7 @@ async function denoClientHandshake(
           await Deno.startTls(conn, {
             hostname: servername,
             caCerts: options.caCerts as string[] | undefined,
-            alpnProtocols: options.ALPNProtocols as string[] | undefined,
+            alpnProtocols: (options.ALPNProtocols ?? undefined) as string[] | undefined,
           }),
         );
         if (!open) return closeQuietly(tls);

@@ -106,7 +106,9 @@ Deno.test("outgoing tells its callbacks when it is stopped, and what they throw 
   await assertRejects(() => outgoing.drained(), Error, "closed");
 });
 
-Deno.test("outgoing refuses limits that make no sense", () => {
+Deno.test("outgoing refuses limits that make no sense, and takes null for the default", () => {
+  const { outgoing } = rig({ highWaterMark: null, writeLimit: null } as never);
+  assertEquals([outgoing.highWaterMark, outgoing.limit], [65_536, 67_108_864]);
   for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, writeLimit: 8 }]) {
     const error = assertThrows(() => rig(options), RangeError);
     assertEquals((error as RangeError & { code?: string }).code, "ERR_OUT_OF_RANGE");

@@ -56,7 +56,8 @@ Deno.test("TLS options of the wrong kind are refused when they are given", () =>
   const fits = { ALPNProtocols: long.slice(0, 299) };
   checkTlsClientOptions(fits);
   checkTlsServerOptions({ cert, key, ...fits });
-  for (const ALPNProtocols of [long, "h2", [1], null]) {
+  checkTlsServerOptions({ cert, key, ALPNProtocols: null, SNICallback: null } as never);
+  for (const ALPNProtocols of [long, "h2", [1], {}]) {
     const options = { ALPNProtocols } as unknown as TlsClientOptions;
     assertThrows(() => checkTlsClientOptions(options), TypeError, "ALPN");
     assertThrows(() => checkTlsServerOptions({ cert, key, ...options }), TypeError, "ALPN");
@@ -65,12 +66,16 @@ Deno.test("TLS options of the wrong kind are refused when they are given", () =>
     const options = { checkServerIdentity } as unknown as TlsClientOptions;
     assertThrows(() => checkTlsClientOptions(options), TypeError, "checkServerIdentity");
   }
+  for (const servername of [1, null, {}]) {
+    const options = { servername } as unknown as TlsClientOptions;
+    assertThrows(() => checkTlsClientOptions(options), TypeError, "servername: it is no text");
+  }
   const odd = ["x", null, [], new Map(), { "a.example": undefined }, { "a.example": "x" }];
   for (const sni of odd) {
     const options = { cert, key, sni } as unknown as TlsServerOptions;
     assertThrows(() => checkTlsServerOptions(options), TypeError, "sni");
   }
-  for (const SNICallback of ["x", null]) {
+  for (const SNICallback of ["x", {}]) {
     const options = { cert, key, SNICallback } as unknown as TlsServerOptions;
     assertThrows(() => checkTlsServerOptions(options), TypeError, "SNICallback");
   }
