@@ -12,6 +12,14 @@ export interface ServerGuest {
   readonly patience: number | undefined;
 }
 
+/** An upgrade that somebody else may take. */
+interface LeftUpgrade {
+  /** Runs out when somebody must have taken it. */
+  timer: ReturnType<typeof setTimeout>;
+  /** Looks whether somebody has taken it, and ends it if not. */
+  look(): void;
+}
+
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The guests of one server: what none of them takes goes to the server's own listeners. */
@@ -21,8 +29,8 @@ class ServerGuests {
   #guests: ServerGuest[] = [];
   /** The server's own listeners, which come last. */
   #own: RequestListener[] = [];
-  /** The upgrades that somebody else may take, and how it is looked whether somebody has. */
-  readonly #left = new Map<Duplex, () => void>();
+  /** The upgrades that somebody else may take. */
+  readonly #left = new Map<Duplex, LeftUpgrade>();
 
   constructor(server: HttpServer) {
     this.#server = server;
@@ -50,7 +58,12 @@ class ServerGuests {
     server.removeListener("upgrade", this.#onUpgrade);
     for (const listener of this.#own) server.on("request", listener);
     this.#own = [];
-    for (const look of [...this.#left.values()]) look();
+    // Others still have their time, which keeps no program running; where there are none, nobody can take it any more.
+    const others = server.listenerCount("upgrade") > 0;
+    for (const { timer, look } of [...this.#left.values()]) {
+      if (others) Deno.unrefTimer(timer);
+      else look();
+    }
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -84,7 +97,7 @@ class ServerGuests {
       socket.end(() => socket.destroy());
     };
     const timer = setTimeout(look, patience);
-    this.#left.set(socket, look);
+    this.#left.set(socket, { timer, look });
     socket.on("close", done);
   }
 }

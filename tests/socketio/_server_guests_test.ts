@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, Server } from "node:http";
 import { PassThrough } from "node:stream";
@@ -74,10 +74,11 @@ Deno.test("what no guest takes over is cut, unless there is somebody else", asyn
 function leftUpgrade(patience: number | undefined) {
   const { server, guest, listener } = setUp();
   const leave = addServerGuest(server, guest("a", "/a", patience));
-  server.on("upgrade", listener("other"));
+  const other = listener("other");
+  server.on("upgrade", other);
   const socket = Object.assign(new PassThrough(), { bytesWritten: 7 });
   (server as unknown as EventEmitter).emit("upgrade", { url: "/c" }, socket);
-  return { leave, socket };
+  return { leave, socket, othersLeave: () => server.removeListener("upgrade", other) };
 }
 
 Deno.test("an upgrade that somebody else takes stays, and so does any where guests are told to leave it", async () => {
@@ -94,11 +95,28 @@ Deno.test("an upgrade that somebody else takes stays, and so does any where gues
   }
 });
 
-Deno.test("the last guest that leaves ends the upgrades that nobody has taken, and waits for none", async () => {
-  const { leave, socket } = leftUpgrade(60_000);
+Deno.test("the last guest that leaves ends the upgrades that nobody can take any more, and waits for none", async () => {
+  const { leave, socket, othersLeave } = leftUpgrade(60_000);
+  othersLeave();
   leave();
   await once(socket, "close");
   const gone = leftUpgrade(60_000);
   gone.socket.destroy();
   await once(gone.socket, "close");
+});
+
+Deno.test("the last guest that leaves lets others have their time for the upgrades that they may take", async () => {
+  const { leave, socket } = leftUpgrade(50);
+  const begin = performance.now();
+  leave();
+  // As a connection would: that time alone does not.
+  const running = setTimeout(() => {}, 5_000);
+  await once(socket, "close");
+  clearTimeout(running);
+  assert(performance.now() - begin > 40);
+  const kept = leftUpgrade(60_000);
+  kept.leave();
+  assertEquals([kept.socket.writableEnded, kept.socket.destroyed], [false, false]);
+  kept.socket.destroy();
+  await once(kept.socket, "close");
 });
