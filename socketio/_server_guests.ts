@@ -22,6 +22,9 @@ interface LeftUpgrade {
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** How many listeners to `upgrade` the guests have. */
+const OWN_LISTENERS = 2;
+
 /** The guests of one server: what none of them takes goes to the server's own listeners. */
 class ServerGuests {
   readonly #server: HttpServer;
@@ -31,6 +34,9 @@ class ServerGuests {
   #own: RequestListener[] = [];
   /** The upgrades that somebody else may take. */
   readonly #left = new Map<Duplex, LeftUpgrade>();
+
+  /** What had been written to an upgrade's socket before anybody saw it, in bytes. */
+  readonly #written = new WeakMap<Duplex, number>();
 
   constructor(server: HttpServer) {
     this.#server = server;
@@ -46,7 +52,10 @@ class ServerGuests {
     this.#own.push(...listeners.filter((listener) => listener !== this.#onRequest));
     server.removeAllListeners("request");
     server.on("request", this.#onRequest);
-    if (this.#guests.length === 0) server.on("upgrade", this.#onUpgrade);
+    if (this.#guests.length === 0) {
+      server.prependListener("upgrade", this.#beforeUpgrade);
+      server.on("upgrade", this.#onUpgrade);
+    }
     this.#guests = [guest, ...this.#guests];
   }
 
@@ -55,6 +64,7 @@ class ServerGuests {
     if (this.#guests.length > 0) return;
     const server = this.#server;
     server.removeListener("request", this.#onRequest);
+    server.removeListener("upgrade", this.#beforeUpgrade);
     server.removeListener("upgrade", this.#onUpgrade);
     for (const listener of this.#own) server.on("request", listener);
     this.#own = [];
@@ -71,18 +81,23 @@ class ServerGuests {
     for (const listener of this.#own) listener.call(this.#server, request, response);
   };
 
+  /** Notes how much was written for the requests before, as a listener that comes before the guests may answer at once. */
+  readonly #beforeUpgrade = (_request: IncomingMessage, socket: Duplex): void => {
+    this.#written.set(socket, writtenTo(socket));
+  };
+
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
     if (this.#guests.some((guest) => guest.takesUpgrade(request, socket, head))) return;
     const patience = Math.min(...this.#guests.map((guest) => guest.patience ?? Infinity));
     if (patience === Infinity) return;
     // Somebody else's, if there is anybody: else it would stay open for nothing.
-    if (this.#server.listenerCount("upgrade") === 1) socket.destroy();
+    if (this.#server.listenerCount("upgrade") === OWN_LISTENERS) socket.destroy();
     else this.#leave(socket, patience);
   };
 
   /** Leaves an upgrade to others, and ends it if nobody has begun to read it by then, or to answer. */
   #leave(socket: Duplex, patience: number): void {
-    const written = writtenTo(socket);
+    const written = this.#written.get(socket);
     // Without a listener an error would end the program.
     socket.on("error", () => {});
     const done = () => {

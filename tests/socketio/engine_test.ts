@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { createServer } from "node:http";
 import { type AddressInfo, connect as connectNode } from "node:net";
+import type { Duplex } from "node:stream";
 import { CA, identity } from "../_support/certs.ts";
 import { NetError } from "../../net/errors.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
@@ -845,6 +846,46 @@ Deno.test("engine attached beside others ends only the upgrades that none of the
   assertEquals((await ws.receive()).data, "hello");
   ws.terminate();
   await Promise.all([engine.close(), slow.close()]);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("engine attached behind a listener leaves it the upgrades that it has answered at once", async () => {
+  const engine = echo({ destroyUpgradeTimeout: 30 });
+  const server = createServer((_request, response) => response.end("hello"));
+  const answered: Duplex[] = [];
+  server.on("upgrade", (request, socket) => {
+    if (request.url !== "/first") return;
+    answered.push(socket);
+    socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  });
+  engine.attach(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const upgrade = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`;
+  const open = async (text: string) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode(text));
+    return connection;
+  };
+  const first = await open(upgrade("/first"));
+  const bytes = new Uint8Array(1024);
+  assertMatch(
+    new TextDecoder().decode(bytes.subarray(0, (await first.read(bytes))!)),
+    /^HTTP.1.1 101/,
+  );
+  // Nobody answers this one, although there was a response on its connection before: it goes, and the first one stays.
+  const second = await open("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await second.read(bytes);
+  await second.write(new TextEncoder().encode(upgrade("/second")));
+  while (await second.read(bytes).catch(() => null) !== null);
+  second.close();
+  answered[0].write("push");
+  assertEquals(new TextDecoder().decode(bytes.subarray(0, (await first.read(bytes))!)), "push");
+  first.close();
+  answered[0].destroy();
+  await engine.close();
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });
