@@ -34,7 +34,6 @@ class ServerGuests {
   #own: RequestListener[] = [];
   /** The upgrades that somebody else may take. */
   readonly #left = new Map<Duplex, LeftUpgrade>();
-
   /** What had been written to an upgrade's socket before anybody saw it, in bytes. */
   readonly #written = new WeakMap<Duplex, number>();
 
@@ -87,8 +86,11 @@ class ServerGuests {
   };
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array): void => {
+    // A listener that came before has had the last one leave.
+    if (this.#guests.length === 0) return;
     if (this.#guests.some((guest) => guest.takesUpgrade(request, socket, head))) return;
-    const patience = Math.min(...this.#guests.map((guest) => guest.patience ?? Infinity));
+    // The most patient one decides: what it promises to others holds whoever else is here.
+    const patience = Math.max(...this.#guests.map((guest) => guest.patience ?? Infinity));
     if (patience === Infinity) return;
     // Somebody else's, if there is anybody: else it would stay open for nothing.
     if (this.#server.listenerCount("upgrade") === OWN_LISTENERS) socket.destroy();

@@ -112,12 +112,16 @@ export interface SocketIoEngineOptions {
   /**
    * Whether, under `attach()`, a request for another protocol is ended that nobody takes: at once where nobody else listens to the
    * server's `upgrade` event, else when nobody has begun to read it or to answer within `destroyUpgradeTimeout`. With `false` that is up
-   * to the program.
+   * to the program, also where another engine on the same server has `true`.
    *
    * @default {true}
    */
   destroyUpgrade?: boolean;
-  /** How long others who listen to `upgrade` have to take such a request, in ms. @default {1_000} */
+  /**
+   * How long others who listen to `upgrade` have to take such a request, in ms. Of several engines on one server the longest time holds.
+   *
+   * @default {1_000}
+   */
   destroyUpgradeTimeout?: number;
   /** How long the orderly close of a polling connection, or of a WebSocket, may take, in ms. @default {30_000} */
   closeTimeout?: number;

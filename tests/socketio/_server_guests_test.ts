@@ -61,7 +61,7 @@ Deno.test("the guest that came last is asked first", () => {
 Deno.test("what no guest takes over is cut, unless there is somebody else", async () => {
   const { server, guest, listener, send } = setUp();
   addServerGuest(server, guest("a", "/a", 5));
-  addServerGuest(server, guest("b"));
+  addServerGuest(server, guest("b", "/b", 10));
   assertEquals([send("upgrade", "/a"), send("upgrade", "/c")], ["a", "destroyed"]);
   server.on("upgrade", listener("other"));
   const socket = new PassThrough();
@@ -93,6 +93,30 @@ Deno.test("an upgrade that somebody else takes stays, and so does any where gues
     assertEquals(socket.listenerCount("close"), 0);
     socket.destroy();
   }
+});
+
+Deno.test("of several guests the most patient one says how long an upgrade may stay", async () => {
+  for (const [first, second] of [[undefined, 5], [5, undefined], [60_000, 5], [5, 60_000]]) {
+    const { server, guest, listener, send } = setUp();
+    addServerGuest(server, guest("a", "/a", first));
+    addServerGuest(server, guest("b", "/b", second));
+    const finite = first !== undefined && second !== undefined;
+    assertEquals(send("upgrade", "/c"), finite ? "destroyed" : "");
+    server.on("upgrade", listener("other"));
+    const [socket, last] = [new PassThrough(), leftUpgrade(20)];
+    (server as unknown as EventEmitter).emit("upgrade", { url: "/c" }, socket);
+    await once(last.socket, "close");
+    assertEquals([socket.writableEnded, socket.destroyed], [false, false]);
+    socket.destroy();
+  }
+});
+
+Deno.test("a guest that a listener has leave while an upgrade is told does nothing to it", () => {
+  const { server, guest, listener, send } = setUp();
+  server.on("upgrade", () => leave());
+  server.on("upgrade", listener("other"));
+  const leave = addServerGuest(server, guest("a", "/a", 5));
+  assertEquals(send("upgrade", "/c"), "other");
 });
 
 Deno.test("the last guest that leaves ends the upgrades that nobody can take any more, and waits for none", async () => {
