@@ -101,7 +101,7 @@ class ServerGuests {
   #leave(socket: Duplex, patience: number): void {
     const written = this.#written.get(socket);
     // Without a listener an error would end the program.
-    socket.on("error", () => {});
+    socket.on("error", ignore);
     const done = () => {
       clearTimeout(timer);
       this.#left.delete(socket);
@@ -110,14 +110,18 @@ class ServerGuests {
     const look = () => {
       done();
       const isRead = socket.listenerCount("data") + socket.listenerCount("readable") > 0;
-      if (isRead || !socket.writable || writtenTo(socket) !== written) return;
-      socket.end(() => socket.destroy());
+      if (!socket.writable) return;
+      // Who has it hears of its errors, and of those that nobody listens to as well.
+      if (isRead || writtenTo(socket) !== written) socket.removeListener("error", ignore);
+      else socket.end(() => socket.destroy());
     };
     const timer = setTimeout(look, patience);
     this.#left.set(socket, { timer, look });
     socket.on("close", done);
   }
 }
+
+function ignore(): void {}
 
 function writtenTo(socket: Duplex): number {
   return (socket as { bytesWritten?: number }).bytesWritten ?? 0;

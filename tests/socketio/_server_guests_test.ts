@@ -85,12 +85,13 @@ Deno.test("an upgrade that somebody else takes stays, and so does any where gues
   const [read, answered, other] = [leftUpgrade(5), leftUpgrade(5), leftUpgrade(undefined)];
   read.socket.on("data", () => {});
   answered.socket.bytesWritten = 9;
+  assertEquals(read.socket.listenerCount("error"), 1);
   const last = leftUpgrade(20);
   await once(last.socket, "close");
   for (const { socket, leave } of [read, answered, other]) {
     leave();
     assertEquals([socket.writableEnded, socket.destroyed], [false, false]);
-    assertEquals(socket.listenerCount("close"), 0);
+    assertEquals([socket.listenerCount("close"), socket.listenerCount("error")], [0, 0]);
     socket.destroy();
   }
 });
