@@ -8,6 +8,17 @@ export interface CorsAnswer {
   allowed: boolean;
   /** The headers of the response. */
   headers: [string, string][];
+  /** What a function of the program has refused the request with, by its callback. */
+  error?: unknown;
+}
+
+/** A function's refusal: the error that it gave to its callback. */
+class OriginRefusal {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
 }
 
 /** @throws {TypeError} if the options contradict themselves. */
@@ -41,11 +52,10 @@ function matches(rule: string | RegExp, origin: string): boolean {
 function ask(
   rule: Extract<CorsOrigin, CallableFunction>,
   origin: string | undefined,
-): Promise<CorsOriginAnswer> {
+): Promise<CorsOriginAnswer | OriginRefusal> {
   return new Promise((resolve, reject) => {
-    const result = rule(origin, (error, answer = false) => {
-      if (error) reject(error);
-      else resolve(answer);
+    const result = rule(origin, (error, answer) => {
+      resolve(error ? new OriginRefusal(error) : answer ?? false);
     });
     if (rule.length < 2) resolve(Promise.resolve(result).then((answer) => answer ?? false));
     else if (result instanceof Promise) result.catch(reject);
@@ -55,8 +65,11 @@ function ask(
 async function decide(
   rule: CorsOrigin,
   origin: string | undefined,
-): Promise<{ allowed: boolean; header: string | undefined }> {
+): Promise<{ allowed: boolean; header: string | undefined; error?: unknown }> {
   const found = typeof rule === "function" ? await ask(rule, origin) : rule;
+  if (found instanceof OriginRefusal) {
+    return { allowed: false, header: undefined, error: found.error };
+  }
   if (found === "*") return { allowed: true, header: "*" };
   if (origin === undefined) return { allowed: true, header: undefined };
   const rules = Array.isArray(found) ? found : [found];
@@ -71,10 +84,10 @@ export async function answerCors(
   preflight: boolean,
 ): Promise<CorsAnswer> {
   const origin = typeof headers.origin === "string" ? headers.origin : undefined;
-  const { allowed, header } = await decide(options.origin ?? "*", origin);
+  const { allowed, header, error } = await decide(options.origin ?? "*", origin);
   const lines: [string, string][] = [];
   if (header !== "*") lines.push(["Vary", "Origin"]);
-  if (header === undefined) return { allowed, headers: lines };
+  if (header === undefined) return { allowed, headers: lines, error };
   lines.push(["Access-Control-Allow-Origin", header]);
   if (options.credentials && header !== "*") {
     lines.push(["Access-Control-Allow-Credentials", "true"]);

@@ -44,6 +44,11 @@ function refusalOf({ message }: Undecided): Refusal {
   return { code: 4, context: { message, status: 503 } };
 }
 
+/** How a request is refused whose origin is not let in; `error` is what the program's function has said. */
+function foreignOrigin(origin: unknown, error?: unknown): Refusal {
+  return { code: 4, context: { name: "ORIGIN_NOT_ALLOWED", origin, ...error ? { error } : {} } };
+}
+
 /**
  * Makes one header of those whose names differ in case alone, as where a listener writes `cache-control`: the one whose name was added
  * last holds, but cookies are added to each other.
@@ -186,6 +191,10 @@ export class EngineCore implements EngineSocketHost {
       return false;
     }
     for (const [name, value] of answer.headers) response.setHeader(name, value);
+    if (answer.error) {
+      this.#refuse(exchange, foreignOrigin(request.headers.origin, answer.error));
+      return false;
+    }
     if (preflight) exchange.respond(cors.optionsSuccessStatus ?? 204, {});
     return !preflight;
   }
@@ -354,8 +363,9 @@ export class EngineCore implements EngineSocketHost {
       const answer = await this.#decisions.wait(answerCors(cors, request.headers, false));
       if (answer instanceof Undecided) return refusalOf(answer);
       if (answer.allowed) return undefined;
+      return foreignOrigin(origin, answer.error);
     }
-    return { code: 4, context: { name: "ORIGIN_NOT_ALLOWED", origin } };
+    return foreignOrigin(origin);
   }
 
   /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */

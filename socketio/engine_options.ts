@@ -8,7 +8,8 @@ export type CorsOriginAnswer = boolean | string | RegExp | readonly (string | Re
 
 /**
  * Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. A function with two
- * parameters gets a callback for its answer, as those for npm's cors.
+ * parameters gets a callback for its answer, as those for npm's cors. An error that it gives to the callback refuses the request with 403, and
+ * `connection_error` tells it; what it throws is an error of the program, and answered with 500.
  */
 export type CorsOrigin =
   | CorsOriginAnswer

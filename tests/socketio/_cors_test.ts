@@ -71,13 +71,35 @@ Deno.test("a function with a callback says there who is let in, as for npm's cor
   }
   assertEquals(allowed, ["https://a.com", "https://b.com", "https://c.com"]);
   const failing: CorsOptions["origin"][] = [
-    (_origin, callback) => callback(new Error("boo")),
     (_origin, _callback) => Promise.reject(new Error("boo")),
     (_origin, _callback) => {
       throw new Error("boo");
     },
   ];
   for (const origin of failing) await assertRejects(() => ask({ origin }, "x"), Error, "boo");
+});
+
+Deno.test("a function refuses by an error for its callback, with or without an origin", async () => {
+  const error = new Error("Not allowed by CORS");
+  const origin: CorsOptions["origin"] = (_origin, callback) => callback(error, true);
+  for (const asked of ["https://a.com", undefined]) {
+    for (const preflight of [false, true]) {
+      const answer = await answerCors({ origin }, { origin: asked }, preflight);
+      assertEquals(answer, { allowed: false, headers: [["Vary", "Origin"]], error });
+    }
+  }
+});
+
+Deno.test("a function that says null lets nobody in", async () => {
+  const none = null as unknown as undefined;
+  const functions: CorsOptions["origin"][] = [
+    (_origin, callback) => callback(null, none),
+    () => none,
+    () => Promise.resolve(none),
+  ];
+  for (const origin of functions) {
+    assertEquals(await ask({ origin }, "https://a.com"), { allowed: false, Vary: "Origin" });
+  }
 });
 
 Deno.test("any origin is let in by the star, without credentials", async () => {

@@ -191,6 +191,35 @@ Deno.test("engine core lets no foreign page open a WebSocket, unless it is allow
   core.close();
 });
 
+Deno.test("engine core refuses whom the program's cors function gives an error, and tells it by connection_error alone", async () => {
+  const error = new Error("Not allowed by CORS");
+  const core = makeCore({ cors: { origin: (_origin, callback) => callback(error) } });
+  const told: unknown[] = [];
+  core.listeners.add("connection_error", (refusal) => told.push(refusal), false);
+  const origin = "https://evil.example";
+  const logged = await reported(async () => {
+    for (const method of ["GET", "OPTIONS"]) {
+      const { status, body } = await request(core, POLLING, method, { origin });
+      assertEquals([status, JSON.parse(String(body))], [403, { code: 4, message: "Forbidden" }]);
+    }
+    const refused = await upgrade(core, WEBSOCKET, { origin }).refusal;
+    assertEquals(refused, { status: 403, message: "Forbidden" });
+    const file = new StubExchange("GET", "", "", { origin });
+    core.handleFile(file, () => Promise.reject(new Error("not to be served")));
+    assertEquals((await file.answered).status, 403);
+  });
+  assertEquals(logged, []);
+  const context = { name: "ORIGIN_NOT_ALLOWED", origin, error };
+  assertEquals(
+    told.map((refusal) => {
+      const { code, context } = refusal as { code: number; context: unknown };
+      return { code, context };
+    }),
+    Array(4).fill({ code: 4, context }),
+  );
+  assertEquals(core.sockets.size, 0);
+});
+
 Deno.test("engine core answers a preflight by itself", async () => {
   const core = makeCore({ cors: { origin: "https://friend.example" } });
   const { status, headers } = await request(core, POLLING, "OPTIONS", {
