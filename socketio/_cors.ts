@@ -48,17 +48,31 @@ function matches(rule: string | RegExp, origin: string): boolean {
   return rule.test(origin);
 }
 
-/** What a function of the program says to an origin; one that takes a callback says it there, and may be async all the same. */
+function isAnswer(value: unknown): value is CorsOriginAnswer {
+  const simple = typeof value === "boolean" || typeof value === "string";
+  return simple || value instanceof RegExp || Array.isArray(value);
+}
+
+/**
+ * What a function of the program says to an origin, by what it returns or by its callback: the first answer counts, and what can't be one, as
+ * a timer, says nothing. A function that names the callback may return `true` for other reasons, as clients of databases do when they have
+ * written: it would let everybody in, so that only a promise of it can answer. `undefined` is an answer of functions with the origin alone; one without
+ * parameters may find its callback in `arguments`.
+ */
 function ask(
   rule: Extract<CorsOrigin, CallableFunction>,
   origin: string | undefined,
 ): Promise<CorsOriginAnswer | OriginRefusal> {
+  const { length } = rule;
   return new Promise((resolve, reject) => {
+    const take = (value: unknown) => {
+      if (isAnswer(value)) resolve(value);
+      else if (value === null ? length < 2 : value === undefined && length === 1) resolve(false);
+    };
     const result = rule(origin, (error, answer) => {
       resolve(error ? new OriginRefusal(error) : answer ?? false);
     });
-    if (rule.length < 2) resolve(Promise.resolve(result).then((answer) => answer ?? false));
-    else if (result instanceof Promise) result.catch(reject);
+    if (length < 2 || result instanceof Promise) Promise.resolve(result).then(take, reject);
   });
 }
 

@@ -7,9 +7,12 @@ import type { EngineRequest } from "./types.ts";
 export type CorsOriginAnswer = boolean | string | RegExp | readonly (string | RegExp)[];
 
 /**
- * Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function. A function with two
- * parameters gets a callback for its answer, as those for npm's cors. An error that it gives to the callback refuses the request with 403, and
- * `connection_error` tells it; what it throws is an error of the program, and answered with 500.
+ * Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function.
+ *
+ * A function returns its answer or a promise of it, or gives it to its callback, as those for npm's cors; the first answer counts. Name the
+ * callback as the second parameter, without a default, if nothing is returned: what such a function returns is no answer, unless it is
+ * a promise. An error for the callback refuses the request with 403, and `connection_error` tells it; what the function throws is an
+ * error of the program, answered with 500.
  */
 export type CorsOrigin =
   | CorsOriginAnswer

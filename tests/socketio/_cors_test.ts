@@ -79,6 +79,51 @@ Deno.test("a function with a callback says there who is let in, as for npm's cor
   for (const origin of failing) await assertRejects(() => ask({ origin }, "x"), Error, "boo");
 });
 
+Deno.test("a function may answer by its callback however it declares it, or by a promise", async () => {
+  type Rule = Extract<CorsOptions["origin"], CallableFunction>;
+  type Callback = Parameters<Rule>[1];
+  const noop: Callback = () => {};
+  const later = (callback: Callback) => setTimeout(callback, 0, null, true);
+  const rules: Record<string, unknown> = {
+    "rest, with a timer": (...all: [string, Callback]) => later(all[1]),
+    "rest, with nothing": (...all: [string, Callback]) => void later(all[1]),
+    "rest, async": async (...all: [string, Callback]) => void await later(all[1]),
+    "a default": (_origin: string, callback = noop) => later(callback),
+    "async, a default": async (_origin: string, callback = noop) => {
+      await Promise.resolve();
+      callback(null, true);
+    },
+    // As a database's client, which says whether it takes more.
+    "named, with true": (_origin: string, callback: Callback) => {
+      setTimeout(callback, 0, null, "https://a.com");
+      return true;
+    },
+    "named, with a promise of nothing": async (_origin: string, callback: Callback) => {
+      await Promise.resolve();
+      later(callback);
+    },
+    "named, with a promise of null": (_origin: string, callback: Callback) => {
+      later(callback);
+      return Promise.resolve(null);
+    },
+    "named, with a promise of an answer": (_origin: string, _callback: Callback) =>
+      Promise.resolve(["https://a.com"]),
+  };
+  for (const [what, rule] of Object.entries(rules)) {
+    const answer = await ask({ origin: rule as Rule }, "https://a.com");
+    assertEquals(answer["Access-Control-Allow-Origin"], "https://a.com", what);
+  }
+  const named = rules["named, with true"] as Rule;
+  assertEquals((await ask({ origin: named }, "https://b.com")).allowed, false);
+  const both: Rule = (_origin, callback) => {
+    callback(null, false);
+    return Promise.resolve(true);
+  };
+  assertEquals((await ask({ origin: both }, "https://a.com")).allowed, false, "the first one");
+  const none: Rule = (origin) => ["https://b.com"].find((one) => one === origin);
+  assertEquals((await ask({ origin: none }, "https://a.com")).allowed, false);
+});
+
 Deno.test("a function refuses by an error for its callback, with or without an origin", async () => {
   const error = new Error("Not allowed by CORS");
   const origin: CorsOptions["origin"] = (_origin, callback) => callback(error, true);
