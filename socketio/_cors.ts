@@ -21,7 +21,17 @@ class OriginRefusal {
   }
 }
 
-/** @throws {TypeError} if the options contradict themselves. */
+function isAnswer(value: unknown): value is CorsOriginAnswer {
+  const simple = typeof value === "boolean" || typeof value === "string";
+  return simple || value instanceof RegExp || Array.isArray(value);
+}
+
+function isRule(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((one) => !Array.isArray(one) && isAnswer(one));
+  return typeof value === "function" || isAnswer(value);
+}
+
+/** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
 export function checkCors(options: CorsOptions): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError("Cannot use the option cors: it is not an object");
@@ -29,6 +39,11 @@ export function checkCors(options: CorsOptions): void {
   if ((options as { preflightContinue?: boolean }).preflightContinue) {
     throw new TypeError(
       "Cannot use the option cors: preflightContinue is not supported; the engine answers preflights",
+    );
+  }
+  if (!isRule(options.origin ?? "*")) {
+    throw new TypeError(
+      "Cannot use the option cors: origin is neither true, false, a text, a pattern, a list of these nor a function",
     );
   }
   if (options.credentials && (options.origin ?? "*") === "*") {
@@ -46,11 +61,6 @@ function matches(rule: string | RegExp, origin: string): boolean {
   if (typeof rule === "string") return rule === "*" || rule === origin;
   rule.lastIndex = 0;
   return rule.test(origin);
-}
-
-function isAnswer(value: unknown): value is CorsOriginAnswer {
-  const simple = typeof value === "boolean" || typeof value === "string";
-  return simple || value instanceof RegExp || Array.isArray(value);
 }
 
 /**

@@ -64,6 +64,11 @@ function positive(
   return value;
 }
 
+function flag(name: string, value: boolean | undefined, fallback: boolean): boolean {
+  if (typeof (value ?? fallback) === "boolean") return value ?? fallback;
+  throw new TypeError(`Cannot use the option ${name}: it is neither true nor false`);
+}
+
 function threshold(option: boolean | { threshold?: number } = true): number {
   if (option === false) return Infinity;
   return option === true ? 1024 : option.threshold ?? 1024;
@@ -106,16 +111,18 @@ export function resolveEngineOptions(
   );
   const path = (options.path ?? defaultPath).replace(/\/$/, "");
   return {
-    path: options.addTrailingSlash === false ? path : path + "/",
+    path: flag("addTrailingSlash", options.addTrailingSlash, true) ? path + "/" : path,
     pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_DELAY),
     pingTimeout: positive("pingTimeout", options.pingTimeout, 20_000, MAX_DELAY),
     upgradeTimeout: positive("upgradeTimeout", options.upgradeTimeout, 10_000, MAX_DELAY),
     decisionTimeout: positive("decisionTimeout", options.decisionTimeout, 10_000, MAX_DELAY),
-    destroyUpgradeTimeout: options.destroyUpgrade === false ? undefined : patience,
+    destroyUpgradeTimeout: flag("destroyUpgrade", options.destroyUpgrade, true)
+      ? patience
+      : undefined,
     closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_DELAY),
     maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
     transports,
-    allowUpgrades: options.allowUpgrades ?? true,
+    allowUpgrades: flag("allowUpgrades", options.allowUpgrades, true),
     allowRequest: options.allowRequest,
     cors: options.cors,
     allowedHosts: options.allowedHosts,
@@ -152,6 +159,11 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
     if ((options as Record<string, unknown>)[attribute] !== undefined) {
       throw new TypeError(`Cannot use the option cookie: ${attribute} is not supported`);
     }
+  }
+  if (partitioned && !secure) {
+    throw new TypeError(
+      "Cannot use the option cookie: partitioned needs secure; browsers drop it otherwise",
+    );
   }
   if (maxAge !== undefined && !Number.isFinite(maxAge)) {
     throw new TypeError("Cannot use the option cookie: its maxAge is no number of seconds");

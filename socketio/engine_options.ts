@@ -72,12 +72,13 @@ export interface EngineCookieOptions {
   path?: string;
   /** Whether scripts of the page can't read it. @default {true} */
   httpOnly?: boolean;
-  /** Which requests of other sites carry it. @default {"lax"} */
+  /** Which requests of other sites carry it. Browsers take `"none"` with `secure` only. @default {"lax"} */
   sameSite?: "strict" | "lax" | "none";
   /** Whether it goes over TLS only. @default {false} */
   secure?: boolean;
   /**
-   * Whether the browser keeps one for each site that has the page in a frame (CHIPS). Browsers take such a cookie with `secure` only.
+   * Whether the browser keeps one for each site that has the page in a frame (CHIPS). Browsers take such a cookie with `secure` only, so that
+   * without it this throws.
    *
    * @default {false}
    */

@@ -160,6 +160,16 @@ Deno.test("any origin is let in by the star, without credentials", async () => {
   checkCors({ origin: true, credentials: true });
 });
 
+Deno.test("an origin that is no rule throws when the options are checked", () => {
+  for (const origin of [5, {}, [5], [["https://a.com"]], [() => true]]) {
+    const wrong = { origin } as unknown as CorsOptions;
+    assertThrows(() => checkCors(wrong), TypeError, "origin is neither");
+  }
+  for (const origin of [undefined, true, false, "x", /x/, [], ["x", /x/], () => true]) {
+    checkCors({ origin } as CorsOptions);
+  }
+});
+
 Deno.test("credentials are let in with a named origin", async () => {
   const answer = await ask({ origin: "https://a.com", credentials: true }, "https://a.com");
   assertEquals(answer["Access-Control-Allow-Credentials"], "true");

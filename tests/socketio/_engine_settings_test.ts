@@ -47,6 +47,17 @@ Deno.test("an option that can't be honoured throws", () => {
   assertThrows(() => resolveEngineOptions({ slowClient: "wait" as never }, "/"), TypeError);
 });
 
+Deno.test("an option that is either true or false takes nothing else", () => {
+  for (const name of ["destroyUpgrade", "allowUpgrades", "addTrailingSlash"]) {
+    for (const value of ["no", "false", 0, {}]) {
+      assertThrows(() => resolveEngineOptions({ [name]: value }, "/"), TypeError, name);
+    }
+    for (const value of [true, false, undefined]) resolveEngineOptions({ [name]: value }, "/");
+  }
+  assertEquals(resolveEngineOptions({}, "/x").path, "/x/");
+  assertEquals(resolveEngineOptions({ allowUpgrades: false }, "/x").allowUpgrades, false);
+});
+
 Deno.test("a number out of range throws", () => {
   for (const value of [0, -1, NaN, 2 ** 31]) {
     assertThrows(
@@ -95,6 +106,7 @@ Deno.test("cookie with what npm's takes and this one does not throws, and says w
       [{ sameSite: "Lax; Domain=a" }, "sameSite"],
       [{ expires: new Date(0) }, "expires"],
       [{ priority: "high" }, "priority"],
+      [{ partitioned: true }, "partitioned needs secure"],
       [{ maxAge: NaN }, "maxAge"],
       [{ maxAge: Infinity }, "maxAge"],
       [{ maxAge: "1h" }, "maxAge"],
