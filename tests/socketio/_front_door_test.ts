@@ -211,6 +211,31 @@ Deno.test("front door ends a connection whose head takes too long, counted from 
   await close();
 });
 
+Deno.test("front door ends a connection whose body, or next request, comes byte by byte for too long", async () => {
+  const { port, close } = open({ headTimeout: 80 });
+  const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 9999\r\n\r\n`;
+  const get = `GET / HTTP/1.1\r\n${HEAD}\r\n`;
+  await Promise.all([post, get + "GET / HTTP/1.1\r\nX-Slow: ", get + post].map(async (text) => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(encoder.encode(text));
+    const start = performance.now();
+    let ended = false;
+    const end = (async () => {
+      const buffer = new Uint8Array(1024);
+      while (await conn.read(buffer).catch(() => null) !== null);
+      ended = true;
+    })();
+    while (!ended && performance.now() - start < 5_000) {
+      await conn.write(encoder.encode("x")).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assertEquals(ended, true);
+    await end;
+    conn.close();
+  }));
+  await close();
+});
+
 Deno.test("front door ends a connection that says nothing, and one that is kept alive for nothing", async () => {
   const { port, close } = open({ headTimeout: 50 });
   assertEquals(await talk(port, []), "");
