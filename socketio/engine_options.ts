@@ -139,6 +139,10 @@ export interface SocketIoEngineOptions {
   /**
    * Decides on each new connection, before it is made. A function that throws refuses. `request.connection.tls` tells who the client is
    * by its certificate.
+   *
+   * Only a session's first request is asked about. The further ones, and an upgrade to WebSocket, need the session's id alone, and may come
+   * from a client with another certificate, or, with `rejectUnauthorized: false`, with none. A middleware of the engine (`engine.use`)
+   * is asked about each request: check the certificate there.
    */
   allowRequest?: AllowRequest;
   /**

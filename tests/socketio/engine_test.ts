@@ -1079,6 +1079,38 @@ Deno.test("engine tells allowRequest who a client is by its certificate, with bo
   await engine.close();
 });
 
+Deno.test("engine asks its middleware about the certificate of each request, allowRequest about a session's first alone", async () => {
+  for (const asksEach of [false, true]) {
+    const engine = new SocketIoEngine({
+      allowRequest: ({ connection }, decide) => decide(null, connection.tls!.authorized),
+    });
+    const sockets: EngineSocket[] = [];
+    engine.on("connection", (socket) => sockets.push(socket));
+    if (asksEach) {
+      engine.use(({ connection }, _response, next) =>
+        next(connection.tls?.authorized ? undefined : new Error("no certificate"))
+      );
+    }
+    const { port } = await engine.listen({
+      hostname: "127.0.0.1",
+      tls: { ...identity("server"), requestCert: true, rejectUnauthorized: false, ca: CA },
+    });
+    const base = `localhost:${port}/engine.io/?EIO=4&transport=`;
+    using known = Deno.createHttpClient({ caCerts: [CA], ...identity("client") });
+    using unknown = Deno.createHttpClient({ caCerts: [CA] });
+    const opened = await fetch(`https://${base}polling`, { client: known });
+    const { sid } = JSON.parse((await opened.text()).slice(1));
+    sockets[0].send("for Alice");
+    const status = asksEach ? 400 : 200;
+    const further = await fetch(`https://${base}polling&sid=${sid}`, { client: unknown });
+    assertEquals([further.status, (await further.text()) === "4for Alice"], [status, !asksEach]);
+    const opening = connectWebSocket(`wss://${base}websocket&sid=${sid}`, { tls: { ca: CA } });
+    if (asksEach) await assertRejects(() => opening);
+    else (await opening).terminate();
+    await engine.close();
+  }
+});
+
 Deno.test("engine refuses options that can't be honoured", () => {
   assertThrows(() => new SocketIoEngine({ transports: ["webtransport" as never] }), TypeError);
   assertThrows(() => new SocketIoEngine({ perMessageDeflate: true }).handler(), TypeError);
