@@ -603,7 +603,7 @@ export class SocketIoClientSocket<
   #deliver(args: unknown[]): void {
     // The server's offset for recovery comes behind the arguments.
     const last = args[args.length - 1];
-    if (this.#pid !== undefined && typeof last === "string") this.#offset = last;
+    if (this.#pid !== undefined && isOffset(last)) this.#offset = last;
     for (const listener of this.#any) callListener(listener, this, args, reportCallbackError);
     for (const iterator of this.#iterators) iterator.push(args as [string, ...unknown[]]);
     const [event, ...rest] = args;
@@ -838,6 +838,11 @@ export class SocketIoClientSocket<
   #tell(event: keyof ClientReservedEvents, ...args: unknown[]): void {
     this.#listeners.emit(event, this, args, reportCallbackError);
   }
+}
+
+/** Whether an argument may be a server's offset, which is short and without blanks. */
+function isOffset(value: unknown): value is string {
+  return typeof value === "string" && /^[!-~]{1,256}$/.test(value);
 }
 
 /** How many bytes the arguments of an event have, about. */

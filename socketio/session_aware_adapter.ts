@@ -4,7 +4,6 @@ import { PacketType } from "./packet.ts";
 import type {
   AdapterNamespace,
   AdapterPacket,
-  BroadcastFlags,
   BroadcastOptions,
   RecoveredSession,
   Room,
@@ -48,7 +47,6 @@ export interface ConnectionStateRecoveryOptions {
 }
 
 interface KeptPacket {
-  id: string;
   rooms: Set<Room>;
   except: Set<Room>;
   /** Absent once the event turned out to be none that can be sent: its number stays. */
@@ -66,7 +64,8 @@ interface KeptSession extends SessionToPersist {
  * Keeps, beside the rooms, what connection state recovery needs: for a while, the events that were sent and the sessions
  * of those who lost their connection. In memory, so for a server that stands alone.
  *
- * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it.
+ * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it; that of a volatile one is the offset of
+ * the newest event that is kept.
  *
  * @example
  * ```ts
@@ -136,13 +135,16 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   /** Sends a packet; an event that is not volatile and wants no acknowledgement is kept for those who are away. */
   override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
-    if (this.#closed || !isKept(packet, options.flags)) return super.broadcast(packet, options);
+    if (this.#closed || !isNumbered(packet)) return super.broadcast(packet, options);
     const number = this.#first + this.#packets.length;
-    const id = this.#prefix + number.toString(36);
     const { data } = packet;
-    data.push(id);
+    if (options.flags?.volatile) {
+      // Clients take the last argument of each event for its offset, if it is a text.
+      data.push(this.#offsetOf(number - 1));
+      return super.broadcast(packet, options);
+    }
+    data.push(this.#offsetOf(number));
     const kept: KeptPacket = {
-      id,
       rooms: new Set(options.rooms),
       except: new Set(options.except),
       data,
@@ -188,15 +190,14 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   ): Promise<RecoveredSession> | null {
     const session = this.#sessions.get(pid);
     if (session === undefined) return null;
-    const next = offset === undefined ? session.start - this.#first : this.#indexOf(offset) + 1;
-    const known = offset === undefined ? next >= 0 : next > 0;
+    const next = offset === undefined ? session.start : this.#after(offset);
+    const known = next !== undefined && next >= this.#first;
     if (session.at + this.#maxAge < performance.now() || !known) return null;
     this.#sessions.delete(pid);
     // If this connection is lost as well before an event comes through, the next one starts at the same place.
     this.#starts.set(session.sid, session.start);
     const { sid, rooms, data } = session;
-    const from = this.#first + next;
-    const missed = () => this.#since(from, rooms);
+    const missed = () => this.#since(next, rooms);
     return Promise.resolve({
       sid,
       pid,
@@ -218,10 +219,16 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     return missed;
   }
 
-  #indexOf(offset: string): number {
-    if (!offset.startsWith(this.#prefix)) return -1;
-    const index = parseInt(offset.slice(this.#prefix.length), 36) - this.#first;
-    return this.#packets[index]?.id === offset ? index : -1;
+  #offsetOf(number: number): string {
+    return this.#prefix + number.toString(36);
+  }
+
+  /** The number that follows an offset, if all events from there on are kept. */
+  #after(offset: string): number | undefined {
+    const number = parseInt(offset.slice(this.#prefix.length), 36);
+    if (this.#offsetOf(number) !== offset) return undefined;
+    const next = number + 1;
+    return next >= this.#first && next <= this.#first + this.#packets.length ? next : undefined;
   }
 
   #drop(count: number): void {
@@ -277,8 +284,8 @@ function sizeOf(value: unknown, limit: number): number {
   return size;
 }
 
-function isKept(packet: AdapterPacket, flags: BroadcastFlags | undefined): boolean {
-  return packet.type === PacketType.EVENT && packet.id === undefined && !flags?.volatile;
+function isNumbered(packet: AdapterPacket): boolean {
+  return packet.type === PacketType.EVENT && packet.id === undefined;
 }
 
 function concerns(rooms: Room[], packet: KeptPacket): boolean {

@@ -3,8 +3,11 @@ import { ahead } from "../_support/ahead.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
+import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
+import { SessionAwareAdapter } from "../../socketio/session_aware_adapter.ts";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
+import type { AdapterPacket, BroadcastOptions } from "../../socketio/types.ts";
 
 Deno.test("client connects, is told its id, and disconnects", async () => {
   await withServer({}, async ({ io, url }) => {
@@ -644,6 +647,35 @@ Deno.test("client's session is taken up again, with what it missed", async () =>
     assertEquals(seen, [1, 2]);
     await socket.close();
   });
+});
+
+Deno.test("client's session is taken up again after a volatile event with a text, also one that no offset follows", async () => {
+  class ForgetfulAdapter extends SessionAwareAdapter {
+    override broadcast(packet: AdapterPacket, options: BroadcastOptions): void {
+      if (options.flags?.volatile) InMemoryAdapter.prototype.broadcast.call(this, packet, options);
+      else super.broadcast(packet, options);
+    }
+  }
+  for (const [adapter, text] of [[undefined, "12:00"], [ForgetfulAdapter, "it is noon"]] as const) {
+    await withServer({ connectionStateRecovery: {}, adapter }, async ({ io, url }) => {
+      io.on("connection", (socket) => {
+        if (socket.recovered) return;
+        socket.emit("a", "kept");
+        socket.volatile.emit("tick", text);
+        socket.on("disconnect", () => socket.emit("a", "missed"));
+      });
+      const socket = connectSocketIo(url, { transports: ["websocket"], reconnectionDelay: 10 });
+      const seen: unknown[] = [];
+      socket.on("a", (value) => seen.push(value));
+      await next(socket, "tick");
+      const [peer] = io.sockets.sockets.values();
+      const back = next(socket, "a");
+      peer.conn.close();
+      await back;
+      assertEquals([seen, socket.recovered], [["kept", "missed"], true]);
+      await socket.close();
+    });
+  }
 });
 
 Deno.test("client's events can be looped over, until it is disconnected for good", async () => {

@@ -94,6 +94,49 @@ Deno.test("a client that saw no event yet misses none", async () => {
   await io.close();
 });
 
+Deno.test("a volatile event ends in the offset of the newest event, so that a text in it is none", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  const socket = io.sockets.sockets.get(first.sid)!;
+  const sends = [
+    () => socket.volatile.emit("tick", "12:00"),
+    () => io.volatile.emit("tick", "12:00"),
+    () => io.to(first.sid).volatile.emit("tick", "12:00"),
+  ];
+  let { conn } = first;
+  for (const before of [() => {}, () => io.emit("kept")]) {
+    for (const send of sends) {
+      before();
+      send();
+      const offset = lastOffset(conn);
+      conn.end("transport close");
+      io.emit("missed");
+      const back = await join({ pid: first.pid, offset });
+      assertEquals([back.sid, back.missed], [first.sid, ["missed"]]);
+      conn = back.conn;
+    }
+  }
+  conn.close();
+  await io.close();
+});
+
+Deno.test("a volatile event's offset counts before anything was kept", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  io.volatile.emit("tick", "12:00");
+  const offset = lastOffset(first.conn);
+  assert(offset !== "12:00");
+  first.conn.end("transport close");
+  io.emit("missed");
+  const back = await join({ pid: first.pid, offset });
+  assertEquals([back.sid, back.missed], [first.sid, ["missed"]]);
+  back.conn.end("transport close");
+  const lost = await join({ pid: first.pid, offset: offset.replace("-1", "-2") });
+  assert(lost.sid !== first.sid);
+  lost.conn.close();
+  await io.close();
+});
+
 Deno.test("a socket's own events are kept too, with bytes in them", async () => {
   const { io, join } = setup();
   const first = await join();
