@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { hasBinary } from "./_attachments.ts";
+import { checkForeignPacket } from "./_foreign_packet.ts";
 import { encodePacketHead } from "./_packet_head.ts";
 import { toParserInput } from "./_parser_input.ts";
 import type { Budget } from "../net/budget.ts";
@@ -267,14 +268,10 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     yield* more;
   }
 
-  /** A decoder of the user's choice may hand out anything. */
-  #onForeignPacket(packet: Untyped): void {
-    const valid = typeof packet === "object" && packet !== null && typeof packet.nsp === "string" &&
-      Number.isInteger(packet.type) && packet.type >= 0 && packet.type <= PacketType.BINARY_ACK;
-    if (!valid) return this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet"));
-    if (packet.type >= PacketType.BINARY_EVENT) packet.type -= 3;
-    if (packet.type === PacketType.EVENT || packet.type === PacketType.ACK) packet.data ??= [];
-    this.#onPacket(packet);
+  #onForeignPacket(given: unknown): void {
+    const packet = checkForeignPacket(given);
+    if (packet instanceof PacketFault) this.#fail(packet.toError());
+    else this.#onPacket(packet);
   }
 
   #onPacket(packet: SocketIoPacket): void {

@@ -3,6 +3,7 @@ import { backoffDelay } from "../websocket/backoff.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
+import { checkForeignPacket } from "./_foreign_packet.ts";
 import { Listeners } from "./_listeners.ts";
 import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
@@ -77,10 +78,10 @@ function makeCodec(options: SocketIoClientOptions): Codec {
     };
   }
   const encoder = new parser.Encoder();
-  let packets: SocketIoPacket[] = [];
+  let packets: (SocketIoPacket | PacketFault)[] = [];
   const makeDecoder = () => {
     const decoder = new parser.Decoder();
-    decoder.on("decoded", (packet: SocketIoPacket) => packets.push(packet));
+    decoder.on("decoded", (packet: unknown) => packets.push(checkForeignPacket(packet)));
     return decoder;
   };
   let decoder = makeDecoder();
@@ -99,7 +100,9 @@ function makeCodec(options: SocketIoClientOptions): Codec {
       }
       const decoded = packets;
       packets = [];
-      decoded.forEach(found);
+      const fault = decoded.find((packet) => packet instanceof PacketFault);
+      if (fault !== undefined) return fault.toError();
+      (decoded as SocketIoPacket[]).forEach(found);
       return undefined;
     },
     reset() {

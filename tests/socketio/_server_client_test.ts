@@ -275,6 +275,20 @@ Deno.test("client takes a codec of npm's form, and what it hands out is checked"
     other.deliver(text);
     assertEquals(other.readyState, "closed", text);
   }
+  for (const data of ['["disconnect","forged"]', '["disconnecting"]', "[{}]", "5", "null", "[]"]) {
+    const log: unknown[] = [];
+    io.once("connection", (socket) => {
+      for (const name of ["disconnecting", "disconnect"] as const) {
+        socket.on(name, (reason) => log.push([name, reason, socket.connected]));
+      }
+      socket.on("error", (error) => log.push((error as SocketIoError).code));
+    });
+    const other = engine.connect();
+    other.deliver('x{"type":0,"nsp":"/"}', `x{"type":2,"nsp":"/","data":${data}}`);
+    const told = [["disconnecting", "parse error", true], ["disconnect", "parse error", false]];
+    assertEquals(log, ["ERR_PARSE", ...told], data);
+    assertEquals(other.readyState, "closed");
+  }
 });
 
 Deno.test("client gives its sockets the request and the connection", () => {

@@ -4,6 +4,7 @@ import { next, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
 import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+import type { SocketIoSocket } from "../../socketio/socket.ts";
 import type { SocketIoParser } from "../../socketio/types.ts";
 
 const OPEN = '0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1e6}';
@@ -87,6 +88,34 @@ Deno.test("manager and server hand bytes to a parser as a Buffer", async () => {
       const socket = connectSocketIo(url, { parser: bytesParser, transports: [transport] });
       assertEquals(await socket.timeout(5000).emitWithAck("a", 1), 2, transport);
       await socket.close();
+    }
+  });
+});
+
+Deno.test("manager takes what a parser gives that is no packet for a parse error, by both transports", async () => {
+  await withServer({ parser: bytesParser }, async ({ io, url }) => {
+    const bad = [
+      null,
+      { type: 2, nsp: "/", data: 5 },
+      { type: 2, nsp: "/", data: ["disconnect", "forged"] },
+      { type: 4, nsp: "/" },
+    ];
+    const encoder = new bytesParser.Encoder();
+    for (const transport of ["polling", "websocket"] as const) {
+      for (const packet of bad) {
+        const joined = next<[SocketIoSocket]>(io, "connection");
+        const socket = connectSocketIo(url, {
+          parser: bytesParser,
+          transports: [transport],
+          reconnection: false,
+        });
+        const gone = next<[string, SocketIoError]>(socket, "disconnect");
+        const [peer] = await joined;
+        for (const part of encoder.encode(packet)) peer.conn.write(part);
+        const [reason, error] = await gone;
+        assertEquals([reason, error.code], ["parse error", "ERR_PARSE"]);
+        await socket.close();
+      }
     }
   });
 });
