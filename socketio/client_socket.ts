@@ -488,7 +488,7 @@ export class SocketIoClientSocket<
       case PacketType.CONNECT:
         return this.#onConnect(packet.data);
       case PacketType.EVENT:
-        if (this.onevent === SocketIoClientSocket.prototype.onevent) {
+        if (this.onevent === ONEVENT) {
           return this.#onEvent(packet.data as unknown[], packet.id);
         }
         return callListener(this.onevent, this, [packet], reportCallbackError);
@@ -839,6 +839,9 @@ export class SocketIoClientSocket<
     this.#listeners.emit(event, this, args, reportCallbackError);
   }
 }
+
+/** The method as it is here: libraries may put another one in its place, in one socket or in the prototype. */
+const ONEVENT = SocketIoClientSocket.prototype.onevent;
 
 /** Whether an argument may be a server's offset, which is short and without blanks. */
 function isOffset(value: unknown): value is string {

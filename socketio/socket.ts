@@ -586,7 +586,7 @@ export class SocketIoSocket<
   _onPacket(packet: SocketIoPacket): void {
     switch (packet.type) {
       case PacketType.EVENT:
-        if (this.onevent === SocketIoSocket.prototype.onevent) {
+        if (this.onevent === ONEVENT) {
           this.#onEvent(packet.data as unknown[], packet.id);
         } else callListener(this.onevent, this, [packet], fail);
         break;
@@ -756,6 +756,9 @@ export class SocketIoSocket<
     };
   }
 }
+
+/** The method as it is here: libraries may put another one in its place, in one socket or in the prototype. */
+const ONEVENT = SocketIoSocket.prototype.onevent;
 
 /** The listener of one event of a socket. */
 export type SocketListener<M, E> = E extends keyof M ? M[E] & SocketIoListener

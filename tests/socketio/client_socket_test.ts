@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import { ahead } from "../_support/ahead.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
+import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
@@ -1074,5 +1075,25 @@ Deno.test("client's socket hands its events to what a library put in place of on
     socket.on("a", (value, done) => done(value + 1));
     assertEquals([await answer, log], [2, [["first"], ["a", 1]]]);
     await socket.close();
+  });
+});
+
+Deno.test("client's socket hands its events to what a library put in the prototype", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => socket.emit("a", 1));
+    const log: unknown[] = [];
+    const { onevent } = SocketIoClientSocket.prototype;
+    SocketIoClientSocket.prototype.onevent = function (packet) {
+      log.push(packet.data);
+      onevent.call(this, packet);
+    };
+    try {
+      const socket = connectSocketIo(url);
+      log.push(...await next(socket, "a"));
+      await socket.close();
+    } finally {
+      SocketIoClientSocket.prototype.onevent = onevent;
+    }
+    assertEquals(log, [["a", 1], 1]);
   });
 });

@@ -9,7 +9,7 @@ import {
 import { type FakeConnection, fakeServer, next } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { SocketIoServer, type SocketIoServerOptions } from "../../socketio/server.ts";
-import type { SocketIoSocket } from "../../socketio/socket.ts";
+import { SocketIoSocket } from "../../socketio/socket.ts";
 
 function connect(options?: SocketIoServerOptions): {
   io: SocketIoServer;
@@ -444,6 +444,25 @@ Deno.test("socket hands its events to what a library put in place of onevent", (
   assertEquals([conn.take(), log], [["37[2]"], [["a", 1]]]);
   conn.deliver('2["b"]');
   assertEquals([errors, conn.readyState], [["failed"], "closed"]);
+});
+
+Deno.test("socket hands its events to what a library put in the prototype", () => {
+  const { io, join } = fakeServer();
+  const log: unknown[] = [];
+  io.on("connection", (socket) => socket.on("a", (value) => log.push(value)));
+  const { onevent } = SocketIoSocket.prototype;
+  SocketIoSocket.prototype.onevent = function (packet) {
+    log.push(packet.data);
+    onevent.call(this, packet);
+  };
+  try {
+    const conn = join();
+    conn.deliver('2["a",1]');
+    conn.close();
+  } finally {
+    SocketIoSocket.prototype.onevent = onevent;
+  }
+  assertEquals(log, [["a", 1], 1]);
 });
 
 Deno.test("socket calls listeners that were put in front of the others first", () => {
