@@ -204,6 +204,27 @@ Deno.test("server calls back when it is closed, as libraries wait for it", async
   const heard: unknown[] = [];
   await assertRejects(() => failing.close((error) => heard.push(error)), Error, "can't");
   assertEquals(heard, [cause]);
+
+  // Nobody waits for the promise.
+  const alone = new SocketIoServer();
+  alone.bind({ on: () => {}, close: () => Promise.reject(cause) });
+  assertEquals(await new Promise((resolve) => void alone.close(resolve)), cause);
+});
+
+Deno.test("server closes its port also where an adapter throws", async () => {
+  class FailingAdapter extends InMemoryAdapter {
+    override close(): void {
+      throw new Error("can't");
+    }
+  }
+  const io = new SocketIoServer({ adapter: FailingAdapter });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  try {
+    assertEquals(await new Promise((resolve) => void io.close(resolve)), undefined);
+    await assertRejects(() => Deno.connect({ port, hostname: "127.0.0.1" }));
+  } finally {
+    await io.engine.close();
+  }
 });
 
 Deno.test("server that closes tells its sockets, and its clients", async () => {
