@@ -128,8 +128,8 @@ export class ServerEngineSocket
     return this;
   }
 
-  removeAllListeners(event?: keyof EngineSocketEvents): this {
-    this.#listeners?.clear(event);
+  removeAllListeners(...args: [event?: keyof EngineSocketEvents]): this {
+    this.#listeners?.off(args);
     return this;
   }
 

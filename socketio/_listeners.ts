@@ -84,6 +84,18 @@ export class Listeners {
     this.#map = undefined;
   }
 
+  /**
+   * Removes as many arguments say: without one all listeners, with one all of an event, with two one of them. An argument that is there and
+   * `undefined` is no event and no listener.
+   */
+  off(args: readonly [event?: string | symbol, listener?: Listener]): void {
+    const [event, listener] = args;
+    if (args.length === 0) this.clear();
+    else if (event === undefined) return;
+    else if (args.length === 1) this.clear(event);
+    else if (listener !== undefined) this.remove(event, listener);
+  }
+
   /** The listeners of an event, in order. */
   list(event: string | symbol): Listener[] {
     const present = this.#get(event);

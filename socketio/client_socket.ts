@@ -247,36 +247,31 @@ export class SocketIoClientSocket<
 
   /** Removes a listener; without one all of the event, without an event all. */
   off<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
-    event?: E,
-    listener?: ClientListener<ListenEvents, E>,
+    ...args: [event?: E, listener?: ClientListener<ListenEvents, E>]
   ): this {
-    if (event === undefined || listener === undefined) this.#listeners.clear(event);
-    else this.#listeners.remove(event, listener);
+    this.#listeners.off(args);
     return this;
   }
 
   /** The same as `off`. */
   removeListener<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
-    event?: E,
-    listener?: ClientListener<ListenEvents, E>,
+    ...args: [event?: E, listener?: ClientListener<ListenEvents, E>]
   ): this {
-    return this.off(event, listener);
+    return this.off(...args);
   }
 
   /** The same as `off`. */
   removeEventListener<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
-    event?: E,
-    listener?: ClientListener<ListenEvents, E>,
+    ...args: [event?: E, listener?: ClientListener<ListenEvents, E>]
   ): this {
-    return this.off(event, listener);
+    return this.off(...args);
   }
 
   /** The same as `off`: with a listener, as in npm's client, it removes that one alone. */
   removeAllListeners<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
-    event?: E,
-    listener?: ClientListener<ListenEvents, E>,
+    ...args: [event?: E, listener?: ClientListener<ListenEvents, E>]
   ): this {
-    return this.off(event, listener);
+    return this.off(...args);
   }
 
   /** The listeners of an event. */

@@ -255,9 +255,8 @@ export class SocketIoManager {
   }
 
   /** Removes a listener; without one all of the event, without an event all. */
-  off<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
-    if (event === undefined || listener === undefined) this.#listeners.clear(event);
-    else this.#listeners.remove(event, listener);
+  off<E extends keyof ManagerEvents>(...args: [event?: E, listener?: ManagerEvents[E]]): this {
+    this.#listeners.off(args);
     return this;
   }
 
@@ -267,18 +266,24 @@ export class SocketIoManager {
   }
 
   /** The same as `off`. */
-  removeEventListener<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
-    return this.off(event, listener);
+  removeEventListener<E extends keyof ManagerEvents>(
+    ...args: [event?: E, listener?: ManagerEvents[E]]
+  ): this {
+    return this.off(...args);
   }
 
   /** The same as `off`. */
-  removeListener<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
-    return this.off(event, listener);
+  removeListener<E extends keyof ManagerEvents>(
+    ...args: [event?: E, listener?: ManagerEvents[E]]
+  ): this {
+    return this.off(...args);
   }
 
   /** The same as `off`: with a listener, as in npm's client, it removes that one alone. */
-  removeAllListeners<E extends keyof ManagerEvents>(event?: E, listener?: ManagerEvents[E]): this {
-    return this.off(event, listener);
+  removeAllListeners<E extends keyof ManagerEvents>(
+    ...args: [event?: E, listener?: ManagerEvents[E]]
+  ): this {
+    return this.off(...args);
   }
 
   /** The listeners of an event. */

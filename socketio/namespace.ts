@@ -248,8 +248,8 @@ export class SocketIoNamespace<
   }
 
   /** Removes all listeners of an event, or of all events. */
-  removeAllListeners(event?: string): this {
-    this.#listeners.clear(event);
+  removeAllListeners(...args: [event?: string]): this {
+    this.#listeners.off(args);
     return this;
   }
 

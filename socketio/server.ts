@@ -397,8 +397,8 @@ export class SocketIoServer<
   }
 
   /** Removes all listeners of an event of the main namespace, or of all its events. */
-  removeAllListeners(event?: string): this {
-    this.sockets.removeAllListeners(event);
+  removeAllListeners(...args: [event?: string]): this {
+    this.sockets.removeAllListeners(...args);
     return this;
   }
 

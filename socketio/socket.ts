@@ -332,8 +332,10 @@ export class SocketIoSocket<
   }
 
   /** Removes all listeners of an event, or of all events. */
-  removeAllListeners(event?: EventNames<ListenEvents> | keyof SocketReservedEvents): this {
-    this.#listeners?.clear(event);
+  removeAllListeners(
+    ...args: [event?: EventNames<ListenEvents> | keyof SocketReservedEvents]
+  ): this {
+    this.#listeners?.off(args);
     return this;
   }
 

@@ -385,6 +385,8 @@ Deno.test("engine socket shows packets to those who listen, until they leave", (
   socket.off("packet", onPacket);
   web.receive("4d");
   assertEquals([packets.length, socket.listenerCount("packet")], [3, 0]);
+  const closeListeners = socket.on("close", () => {}).listenerCount("close");
+  assertEquals(socket.removeAllListeners(undefined).listenerCount("close"), closeListeners);
   socket.removeAllListeners();
   assertEquals(socket.listenerCount("close"), 0);
   socket.close();

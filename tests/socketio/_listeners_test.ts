@@ -18,6 +18,29 @@ Deno.test("listeners are called in order, with their arguments and their emitter
   assertFalse(listeners.emit("b", self, [], ignore));
 });
 
+Deno.test("listeners are removed by the number of arguments", () => {
+  const listeners = new Listeners();
+  const fill = () => {
+    listeners.clear();
+    for (const event of ["a", "b"]) listeners.add(event, ignore, false);
+  };
+  for (
+    const [args, left] of [
+      [[], []],
+      [[undefined], ["a", "b"]],
+      [[undefined, ignore], ["a", "b"]],
+      [["a"], ["b"]],
+      [["a", undefined], ["a", "b"]],
+      [["a", () => {}], ["a", "b"]],
+      [["a", ignore], ["b"]],
+    ] as [[event?: string, listener?: () => void], string[]][]
+  ) {
+    fill();
+    listeners.off(args);
+    assertEquals(listeners.events(), left);
+  }
+});
+
 Deno.test("a listener of once is called once, even if it emits the event again", () => {
   const listeners = new Listeners();
   let calls = 0;

@@ -1000,6 +1000,8 @@ Deno.test("client's listeners are added and removed by all the names that npm's 
   for (const name of names) {
     const other = () => {};
     socket.addEventListener("a", listener).on("a", other).on("b", listener).on("c", listener);
+    socket[name]("a", undefined)[name](undefined)[name](undefined, listener);
+    assertEquals(socket.listeners("a"), [listener, other], name);
     assertEquals(socket[name]("a", listener).listeners("a"), [other], name);
     assertFalse(socket[name]("b").hasListeners("b"));
     assert(socket.hasListeners("c"));

@@ -52,6 +52,8 @@ Deno.test("manager's listeners are removed as those of npm's: one, all of an eve
     const name of ["off", "removeListener", "removeAllListeners", "removeEventListener"] as const
   ) {
     add().on("open", listener);
+    manager[name]("close", undefined)[name](undefined)[name](undefined, listener);
+    assertEquals(manager.listeners("close").length, 2, name);
     assertEquals(manager[name]("close", listener).listeners("close").length, 1, name);
     assertEquals(manager[name]("close").hasListeners("close"), false, name);
     assertEquals(manager.listeners("open"), [listener]);

@@ -241,6 +241,9 @@ Deno.test("namespace's listeners can be counted and removed", () => {
   assertEquals(sockets.listenerCount("connection"), 0);
   sockets.on("connection", listener);
   assertEquals(sockets.listeners("connection"), [listener]);
+  sockets.removeAllListeners(undefined);
+  io.removeAllListeners(undefined);
+  assertEquals(sockets.listeners("connection"), [listener]);
   sockets.removeAllListeners("connection");
   assertEquals(sockets.listenerCount("connection"), 0);
 });

@@ -488,7 +488,9 @@ Deno.test("socket's listeners can be counted, listed and removed", () => {
   assertEquals(socket.listeners("c"), [listener]);
   socket.off("a", listener).removeListener("b", listener).removeAllListeners("c");
   assertEquals(socket.eventNames(), []);
-  socket.on("a", listener).removeAllListeners();
+  socket.on("a", listener).removeAllListeners(undefined);
+  assertEquals(socket.listenerCount("a"), 1);
+  socket.removeAllListeners();
   assertEquals(socket.listenerCount("a"), 0);
   conn.close();
 });
