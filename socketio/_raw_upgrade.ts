@@ -31,6 +31,13 @@ export function toEngineHeaders(head: HttpRequestHead): EngineHeaders {
   return headers;
 }
 
+/** What a request tells of its connection. */
+interface RawConnection {
+  encrypted: boolean;
+  remoteAddress: string;
+  tls?: TlsInfo;
+}
+
 /** A request on a raw connection. It is kept as text, and taken apart when somebody looks: few do. */
 export class RawEngineRequest implements EngineRequest {
   readonly method = "GET";
@@ -40,6 +47,7 @@ export class RawEngineRequest implements EngineRequest {
   readonly #remoteAddress: string;
   readonly #tls: TlsInfo | undefined;
   #headers: EngineHeaders | undefined;
+  #connection: RawConnection | undefined;
 
   constructor({ head, text, encrypted, tls }: RawRequest, remoteAddress: string) {
     this.url = head.target;
@@ -62,13 +70,15 @@ export class RawEngineRequest implements EngineRequest {
     return parseQuery(this.url);
   }
 
-  get connection(): { encrypted: boolean; remoteAddress: string; tls?: TlsInfo } {
+  /** The same each time: programs note things about a connection in it, or by it. */
+  get connection(): RawConnection {
+    if (this.#connection !== undefined) return this.#connection;
     const tls = this.#tls;
     const known = { encrypted: this.#encrypted, remoteAddress: this.#remoteAddress };
-    return tls === undefined ? known : { ...known, tls };
+    return this.#connection = tls === undefined ? known : { ...known, tls };
   }
 
-  get socket(): { encrypted: boolean; remoteAddress: string } {
+  get socket(): RawConnection {
     return this.connection;
   }
 }

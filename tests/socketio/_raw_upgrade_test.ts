@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import { type HttpRequestHead, parseRequestHead } from "../../websocket/http_head.ts";
 import { Departures } from "../../socketio/_departures.ts";
@@ -36,7 +42,8 @@ Deno.test("a request on a raw connection tells of the connection under both of N
   const { upgrade } = request();
   const { connection, socket } = upgrade.request;
   assertEquals(connection, { encrypted: true, remoteAddress: upgrade.remoteAddress });
-  assertEquals(socket, connection);
+  assertStrictEquals(socket, connection);
+  assertStrictEquals(upgrade.request.connection, connection);
 });
 
 Deno.test("raw upgrade answers a valid handshake, with the headers of the program", async () => {
