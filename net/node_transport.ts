@@ -60,6 +60,8 @@ export interface NodeStreamLike extends NodeSocketLike {
   readonly writableFinished: boolean;
   /** Whether it is closed, or about to be. */
   readonly destroyed: boolean;
+  /** Whether the own direction stays open when the other end's ends. */
+  allowHalfOpen?: boolean;
   /** What it failed with. */
   readonly errored?: Error | null;
   /** The address of the other end, where it is known in full. */
@@ -96,7 +98,8 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
  * or any other `Duplex`. The stream belongs to the transport from then on. With a `Socket` of this module, for example one that a `Server` has
  * accepted, `new TransportDuplex(new NodeTransport(socket))` is what libraries take that want a real `Duplex`.
  *
- * Half-open use needs a stream with `allowHalfOpen: true`, as the sockets of node:http have it.
+ * The stream's `allowHalfOpen` is switched on: when the peer's end has come, what came before it may not have been read yet, and its answer is
+ * still to be written. Whoever has the transport ends the own direction, or closes it.
  *
  * @example
  * ```ts
@@ -132,6 +135,8 @@ export class NodeTransport implements Transport {
     const stream: NodeStreamLike = given;
     this.#stream = stream;
     this.#highWaterMark = options.highWaterMark ?? 65_536;
+    // By its default the stream would end the own direction as soon as the peer's end is here, and nobody has read what waits here.
+    if ("allowHalfOpen" in stream) stream.allowHalfOpen = true;
     if (options.head !== undefined && options.head.length > 0) {
       this.#chunks.push(options.head);
       this.#queued = options.head.length;

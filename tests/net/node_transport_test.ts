@@ -536,3 +536,47 @@ Deno.test("node transport knows the addresses once its socket is connected", asy
   }
   await server.close();
 });
+
+Deno.test("node transport keeps what came before the peer's end, and the way to answer it", async () => {
+  const bytes = new Uint8Array(100_000).map((_, i) => i);
+  const echo = (socket: Duplex | OwnSocket): void => {
+    const duplex = new TransportDuplex(new NodeTransport(socket as Duplex));
+    duplex.pipe(duplex);
+  };
+  const own = await createServer(echo).listen(0, "127.0.0.1");
+  const node = createNodeServer(echo).listen(0, "127.0.0.1");
+  await once(node, "listening");
+  for (const { port } of [own, node.address() as { port: number }]) {
+    using client = await Deno.connect({ hostname: "127.0.0.1", port });
+    const [answer] = await Promise.all([
+      readAll(client),
+      writeAll(client, bytes).then(() => client.closeWrite()),
+    ]);
+    assertEquals(answer, bytes);
+  }
+  node.close();
+  await Promise.all([own.close(), once(node, "close")]); // nobody stays half open
+});
+
+Deno.test("node transport leaves it to its owner when a stream's own direction ends", async () => {
+  const sent: string[] = [];
+  const stream = new Duplex({
+    allowHalfOpen: false,
+    read() {
+      this.push(utf8("hello"));
+      this.push(null);
+    },
+    write(chunk: Uint8Array, _encoding, callback) {
+      sent.push(new TextDecoder().decode(chunk));
+      callback();
+    },
+  });
+  const transport = new NodeTransport(stream);
+  await once(stream, "end");
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(await readAll(transport), utf8("hello"));
+  await transport.write(utf8("answer"));
+  await transport.closeWrite();
+  assertEquals([sent, stream.destroyed], [["answer"], true]);
+  transport.close();
+});
