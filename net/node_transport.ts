@@ -3,6 +3,7 @@ import { Duplex } from "node:stream";
 import { checkTimeout } from "./_connect_arguments.ts";
 import { IdleTimer } from "./_idle_timer.ts";
 import { addressInfo } from "./_socket_util.ts";
+import { BELOW, type TransportExtras } from "./_transport_extras.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
 import { toNetError } from "./os_error.ts";
@@ -369,6 +370,17 @@ export interface TransportDuplexOptions {
   writeTimeout?: number;
 }
 
+/** How much is written at once to a transport that takes all it is given: only between two writes can be told that bytes pass, in bytes. */
+const SLICE = 65_536;
+
+/** Whether a transport keeps a write under way until all of it is gone, instead of taking what it has room for. */
+function takesAll(transport: Transport & TransportExtras): boolean {
+  for (let at: typeof transport | undefined = transport; at !== undefined; at = at[BELOW]) {
+    if (at instanceof NodeTransport) return true;
+  }
+  return false;
+}
+
 /**
  * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses, the
  * setters and the idle time of one. The transport belongs to it from then on: destroying it closes the transport. As with a socket, the peer's end ends
@@ -389,13 +401,9 @@ export interface TransportDuplexOptions {
  * ```
  */
 export class TransportDuplex extends Duplex implements NodeSocketLike {
-  readonly #transport: Transport & {
-    setNoDelay?(noDelay: boolean): void;
-    setKeepAlive?(enable: boolean, initialDelay?: number): void;
-    ref?(): void;
-    unref?(): void;
-  };
+  readonly #transport: Transport & TransportExtras;
   readonly #reader: TransportReader;
+  readonly #slice: number;
   readonly #writeTimeout: number;
   #head: Uint8Array | null;
   #started = false;
@@ -413,6 +421,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
     }
     this.#transport = transport;
+    this.#slice = takesAll(transport) ? SLICE : Infinity;
     this.#writeTimeout = writeTimeout;
     this.#head = head === undefined || head.length === 0 ? null : head;
     let buffer = new Uint8Array(0);
@@ -634,9 +643,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     let rest = chunk;
     this.#idle?.touch();
     for (;;) {
+      const slice = rest.length > this.#slice ? rest.subarray(0, this.#slice) : rest;
       const n = this.#writeTimeout === Infinity
-        ? await this.#transport.write(rest)
-        : await this.#writeInTime(rest);
+        ? await this.#transport.write(slice)
+        : await this.#writeInTime(slice);
       this.#idle?.touch();
       if (n === rest.length) return;
       rest = rest.subarray(n);

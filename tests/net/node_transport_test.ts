@@ -9,6 +9,7 @@ import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
 import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
+import { prefixTransport } from "../../net/prefixed_transport.ts";
 import type { Socket as OwnSocket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
@@ -579,4 +580,43 @@ Deno.test("node transport leaves it to its owner when a stream's own direction e
   await transport.closeWrite();
   assertEquals([sent, stream.destroyed], [["answer"], true]);
   transport.close();
+});
+
+Deno.test("transport duplex over a node transport is not idle while a large write passes", async () => {
+  const taken: number[] = [];
+  const stream = new Duplex({
+    read() {},
+    // It takes all at once, and is slow: a slice of 64 KiB in 20 ms.
+    write(chunk: Uint8Array, _encoding, callback) {
+      taken.push(chunk.length);
+      setTimeout(callback, chunk.length / 65_536 * 20);
+    },
+  });
+  const duplex = new TransportDuplex(prefixTransport(new NodeTransport(stream), utf8("x")), {
+    writeTimeout: 300,
+  });
+  let told = 0;
+  duplex.setTimeout(300).on("timeout", () => told++);
+  await new Promise<void>((resolve, reject) => {
+    duplex.write(new Uint8Array(65_536 * 30), (error) => error ? reject(error) : resolve());
+  });
+  assertEquals([told, taken.length, Math.max(...taken)], [0, 30, 65_536]);
+  duplex.destroy();
+});
+
+Deno.test("transport duplex gives a transport that takes what it has room for all at once", async () => {
+  const [a, b] = pair();
+  const sizes: number[] = [];
+  const duplex = new TransportDuplex({
+    ...{ read: (p) => a.read(p), closeWrite: () => a.closeWrite(), close: () => a.close() },
+    ...{ localAddr: a.localAddr, remoteAddr: a.remoteAddr },
+    write(p) {
+      sizes.push(p.length);
+      return Promise.resolve(Math.min(p.length, 600_000));
+    },
+  });
+  await new Promise((resolve) => duplex.write(new Uint8Array(1_000_000), resolve));
+  assertEquals(sizes, [1_000_000, 400_000]);
+  duplex.destroy();
+  b.close();
 });
