@@ -634,8 +634,12 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     callback(error);
   }
 
-  /** What the transport failed with, with Node's code, as a socket has it. */
-  #netError(error: unknown, syscall: string): NetError {
+  /** What the transport failed with, with Node's code, as a socket has it; who has given it a code of its own, gets that error. */
+  #netError(error: unknown, syscall: string): Error {
+    // Deno's own have codes, too, and do not tell the address.
+    if (error instanceof Error && !(error.name in Deno.errors)) {
+      if (typeof (error as { code?: unknown }).code === "string") return error;
+    }
     return toNetError(error, { syscall, address: this.remoteAddress, port: this.remotePort });
   }
 

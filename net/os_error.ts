@@ -66,7 +66,7 @@ function codeOf(error: Error): NetErrorCode {
   if (typeof own === "string" && KNOWN.has(own)) return own as NetErrorCode;
   const byName = BY_NAME[error.name];
   if (byName !== undefined) return byName;
-  if (error.name === "AbortError") return "ABORT_ERR";
+  if (error.name === "AbortError" || own === "ABORT_ERR") return "ABORT_ERR";
   if (error.name === "TimeoutError") return "ETIMEDOUT";
   // getaddrinfo failures carry neither a class nor a code.
   if (/failed to lookup address|name or service not known|no such host/i.test(error.message)) {

@@ -431,18 +431,27 @@ Deno.test("transport duplex gives the failures of its transport Node's codes", a
   };
   const cut = () => Promise.reject(new Deno.errors.UnexpectedEof("no close_notify"));
   const gone = () => Promise.reject(new Deno.errors.BadResource("Bad resource ID"));
+  const reset = Object.assign(new Deno.errors.ConnectionReset("reset"), { code: "ECONNRESET" });
   for (
     const [duplex, code, syscall] of [
-      [failing({ read: cut }).resume(), "ERR_TLS_TRUNCATED", "read"],
+      [failing({ read: cut }), "ERR_TLS_TRUNCATED", "read"],
+      [failing({ read: () => Promise.reject(reset) }), "ECONNRESET", "read"],
       [failing({ write: gone }), "ERR_SOCKET_CLOSED", "write"],
       [failing({ closeWrite: gone }), "ERR_SOCKET_CLOSED", "shutdown"],
     ] as const
   ) {
     const failed = new Promise<NetError>((resolve) => duplex.once("error", resolve));
-    if (syscall !== "read") duplex.end(syscall === "write" ? "x" : undefined);
+    if (syscall === "read") duplex.resume();
+    else duplex.end(syscall === "write" ? "x" : undefined);
     const error = await failed;
     assert(error instanceof NetError);
     assertEquals([error.code, error.syscall], [code, syscall]);
+  }
+  for (const code of ["ERR_STREAM_PREMATURE_CLOSE", "ENOBUFS", "ECONNRESET", "MY_CODE"]) {
+    const given = Object.assign(new Error("x"), { code });
+    const duplex = failing({ read: () => Promise.reject(given) });
+    const error = await new Promise((resolve) => duplex.resume().once("error", resolve));
+    assert(error === given, `${error}`);
   }
   a.close();
   b.close();

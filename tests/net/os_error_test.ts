@@ -32,6 +32,7 @@ Deno.test("toNetError knows Deno's errors by their class", () => {
 Deno.test("toNetError takes the system's own code first", () => {
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "EMFILE" })), "EMFILE");
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "ENOTHING" })), "EIO");
+  assertEquals(codeOf(Object.assign(new Error("x"), { code: "ABORT_ERR" })), "ABORT_ERR");
 });
 
 Deno.test("toNetError makes a TLS error of what TLS threw", () => {
