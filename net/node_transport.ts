@@ -37,8 +37,8 @@ export interface NodeSocketLike {
 export interface NodeStreamLike extends NodeSocketLike {
   /** Listens for what comes. */
   on(event: "data", listener: (chunk: Uint8Array | string) => void): unknown;
-  /** Listens for the ends. */
-  on(event: "end" | "close", listener: () => void): unknown;
+  /** Listens for the beginning, where there is one, and the ends. */
+  on(event: "connect" | "end" | "close", listener: () => void): unknown;
   /** Listens for the failure. */
   on(event: "error", listener: (error: Error) => void): unknown;
   /** Writes; `callback` is told when that is done, or could not be. */
@@ -143,6 +143,7 @@ export class NodeTransport implements Transport {
       this.#queued = options.head.length;
     }
     this.#look();
+    stream.on("connect", () => this.#look());
     stream.on("data", (chunk: Uint8Array | string) => {
       if (typeof chunk !== "string") return this.#ondata(chunk);
       this.#fail(new TypeError("the stream gives text, since its setEncoding was called"));
@@ -167,13 +168,13 @@ export class NodeTransport implements Transport {
 
   /** The address of this end, once the stream is connected. */
   get localAddr(): TransportAddr {
-    if (this.#localAddr === UNKNOWN) this.#look();
+    this.#look();
     return this.#localAddr;
   }
 
   /** The address of the other end, once the stream is connected. */
   get remoteAddr(): TransportAddr {
-    if (this.#remoteAddr === UNKNOWN) this.#look();
+    this.#look();
     return this.#remoteAddr;
   }
 
@@ -286,8 +287,12 @@ export class NodeTransport implements Transport {
   /** Keeps the addresses, which a socket of node:net forgets when it closes. */
   #look(): void {
     const stream = this.#stream;
-    this.#localAddr = stream.localAddr ?? addrOf(stream.localAddress, stream.localPort);
-    this.#remoteAddr = stream.remoteAddr ?? addrOf(stream.remoteAddress, stream.remotePort);
+    if (this.#localAddr === UNKNOWN) {
+      this.#localAddr = stream.localAddr ?? addrOf(stream.localAddress, stream.localPort);
+    }
+    if (this.#remoteAddr === UNKNOWN) {
+      this.#remoteAddr = stream.remoteAddr ?? addrOf(stream.remoteAddress, stream.remotePort);
+    }
   }
 
   #ondata(chunk: Uint8Array): void {

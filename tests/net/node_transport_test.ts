@@ -629,3 +629,27 @@ Deno.test("transport duplex gives a transport that takes what it has room for al
   duplex.destroy();
   b.close();
 });
+
+Deno.test("node transport knows the addresses after the end of a socket that it was given before", async () => {
+  const server = await createServer((socket) => socket.end("x")).listen(0, "127.0.0.1");
+  const { port } = server;
+  for (const open of [connect, nodeConnect]) {
+    const transport = new NodeTransport(open(port, "127.0.0.1"));
+    assertEquals(await transport.read(new Uint8Array(8)), 1);
+    transport.close(); // nobody has asked until now
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(transport.remoteAddr, { transport: "tcp", hostname: "127.0.0.1", port });
+    assertEquals((transport.localAddr as { hostname: string }).hostname, "127.0.0.1");
+  }
+  await server.close();
+});
+
+Deno.test("node transport keeps the address that it knows when it is asked for the other one", () => {
+  const stream = new PassThrough();
+  const ends = { localAddress: "127.0.0.1" as string | undefined, localPort: 1 };
+  const transport = new NodeTransport(Object.assign(stream, ends));
+  Object.assign(stream, { localAddress: undefined, localPort: undefined });
+  assertEquals(transport.remoteAddr, { transport: "memory" });
+  assertEquals(transport.localAddr, { transport: "tcp", hostname: "127.0.0.1", port: 1 });
+  transport.close();
+});
