@@ -498,6 +498,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   get connecting(): boolean {
     return false;
   }
+  /** Changes nothing: it is there since code for node:net, where it is a plain property, may assign it. */
+  set connecting(_connecting: boolean) {
+    // as it was
+  }
 
   /** Whether it is not connected any more. */
   get pending(): boolean {
@@ -555,6 +559,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   /** The time of `setTimeout`, in ms; 0 for none. */
   get timeout(): number {
     return this.#idle?.ms ?? 0;
+  }
+  /** Changes nothing, as in node:net, where assigning it sets no timer. */
+  set timeout(_ms: number) {
+    // as it was
   }
 
   /** Keeps the program running while the transport is open. */

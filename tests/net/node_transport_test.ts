@@ -398,6 +398,9 @@ Deno.test("transport duplex tells when nothing has passed for a time", async () 
   duplex.setTimeout(60_000, unwanted).setTimeout(0, unwanted); // or a timer leaks here
   assertEquals([duplex.timeout, duplex.listenerCount("timeout"), told], [0, 1, 3]);
   assertThrows(() => duplex.setTimeout(-1), RangeError);
+  duplex.timeout = 5; // libraries do so with sockets of node:net
+  duplex.connecting = true;
+  assertEquals([duplex.timeout, duplex.connecting], [0, false]);
 
   duplex.setTimeout(60_000).unref().ref();
   duplex.destroy(); // and here
