@@ -138,10 +138,20 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   }
 
   override setTimeout(ms: number, listener?: () => void): this {
-    this.#idle = ms;
-    if (listener !== undefined) this.once("timeout", listener);
+    this.#idle = this.destroyed ? 0 : ms;
+    if (listener !== undefined) {
+      if (ms === 0) this.off("timeout", listener);
+      else this.once("timeout", listener);
+    }
     this.#touch();
     return this;
+  }
+
+  override get timeout(): number {
+    return this.#idle;
+  }
+  override set timeout(ms: number) {
+    super.timeout = ms;
   }
 
   override push(chunk: unknown, encoding?: BufferEncoding): boolean {

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { createServer } from "node:http";
+import { EventEmitter } from "node:events";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { pair } from "../../net/pair.ts";
@@ -80,6 +81,25 @@ Deno.test("front door ends connections that are idle for longer than the server 
   // One second comes on top, by node:http's own account.
   assertStringIncludes(await readAll(client), "200 OK");
   restore();
+});
+
+Deno.test("front door's connections tell the time that they may be idle, and forget a listener with it", async () => {
+  const [a, b] = pair();
+  await writeLatin1(a, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  // Nobody takes the connection, and sets another time.
+  const received = await receiveHead(b, "request");
+  const socket = injectConnection(new EventEmitter() as Server, b, received, false);
+  const listener = () => {};
+  assertEquals(socket.timeout, 0);
+  assertEquals(socket.setTimeout(200, listener).timeout, 200);
+  assertEquals(socket.listenerCount("timeout"), 1);
+  socket.timeout = 5;
+  assertEquals(socket.timeout, 200);
+  assertEquals(socket.setTimeout(0, listener).timeout, 0);
+  assertEquals(socket.listenerCount("timeout"), 0);
+  socket.setTimeout(200).destroy();
+  assertEquals([socket.timeout, socket.setTimeout(200).timeout], [0, 0]);
+  a.close();
 });
 
 Deno.test("front door's times for requests leave slow answers and other protocols alone", async () => {
