@@ -530,9 +530,22 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     return this;
   }
 
-  /** Has the system probe a silent connection, where the transport can. */
-  setKeepAlive(enable = false, _initialDelay = 0): this {
-    this.#transport.setKeepAlive?.(enable);
+  /**
+   * Has the system probe a silent connection, where the transport can; the first time after `initialDelay` ms, where it takes a delay: a
+   * {@linkcode NodeTransport} over a socket of node:net does, a `Deno.TcpConn` leaves it to the system.
+   */
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    const transport = this.#transport;
+    if (enable && initialDelay > 0) {
+      try {
+        transport.setKeepAlive?.(true, initialDelay);
+        return this;
+      } catch (error) {
+        // A socket of this module over one of Deno's: libraries call this by themselves, and the probes are what matters.
+        if (!(error instanceof NetError && error.code === "ERR_UNSUPPORTED")) throw error;
+      }
+    }
+    transport.setKeepAlive?.(enable);
     return this;
   }
 

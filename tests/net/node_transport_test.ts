@@ -656,3 +656,39 @@ Deno.test("node transport keeps the address that it knows when it is asked for t
   assertEquals(transport.localAddr, { transport: "tcp", hostname: "127.0.0.1", port: 1 });
   transport.close();
 });
+
+Deno.test("transport duplex hands a keep-alive delay on, where the transport takes one", async () => {
+  const told: unknown[][] = [];
+  const stream = Object.assign(new PassThrough(), {
+    setKeepAlive: (...args: unknown[]) => told.push(args),
+  });
+  const duplex = new TransportDuplex(new NodeTransport(stream));
+  duplex.setKeepAlive(true, 5000).setKeepAlive(false, 5000).setKeepAlive();
+  assertEquals(told, [[true, 5000], [false, undefined], [false, undefined]]);
+  duplex.destroy();
+
+  const [client, server] = await ownSockets();
+  const own: boolean[] = [];
+  const { setKeepAlive } = server;
+  server.setKeepAlive = (on = false, delay) => {
+    const socket = setKeepAlive.call(server, on, delay);
+    own.push(on);
+    return socket;
+  };
+  assertThrows(() => server.setKeepAlive(true, 5000), NetError, "Deno can't");
+  const over = new TransportDuplex(new NodeTransport(server)).setKeepAlive(true, 5000);
+  assertEquals(own, [true]); // without the delay
+  over.destroy();
+  client.destroy();
+
+  const [a, b] = pair();
+  const failing = Object.assign(a, {
+    setKeepAlive: () => {
+      throw new Deno.errors.BadResource("closed");
+    },
+  });
+  const broken = new TransportDuplex(failing);
+  assertThrows(() => broken.setKeepAlive(true, 1), Deno.errors.BadResource);
+  broken.destroy();
+  b.close();
+});
