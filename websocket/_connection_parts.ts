@@ -19,12 +19,11 @@ export function closedError(): WebSocketError {
   return new WebSocketError("The WebSocket was closed", { code: "CLOSED", closeCode: 1006 });
 }
 
-/** What became of the bytes of a `WebSocketConnection`: how many were queued when it ended, and where its queue ends. The class sets it up. */
+/** What became of the bytes of a `WebSocketConnection`: how many the transport has taken, and how many are queued. The class sets it up. */
 export const bytesOf: {
-  lost(connection: object): number;
   written(connection: object): number;
   queued(connection: object): number;
-} = { lost: () => 0, written: () => 0, queued: () => 0 };
+} = { written: () => 0, queued: () => 0 };
 
 /** Who is told what happens on a link. The calls are synchronous and must not throw; after `closed` there are none. */
 export interface LinkEvents {
@@ -67,8 +66,6 @@ export interface Link {
   readonly open: boolean;
   /** Bytes that wait to be sent. */
   readonly queued: number;
-  /** Bytes that were queued when the link ended, and are not any more. */
-  readonly lost: number;
   /** Bytes that the transport has taken. */
   readonly written: number;
   /** Whether {@linkcode queued} is at the high-water mark. */

@@ -86,10 +86,6 @@ export class NativeLink implements Link, Expiring {
     return this.#socket.bufferedAmount + this.#earlySize;
   }
 
-  get lost(): number {
-    return 0; // the platform's go on to be told as queued
-  }
-
   get written(): number {
     return 0; // the platform does not tell
   }

@@ -192,11 +192,6 @@ export class RawLink
     return this.#writer.queued;
   }
 
-  /** Bytes that were queued when the link ended. */
-  get lost(): number {
-    return this.#writer.lost;
-  }
-
   /** Bytes that the transport has taken. */
   get written(): number {
     return this.#writer.bytesWritten;

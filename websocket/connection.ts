@@ -148,7 +148,6 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     }
     createPort = (connection) => new Port(connection);
     const linkOf = (connection: object) => (connection as WebSocketConnection).#link;
-    bytesOf.lost = (connection) => linkOf(connection).lost;
     bytesOf.written = (connection) => linkOf(connection).written;
     bytesOf.queued = (connection) => linkOf(connection).queued;
   }

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers";
 import { bytesOf } from "./_connection_parts.ts";
 import { Inbox } from "./_inbox.ts";
 import { expectedChoice } from "./_tokens.ts";
+import { UnsentMessages } from "./_unsent_messages.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { WebSocketHandshakeError } from "./errors.ts";
@@ -98,13 +99,10 @@ export class StandardWebSocket extends EventTarget {
   #end: WebSocketCloseInfo | undefined;
   /** Bytes that were given to `send` after the connection had begun to close: they count, and go nowhere. */
   #lost = 0;
-  /** The payload of what was given to `send` since nothing was queued (with compression, what of it is not sent), and of the Blobs among it that are not sent. */
-  #given = 0;
-  #blobs = 0;
-  /** The bytes of Blobs that the end of the connection came before. */
-  #failed = 0;
-  /** The messages on a connection that compresses that may not be sent yet: what is queued tells nothing of their size. */
-  #deflated: DeflatedMessage[] | undefined;
+  /** What was given to `send` before, and may not be sent yet. */
+  #unsent: UnsentMessages | undefined;
+  /** How many messages wait behind a Blob that is being read, and the Blob: they have no place on the wire yet. */
+  #waiting = 0;
   readonly #handlers = new Map<string, StandardWebSocketHandler<Event>>();
   readonly #callHandler = (event: Event): void => {
     this.#handlers.get(event.type)?.call(this as never, event);
@@ -244,9 +242,7 @@ export class StandardWebSocket extends EventTarget {
   get bufferedAmount(): number {
     const ws = this.#connection;
     if (ws === undefined) return this.#lost;
-    if (this.#deflated !== undefined) return this.#unsent(ws, this.#deflated) + this.#lost;
-    const queued = ws.bufferedAmount + bytesOf.lost(ws) + this.#failed;
-    return (queued === 0 ? 0 : Math.min(this.#given, queued + this.#blobs)) + this.#lost;
+    return (this.#unsent?.bytes(bytesOf.written(ws)) ?? 0) + this.#lost;
   }
 
   /** The extensions that the server chose. */
@@ -370,54 +366,30 @@ export class StandardWebSocket extends EventTarget {
   }
 
   #send(ws: WebSocketConnection, message: string | ArrayBuffer | ArrayBufferView | Blob): void {
-    if (ws.extensions !== "") return this.#sendDeflated(ws, message);
-    const before = ws.bufferedAmount;
-    if (before === 0) this.#given = 0;
-    const sent = ws.send(message);
-    if (typeof message === "string" && this.#blobs === 0) {
-      this.#given += payloadOf(ws.bufferedAmount - before);
-      return;
-    }
-    const size = sizeOf(message);
-    this.#given += size;
-    if (!(message instanceof Blob)) return;
-    this.#blobs += size;
-    const done = () => {
-      this.#blobs -= size;
-    };
-    sent.then(done, () => {
-      done();
-      // The connection has ended, or this ends it.
-      this.#failed += size;
-    });
-  }
-
-  #sendDeflated(
-    ws: WebSocketConnection,
-    message: string | ArrayBuffer | ArrayBufferView | Blob,
-  ): void {
-    const messages = this.#deflated ??= [];
-    this.#unsent(ws, messages); // forgets those that are sent
-    const entry: DeflatedMessage = { size: sizeOf(message), end: null };
-    // Behind a Blob, which is read first, everything waits in line.
-    const waits = message instanceof Blob || messages.at(-1)?.end === null;
-    messages.push(entry);
-    this.#given += entry.size;
-    const queued = () => {
-      entry.end = bytesOf.written(ws) + bytesOf.queued(ws);
-    };
-    const sent = ws.send(message);
-    if (!waits) return queued();
-    sent.then(queued, () => {});
-  }
-
-  /** The bytes of messages that are not sent. */
-  #unsent(ws: WebSocketConnection, messages: DeflatedMessage[]): number {
+    const compressed = ws.extensions !== "";
+    const unsent = this.#unsent ??= new UnsentMessages(compressed);
     const written = bytesOf.written(ws);
-    const first = messages.findIndex(({ end }) => end === null || end > written);
-    const sent = messages.splice(0, first < 0 ? messages.length : first);
-    for (const { size } of sent) this.#given -= size;
-    return this.#given;
+    const before = ws.bufferedAmount;
+    const sent = ws.send(message);
+    const after = ws.bufferedAmount;
+    if (after <= before) {
+      // The queue was full: it is refused, or has ended the connection.
+      if (ws.state !== "open") this.#lost += sizeOf(message);
+    } else if (this.#waiting > 0 || message instanceof Blob) {
+      const waiting = unsent.add(sizeOf(message), null, written);
+      this.#waiting++;
+      sent.then(() => {
+        this.#waiting--;
+        waiting.end = bytesOf.written(ws) + bytesOf.queued(ws);
+      }, () => {
+        this.#waiting--;
+      });
+    } else {
+      // A text that is sent as it is need not be measured again.
+      const measured = typeof message === "string" && !compressed;
+      const size = measured ? payloadOf(after - before) : sizeOf(message);
+      unsent.add(size, written + after, written);
+    }
   }
 
   /**
@@ -448,14 +420,6 @@ export class StandardWebSocket extends EventTarget {
     if (status === undefined && text === "") this.#connection!.close({});
     else this.#connection!.close(status ?? 1000, text);
   }
-}
-
-/** A message on a connection that compresses. */
-interface DeflatedMessage {
-  /** Its payload, in bytes. */
-  readonly size: number;
-  /** Of how many bytes on the wire it is the last; null while it waits to be compressed. */
-  end: number | null;
 }
 
 /**

@@ -320,6 +320,39 @@ Deno.test("standard WebSocket that compresses counts the payload of what a lost 
   assertEquals(ws.bufferedAmount, left + 5);
 });
 
+Deno.test("standard WebSocket counts no frame but its messages when the connection is lost", async () => {
+  for (const perMessageDeflate of [false, true]) {
+    await using server = await serve({ perMessageDeflate });
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const stuck = Promise.withResolvers<number>();
+    let stalls = false;
+    const transport: Transport = {
+      read: (p) => conn.read(p),
+      write: (p) => stalls ? stuck.promise : conn.write(p),
+      closeWrite: () => conn.closeWrite(),
+      close: () => conn.close(),
+      localAddr: conn.localAddr,
+      remoteAddr: conn.remoteAddr,
+    };
+    const ws = new StandardWebSocket(urlOf(server), {
+      transport,
+      perMessageDeflate,
+      closeTimeout: 20,
+    });
+    await event(ws, "open");
+    ws.send("x".repeat(1000));
+    await event(ws, "message");
+    assertEquals(ws.bufferedAmount, 0);
+    stalls = true;
+    const closed = event(ws, "close");
+    ws.close();
+    assertEquals(ws.bufferedAmount, 0);
+    await closed;
+    assertEquals(ws.bufferedAmount, 0);
+    stuck.reject(new Error("closed"));
+  }
+});
+
 Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
   await using server = await serve({ default: (ws) => ws.pause() });
   const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
