@@ -44,6 +44,14 @@ export class UnsentMessages {
     return message;
   }
 
+  /** Takes away a message that waits, and will not be sent. */
+  remove(message: UnsentMessage): void {
+    const at = this.#messages.indexOf(message);
+    if (at < 0) return;
+    this.#messages.splice(at, 1);
+    this.#bytes -= message.size;
+  }
+
   /** The bytes of payload that are not sent when `written` bytes are on the wire. */
   bytes(written: number): number {
     this.#forget(written);

@@ -236,8 +236,8 @@ export class StandardWebSocket extends EventTarget {
   }
 
   /**
-   * Bytes that were given to `send` and are not sent. What frames add does not count. Once the connection has ended it goes down
-   * no more.
+   * Bytes that were given to `send` and are not sent. What frames add does not count, nor does what is refused while the connection
+   * lives on (with `slowReader: "wait"`). Once the connection has ended it goes down no more.
    */
   get bufferedAmount(): number {
     const ws = this.#connection;
@@ -383,6 +383,8 @@ export class StandardWebSocket extends EventTarget {
         waiting.end = bytesOf.written(ws) + bytesOf.queued(ws);
       }, () => {
         this.#waiting--;
+        // It was refused (the Blob can't be read, or the queue is full); what the end of the connection came before still counts.
+        if (ws.state === "open") unsent.remove(waiting);
       });
     } else {
       // A text that is sent as it is need not be measured again.

@@ -51,3 +51,14 @@ Deno.test("unsent messages that wait are not joined", () => {
   assertEquals([unsent.bytes(200), unsent.bytes(1200) <= 2020], [3000, true]);
   assertEquals(unsent.bytes(3200), 0);
 });
+
+Deno.test("unsent messages forget what is taken away", () => {
+  const unsent = new UnsentMessages(false);
+  unsent.add(1, 7, 0);
+  const refused = unsent.add(10, null, 0);
+  unsent.add(100, null, 0).end = 113;
+  unsent.remove(refused);
+  unsent.remove(refused);
+  assertEquals([unsent.bytes(0), unsent.count], [101, 2]);
+  assertEquals([unsent.bytes(7), unsent.bytes(113)], [100, 0]);
+});

@@ -353,6 +353,41 @@ Deno.test("standard WebSocket counts no frame but its messages when the connecti
   }
 });
 
+Deno.test("standard WebSocket counts nothing of a Blob that is refused on a connection that lives on", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(60_000));
+  const unreadable = new Blob([noise]);
+  unreadable.arrayBuffer = () => Promise.reject(new Error("the file is gone"));
+  for (const perMessageDeflate of [false, true]) {
+    await using server = await serve({ perMessageDeflate });
+    const ws = new StandardWebSocket(urlOf(server), {
+      perMessageDeflate,
+      maxSendQueue: 100_000,
+      highWaterMark: 50_000,
+      slowReader: "wait",
+    });
+    await event(ws, "open");
+    let left = 2;
+    const echoed = new Promise<void>((resolve) => {
+      ws.onmessage = () => void (--left === 0 && resolve());
+    });
+    ws.send(noise);
+    ws.send(noise);
+    ws.send(new Blob([noise])); // SEND_QUEUE_FULL
+    ws.send(noise); // and again
+    assertEquals(ws.bufferedAmount, 120_000);
+    await echoed;
+    assertEquals([ws.bufferedAmount, ws.readyState], [0, 1]);
+    ws.send(unreadable);
+    ws.send("behind it");
+    assertEquals(ws.bufferedAmount, 60_009);
+    assertEquals((await event(ws, "message")).data, "behind it");
+    assertEquals([ws.bufferedAmount, ws.readyState], [0, 1]);
+    ws.close();
+    await event(ws, "close");
+    assertEquals(ws.bufferedAmount, 0);
+  }
+});
+
 Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
   await using server = await serve({ default: (ws) => ws.pause() });
   const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
