@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { deadlineSignal } from "../net/wait.ts";
 import { type BookOperation, closedHere, SocketFailure, toBookError } from "./_failure.ts";
 import type { NamedSocket } from "./_named_socket.ts";
 import type { SocketBookError } from "./errors.ts";
@@ -15,10 +16,13 @@ const MAX_ERRORS = 1024;
 /** A name that is taken by a socket which is being made. */
 class Reservation {
   readonly aborter = new AbortController();
+  /** Whether it was given up by the book, and not by the signal of its caller. */
+  cancelled = false;
   readonly #done = Promise.withResolvers<void>();
 
   /** Gives up, and waits until that is done. */
   cancel(): Promise<void> {
+    this.cancelled = true;
     this.aborter.abort();
     return this.#done.promise;
   }
@@ -127,10 +131,14 @@ export class Registry {
     }
   }
 
-  /** Makes a socket. Its name is taken from the beginning; the signal fires when it is closed before it is there. */
+  /**
+   * Makes a socket. Its name is taken from the beginning; the signal that `action` gets fires when it is closed before it is there, and
+   * with the one that is given.
+   */
   async make(
     name: string,
     action: (signal: AbortSignal) => MadeSocket | Promise<MadeSocket>,
+    signal?: AbortSignal,
   ): Promise<void> {
     if (this.#entries.has(name)) {
       throw new SocketFailure("NAME_IN_USE", "there is a socket of that name already");
@@ -141,11 +149,15 @@ export class Registry {
         `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets}`,
       );
     }
+    // Not `AbortSignal.any`, which takes none of a polyfill's.
+    const given = deadlineSignal("make a socket", { signal });
     const reservation = new Reservation();
+    const { aborter } = reservation;
+    given.onfire(() => aborter.abort(signal!.reason));
     this.#entries.set(name, reservation);
     try {
-      const made = await action(reservation.aborter.signal);
-      if (reservation.aborter.signal.aborted) {
+      const made = await action(aborter.signal);
+      if (reservation.cancelled) {
         await made.socket.close({ timeout: 1 });
         throw closedHere();
       }
@@ -153,8 +165,9 @@ export class Registry {
       this.#entries.set(name, made);
     } catch (error) {
       this.#entries.delete(name);
-      throw reservation.aborter.signal.aborted ? closedHere() : error;
+      throw reservation.cancelled ? closedHere() : error;
     } finally {
+      given.clear();
       reservation.settle();
     }
   }

@@ -235,7 +235,7 @@ export class NamedSockets implements AsyncDisposable {
     return this.#make("connect", name, async (signal) => {
       const options = this.#dialOptions(waitOptions(wait), signal);
       return this.#connected(await dial({ hostname: address, port }, options));
-    });
+    }, signalOf(wait));
   }
 
   /**
@@ -250,15 +250,15 @@ export class NamedSockets implements AsyncDisposable {
     options: ConnectTlsOptions = {},
   ): Promise<boolean> {
     return this.#make("connect", name, async (own) => {
-      const { timeout, signal, protocols, certificate, ...tls } = options;
+      const { timeout, signal: _, protocols, certificate, ...tls } = options;
       const identity = certificate === undefined ? {} : this.#identity(certificate);
       return this.#connected(
         await dial({ hostname: address, port }, {
-          ...this.#dialOptions({ timeout, signal }, own),
+          ...this.#dialOptions({ timeout }, own),
           tls: { ...this.#tlsVersions(protocols), ...tls, ...identity },
         }),
       );
-    });
+    }, signalOf(options));
   }
 
   /**
@@ -278,7 +278,7 @@ export class NamedSockets implements AsyncDisposable {
       const port = channel === undefined ? { uuid: service } : { channel };
       const target = { address, localAddress, ...port };
       return this.#connected(await connectBluetooth(target, this.#connectWait(options, signal)));
-    });
+    }, signalOf(options));
   }
 
   /**
@@ -290,7 +290,7 @@ export class NamedSockets implements AsyncDisposable {
     return this.#make("connect", name, async (signal) => {
       const options = this.#connectWait(waitOptions(wait), signal);
       return this.#connected(await connectInfrared({ service }, options));
-    });
+    }, signalOf(wait));
   }
 
   /**
@@ -354,11 +354,11 @@ export class NamedSockets implements AsyncDisposable {
       if (!(listener instanceof ListenerSocket)) throw wrongKind("it does not listen");
       const channel = this.#registry.channelName(name);
       await this.#registry.make(channel, async (own) => {
-        const { timeout, signal } = lookOptions(waitOptions(wait));
-        const socket = await listener.accept({ timeout, signal: either(signal, own) });
+        const { timeout } = lookOptions(waitOptions(wait));
+        const socket = await listener.accept({ timeout, signal: own });
         if (socket !== undefined) return { socket };
         throw new SocketFailure("NO_REQUEST", "no client asks to be connected");
-      });
+      }, signalOf(wait));
       return channel;
     });
   }
@@ -554,9 +554,10 @@ export class NamedSockets implements AsyncDisposable {
     operation: "create" | "connect",
     name: string,
     action: (signal: AbortSignal) => MadeSocket | Promise<MadeSocket>,
+    signal?: AbortSignal,
   ): Promise<boolean> {
     return this.#registry.run(operation, name, false, async () => {
-      await this.#registry.make(name, action);
+      await this.#registry.make(name, action, signal);
       return true;
     });
   }
@@ -581,7 +582,7 @@ export class NamedSockets implements AsyncDisposable {
         }
         throw error;
       }
-    });
+    }, signalOf(options));
     if (made) socket?.listen((error) => this.#callbackFailed(name, error));
     return made;
   }
@@ -684,11 +685,8 @@ export class NamedSockets implements AsyncDisposable {
     );
   }
 
-  #connectWait({ timeout, signal }: WaitOptions, own: AbortSignal): WaitOptions {
-    return {
-      timeout: timeout ?? this.#parameters.connectTimeout,
-      signal: either(signal, own),
-    };
+  #connectWait({ timeout }: WaitOptions, signal: AbortSignal): WaitOptions {
+    return { timeout: timeout ?? this.#parameters.connectTimeout, signal };
   }
 
   #dialOptions(wait: WaitOptions, own: AbortSignal): DialOptions {
@@ -731,12 +729,12 @@ function wrongKind(why: string): SocketFailure {
   return new SocketFailure("WRONG_KIND", why);
 }
 
-function either(signal: AbortSignal | undefined, own: AbortSignal): AbortSignal {
-  return signal === undefined ? own : AbortSignal.any([signal, own]);
-}
-
 function waitOptions(wait: SocketWait): WaitOptions {
   return typeof wait === "number" ? { timeout: wait } : wait;
+}
+
+function signalOf(wait: SocketWait): AbortSignal | undefined {
+  return typeof wait === "number" ? undefined : wait?.signal;
 }
 
 /** A wait of 0 ms is a look at what is there, which takes a turn of the event loop. */

@@ -8,7 +8,7 @@ import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
-import { waitFor } from "../net/wait.ts";
+import { deadlineSignal, waitFor } from "../net/wait.ts";
 import { Comparison, makeScripts, type Script } from "./_replay_script.ts";
 import { TraceError } from "./errors.ts";
 import { type RecordedStep, RecordingDecoder, type RecordingHeader } from "./recording.ts";
@@ -485,14 +485,17 @@ export async function replayServer(
   }
   const stop = new AbortController();
   const { signal } = options;
-  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const players = makeScripts(recording.steps, "server", datagrams).map((script) =>
-    new Player(script, "server", datagrams, { ...options, signal: both })
+    new Player(script, "server", datagrams, { ...options, signal: stop.signal })
   );
+  // Not `AbortSignal.any`, which takes none of a polyfill's.
+  const given = deadlineSignal("replay", { signal });
+  given.onfire(() => stop.abort(signal!.reason));
   try {
-    const { addr, finished } = datagrams
-      ? await serveDatagrams(players, listen as { hostname?: string; port: number }, both)
-      : serveStreams(players, listen, options.tls, both);
+    const { addr, finished: played } = datagrams
+      ? await serveDatagrams(players, listen as { hostname?: string; port: number }, stop.signal)
+      : serveStreams(players, listen, options.tls, stop.signal);
+    const finished = played.finally(() => given.clear());
     return {
       addr,
       port: "hostname" in addr ? addr.port : 0,
@@ -503,6 +506,7 @@ export async function replayServer(
       },
     };
   } catch (error) {
+    given.clear();
     const why = error instanceof Error ? error.message : String(error);
     throw new TraceError(`Cannot listen to replay: ${why}`, "ERR_TRACE_LISTEN", { cause: error });
   }

@@ -37,6 +37,7 @@ import {
 } from "../_support/book.ts";
 import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
 import { hasFamily } from "../_support/ffi_sockets.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 import { RawPeer, rawServer } from "../_support/raw_peer.ts";
 
 const { END_MARKER, END_MARKER_BUFFERED, NO_MARKER, SIZE_HEADER } = TransmissionMode;
@@ -178,6 +179,27 @@ Deno.test("book: a signal ends a wait", async () => {
   assertEquals(await book.connect("C", book.localPort("S"), "127.0.0.1", { signal }), false);
   assertError(book, "ABORTED");
   assertEquals(book.exists("C"), false);
+});
+
+Deno.test("book: a polyfill's signal ends a wait, and is left alone when there is nothing to end", async () => {
+  await using book = new SocketBook();
+  const given = foreignSignal();
+  const { signal } = given;
+  assert(await book.create("S", 0, { address: "127.0.0.1" }));
+  const port = book.localPort("S");
+  assert(await book.connect("C", port, "127.0.0.1", { signal }));
+  assert(await book.waitForConnection("S", { signal }));
+  assertNotEquals(await book.accept("S", { signal }), "");
+  await using server = await serveWebSocket({ hostname: "127.0.0.1", default: () => {} });
+  assert(await book.webSocketClientConnect("W", "127.0.0.1", { port: server.port, signal }));
+  assertEquals(given.listeners, 0);
+  const accepting = book.accept("S", { signal });
+  given.abort();
+  assertEquals([await accepting, given.listeners], ["", 0]);
+  assertError(book, "ABORTED");
+  assertEquals(await book.connect("D", port, "127.0.0.1", { signal }), false);
+  assertError(book, "ABORTED");
+  assertEquals([book.exists("D"), given.listeners], [false, 0]);
 });
 
 Deno.test("book: a refused client finds its connection closed", async () => {

@@ -14,6 +14,7 @@ import {
   replayServer,
 } from "../../trace/replay.ts";
 import { createTracer } from "../../trace/tracer.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 import { tempFolder } from "../_support/peers.ts";
 
 const LOCAL = "127.0.0.1";
@@ -261,6 +262,28 @@ Deno.test("a signal ends playing", async () => {
   const { connections: [one] } = await playing;
   assertEquals([one.sent, one.error?.name], [1, "AbortError"]);
   await server[Symbol.asyncDispose]();
+});
+
+Deno.test("a server that is played ends with a polyfill's signal, and leaves it alone when it has ended", async () => {
+  const talk = recording([[1, "client", "ask"]]);
+  for (const datagrams of [false, true]) {
+    const given = foreignSignal();
+    const asked = datagrams ? recording([[1, "client", "ask"]], "udp") : talk;
+    const { signal } = given;
+    await stopped(await replayServer(asked, { port: 0 }, { signal }));
+    assertEquals(given.listeners, 0);
+    const server = await replayServer(asked, { port: 0 }, { signal });
+    given.abort();
+    assertEquals([(await server.finished).same, given.listeners], [false, 0]);
+    using taken = Deno.listen({ hostname: LOCAL, port: 0 });
+    const late = foreignSignal();
+    if (!datagrams) {
+      const { port } = taken.addr;
+      const starting = replayServer(asked, { port }, { signal: late.signal });
+      await assertRejects(() => starting, TraceError);
+    }
+    assertEquals(late.listeners, 0);
+  }
 });
 
 Deno.test("another side that takes nothing ends playing, after the timeout or by the signal", async () => {
