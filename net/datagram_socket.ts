@@ -3,7 +3,7 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
-import { codedRangeError, codedTypeError } from "./_connect_arguments.ts";
+import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
   notConnected,
@@ -452,25 +452,26 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /**
    * Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`.
    *
-   * @throws {RangeError} `EINVAL`, as in Node.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number. @throws {RangeError} `EINVAL` for any other. Both as in Node.
    */
   setTTL(ttl: number): void {
     this.#requireVersion4("setTTL");
-    checkRange("setTTL", ttl, 1, 255);
+    checkTtl("setTTL", ttl);
     this.#configure("setTTL", () => this.#socket.setTTL(ttl));
   }
 
   /**
    * Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1}
    *
-   * @throws {RangeError} `EINVAL`, as in Node. @throws {NetError} `ERR_UNSUPPORTED` for 0, which Deno refuses.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number. @throws {RangeError} `EINVAL` for any other. Both as in Node.
+   * @throws {NetError} `ERR_UNSUPPORTED` for 0, which Deno refuses.
    */
   setMulticastTTL(ttl: number): void {
     this.#requireVersion4("setMulticastTTL");
     if (ttl === 0) {
       throw new NetError("Cannot setMulticastTTL 0: Deno can't", { code: "ERR_UNSUPPORTED" });
     }
-    checkRange("setMulticastTTL", ttl, 1, 255);
+    checkTtl("setMulticastTTL", ttl);
     this.#configure("setMulticastTTL", () => this.#socket.setMulticastTTL(ttl));
   }
 
@@ -479,9 +480,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#configure("setMulticastLoopback", () => this.#socket.setMulticastLoopback(flag));
   }
 
-  /** Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. */
+  /** Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. @throws {TypeError} For anything else. */
   setMulticastInterface(multicastInterface: string): void {
-    checkInterface(this.type, multicastInterface);
+    checkInterface(this.type, checkText("multicastInterface", multicastInterface));
     this.#configure(
       "setMulticastInterface",
       () => this.#socket.setMulticastInterface(multicastInterface),
@@ -652,12 +653,12 @@ function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
   }
 }
 
-function checkRange(name: string, value: number, lowest: number, highest: number): void {
-  if (!Number.isInteger(value) || value < lowest || value > highest) {
-    throw codedRangeError(
-      "EINVAL",
-      `Cannot ${name} ${value}: it is not an integer from ${lowest} to ${highest}`,
-    );
+function checkTtl(name: string, ttl: unknown): void {
+  if (typeof ttl !== "number") {
+    throw codedTypeError("ERR_INVALID_ARG_TYPE", `Cannot ${name}: "ttl" must be a number`);
+  }
+  if (!Number.isInteger(ttl) || ttl < 1 || ttl > 255) {
+    throw codedRangeError("EINVAL", `Cannot ${name} ${ttl}: it is not an integer from 1 to 255`);
   }
 }
 

@@ -623,6 +623,26 @@ Deno.test("datagram socket refuses multicast arguments that Deno would ignore", 
     const error = assertThrows(call, RangeError, "TTL ");
     assertEquals((error as RangeError & { code?: string }).code, "EINVAL");
   }
+  const mistyped = (call: () => void) => {
+    const error: TypeError & { code?: string } = assertThrows(call, TypeError);
+    assertEquals(error.code, "ERR_INVALID_ARG_TYPE");
+  };
+  for (const odd of ["5", true, null, undefined, {}, 5n] as unknown as number[]) {
+    mistyped(() => four.setTTL(odd));
+    mistyped(() => four.setMulticastTTL(odd));
+  }
+  for (const odd of [5, null, {}, undefined] as unknown as string[]) {
+    const calls = [
+      () => four.setMulticastInterface(odd),
+      () => four.addMembership(odd),
+      () => four.dropMembership(odd),
+      () => four.addSourceSpecificMembership(odd, "232.1.1.1"),
+      () => four.dropSourceSpecificMembership("127.0.0.1", odd),
+    ];
+    calls.forEach(mistyped);
+  }
+  const odd = 5 as unknown as string;
+  mistyped(() => four.addMembership("224.0.0.1", odd));
   assertEquals(thrown(() => four.setMulticastTTL(0)), "ERR_UNSUPPORTED");
   assertEquals(thrown(() => createDatagramSocket().setTTL(5)), "EINVAL");
 });
