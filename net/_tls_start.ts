@@ -68,6 +68,9 @@ export function denoTlsInfo(
   return new DenoTlsInfo(alpnProtocol, servername, authorized);
 }
 
+/** How long the list of ALPN protocol names may be, in bytes: each has one before it that tells its length. */
+const MAX_ALPN = 32_768;
+
 const COMMON: readonly (keyof TlsCommonOptions)[] = [
   "cert",
   "key",
@@ -200,7 +203,10 @@ function checkOptions(options: object, keys: ReadonlySet<string>): void {
   isBounded("use a handshake timeout", { timeout: handshakeTimeout }); // throws
 }
 
-/** All of them travel in one list (RFC 7301, 3.1). */
+/**
+ * All of them travel in one list (RFC 7301, 3.1), which shares the 65,535 bytes of all extensions with what else the hello says: some
+ * hundreds of bytes, and more with a long name, a session or a key for each group (RFC 8446, 4.1.2).
+ */
 function checkAlpn(names: readonly string[]): void {
   if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) {
     throw new TypeError("Cannot use TLS option ALPNProtocols: it is no list of names");
@@ -213,8 +219,10 @@ function checkAlpn(names: readonly string[]): void {
     }
     size += 1 + length;
   }
-  if (size > 65_535) {
-    throw new TypeError(`Cannot use ALPN protocol names of ${size} bytes together: 65535 fit`);
+  if (size > MAX_ALPN) {
+    throw new TypeError(
+      `Cannot use ALPN protocol names of ${size} bytes together: the limit is ${MAX_ALPN}`,
+    );
   }
 }
 

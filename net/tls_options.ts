@@ -45,7 +45,11 @@ export interface TlsCommonOptions {
   key?: Pem;
   /** The passphrase of an encrypted `key`. */
   passphrase?: string;
-  /** The protocols to agree on by ALPN (RFC 7301), best first. @default {none, no ALPN} */
+  /**
+   * The protocols to agree on by ALPN (RFC 7301), best first: of 1 to 255 bytes each, and 32,768 together, with one more for each.
+   *
+   * @default {none, no ALPN}
+   */
   ALPNProtocols?: readonly string[];
   /** The oldest version to speak. @default {"TLSv1.2"} */
   minVersion?: TlsVersion;

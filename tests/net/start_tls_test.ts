@@ -641,3 +641,26 @@ Deno.test("TLS that can't start for its timeout closes the transport, in both ro
     await assertRejects(() => there.read(new Uint8Array(1)), NetError);
   }
 });
+
+Deno.test("TLS agrees on one of as many ALPN protocols as may be named, by either implementation of the client", async () => {
+  const ALPNProtocols = Array.from({ length: 128 }, (_, i) => `${i}`.padStart(255, "x"));
+  for (const implementation of IMPLEMENTATIONS) {
+    const client = {
+      ...(implementation === "deno" ? { caCerts: [CA] } : { ca: CA }),
+      implementation,
+    };
+    const pairs = [[ALPNProtocols, ALPNProtocols.slice(-1)], [
+      ALPNProtocols.slice(-1),
+      ALPNProtocols,
+    ]];
+    for (const [asked, offered] of pairs) {
+      const [a, b] = await secured(
+        { ...client, ALPNProtocols: asked },
+        { ...SERVER, ALPNProtocols: offered },
+      );
+      assertEquals(tlsInfo(a)?.alpnProtocol, ALPNProtocols[127]);
+      a.close();
+      b.close();
+    }
+  }
+});
