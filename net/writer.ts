@@ -114,7 +114,7 @@ export class TransportWriter implements BudgetHolder {
   #wasFull = false;
   #ending: PromiseWithResolvers<void> | null = null;
   #ended = false;
-  #stopped: { error: unknown; lost: number } | null = null;
+  #stopped: { error: unknown } | null = null;
   /** Who fills the last of the queued bytes. */
   #late: LateBytes | null = null;
   #waiters: Set<Waiter> | null = null;
@@ -187,11 +187,6 @@ export class TransportWriter implements BudgetHolder {
   /** How many bytes are queued or under way. */
   get queued(): number {
     return this.#queued;
-  }
-
-  /** How many bytes were queued or under way when `stop()` dropped them. */
-  get lost(): number {
-    return this.#stopped?.lost ?? 0;
   }
 
   /** How many bytes the transport has taken. */
@@ -400,11 +395,10 @@ export class TransportWriter implements BudgetHolder {
   stop(error?: unknown): void {
     if (this.#stopped !== null) return;
     const reason = error ?? new NetError("Cannot write: closed", { code: "ERR_SOCKET_CLOSED" });
-    const stopped = this.#stopped = { error: reason, lost: 0 };
+    this.#stopped = { error: reason };
     // Whoever would have filled them must know that it is over.
     this.#late?.fill();
     this.#late = null;
-    stopped.lost = this.#queued;
     if (this.#lone) {
       this.#lone = false;
       this.#piece = EMPTY;

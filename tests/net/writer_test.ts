@@ -1162,20 +1162,3 @@ Deno.test("writer that others have made full says so, and drains", async () => {
   assertEquals(drains, 1);
   budget.remove(980);
 });
-
-Deno.test("writer that is stopped tells how many bytes it dropped", async () => {
-  const [a, b] = pair({ capacity: 2 });
-  const writer = new TransportWriter(a);
-  writer.write(new Uint8Array(5));
-  assertEquals(writer.lost, 0);
-  writer.stop();
-  writer.stop();
-  assertEquals([writer.lost, writer.queued], [5, 0]);
-  const done = new TransportWriter(b);
-  done.write(new Uint8Array(2));
-  await done.end();
-  done.stop();
-  assertEquals(done.lost, 0);
-  a.close();
-  b.close();
-});
