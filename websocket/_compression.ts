@@ -73,6 +73,8 @@ class Inflater implements WebSocketInflater {
   readonly #takeover: boolean;
   readonly #parameters: ZlibParameters;
   #stream: SyncZlib | undefined;
+  /** Whether a byte of the message has come. */
+  #begun = false;
 
   constructor(takeover: boolean, windowBits: number) {
     this.#takeover = takeover;
@@ -87,8 +89,13 @@ class Inflater implements WebSocketInflater {
     room: number,
     transient = false,
   ): Uint8Array | "corrupt" | "too big" {
-    const stream = this.#stream ??= POOL.take("inflate", this.#parameters);
     const size = end - start;
+    const begun = this.#begun || size > 0;
+    this.#begun = begun && !last;
+    // Mojolicious sends an empty message as no byte at all. The tail alone would be half a block's head, and take
+    // the next message for the other half. RFC 7692 §7.2.3.6 asks for one byte.
+    if (!begun) return NOTHING;
+    const stream = this.#stream ??= POOL.take("inflate", this.#parameters);
     let result: Uint8Array | "corrupt" | "too big";
     if (last && size <= SMALL_INPUT) {
       joinedInput.set(bytes.subarray(start, end));

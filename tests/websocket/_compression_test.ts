@@ -180,6 +180,29 @@ Deno.test("inflate refuses what is no deflate stream, and never throws", () => {
   clearCompressionPool();
 });
 
+Deno.test("inflate takes no byte at all for an empty message, and goes on behind it", () => {
+  const nothing = new Uint8Array(0);
+  for (const takeover of [true, false]) {
+    const own = { serverNoContextTakeover: !takeover, clientNoContextTakeover: !takeover };
+    const inflating = inflater(own);
+    const deflating = deflater(own);
+    const take = (wire: Uint8Array, last = true) =>
+      inflating.inflate(wire, 0, wire.length, last, 1 << 20) as Uint8Array;
+    for (const part of [1, 2, 3]) {
+      const wire = deflating.deflate(JSON_TEXT, 0, JSON_TEXT.length, true).slice();
+      const pieces = [nothing, wire.subarray(0, part), wire.subarray(part)];
+      // Here the tail is due, though the last fragment is empty.
+      const whole = joined(...pieces.map((piece) => take(piece, false)), take(nothing));
+      assertEquals(whole, JSON_TEXT);
+      assertEquals(joined(take(nothing, false), take(nothing)), nothing);
+      assertEquals(take(nothing), nothing);
+    }
+    inflating.close();
+    deflating.close();
+  }
+  clearCompressionPool();
+});
+
 Deno.test("inflate reads many final blocks and many empty ones in linear time", () => {
   const finals = new Uint8Array(200_001).map((_, i) => i % 2 === 0 && i < 200_000 ? 3 : 0);
   const empties = joined(...Array<Uint8Array>(40_000).fill(hex("00 00 00 ff ff")), hex("00"));
