@@ -19,13 +19,23 @@ export interface PerMessageDeflateOptions {
    * @default {false}
    */
   serverNoContextTakeover?: boolean;
-  /** The same for the client. @default {false} */
+  /**
+   * The same for the client. A server that wants it can't compress with clients that do not listen: those of Tornado and
+   * Mojolicious keep their window all the same, and their first message that refers back ends the connection with 1007.
+   *
+   * @default {false}
+   */
   clientNoContextTakeover?: boolean;
-  /** The base-2 logarithm of the server's window, 8 to 15; the peer may ask for less. @default {15} */
+  /**
+   * The base-2 logarithm of the server's window, 8 to 15; the peer may ask for less. Take 9 as the least where
+   * you do not know the peers: zlib can't compress with 8, and many that stand on it end the handshake over it.
+   *
+   * @default {15}
+   */
   serverMaxWindowBits?: number;
   /**
-   * The same for the client's window. A server that wants less than 15 declines to compress with clients that can't
-   * limit theirs.
+   * The same for the client's window, and the same about 8. A server that wants less than 15 declines to compress with
+   * clients that can't limit theirs.
    *
    * @default {15}
    */
