@@ -10,7 +10,7 @@ import { addressInfo, reportFault } from "./_socket_util.ts";
 import { NetError } from "./errors.ts";
 import { Limits, type Pressure } from "./limits.ts";
 import { isDelay } from "./max_delay.ts";
-import { toNetError } from "./os_error.ts";
+import { leftBeforeAccept, toNetError } from "./os_error.ts";
 import type {
   DropInfo,
   DropReason,
@@ -368,7 +368,9 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         transport = await listener.accept();
       } catch (error) {
         if (this.#listener !== listener) return;
-        // Out of descriptors, or the peer left before it was accepted: those that are served go on, and so does this.
+        // The next client has no part in it, and does not wait.
+        if (leftBeforeAccept(error)) continue;
+        // Out of descriptors, perhaps: those that are served go on, and so does this.
         this.#acceptErrors++;
         if (error instanceof Deno.errors.BadResource) {
           this.#complain("accept", toNetError(error, { syscall: "accept" }));

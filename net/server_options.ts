@@ -116,7 +116,7 @@ export interface ServerMetrics {
   accepted: number;
   /** Connections dropped so far. */
   dropped: number;
-  /** Failed attempts to accept, for example for want of file descriptors. */
+  /** Failed attempts to accept, for example for want of file descriptors; not clients that reset before they were accepted. */
   acceptErrors: number;
   /** Bytes that came, over all connections. */
   bytesRead: number;

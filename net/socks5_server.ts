@@ -2,8 +2,8 @@
 import { closeQuietly } from "./_close_quietly.ts";
 import { tell } from "./_socket_util.ts";
 import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
-import { NetError, type NetErrorCode } from "./errors.ts";
-import { toNetError } from "./os_error.ts";
+import { NetError } from "./errors.ts";
+import { leftBeforeAccept, toNetError } from "./os_error.ts";
 import type {
   Socks5Client,
   Socks5ListenOptions,
@@ -12,9 +12,6 @@ import type {
 } from "./socks5_server_options.ts";
 import type { Transport } from "./transport.ts";
 import { isBounded, waitFor } from "./wait.ts";
-
-/** Failures of `accept` that concern one client only. */
-const OWN_AFFAIRS: readonly NetErrorCode[] = ["ECONNABORTED", "ECONNRESET", "ENOTCONN"];
 
 /** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
 const ACCEPT_PAUSE = 50;
@@ -128,9 +125,9 @@ export class Socks5Server implements AsyncDisposable {
         void this.serve(await listener.accept());
       } catch (error) {
         if (this.#listener !== listener) return;
-        const failure = toNetError(error, { syscall: "accept" });
         // A client that resets before it is accepted makes `accept` fail: that is its own affair.
-        if (OWN_AFFAIRS.includes(failure.code)) continue;
+        if (leftBeforeAccept(error)) continue;
+        const failure = toNetError(error, { syscall: "accept" });
         this.#report(failure, { address: listener.addr });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
       }

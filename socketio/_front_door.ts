@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Budget } from "../net/budget.ts";
+import { leftBeforeAccept } from "../net/os_error.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
@@ -169,6 +170,7 @@ export class FrontDoor {
         transport = await listener.accept();
       } catch (error) {
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
+        if (leftBeforeAccept(error)) continue;
         // One connection failed (TLS, or too many open files): the next one may not.
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;

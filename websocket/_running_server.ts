@@ -2,6 +2,7 @@
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { leftBeforeAccept } from "../net/os_error.ts";
 import {
   acceptProxyProtocol,
   type AcceptProxyProtocolOptions,
@@ -241,6 +242,7 @@ class Acceptor {
         this.#take(await this.#accepting);
       } catch (error) {
         if (this.#stopped) return;
+        if (leftBeforeAccept(error)) continue;
         this.#core.report(error);
         await new Promise<void>((resolve) => {
           this.#timer = setTimeout(resolve, ACCEPT_PAUSE);

@@ -863,6 +863,32 @@ Deno.test("server that loses its listener says so, and closes", async () => {
   assertEquals([errors, server.listening], [["ERR_SOCKET_CLOSED"], false]);
 });
 
+Deno.test("server does not rest for clients that reset before they are accepted", async () => {
+  const gone = 100;
+  let accepts = 0;
+  const [here, there] = pair();
+  const stop = Promise.withResolvers<Transport>();
+  class Knocked extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        accept: () => {
+          if (++accepts <= gone) return Promise.reject(new Deno.errors.NotConnected("gone"));
+          return accepts === gone + 1 ? Promise.resolve(here) : stop.promise;
+        },
+        close: () => stop.reject(new Error("closed")),
+      };
+    }
+  }
+  const start = performance.now();
+  const server = await new Knocked({}, (socket) => socket.end("hi")).listen();
+  const client = Socket.from(there).setEncoding("utf8");
+  assertEquals(await Array.fromAsync(client), ["hi"]);
+  assert(performance.now() - start < gone * 25); // a rest is twice as long
+  assertEquals(server.metrics().acceptErrors, 0);
+  await server.close();
+});
+
 Deno.test("server is closed while accepting rests", async () => {
   let accepts = 0;
   class Tired extends Server {

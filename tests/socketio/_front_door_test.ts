@@ -257,6 +257,23 @@ Deno.test("front door lets no more wait than it may", async () => {
   await close();
 });
 
+Deno.test("front door does not wait for clients that reset before they are accepted", async () => {
+  const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let gone = 1_000;
+  const { close } = open({
+    listener: {
+      accept: (): Promise<Transport> =>
+        gone-- > 0 ? Promise.reject(new Deno.errors.NotConnected("gone")) : real.accept(),
+      close: () => real.close(),
+    },
+  });
+  const start = performance.now();
+  const request = `GET /page HTTP/1.1\r\n${HEAD}\r\n`;
+  assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
+  assert(performance.now() - start < 2_500); // with a wait for each it would be five seconds
+  await close();
+});
+
 Deno.test("front door that closes leaves no connection behind", async () => {
   const { door, port, close } = open({ onRequest: () => {} });
   const conns = [];

@@ -954,6 +954,23 @@ Deno.test("listener that fails for a while does not end the server", async () =>
   assertEquals([ws.state, errors.length, server.port], ["open", 2, real.addr.port]);
 });
 
+Deno.test("server does not wait for clients that reset before they are accepted, nor tells of them", async () => {
+  const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let gone = 100;
+  const errors: unknown[] = [];
+  const listener = {
+    accept: () =>
+      gone-- > 0 ? Promise.reject(new Deno.errors.NotConnected("os error 107")) : real.accept(),
+    close: () => real.close(),
+    addr: real.addr,
+  };
+  const start = performance.now();
+  await using _server = await serve({ listener, onError: (error) => errors.push(error) });
+  await using ws = await connectWebSocket(urlOf({ port: real.addr.port }));
+  assertEquals([ws.state, errors], ["open", []]);
+  assert(performance.now() - start < 5_000); // with a wait for each it would be ten seconds
+});
+
 Deno.test("server refuses options that contradict each other or mean nothing", async () => {
   const handler = () => {};
   const bad: Array<[ServeWebSocketOptions, typeof TypeError | typeof RangeError]> = [
