@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { NetError } from "../net/errors.ts";
 import { FramingError } from "../net/framing_error.ts";
+import { leftBeforeAccept } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "../net/wait.ts";
@@ -83,9 +84,10 @@ export class ListenerSocket implements NamedSocket {
       }
       try {
         this.#prepare(await this.#settings.source.accept());
-      } catch {
-        // Out of descriptors, or the client left before it was accepted.
+      } catch (error) {
         if (this.#closed) return;
+        if (leftBeforeAccept(error)) continue;
+        // Out of descriptors, perhaps.
         await new Promise<void>((resolve) => {
           this.#room = resolve;
           this.#rest = setTimeout(resolve, ACCEPT_REST);

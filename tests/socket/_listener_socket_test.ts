@@ -100,6 +100,17 @@ Deno.test("listener goes on after a failed accept", async () => {
   end.close();
 });
 
+Deno.test("listener does not rest for clients that reset before they are accepted", async () => {
+  const gone = 100;
+  await using r = rig();
+  for (let i = 0; i < gone; i++) r.source.fail(new Deno.errors.NotConnected("gone"));
+  const end = r.source.connect();
+  const start = performance.now();
+  assert(await r.listener.pending({ timeout: 20_000 }));
+  assert(performance.now() - start < gone * 25); // a rest is twice as long
+  end.close();
+});
+
 Deno.test("listener serves those who wait in their order, and those who only look beside them", async () => {
   await using r = rig();
   const looks = r.listener.pending({});
