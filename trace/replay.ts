@@ -4,6 +4,7 @@ import { dial } from "../net/dial.ts";
 import { NetError } from "../net/errors.ts";
 import { checkPort } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { leftBeforeAccept } from "../net/os_error.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
@@ -547,7 +548,7 @@ function serveStreams(
     const playing: Promise<void>[] = [];
     for (const player of players) {
       try {
-        playing.push(serve(player, await listener.accept()));
+        playing.push(serve(player, await acceptFrom(listener)));
       } catch (error) {
         player.report.error = error instanceof Error ? error : new Error(String(error));
         if (signal.aborted) continue;
@@ -559,6 +560,17 @@ function serveStreams(
     return reportOf(players);
   };
   return { addr: listener.addr as TransportAddr, finished: run() };
+}
+
+/** Accepts a connection. Clients that reset before they are accepted, as health checks do, are none. */
+async function acceptFrom(listener: Deno.Listener): Promise<Deno.Conn> {
+  for (;;) {
+    try {
+      return await listener.accept();
+    } catch (error) {
+      if (!leftBeforeAccept(error)) throw error;
+    }
+  }
 }
 
 async function serveDatagrams(

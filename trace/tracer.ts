@@ -5,6 +5,7 @@ import type { DatagramAddress } from "../net/datagram_options.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { checkPort, parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { leftBeforeAccept } from "../net/os_error.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
@@ -351,8 +352,9 @@ export class Tracer implements AsyncDisposable {
       let conn: Deno.Conn;
       try {
         conn = await listener.accept();
-      } catch {
+      } catch (error) {
         if (this.#isStopped()) return;
+        if (leftBeforeAccept(error)) continue;
         await new Promise<void>((wake) => {
           this.#retry = { timer: setTimeout(wake, ACCEPT_AGAIN), wake };
         });

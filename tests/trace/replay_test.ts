@@ -15,6 +15,7 @@ import {
 } from "../../trace/replay.ts";
 import { createTracer } from "../../trace/tracer.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
+import { knockedListeners } from "../_support/knocked.ts";
 import { tempFolder } from "../_support/peers.ts";
 
 const LOCAL = "127.0.0.1";
@@ -110,6 +111,15 @@ Deno.test("what a tracer has recorded plays against the same server", async () =
     }],
   });
   listener.close();
+});
+
+Deno.test("a recorded server counts no clients that reset before they are accepted", async () => {
+  using knocked = knockedListeners(3);
+  const talk = recording(TALK);
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+  assert((await replayClient(talk, { port: server.port }, { timeout: 5000 })).same);
+  assert((await server.finished).same);
+  assertEquals(knocked.left, 0);
 });
 
 Deno.test("a server that says something else is told by the first byte", async () => {

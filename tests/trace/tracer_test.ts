@@ -13,6 +13,7 @@ import type { TraceEvent, TraceMessageEvent } from "../../trace/trace_event.ts";
 import { createTracer, type Tracer } from "../../trace/tracer.ts";
 import type { TracerOptions } from "../../trace/tracer_options.ts";
 import { identity } from "../_support/certs.ts";
+import { knockedListeners } from "../_support/knocked.ts";
 import { tempFolder } from "../_support/peers.ts";
 
 const LOCAL = "127.0.0.1";
@@ -83,6 +84,22 @@ async function readAll(conn: { read(p: Uint8Array): Promise<number | null> }): P
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+Deno.test("tracer does not rest for clients that reset before they are accepted", async () => {
+  await using server = await shouting();
+  using knocked = knockedListeners(100);
+  const log = new Log();
+  const tracer = await traced({ port: server.port }, log);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(knocked.left, 0);
+  const conn = await dial({ port: tracer.port, hostname: LOCAL });
+  await conn.write(bytes("hi"));
+  await conn.closeWrite();
+  assertEquals(await readAll(conn), "HIBYE");
+  conn.close();
+  await log.closed();
+  await tracer.stop();
+});
 
 Deno.test("a tracer passes a conversation on, half-close included, and tells of it", async () => {
   await using server = await shouting();
