@@ -94,7 +94,7 @@ class Inflater implements WebSocketInflater {
     this.#begun = begun && !last;
     // Mojolicious sends an empty message as no byte at all. The tail alone would be half a block's head, and take
     // the next message for the other half. RFC 7692 §7.2.3.6 asks for one byte.
-    if (!begun) return NOTHING;
+    if (!begun) return new Uint8Array(0); // one of its own: the program may transfer it
     const stream = this.#stream ??= POOL.take("inflate", this.#parameters);
     let result: Uint8Array | "corrupt" | "too big";
     if (last && size <= SMALL_INPUT) {

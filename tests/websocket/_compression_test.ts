@@ -195,7 +195,11 @@ Deno.test("inflate takes no byte at all for an empty message, and goes on behind
       const whole = joined(...pieces.map((piece) => take(piece, false)), take(nothing));
       assertEquals(whole, JSON_TEXT);
       assertEquals(joined(take(nothing, false), take(nothing)), nothing);
-      assertEquals(take(nothing), nothing);
+      const empty = take(nothing);
+      assertEquals(empty, nothing);
+      // Others get one of their own, whatever becomes of this one.
+      structuredClone(empty, { transfer: [empty.buffer as ArrayBuffer] });
+      assertEquals(new Uint8Array(take(nothing).buffer), nothing);
     }
     inflating.close();
     deflating.close();
