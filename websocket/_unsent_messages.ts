@@ -21,6 +21,8 @@ export interface UnsentMessage {
 export class UnsentMessages {
   readonly #compressed: boolean;
   readonly #messages: UnsentMessage[] = [];
+  /** How many of them are sent, and will be taken away with others. */
+  #sent = 0;
   #bytes = 0;
   #joinAbove = MAX_APART;
 
@@ -31,7 +33,7 @@ export class UnsentMessages {
 
   /** Entries that are kept. */
   get count(): number {
-    return this.#messages.length;
+    return this.#messages.length - this.#sent;
   }
 
   /** Adds a message when `written` bytes are on the wire. Its `end` may be null, and set later. */
@@ -40,13 +42,14 @@ export class UnsentMessages {
     const message = { size, end };
     if (size === 0) return message;
     this.#bytes += size;
-    if (this.#messages.push(message) > this.#joinAbove) this.#join();
+    this.#messages.push(message);
+    if (this.count > this.#joinAbove) this.#join();
     return message;
   }
 
   /** Takes away a message that waits, and will not be sent. */
   remove(message: UnsentMessage): void {
-    const at = this.#messages.indexOf(message);
+    const at = this.#messages.indexOf(message, this.#sent);
     if (at < 0) return;
     this.#messages.splice(at, 1);
     this.#bytes -= message.size;
@@ -55,24 +58,30 @@ export class UnsentMessages {
   /** The bytes of payload that are not sent when `written` bytes are on the wire. */
   bytes(written: number): number {
     this.#forget(written);
-    const [first] = this.#messages;
+    const first = this.#messages[this.#sent];
     if (this.#compressed || first === undefined || first.end === null) return this.#bytes;
     return this.#bytes - Math.max(0, first.size - (first.end - written));
   }
 
   #forget(written: number): void {
     const messages = this.#messages;
-    let sent = 0;
-    for (; sent < messages.length; sent++) {
-      const { size, end } = messages[sent];
+    for (; this.#sent < messages.length; this.#sent++) {
+      const { size, end } = messages[this.#sent];
       if (end === null || end > written) break;
       this.#bytes -= size;
     }
-    if (sent > 0) messages.splice(0, sent);
+    // Not one by one: each time the rest would be moved.
+    if (2 * this.#sent >= messages.length) this.#takeAway();
+  }
+
+  #takeAway(): void {
+    if (this.#sent > 0) this.#messages.splice(0, this.#sent);
+    this.#sent = 0;
   }
 
   /** Joins small neighbours, so that half as many are left. Those that wait to be queued have their owners, and stay. */
   #join(): void {
+    this.#takeAway();
     const messages = this.#messages;
     const most = 4 * this.#bytes / MAX_APART;
     let kept = 0;

@@ -214,6 +214,9 @@ export class StandardWebSocket extends EventTarget {
 
   #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
     this.#state = 3;
+    // What is under way may still be told of as written: it counts as lost.
+    this.#lost = this.bufferedAmount;
+    this.#unsent = undefined;
     if (!wasClean) {
       this.dispatchEvent(new EVENTS.ErrorEvent("error", { error, message: error?.message }));
     }

@@ -62,3 +62,27 @@ Deno.test("unsent messages forget what is taken away", () => {
   assertEquals([unsent.bytes(0), unsent.count], [101, 2]);
   assertEquals([unsent.bytes(7), unsent.bytes(113)], [100, 0]);
 });
+
+Deno.test("unsent messages are forgotten one by one without moving the rest each time", () => {
+  const unsent = new UnsentMessages(false);
+  const waiting = Array.from({ length: 1000 }, () => unsent.add(1, null, 0));
+  waiting.forEach((message, i) => message.end = i + 1);
+  const { splice } = Array.prototype;
+  let splices = 0;
+  Array.prototype.splice = function (this: unknown[], ...args: [number, number]) {
+    splices++;
+    return splice.apply(this, args);
+  };
+  try {
+    for (let i = 1; i <= 1000; i++) {
+      assertEquals([unsent.bytes(i), unsent.count], [1000 - i, 1000 - i]);
+    }
+  } finally {
+    Array.prototype.splice = splice;
+  }
+  assert(splices < 20, `${splices}`);
+  const last = unsent.add(1, null, 1000);
+  unsent.remove(last);
+  unsent.remove(waiting[0]);
+  assertEquals([unsent.bytes(1000), unsent.count], [0, 0]);
+});

@@ -320,6 +320,37 @@ Deno.test("standard WebSocket that compresses counts the payload of what a lost 
   assertEquals(ws.bufferedAmount, left + 5);
 });
 
+Deno.test("standard WebSocket counts as lost what was under way when the connection ended, for good", async () => {
+  await using server = await serve();
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const stuck = Promise.withResolvers<number>();
+  let underWay = 0;
+  let stalls = false;
+  const transport: Transport = {
+    read: (p) => conn.read(p),
+    write: (p) => {
+      if (!stalls) return conn.write(p);
+      underWay = p.length;
+      return stuck.promise;
+    },
+    closeWrite: () => conn.closeWrite(),
+    close: () => conn.close(),
+    localAddr: { transport: "memory" },
+    remoteAddr: { transport: "memory" },
+  };
+  const ws = new StandardWebSocket(urlOf(server), { transport, closeTimeout: 20 });
+  await event(ws, "open");
+  stalls = true;
+  ws.send(new Uint8Array(1000));
+  ws.send(new Uint8Array(500));
+  ws.close();
+  await event(ws, "close");
+  assertEquals([ws.bufferedAmount, underWay > 1500], [1500, true]);
+  stuck.resolve(underWay);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(ws.bufferedAmount, 1500);
+});
+
 Deno.test("standard WebSocket counts no frame but its messages when the connection is lost", async () => {
   for (const perMessageDeflate of [false, true]) {
     await using server = await serve({ perMessageDeflate });
