@@ -598,7 +598,7 @@ export class SocketIoClientSocket<
   #deliver(args: unknown[]): void {
     // The server's offset for recovery comes behind the arguments.
     const last = args[args.length - 1];
-    if (this.#pid !== undefined && isOffset(last)) this.#offset = last;
+    if (this.#pid !== undefined && args.length > 1 && isOffset(last)) this.#offset = last;
     for (const listener of this.#any) callListener(listener, this, args, reportCallbackError);
     for (const iterator of this.#iterators) iterator.push(args as [string, ...unknown[]]);
     const [event, ...rest] = args;

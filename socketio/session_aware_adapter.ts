@@ -64,8 +64,8 @@ interface KeptSession extends SessionToPersist {
  * Keeps, beside the rooms, what connection state recovery needs: for a while, the events that were sent and the sessions
  * of those who lost their connection. In memory, so for a server that stands alone.
  *
- * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it; that of a volatile one is the offset of
- * the newest event that is kept.
+ * The offset of each event is its last argument, as the protocol of Socket.IO's own recovery has it. A volatile event that ends in a text
+ * has that of the newest event that is kept.
  *
  * @example
  * ```ts
@@ -139,8 +139,8 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     const number = this.#first + this.#packets.length;
     const { data } = packet;
     if (options.flags?.volatile) {
-      // Clients take the last argument of each event for its offset, if it is a text.
-      data.push(this.#offsetOf(number - 1));
+      // Clients take the last argument of an event for its offset if it is a text: npm's its name, too.
+      if (typeof data.at(-1) === "string") data.push(this.#offsetOf(number - 1));
       return super.broadcast(packet, options);
     }
     data.push(this.#offsetOf(number));
@@ -191,7 +191,8 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     const session = this.#sessions.get(pid);
     if (session === undefined) return null;
     const next = offset === undefined ? session.start : this.#after(offset);
-    const known = next !== undefined && next >= this.#first;
+    // What was sent before the session began is not for it.
+    const known = next !== undefined && next >= Math.max(session.start, this.#first);
     if (session.at + this.#maxAge < performance.now() || !known) return null;
     this.#sessions.delete(pid);
     // If this connection is lost as well before an event comes through, the next one starts at the same place.

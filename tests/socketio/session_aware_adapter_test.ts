@@ -120,6 +120,34 @@ Deno.test("a volatile event ends in the offset of the newest event, so that a te
   await io.close();
 });
 
+Deno.test("a volatile event that ends in no text has no offset", async () => {
+  const { io, join } = setup();
+  const { conn } = await join();
+  io.volatile.emit("tick", 5);
+  io.volatile.emit("tock");
+  const [tick, tock] = conn.take().map((message) => JSON.parse((message as string).slice(1)));
+  assertEquals(tick, ["tick", 5]);
+  // npm's client would take the name for one.
+  assertEquals([tock[0], tock.length], ["tock", 2]);
+  conn.close();
+  await io.close();
+});
+
+Deno.test("what was sent before a session began is not for it, whatever offset it tells", async () => {
+  const { io, join } = setup();
+  const early = await join();
+  io.emit("secret");
+  const offset = lastOffset(early.conn);
+  io.emit("another");
+  const first = await join();
+  first.conn.end("transport close");
+  const back = await join({ pid: first.pid, offset });
+  assert(back.sid !== first.sid);
+  assertEquals(back.missed, []);
+  for (const { conn } of [early, back]) conn.close();
+  await io.close();
+});
+
 Deno.test("a volatile event's offset counts before anything was kept", async () => {
   const { io, join } = setup();
   const first = await join();
