@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./accept_failures.ts";
 export * from "./bluetooth.ts";
 export * from "./bluetooth_address.ts";
 export * from "./bluetooth_discovery.ts";

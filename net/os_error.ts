@@ -133,23 +133,3 @@ export function toNetError(error: unknown, context: NetErrorContext): NetError {
     port: context.port,
   });
 }
-
-/** What `accept` fails with for the one connection that it was about to give, which is gone. */
-const GONE: readonly NetErrorCode[] = ["ECONNABORTED", "ECONNRESET", "ENOTCONN"];
-
-/**
- * Whether `accept` failed because the client had reset its connection before it was accepted, as balancers do that only look whether
- * somebody listens. The next connection may be there already: accept again at once, and tell nobody.
- *
- * @example
- * ```ts
- * import { leftBeforeAccept } from "@sluice/sockets/net";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(leftBeforeAccept(new Deno.errors.NotConnected("os error 107")), true);
- * assertEquals(leftBeforeAccept(new Error("Too many open files (os error 24)")), false);
- * ```
- */
-export function leftBeforeAccept(error: unknown): boolean {
-  return GONE.includes(toNetError(error, { syscall: "accept" }).code);
-}

@@ -7,10 +7,11 @@ import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_wa
 import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
+import { AcceptFailures } from "./accept_failures.ts";
 import { NetError } from "./errors.ts";
 import { Limits, type Pressure } from "./limits.ts";
 import { isDelay } from "./max_delay.ts";
-import { leftBeforeAccept, toNetError } from "./os_error.ts";
+import { toNetError } from "./os_error.ts";
 import type {
   DropInfo,
   DropReason,
@@ -358,6 +359,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   async #acceptAll(listener: TransportListener): Promise<void> {
     const { connections } = this.#options.limits;
+    const failures = new AcceptFailures();
     while (this.#listener === listener) {
       let transport: Transport;
       if (connections.full && connections.policy === "wait") {
@@ -366,10 +368,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       }
       try {
         transport = await listener.accept();
+        failures.clear();
       } catch (error) {
         if (this.#listener !== listener) return;
         // The next client has no part in it, and does not wait.
-        if (leftBeforeAccept(error)) continue;
+        if (failures.passOver(error)) continue;
         // Out of descriptors, perhaps: those that are served go on, and so does this.
         this.#acceptErrors++;
         if (error instanceof Deno.errors.BadResource) {

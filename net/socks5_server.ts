@@ -2,8 +2,9 @@
 import { closeQuietly } from "./_close_quietly.ts";
 import { tell } from "./_socket_util.ts";
 import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
+import { AcceptFailures } from "./accept_failures.ts";
 import { NetError } from "./errors.ts";
-import { leftBeforeAccept, toNetError } from "./os_error.ts";
+import { toNetError } from "./os_error.ts";
 import type {
   Socks5Client,
   Socks5ListenOptions,
@@ -120,13 +121,16 @@ export class Socks5Server implements AsyncDisposable {
   }
 
   async #accept(listener: Deno.TcpListener): Promise<void> {
+    const failures = new AcceptFailures();
     while (this.#listener === listener) {
       try {
-        void this.serve(await listener.accept());
+        const conn = await listener.accept();
+        failures.clear();
+        void this.serve(conn);
       } catch (error) {
         if (this.#listener !== listener) return;
         // A client that resets before it is accepted makes `accept` fail: that is its own affair.
-        if (leftBeforeAccept(error)) continue;
+        if (failures.passOver(error)) continue;
         const failure = toNetError(error, { syscall: "accept" });
         this.#report(failure, { address: listener.addr });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));

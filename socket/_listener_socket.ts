@@ -1,7 +1,7 @@
 // Floor 3: driver.
+import { AcceptFailures } from "../net/accept_failures.ts";
 import type { NetError } from "../net/errors.ts";
 import { FramingError } from "../net/framing_error.ts";
-import { leftBeforeAccept } from "../net/os_error.ts";
 import type { TransportListener } from "../net/server_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, type WaitOptions } from "../net/wait.ts";
@@ -77,16 +77,19 @@ export class ListenerSocket implements NamedSocket {
   }
 
   async #acceptAll(): Promise<void> {
+    const failures = new AcceptFailures();
     while (!this.#closed) {
       if (this.#preparing + this.#pending.length >= this.#settings.maxPending) {
         await new Promise<void>((resolve) => this.#room = resolve);
         continue;
       }
       try {
-        this.#prepare(await this.#settings.source.accept());
+        const transport = await this.#settings.source.accept();
+        failures.clear();
+        this.#prepare(transport);
       } catch (error) {
         if (this.#closed) return;
-        if (leftBeforeAccept(error)) continue;
+        if (failures.passOver(error)) continue;
         // Out of descriptors, perhaps.
         await new Promise<void>((resolve) => {
           this.#room = resolve;

@@ -6,8 +6,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
-import { leftBeforeAccept } from "../net/os_error.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
@@ -160,6 +160,7 @@ export class FrontDoor {
 
   async #accept(): Promise<void> {
     const { listener, maxWaiting, connections } = this.#options;
+    const failures = new AcceptFailures();
     while (!this.#closed) {
       if (connections?.full && connections.policy === "wait") {
         await this.#room(connections);
@@ -168,9 +169,10 @@ export class FrontDoor {
       let transport: Transport;
       try {
         transport = await listener.accept();
+        failures.clear();
       } catch (error) {
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        if (leftBeforeAccept(error)) continue;
+        if (failures.passOver(error)) continue;
         // One connection failed (TLS, or too many open files): the next one may not.
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;

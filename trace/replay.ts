@@ -1,10 +1,10 @@
 // Floor 3: driver.
+import { AcceptFailures } from "../net/accept_failures.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
 import { NetError } from "../net/errors.ts";
 import { checkPort } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
-import { leftBeforeAccept } from "../net/os_error.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
@@ -564,11 +564,12 @@ function serveStreams(
 
 /** Accepts a connection. Clients that reset before they are accepted, as health checks do, are none. */
 async function acceptFrom(listener: Deno.Listener): Promise<Deno.Conn> {
+  const failures = new AcceptFailures();
   for (;;) {
     try {
       return await listener.accept();
     } catch (error) {
-      if (!leftBeforeAccept(error)) throw error;
+      if (!failures.passOver(error)) throw error;
     }
   }
 }

@@ -1,11 +1,11 @@
 // Floor 3: driver.
+import { AcceptFailures } from "../net/accept_failures.ts";
 import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
 import type { DatagramAddress } from "../net/datagram_options.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { checkPort, parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
-import { leftBeforeAccept } from "../net/os_error.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
@@ -348,13 +348,15 @@ export class Tracer implements AsyncDisposable {
   }
 
   async #accept(listener: Deno.Listener): Promise<void> {
+    const failures = new AcceptFailures();
     while (!this.#isStopped()) {
       let conn: Deno.Conn;
       try {
         conn = await listener.accept();
+        failures.clear();
       } catch (error) {
         if (this.#isStopped()) return;
-        if (leftBeforeAccept(error)) continue;
+        if (failures.passOver(error)) continue;
         await new Promise<void>((wake) => {
           this.#retry = { timer: setTimeout(wake, ACCEPT_AGAIN), wake };
         });

@@ -1,8 +1,8 @@
 // Floor 3: driver.
+import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
-import { leftBeforeAccept } from "../net/os_error.ts";
 import {
   acceptProxyProtocol,
   type AcceptProxyProtocolOptions,
@@ -202,6 +202,7 @@ class Acceptor {
   readonly #options: ServeWebSocketOptions;
   readonly #door: FrontDoor | undefined;
   readonly #introduction: AcceptProxyProtocolOptions | undefined;
+  readonly #failures = new AcceptFailures();
   #stopped = false;
   #accepting: Promise<Transport> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -239,10 +240,12 @@ class Acceptor {
           if (this.#stopped) return;
         }
         this.#accepting = this.#listening.listener.accept();
-        this.#take(await this.#accepting);
+        const transport = await this.#accepting;
+        this.#failures.clear();
+        this.#take(transport);
       } catch (error) {
         if (this.#stopped) return;
-        if (leftBeforeAccept(error)) continue;
+        if (this.#failures.passOver(error)) continue;
         this.#core.report(error);
         await new Promise<void>((resolve) => {
           this.#timer = setTimeout(resolve, ACCEPT_PAUSE);

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { NetError, type NetErrorCode } from "../../net/errors.ts";
-import { formatEndpoint, leftBeforeAccept, toNetError } from "../../net/os_error.ts";
+import { formatEndpoint, toNetError } from "../../net/os_error.ts";
 import { TlsError } from "../../net/tls_error.ts";
 
 const codeOf = (error: unknown): NetErrorCode => toNetError(error, { syscall: "read" }).code;
@@ -111,15 +111,4 @@ Deno.test("toNetError says where nothing could be listened on", () => {
     toNetError(taken, { syscall: "listen" }).message,
     "Cannot listen: EADDRINUSE, taken",
   );
-});
-
-Deno.test("leftBeforeAccept tells a client that is gone from a server that can't go on", () => {
-  const { errors } = Deno;
-  for (const Kind of [errors.NotConnected, errors.ConnectionReset, errors.ConnectionAborted]) {
-    assertEquals(leftBeforeAccept(new Kind("x")), true);
-  }
-  const full = Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
-  for (const error of [full, new errors.BadResource("closed"), new Error("x"), "x"]) {
-    assertEquals(leftBeforeAccept(error), false);
-  }
 });

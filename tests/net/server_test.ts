@@ -864,7 +864,7 @@ Deno.test("server that loses its listener says so, and closes", async () => {
 });
 
 Deno.test("server does not rest for clients that reset before they are accepted", async () => {
-  const gone = 100;
+  const gone = 60;
   let accepts = 0;
   const [here, there] = pair();
   const stop = Promise.withResolvers<Transport>();
@@ -904,6 +904,27 @@ Deno.test("server is closed while accepting rests", async () => {
   while (server.metrics().acceptErrors === 0) await new Promise((r) => setTimeout(r, 0));
   await server.close();
   assertEquals(accepts, 1);
+});
+
+Deno.test("server rests when all that it accepts is gone, and closes", async () => {
+  let accepts = 0;
+  class Broken extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        // Not for ever: a server that does not rest would let this test not fail.
+        accept: () =>
+          ++accepts < 1_000
+            ? Promise.reject(new Deno.errors.ConnectionReset("broken"))
+            : new Promise(() => {}),
+        close: () => {},
+      };
+    }
+  }
+  const server = await new Broken().listen();
+  await new Promise((r) => setTimeout(r, 0));
+  assertEquals([accepts, server.metrics().acceptErrors], [65, 1]);
+  await server.close();
 });
 
 Deno.test("server and clients by the hundred: all are served, none is left", async () => {

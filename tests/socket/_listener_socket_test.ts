@@ -101,7 +101,7 @@ Deno.test("listener goes on after a failed accept", async () => {
 });
 
 Deno.test("listener does not rest for clients that reset before they are accepted", async () => {
-  const gone = 100;
+  const gone = 60;
   await using r = rig();
   for (let i = 0; i < gone; i++) r.source.fail(new Deno.errors.NotConnected("gone"));
   const end = r.source.connect();
@@ -109,6 +109,13 @@ Deno.test("listener does not rest for clients that reset before they are accepte
   assert(await r.listener.pending({ timeout: 20_000 }));
   assert(performance.now() - start < gone * 25); // a rest is twice as long
   end.close();
+});
+
+Deno.test("listener rests when all that it accepts is gone, and closes", async () => {
+  await using r = rig();
+  for (let i = 0; i < 1_000; i++) r.source.fail(new Deno.errors.ConnectionReset("broken"));
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(r.source.calls, 65);
 });
 
 Deno.test("listener serves those who wait in their order, and those who only look beside them", async () => {

@@ -274,6 +274,21 @@ Deno.test("front door does not wait for clients that reset before they are accep
   await close();
 });
 
+Deno.test("front door rests when all that it accepts is gone, and closes", async () => {
+  let accepts = 0;
+  const { close } = open({
+    listener: {
+      // Not for ever: a door that does not rest would let this test not fail.
+      accept: () =>
+        Promise.reject(++accepts < 1_000 ? new Deno.errors.ConnectionReset("broken") : new Error()),
+      close: () => {},
+    },
+  });
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(accepts, 65);
+  await close();
+});
+
 Deno.test("front door that closes leaves no connection behind", async () => {
   const { door, port, close } = open({ onRequest: () => {} });
   const conns = [];

@@ -87,7 +87,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 Deno.test("tracer does not rest for clients that reset before they are accepted", async () => {
   await using server = await shouting();
-  using knocked = knockedListeners(100);
+  using knocked = knockedListeners(60);
   const log = new Log();
   const tracer = await traced({ port: server.port }, log);
   await new Promise((resolve) => setTimeout(resolve));
@@ -98,6 +98,14 @@ Deno.test("tracer does not rest for clients that reset before they are accepted"
   assertEquals(await readAll(conn), "HIBYE");
   conn.close();
   await log.closed();
+  await tracer.stop();
+});
+
+Deno.test("tracer rests when all that it accepts is gone, and stops", async () => {
+  using knocked = knockedListeners(1_000);
+  const tracer = await traced({ port: 9 }, new Log());
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(knocked.left, 1_000 - 65);
   await tracer.stop();
 });
 
