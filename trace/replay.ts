@@ -9,7 +9,7 @@ import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
-import { deadlineSignal, waitFor } from "../net/wait.ts";
+import { type Deadline, deadlineSignal, waitFor } from "../net/wait.ts";
 import { Comparison, makeScripts, type Script } from "./_replay_script.ts";
 import { TraceError } from "./errors.ts";
 import { type RecordedStep, RecordingDecoder, type RecordingHeader } from "./recording.ts";
@@ -390,6 +390,28 @@ export async function replayClient(
   if (datagrams && (options.tls || "path" in to)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");
   }
+  const stop = new AbortController();
+  const given = linkSignal(stop, options.signal);
+  try {
+    return await playClients(recording, to, { ...options, signal: stop.signal });
+  } finally {
+    given.clear();
+  }
+}
+
+/** Has `stop` fire with a signal. Not `AbortSignal.any`, which takes none of a polyfill's. */
+function linkSignal(stop: AbortController, signal: AbortSignal | undefined): Deadline {
+  const given = deadlineSignal("replay", { signal });
+  given.onfire(() => stop.abort(signal!.reason));
+  return given;
+}
+
+async function playClients(
+  recording: Recording,
+  to: TraceEndpoint,
+  options: ReplayClientOptions,
+): Promise<ReplayReport> {
+  const datagrams = recording.header.transport === "udp";
   const { speed = 1, signal } = options;
   const scripts = makeScripts(recording.steps, "client", datagrams);
   const players = scripts.map((script) => new Player(script, "client", datagrams, options));
@@ -485,13 +507,10 @@ export async function replayServer(
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");
   }
   const stop = new AbortController();
-  const { signal } = options;
   const players = makeScripts(recording.steps, "server", datagrams).map((script) =>
     new Player(script, "server", datagrams, { ...options, signal: stop.signal })
   );
-  // Not `AbortSignal.any`, which takes none of a polyfill's.
-  const given = deadlineSignal("replay", { signal });
-  given.onfire(() => stop.abort(signal!.reason));
+  const given = linkSignal(stop, options.signal);
   try {
     const { addr, finished: played } = datagrams
       ? await serveDatagrams(players, listen as { hostname?: string; port: number }, stop.signal)

@@ -9,7 +9,7 @@ import {
   checkedProxyProtocol,
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
-import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { abortError, deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import {
   closeQuietly,
   HeadFaultError,
@@ -170,7 +170,9 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
   const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
-  options.signal?.throwIfAborted();
+  // Not `throwIfAborted`, which a polyfill's signal need not have, as it need have no reason.
+  const { signal } = options;
+  if (signal?.aborted) throw signal.reason ?? abortError("serve WebSockets", signal);
   // Loaded when it is needed: node:http weighs more than all of this.
   const { http, handler, head } = options;
   const door = http === undefined && handler === undefined
@@ -185,12 +187,12 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
     server.close();
   };
   const server = new RunningServer(core, listening.listener.addr, () => {
-    options.signal?.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", onAbort);
     door?.close();
     return acceptor.stop();
   });
-  options.signal?.addEventListener("abort", onAbort);
-  if (options.signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
   acceptor.run();
   return server;
 }

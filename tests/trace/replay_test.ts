@@ -296,6 +296,23 @@ Deno.test("a server that is played ends with a polyfill's signal, and leaves it 
   }
 });
 
+Deno.test("clients that are played end with a polyfill's signal, and leave it alone when they have ended", async () => {
+  const talk = recording(TALK);
+  const given = foreignSignal();
+  const { signal } = given;
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+  const { same } = await replayClient(talk, { port: server.port }, { signal, timeout: 5000 });
+  assertEquals([same, given.listeners], [true, 0]);
+  const long = recording([[1, "client", "a", 0], [1, "client", "b", 60_000]]);
+  await using other = await replayServer(long, { port: 0 }, { timeout: 5000 });
+  const playing = replayClient(long, { port: other.port }, { signal });
+  setTimeout(given.abort, 20);
+  const { connections: [one] } = await playing;
+  assertEquals([one.sent, one.error?.name, given.listeners], [1, "AbortError", 0]);
+  const late = await replayClient(long, { port: other.port }, { signal });
+  assertEquals([late.same, late.connections[0].sent, given.listeners], [false, 0, 0]);
+});
+
 Deno.test("another side that takes nothing ends playing, after the timeout or by the signal", async () => {
   const piece = "x".repeat(1 << 20);
   const much = Array.from({ length: 32 }, (): Step => [1, "client", piece]);

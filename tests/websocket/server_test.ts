@@ -7,6 +7,7 @@ import { startTls } from "../../net/start_tls.ts";
 import type { TlsIdentity } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 import { hex } from "../_support/websocket_rig.ts";
 import {
   ACCEPT,
@@ -1109,6 +1110,17 @@ Deno.test("server closes when its signal fires", async () => {
   controller.abort();
   assertEquals((await ws.closed).code, 1001);
   await server.finished;
+});
+
+Deno.test("server closes when a polyfill's signal fires, and does not begin when it has fired", async () => {
+  const given = foreignSignal();
+  const server = await serve({ signal: given.signal });
+  assertEquals(given.listeners, 1);
+  given.abort();
+  await server.finished;
+  assertEquals(given.listeners, 0);
+  const error = await assertRejects(() => serve({ signal: given.signal }), NetError);
+  assertEquals(error.code, "ABORT_ERR");
 });
 
 Deno.test("server that closes lets plain HTTP requests have their responses, and ends idle connections", async () => {
