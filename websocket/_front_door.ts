@@ -138,6 +138,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   }
 
   override setTimeout(ms: number, listener?: () => void): this {
+    // What is longer than a timer's longest time is taken: node:http adds a second to the longest `keepAliveTimeout`.
+    if (typeof ms !== "number" || !(ms >= 0)) super.setTimeout(ms); // throws
     this.#idle = this.destroyed ? 0 : ms;
     if (listener !== undefined) {
       if (ms === 0) this.off("timeout", listener);

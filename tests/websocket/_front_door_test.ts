@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { EventEmitter } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -97,6 +97,10 @@ Deno.test("front door's connections tell the time that they may be idle, and for
   assertEquals(socket.timeout, 200);
   assertEquals(socket.setTimeout(0, listener).timeout, 0);
   assertEquals(socket.listenerCount("timeout"), 0);
+  assertThrows(() => socket.setTimeout("60000" as never, listener), TypeError, "a number");
+  for (const ms of [-5, NaN]) assertThrows(() => socket.setTimeout(ms, listener), RangeError);
+  assertEquals([socket.timeout, socket.listenerCount("timeout")], [0, 0]);
+  assertEquals(socket.setTimeout(2_147_484_647).timeout, 2_147_484_647);
   socket.setTimeout(200).destroy();
   assertEquals([socket.timeout, socket.setTimeout(200).timeout], [0, 0]);
   a.close();
