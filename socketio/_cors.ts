@@ -31,6 +31,11 @@ function isRule(value: unknown): boolean {
   return typeof value === "function" || isAnswer(value);
 }
 
+/** Whether a rule is for all origins alike. A list with the star is: it must not answer each with its own name, which would let credentials in. */
+function isStar(rule: unknown): boolean {
+  return rule === "*" || Array.isArray(rule) && rule.includes("*");
+}
+
 /** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
 export function checkCors(options: CorsOptions): void {
   if (typeof options !== "object" || options === null) {
@@ -46,7 +51,7 @@ export function checkCors(options: CorsOptions): void {
       "Cannot use the option cors: origin is neither true, false, a text, a pattern, a list of these nor a function",
     );
   }
-  if (options.credentials && (options.origin ?? "*") === "*") {
+  if (options.credentials && isStar(options.origin ?? "*")) {
     throw new TypeError(
       'Cannot use the option cors: credentials are not possible with the origin "*"; name the origins',
     );
@@ -58,7 +63,7 @@ function list(value: string | readonly string[]): string {
 }
 
 function matches(rule: string | RegExp, origin: string): boolean {
-  if (typeof rule === "string") return rule === "*" || rule === origin;
+  if (typeof rule === "string") return rule === origin;
   rule.lastIndex = 0;
   return rule.test(origin);
 }
@@ -94,7 +99,7 @@ async function decide(
   if (found instanceof OriginRefusal) {
     return { allowed: false, header: undefined, error: found.error };
   }
-  if (found === "*") return { allowed: true, header: "*" };
+  if (isStar(found)) return { allowed: true, header: "*" };
   if (origin === undefined) return { allowed: true, header: undefined };
   const rules = Array.isArray(found) ? found : [found];
   const allowed = rules.some((one) => typeof one === "boolean" ? one : matches(one, origin));

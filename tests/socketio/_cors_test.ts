@@ -160,6 +160,28 @@ Deno.test("any origin is let in by the star, without credentials", async () => {
   checkCors({ origin: true, credentials: true });
 });
 
+Deno.test("a list with the star is the star, and never goes with credentials", async () => {
+  const list = ["https://a.com", "*"];
+  for (const origin of [["*"], list, ["*", /x/]]) {
+    assertThrows(() => checkCors({ origin, credentials: true }), TypeError, "credentials");
+    checkCors({ origin });
+  }
+  const rules: CorsOptions["origin"][] = [
+    list,
+    () => list,
+    () => Promise.resolve(list),
+    (_origin, callback) => callback(null, list),
+  ];
+  for (const origin of rules) {
+    for (const asked of ["https://a.com", "https://any.com", undefined]) {
+      assertEquals(await ask({ origin, credentials: true }, asked), {
+        allowed: true,
+        "Access-Control-Allow-Origin": "*",
+      });
+    }
+  }
+});
+
 Deno.test("an origin that is no rule throws when the options are checked", () => {
   for (const origin of [5, {}, [5], [["https://a.com"]], [() => true]]) {
     const wrong = { origin } as unknown as CorsOptions;
