@@ -21,14 +21,12 @@ class OriginRefusal {
   }
 }
 
-function isAnswer(value: unknown): value is CorsOriginAnswer {
-  const simple = typeof value === "boolean" || typeof value === "string";
-  return simple || value instanceof RegExp || Array.isArray(value);
+function isSimpleAnswer(value: unknown): value is boolean | string | RegExp {
+  return typeof value === "boolean" || typeof value === "string" || value instanceof RegExp;
 }
 
-function isRule(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every((one) => !Array.isArray(one) && isAnswer(one));
-  return typeof value === "function" || isAnswer(value);
+function isAnswer(value: unknown): value is CorsOriginAnswer {
+  return Array.isArray(value) ? value.every(isSimpleAnswer) : isSimpleAnswer(value);
 }
 
 /** Whether a rule is for all origins alike. A list with the star is: it must not answer each with its own name, which would let credentials in. */
@@ -46,12 +44,13 @@ export function checkCors(options: CorsOptions): void {
       "Cannot use the option cors: preflightContinue is not supported; the engine answers preflights",
     );
   }
-  if (!isRule(options.origin ?? "*")) {
+  const origin = options.origin ?? "*";
+  if (typeof origin !== "function" && !isAnswer(origin)) {
     throw new TypeError(
       "Cannot use the option cors: origin is neither true, false, a text, a pattern, a list of these nor a function",
     );
   }
-  if (options.credentials && isStar(options.origin ?? "*")) {
+  if (options.credentials && isStar(origin)) {
     throw new TypeError(
       'Cannot use the option cors: credentials are not possible with the origin "*"; name the origins',
     );
@@ -70,9 +69,9 @@ function matches(rule: string | RegExp, origin: string): boolean {
 
 /**
  * What a function of the program says to an origin, by what it returns or by its callback: the first answer counts, and what can't be one, as
- * a timer, says nothing. A function that names the callback may return `true` for other reasons, as clients of databases do when they have
- * written: it would let everybody in, so that only a promise of it can answer. `undefined` is an answer of functions with the origin alone; one without
- * parameters may find its callback in `arguments`.
+ * a timer, says nothing. A function that names the callback may return `true`, or a promise of it, for other reasons, as clients of databases
+ * do when they have written: it would let everybody in, so that only its callback answers, and a promise of it can but fail. `undefined` is an
+ * answer of functions with the origin alone; one without parameters may find its callback in `arguments`.
  */
 function ask(
   rule: Extract<CorsOrigin, CallableFunction>,
@@ -82,12 +81,13 @@ function ask(
   return new Promise((resolve, reject) => {
     const take = (value: unknown) => {
       if (isAnswer(value)) resolve(value);
-      else if (value === null ? length < 2 : value === undefined && length === 1) resolve(false);
+      else if (value === null || value === undefined && length === 1) resolve(false);
     };
     const result = rule(origin, (error, answer) => {
       resolve(error ? new OriginRefusal(error) : answer ?? false);
     });
-    if (length < 2 || result instanceof Promise) Promise.resolve(result).then(take, reject);
+    if (length < 2) Promise.resolve(result).then(take, reject);
+    else if (result instanceof Promise) result.catch(reject);
   });
 }
 

@@ -10,8 +10,8 @@ export type CorsOriginAnswer = boolean | string | RegExp | readonly (string | Re
  * Which origins are let in: a text (`*` for all), patterns, `true` for all and `false` for none, or a function.
  *
  * A function returns its answer or a promise of it, or gives it to its callback, as those for npm's cors; the first answer counts. Name the
- * callback as the second parameter, without a default, if nothing is returned: what such a function returns is no answer, unless it is
- * a promise. An error for the callback refuses the request with 403, and `connection_error` tells it; what the function throws is an
+ * callback as the second parameter, without a default, if nothing is returned: only the callback of such a function answers, and what it
+ * returns does not, but for a promise that rejects. An error for the callback refuses the request with 403, and `connection_error` tells it; what the function throws is an
  * error of the program, answered with 500.
  */
 export type CorsOrigin =

@@ -106,8 +106,6 @@ Deno.test("a function may answer by its callback however it declares it, or by a
       later(callback);
       return Promise.resolve(null);
     },
-    "named, with a promise of an answer": (_origin: string, _callback: Callback) =>
-      Promise.resolve(["https://a.com"]),
   };
   for (const [what, rule] of Object.entries(rules)) {
     const answer = await ask({ origin: rule as Rule }, "https://a.com");
@@ -122,6 +120,19 @@ Deno.test("a function may answer by its callback however it declares it, or by a
   assertEquals((await ask({ origin: both }, "https://a.com")).allowed, false, "the first one");
   const none: Rule = (origin) => ["https://b.com"].find((one) => one === origin);
   assertEquals((await ask({ origin: none }, "https://a.com")).allowed, false);
+});
+
+Deno.test("what a function that names its callback returns is no answer, nor a promise of it", async () => {
+  const error = new Error("Not allowed by CORS");
+  const returned = [true, "*", "https://a.com", ["https://a.com"], [{ id: 1 }], null, undefined];
+  for (const value of returned.flatMap((one) => [one, Promise.resolve(one)])) {
+    const origin: CorsOptions["origin"] = (_origin, callback) => {
+      setTimeout(callback, 0, error);
+      return value as CorsOriginAnswer;
+    };
+    const answer = await answerCors({ origin }, { origin: "https://a.com" }, false);
+    assertEquals(answer, { allowed: false, headers: [["Vary", "Origin"]], error });
+  }
 });
 
 Deno.test("a function refuses by an error for its callback, with or without an origin", async () => {
