@@ -34,6 +34,15 @@ function isStar(rule: unknown): boolean {
   return rule === "*" || Array.isArray(rule) && rule.includes("*");
 }
 
+/** @throws {TypeError} if the program's answer is none. */
+function checkAnswer(value: unknown): CorsOriginAnswer {
+  if (isAnswer(value)) return value;
+  if (value === undefined || value === null) return false;
+  throw new TypeError(
+    "Cannot use the answer of the function cors.origin: it is neither true, false, a text, a pattern nor a list of these",
+  );
+}
+
 /** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
 export function checkCors(options: CorsOptions): void {
   if (typeof options !== "object" || options === null) {
@@ -68,25 +77,23 @@ function matches(rule: string | RegExp, origin: string): boolean {
 }
 
 /**
- * What a function of the program says to an origin, by what it returns or by its callback: the first answer counts, and what can't be one, as
- * a timer, says nothing. A function that names the callback may return `true`, or a promise of it, for other reasons, as clients of databases
- * do when they have written: it would let everybody in, so that only its callback answers, and a promise of it can but fail. `undefined` is an
- * answer of functions with the origin alone; one without parameters may find its callback in `arguments`.
+ * What a function of the program says to an origin, by what it returns or by its callback: the first answer counts. A function that names the
+ * callback may return `true`, or a promise of it, for other reasons, as clients of databases do when they have written: it would let everybody
+ * in, so that only its callback answers, and a promise of it can but fail. Of all others what they return is the answer, so that none is
+ * waited for in vain; one that finds its callback in `arguments` or gives it a default has to call it before.
  */
 function ask(
   rule: Extract<CorsOrigin, CallableFunction>,
   origin: string | undefined,
 ): Promise<CorsOriginAnswer | OriginRefusal> {
-  const { length } = rule;
   return new Promise((resolve, reject) => {
-    const take = (value: unknown) => {
-      if (isAnswer(value)) resolve(value);
-      else if (value === null || value === undefined && length === 1) resolve(false);
-    };
     const result = rule(origin, (error, answer) => {
-      resolve(error ? new OriginRefusal(error) : answer ?? false);
+      if (error) return resolve(new OriginRefusal(error));
+      const checked = Promise.resolve(answer).then(checkAnswer);
+      checked.catch(() => {}); // It may be a second answer, which nobody looks at.
+      resolve(checked);
     });
-    if (length < 2) Promise.resolve(result).then(take, reject);
+    if (rule.length < 2) Promise.resolve(result).then(checkAnswer).then(resolve, reject);
     else if (result instanceof Promise) result.catch(reject);
   });
 }

@@ -85,10 +85,15 @@ Deno.test("a function may answer by its callback however it declares it, or by a
   const noop: Callback = () => {};
   const later = (callback: Callback) => setTimeout(callback, 0, null, true);
   const rules: Record<string, unknown> = {
-    "rest, with a timer": (...all: [string, Callback]) => later(all[1]),
-    "rest, with nothing": (...all: [string, Callback]) => void later(all[1]),
-    "rest, async": async (...all: [string, Callback]) => void await later(all[1]),
-    "a default": (_origin: string, callback = noop) => later(callback),
+    "rest": (...all: [string, Callback]) => {
+      all[1](null, true);
+      return later(noop);
+    },
+    "rest, async": async (...all: [string, Callback]) => {
+      await Promise.resolve();
+      all[1](null, true);
+    },
+    "a default": (_origin: string, callback = noop) => callback(null, true),
     "async, a default": async (_origin: string, callback = noop) => {
       await Promise.resolve();
       callback(null, true);
@@ -156,6 +161,51 @@ Deno.test("a function that says null lets nobody in", async () => {
   for (const origin of functions) {
     assertEquals(await ask({ origin }, "https://a.com"), { allowed: false, Vary: "Origin" });
   }
+});
+
+Deno.test("a function without a callback that says nothing lets nobody in, at once", async () => {
+  const functions: CorsOptions["origin"][] = [
+    () => undefined,
+    (_origin) => undefined,
+    (_origin = "") => undefined,
+    (..._all) => undefined,
+    async () => {},
+  ];
+  for (const origin of functions) {
+    assertEquals(await ask({ origin }, "https://a.com"), { allowed: false, Vary: "Origin" });
+  }
+});
+
+Deno.test("an answer of a function that can be none throws, at once", async () => {
+  const url = new URL("https://a.com");
+  for (const value of [0, 1, NaN, 1n, {}, url, new Set(), [1], [{ id: 1 }], [["x"]], [null]]) {
+    const wrong = value as unknown as CorsOriginAnswer;
+    const functions: CorsOptions["origin"][] = [
+      () => wrong,
+      (_origin) => Promise.resolve(wrong),
+      (_origin = "") => wrong,
+      (_origin, callback) => callback(null, wrong),
+      (_origin, callback) => void setTimeout(callback, 0, null, wrong),
+      (_origin, callback) => {
+        callback(null, wrong);
+        callback(null, true);
+      },
+    ];
+    for (const origin of functions) {
+      await assertRejects(() => ask({ origin }, "https://a.com"), TypeError, "cors.origin");
+    }
+  }
+});
+
+Deno.test("a function's first answer counts, whatever follows", async () => {
+  const wrong = 1 as unknown as CorsOriginAnswer;
+  const origin: CorsOptions["origin"] = (_origin, callback) => {
+    callback(null, "https://a.com");
+    callback(null, wrong);
+    callback(new Error("late"));
+    return Promise.reject(new Error("later"));
+  };
+  assertEquals((await ask({ origin }, "https://a.com")).allowed, true);
 });
 
 Deno.test("any origin is let in by the star, without credentials", async () => {

@@ -369,6 +369,17 @@ Deno.test("engine core refuses a cookie that can't be sent when it is made", () 
   assertThrows(() => makeCore({ cookie: { name: "a b" } }), TypeError, "its name is no token");
 });
 
+Deno.test("engine core reports an answer of the program's cors function that can be none, and refuses with 500 at once", async () => {
+  const origin = () => 1 as unknown as boolean;
+  const core = makeCore({ cors: { origin } });
+  const logged = await reported(async () => {
+    assertEquals((await request(core, POLLING)).status, 500);
+  });
+  assertEquals(logged.length, 1);
+  assert(String(logged[0]).includes("cors.origin"));
+  core.close();
+});
+
 const undecided: Record<string, (core: EngineCore) => void> = {
   "middleware": (core) => core.middleware.push(() => {}),
   "generateId": (core) => core.generateId = () => new Promise(() => {}),
