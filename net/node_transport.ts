@@ -662,9 +662,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** What the transport failed with, with Node's code, as a socket has it; who has given it a code of its own, gets that error. */
   #netError(error: unknown, syscall: string): Error {
-    // Deno's own have codes, too, and do not tell the address.
+    // The system's do not tell the address; Deno has classes for some of them, and throws the others as plain errors.
     if (error instanceof Error && !(error.name in Deno.errors)) {
-      if (typeof (error as { code?: unknown }).code === "string") return error;
+      const { code } = error as { code?: unknown };
+      if (typeof code === "string" && !/^E[A-Z0-9]+$/.test(code)) return error;
     }
     return toNetError(error, { syscall, address: this.remoteAddress, port: this.remotePort });
   }

@@ -450,11 +450,25 @@ Deno.test("transport duplex gives the failures of its transport Node's codes", a
     assert(error instanceof NetError);
     assertEquals([error.code, error.syscall], [code, syscall]);
   }
-  for (const code of ["ERR_STREAM_PREMATURE_CLOSE", "ENOBUFS", "ECONNRESET", "MY_CODE"]) {
+  const fail = (given: Error): Promise<Error> => {
+    const remoteAddr = { transport: "tcp", hostname: "10.0.0.1", port: 9 } as const;
+    const duplex = failing({ read: () => Promise.reject(given), remoteAddr });
+    return new Promise((resolve) => duplex.resume().once("error", resolve));
+  };
+  for (const code of ["ERR_STREAM_PREMATURE_CLOSE", "ABORT_ERR", "MY_CODE"]) {
     const given = Object.assign(new Error("x"), { code });
-    const duplex = failing({ read: () => Promise.reject(given) });
-    const error = await new Promise((resolve) => duplex.resume().once("error", resolve));
+    const error = await fail(given);
     assert(error === given, `${error}`);
+  }
+  const own = new NetError("x", { code: "ECONNRESET" });
+  assert(await fail(own) === own);
+  // What Deno throws for errors of the system for which it has no class.
+  for (const [thrown, code] of [["EHOSTUNREACH", "EHOSTUNREACH"], ["ENAMETOOLONG", "EIO"]]) {
+    const given = Object.assign(new Error("x"), { code: thrown });
+    const error = await fail(given);
+    assert(error instanceof NetError, `${error}`);
+    assertEquals([error.code, error.syscall, error.cause], [code, "read", given]);
+    assertEquals([error.address, error.port], ["10.0.0.1", 9]);
   }
   a.close();
   b.close();
