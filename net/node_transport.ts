@@ -375,8 +375,11 @@ export interface TransportDuplexOptions {
   writeTimeout?: number;
 }
 
-/** How much is written at once to a transport that takes all it is given: only between two writes can be told that bytes pass, in bytes. */
-const SLICE = 65_536;
+/**
+ * How much is written at once to a transport that takes all it is given, where there is a timeout, in bytes: only between two writes can be
+ * told that bytes pass. Several times what node:tls has under way before a write waits: each write waits until nothing is.
+ */
+const SLICE = 262_144;
 
 /** Whether a transport keeps a write under way until all of it is gone, instead of taking what it has room for. */
 function takesAll(transport: Transport & TransportExtras): boolean {
@@ -408,7 +411,7 @@ function takesAll(transport: Transport & TransportExtras): boolean {
 export class TransportDuplex extends Duplex implements NodeSocketLike {
   readonly #transport: Transport & TransportExtras;
   readonly #reader: TransportReader;
-  readonly #slice: number;
+  readonly #takesAll: boolean;
   readonly #writeTimeout: number;
   #head: Uint8Array | null;
   #started = false;
@@ -426,7 +429,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       throw new RangeError(`Cannot wait ${writeTimeout} ms for a write`);
     }
     this.#transport = transport;
-    this.#slice = takesAll(transport) ? SLICE : Infinity;
+    this.#takesAll = takesAll(transport);
     this.#writeTimeout = writeTimeout;
     this.#head = head === undefined || head.length === 0 ? null : head;
     let buffer = new Uint8Array(0);
@@ -674,7 +677,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     let rest = chunk;
     this.#idle?.touch();
     for (;;) {
-      const slice = rest.length > this.#slice ? rest.subarray(0, this.#slice) : rest;
+      const timed = this.#writeTimeout !== Infinity || this.#idle !== null;
+      const slice = timed && this.#takesAll ? rest.subarray(0, SLICE) : rest;
       const n = this.#writeTimeout === Infinity
         ? await this.#transport.write(slice)
         : await this.#writeInTime(slice);

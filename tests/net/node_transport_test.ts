@@ -626,7 +626,25 @@ Deno.test("transport duplex over a node transport is not idle while a large writ
   await new Promise<void>((resolve, reject) => {
     duplex.write(new Uint8Array(65_536 * 30), (error) => error ? reject(error) : resolve());
   });
-  assertEquals([told, taken.length, Math.max(...taken)], [0, 30, 65_536]);
+  assertEquals([told, taken.length, Math.max(...taken)], [0, 8, 262_144]);
+  duplex.destroy();
+});
+
+Deno.test("transport duplex gives a node transport all at once unless there is a timeout", async () => {
+  const taken: number[] = [];
+  const stream = new Duplex({
+    read() {},
+    write(chunk: Uint8Array, _encoding, callback) {
+      taken.push(chunk.length);
+      callback();
+    },
+  });
+  const duplex = new TransportDuplex(new NodeTransport(stream));
+  for (const ms of [0, 60_000, 0]) {
+    duplex.setTimeout(ms);
+    await new Promise((resolve) => duplex.write(new Uint8Array(400_000), resolve));
+  }
+  assertEquals(taken, [400_000, 262_144, 400_000 - 262_144, 400_000]);
   duplex.destroy();
 });
 
