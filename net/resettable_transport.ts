@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf, sendingOf } from "./_reset.ts";
-import { passSettings, type TransportExtras } from "./_transport_extras.ts";
+import { BELOW, passSettings, type TransportExtras } from "./_transport_extras.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
 /** After how long the system is asked again whether the other end has all, in ms: each time later, up to the last. */
@@ -41,6 +41,7 @@ export class ResettableTransport implements Transport {
     this.#reset = resetOf(below);
     this.resets = this.#reset !== undefined;
     passSettings(this, below);
+    Object.assign(this, { [BELOW]: below });
   }
 
   /** The own address. */

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
+import { Duplex } from "node:stream";
 import { grantedLibc } from "../../net/_tcp_descriptors.ts";
 import type { TransportExtras } from "../../net/_transport_extras.ts";
 import { NetError } from "../../net/errors.ts";
+import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -137,4 +139,20 @@ Deno.test("a resettable transport can be set to what the one below can", async (
   const [c, d] = pair();
   assertEquals((new ResettableTransport(c) as TransportExtras).setNoDelay, undefined);
   for (const it of [over, b, c, d]) it.close();
+});
+
+Deno.test("a transport duplex sees the bytes of a large write pass through a resettable transport", async () => {
+  const stream = new Duplex({
+    read() {},
+    // It takes all at once, and is slow: 64 KiB in 10 ms.
+    write(chunk: Uint8Array, _encoding, callback) {
+      setTimeout(callback, chunk.length / 65_536 * 10);
+    },
+  });
+  const transport = new ResettableTransport(new NodeTransport(stream));
+  const duplex = new TransportDuplex(transport, { writeTimeout: 200 });
+  await new Promise<void>((resolve, reject) => {
+    duplex.write(new Uint8Array(65_536 * 30), (error) => error ? reject(error) : resolve());
+  });
+  duplex.destroy();
 });
