@@ -14,6 +14,7 @@ import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf } from "./_reset.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
+import type { TransportExtras } from "./_transport_extras.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
@@ -157,15 +158,7 @@ const IN_FLIGHT = 65_536;
 
 /** What node:tls makes of a transport; its addresses and its settings are those of the transport below. */
 class NodeTlsTransport extends NodeTransport {
-  readonly #inner:
-    & Transport
-    & { setNoDelay?(on: boolean): void; setKeepAlive?(on: boolean): void }
-    & {
-      ref?(): void;
-      unref?(): void;
-      reset?(): void;
-    };
-
+  readonly #inner: Transport & TransportExtras;
   readonly #duplex: TlsDuplex;
   #taken = 0;
   #ending: Promise<void> | undefined;
@@ -174,6 +167,8 @@ class NodeTlsTransport extends NodeTransport {
     super(socket, { checkEnd: watchEnd(socket, duplex) });
     this.#inner = inner;
     this.#duplex = duplex;
+    // Bound, it still says by its length whether it takes a delay.
+    this.setKeepAlive = this.#inner.setKeepAlive?.bind(inner) ?? (() => {});
   }
 
   /** A node:tls socket that is paused goes on to read and to store: only the stream below it stops. */
@@ -230,10 +225,6 @@ class NodeTlsTransport extends NodeTransport {
 
   override setNoDelay(on = true): void {
     this.#inner.setNoDelay?.(on);
-  }
-
-  override setKeepAlive(on: boolean): void {
-    this.#inner.setKeepAlive?.(on);
   }
 
   override ref(): void {

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { nodeClientHandshake, ServerContext, underDeadlines } from "../../net/_node_tls.ts";
+import { checkKeepAliveDelay } from "../../net/_socket_settings.ts";
 import { grantedLibc } from "../../net/_tcp_descriptors.ts";
+import type { TransportExtras } from "../../net/_transport_extras.ts";
 import { NetError } from "../../net/errors.ts";
+import { TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
 import type { TlsClientOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -159,6 +162,35 @@ Deno.test("node TLS has the addresses of its transport, and its reset", async ()
   const error = await assertRejects(async () => await server.read(new Uint8Array(1)), NetError);
   assertEquals(error.code, "ECONNRESET");
   server.close();
+});
+
+Deno.test("node TLS hands a keep-alive delay on, and says that there is none, as its transport does", async () => {
+  const [a, b] = pair();
+  const told: unknown[][] = [];
+  const takes = (on: boolean, initialDelay?: number) => void told.push([on, initialDelay]);
+  const takesNone = (on: boolean) => void told.push([on]);
+  const ends: [Transport, Transport] = [
+    Object.assign(a, { setKeepAlive: takes }),
+    Object.assign(b, { setKeepAlive: takesNone }),
+  ];
+  const handshakes = async (
+    ends: [Transport, Transport],
+  ): Promise<(Transport & TransportExtras)[]> => {
+    const [client, server] = await secured(new ServerContext(SERVER), ends);
+    return [client, server];
+  };
+  const [client, server] = await handshakes(ends);
+  new TransportDuplex(client).setKeepAlive(true, 5000).destroy();
+  checkKeepAliveDelay(client);
+  assertThrows(() => checkKeepAliveDelay(server), NetError, "Deno can't");
+  server.setKeepAlive!(true);
+  assertEquals(told, [[true, 5000], [true]]);
+  server.close();
+
+  const [bare] = await handshakes(pair());
+  const duplex = new TransportDuplex(bare).setKeepAlive(true, 5000);
+  assertThrows(() => checkKeepAliveDelay(bare), NetError, "Deno can't");
+  duplex.destroy();
 });
 
 Deno.test("node TLS over a connection of Deno's is reset where the C library can be called", {
