@@ -100,7 +100,8 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
  * accepted, `new TransportDuplex(new NodeTransport(socket))` is what libraries take that want a real `Duplex`.
  *
  * The stream's `allowHalfOpen` is switched on: when the peer's end has come, what came before it may not have been read yet, and its answer is
- * still to be written. Whoever has the transport ends the own direction, or closes it.
+ * still to be written. Whoever has the transport ends the own direction, or closes it: who only reads to `null` leaves the connection half
+ * open, as with a `Deno.Conn`.
  *
  * @example
  * ```ts
@@ -110,8 +111,12 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
  *
  * const transport = new NodeTransport(new PassThrough());
  * await transport.write(Uint8Array.of(1, 2, 3));
- * assertEquals(await transport.read(new Uint8Array(8)), 3);
- * transport.close();
+ * await transport.closeWrite();
+ * const p = new Uint8Array(8);
+ * let size = 0;
+ * for (let n; (n = await transport.read(p)) !== null;) size += n;
+ * transport.close(); // the peer's end alone does not close it
+ * assertEquals(size, 3);
  * ```
  */
 export class NodeTransport implements Transport {
