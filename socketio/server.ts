@@ -46,6 +46,9 @@ import type {
   Untyped,
 } from "./types.ts";
 
+/** How long a server that closes waits for its adapters, in ms. */
+const ADAPTER_TIME = 5_000;
+
 /** Options of a {@linkcode SocketIoServer}; those of its engine are among them. */
 export interface SocketIoServerOptions extends SocketIoEngineOptions {
   /** The path of all requests. @default {"/socket.io"} */
@@ -262,8 +265,9 @@ export class SocketIoServer<
   }
 
   /**
-   * Disconnects all clients, and closes the ports of `listen()`. Servers that it was attached to are left open. A callback is
-   * called as well, once all is closed.
+   * Disconnects all clients, and closes the ports of `listen()`: from the call on nobody is let in. Servers that it was
+   * attached to are left open. Adapters have 5 s to close; those that take longer are not waited for. A callback is called
+   * as well, once all is closed.
    */
   close(done?: (error?: Error) => void): Promise<void> {
     const closed = this.#close();
@@ -276,14 +280,19 @@ export class SocketIoServer<
   }
 
   async #close(): Promise<void> {
-    const closing: unknown[] = [];
+    const closing: Promise<void>[] = [];
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
       // One that throws keeps the ports open as little as one that rejects.
       closing.push((async () => await namespace.adapter.close())());
     }
-    await Promise.allSettled(closing);
-    await this.#engine?.close();
+    // Beside the adapters: whoever came while they close would be let in.
+    const engine = (async () => void await this.#engine?.close())();
+    const { promise: overdue, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ADAPTER_TIME);
+    await Promise.allSettled([engine, Promise.race([Promise.allSettled(closing), overdue])]);
+    clearTimeout(timer);
+    await engine;
   }
 
   /** Closes the server at the end of an `await using` block. */

@@ -227,6 +227,49 @@ Deno.test("server closes its port also where an adapter throws", async () => {
   }
 });
 
+Deno.test("server that closes lets nobody in while its adapters close", async () => {
+  const adapter = Promise.withResolvers<void>();
+  class SlowAdapter extends InMemoryAdapter {
+    override close(): Promise<void> {
+      return adapter.promise;
+    }
+  }
+  const io = new SocketIoServer({ adapter: SlowAdapter });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  let isClosed = false;
+  const closed = io.close(() => isClosed = true);
+  try {
+    await assertRejects(async () => {
+      using _conn = await Deno.connect({ port, hostname: "127.0.0.1" });
+    });
+    assertEquals(isClosed, false);
+  } finally {
+    adapter.resolve();
+    await closed;
+  }
+});
+
+Deno.test("server that closes does not wait for an adapter that does not settle", async () => {
+  class StuckAdapter extends InMemoryAdapter {
+    override close(): Promise<void> {
+      return new Promise(() => {});
+    }
+  }
+  const io = new SocketIoServer({ adapter: StuckAdapter });
+  const engine = new FakeEngine();
+  io.bind(engine);
+  const real = globalThis.setTimeout;
+  const times: unknown[] = [];
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    times.push(ms);
+    return real(run, 0);
+  }) as typeof setTimeout;
+  const closed = io.close();
+  globalThis.setTimeout = real;
+  assertEquals([engine.closed, times], [true, [5_000]]);
+  await closed;
+});
+
 Deno.test("server that closes tells its sockets, and its clients", async () => {
   const io = new SocketIoServer();
   const reasons: unknown[] = [];
