@@ -92,18 +92,19 @@ function makeCodec(options: SocketIoClientOptions): Codec {
         part instanceof ArrayBuffer ? new Uint8Array(part) : part
       ),
     decode(data, found) {
+      let error: SocketIoError | undefined;
       try {
         decoder.add(toParserInput(data));
       } catch (cause) {
-        packets = [];
-        return new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });
+        error = new SocketIoError("ERR_PARSE", "Cannot decode a packet", { cause });
       }
       const decoded = packets;
       packets = [];
-      const fault = decoded.find((packet) => packet instanceof PacketFault);
-      if (fault !== undefined) return fault.toError();
-      (decoded as SocketIoPacket[]).forEach(found);
-      return undefined;
+      for (const packet of decoded) {
+        if (packet instanceof PacketFault) return packet.toError();
+        found(packet);
+      }
+      return error;
     },
     reset() {
       decoder.destroy();
@@ -380,11 +381,12 @@ export class SocketIoManager {
 
   /** A message came. */
   #onMessage(data: string | Uint8Array): void {
+    const engine = this.#engine;
     const error = this.#codec.decode(data, (packet) => {
-      this.#sockets.get(packet.nsp)?._onPacket(packet);
+      // A listener may have ended the connection between two packets of one message.
+      if (this.#engine === engine) this.#sockets.get(packet.nsp)?._onPacket(packet);
     });
-    if (error !== undefined) {
-      const engine = this.#engine;
+    if (error !== undefined && this.#engine === engine) {
       this.#lose("parse error", error);
       this.#ending = engine?.close() ?? this.#ending;
     }

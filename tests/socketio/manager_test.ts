@@ -122,6 +122,88 @@ Deno.test("manager takes what a parser gives that is no packet for a parse error
   });
 });
 
+/** Lists of packets, one list in each message; a text goes as it is, and `null` can't be decoded. */
+const listParser: SocketIoParser = {
+  Encoder: class {
+    encode(packet: unknown): string[] {
+      return [typeof packet === "string" ? packet : JSON.stringify([packet])];
+    }
+  },
+  Decoder: class {
+    #found: (packet: unknown) => void = () => {};
+    on(_event: "decoded", listener: (packet: unknown) => void): void {
+      this.#found = listener;
+    }
+    add(text: string): void {
+      for (const packet of JSON.parse(text)) {
+        if (packet === null) throw new Error("can't");
+        this.#found(packet);
+      }
+    }
+    destroy(): void {}
+  },
+};
+
+/** An event as a server or a client sends it. */
+function event(name: string): unknown {
+  return { type: 2, nsp: "/", data: [name] };
+}
+
+Deno.test("manager and server hand out what a parser gives before a fault, and nothing after it", async () => {
+  await withServer({ parser: listParser }, async ({ io, url }) => {
+    for (const fault of [{ type: 9 }, null]) {
+      for (const side of ["manager", "server"]) {
+        const joined = next<[SocketIoSocket]>(io, "connection");
+        const socket = connectSocketIo(url, {
+          parser: listParser,
+          transports: ["websocket"],
+          reconnection: false,
+        });
+        const [peer] = await joined;
+        if (!socket.connected) await next(socket, "connect");
+        const log: unknown[] = [];
+        const receiver = side === "manager" ? socket : peer;
+        receiver.on("a", () => log.push("a"));
+        receiver.on("b", () => log.push("b"));
+        const gone = next<[string]>(receiver, "disconnect");
+        const message = JSON.stringify([event("a"), fault, event("b")]);
+        if (side === "manager") peer.conn.write(message);
+        else socket.io._send(message as never);
+        log.push((await gone)[0]);
+        assertEquals(log, ["a", "parse error"], `${side} ${JSON.stringify(fault)}`);
+        await socket.close();
+      }
+    }
+  });
+});
+
+Deno.test("manager leaves a new connection alone where a listener made it before a fault", async () => {
+  await withServer({ parser: listParser }, async ({ io, url }) => {
+    const joined = next<[SocketIoSocket]>(io, "connection");
+    const socket = connectSocketIo(url, {
+      parser: listParser,
+      transports: ["websocket"],
+      reconnection: false,
+    });
+    const [peer] = await joined;
+    if (!socket.connected) await next(socket, "connect");
+    const log: unknown[] = [];
+    socket.on("a", () => void socket.disconnect().connect());
+    socket.on("b", () => log.push("b"));
+    const settled = new Promise<void>((resolve) => {
+      socket.once("connect", resolve);
+      socket.io.on("close", (reason) => {
+        log.push(reason);
+        if (reason === "parse error") resolve();
+      });
+    });
+    peer.conn.write(JSON.stringify([event("a"), event("b"), { type: 9 }]));
+    await settled;
+    assertEquals(log, ["io client disconnect"]);
+    await socket.close();
+  });
+});
+
 Deno.test("manager sends what a parser encodes as ArrayBuffer, by both transports", async () => {
   const encoder = new bytesParser.Encoder();
   const parser: SocketIoParser = {
