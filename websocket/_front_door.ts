@@ -68,6 +68,12 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#server = server;
     this.encrypted = secure;
     this.tls = tls;
+    this.once("close", () => {
+      // node:http tells only the response whose turn it is; those behind it would be waited for, and written to, for ever.
+      for (const response of this.#responses) {
+        if (response.socket === null) response.destroy().emit("close");
+      }
+    });
   }
 
   /** Whether a response has begun, and is not sent to its end. */

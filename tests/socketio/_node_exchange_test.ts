@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { reported } from "../_support/engine_stubs.ts";
+import { Budget } from "../../net/budget.ts";
 import { NodeExchange, nodeRequest } from "../../socketio/_node_exchange.ts";
 
 /** A node:http server on a real port whose requests go to `take`. */
@@ -62,6 +63,32 @@ Deno.test("node exchange tells of a client that has gone, and then answers no mo
     conn.close();
     assertEquals(await gone.promise, true);
   });
+});
+
+Deno.test("node exchange tells of a client that has gone where its response waits behind another", async () => {
+  const gone: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const budget = new Budget(1000);
+  const pipelined = createServer((request, response) => {
+    const exchange = new NodeExchange(request, response, budget);
+    // The second one is answered, and its answer can't leave before that of the first.
+    if (request.url === "/2") exchange.respond(200, {}, "ok");
+    exchange.onAbort = () => void gone.push(request.url!);
+    if (request.url === "/12") all.resolve();
+  });
+  await new Promise<void>((resolve) => pipelined.listen(0, "127.0.0.1", resolve));
+  const { port } = pipelined.address() as { port: number };
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const urls = Array.from({ length: 12 }, (_, i) => `/${i + 1}`);
+  const requests = urls.map((url) => `GET ${url} HTTP/1.1\r\nHost: x\r\n\r\n`).join("");
+  await conn.write(new TextEncoder().encode(requests));
+  await all.promise;
+  assertEquals([budget.used, gone], [2, []]);
+  conn.close();
+  for (let i = 0; gone.length < 11 && i < 2000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(gone.sort(), urls.filter((url) => url !== "/2").sort());
+  assertEquals(budget.used, 0);
+  await new Promise((resolve) => pipelined.close(resolve));
 });
 
 Deno.test("node exchange knows the client's address; the request has its connection", async () => {

@@ -500,6 +500,37 @@ Deno.test("handler's body is cancelled as soon as its client has gone, though it
   await waitFor(cancelled.promise, "see the body cancelled", { timeout: 5000 });
 });
 
+Deno.test("handlers are told that their client has gone where their responses wait behind another", async () => {
+  const told: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const handler = (request: Request) => {
+    const { pathname } = new URL(request.url);
+    request.signal.addEventListener("abort", () => told.push(`signal ${pathname}`));
+    if (pathname === "/3") all.resolve();
+    return new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
+        cancel: () => void told.push(`cancel ${pathname}`),
+      }),
+    );
+  };
+  await using server = await serve({ handler });
+  const requests = ["/1", "/2", "/3"].map((path) =>
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
+  );
+  const client = await RawClient.connect(server.port);
+  await client.write(requests.join(""));
+  await all.promise;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(told, []);
+  client[Symbol.dispose]();
+  for (let i = 0; told.length < 6 && i < 2000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(
+    told.sort(),
+    ["cancel", "signal"].flatMap((w) => ["/1", "/2", "/3"].map((p) => `${w} ${p}`)),
+  );
+});
+
 Deno.test("handler server answers TRACE with 501, and reports nothing", async () => {
   const errors: unknown[] = [];
   const server = createHandlerServer(() => new Response("x"), (error) => errors.push(error));
