@@ -1,8 +1,8 @@
 // Floor 3: driver.
-import { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare } from "../net/budget_share.ts";
+import { closeWithConnection } from "../websocket/request_listener.ts";
 import { BodyBytes } from "./_body_bytes.ts";
 import { reportCallbackError } from "./_callback.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
@@ -16,22 +16,6 @@ export function nodeRequest(request: IncomingMessage): EngineRequest {
   return request as unknown as EngineRequest;
 }
 
-/** The exchanges that are not over, by their connection. */
-const unfinished = new WeakMap<EventEmitter, Set<NodeExchange>>();
-
-function exchangesOf(socket: EventEmitter): Set<NodeExchange> {
-  let exchanges = unfinished.get(socket);
-  if (exchanges === undefined) {
-    const all = exchanges = new Set<NodeExchange>();
-    unfinished.set(socket, all);
-    // One listener for all of them: a client may send any number of requests before it takes a response.
-    socket.once("close", () => {
-      for (const exchange of all) exchange.onConnectionClose();
-    });
-  }
-  return exchanges;
-}
-
 /** A request that came through a `node:http` server, and its response. */
 export class NodeExchange implements HttpExchange {
   readonly request: EngineRequest;
@@ -41,10 +25,6 @@ export class NodeExchange implements HttpExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #budget: Budget | undefined;
-  /** What the limits count of the response. */
-  #share: BudgetShare | undefined;
-  /** The exchanges of the connection, while this one is among them. */
-  #others: Set<NodeExchange> | undefined;
   #aborted = false;
 
   /** `budget` counts the bytes of the response until the system has taken them. */
@@ -54,24 +34,14 @@ export class NodeExchange implements HttpExchange {
     this.#response = response;
     this.request = nodeRequest(request);
     this.response = response as EngineResponse;
-    const socket: unknown = request.socket;
     this.remoteAddress = request.socket?.remoteAddress ?? "";
-    // A request that is injected has no connection.
-    if (socket instanceof EventEmitter) this.#others = exchangesOf(socket).add(this);
-    response.on("close", () => this.onConnectionClose());
+    closeWithConnection(request, response);
+    response.on("close", () => {
+      if (response.writableEnded) return;
+      this.#aborted = true;
+      this.onAbort?.();
+    });
     response.on("error", () => {});
-  }
-
-  /**
-   * Nothing more leaves: the response is closed, or its connection. Of the connection's end node:http tells only the
-   * response whose turn it is, and none of those that wait behind it.
-   */
-  onConnectionClose(): void {
-    this.#others?.delete(this);
-    this.#share?.close();
-    if (this.done) return;
-    this.#aborted = true;
-    this.onAbort?.();
   }
 
   get done(): boolean {
@@ -141,11 +111,13 @@ export class NodeExchange implements HttpExchange {
 
   /** A client that does not read its response holds it as long as others need no room. */
   #count(budget: Budget, size: number): void {
-    const share = this.#share = new BudgetShare(budget, {
+    const share = new BudgetShare(budget, {
       onOverBudget: () => queueMicrotask(() => this.#request.destroy()),
       onRoom: () => {},
     });
-    this.#response.once("finish", () => share.close());
+    const done = () => share.close();
+    this.#response.once("finish", done);
+    this.#response.once("close", done);
     share.set(size);
   }
 }

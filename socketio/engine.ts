@@ -1,5 +1,10 @@
 // Floor 3: driver.
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import type {
+  IncomingMessage,
+  RequestListener,
+  Server as HttpServer,
+  ServerResponse,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
@@ -11,7 +16,8 @@ import type { ServerProxyProtocolOptions, TransportListener } from "../net/serve
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
-import { isHostAllowed, requestUrl } from "../websocket/request_url.ts";
+import { createRequestListener, type HttpHandler } from "../websocket/request_listener.ts";
+import { isHostAllowed } from "../websocket/request_url.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { Departures } from "./_departures.ts";
 import { EngineCore } from "./_engine_core.ts";
@@ -28,7 +34,7 @@ import { addServerGuest } from "./_server_guests.ts";
 import type { SocketIoEngineOptions } from "./engine_options.ts";
 import type { EngineSocket } from "./engine_socket.ts";
 import { SocketIoError } from "./errors.ts";
-import type { EngineHeaders, EngineRequest, EngineResponse, SocketIoRequestInfo } from "./types.ts";
+import type { EngineRequest, EngineResponse, SocketIoRequestInfo } from "./types.ts";
 
 /** How long clients have to answer the close of their WebSocket when the engine closes, in ms. */
 const GRACE = 1_000;
@@ -56,8 +62,13 @@ export interface SocketIoListenOptions {
    * @default {undefined}, none is expected
    */
   proxyProtocol?: ServerProxyProtocolOptions;
-  /** Answers the requests that are not the engine's. @default {404} */
-  handler?: (request: Request) => Response | Promise<Response>;
+  /**
+   * Answers the requests that are not the engine's: an app's `fetch`. What it throws is answered with 500 and goes to the console; a body
+   * that fails later cuts the connection.
+   *
+   * @default {404}
+   */
+  handler?: HttpHandler;
   /** How long the head of a request may take, in ms. @default {10_000} */
   headTimeout?: number;
   /** The most connections whose first request has not come yet. @default {16_384} */
@@ -247,6 +258,9 @@ export class SocketIoEngine {
         throw new TypeError("Cannot listen: proxyProtocol can't be read before Deno's TLS");
       }
     }
+    if (all.handler !== undefined && typeof all.handler !== "function") {
+      throw new TypeError("Cannot listen: handler is not a function");
+    }
     const { port = 0, hostname = "0.0.0.0", path } = all;
     checkPort(port, 0);
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
@@ -290,7 +304,7 @@ export class SocketIoEngine {
       connections: this.#core.settings.limits.connections,
       takesUpgrade: (target) => this.#isEnginePath(target),
       onUpgrade: (raw) => this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions)),
-      onRequest: (request, response) => this.#onRequest(request, response, all.handler),
+      onRequest: this.#makeListener(all.handler),
       onLateUpgrade: (request, socket, head) => {
         if (this.#isEnginePath(request.url)) this.#onUpgrade(request, socket, head);
         else socket.destroy();
@@ -394,23 +408,18 @@ export class SocketIoEngine {
     return true;
   }
 
-  #onRequest(
-    request: IncomingMessage,
-    response: ServerResponse,
-    handler: SocketIoListenOptions["handler"],
-  ): void {
-    if (this.#takes(request, response)) return;
-    const exchange = new NodeExchange(request, response);
+  /** What answers the requests on a port of the engine's own. */
+  #makeListener(handler: HttpHandler | undefined): RequestListener {
+    const answer = handler && createRequestListener(handler, { onError: reportCallbackError });
     const { allowedHosts } = this.#core.settings;
-    if (handler === undefined) exchange.respond(404, {});
-    else if (allowedHosts !== undefined && !isHostAllowed(allowedHosts, request.headers.host)) {
-      exchange.respond(421, {});
-    } else {
-      answer(handler, request, exchange).catch((error) => {
-        reportCallbackError(error);
-        exchange.respond(500, {});
-      });
-    }
+    return (request, response) => {
+      if (this.#takes(request, response)) return;
+      const { host } = request.headers;
+      if (answer === undefined) new NodeExchange(request, response).respond(404, {});
+      else if (allowedHosts === undefined || isHostAllowed(allowedHosts, host)) {
+        answer(request, response);
+      } else new NodeExchange(request, response).respond(421, {});
+    };
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
@@ -466,48 +475,4 @@ function toHead(request: IncomingMessage): HttpRequestHead {
     minorVersion: request.httpVersionMinor === 0 ? 0 : 1,
     fields,
   };
-}
-
-/** Has a handler of the web answer a request of node. */
-async function answer(
-  handler: (request: Request) => Response | Promise<Response>,
-  request: IncomingMessage,
-  exchange: NodeExchange,
-): Promise<void> {
-  const { method = "GET", url = "/", headers } = request;
-  const encrypted = (request.socket as { encrypted?: boolean }).encrypted === true;
-  const body = method === "GET" || method === "HEAD" ? undefined : toStream(request);
-  const init: Headers = new Headers();
-  for (const [name, value] of Object.entries(headers as EngineHeaders)) {
-    if (value !== undefined) init.set(name, typeof value === "string" ? value : value.join(", "));
-  }
-  const target = requestUrl(url, headers.host, encrypted);
-  if (target === undefined) return exchange.respond(400, { Connection: "close" });
-  const response = await handler(new Request(target, { method, headers: init, body }));
-  const lines: Record<string, string | string[]> = {};
-  for (const [name, value] of response.headers) lines[name] = value;
-  const cookies = response.headers.getSetCookie();
-  if (cookies.length > 0) lines["set-cookie"] = cookies;
-  delete lines["content-length"];
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  exchange.respond(response.status, lines, method === "HEAD" ? undefined : bytes);
-}
-
-function toStream(request: IncomingMessage): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    start(controller) {
-      request.on("data", (chunk: Uint8Array) => {
-        controller.enqueue(new Uint8Array(chunk));
-        if ((controller.desiredSize ?? 0) <= 0) request.pause();
-      });
-      request.on("end", () => controller.close());
-      request.on("error", (error) => controller.error(error));
-    },
-    pull() {
-      request.resume();
-    },
-    cancel() {
-      request.destroy();
-    },
-  });
 }

@@ -1,31 +1,22 @@
 // Floor 3: driver.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type Duplex, Readable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
-import type { Transport, TransportAddr } from "../net/transport.ts";
+import type { Transport } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
-import { headerPairs } from "./_header_pairs.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
-import { HttpFields, type HttpHeadLimits } from "./http_head.ts";
-import { requestUrl } from "./request_url.ts";
+import type { HttpHeadLimits } from "./http_head.ts";
+import {
+  closeWithConnection,
+  createRequestListener,
+  type HttpHandler,
+} from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
-
-/** The codings that Deno's `fetch` takes off. */
-const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
-
-/** What a fetched response tells of the connection that it came on, beside what every response may not say. */
-const BETWEEN_NEIGHBOURS = ["upgrade", "trailer", "te", "proxy-connection"];
 
 /** The largest head that node:http takes for a limit, in bytes: none. */
 const MAX_HEADER_SIZE = 2 ** 31 - 1;
-
-/** How much of a body is awaited before its head is sent, in bytes: what is there at once, and no more than a chunk beyond. */
-const AT_ONCE_BYTES = 65_536;
-
-/** How long for each chunk, in turns of the queue of promises: a chunk of a `Blob` takes five. */
-const AT_ONCE_TURNS = 10;
 
 /** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
 const WRITE_TIMEOUT = 60_000;
@@ -68,12 +59,6 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#server = server;
     this.encrypted = secure;
     this.tls = tls;
-    this.once("close", () => {
-      // node:http tells only the response whose turn it is; those behind it would be waited for, and written to, for ever.
-      for (const response of this.#responses) {
-        if (response.socket === null) response.destroy().emit("close");
-      }
-    });
   }
 
   /** Whether a response has begun, and is not sent to its end. */
@@ -87,6 +72,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#first = false;
     this.#answering++;
     this.#responses.add(response);
+    closeWithConnection(request, response);
     this.#request = request;
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
     this.#arm();
@@ -324,12 +310,6 @@ export function injectConnection(
   return socket;
 }
 
-/** Answers a plain HTTP request. */
-export type HttpHandler = (
-  request: Request,
-  info: { remoteAddr: TransportAddr },
-) => Response | Promise<Response>;
-
 /**
  * Makes a `node:http` server that answers by a web handler. It does not listen.
  *
@@ -342,18 +322,14 @@ export function createHandlerServer(
 ): Server {
   const { maxHeadSize } = limits;
   const maxHeaderSize = maxHeadSize && Math.min(Math.ceil(maxHeadSize), MAX_HEADER_SIZE);
+  const listener = createRequestListener(handler, { onError });
   const server = createServer({ maxHeaderSize }, (request, response) => {
     const fault = laterHeadFault(request, limits);
     if (fault !== undefined) {
-      answerOnly(response, fault.status);
+      response.writeHead(fault.status, { connection: "close", "content-length": "0" }).end();
       return;
     }
-    respond(handler, request, response, onError).catch((error) => {
-      onError(error);
-      // What is cut off must not look whole.
-      if (response.headersSent) response.destroy();
-      else answerOnly(response, 500);
-    });
+    listener(request, response);
   });
   // It would leave out those that are too many; here the limits are looked at.
   server.maxHeadersCount = 0;
@@ -366,210 +342,4 @@ export function createHandlerServer(
     else socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
   });
   return server;
-}
-
-/** Who is at the other end of a connection of `node:http`. */
-function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
-  const taken: unknown = socket;
-  // Node's two properties can't tell a client on a Unix socket.
-  if (isInjected(taken)) return taken.remoteAddr;
-  const { remoteAddress: hostname = "", remotePort: port = 0 } = socket;
-  return { transport: "tcp", hostname, port };
-}
-
-/** Answers with a status and nothing else, and ends the connection. */
-function answerOnly(response: ServerResponse, status: number): void {
-  response.writeHead(status, { connection: "close", "content-length": "0" }).end();
-}
-
-async function respond(
-  handler: HttpHandler,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  onError: (error: unknown) => void,
-): Promise<void> {
-  const aborted = new AbortController();
-  outgoing.once("close", () => aborted.abort());
-  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
-  const secure = (incoming.socket as unknown as { encrypted?: boolean }).encrypted === true;
-  const pairs: [string, string][] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
-  const hasBody = method !== "GET" && method !== "HEAD";
-  const fields = new HttpFields(pairs);
-  // "A server MUST respond with a 400 to any request that contains more than one Host header field line." RFC 9112 §3.2
-  // That of the whole server has no URL: it gets the one that Deno.serve gives it.
-  const path = method === "OPTIONS" && url === "*" ? "/*" : url;
-  const target = fields.getAll("host").length > 1
-    ? undefined
-    : requestUrl(path, headers.host, secure);
-  if (target === undefined || method === "TRACE") {
-    // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
-    answerOnly(outgoing, target === undefined ? 400 : 501);
-    return;
-  }
-  const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
-  const request = new Request(target, {
-    method,
-    headers: headerPairs(fields),
-    body: upload,
-    signal: aborted.signal,
-  });
-  // What the handler has left of the body must not hold up the request behind it.
-  outgoing.once("close", () => {
-    if (upload?.locked === false) upload.pipeTo(new WritableStream()).catch(() => {});
-  });
-  const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
-  const { status, body } = response;
-  // Behind a response of status 101 its client would wait for another.
-  if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);
-  const answered: Record<string, string | string[]> = Object.create(null);
-  const sent = headersToSend(response);
-  for (const [name, value] of sent) {
-    if (name !== "set-cookie") answered[name] = value;
-  }
-  const cookies = sent.getSetCookie();
-  if (cookies.length > 0) answered["set-cookie"] = cookies;
-  if (response.bodyUsed || body?.locked) {
-    throw new TypeError("Cannot answer: the body of the response was read already");
-  }
-  const isHead = method === "HEAD";
-  const bodiless = status === 204 || status === 304;
-  const told = sent.has("content-length");
-  const promised = isHead || bodiless ? undefined : promisedLength(sent, body);
-  const start = body === null || bodiless || (isHead && told) ? undefined : await startOf(body);
-  // "[A] server SHOULD send a Content-Length header field when the content size is known" RFC 9110 §8.6
-  const length = start === undefined ? (body === null && !isHead ? 0 : undefined) : start.total;
-  if (!told && !bodiless && length !== undefined) answered["content-length"] = String(length);
-  if (promised !== undefined && start?.total !== undefined && start.total !== promised) {
-    throw wrongLength(start.total, promised);
-  }
-  const source = start === undefined ? body : start.reader;
-  try {
-    outgoing.writeHead(status, response.statusText || undefined, answered);
-    if (start !== undefined && !isHead) await sendBody(start, promised, outgoing);
-    outgoing.end();
-  } catch (error) {
-    source?.cancel(error).catch(() => {});
-    throw error;
-  }
-  // Whether or when the source takes notice is nothing for the client to wait for.
-  if (start === undefined || isHead) source?.cancel().catch(onError);
-}
-
-/**
- * The headers, without those that are between two neighbours (RFC 9110 §7.6.1): how the body is framed, and whether the connection
- * stays, is for this one to say, as a response that a handler passes on tells it of another. A handler of its own may say `close`.
- * And without those of the coding that `fetch` has taken off its body.
- */
-function headersToSend(response: Response): Headers {
-  const fetched = response.url !== "";
-  const sent = new Headers(response.headers);
-  const connection = sent.get("connection")?.toLowerCase();
-  if (fetched) { for (const name of BETWEEN_NEIGHBOURS) sent.delete(name); }
-  if (fetched || connection === "keep-alive") sent.delete("connection");
-  sent.delete("keep-alive");
-  sent.delete("transfer-encoding");
-  const coding = sent.get("content-encoding")?.toLowerCase() ?? "";
-  if (fetched && response.body !== null && DECODED.has(coding)) {
-    sent.delete("content-encoding");
-    sent.delete("content-length");
-  }
-  return sent;
-}
-
-/** How long the handler says that the body is. @throws {TypeError} When there is no body, and it says that there is. */
-function promisedLength(headers: Headers, body: Response["body"]): number | undefined {
-  const length = headers.get("content-length");
-  if (length === null) return undefined;
-  if (body === null && Number(length) !== 0) throw wrongLength(0, Number(length));
-  return Number(length);
-}
-
-/** What follows the body would be taken for a part of it, or what is too much of it for the next response. */
-function wrongLength(length: number, promised: number): TypeError {
-  return new TypeError(
-    `Cannot answer: the body has ${length} bytes, and content-length says ${promised}`,
-  );
-}
-
-/** The beginning of a body. */
-interface BodyStart {
-  reader: ReadableStreamDefaultReader<Uint8Array>;
-  chunks: Uint8Array[];
-  /** How long all of it is, if the chunks are all of it. */
-  total: number | undefined;
-  /** The read behind the chunks. */
-  next: Promise<ReadableStreamReadResult<Uint8Array>>;
-}
-
-/** Takes of a body what is there already: all of it where it was made from a string, from bytes, or from what is in memory. */
-async function startOf(body: ReadableStream<Uint8Array>): Promise<BodyStart> {
-  const reader = body.getReader();
-  try {
-    return await firstChunks(reader);
-  } catch (error) {
-    reader.cancel(error).catch(() => {});
-    throw error;
-  }
-}
-
-async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<BodyStart> {
-  const chunks: Uint8Array[] = [];
-  for (let length = 0, known = true;;) {
-    const next = reader.read();
-    // It is looked at later, perhaps when it has failed.
-    next.catch(() => {});
-    const read: ReadableStreamReadResult<Uint8Array> | undefined = known
-      ? await Promise.race([next, turns(AT_ONCE_TURNS)])
-      : undefined;
-    if (read === undefined || read.done) {
-      return { reader, chunks, total: read && length, next };
-    }
-    chunks.push(read.value);
-    // One chunk more, for its end may be there, but no more of what comes and comes.
-    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES;
-    length += read.value.byteLength;
-  }
-}
-
-/** Lets what is settled already, and what hangs on that, go first. */
-async function turns(count: number): Promise<undefined> {
-  while (count-- > 0) await undefined;
-}
-
-/** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
-async function sendBody(
-  { reader, chunks, total, next }: BodyStart,
-  promised: number | undefined,
-  outgoing: ServerResponse,
-): Promise<void> {
-  if (outgoing.destroyed) return await reader.cancel();
-  // What begins later may begin much later, as a stream of events does: its client is told now that it will come.
-  if (chunks.length === 0 && total === undefined) outgoing.flushHeaders();
-  let left: Promise<void> | undefined;
-  outgoing.once("close", () => {
-    left = reader.cancel();
-    left.catch(() => {});
-  });
-  for (let length = 0, at = 0;; at++) {
-    const { value, done }: ReadableStreamReadResult<Uint8Array> = at < chunks.length
-      ? { value: chunks[at], done: false }
-      : await (at === chunks.length ? next : reader.read());
-    if (outgoing.destroyed) break;
-    length += value?.byteLength ?? 0;
-    if (promised !== undefined && (done ? length !== promised : length > promised)) {
-      throw wrongLength(length, promised);
-    }
-    if (done) break;
-    if (!outgoing.write(value)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          outgoing.off("drain", go).off("close", go);
-          resolve();
-        };
-        outgoing.on("drain", go).on("close", go);
-      });
-    }
-  }
-  await left;
 }

@@ -21,6 +21,7 @@ export * from "./permessage_deflate.ts";
 export * from "./protocol.ts";
 export * from "./protocol_types.ts";
 export * from "./reconnecting.ts";
+export * from "./request_listener.ts";
 export * from "./request_url.ts";
 export * from "./server.ts";
 export * from "./server_options.ts";

@@ -9,6 +9,7 @@ import type { WebSocketConnectionOptions } from "./connection_options.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
 import type { OriginPolicy } from "./origin.ts";
 import type { PerMessageDeflateOptions } from "./permessage_deflate.ts";
+import type { HttpHandler } from "./request_listener.ts";
 
 /**
  * Takes a connection. What it throws, or rejects with, ends that connection with 1011 and goes to `onError`; when it
@@ -125,10 +126,7 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
    * told to `onError`; a body that fails later cuts the connection. What it has not read of the request's body when its response has left is
    * thrown away.
    */
-  handler?: (
-    request: Request,
-    info: { remoteAddr: TransportAddr },
-  ) => Response | Promise<Response>;
+  handler?: HttpHandler;
   /**
    * A `node:http` server that answers plain HTTP requests on the same port, instead of `handler`. It need not listen;
    * WebSockets do not pass through it. Its `headersTimeout`, `requestTimeout` and `keepAliveTimeout` hold.

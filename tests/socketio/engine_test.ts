@@ -811,6 +811,41 @@ Deno.test("engine that listens answers what is not its own by the handler, or 40
   await plain.close();
 });
 
+Deno.test("engine's handler sends a body as it comes, and hears of a client that has gone", async () => {
+  const engine = echo();
+  const told: string[] = [];
+  const gone = Promise.withResolvers<void>();
+  const { port } = await engine.listen({
+    port: 0,
+    hostname: "127.0.0.1",
+    handler: (request, { remoteAddr }) => {
+      assertEquals((remoteAddr as { hostname: string }).hostname, "127.0.0.1");
+      request.signal.addEventListener("abort", () => told.push("signal"));
+      return new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("data: 1\n\n")),
+          cancel: () => gone.resolve(),
+        }),
+        { headers: { "content-type": "text/event-stream" } },
+      );
+    },
+  });
+  const response = await fetch(`http://127.0.0.1:${port}/events`, {
+    signal: AbortSignal.timeout(5000),
+  });
+  const reader = response.body!.getReader();
+  assertEquals(new TextDecoder().decode((await reader.read()).value), "data: 1\n\n");
+  await reader.cancel();
+  await gone.promise;
+  assertEquals(told, ["signal"]);
+  await engine.close();
+});
+
+Deno.test("engine that is to listen refuses a handler that is none", () => {
+  const handler = { fetch: () => new Response() } as unknown as SocketIoListenOptions["handler"];
+  assertThrows(() => echo().listen({ handler }), TypeError, "handler is not a function");
+});
+
 Deno.test("engine attached to a server leaves other requests to it, and lets go of it", async () => {
   const engine = echo();
   const server = createServer((_request, response) => response.end("its own"));

@@ -1,0 +1,164 @@
+import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { waitFor } from "../../net/wait.ts";
+import {
+  closeWithConnection,
+  createRequestListener,
+  type HttpHandler,
+} from "../../websocket/request_listener.ts";
+
+/** A `node:http` server on a port of its own. */
+async function withServer(
+  listener: RequestListener,
+  body: (port: number) => Promise<void>,
+): Promise<void> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await body((server.address() as AddressInfo).port);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** Sends requests one right behind the other, and gives the connection. */
+async function pipeline(port: number, paths: readonly string[]): Promise<Deno.Conn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const text = paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`).join("");
+  await conn.write(new TextEncoder().encode(text));
+  return conn;
+}
+
+/** Waits for a condition; the assertion behind it says what is missing. */
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition() && i < 2000; i++) await new Promise((r) => setTimeout(r, 1));
+}
+
+Deno.test("request listener answers by a web handler, both bodies as streams", async () => {
+  const second = Promise.withResolvers<void>();
+  const handler: HttpHandler = async (request, { remoteAddr }) => {
+    const { pathname } = new URL(request.url);
+    const { hostname } = remoteAddr as { hostname: string };
+    const text = await request.text();
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const body = new ReadableStream({
+      async start(controller) {
+        controller.enqueue(encode(`${request.method} ${pathname} ${text} ${hostname}`));
+        await second.promise;
+        controller.enqueue(encode("!"));
+        controller.close();
+      },
+    });
+    return new Response(body, { status: 201, headers: { "x-a": "b" } });
+  };
+  await withServer(createRequestListener(handler), async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/a?b`, { method: "POST", body: "body" });
+    assertEquals([response.status, response.headers.get("x-a")], [201, "b"]);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    // The first piece is there while the second is not made yet.
+    const first = await waitFor(reader.read(), "read", { timeout: 5000 });
+    assertEquals(first.value, "POST /a body 127.0.0.1");
+    second.resolve();
+    assertEquals((await reader.read()).value, "!");
+    assertEquals((await reader.read()).done, true);
+  });
+});
+
+Deno.test("request listener tells what goes wrong, to the console where nobody else is told", async () => {
+  const told: unknown[] = [];
+  const fail: HttpHandler = () => {
+    throw new Error("mine");
+  };
+  const ask = async (port: number) => {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals([response.status, await response.text()], [500, ""]);
+  };
+  await withServer(createRequestListener(fail, { onError: (error) => told.push(error) }), ask);
+  const { error } = console;
+  console.error = (error) => told.push(error);
+  try {
+    await withServer(createRequestListener(fail), ask);
+  } finally {
+    console.error = error;
+  }
+  assertEquals(told.map((error) => (error as Error).message), ["mine", "mine"]);
+  assertThrows(
+    () => createRequestListener({} as HttpHandler),
+    TypeError,
+    "the handler is not a function",
+  );
+});
+
+Deno.test("request listener cancels the bodies of a client that has gone, those that wait for their turn, too", async () => {
+  const told: string[] = [];
+  let asked = 0;
+  const handler: HttpHandler = (request) => {
+    asked++;
+    const { pathname } = new URL(request.url);
+    request.signal.addEventListener("abort", () => told.push(`signal ${pathname}`));
+    return new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
+        cancel: () => void told.push(`cancel ${pathname}`),
+      }),
+    );
+  };
+  await withServer(createRequestListener(handler), async (port) => {
+    const conn = await pipeline(port, ["/1", "/2", "/3"]);
+    await until(() => asked === 3);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assertEquals([asked, told], [3, []]);
+    conn.close();
+    await until(() => told.length === 6);
+    assertEquals(
+      told.sort(),
+      ["cancel /1", "cancel /2", "cancel /3", "signal /1", "signal /2", "signal /3"],
+    );
+  });
+});
+
+Deno.test("every response of a connection that ends is closed once, and one that has left at its time", async () => {
+  const closed: string[] = [];
+  const all: ServerResponse[] = [];
+  await withServer((request, response) => {
+    all.push(response);
+    closeWithConnection(request, response);
+    closeWithConnection(request, response);
+    response.on("close", () => closed.push(request.url!));
+    response.on("error", (error) => closed.push(String(error)));
+    if (request.url === "/1") response.end("first");
+    if (request.url === "/3") response.end("behind the second");
+  }, async (port) => {
+    const paths = Array.from({ length: 14 }, (_, i) => `/${i + 1}`);
+    const conn = await pipeline(port, paths);
+    const buffer = new Uint8Array(1000);
+    const n = await conn.read(buffer);
+    assertStringIncludes(new TextDecoder().decode(buffer.subarray(0, n!)), "first");
+    await until(() => all.length === 14 && closed.length === 1);
+    assertEquals([all.length, closed], [14, ["/1"]]);
+    conn.close();
+    await until(() => closed.length === 14);
+    assertEquals(closed.sort(), paths.sort());
+    // What is still written goes nowhere, as with the one whose turn it was.
+    for (const response of all) {
+      assertEquals([response.destroyed, response.write("x")], [true, false]);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assertEquals(closed.length, 14);
+  });
+});
+
+Deno.test("response without a connection is left as it is", () => {
+  const request = { socket: undefined, method: "GET" } as unknown as IncomingMessage;
+  const response = new ServerResponse(request);
+  closeWithConnection(request, response);
+  assertInstanceOf(response, ServerResponse);
+  assertEquals(response.listenerCount("close"), 0);
+});

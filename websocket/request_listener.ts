@@ -1,0 +1,324 @@
+// Floor 3: driver.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { TransportDuplex } from "../net/node_transport.ts";
+import type { TransportAddr } from "../net/transport.ts";
+import { headerPairs } from "./_header_pairs.ts";
+import { HttpFields } from "./http_head.ts";
+import { requestUrl } from "./request_url.ts";
+
+/** How much of a body is awaited before its head is sent, in bytes: what is there at once, and no more than a chunk beyond. */
+const AT_ONCE_BYTES = 65_536;
+
+/** How long for each chunk, in turns of the queue of promises: a chunk of a `Blob` takes five. */
+const AT_ONCE_TURNS = 10;
+
+/** What a fetched response tells of the connection that it came on, beside what every response may not say. */
+const BETWEEN_NEIGHBOURS = ["upgrade", "trailer", "te", "proxy-connection"];
+
+/** The codings that Deno's `fetch` takes off. */
+const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
+
+/** What a {@linkcode HttpHandler} is told beside the request. */
+export interface HttpHandlerInfo {
+  /** The client's address. */
+  remoteAddr: TransportAddr;
+}
+
+/** Answers a plain HTTP request. The request's signal fires when its response has left, or its client. */
+export type HttpHandler = (
+  request: Request,
+  info: HttpHandlerInfo,
+) => Response | Promise<Response>;
+
+/** Options of {@linkcode createRequestListener}. */
+export interface RequestListenerOptions {
+  /** Told what the handler throws, and what goes wrong with its response. @default {`console.error`, as with `Deno.serve`} */
+  onError?: (error: unknown) => void;
+}
+
+/**
+ * Makes a listener of a `node:http` server's requests that has them answered by a web handler, as `Deno.serve` takes it: an app's `fetch`.
+ *
+ * Bodies are streams in both directions: what the client does not take is not read from the handler's, and a client that has gone
+ * cancels it. What the handler throws becomes 500; a body that fails on its way cuts the connection, so that it does not look whole.
+ *
+ * @throws {TypeError} When the handler is not a function.
+ *
+ * @example
+ * ```ts
+ * import { createRequestListener } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ * import { createServer } from "node:http";
+ * import type { AddressInfo } from "node:net";
+ *
+ * const server = createServer(createRequestListener(() => new Response("hello")));
+ * await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+ * const { port } = server.address() as AddressInfo;
+ * const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: "close" } });
+ * assertEquals(await response.text(), "hello");
+ * await new Promise((resolve) => server.close(resolve));
+ * ```
+ */
+export function createRequestListener(
+  handler: HttpHandler,
+  options: RequestListenerOptions = {},
+): (request: IncomingMessage, response: ServerResponse) => void {
+  if (typeof handler !== "function") {
+    throw new TypeError("Cannot make a request listener: the handler is not a function");
+  }
+  const { onError = (error) => console.error(error) } = options;
+  return (request, response) => {
+    closeWithConnection(request, response);
+    respond(handler, request, response, onError).catch((error) => {
+      onError(error);
+      // What is cut off must not look whole.
+      if (response.headersSent) response.destroy();
+      else answerOnly(response, 500);
+    });
+  };
+}
+
+/** The responses that have not left, by their connection. */
+const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>();
+
+/**
+ * Has a response emit `"close"` at the end of its connection. node:http sees to that only for the response whose turn it is: those to
+ * later requests, which wait behind it, are never told, and what hangs on them stays for ever. Any client can send the next request
+ * before the server knows that the last response has left.
+ *
+ * @example
+ * ```ts
+ * import { closeWithConnection } from "@sluice/sockets/websocket";
+ * import { createServer } from "node:http";
+ *
+ * const server = createServer((request, response) => {
+ *   closeWithConnection(request, response);
+ *   const timer = setInterval(() => response.write("tick\n"), 1000);
+ *   response.once("close", () => clearInterval(timer));
+ * });
+ * server.close();
+ * ```
+ */
+export function closeWithConnection(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request;
+  // A request that a test injects has none.
+  if (typeof socket?.once !== "function") return;
+  let responses = unfinished.get(socket);
+  if (responses === undefined) {
+    const all = responses = new Set<ServerResponse>();
+    unfinished.set(socket, all);
+    // One listener for all of them: there may be any number.
+    socket.once("close", () => {
+      for (const waiting of all) if (waiting.socket === null) waiting.destroy().emit("close");
+    });
+  }
+  const own = responses.add(response);
+  response.once("close", () => own.delete(response));
+}
+
+/** Who is at the other end of a connection of `node:http`. */
+function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
+  const taken: unknown = socket;
+  // Node's two properties can't tell a client on a Unix socket.
+  if (taken instanceof TransportDuplex) return taken.remoteAddr;
+  const { remoteAddress: hostname = "", remotePort: port = 0 } = socket;
+  return { transport: "tcp", hostname, port };
+}
+
+/** Answers with a status and nothing else, and ends the connection. */
+function answerOnly(response: ServerResponse, status: number): void {
+  response.writeHead(status, { connection: "close", "content-length": "0" }).end();
+}
+
+async function respond(
+  handler: HttpHandler,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  const aborted = new AbortController();
+  outgoing.once("close", () => aborted.abort());
+  const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
+  const secure = (incoming.socket as unknown as { encrypted?: boolean }).encrypted === true;
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
+  const hasBody = method !== "GET" && method !== "HEAD";
+  const fields = new HttpFields(pairs);
+  // "A server MUST respond with a 400 to any request that contains more than one Host header field line." RFC 9112 §3.2
+  // That of the whole server has no URL: it gets the one that Deno.serve gives it.
+  const path = method === "OPTIONS" && url === "*" ? "/*" : url;
+  const target = fields.getAll("host").length > 1
+    ? undefined
+    : requestUrl(path, headers.host, secure);
+  if (target === undefined || method === "TRACE") {
+    // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
+    answerOnly(outgoing, target === undefined ? 400 : 501);
+    return;
+  }
+  const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
+  const request = new Request(target, {
+    method,
+    headers: headerPairs(fields),
+    body: upload,
+    signal: aborted.signal,
+  });
+  // What the handler has left of the body must not hold up the request behind it.
+  outgoing.once("close", () => {
+    if (upload?.locked === false) upload.pipeTo(new WritableStream()).catch(() => {});
+  });
+  const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
+  const { status, body } = response;
+  // Behind a response of status 101 its client would wait for another.
+  if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);
+  const answered: Record<string, string | string[]> = Object.create(null);
+  const sent = headersToSend(response);
+  for (const [name, value] of sent) {
+    if (name !== "set-cookie") answered[name] = value;
+  }
+  const cookies = sent.getSetCookie();
+  if (cookies.length > 0) answered["set-cookie"] = cookies;
+  if (response.bodyUsed || body?.locked) {
+    throw new TypeError("Cannot answer: the body of the response was read already");
+  }
+  const isHead = method === "HEAD";
+  const bodiless = status === 204 || status === 304;
+  const told = sent.has("content-length");
+  const promised = isHead || bodiless ? undefined : promisedLength(sent, body);
+  const start = body === null || bodiless || (isHead && told) ? undefined : await startOf(body);
+  // "[A] server SHOULD send a Content-Length header field when the content size is known" RFC 9110 §8.6
+  const length = start === undefined ? (body === null && !isHead ? 0 : undefined) : start.total;
+  if (!told && !bodiless && length !== undefined) answered["content-length"] = String(length);
+  if (promised !== undefined && start?.total !== undefined && start.total !== promised) {
+    throw wrongLength(start.total, promised);
+  }
+  const source = start === undefined ? body : start.reader;
+  try {
+    outgoing.writeHead(status, response.statusText || undefined, answered);
+    if (start !== undefined && !isHead) await sendBody(start, promised, outgoing);
+    outgoing.end();
+  } catch (error) {
+    source?.cancel(error).catch(() => {});
+    throw error;
+  }
+  // Whether or when the source takes notice is nothing for the client to wait for.
+  if (start === undefined || isHead) source?.cancel().catch(onError);
+}
+
+/**
+ * The headers, without those that are between two neighbours (RFC 9110 §7.6.1): how the body is framed, and whether the connection
+ * stays, is for this one to say, as a response that a handler passes on tells it of another. A handler of its own may say `close`.
+ * And without those of the coding that `fetch` has taken off its body.
+ */
+function headersToSend(response: Response): Headers {
+  const fetched = response.url !== "";
+  const sent = new Headers(response.headers);
+  const connection = sent.get("connection")?.toLowerCase();
+  if (fetched) { for (const name of BETWEEN_NEIGHBOURS) sent.delete(name); }
+  if (fetched || connection === "keep-alive") sent.delete("connection");
+  sent.delete("keep-alive");
+  sent.delete("transfer-encoding");
+  const coding = sent.get("content-encoding")?.toLowerCase() ?? "";
+  if (fetched && response.body !== null && DECODED.has(coding)) {
+    sent.delete("content-encoding");
+    sent.delete("content-length");
+  }
+  return sent;
+}
+
+/** How long the handler says that the body is. @throws {TypeError} When there is no body, and it says that there is. */
+function promisedLength(headers: Headers, body: Response["body"]): number | undefined {
+  const length = headers.get("content-length");
+  if (length === null) return undefined;
+  if (body === null && Number(length) !== 0) throw wrongLength(0, Number(length));
+  return Number(length);
+}
+
+/** What follows the body would be taken for a part of it, or what is too much of it for the next response. */
+function wrongLength(length: number, promised: number): TypeError {
+  return new TypeError(
+    `Cannot answer: the body has ${length} bytes, and content-length says ${promised}`,
+  );
+}
+
+/** The beginning of a body. */
+interface BodyStart {
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  chunks: Uint8Array[];
+  /** How long all of it is, if the chunks are all of it. */
+  total: number | undefined;
+  /** The read behind the chunks. */
+  next: Promise<ReadableStreamReadResult<Uint8Array>>;
+}
+
+/** Takes of a body what is there already: all of it where it was made from a string, from bytes, or from what is in memory. */
+async function startOf(body: ReadableStream<Uint8Array>): Promise<BodyStart> {
+  const reader = body.getReader();
+  try {
+    return await firstChunks(reader);
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<BodyStart> {
+  const chunks: Uint8Array[] = [];
+  for (let length = 0, known = true;;) {
+    const next = reader.read();
+    // It is looked at later, perhaps when it has failed.
+    next.catch(() => {});
+    const read: ReadableStreamReadResult<Uint8Array> | undefined = known
+      ? await Promise.race([next, turns(AT_ONCE_TURNS)])
+      : undefined;
+    if (read === undefined || read.done) {
+      return { reader, chunks, total: read && length, next };
+    }
+    chunks.push(read.value);
+    // One chunk more, for its end may be there, but no more of what comes and comes.
+    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES;
+    length += read.value.byteLength;
+  }
+}
+
+/** Lets what is settled already, and what hangs on that, go first. */
+async function turns(count: number): Promise<undefined> {
+  while (count-- > 0) await undefined;
+}
+
+/** Sends a body as fast as the client takes it, and cancels it as soon as the client has gone. */
+async function sendBody(
+  { reader, chunks, total, next }: BodyStart,
+  promised: number | undefined,
+  outgoing: ServerResponse,
+): Promise<void> {
+  if (outgoing.destroyed) return await reader.cancel();
+  // What begins later may begin much later, as a stream of events does: its client is told now that it will come.
+  if (chunks.length === 0 && total === undefined) outgoing.flushHeaders();
+  let left: Promise<void> | undefined;
+  outgoing.once("close", () => {
+    left = reader.cancel();
+    left.catch(() => {});
+  });
+  for (let length = 0, at = 0;; at++) {
+    const { value, done }: ReadableStreamReadResult<Uint8Array> = at < chunks.length
+      ? { value: chunks[at], done: false }
+      : await (at === chunks.length ? next : reader.read());
+    if (outgoing.destroyed) break;
+    length += value?.byteLength ?? 0;
+    if (promised !== undefined && (done ? length !== promised : length > promised)) {
+      throw wrongLength(length, promised);
+    }
+    if (done) break;
+    if (!outgoing.write(value)) {
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          outgoing.off("drain", go).off("close", go);
+          resolve();
+        };
+        outgoing.on("drain", go).on("close", go);
+      });
+    }
+  }
+  await left;
+}
