@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Budget } from "../net/budget.ts";
 import { BudgetShare } from "../net/budget_share.ts";
-import { closeWithConnection } from "../websocket/request_listener.ts";
+import { watchResponse } from "../websocket/request_listener.ts";
 import { BodyBytes } from "./_body_bytes.ts";
 import { reportCallbackError } from "./_callback.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
@@ -35,7 +35,7 @@ export class NodeExchange implements HttpExchange {
     this.request = nodeRequest(request);
     this.response = response as EngineResponse;
     this.remoteAddress = request.socket?.remoteAddress ?? "";
-    closeWithConnection(request, response);
+    watchResponse(request, response);
     response.on("close", () => {
       if (response.writableEnded) return;
       this.#aborted = true;

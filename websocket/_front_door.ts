@@ -8,11 +8,7 @@ import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
-import {
-  closeWithConnection,
-  createRequestListener,
-  type HttpHandler,
-} from "./request_listener.ts";
+import { createRequestListener, type HttpHandler, watchResponse } from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
 
 /** The largest head that node:http takes for a limit, in bytes: none. */
@@ -72,30 +68,18 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#first = false;
     this.#answering++;
     this.#responses.add(response);
-    closeWithConnection(request, response);
+    watchResponse(request, response);
     this.#request = request;
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
     this.#arm();
     response.once("close", () => {
       this.#responses.delete(response);
-      // What nobody reads of a body must not hold up the request behind it; Deno's node:http leaves it where it is.
-      if (request.readableFlowing === null) request.resume();
-      this.#goOn();
       if (--this.#answering > 0 || this.destroyed) return;
       this.#whenAnswered?.();
       // The rest of a body that is answered already has no more time than others.
       if (request.complete) this.#settle();
       else request.once("end", () => this.#await(request));
     });
-  }
-
-  /**
-   * node:http reads no more while the responses to pipelined requests wait in too large a number for their turn. Deno's does not go on
-   * when they have left; told that there is room, it does.
-   */
-  #goOn(): void {
-    const { _paused: paused } = this as { _paused?: boolean };
-    if (paused === true && !this.writableNeedDrain && !this.destroyed) this.emit("drain");
   }
 
   /** A body has come whole behind its response. The client may have begun with another request, which has its time from now on. */

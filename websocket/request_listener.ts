@@ -69,7 +69,7 @@ export function createRequestListener(
   }
   const { onError = (error) => console.error(error) } = options;
   return (request, response) => {
-    closeWithConnection(request, response);
+    watchResponse(request, response);
     respond(handler, request, response, onError).catch((error) => {
       onError(error);
       // What is cut off must not look whole.
@@ -83,24 +83,30 @@ export function createRequestListener(
 const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>();
 
 /**
- * Has a response emit `"close"` at the end of its connection. node:http sees to that only for the response whose turn it is: those to
- * later requests, which wait behind it, are never told, and what hangs on them stays for ever. Any client can send the next request
- * before the server knows that the last response has left.
+ * Sees to what node:http leaves out for requests that come before the response to another has left, as those of any client may:
+ *
+ * - A response that waits for its turn emits `"close"` at the end of its connection, too; otherwise only the one whose turn it is
+ *   does, and what hangs on the others stays for ever.
+ * - Where so much waited that reading was stopped, it goes on when it has left; in Deno it does not by itself.
+ * - What nobody has begun to read of a request's body is thrown away when its response has left, as Node does; in Deno it would hold up
+ *   the request behind it.
+ *
+ * To be called when the request comes. {@linkcode createRequestListener} and the servers here do so.
  *
  * @example
  * ```ts
- * import { closeWithConnection } from "@sluice/sockets/websocket";
+ * import { watchResponse } from "@sluice/sockets/websocket";
  * import { createServer } from "node:http";
  *
  * const server = createServer((request, response) => {
- *   closeWithConnection(request, response);
+ *   watchResponse(request, response);
  *   const timer = setInterval(() => response.write("tick\n"), 1000);
  *   response.once("close", () => clearInterval(timer));
  * });
  * server.close();
  * ```
  */
-export function closeWithConnection(request: IncomingMessage, response: ServerResponse): void {
+export function watchResponse(request: IncomingMessage, response: ServerResponse): void {
   const { socket } = request;
   // A request that a test injects has none.
   if (typeof socket?.once !== "function") return;
@@ -114,7 +120,17 @@ export function closeWithConnection(request: IncomingMessage, response: ServerRe
     });
   }
   const own = responses.add(response);
-  response.once("close", () => own.delete(response));
+  response.once("close", () => {
+    own.delete(response);
+    if (request.readableFlowing === null) request.resume();
+    readOn(socket);
+  });
+}
+
+/** Has node:http read on, which looks whether it may when it is told that there is room. */
+function readOn(socket: IncomingMessage["socket"]): void {
+  const { _paused: paused } = socket as { _paused?: boolean };
+  if (paused === true && !socket.writableNeedDrain && !socket.destroyed) socket.emit("drain");
 }
 
 /** Who is at the other end of a connection of `node:http`. */

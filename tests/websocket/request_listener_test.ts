@@ -8,9 +8,9 @@ import {
 import type { AddressInfo } from "node:net";
 import { waitFor } from "../../net/wait.ts";
 import {
-  closeWithConnection,
   createRequestListener,
   type HttpHandler,
+  watchResponse,
 } from "../../websocket/request_listener.ts";
 
 /** A `node:http` server on a port of its own. */
@@ -129,8 +129,8 @@ Deno.test("every response of a connection that ends is closed once, and one that
   const all: ServerResponse[] = [];
   await withServer((request, response) => {
     all.push(response);
-    closeWithConnection(request, response);
-    closeWithConnection(request, response);
+    watchResponse(request, response);
+    watchResponse(request, response);
     response.on("close", () => closed.push(request.url!));
     response.on("error", (error) => closed.push(String(error)));
     if (request.url === "/1") response.end("first");
@@ -158,7 +158,58 @@ Deno.test("every response of a connection that ends is closed once, and one that
 Deno.test("response without a connection is left as it is", () => {
   const request = { socket: undefined, method: "GET" } as unknown as IncomingMessage;
   const response = new ServerResponse(request);
-  closeWithConnection(request, response);
+  watchResponse(request, response);
   assertInstanceOf(response, ServerResponse);
   assertEquals(response.listenerCount("close"), 0);
+});
+
+async function writeAll(conn: Deno.Conn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let n = 0; n < bytes.length;) n += await conn.write(bytes.subarray(n));
+}
+
+/** Reads until `text` has come. */
+async function readUntil(conn: Deno.Conn, text: string): Promise<void> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(65_536);
+  for (let all = ""; !all.includes(text);) {
+    const n = await waitFor(conn.read(buffer), "read", { timeout: 20_000 });
+    if (n === null) throw new Error(`the connection ended before ${text}`);
+    all = (all + decoder.decode(buffer.subarray(0, n), { stream: true })).slice(-100_000);
+  }
+}
+
+Deno.test("requests behind a body that nobody has read are answered", async () => {
+  await withServer((request, response) => {
+    watchResponse(request, response);
+    response.end(request.url === "/2" ? "second" : "first");
+  }, async (port) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const head = "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n";
+    const text = `${head}${"x".repeat(300_000)}GET /2 HTTP/1.1\r\nHost: h\r\n\r\n`;
+    const sent = writeAll(conn, text);
+    await readUntil(conn, "second");
+    await sent;
+  });
+});
+
+Deno.test("uploads behind long responses that waited for their turn are read", async () => {
+  const first = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const handler: HttpHandler = async (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/upload") return new Response(`got ${(await request.bytes()).length}`);
+    if (pathname === "/first") await first.promise;
+    else if (pathname === "/2") setTimeout(answered.resolve, 10);
+    return new Response(new Uint8Array(40_000));
+  };
+  await withServer(createRequestListener(handler), async (port) => {
+    using conn = await pipeline(port, ["/first", "/1", "/2"]);
+    await answered.promise;
+    const head = "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 90000\r\n\r\n";
+    const sent = writeAll(conn, head + "x".repeat(90_000));
+    setTimeout(first.resolve, 10);
+    await readUntil(conn, "got 90000");
+    await sent;
+  });
 });
