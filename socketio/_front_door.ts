@@ -38,7 +38,7 @@ export interface FrontDoorOptions {
   takesUpgrade(target: string): boolean;
   /** A request for a WebSocket. `rest` came behind its head. */
   onUpgrade(upgrade: RawRequest): void;
-  /** Takes all other requests. */
+  /** Takes all other requests. To call `watchResponse` is its part. */
   onRequest(request: IncomingMessage, response: ServerResponse): void;
   /** Takes a request for a WebSocket on a connection that had other requests before, as proxies do. */
   onLateUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
@@ -68,8 +68,13 @@ const NOTHING = new Uint8Array(0);
 const HEAD_BUFFER = 2_048;
 /** How many buffers are kept for the next heads. */
 const MAX_SPARE = 64;
-/** How long a last response may take to leave, in ms. */
+/** How long last responses may take, in ms. */
 const GRACE = 1_000;
+
+/** The connection of a request that came through a front door. */
+function duplexOf(request: IncomingMessage): HttpDuplex {
+  return request.socket as unknown as HttpDuplex;
+}
 
 function latin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
@@ -120,8 +125,13 @@ export class FrontDoor {
       requestTimeout: options.headTimeout * 6,
       connectionsCheckingInterval: Math.min(5000, options.headTimeout),
     });
-    this.#http.on("request", options.onRequest);
-    this.#http.on("upgrade", options.onLateUpgrade);
+    this.#http.on("request", (request, response) => {
+      duplexOf(request).begin(response);
+      options.onRequest(request, response);
+    });
+    this.#http.on("upgrade", (request, socket, head) => {
+      duplexOf(request).upgrade(() => options.onLateUpgrade(request, socket, head));
+    });
     // A server that is not listening keeps no connection alive, and looks after no deadlines.
     Object.defineProperty(this.#http, "listening", { value: true, configurable: true });
     this.#http.emit("listening");
@@ -137,7 +147,7 @@ export class FrontDoor {
     for (const waiting of [...this.#waiting]) this.#drop(waiting);
   }
 
-  /** Closes the connections that plain HTTP has, those that a response is due on as well. */
+  /** Closes the connections that plain HTTP has: as soon as the responses that are due have left, and after a moment in any case. */
   async close(): Promise<void> {
     this.stop();
     await this.#accepting;
@@ -145,14 +155,12 @@ export class FrontDoor {
     this.#http.close(() => {});
     const ends = [...this.#plain].map((duplex) =>
       new Promise<void>((resolve) => {
-        // A last response may be on its way.
-        const grace = duplex.writableLength === 0 ? 0 : GRACE;
-        const timer = setTimeout(() => duplex.destroy(), grace);
+        const timer = setTimeout(() => duplex.destroy(), GRACE);
         duplex.once("close", () => {
           clearTimeout(timer);
           resolve();
         });
-        duplex.end(() => duplex.destroy());
+        duplex.finish();
       })
     );
     await Promise.all(ends);

@@ -374,7 +374,10 @@ export class SocketIoEngine {
     };
   }
 
-  /** Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. */
+  /**
+   * Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. Requests that the handler of a port is
+   * answering have a second.
+   */
   async close(): Promise<void> {
     this.#closed++;
     for (const door of this.#doors) door.stop();

@@ -305,3 +305,33 @@ Deno.test("front door that closes leaves no connection behind", async () => {
     conn.close();
   }
 });
+
+Deno.test("front door passes on an upgrade behind other requests when their responses have left", async () => {
+  const answer = Promise.withResolvers<void>();
+  const late: string[] = [];
+  const { port, close } = open({
+    onRequest: (_request, response) => void answer.promise.then(() => response.end("page")),
+    onLateUpgrade: (request, socket) => {
+      late.push(request.url!);
+      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    },
+  });
+  const talking = talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\nGET /ws HTTP/1.1\r\n${UPGRADE}`]);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assertEquals(late, []);
+  answer.resolve();
+  assertMatch(await talking, /^HTTP\/1\.1 200 OK\r\n[^]*pageHTTP\/1\.1 101 /);
+  assertEquals(late, ["/ws"]);
+  await close();
+});
+
+Deno.test("front door that closes lets requests have their responses", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const { port, close } = open({ onRequest: (_request, response) => asked.resolve(response) });
+  const talking = talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\n`]);
+  const response = await asked.promise;
+  const closing = close();
+  setTimeout(() => response.end("page"), 20);
+  assertStringIncludes(await talking, "page");
+  await closing;
+});

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { EventEmitter } from "node:events";
+import type { ServerResponse } from "node:http";
 import { pair } from "../../net/pair.ts";
 import { HttpDuplex } from "../../socketio/_http_duplex.ts";
 
@@ -44,5 +46,62 @@ Deno.test("a connection for node:http carries bytes both ways", async () => {
   const end = closed(duplex);
   duplex.destroy();
   await end;
+  b.close();
+});
+
+Deno.test("a connection for node:http waits for the responses before it changes over, or ends", async () => {
+  const [a, b] = pair();
+  const duplex = new HttpDuplex(a);
+  const told: string[] = [];
+  const request = (): EventEmitter => {
+    const response = new EventEmitter();
+    duplex.begin(response as unknown as ServerResponse);
+    return response;
+  };
+  const [first, second] = [request(), request()];
+  duplex.upgrade(() => told.push("upgrade"));
+  first.emit("close");
+  assertEquals(told, []);
+  second.emit("close");
+  assertEquals(told, ["upgrade"]);
+  duplex.upgrade(() => told.push("at once"));
+  assertEquals(told, ["upgrade", "at once"]);
+  const last = request();
+  duplex.finish();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assertEquals(duplex.destroyed, false);
+  const end = closed(duplex);
+  last.emit("close");
+  await end;
+  assertEquals(told.length, 2);
+  b.close();
+});
+
+Deno.test("a connection for node:http that has ended does not change over", async () => {
+  const [a, b] = pair();
+  const duplex = new HttpDuplex(a);
+  const response = new EventEmitter();
+  duplex.begin(response as unknown as ServerResponse);
+  duplex.upgrade(() => {
+    throw new Error("it has ended");
+  });
+  const end = closed(duplex);
+  duplex.destroy();
+  await end;
+  response.emit("close");
+  assertEquals(response.listenerCount("close"), 0);
+  b.close();
+});
+
+Deno.test("a connection for node:http whose first request is an upgrade has none to wait for", async () => {
+  const [a, b] = pair();
+  const duplex = new HttpDuplex(a);
+  let told = 0;
+  duplex.upgrade(() => told++);
+  assertEquals(told, 1);
+  const end = closed(duplex);
+  duplex.finish();
+  await end;
+  assertEquals(told, 1);
   b.close();
 });
