@@ -153,7 +153,11 @@ export class EngineCore implements EngineSocketHost {
   close(): void {
     this.#closed = true;
     this.#decisions.giveUp(CLOSING);
-    for (const socket of [...this.sockets.values()]) socket.close(true);
+    for (const socket of [...this.sockets.values()]) {
+      // What was sent in this turn goes before the end: a polling client that finds it beside that does not hand it on.
+      socket.flush();
+      socket.close(true);
+    }
   }
 
   /** New connections are let in again. */

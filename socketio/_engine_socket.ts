@@ -261,6 +261,17 @@ export class ServerEngineSocket
     this.#engine.noopDelay.start(this);
   }
 
+  /** Answers the request that waits with what is queued, if there is any. */
+  flush(): void {
+    const transport = this.#transport;
+    const queue = this.#queue;
+    if (transport.name !== "polling" || !transport.writable || !queue?.length) return;
+    const compress = this.#compress;
+    this.#compress = true;
+    transport.send(queue.take(), compress);
+    this.#emit("drain");
+  }
+
   // What the session asks for.
 
   sendPing(): void {
@@ -325,7 +336,7 @@ export class ServerEngineSocket
   onPollingReady(): void {
     const queue = this.#queue!;
     const transport = this.#transport as PollingTransport;
-    if (queue.length > 0) this.#flush();
+    if (queue.length > 0) this.flush();
     else if (this.#session.state === "closing") {
       transport.send([{ type: "close" }]);
       this.#session.close("forced close");
@@ -427,18 +438,8 @@ export class ServerEngineSocket
     if (!queue.push(packet)) this.#overflow();
     else if (this.#transport.writable) {
       // What is written in the same turn goes in the same response.
-      if (queue.length === 1) queueMicrotask(() => this.#flush());
+      if (queue.length === 1) queueMicrotask(() => this.flush());
     }
-  }
-
-  #flush(): void {
-    const transport = this.#transport;
-    const queue = this.#queue;
-    if (transport.name !== "polling" || !transport.writable || !queue?.length) return;
-    const compress = this.#compress;
-    this.#compress = true;
-    transport.send(queue.take(), compress);
-    this.#emit("drain");
   }
 
   /** Tells once for a turn that the WebSocket has taken what was written; where it is full, it tells itself when there is room. */

@@ -180,7 +180,7 @@ export class FrontDoor {
         failures.clear();
       } catch (error) {
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        if (failures.passOver(error)) continue;
+        if (await failures.passOver(error)) continue;
         // One connection failed (TLS, or too many open files): the next one may not.
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;
