@@ -372,7 +372,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       } catch (error) {
         if (this.#listener !== listener) return;
         // The next client has no part in it, and does not wait.
-        if (failures.passOver(error)) continue;
+        if (await failures.passOver(error)) continue;
         // Out of descriptors, perhaps: those that are served go on, and so does this.
         this.#acceptErrors++;
         if (error instanceof Deno.errors.BadResource) {

@@ -130,7 +130,7 @@ export class Socks5Server implements AsyncDisposable {
       } catch (error) {
         if (this.#listener !== listener) return;
         // A client that resets before it is accepted makes `accept` fail: that is its own affair.
-        if (failures.passOver(error)) continue;
+        if (await failures.passOver(error)) continue;
         const failure = toNetError(error, { syscall: "accept" });
         this.#report(failure, { address: listener.addr });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));

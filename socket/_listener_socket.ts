@@ -89,7 +89,7 @@ export class ListenerSocket implements NamedSocket {
         this.#prepare(transport);
       } catch (error) {
         if (this.#closed) return;
-        if (failures.passOver(error)) continue;
+        if (await failures.passOver(error)) continue;
         // Out of descriptors, perhaps.
         await new Promise<void>((resolve) => {
           this.#room = resolve;

@@ -588,7 +588,7 @@ async function acceptFrom(listener: Deno.Listener): Promise<Deno.Conn> {
     try {
       return await listener.accept();
     } catch (error) {
-      if (!failures.passOver(error)) throw error;
+      if (!await failures.passOver(error)) throw error;
     }
   }
 }

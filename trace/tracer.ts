@@ -356,7 +356,7 @@ export class Tracer implements AsyncDisposable {
         failures.clear();
       } catch (error) {
         if (this.#isStopped()) return;
-        if (failures.passOver(error)) continue;
+        if (await failures.passOver(error)) continue;
         await new Promise<void>((wake) => {
           this.#retry = { timer: setTimeout(wake, ACCEPT_AGAIN), wake };
         });

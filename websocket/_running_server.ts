@@ -247,7 +247,7 @@ class Acceptor {
         this.#take(transport);
       } catch (error) {
         if (this.#stopped) return;
-        if (this.#failures.passOver(error)) continue;
+        if (await this.#failures.passOver(error)) continue;
         this.#core.report(error);
         await new Promise<void>((resolve) => {
           this.#timer = setTimeout(resolve, ACCEPT_PAUSE);

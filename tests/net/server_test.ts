@@ -864,7 +864,7 @@ Deno.test("server that loses its listener says so, and closes", async () => {
 });
 
 Deno.test("server does not rest for clients that reset before they are accepted", async () => {
-  const gone = 60;
+  const gone = 300;
   let accepts = 0;
   const [here, there] = pair();
   const stop = Promise.withResolvers<Transport>();
@@ -914,7 +914,7 @@ Deno.test("server rests when all that it accepts is gone, and closes", async () 
         addr: { transport: "memory" },
         // Not for ever: a server that does not rest would let this test not fail.
         accept: () =>
-          ++accepts < 1_000
+          ++accepts < 20_000
             ? Promise.reject(new Deno.errors.ConnectionReset("broken"))
             : new Promise(() => {}),
         close: () => {},
@@ -922,8 +922,8 @@ Deno.test("server rests when all that it accepts is gone, and closes", async () 
     }
   }
   const server = await new Broken().listen();
-  await new Promise((r) => setTimeout(r, 0));
-  assertEquals([accepts, server.metrics().acceptErrors], [65, 1]);
+  while (server.metrics().acceptErrors === 0) await new Promise((r) => setTimeout(r, 0));
+  assertEquals(accepts, 16_385);
   await server.close();
 });
 

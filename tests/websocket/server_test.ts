@@ -957,7 +957,7 @@ Deno.test("listener that fails for a while does not end the server", async () =>
 
 Deno.test("server does not wait for clients that reset before they are accepted, nor tells of them", async () => {
   const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  let gone = 60;
+  let gone = 300;
   const errors: unknown[] = [];
   const listener = {
     accept: () =>
@@ -969,7 +969,7 @@ Deno.test("server does not wait for clients that reset before they are accepted,
   await using _server = await serve({ listener, onError: (error) => errors.push(error) });
   await using ws = await connectWebSocket(urlOf({ port: real.addr.port }));
   assertEquals([ws.state, errors], ["open", []]);
-  assert(performance.now() - start < 5_000); // with a wait for each it would be six seconds
+  assert(performance.now() - start < 5_000); // with a wait for each it would be half a minute
 });
 
 Deno.test("server rests when all that it accepts is gone, tells of it, and closes", async () => {
@@ -978,13 +978,13 @@ Deno.test("server rests when all that it accepts is gone, tells of it, and close
   const errors: unknown[] = [];
   const listener = {
     // Not for ever: a server that does not rest would let this test not fail.
-    accept: () => ++accepts < 1_000 ? Promise.reject(error) : Promise.reject(new Error("enough")),
+    accept: () => ++accepts < 20_000 ? Promise.reject(error) : Promise.reject(new Error("enough")),
     close: () => {},
     addr: { transport: "memory" } as const,
   };
   const server = await serve({ listener, onError: (error) => errors.push(error) });
-  await new Promise((resolve) => setTimeout(resolve));
-  assertEquals([accepts, errors], [65, [error]]);
+  while (errors.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([accepts, errors], [16_385, [error]]);
   await server.close();
 });
 
