@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { nextTick } from "node:process";
 import { Readable } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
@@ -21,7 +22,7 @@ const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
 
 /** What a {@linkcode HttpHandler} is told beside the request. */
 export interface HttpHandlerInfo {
-  /** The client's address. */
+  /** The client's address; of a client on a Unix socket of node:http itself, which tells none, without a hostname and with port 0. */
   remoteAddr: TransportAddr;
 }
 
@@ -33,7 +34,11 @@ export type HttpHandler = (
 
 /** Options of {@linkcode createRequestListener}. */
 export interface RequestListenerOptions {
-  /** Told what the handler throws, and what goes wrong with its response. @default {`console.error`, as with `Deno.serve`} */
+  /**
+   * Told what the handler throws, and what goes wrong with its response. That the request's signal had it give up is no error.
+   *
+   * @default {`console.error`, as with `Deno.serve`}
+   */
   onError?: (error: unknown) => void;
 }
 
@@ -43,7 +48,7 @@ export interface RequestListenerOptions {
  * Bodies are streams in both directions: what the client does not take is not read from the handler's, and a client that has gone
  * cancels it. What the handler throws becomes 500; a body that fails on its way cuts the connection, so that it does not look whole.
  *
- * @throws {TypeError} When the handler is not a function.
+ * @throws {TypeError} When the handler, or `onError`, is not a function.
  *
  * @example
  * ```ts
@@ -68,15 +73,36 @@ export function createRequestListener(
     throw new TypeError("Cannot make a request listener: the handler is not a function");
   }
   const { onError = (error) => console.error(error) } = options;
+  if (typeof onError !== "function") {
+    throw new TypeError("Cannot make a request listener: onError is not a function");
+  }
+  const tell = (error: unknown): void => {
+    try {
+      const telling: unknown = onError(error);
+      if (telling instanceof Promise) telling.catch((thrown) => console.error(thrown));
+    } catch (thrown) {
+      console.error(thrown);
+    }
+  };
   return (request, response) => {
     watchResponse(request, response);
-    respond(handler, request, response, onError).catch((error) => {
-      onError(error);
+    const gone = new AbortController();
+    // Its client may have gone before this listener was asked.
+    if (response.destroyed) gone.abort();
+    else response.once("close", () => gone.abort());
+    const { signal } = gone;
+    respond(handler, request, response, signal, tell).catch((error) => {
       // What is cut off must not look whole.
       if (response.headersSent) response.destroy();
       else answerOnly(response, 500);
+      if (!signal.aborted || !isAbort(error, signal)) tell(error);
     });
   };
+}
+
+/** Whether an error tells that somebody gave up because `signal` fired. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof Error && error.name === "AbortError");
 }
 
 /** The responses that have not left, by their connection. */
@@ -85,8 +111,8 @@ const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>()
 /**
  * Sees to what node:http leaves out for requests that come before the response to another has left, as those of any client may:
  *
- * - A response that waits for its turn emits `"close"` at the end of its connection, too; otherwise only the one whose turn it is
- *   does, and what hangs on the others stays for ever.
+ * - A response that waits for its turn is destroyed and emits `"close"` at the end of its connection, too; otherwise only the one whose
+ *   turn it is does, and what hangs on the others stays for ever.
  * - Where so much waited that reading was stopped, it goes on when it has left; in Deno it does not by itself.
  * - What nobody has begun to read of a request's body is thrown away when its response has left, as Node does; in Deno it would hold up
  *   the request behind it.
@@ -114,17 +140,28 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
   if (responses === undefined) {
     const all = responses = new Set<ServerResponse>();
     unfinished.set(socket, all);
-    // One listener for all of them: there may be any number.
+    // One listener for all of them: there may be any number. A listener of theirs that throws holds up none of the others.
     socket.once("close", () => {
-      for (const waiting of all) if (waiting.socket === null) waiting.destroy().emit("close");
+      for (const waiting of all) nextTick(() => closeWaiting(waiting));
     });
   }
+  // Something was awaited before this was called, and that was told already.
+  if (socket.destroyed) nextTick(() => closeWaiting(response));
   const own = responses.add(response);
   response.once("close", () => {
     own.delete(response);
     if (request.readableFlowing === null) request.resume();
     readOn(socket);
   });
+}
+
+/** Ends a response that has not got its turn, as node:http ends the one that has. */
+function closeWaiting(response: ServerResponse): void {
+  if (response.socket !== null || response.destroyed || response.writableFinished) return;
+  response.destroy();
+  // What node:http itself looks at, so that it is not told again.
+  (response as { _closed?: boolean })._closed = true;
+  response.emit("close");
 }
 
 /** Has node:http read on, which looks whether it may when it is told that there is room. */
@@ -151,10 +188,9 @@ async function respond(
   handler: HttpHandler,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  signal: AbortSignal,
   onError: (error: unknown) => void,
 ): Promise<void> {
-  const aborted = new AbortController();
-  outgoing.once("close", () => aborted.abort());
   const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
   const secure = (incoming.socket as unknown as { encrypted?: boolean }).encrypted === true;
   const pairs: [string, string][] = [];
@@ -177,7 +213,7 @@ async function respond(
     method,
     headers: headerPairs(fields),
     body: upload,
-    signal: aborted.signal,
+    signal,
   });
   // What the handler has left of the body must not hold up the request behind it.
   outgoing.once("close", () => {
@@ -246,6 +282,9 @@ function headersToSend(response: Response): Headers {
 function promisedLength(headers: Headers, body: Response["body"]): number | undefined {
   const length = headers.get("content-length");
   if (length === null) return undefined;
+  if (!/^[0-9]+$/.test(length)) {
+    throw new TypeError("Cannot answer: content-length is not a number of bytes");
+  }
   if (body === null && Number(length) !== 0) throw wrongLength(0, Number(length));
   return Number(length);
 }
@@ -321,6 +360,9 @@ async function sendBody(
       ? { value: chunks[at], done: false }
       : await (at === chunks.length ? next : reader.read());
     if (outgoing.destroyed) break;
+    if (!done && !(value instanceof Uint8Array)) {
+      throw new TypeError("Cannot answer: the body has a chunk that is not a Uint8Array");
+    }
     length += value?.byteLength ?? 0;
     if (promised !== undefined && (done ? length !== promised : length > promised)) {
       throw wrongLength(length, promised);

@@ -1,4 +1,10 @@
-import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   createServer,
   type IncomingMessage,
@@ -6,6 +12,7 @@ import {
   ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { finished } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import {
   createRequestListener,
@@ -96,6 +103,132 @@ Deno.test("request listener tells what goes wrong, to the console where nobody e
   );
 });
 
+Deno.test("request listener answers though nobody can be told what went wrong", async () => {
+  const fail: HttpHandler = () => {
+    throw new Error("mine");
+  };
+  const told: unknown[] = [];
+  const { error } = console;
+  console.error = (error) => told.push(error);
+  const listeners = [
+    () => {
+      throw new Error("no log");
+    },
+    () => Promise.reject(new Error("no log either")),
+  ];
+  try {
+    for (const onError of listeners) {
+      await withServer(createRequestListener(fail, { onError }), async (port) => {
+        const response = await fetch(`http://127.0.0.1:${port}/`);
+        assertEquals([response.status, await response.text()], [500, ""]);
+      });
+    }
+  } finally {
+    console.error = error;
+  }
+  assertEquals(told.map(String), ["Error: no log", "Error: no log either"]);
+  assertThrows(
+    () => createRequestListener(fail, { onError: {} as () => void }),
+    TypeError,
+    "onError is not a function",
+  );
+});
+
+Deno.test("request listener does not take for an error that a handler gave up with its client", async () => {
+  const told: unknown[] = [];
+  let given = 0;
+  const handler: HttpHandler = async (request) => {
+    const { pathname } = new URL(request.url);
+    await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
+    given++;
+    if (pathname === "/reason") throw request.signal.reason;
+    if (pathname === "/fetch") await fetch("http://127.0.0.1:9/", { signal: request.signal });
+    throw new Error("something else");
+  };
+  const onError = (error: unknown) => void told.push(error);
+  await withServer(createRequestListener(handler, { onError }), async (port) => {
+    const conn = await pipeline(port, ["/reason", "/fetch", "/else"]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    conn.close();
+    await until(() => given === 3 && told.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+  assertEquals([given, told.map(String)], [3, ["Error: something else"]]);
+});
+
+Deno.test("request listener that is asked late cancels the bodies of a client that has gone meanwhile", async () => {
+  const told: string[] = [];
+  const late = Promise.withResolvers<void>();
+  let asked = 0;
+  const listener = createRequestListener((request) => {
+    const { pathname } = new URL(request.url);
+    const tell = () => told.push(`signal ${pathname}`);
+    if (request.signal.aborted) tell();
+    else request.signal.addEventListener("abort", tell);
+    return new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
+        cancel: () => void told.push(`cancel ${pathname}`),
+      }),
+    );
+  });
+  let gone = false;
+  await withServer(async (request, response) => {
+    asked++;
+    request.socket.once("close", () => gone = true);
+    await late.promise;
+    listener(request, response);
+  }, async (port) => {
+    const conn = await pipeline(port, ["/1", "/2", "/3"]);
+    await until(() => asked === 3);
+    conn.close();
+    await until(() => gone);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    late.resolve();
+    await until(() => told.length === 6);
+  });
+  assertEquals(
+    told.sort(),
+    ["cancel /1", "cancel /2", "cancel /3", "signal /1", "signal /2", "signal /3"],
+  );
+});
+
+Deno.test("request listener sends no body that is not what its headers say, or not made of bytes", async () => {
+  const told: unknown[] = [];
+  const handler: HttpHandler = (request) => {
+    if (new URL(request.url).pathname === "/text") {
+      return new Response(ReadableStream.from(["text"]) as ReadableStream<never>);
+    }
+    return new Response("x".repeat(16), { headers: { "content-length": "0x10" } });
+  };
+  const onError = (error: unknown) => void told.push((error as Error).message);
+  await withServer(createRequestListener(handler, { onError }), async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/length`);
+    assertEquals([response.status, await response.text()], [500, ""]);
+    await assertRejects(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/text`);
+      await response.text();
+      throw response.status; // none, or 500
+    });
+  });
+  assertEquals(told, [
+    "Cannot answer: content-length is not a number of bytes",
+    "Cannot answer: the body has a chunk that is not a Uint8Array",
+  ]);
+});
+
+Deno.test("request listener answers behind a GET whose body nobody reads", async () => {
+  const handler: HttpHandler = (request) => new Response(`at ${new URL(request.url).pathname}`);
+  await withServer(createRequestListener(handler), async (port) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const head = "GET /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n";
+    const text = `${head}${"x".repeat(300_000)}GET /2 HTTP/1.1\r\nHost: h\r\n\r\n`;
+    const sent = writeAll(conn, text);
+    await readUntil(conn, "at /2");
+    await sent;
+  });
+});
+
 Deno.test("request listener cancels the bodies of a client that has gone, those that wait for their turn, too", async () => {
   const told: string[] = [];
   let asked = 0;
@@ -146,6 +279,11 @@ Deno.test("every response of a connection that ends is closed once, and one that
     conn.close();
     await until(() => closed.length === 14);
     assertEquals(closed.sort(), paths.sort());
+    // Who asks only now is told as well.
+    const errors = await Promise.all(
+      all.map((response) => new Promise((resolve) => finished(response, resolve))),
+    );
+    assertEquals(errors.map((error) => error === undefined), paths.map((path) => path === "/1"));
     // What is still written goes nowhere, as with the one whose turn it was.
     for (const response of all) {
       assertEquals([response.destroyed, response.write("x")], [true, false]);
