@@ -394,6 +394,12 @@ function takesAll(transport: Transport & TransportExtras): boolean {
   return false;
 }
 
+/** Whether an error with a code is one of the system's: a plain one, or one with a code that is known here. */
+function isSystemError(error: Error, code: string): boolean {
+  if (!/^E[A-Z0-9]+$/.test(code)) return false;
+  return error.constructor === Error || toNetError(error, { syscall: "" }).code === code;
+}
+
 /**
  * The other way round: a Node `Duplex` over a transport, for code that wants a node:net socket. It has the addresses, the
  * setters and the idle time of one. The transport belongs to it from then on: destroying it closes the transport. As with a socket, the peer's end ends
@@ -673,7 +679,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     // The system's do not tell the address; Deno has classes for some of them, and throws the others as plain errors.
     if (error instanceof Error && !(error.name in Deno.errors)) {
       const { code } = error as { code?: unknown };
-      if (typeof code === "string" && !/^E[A-Z0-9]+$/.test(code)) return error;
+      if (typeof code === "string" && !isSystemError(error, code)) return error;
     }
     return toNetError(error, { syscall, address: this.remoteAddress, port: this.remotePort });
   }
@@ -682,8 +688,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     let rest = chunk;
     this.#idle?.touch();
     for (;;) {
-      const timed = this.#writeTimeout !== Infinity || this.#idle !== null;
-      const slice = timed && this.#takesAll ? rest.subarray(0, SLICE) : rest;
+      // An idle time may be set meanwhile.
+      const slice = this.#takesAll ? rest.subarray(0, SLICE) : rest;
       const n = this.#writeTimeout === Infinity
         ? await this.#transport.write(slice)
         : await this.#writeInTime(slice);
