@@ -76,33 +76,46 @@ function matches(rule: string | RegExp, origin: string): boolean {
   return rule.test(origin);
 }
 
+const NOT_CALLED =
+  "Cannot tell whether an origin is let in: a function that declares the callback answers by it, and not by the promise that it returns";
+
 /**
  * What a function of the program says to an origin, by what it returns or by its callback: the first answer counts. A function that names the
  * callback may return `true`, or a promise of it, for other reasons, as clients of databases do when they have written: it would let everybody
- * in, so that only its callback answers, and a promise of it can but fail. Of all others what they return is the answer, so that none is
- * waited for in vain; one that finds its callback in `arguments` or gives it a default has to call it before.
+ * in, so that only its callback answers; a promise of it can but fail, and is taken for a mistake if it comes to an answer without the callback.
+ * Of all others what they return is the answer, so that none is waited for in vain; one that finds its callback in `arguments` or gives it a default has to call it before.
  */
 function ask(
   rule: Extract<CorsOrigin, CallableFunction>,
   origin: string | undefined,
+  turn: () => Promise<void>,
 ): Promise<CorsOriginAnswer | OriginRefusal> {
   return new Promise((resolve, reject) => {
+    let called = false;
     const result = rule(origin, (error, answer) => {
+      called = true;
       if (error) return resolve(new OriginRefusal(error));
       const checked = Promise.resolve(answer).then(checkAnswer);
       checked.catch(() => {}); // It may be a second answer, which nobody looks at.
       resolve(checked);
     });
     if (rule.length < 2) Promise.resolve(result).then(checkAnswer).then(resolve, reject);
-    else if (result instanceof Promise) result.catch(reject);
+    else if (result instanceof Promise) {
+      result.then((answer) => {
+        if (called || !isSimpleAnswer(answer)) return;
+        // Whoever means that for the answer would wait for ever. Where it is none, the callback has its turn before.
+        turn().then(() => called || reject(new TypeError(NOT_CALLED)));
+      }, reject);
+    }
   });
 }
 
 async function decide(
   rule: CorsOrigin,
   origin: string | undefined,
+  turn: () => Promise<void>,
 ): Promise<{ allowed: boolean; header: string | undefined; error?: unknown }> {
-  const found = typeof rule === "function" ? await ask(rule, origin) : rule;
+  const found = typeof rule === "function" ? await ask(rule, origin, turn) : rule;
   if (found instanceof OriginRefusal) {
     return { allowed: false, header: undefined, error: found.error };
   }
@@ -113,14 +126,15 @@ async function decide(
   return { allowed, header: allowed ? origin : undefined };
 }
 
-/** What the rules say to a request. `preflight` is set for a request by `OPTIONS`. */
+/** What the rules say to a request. `preflight` is set for a request by `OPTIONS`; `turn` waits for a turn of the event loop. */
 export async function answerCors(
   options: CorsOptions,
   headers: EngineHeaders,
   preflight: boolean,
+  turn: () => Promise<void>,
 ): Promise<CorsAnswer> {
   const origin = typeof headers.origin === "string" ? headers.origin : undefined;
-  const { allowed, header, error } = await decide(options.origin ?? "*", origin);
+  const { allowed, header, error } = await decide(options.origin ?? "*", origin, turn);
   const lines: [string, string][] = [];
   if (header !== "*") lines.push(["Vary", "Origin"]);
   if (header === undefined) return { allowed, headers: lines, error };

@@ -72,6 +72,8 @@ function beginHeaders(response: KeptResponse | undefined): ResponseHeaders {
   return response.headers;
 }
 
+const aTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
 /**
  * Everything of the engine but the servers that requests come through: sessions, checks, middleware, and what is told to
  * the program.
@@ -189,7 +191,7 @@ export class EngineCore implements EngineSocketHost {
     if (cors === undefined) return true;
     const { request, response } = exchange;
     const preflight = request.method === "OPTIONS";
-    const answer = await this.#decisions.wait(answerCors(cors, request.headers, preflight));
+    const answer = await this.#decisions.wait(answerCors(cors, request.headers, preflight, aTurn));
     if (answer instanceof Undecided) {
       this.#refuse(exchange, refusalOf(answer));
       return false;
@@ -364,7 +366,7 @@ export class EngineCore implements EngineSocketHost {
   ): Promise<Refusal | undefined> {
     const { cors } = this.settings;
     if (cors !== undefined) {
-      const answer = await this.#decisions.wait(answerCors(cors, request.headers, false));
+      const answer = await this.#decisions.wait(answerCors(cors, request.headers, false, aTurn));
       if (answer instanceof Undecided) return refusalOf(answer);
       if (answer.allowed) return undefined;
       return foreignOrigin(origin, answer.error);

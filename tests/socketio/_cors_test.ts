@@ -2,15 +2,22 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { answerCors, checkCors } from "../../socketio/_cors.ts";
 import type { CorsOptions, CorsOriginAnswer } from "../../socketio/engine_options.ts";
 
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
 async function ask(
   options: CorsOptions,
   origin?: string,
   preflight = false,
 ): Promise<Record<string, unknown>> {
-  const { allowed, headers } = await answerCors(options, {
-    origin,
-    "access-control-request-headers": "X-Asked",
-  }, preflight);
+  const { allowed, headers } = await answerCors(
+    options,
+    {
+      origin,
+      "access-control-request-headers": "X-Asked",
+    },
+    preflight,
+    turn,
+  );
   return { allowed, ...Object.fromEntries(headers) };
 }
 
@@ -135,8 +142,19 @@ Deno.test("what a function that names its callback returns is no answer, nor a p
       setTimeout(callback, 0, error);
       return value as CorsOriginAnswer;
     };
-    const answer = await answerCors({ origin }, { origin: "https://a.com" }, false);
+    const answer = await answerCors({ origin }, { origin: "https://a.com" }, false, turn);
     assertEquals(answer, { allowed: false, headers: [["Vary", "Origin"]], error });
+    await turn();
+  }
+});
+
+Deno.test("an answer by promise of a function that names its callback, and does not call it, throws soon", async () => {
+  for (const value of [true, false, "*", /a/]) {
+    await assertRejects(
+      () => ask({ origin: (_origin, _callback) => Promise.resolve(value) }, "https://a.com"),
+      TypeError,
+      "a function that declares the callback answers by it",
+    );
   }
 });
 
@@ -145,7 +163,7 @@ Deno.test("a function refuses by an error for its callback, with or without an o
   const origin: CorsOptions["origin"] = (_origin, callback) => callback(error, true);
   for (const asked of ["https://a.com", undefined]) {
     for (const preflight of [false, true]) {
-      const answer = await answerCors({ origin }, { origin: asked }, preflight);
+      const answer = await answerCors({ origin }, { origin: asked }, preflight, turn);
       assertEquals(answer, { allowed: false, headers: [["Vary", "Origin"]], error });
     }
   }
