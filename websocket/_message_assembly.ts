@@ -42,6 +42,8 @@ export class MessageAssembly {
     readonly compressed: boolean,
     /** Whether its parts are handed on as they come, and not kept. It can be changed until it has {@linkcode begun}. */
     public streamed: boolean,
+    /** How large it may become, in bytes: no more is taken beforehand. */
+    readonly maxSize = Infinity,
   ) {}
 
   /** Adds bytes that nobody will change. `toCome` bytes more are expected behind them, if that is known. */
@@ -83,9 +85,9 @@ export class MessageAssembly {
     return this.#own!.subarray(at, at + toCome);
   }
 
-  /** What it takes of memory, in bytes. A view counts as what it shows. */
+  /** What it takes of memory, in bytes, and never more than {@linkcode maxSize}. A view counts as what it shows. */
   get footprint(): number {
-    return this.#own?.length ?? this.size;
+    return this.#own === undefined ? this.size : this.#own.length - HEADROOM;
   }
 
   /** Whether bytes lie in somebody else's memory. */
@@ -125,7 +127,7 @@ export class MessageAssembly {
       ? Math.min(needed + toCome, Math.max(TRUSTED, needed * 4))
       : old === undefined
       ? needed
-      : Math.max(needed, old.length * 2);
+      : Math.min(this.maxSize, (old.length - HEADROOM) * 2);
     this.#own = new Uint8Array(HEADROOM + Math.max(needed, wanted));
     this.headroom = true;
     if (old !== undefined) this.#own.set(old);

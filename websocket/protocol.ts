@@ -520,6 +520,7 @@ export class WebSocketProtocol {
         opcode as WebSocketMessageOpcode,
         header.rsv !== 0,
         this.#streaming,
+        this.#maxSize,
       );
     }
     this.#assembly.fragments++;

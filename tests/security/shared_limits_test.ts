@@ -572,6 +572,31 @@ for (const policy of ["close", "drop", "wait"] as const) {
   });
 }
 
+Deno.test("inflated bytes: a message of the largest size fits a budget of that size, however it comes", async () => {
+  const size = 600 * KIB;
+  const limits = only("inflatingBytes", size, "close");
+  const server = await serve({ limits, perMessageDeflate: true, maxMessageSize: size });
+  const message = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65_536) {
+    crypto.getRandomValues(message.subarray(at, at + 65_536));
+  }
+  const wire = await openWebSocket(server.port, { headers: OFFER });
+  const [ws] = server.clients;
+  const received = ws.receive({ timeout: 10_000 });
+  const payload = deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+  for (let at = 0; at < payload.length; at += 20_000) {
+    const part = payload.subarray(at, at + 20_000);
+    const fin = at + part.length === payload.length;
+    await wire.write(clientFrame(at === 0 ? 2 : 0, part, { fin, rsv: at === 0 ? 0x40 : 0 }));
+  }
+  const { data, code } = await received;
+  assertEquals(code, undefined);
+  assert(equals(data as Uint8Array, message));
+  wire.close();
+  await server.close();
+  await assertAllBack(limits);
+});
+
 // Connections.
 
 Deno.test("connections: the limit holds over servers of three kinds; more are dropped, and told so where there is a way", async () => {

@@ -38,6 +38,17 @@ Deno.test("assembly takes at most four times what is there on the word of a head
   assert(assembly.headroom);
 });
 
+Deno.test("assembly that doubles its memory takes no more than a message may have", () => {
+  const assembly = new MessageAssembly(2, true, false, 1000);
+  const footprints: number[] = [];
+  for (const size of [300, 100, 300, 200, 100]) {
+    assembly.append(new Uint8Array(size), 0, size, 0);
+    footprints.push(assembly.footprint);
+  }
+  assertEquals(footprints, [300, 400, 800, 1000, 1000]);
+  assertEquals(assembly.bytes().length, 1000);
+});
+
 Deno.test("assembly has room for what follows, and does not copy what was put there", () => {
   const slab = Uint8Array.from({ length: 100_000 }, (_, i) => i);
   const assembly = new MessageAssembly(2, false, false);
