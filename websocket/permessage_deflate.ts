@@ -20,8 +20,9 @@ export interface PerMessageDeflateOptions {
    */
   serverNoContextTakeover?: boolean;
   /**
-   * The same for the client. A server that wants it can't compress with clients that do not listen: those of Tornado and
-   * Mojolicious keep their window all the same, and their first message that refers back ends the connection with 1007.
+   * The same for the client. A server that wants it can't compress with clients that do not listen: those of Tornado,
+   * Mojolicious and Jetty keep their window all the same, and their first message that refers back ends the connection with 1007;
+   * those of Netty end the handshake.
    *
    * @default {false}
    */
