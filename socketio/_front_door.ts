@@ -11,7 +11,12 @@ import type { Budget } from "../net/budget.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
-import { HttpHeadReader, type HttpRequestHead, parseRequestHead } from "../websocket/http_head.ts";
+import {
+  HttpFields,
+  HttpHeadReader,
+  type HttpRequestHead,
+  parseRequestHead,
+} from "../websocket/http_head.ts";
 import { HttpDuplex } from "./_http_duplex.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 
@@ -38,9 +43,9 @@ export interface FrontDoorOptions {
   takesUpgrade(target: string): boolean;
   /** A request for a WebSocket. `rest` came behind its head. */
   onUpgrade(upgrade: RawRequest): void;
-  /** Takes all other requests. To call `watchResponse` is its part. */
+  /** Takes all other requests, those that offer another protocol as well. To call `watchResponse` is its part. */
   onRequest(request: IncomingMessage, response: ServerResponse): void;
-  /** Takes a request for a WebSocket on a connection that had other requests before, as proxies do. */
+  /** Takes a request for a WebSocket of ours on a connection that had other requests before, as proxies do. */
   onLateUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void;
 }
 
@@ -82,6 +87,19 @@ function latin1(text: string): Uint8Array {
   return bytes;
 }
 
+/** The head of a node request, as the handshake's checks want it. */
+export function toHead(request: IncomingMessage): HttpRequestHead {
+  const fields = new HttpFields();
+  const { rawHeaders } = request;
+  for (let i = 0; i < rawHeaders.length; i += 2) fields.append(rawHeaders[i], rawHeaders[i + 1]);
+  return {
+    method: request.method ?? "GET",
+    target: request.url ?? "/",
+    minorVersion: request.httpVersionMinor === 0 ? 0 : 1,
+    fields,
+  };
+}
+
 /** Writes a text. */
 export async function writeRaw(transport: Transport, text: string): Promise<void> {
   let bytes = latin1(text);
@@ -120,11 +138,15 @@ export class FrontDoor {
   constructor(options: FrontDoorOptions) {
     this.#options = options;
     this.#delay = new Scheduler().delay(options.headTimeout, (waiting) => this.#drop(waiting));
-    this.#http = createServer({
+    const settings = {
       headersTimeout: options.headTimeout,
       requestTimeout: options.headTimeout * 6,
       connectionsCheckingInterval: Math.min(5000, options.headTimeout),
-    });
+      // "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8
+      shouldUpgradeCallback: (request: IncomingMessage) =>
+        isUpgradeRequest(toHead(request)) && options.takesUpgrade(request.url ?? ""),
+    };
+    this.#http = createServer(settings);
     this.#http.on("request", (request, response) => {
       duplexOf(request).begin(response);
       options.onRequest(request, response);

@@ -15,7 +15,6 @@ import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
-import { HttpFields, type HttpRequestHead } from "../websocket/http_head.ts";
 import { createRequestListener, type HttpHandler } from "../websocket/request_listener.ts";
 import { isHostAllowed } from "../websocket/request_url.ts";
 import { reportCallbackError } from "./_callback.ts";
@@ -24,7 +23,7 @@ import { EngineCore } from "./_engine_core.ts";
 import { resolveEngineOptions } from "./_engine_settings.ts";
 import { FetchExchange, NativeUpgrade } from "./_fetch_exchange.ts";
 import { fileRoutes } from "./_file_routes.ts";
-import { FrontDoor } from "./_front_door.ts";
+import { FrontDoor, toHead } from "./_front_door.ts";
 import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
 import { pathOf } from "./_query.ts";
 import type { RawSocketOptions } from "./_raw_socket.ts";
@@ -305,10 +304,7 @@ export class SocketIoEngine {
       takesUpgrade: (target) => this.#isEnginePath(target),
       onUpgrade: (raw) => this.#core.handleUpgrade(new RawUpgrade(raw, this.#socketOptions)),
       onRequest: this.#makeListener(all.handler),
-      onLateUpgrade: (request, socket, head) => {
-        if (this.#isEnginePath(request.url)) this.#onUpgrade(request, socket, head);
-        else socket.destroy();
-      },
+      onLateUpgrade: (request, socket, head) => this.#onUpgrade(request, socket, head),
     });
     this.#doors.add(door);
     const { addr } = listener;
@@ -465,17 +461,4 @@ function openListener(port: number, hostname: string, path?: string): TransportL
     const where = path === undefined ? { address: hostname, port } : { address: path };
     throw toNetError(error, { syscall: "listen", ...where });
   }
-}
-
-/** The head of a node request, as the handshake's checks want it. */
-function toHead(request: IncomingMessage): HttpRequestHead {
-  const fields = new HttpFields();
-  const { rawHeaders } = request;
-  for (let i = 0; i < rawHeaders.length; i += 2) fields.append(rawHeaders[i], rawHeaders[i + 1]);
-  return {
-    method: request.method ?? "GET",
-    target: request.url ?? "/",
-    minorVersion: request.httpVersionMinor === 0 ? 0 : 1,
-    fields,
-  };
 }

@@ -8,6 +8,7 @@ import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
+import { hasListElement } from "./_tokens.ts";
 import { createRequestListener, type HttpHandler, watchResponse } from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
 
@@ -294,6 +295,11 @@ export function injectConnection(
   return socket;
 }
 
+/** "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8 */
+function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return hasListElement(headers.upgrade, "websocket");
+}
+
 /**
  * Makes a `node:http` server that answers by a web handler. It does not listen.
  *
@@ -307,7 +313,8 @@ export function createHandlerServer(
   const { maxHeadSize } = limits;
   const maxHeaderSize = maxHeadSize && Math.min(Math.ceil(maxHeadSize), MAX_HEADER_SIZE);
   const listener = createRequestListener(handler, { onError });
-  const server = createServer({ maxHeaderSize }, (request, response) => {
+  const settings = { maxHeaderSize, shouldUpgradeCallback: asksForWebSocket };
+  const server = createServer(settings, (request, response) => {
     const fault = laterHeadFault(request, limits);
     if (fault !== undefined) {
       response.writeHead(fault.status, { connection: "close", "content-length": "0" }).end();

@@ -140,9 +140,17 @@ Deno.test("front door keeps a plain connection alive", async () => {
   await close();
 });
 
-Deno.test("front door hands on a WebSocket that is not for it", async () => {
+Deno.test("front door takes for a plain request what offers another protocol, or is no WebSocket for it", async () => {
   const { port, upgrades, close } = open();
-  assertEquals(await talk(port, [`GET /other HTTP/1.1\r\n${UPGRADE}`]), "");
+  const h2c = `${HEAD}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n`;
+  const body = "Content-Length: 4\r\n\r\nbody";
+  const texts = [
+    `POST /ws HTTP/1.1\r\n${h2c}${body}`,
+    `POST /2 HTTP/1.1\r\n${h2c}${body}`,
+    `GET /other HTTP/1.1\r\n${UPGRADE}`,
+  ];
+  const text = await talk(port, texts, /GET \/other/);
+  assertEquals(text.match(/\S+ \/\S+( body)?/g), ["POST /ws body", "POST /2 body", "GET /other"]);
   assertEquals(upgrades, []);
   await close();
 });

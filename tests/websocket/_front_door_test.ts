@@ -732,3 +732,19 @@ Deno.test("handler's fetched response does not tell of the connection that it ca
   upstream.closeAllConnections();
   await new Promise((resolve) => upstream.close(resolve));
 });
+
+Deno.test("handler answers a request that offers another protocol than WebSocket", async () => {
+  await using server = await serve({
+    handler: async (request) => new Response(`${request.method} ${await request.text()};`),
+  });
+  using client = await RawClient.connect(server.port);
+  const h2c = "Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
+  for (let i = 1; i < 4; i++) {
+    await client.write(`POST / HTTP/1.1\r\n${h2c}Content-Length: 4\r\n\r\nbody`);
+    await client.readUntil((text) => text.split(/POST body;|426/).length > i);
+  }
+  assertEquals(client.text.match(/HTTP\/1.1 \d+/g), Array(3).fill("HTTP/1.1 200"));
+  await client.write(upgradeRequest());
+  await client.readUntil((text) => text.includes(ACCEPT));
+  assertStringIncludes(client.text, "HTTP/1.1 101");
+});
