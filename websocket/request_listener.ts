@@ -15,7 +15,7 @@ const AT_ONCE_BYTES = 65_536;
 const AT_ONCE_TURNS = 10;
 
 /** What a fetched response tells of the connection that it came on, beside what every response may not say. */
-const BETWEEN_NEIGHBOURS = ["upgrade", "trailer", "te", "proxy-connection"];
+const BETWEEN_NEIGHBOURS = ["upgrade", "te", "proxy-connection"];
 
 /** The codings that Deno's `fetch` takes off. */
 const DECODED: ReadonlySet<string> = new Set(["gzip", "br"]);
@@ -181,6 +181,8 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
 
 /** Answers with a status and nothing else, and ends the connection. */
 function answerOnly(response: ServerResponse, status: number): void {
+  // The reason of a head that could not be written would stay.
+  response.statusMessage = "";
   response.writeHead(status, { connection: "close", "content-length": "0" }).end();
 }
 
@@ -270,6 +272,8 @@ function headersToSend(response: Response): Headers {
   if (fetched || connection === "keep-alive") sent.delete("connection");
   sent.delete("keep-alive");
   sent.delete("transfer-encoding");
+  // A `Response` has no trailers, and node:http throws at some that are announced.
+  sent.delete("trailer");
   const coding = sent.get("content-encoding")?.toLowerCase() ?? "";
   if (fetched && response.body !== null && DECODED.has(coding)) {
     sent.delete("content-encoding");

@@ -351,3 +351,24 @@ Deno.test("uploads behind long responses that waited for their turn are read", a
     await sent;
   });
 });
+
+Deno.test("request listener announces no trailers: a web response has none", async () => {
+  const headers = { trailer: "x-checksum", "x-a": "b" };
+  await withServer(createRequestListener(() => new Response("abc", { headers })), async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals([response.status, await response.text()], [200, "abc"]);
+    assertEquals([response.headers.get("x-a"), response.headers.get("trailer")], ["b", null]);
+  });
+});
+
+Deno.test("request listener answers with 500 and its reason for a head that can't be sent", async () => {
+  const told: unknown[] = [];
+  const handler = () => new Response("abc", { status: 201, headers: { "x-a": "\x01" } });
+  const listener = createRequestListener(handler, { onError: (error) => told.push(error) });
+  await withServer(listener, async (port) => {
+    const { status, statusText, body } = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals([status, statusText], [500, "Internal Server Error"]);
+    await body?.cancel();
+  });
+  assertInstanceOf(told[0], TypeError);
+});
