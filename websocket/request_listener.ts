@@ -1,10 +1,10 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
-import { Readable } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
+import { Upload } from "./_upload.ts";
 import { HttpFields } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
 
@@ -47,6 +47,8 @@ export interface RequestListenerOptions {
  *
  * Bodies are streams in both directions: what the client does not take is not read from the handler's, and a client that has gone
  * cancels it. What the handler throws becomes 500; a body that fails on its way cuts the connection, so that it does not look whole.
+ * What the handler has not read of the request's body when its response has left is thrown away; if it still holds a reader, when that
+ * has not read for half a second.
  *
  * @throws {TypeError} When the handler, or `onError`, is not a function.
  *
@@ -210,17 +212,14 @@ async function respond(
     answerOnly(outgoing, target === undefined ? 400 : 501);
     return;
   }
-  const upload = hasBody ? Readable.toWeb(incoming) as unknown as ReadableStream<Uint8Array> : null;
+  const upload = hasBody ? new Upload(incoming) : undefined;
   const request = new Request(target, {
     method,
     headers: headerPairs(fields),
-    body: upload,
+    body: upload?.stream,
     signal,
   });
-  // What the handler has left of the body must not hold up the request behind it.
-  outgoing.once("close", () => {
-    if (upload?.locked === false) upload.pipeTo(new WritableStream()).catch(() => {});
-  });
+  outgoing.once("close", () => upload?.leave());
   const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
   const { status, body } = response;
   // Behind a response of status 101 its client would wait for another.

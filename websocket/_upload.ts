@@ -1,0 +1,82 @@
+// Floor 3: driver.
+import type { IncomingMessage } from "node:http";
+import { finished } from "node:stream";
+
+/** How long what is left of a body may wait for a handler that has answered and still holds it, in ms. */
+const UNREAD_TIME = 500;
+
+/** The body of a request of `node:http` as a web handler gets it: a stream of bytes, which reads no more than is asked for. */
+export class Upload implements UnderlyingByteSource {
+  readonly type = "bytes";
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #incoming: IncomingMessage;
+  #controller!: ReadableByteStreamController;
+  /** Whether nobody gets any more of it. */
+  #over = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(incoming: IncomingMessage) {
+    this.#incoming = incoming;
+    this.stream = new ReadableStream(this);
+  }
+
+  start(controller: ReadableByteStreamController): void {
+    this.#controller = controller;
+    const incoming = this.#incoming;
+    incoming.on("data", (chunk: Uint8Array) => this.#take(chunk)).pause();
+    finished(incoming, { writable: false }, (error) => this.#end(error));
+  }
+
+  pull(): void {
+    // Who reads slowly still reads.
+    if (this.#timer !== undefined) this.#wait();
+    this.#incoming.resume();
+  }
+
+  cancel(): void {
+    this.#over = true;
+    this.#incoming.resume();
+  }
+
+  /**
+   * The response has left. What of the body nobody reads must not hold up the request behind it: it is thrown away, at once where no
+   * handler holds it, else when it has not been read for a while.
+   */
+  leave(): void {
+    if (this.#over) return;
+    if (this.stream.locked) this.#wait();
+    else this.#drop();
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      // Not paused, it is the client that is waited for.
+      if (this.#incoming.isPaused()) this.#drop();
+      else if (!this.#incoming.destroyed) this.#wait();
+    }, UNREAD_TIME);
+  }
+
+  #drop(): void {
+    const why = "its response has left, and the rest was thrown away";
+    this.#end(new TypeError(`Cannot read the body of the request: ${why}`));
+    this.#incoming.resume();
+  }
+
+  #take(chunk: Uint8Array): void {
+    if (this.#over) return;
+    // The stream takes the memory away, of which other requests have their parts.
+    this.#controller.enqueue(new Uint8Array(chunk));
+    if ((this.#controller.desiredSize ?? 0) <= 0) this.#incoming.pause();
+  }
+
+  #end(error: Error | null | undefined): void {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    this.#over = true;
+    if (error) return this.#controller.error(error);
+    this.#controller.close();
+    // Closes what a reader waits with a buffer of its own for.
+    this.#controller.byobRequest?.respond(0);
+  }
+}
