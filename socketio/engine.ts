@@ -63,12 +63,12 @@ export interface SocketIoListenOptions {
   proxyProtocol?: ServerProxyProtocolOptions;
   /**
    * Answers the requests that are not the engine's: an app's `fetch`. What it throws is answered with 500 and goes to the console; a body
-   * that fails later cuts the connection.
+   * that fails later cuts the connection. When the engine closes, responses that are due have a second to leave.
    *
    * @default {404}
    */
   handler?: HttpHandler;
-  /** How long the head of a request may take, in ms. @default {10_000} */
+  /** How long the head of a request may take, in ms; all of it, with its body, six times as long. @default {10_000} */
   headTimeout?: number;
   /** The most connections whose first request has not come yet. @default {16_384} */
   maxWaiting?: number;

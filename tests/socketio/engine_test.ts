@@ -841,6 +841,33 @@ Deno.test("engine's handler sends a body as it comes, and hears of a client that
   await engine.close();
 });
 
+Deno.test("engine that closes lets its handler's responses leave, and waits a second for them", async () => {
+  for (const answers of [true, false]) {
+    const engine = echo();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Response>();
+    const { port } = await engine.listen({
+      port: 0,
+      hostname: "127.0.0.1",
+      handler: () => {
+        asked.resolve();
+        return answer.promise;
+      },
+    });
+    const got = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text());
+    const text = got.catch(() => "cut off");
+    await asked.promise;
+    const start = performance.now();
+    const closed = engine.close();
+    if (answers) setTimeout(() => answer.resolve(new Response("the last")), 50);
+    assertEquals(await text, answers ? "the last" : "cut off");
+    await closed;
+    const time = performance.now() - start;
+    if (!answers) assert(time > 900, `closed after ${time} ms`);
+    answer.resolve(new Response());
+  }
+});
+
 Deno.test("engine that is to listen refuses a handler that is none", () => {
   const handler = { fetch: () => new Response() } as unknown as SocketIoListenOptions["handler"];
   assertThrows(() => echo().listen({ handler }), TypeError, "handler is not a function");
