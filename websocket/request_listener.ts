@@ -273,6 +273,8 @@ function headersToSend(response: Response): Headers {
   sent.delete("transfer-encoding");
   // A `Response` has no trailers, and node:http throws at some that are announced.
   sent.delete("trailer");
+  // "A server MUST NOT send a Content-Length header field in any response with a status code of […] 204" RFC 9110 §8.6
+  if (response.status === 204) sent.delete("content-length");
   const coding = sent.get("content-encoding")?.toLowerCase() ?? "";
   if (fetched && response.body !== null && DECODED.has(coding)) {
     sent.delete("content-encoding");

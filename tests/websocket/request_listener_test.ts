@@ -361,6 +361,18 @@ Deno.test("request listener announces no trailers: a web response has none", asy
   });
 });
 
+Deno.test("request listener tells no length of a 204, and that of the page with a 304", async () => {
+  const handler: HttpHandler = ({ url }) =>
+    new Response(null, { status: Number(url.slice(-3)), headers: { "content-length": "7" } });
+  await withServer(createRequestListener(handler), async (port) => {
+    for (const [status, length] of [[204, null], [304, "7"]]) {
+      const response = await fetch(`http://127.0.0.1:${port}/${status}`);
+      assertEquals([response.status, response.headers.get("content-length")], [status, length]);
+      await response.body?.cancel();
+    }
+  });
+});
+
 Deno.test("request listener answers with 500 and its reason for a head that can't be sent", async () => {
   const told: unknown[] = [];
   const handler = () => new Response("abc", { status: 201, headers: { "x-a": "\x01" } });
