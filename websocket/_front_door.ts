@@ -5,7 +5,7 @@ import { TransportDuplex } from "../net/node_transport.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { DEADLINES, type Expiring } from "./_deadlines.ts";
-import { closeQuietly, type ReceivedHead } from "./_head_exchange.ts";
+import type { ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
 import { hasListElement } from "./_tokens.ts";
@@ -260,7 +260,8 @@ export function openFrontDoor(
     inject(arrival, received, secure) {
       const { transport, tls } = arrival;
       const socket = injectConnection(http, transport, received, secure, tls);
-      const cut = () => closeQuietly(transport);
+      // Not only the transport: who neither reads nor writes at the time would not learn of it.
+      const cut = () => void socket.destroy();
       socket.once("close", core.handOver(arrival, { cut, finish: () => socket.finish() }));
     },
     close() {

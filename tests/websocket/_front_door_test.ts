@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
+import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
@@ -529,6 +530,26 @@ Deno.test("handlers are told that their client has gone where their responses wa
     told.sort(),
     ["cancel", "signal"].flatMap((w) => ["/1", "/2", "/3"].map((p) => `${w} ${p}`)),
   );
+});
+
+Deno.test("closing lets go of a connection that nobody reads, and whose handler waits for its end", async () => {
+  const limits = new Limits();
+  const asked = Promise.withResolvers<Request>();
+  const handler = (request: Request) => {
+    asked.resolve(request);
+    return new Promise<Response>((resolve) => {
+      request.signal.addEventListener("abort", () => resolve(new Response()));
+    });
+  };
+  await using server = await serve({ handler, limits });
+  using client = await RawClient.connect(server.port);
+  // The upgrade waits for the response before it, and all that comes behind it waits as well.
+  await client.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + upgradeRequest());
+  await client.conn.closeWrite();
+  const { signal } = await asked.promise;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitFor(server.close({ timeout: 10 }), "close the server", { timeout: 5000 });
+  assertEquals([limits.pressure.connections.used, signal.aborted], [0, true]);
 });
 
 Deno.test("handler server answers TRACE with 501, and reports nothing", async () => {
