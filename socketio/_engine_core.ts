@@ -98,12 +98,15 @@ export class EngineCore implements EngineSocketHost {
   #closed = false;
   readonly #emitter: unknown;
   readonly #decisions: Decisions;
+  /** WebSockets of a platform that are not open yet. Its clients may have gone meanwhile, and it does not tell. */
+  readonly #unopened: Decisions;
 
   constructor(settings: EngineSettings, emitter: unknown) {
     this.settings = settings;
     this.#emitter = emitter;
     const scheduler = new Scheduler();
     this.#decisions = new Decisions(scheduler, settings.decisionTimeout);
+    this.#unopened = new Decisions(scheduler, settings.upgradeTimeout);
     this.pingInterval = scheduler.delay(settings.pingInterval, (socket) => socket.pingDue());
     this.pingTimeout = scheduler.delay(settings.pingTimeout, (socket) => socket.pongOverdue());
     this.upgradeTimeout = scheduler.delay(
@@ -155,6 +158,7 @@ export class EngineCore implements EngineSocketHost {
   close(): void {
     this.#closed = true;
     this.#decisions.giveUp(CLOSING);
+    this.#unopened.giveUp(CLOSING);
     for (const socket of [...this.sockets.values()]) {
       // What was sent in this turn goes before the end: a polling client that finds it beside that does not hand it on.
       socket.flush();
@@ -284,8 +288,12 @@ export class EngineCore implements EngineSocketHost {
     }
     if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket);
     else {
-      return webSocket.then(
-        (webSocket) => this.#begin(exchange, id, webSocket),
+      return this.#unopened.wait(webSocket).then(
+        (opened) => {
+          if (!(opened instanceof Undecided)) return this.#begin(exchange, id, opened);
+          this.#begin(exchange, id, undefined);
+          webSocket.then((late) => late.terminate(), () => {});
+        },
         () => this.#begin(exchange, id, undefined),
       );
     }

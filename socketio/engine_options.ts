@@ -106,7 +106,7 @@ export interface SocketIoEngineOptions {
   pingInterval?: number;
   /** How long after a ping the client may be silent, in ms. @default {20_000} */
   pingTimeout?: number;
-  /** How long an upgrade to another transport may take, in ms. @default {10_000} */
+  /** How long an upgrade to another transport may take, and a WebSocket of the platform to open, in ms. @default {10_000} */
   upgradeTimeout?: number;
   /**
    * How long the program may take to decide on a request, in ms: middleware, a function in `cors`, `allowRequest` and

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { EngineCore } from "../../socketio/_engine_core.ts";
+import { Limits } from "../../net/limits.ts";
+import type { EngineWebSocket } from "../../socketio/_exchange.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import { reported, StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
@@ -444,5 +446,27 @@ Deno.test("engine core waits no longer once a middleware has answered, with or w
     assertEquals((await upgrade(core).refusal).message, "done");
     // No timer is left, as the sanitizers see, although the engine is not closed.
     for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
+});
+
+Deno.test("engine does not wait for ever for a platform's WebSocket to open, nor when it closes", async () => {
+  for (const closes of [false, true]) {
+    const limits = new Limits();
+    const core = makeCore({ limits, upgradeTimeout: closes ? 10_000 : 5 });
+    const late = Promise.withResolvers<EngineWebSocket>();
+    const exchange = new StubUpgrade(WEBSOCKET);
+    exchange.accept = () => late.promise;
+    core.handleUpgrade(exchange);
+    assertEquals(limits.connections.used, 1);
+    if (closes) core.close();
+    for (let i = 0; limits.connections.used > 0 && i < 1000; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assertEquals([limits.connections.used, core.sockets.size], [0, 0]);
+    const terminated = Promise.withResolvers<void>();
+    exchange.socket.terminate = terminated.resolve;
+    late.resolve(exchange.socket);
+    await terminated.promise;
+    assertEquals([limits.connections.used, core.sockets.size], [0, 0]);
   }
 });
