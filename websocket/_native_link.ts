@@ -28,6 +28,9 @@ function unsupported(what: string): TypeError {
   return new TypeError(`Cannot ${what}: the runtime's own WebSocket under this connection can't`);
 }
 
+/** How long the socket may take to open, in ms. The runtime tells nothing of a client who has gone before. */
+const OPEN_WITHIN = 10_000;
+
 /** The runtime's WebSocket, as far as it goes. */
 export class NativeLink implements Link, Expiring {
   readonly canPause = false;
@@ -48,6 +51,7 @@ export class NativeLink implements Link, Expiring {
 
   readonly #socket: WebSocket;
   readonly #options: ResolvedConnectionOptions;
+  readonly #openWithin: number;
   #events: LinkEvents | undefined;
   /** What was sent before the socket was open. */
   #early: WebSocketData[] = [];
@@ -65,7 +69,9 @@ export class NativeLink implements Link, Expiring {
     protocol: string,
     options: ResolvedConnectionOptions,
     { localAddr, remoteAddr }: NativeAddresses,
+    openWithin: number = OPEN_WITHIN,
   ) {
+    this.#openWithin = openWithin;
     this.#socket = socket;
     this.protocol = protocol;
     this.#options = options;
@@ -107,9 +113,11 @@ export class NativeLink implements Link, Expiring {
       });
     };
     socket.onclose = ({ code, reason, wasClean }) => this.#closed(code, reason, wasClean);
+    if (socket.readyState === 0) DEADLINES.set(this, DEADLINES.now() + this.#openWithin);
   }
 
   #opened(): void {
+    if (!this.#closing) DEADLINES.delete(this);
     const early = this.#early;
     this.#early = [];
     this.#earlySize = 0;
@@ -266,15 +274,17 @@ export class NativeLink implements Link, Expiring {
 
   uncork(): void {}
 
-  /** The peer did not answer the close frame. */
+  /** The peer did not answer the close frame, or has gone before the socket was open. */
   onDeadline(): void {
-    this.#error ??= new WebSocketError(
-      "The WebSocket was closed: the peer did not answer in time",
-      {
+    this.#error ??= this.#closing
+      ? new WebSocketError("The WebSocket was closed: the peer did not answer in time", {
         code: "CLOSE_TIMEOUT",
         closeCode: 1006,
-      },
-    );
+      })
+      : new WebSocketError("The WebSocket was lost: it did not open in time", {
+        code: "CONNECTION_LOST",
+        closeCode: 1006,
+      });
     this.#events?.error(this.#error);
     this.#finish(1006, "", false);
   }

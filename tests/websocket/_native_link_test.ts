@@ -25,7 +25,7 @@ class FakeSocket {
   }
 }
 
-function rig(options = {}) {
+function rig(options = {}, openWithin?: number) {
   const socket = new FakeSocket();
   const memory = { transport: "memory" as const };
   const link = new NativeLink(
@@ -33,6 +33,7 @@ function rig(options = {}) {
     "p",
     resolveConnectionOptions(options),
     { localAddr: memory, remoteAddr: memory },
+    openWithin,
   );
   const log: unknown[] = [];
   const events: Partial<LinkEvents> = {
@@ -93,4 +94,17 @@ Deno.test("native link says what it can't do", () => {
   assertThrows(() => link.send("x", true), TypeError);
   assertThrows(() => link.close(1011, ""), RangeError);
   link.terminate();
+});
+
+Deno.test("native link is lost when the runtime's socket does not open", async () => {
+  const { socket, link, log } = rig({}, 5);
+  for (let i = 0; log.length < 2 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(log, ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
+  assertEquals([link.open, link.deadlineIndex], [false, -1]);
+  socket.onopen(); // too late
+  assertEquals(socket.closes, [[]]);
+  const opened = rig({}, 5);
+  opened.socket.readyState = 1;
+  opened.socket.onopen();
+  assertEquals([opened.link.open, opened.link.deadlineIndex], [true, -1]);
 });
