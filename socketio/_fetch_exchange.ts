@@ -171,17 +171,27 @@ export class FetchExchange implements HttpExchange {
   respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
     if (this.#done) return;
     this.#done = true;
-    if (this.#stream !== undefined) {
-      if (body !== undefined) {
-        this.#stream.enqueue(typeof body === "string" ? new TextEncoder().encode(body) : body);
-      }
-      return this.#stream.close();
-    }
+    if (this.#stream !== undefined) return this.#respondBehind(this.#stream, body);
     this.#resolve(toResponse(status, () => {
       const all = this.#headers(status, headers);
       all.delete("connection"); // the server's own business
       return all;
     }, body));
+  }
+
+  /** Gives the body of a response that has begun. */
+  #respondBehind(
+    stream: ReadableStreamDefaultController<Uint8Array>,
+    body: string | Uint8Array | undefined,
+  ): void {
+    try {
+      if (body !== undefined) {
+        stream.enqueue(typeof body === "string" ? new TextEncoder().encode(body) : body);
+      }
+      stream.close();
+    } catch {
+      // Deno's server cancels it from within `enqueue` when it finds that the client has gone.
+    }
   }
 
   #headers(status: number, headers: ResponseHeaders): Headers {

@@ -88,6 +88,25 @@ Deno.test("fetch exchange tells once that the other side gave up what is held", 
   exchange.respond(200, {}, "nobody reads it");
 });
 
+Deno.test("fetch exchange responds quietly to a client who is found gone at that", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  exchange.hold(() => ({}));
+  const { body } = await exchange.result;
+  const { prototype } = ReadableStreamDefaultController;
+  const { enqueue } = prototype;
+  // As Deno's server does it.
+  prototype.enqueue = function (chunk) {
+    enqueue.call(this, chunk);
+    body!.cancel();
+  };
+  try {
+    exchange.respond(200, {}, "nobody reads it");
+  } finally {
+    prototype.enqueue = enqueue;
+  }
+  assert(exchange.done);
+});
+
 Deno.test("fetch exchange reads a body up to the limit, and no further", async () => {
   const bytes = await new FetchExchange(streamed(["ab", "cd"])).readBody(4);
   assertEquals(bytes, new TextEncoder().encode("abcd"));
