@@ -5,24 +5,13 @@ export interface Blackhole extends AsyncDisposable {
 
 /** Makes a port that lets nobody in. */
 export async function blackhole(hostname = "127.0.0.1", port = 0): Promise<Blackhole> {
-  const listener = Deno.listen({ hostname, port });
-  const conns: Deno.Conn[] = [];
-  for (;;) {
-    const wait = new AbortController();
-    const timer = setTimeout(() => wait.abort(), 100);
-    try {
-      const { signal } = wait;
-      conns.push(await Deno.connect({ hostname, port: listener.addr.port, signal }));
-    } catch {
-      break;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+  // Such a queue has one place.
+  const listener = Deno.listen({ hostname, port, tcpBacklog: 0 });
+  const conn = await Deno.connect({ hostname, port: listener.addr.port });
   return {
     port: listener.addr.port,
     [Symbol.asyncDispose](): Promise<void> {
-      for (const conn of conns) conn.close();
+      conn.close();
       listener.close();
       return Promise.resolve();
     },
