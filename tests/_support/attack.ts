@@ -214,7 +214,8 @@ export async function flood(wire: Wire, bytes: Uint8Array, times = 1): Promise<n
 }
 
 setFlagsFromString("--expose-gc");
-const collectGarbage: () => void = runInNewContext("gc");
+/** Frees what nothing refers to any more. */
+export const collectGarbage: () => void = runInNewContext("gc");
 
 /** Bytes that this process holds, buffers included. */
 function memory(): number {
