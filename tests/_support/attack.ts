@@ -255,13 +255,22 @@ export async function liveGrowthDuring(run: () => Promise<unknown>): Promise<num
   const look = () => {
     if (memory() > most) most = Math.max(most, liveMemory());
   };
-  const timer = setInterval(look, 20);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const lookOften = (took: number) => {
+    // Collecting takes long: it must leave what it looks at the greater part of the time.
+    timer = setTimeout(() => {
+      const start = performance.now();
+      look();
+      lookOften(performance.now() - start);
+    }, Math.min(20 + 5 * took, 1000));
+  };
+  lookOften(0);
   try {
     await run();
     look();
     return most - before;
   } finally {
-    clearInterval(timer);
+    clearTimeout(timer);
   }
 }
 

@@ -314,6 +314,7 @@ for (const slowClient of ["close", "drop"] as const) {
       slowClient,
       maxBufferedBytes: MIB,
       maxBufferedPackets: 1000,
+      pingInterval: 600_000,
     });
     using silent = await openWebSocket(io.port, { path: ENGINE });
     await silent.write(clientFrame(1, "40"));
@@ -332,7 +333,7 @@ for (const slowClient of ["close", "drop"] as const) {
     await new Promise<void>((resolve) => honest.on("connect", resolve));
     const all = Promise.withResolvers<void>();
     let next = 0;
-    const count = 1500;
+    const count = 6000;
     honest.on("news", (i: number) => {
       if (i !== next++) all.reject(new Error(`message ${next - 1} is missing`));
       if (next === count) all.resolve();
