@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertLess, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { dial } from "../../net/dial.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
@@ -150,7 +150,7 @@ Deno.test("a server that says too little is told, by its end or after the timeou
 Deno.test("pauses are kept, or made shorter, or left out", async () => {
   const talk = recording([[1, "client", "a", 0], [1, "client", "b", 120]]);
   const times: number[] = [];
-  for (const speed of [1, 4, Infinity]) {
+  for (const speed of [1, 4]) {
     await using server = await replayServer(talk, { port: 0 });
     const began = performance.now();
     await replayClient(talk, { port: server.port }, { speed });
@@ -158,7 +158,9 @@ Deno.test("pauses are kept, or made shorter, or left out", async () => {
   }
   assert(times[0] >= 119, `${times[0]}`);
   assert(times[1] >= 29, `${times[1]}`);
-  assertLess(times[2], times[0]);
+  const slow = recording([[1, "client", "a", 0], [1, "client", "b", 3_600_000]]);
+  await using server = await replayServer(slow, { port: 0 });
+  await replayClient(slow, { port: server.port }, { speed: Infinity });
 });
 
 Deno.test("without waiting, answers are not waited for", async () => {
@@ -265,13 +267,14 @@ Deno.test("a server that is played can be stopped, before and while somebody is 
 
 Deno.test("a signal ends playing", async () => {
   const talk = recording([[1, "client", "a", 0], [1, "client", "b", 60_000]]);
-  const server = await replayServer(talk, { port: 0 });
+  using listener = Deno.listen({ hostname: LOCAL, port: 0 });
   const stop = new AbortController();
-  const playing = replayClient(talk, { port: server.port }, { signal: stop.signal });
+  const playing = replayClient(talk, { port: listener.addr.port }, { signal: stop.signal });
+  using conn = await listener.accept();
+  assertEquals(await conn.read(new Uint8Array(9)), 1);
   setTimeout(() => stop.abort(), 20);
   const { connections: [one] } = await playing;
   assertEquals([one.sent, one.error?.name], [1, "AbortError"]);
-  await server[Symbol.asyncDispose]();
 });
 
 Deno.test("a server that is played ends with a polyfill's signal, and leaves it alone when it has ended", async () => {
@@ -304,12 +307,15 @@ Deno.test("clients that are played end with a polyfill's signal, and leave it al
   const { same } = await replayClient(talk, { port: server.port }, { signal, timeout: 5000 });
   assertEquals([same, given.listeners], [true, 0]);
   const long = recording([[1, "client", "a", 0], [1, "client", "b", 60_000]]);
-  await using other = await replayServer(long, { port: 0 }, { timeout: 5000 });
-  const playing = replayClient(long, { port: other.port }, { signal });
+  using listener = Deno.listen({ hostname: LOCAL, port: 0 });
+  const { port } = listener.addr;
+  const playing = replayClient(long, { port }, { signal });
+  using conn = await listener.accept();
+  assertEquals(await conn.read(new Uint8Array(9)), 1);
   setTimeout(given.abort, 20);
   const { connections: [one] } = await playing;
   assertEquals([one.sent, one.error?.name, given.listeners], [1, "AbortError", 0]);
-  const late = await replayClient(long, { port: other.port }, { signal });
+  const late = await replayClient(long, { port }, { signal });
   assertEquals([late.same, late.connections[0].sent, given.listeners], [false, 0, 0]);
 });
 
