@@ -200,10 +200,11 @@ for (const [name, way] of Object.entries(ways)) {
     assertEquals(await client.read(), "closed");
   });
 
-  test("ends a session with two requests that wait", async (url) => {
+  test("ends a session with two requests that wait", async (url, engine) => {
     const session = await openPolling(url);
     const first = get(session);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    const [socket] = engine.clients.values();
+    while (!socket.transport.writable) await new Promise((resolve) => setTimeout(resolve, 1));
     const second = await get(session);
     assertEquals(second.status, 400);
     assertEquals(await first, { status: 200, text: "1" });
