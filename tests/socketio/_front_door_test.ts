@@ -201,20 +201,16 @@ for (const [what, [text, status]] of Object.entries(malformed)) {
 Deno.test("front door ends a connection whose head takes too long, counted from its start", async () => {
   const { port, close } = open({ headTimeout: 80 });
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  const start = performance.now();
   let ended = false;
   const end = conn.read(new Uint8Array(10)).then(() => ended = true, () => ended = true);
-  for (
-    const char of "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes yes yes yes yes yes\r\n".repeat(
-      9,
-    )
-  ) {
+  const head = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: yes yes yes yes yes yes\r\n".repeat(9);
+  for (const char of head) {
     if (ended) break;
     await conn.write(encoder.encode(char)).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  assert(ended);
   await end;
-  assert(performance.now() - start < 2000);
   conn.close();
   await close();
 });
@@ -259,15 +255,19 @@ Deno.test("front door lets no more wait than it may", async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals(await talk(port, [`GET / HTTP/1.1\r\n${HEAD}\r\n`]), "");
   waiting[0].close();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assertMatch(await talk(port, [`GET / HTTP/1.1\r\n${HEAD}\r\n`], /GET/), /^HTTP\/1\.1 200/);
+  let answer = "";
+  for (let i = 0; answer === "" && i < 1000; i++) {
+    answer = await talk(port, [`GET / HTTP/1.1\r\n${HEAD}\r\n`], /GET/);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assertMatch(answer, /^HTTP\/1\.1 200/);
   waiting[1].close();
   await close();
 });
 
 Deno.test("front door does not wait for clients that reset before they are accepted", async () => {
   const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  let gone = 1_000;
+  let gone = 5_000;
   const { close } = open({
     listener: {
       accept: (): Promise<Transport> =>
@@ -278,7 +278,7 @@ Deno.test("front door does not wait for clients that reset before they are accep
   const start = performance.now();
   const request = `GET /page HTTP/1.1\r\n${HEAD}\r\n`;
   assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
-  assert(performance.now() - start < 2_500); // with a wait for each it would be five seconds
+  assert(performance.now() - start < 20_000); // with a wait for each it would be 25 seconds
   await close();
 });
 
