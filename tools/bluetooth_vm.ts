@@ -13,7 +13,7 @@
  *
  * Needs Debian (apt-get, dpkg-deb) and qemu-system-x86_64. Exits with 0 when all tests passed.
  * The environment may name another cache folder (`SLUICE_VM_CACHE`) and another limit for the guest
- * in seconds (`SLUICE_VM_TIMEOUT`, default 240).
+ * in seconds (`SLUICE_VM_TIMEOUT`, default 900).
  */
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -573,7 +573,7 @@ async function main(args: string[]): Promise<number> {
   try {
     await writeArchive(initramfs, await guestEntries(root, cache, tests, command));
     console.log(`The guest's files are ready after ${seconds()}`);
-    const limit = Number(Deno.env.get("SLUICE_VM_TIMEOUT") ?? 240);
+    const limit = Number(Deno.env.get("SLUICE_VM_TIMEOUT") ?? 900);
     const code = await boot(await findKernel(root), initramfs, limit);
     console.log(`The guest ended with exit code ${code}; whole run ${seconds()}`);
     return code;
