@@ -288,7 +288,7 @@ Deno.test("SOCKS5 server drains: connections may end by themselves for a while",
   const proxy = server.listen();
   const ending = await socks5Connect(await Deno.connect(proxy), target.addr);
   const staying = await socks5Connect(await Deno.connect(proxy), target.addr);
-  const closing = server.close({ drain: 300 });
+  const closing = server.close({ drain: 1500 });
   assertEquals(text(await echo(ending, utf8("still"))), "still");
   await assertRejects(() => Deno.connect(proxy), Deno.errors.ConnectionRefused);
   ending.close();
