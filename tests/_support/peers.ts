@@ -159,8 +159,9 @@ export type PeerReady =
 export interface SpawnPeerOptions {
   /**
    * What to wait for: output (stdout or stderr) that matches, a TCP port that listens, a UDP port
-   * that is bound (Linux only), or a path that exists. On Linux a port is looked up in the system's
-   * table and never connected to, so that a server for one connection keeps it.
+   * that is bound (Linux only), or a path that exists; one of a socket must be listened at, too. On
+   * Linux this is looked up in the system's tables, and nothing is connected to, so that a server
+   * for one connection keeps it.
    * @default nothing: ready at once
    */
   ready?: PeerReady;
@@ -375,13 +376,25 @@ async function portListens(port: number, hostname: string): Promise<true | undef
   }
 }
 
-async function pathExists(path: string): Promise<true | undefined> {
+/** Whether a file is there; one of a socket is there before somebody listens, as Linux tells. */
+async function pathReady(path: string): Promise<true | undefined> {
   try {
-    await Deno.lstat(path);
-    return true;
+    if (!(await Deno.lstat(path)).isSocket) return true;
   } catch {
     return undefined;
   }
+  let table: string;
+  try {
+    table = Deno.readTextFileSync("/proc/net/unix");
+  } catch {
+    return true;
+  }
+  // Flags, type, state, inode and path; datagrams (type 2) are taken from the beginning.
+  const sockets = table.split("\n").filter((line) => line.endsWith(` ${path}`))
+    .map((line) => line.trim().split(/\s+/));
+  const waits = sockets.some(([, , , flags, type]) => type !== "0002" && flags === "00000000");
+  const listens = sockets.some(([, , , flags]) => flags === "00010000");
+  return listens || !waits || undefined;
 }
 
 /**
@@ -412,7 +425,7 @@ export async function spawnPeer(
         20,
       );
     } else if (ready !== undefined) {
-      await peer.until(ready.path, () => pathExists(ready.path), timeout, 20);
+      await peer.until(ready.path, () => pathReady(ready.path), timeout, 20);
     }
   } catch (error) {
     await peer[Symbol.asyncDispose]();

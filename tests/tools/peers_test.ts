@@ -8,6 +8,7 @@ import {
 import {
   findProgram,
   freePort,
+  peerTest,
   peerVerdict,
   runPeer,
   spawnPeer,
@@ -125,6 +126,26 @@ Deno.test("spawnPeer waits until a port listens and leaves its first connection 
   );
   if (Deno.build.os !== "linux") return; // there the probe has taken that connection
   using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(16);
+  const n = await conn.read(buffer);
+  assertEquals(new TextDecoder().decode(buffer.subarray(0, n ?? 0)), "first");
+  await peer.status;
+});
+
+peerTest("spawnPeer waits until somebody listens at a socket file, which is there before that", {
+  needs: ["python3"],
+}, async () => {
+  if (Deno.build.os !== "linux") return; // elsewhere the file is all that can be seen
+  await using folder = await tempFolder();
+  const path = `${folder.path}/peer.sock`;
+  const code = `import socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(${JSON.stringify(path)})
+time.sleep(0.3)
+listener.listen()
+listener.accept()[0].sendall(b"first")`;
+  await using peer = await spawnPeer("python3", ["-c", code], { ready: { path } });
+  using conn = await Deno.connect({ transport: "unix", path });
   const buffer = new Uint8Array(16);
   const n = await conn.read(buffer);
   assertEquals(new TextDecoder().decode(buffer.subarray(0, n ?? 0)), "first");
