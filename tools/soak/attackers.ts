@@ -21,11 +21,15 @@ let running: Promise<unknown>[] = [];
 async function slowReader(url: string, protocols: string[], ...hello: string[]): Promise<void> {
   while (!pauses.over) {
     counts.slowReaders++;
-    const ws = await connectWebSocket(url, { protocols });
-    for (const message of hello) await ws.send(message);
-    ws.pause();
-    await pauses.pause(10_000);
-    ws.terminate();
+    try {
+      const ws = await connectWebSocket(url, { protocols });
+      for (const message of hello) await ws.send(message);
+      ws.pause();
+      await pauses.pause(10_000);
+      ws.terminate();
+    } catch {
+      counts.refused++;
+    }
     await pauses.pause(500);
   }
 }
@@ -33,7 +37,8 @@ async function slowReader(url: string, protocols: string[], ...hello: string[]):
 /** Sends much to an echo and reads nothing of it. */
 async function slowTcp(): Promise<void> {
   counts.slowReaders++;
-  const conn = await Deno.connect({ hostname: HOST, port: ports.tcp });
+  const conn = await connect(ports.tcp);
+  if (conn === undefined) return;
   const bulk = new Uint8Array(65_536);
   const writing = (async () => {
     while (!pauses.over) await conn.write(bulk);
@@ -43,11 +48,23 @@ async function slowTcp(): Promise<void> {
   await writing;
 }
 
+/** Connects, or waits a little if it is refused. */
+async function connect(port: number): Promise<Deno.TcpConn | undefined> {
+  try {
+    return await Deno.connect({ hostname: HOST, port });
+  } catch {
+    counts.refused++;
+    await pauses.pause(500);
+    return undefined;
+  }
+}
+
 /** Sends the head of a request a byte a second, and comes again when it is thrown out. */
 async function slowWriter(port: number): Promise<void> {
   while (!pauses.over) {
     counts.slowWriters++;
-    const conn = await Deno.connect({ hostname: HOST, port });
+    const conn = await connect(port);
+    if (conn === undefined) continue;
     const closed = conn.read(new Uint8Array(512)).catch(() => null);
     try {
       for (let i = 0; !pauses.over && i < UPGRADE.length - 1; i++) {
@@ -87,7 +104,8 @@ const GARBAGE: readonly (() => [number, Uint8Array[]])[] = [
 async function garbage(): Promise<void> {
   for (let i = 0; !pauses.over; i++) {
     const [port, parts] = GARBAGE[i % GARBAGE.length]();
-    const conn = await Deno.connect({ hostname: HOST, port });
+    const conn = await connect(port);
+    if (conn === undefined) continue;
     counts.garbage++;
     try {
       for (const part of parts) await conn.write(part);

@@ -110,6 +110,15 @@ const ports: Ports = {
   sio: sioPort!,
 };
 
+/** What the shared limits count. */
+function countLimits(): Pick<ServerFigures, "connections" | "counted"> {
+  const { connections, queuedBytes, receivedBytes, inflatingBytes } = Limits.shared.pressure;
+  return {
+    connections: connections.used,
+    counted: queuedBytes.used + receivedBytes.used + inflatingBytes.used,
+  };
+}
+
 await serveCommands({
   ports: () => ports,
   async figures(): Promise<ServerFigures> {
@@ -122,8 +131,7 @@ await serveCommands({
     return {
       ...Deno.memoryUsage(),
       sockets: countSockets(),
-      connections: Limits.shared.pressure.connections.used,
-      pressure: Limits.shared.pressure.level,
+      ...countLimits(),
       letGo,
     };
   },
@@ -145,12 +153,16 @@ await serveCommands({
       ws.close(),
       io.close(),
     ]);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // The last may still be on their way out.
+    for (let i = 0; i < 60; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const { connections, counted } = countLimits();
+      if (countSockets() + connections + counted === 0) break;
+    }
     return {
       ...Deno.memoryUsage(),
       sockets: countSockets(),
-      connections: Limits.shared.pressure.connections.used,
-      pressure: Limits.shared.pressure.level,
+      ...countLimits(),
       letGo,
     };
   },

@@ -90,10 +90,18 @@ export interface ServerFigures {
   sockets: number;
   /** Connections at the servers. */
   connections: number;
-  /** How full the shared limits are, from 0 to 1. */
-  pressure: number;
+  /** How many bytes the shared limits count. */
+  counted: number;
   /** How many slow readers were let go of. */
   letGo: number;
+}
+
+/** 99th percentiles of echoes, in ms. */
+export interface Latencies {
+  /** Of the server's. */
+  server: number;
+  /** Of those of a process that nobody else talks to. */
+  control: number;
 }
 
 /** Commands come as lines on standard input, answers leave as lines of JSON. */
