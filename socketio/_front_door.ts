@@ -35,6 +35,8 @@ export interface FrontDoorOptions {
   tlsInfo?: (transport: Transport) => TlsInfo | undefined;
   /** How long the head of the first request may take, in ms. */
   headTimeout: number;
+  /** How long all of a request may take, in ms. */
+  requestTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
   maxWaiting: number;
   /** What counts connections. */
@@ -140,7 +142,7 @@ export class FrontDoor {
     this.#delay = new Scheduler().delay(options.headTimeout, (waiting) => this.#drop(waiting));
     const settings = {
       headersTimeout: options.headTimeout,
-      requestTimeout: options.headTimeout * 6,
+      requestTimeout: options.requestTimeout,
       connectionsCheckingInterval: Math.min(5000, options.headTimeout),
       // "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8
       shouldUpgradeCallback: (request: IncomingMessage) =>

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import { NodeTransport } from "../net/node_transport.ts";
 import { toNetError } from "../net/os_error.ts";
 import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol_transport.ts";
@@ -68,8 +69,14 @@ export interface SocketIoListenOptions {
    * @default {404}
    */
   handler?: HttpHandler;
-  /** How long the head of a request may take, in ms; all of it, with its body, six times as long. @default {10_000} */
+  /** How long the head of a request may take, in ms. @default {10_000} */
   headTimeout?: number;
+  /**
+   * How long all of a request may take, with its body, in ms: at least as long as its head. Then it is answered with 408.
+   *
+   * @default {60_000, with `handler` 300_000}
+   */
+  requestTimeout?: number;
   /** The most connections whose first request has not come yet. @default {16_384} */
   maxWaiting?: number;
 }
@@ -262,6 +269,7 @@ export class SocketIoEngine {
     }
     const { port = 0, hostname = "0.0.0.0", path } = all;
     checkPort(port, 0);
+    requestTimes(all); // throws now, and not when the port is open
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
     try {
       return Promise.resolve(this.#open(all, { listener: openListener(port, hostname, path) }));
@@ -298,7 +306,7 @@ export class SocketIoEngine {
       encrypted: all.tls !== undefined,
       prepare: preparation(all, startTls),
       tlsInfo,
-      headTimeout: all.headTimeout ?? 10_000,
+      ...requestTimes(all),
       maxWaiting: all.maxWaiting ?? 16_384,
       connections: this.#core.settings.limits.connections,
       takesUpgrade: (target) => this.#isEnginePath(target),
@@ -461,4 +469,21 @@ function openListener(port: number, hostname: string, path?: string): TransportL
     const where = path === undefined ? { address: hostname, port } : { address: path };
     throw toNetError(error, { syscall: "listen", ...where });
   }
+}
+
+/** How long requests may take. @throws {RangeError} when that is no time, or too short for the head. */
+function requestTimes(
+  { headTimeout = 10_000, requestTimeout, handler }: SocketIoListenOptions,
+): { headTimeout: number; requestTimeout: number } {
+  const usual = handler === undefined ? 60_000 : 300_000;
+  const times = { headTimeout, requestTimeout: requestTimeout ?? Math.max(headTimeout, usual) };
+  for (const [name, time] of Object.entries(times)) {
+    if (!Number.isInteger(time) || time < 1 || time > MAX_DELAY) {
+      throw new RangeError(`Cannot listen: ${name} has to be a whole number of ms, and is ${time}`);
+    }
+  }
+  if (times.requestTimeout < headTimeout) {
+    throw new RangeError("Cannot listen: requestTimeout is less than headTimeout");
+  }
+  return times;
 }

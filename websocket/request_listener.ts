@@ -50,6 +50,8 @@ export interface RequestListenerOptions {
  * What the handler has not read of the request's body when its response has left is thrown away; if it still holds a reader, when that
  * has not read for half a second.
  *
+ * How long a request may take, and a client that does not read its response, is for the server to say: `requestTimeout` and `timeout`.
+ *
  * @throws {TypeError} When the handler, or `onError`, is not a function.
  *
  * @example

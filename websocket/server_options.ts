@@ -124,7 +124,7 @@ export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
   /**
    * Answers plain HTTP requests on the same port. Without it, and without `http`, they get 426. What it throws is answered with 500 and
    * told to `onError`; a body that fails later cuts the connection. What it has not read of the request's body when its response has left is
-   * thrown away. It also gets requests that offer another protocol (`Upgrade: h2c`).
+   * thrown away. A request has 300 s to come whole. It also gets requests that offer another protocol (`Upgrade: h2c`).
    */
   handler?: HttpHandler;
   /**

@@ -20,6 +20,7 @@ function open(options: Partial<FrontDoorOptions> = {}): Door {
     listener,
     encrypted: false,
     headTimeout: 5_000,
+    requestTimeout: 30_000,
     maxWaiting: 100,
     takesUpgrade: (target) => target.startsWith("/ws"),
     onUpgrade: (raw) => void upgrades.push(raw),
@@ -216,7 +217,7 @@ Deno.test("front door ends a connection whose head takes too long, counted from 
 });
 
 Deno.test("front door ends a connection whose body, or next request, comes byte by byte for too long", async () => {
-  const { port, close } = open({ headTimeout: 80 });
+  const { port, close } = open({ headTimeout: 80, requestTimeout: 480 });
   const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 9999\r\n\r\n`;
   const get = `GET / HTTP/1.1\r\n${HEAD}\r\n`;
   await Promise.all([post, get + "GET / HTTP/1.1\r\nX-Slow: ", get + post].map(async (text) => {

@@ -869,6 +869,36 @@ Deno.test("engine that closes lets its handler's responses leave, and waits a se
   }
 });
 
+Deno.test("engine that is to listen refuses times that are none, and those that contradict themselves", async () => {
+  for (const time of [0, -1, NaN, Infinity, 1.5, 2 ** 32]) {
+    assertThrows(() => echo().listen({ headTimeout: time }), RangeError, "headTimeout has to be");
+    assertThrows(() => echo().listen({ requestTimeout: time }), RangeError, "requestTimeout");
+  }
+  const both = { headTimeout: 5000, requestTimeout: 4999 };
+  assertThrows(() => echo().listen(both), RangeError, "less than headTimeout");
+  // A head that may take longer than a request usually does.
+  const engine = echo();
+  await engine.listen({ hostname: "127.0.0.1", headTimeout: 400_000 });
+  await engine.close();
+});
+
+Deno.test("engine ends a request that takes longer than it may", async () => {
+  const engine = echo();
+  const { port } = await engine.listen({
+    port: 0,
+    hostname: "127.0.0.1",
+    headTimeout: 100,
+    requestTimeout: 150,
+    handler: async (request) => new Response(await request.text()),
+  });
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const text = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nx";
+  await conn.write(new TextEncoder().encode(text));
+  const answer = await new Response(conn.readable).text();
+  assertMatch(answer, /^HTTP\/1\.1 408 /);
+  await engine.close();
+});
+
 Deno.test("engine that is to listen refuses a handler that is none", () => {
   const handler = { fetch: () => new Response() } as unknown as SocketIoListenOptions["handler"];
   assertThrows(() => echo().listen({ handler }), TypeError, "handler is not a function");
