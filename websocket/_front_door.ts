@@ -255,7 +255,10 @@ export function openFrontDoor(
   http.prependListener("request", onRequest);
   // A later head may take as long as the first one.
   if (server === undefined) http.headersTimeout = core.handshakeTimeout;
-  const restore = http.listening ? () => {} : keepAliveWithoutListening(http);
+  const restores = [
+    http.listening ? () => {} : keepAliveWithoutListening(http),
+    server === undefined ? () => {} : passOnOtherUpgrades(server),
+  ];
   return {
     inject(arrival, received, secure) {
       const { transport, tls } = arrival;
@@ -267,7 +270,7 @@ export function openFrontDoor(
     close() {
       http.off("upgrade", onUpgrade);
       http.off("request", onRequest);
-      restore();
+      for (const restore of restores) restore();
     },
   };
 }
@@ -299,6 +302,23 @@ export function injectConnection(
 /** "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8 */
 function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return hasListElement(headers.upgrade, "websocket");
+}
+
+/**
+ * Has a server take requests that offer another protocol, on connections that are handed to it, for the plain requests that they are. It
+ * would do so by itself if nobody listened for upgrades.
+ *
+ * @returns What puts it back as it was.
+ */
+function passOnOtherUpgrades(server: Server): () => void {
+  const deciding = server as { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
+  const before = deciding.shouldUpgradeCallback;
+  const own = (request: IncomingMessage): boolean =>
+    isInjected(request.socket) ? asksForWebSocket(request) : before?.call(server, request) ?? true;
+  deciding.shouldUpgradeCallback = own;
+  return () => {
+    if (deciding.shouldUpgradeCallback === own) deciding.shouldUpgradeCallback = before;
+  };
 }
 
 /**

@@ -769,3 +769,28 @@ Deno.test("handler answers a request that offers another protocol than WebSocket
   await client.readUntil((text) => text.includes(ACCEPT));
   assertStringIncludes(client.text, "HTTP/1.1 101");
 });
+
+Deno.test("a node:http server behind the front door gets a request that offers another protocol, and has its own say elsewhere", async () => {
+  const http = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk) => text += chunk);
+    request.on("end", () => response.end(`${request.method} ${text};`));
+  });
+  const deciding = http as unknown as { shouldUpgradeCallback: (request: unknown) => boolean };
+  const before = deciding.shouldUpgradeCallback;
+  {
+    await using server = await serve({ http });
+    using client = await RawClient.connect(server.port);
+    const h2c = "Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
+    for (let i = 1; i < 4; i++) {
+      await client.write(`POST / HTTP/1.1\r\n${h2c}Content-Length: 4\r\n\r\nbody`);
+      await client.readUntil((text) => text.split(/POST body;|426/).length > i);
+    }
+    assertEquals(client.text.match(/HTTP\/1.1 \d+/g), Array(3).fill("HTTP/1.1 200"));
+    await client.write(upgradeRequest());
+    await client.readUntil((text) => text.includes(ACCEPT));
+    const elsewhere = { socket: {}, headers: { upgrade: "h2c" } };
+    assertEquals(deciding.shouldUpgradeCallback(elsewhere), before.call(http, elsewhere));
+  }
+  assertEquals(deciding.shouldUpgradeCallback, before);
+});
