@@ -102,7 +102,7 @@ function ask(
     if (rule.length < 2) Promise.resolve(result).then(checkAnswer).then(resolve, reject);
     else if (result instanceof Promise) {
       result.then((answer) => {
-        if (called || !isSimpleAnswer(answer)) return;
+        if (called || !isAnswer(answer)) return;
         // Whoever means that for the answer would wait for ever. Where it is none, the callback has its turn before.
         turn().then(() => called || reject(new TypeError(NOT_CALLED)));
       }, reject);

@@ -154,7 +154,12 @@ export class FrontDoor {
       options.onRequest(request, response);
     });
     this.#http.on("upgrade", (request, socket, head) => {
-      duplexOf(request).upgrade(() => options.onLateUpgrade(request, socket, head));
+      const duplex = duplexOf(request);
+      duplex.upgrade(() => {
+        // Who takes it counts it, and closes it.
+        this.#leave(duplex);
+        options.onLateUpgrade(request, socket, head);
+      });
     });
     // A server that is not listening keeps no connection alive, and looks after no deadlines.
     Object.defineProperty(this.#http, "listening", { value: true, configurable: true });
@@ -233,6 +238,12 @@ export class FrontDoor {
     this.#counted += more;
     if (more > 0) this.#options.connections?.add(more);
     else if (more < 0) this.#options.connections?.remove(-more);
+  }
+
+  /** A connection is over, or none of plain HTTP any more. */
+  #leave(duplex: HttpDuplex): void {
+    this.#plain.delete(duplex);
+    this.#count();
   }
 
   #drop(waiting: Waiting): void {
@@ -328,10 +339,7 @@ export class FrontDoor {
     duplex.on("error", () => {});
     this.#plain.add(duplex);
     this.#count();
-    duplex.once("close", () => {
-      this.#plain.delete(duplex);
-      this.#count();
-    });
+    duplex.once("close", () => this.#leave(duplex));
     this.#http.emit("connection", duplex);
   }
 }

@@ -72,9 +72,10 @@ export interface SocketIoListenOptions {
   /** How long the head of a request may take, in ms. @default {10_000} */
   headTimeout?: number;
   /**
-   * How long all of a request may take, with its body, in ms: at least as long as its head. Then it is answered with 408.
+   * How long all of a request may take, with its body, in ms: at least as long as its head. Then it is answered with 408. It holds for those of the
+   * engine and for those of `handler`.
    *
-   * @default {60_000, with `handler` 300_000}
+   * @default {six times `headTimeout`, with `handler` 300_000 at the least}
    */
   requestTimeout?: number;
   /** The most connections whose first request has not come yet. @default {16_384} */
@@ -475,8 +476,8 @@ function openListener(port: number, hostname: string, path?: string): TransportL
 function requestTimes(
   { headTimeout = 10_000, requestTimeout, handler }: SocketIoListenOptions,
 ): { headTimeout: number; requestTimeout: number } {
-  const usual = handler === undefined ? 60_000 : 300_000;
-  const times = { headTimeout, requestTimeout: requestTimeout ?? Math.max(headTimeout, usual) };
+  const usual = Math.max(headTimeout * 6, handler === undefined ? 0 : 300_000);
+  const times = { headTimeout, requestTimeout: requestTimeout ?? usual };
   for (const [name, time] of Object.entries(times)) {
     if (!Number.isInteger(time) || time < 1 || time > MAX_DELAY) {
       throw new RangeError(`Cannot listen: ${name} has to be a whole number of ms, and is ${time}`);

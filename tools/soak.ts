@@ -128,7 +128,7 @@ function sum(all: readonly ClientCounts[]): ClientCounts {
   return total;
 }
 
-const median = (values: number[]): number => values.sort((a, b) => a - b)[(values.length - 1) >> 1];
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
 
 /** What the figures say against the run. */
 export function judge(result: Omit<SoakResult, "problems">, options: SoakOptions): string[] {

@@ -31,6 +31,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   readonly encrypted: boolean;
   /** What its TLS handshake came to, for an upgrade that comes on it later. */
   readonly tls: TlsInfo | undefined;
+  /** Called when it is over, or no connection of HTTP any more; perhaps twice. */
+  onLeave: () => void = () => {};
   readonly #server: Server;
   #idle = 0;
   #idleAt = Infinity;
@@ -105,6 +107,13 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   whenAnswered(callback: () => void): void {
     if (this.#answering === 0) callback();
     else this.#whenAnswered = callback;
+  }
+
+  /** It is no connection of HTTP any more: who takes it over counts it, closes it, and says how long it may be idle. */
+  changeOver(): void {
+    // That for the next request begins when the last response has left.
+    this.setTimeout(0);
+    this.onLeave();
   }
 
   /** Ends it once the responses to all requests that have come are sent; a head that was handed over counts as one. */
@@ -242,7 +251,10 @@ export function openFrontDoor(
     if (!isInjected(taken)) return;
     // Requests before it on this connection may still wait for their responses, which come first.
     const { tls } = taken;
-    taken.whenAnswered(() => takeUpgrade(core, request, socket, head, { limits, tls }));
+    taken.whenAnswered(() => {
+      taken.changeOver();
+      takeUpgrade(core, request, socket, head, { limits, tls });
+    });
   };
   // Before the server's own listeners, which may answer at once.
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -265,7 +277,8 @@ export function openFrontDoor(
       const socket = injectConnection(http, transport, received, secure, tls);
       // Not only the transport: who neither reads nor writes at the time would not learn of it.
       const cut = () => void socket.destroy();
-      socket.once("close", core.handOver(arrival, { cut, finish: () => socket.finish() }));
+      socket.onLeave = core.handOver(arrival, { cut, finish: () => socket.finish() });
+      socket.once("close", () => socket.onLeave());
     },
     close() {
       http.off("upgrade", onUpgrade);

@@ -65,9 +65,10 @@ export class Upload implements UnderlyingByteSource {
 
   #take(chunk: Uint8Array): void {
     if (this.#over) return;
+    // Before the stream has it, which asks for more at once where somebody still waits.
+    this.#incoming.pause();
     // The stream takes the memory away, of which other requests have their parts.
     this.#controller.enqueue(new Uint8Array(chunk));
-    if ((this.#controller.desiredSize ?? 0) <= 0) this.#incoming.pause();
   }
 
   #end(error: Error | null | undefined): void {
@@ -75,8 +76,12 @@ export class Upload implements UnderlyingByteSource {
     if (this.#over) return;
     this.#over = true;
     if (error) return this.#controller.error(error);
-    this.#controller.close();
-    // Closes what a reader waits with a buffer of its own for.
-    this.#controller.byobRequest?.respond(0);
+    try {
+      this.#controller.close();
+      // Closes what a reader waits with a buffer of its own for.
+      this.#controller.byobRequest?.respond(0);
+    } catch {
+      // It reads into numbers of several bytes, and the body ends within one: the reader has heard of it.
+    }
   }
 }

@@ -4,12 +4,16 @@ import { nextTick } from "node:process";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
+import { isToken } from "./_tokens.ts";
 import { Upload } from "./_upload.ts";
 import { HttpFields } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
 
 /** How much of a body is awaited before its head is sent, in bytes: what is there at once, and no more than a chunk beyond. */
 const AT_ONCE_BYTES = 65_536;
+
+/** How many chunks of it, which may be empty. */
+const AT_ONCE_CHUNKS = 1024;
 
 /** How long for each chunk, in turns of the queue of promises: a chunk of a `Blob` takes five. */
 const AT_ONCE_TURNS = 10;
@@ -141,6 +145,7 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
   // A request that a test injects has none.
   if (typeof socket?.once !== "function") return;
   let responses = unfinished.get(socket);
+  if (responses?.has(response)) return;
   if (responses === undefined) {
     const all = responses = new Set<ServerResponse>();
     unfinished.set(socket, all);
@@ -161,10 +166,11 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
 
 /** Ends a response that has not got its turn, as node:http ends the one that has. */
 function closeWaiting(response: ServerResponse): void {
-  if (response.socket !== null || response.destroyed || response.writableFinished) return;
+  const state = response as { _closed?: boolean };
+  if (response.socket !== null || state._closed || response.writableFinished) return;
   response.destroy();
   // What node:http itself looks at, so that it is not told again.
-  (response as { _closed?: boolean })._closed = true;
+  state._closed = true;
   response.emit("close");
 }
 
@@ -269,7 +275,10 @@ function headersToSend(response: Response): Headers {
   const fetched = response.url !== "";
   const sent = new Headers(response.headers);
   const connection = sent.get("connection")?.toLowerCase();
-  if (fetched) { for (const name of BETWEEN_NEIGHBOURS) sent.delete(name); }
+  if (fetched) {
+    const named = connection?.split(",").map((name) => name.trim()).filter(isToken) ?? [];
+    for (const name of [...BETWEEN_NEIGHBOURS, ...named]) sent.delete(name);
+  }
   if (fetched || connection === "keep-alive") sent.delete("connection");
   sent.delete("keep-alive");
   sent.delete("transfer-encoding");
@@ -338,7 +347,8 @@ async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Pro
     }
     chunks.push(read.value);
     // One chunk more, for its end may be there, but no more of what comes and comes.
-    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES;
+    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES &&
+      chunks.length < AT_ONCE_CHUNKS;
     length += read.value.byteLength;
   }
 }
@@ -362,7 +372,7 @@ async function sendBody(
     left = reader.cancel();
     left.catch(() => {});
   });
-  for (let length = 0, at = 0;; at++) {
+  for (let length = 0, at = 0, empty = 0;; at++) {
     const { value, done }: ReadableStreamReadResult<Uint8Array> = at < chunks.length
       ? { value: chunks[at], done: false }
       : await (at === chunks.length ? next : reader.read());
@@ -375,6 +385,10 @@ async function sendBody(
       throw wrongLength(length, promised);
     }
     if (done) break;
+    // A source of nothing but empty chunks must not keep the process from everything else.
+    if (value.byteLength === 0 && ++empty % AT_ONCE_CHUNKS === 0) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
     if (!outgoing.write(value)) {
       await new Promise<void>((resolve) => {
         const go = () => {

@@ -149,7 +149,7 @@ Deno.test("what a function that names its callback returns is no answer, nor a p
 });
 
 Deno.test("an answer by promise of a function that names its callback, and does not call it, throws soon", async () => {
-  for (const value of [true, false, "*", /a/]) {
+  for (const value of [true, false, "*", /a/, ["https://a.com"]]) {
     await assertRejects(
       () => ask({ origin: (_origin, _callback) => Promise.resolve(value) }, "https://a.com"),
       TypeError,

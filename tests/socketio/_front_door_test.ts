@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
@@ -161,7 +163,7 @@ Deno.test("front door passes on an upgrade that comes on a connection kept alive
   const { port, close } = open({
     onLateUpgrade: (request, socket) => {
       late.push(request.url!);
-      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n", () => socket.destroy());
     },
   });
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -323,7 +325,7 @@ Deno.test("front door passes on an upgrade behind other requests when their resp
     onRequest: (_request, response) => void answer.promise.then(() => response.end("page")),
     onLateUpgrade: (request, socket) => {
       late.push(request.url!);
-      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+      socket.end("HTTP/1.1 101 Switching Protocols\r\n\r\n", () => socket.destroy());
     },
   });
   const talking = talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\nGET /ws HTTP/1.1\r\n${UPGRADE}`]);
@@ -344,4 +346,26 @@ Deno.test("front door that closes lets requests have their responses", async () 
   setTimeout(() => response.end("page"), 20);
   assertStringIncludes(await talking, "page");
   await closing;
+});
+
+Deno.test("front door that closes leaves a connection alone that has changed over, and counts it no more", async () => {
+  const late = Promise.withResolvers<Duplex>();
+  const connections = new Budget(10, "drop");
+  const { port, close } = open({
+    connections,
+    onLateUpgrade: (_request, socket) => late.resolve(socket),
+  });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(encoder.encode(`GET /a HTTP/1.1\r\n${HEAD}\r\n`));
+  const buffer = new Uint8Array(1024);
+  await conn.read(buffer);
+  assertEquals(connections.used, 1);
+  await conn.write(encoder.encode(`GET /ws HTTP/1.1\r\n${UPGRADE}`));
+  const socket = await late.promise;
+  assertEquals(connections.used, 0);
+  await close();
+  socket.write("still here");
+  const n = await conn.read(buffer);
+  assertEquals(new TextDecoder().decode(buffer.subarray(0, n!)), "still here");
+  socket.destroy();
 });

@@ -104,6 +104,50 @@ Deno.test("body of a request is read into a buffer of the handler's, to its end"
   });
 });
 
+Deno.test("body of a request is read by several reads at once, and by one that wants more than has come", async () => {
+  const reads: Record<string, (body: ReadableStream<Uint8Array>) => Promise<string>> = {
+    "/two": async (body) => {
+      const reader = body.getReader();
+      const both = await Promise.all([reader.read(), reader.read()]);
+      reader.releaseLock();
+      return both.map(({ value }) => value?.length).join();
+    },
+    "/min": async (body) => {
+      const reader = body.getReader({ mode: "byob" });
+      const { value } = await reader.read(new Uint8Array(6), { min: 6 });
+      reader.releaseLock();
+      return `${value?.length}`;
+    },
+    // It ends within a number of two bytes.
+    "/numbers": async (body) => {
+      const reader = body.getReader({ mode: "byob" });
+      try {
+        while (!(await reader.read(new Uint16Array(64))).done);
+        return "ended";
+      } catch (error) {
+        return (error as Error).name;
+      }
+    },
+  };
+  await withClient(async (request) => {
+    const { pathname } = new URL(request.url);
+    return new Response(`read ${await reads[pathname](request.body!)};`);
+  }, async (client) => {
+    const pieces = { "/two": ["abc", "def"], "/min": ["abc", "def"], "/numbers": ["abc", "de"] };
+    let answers = 0;
+    for (const [path, [first, second]] of Object.entries(pieces)) {
+      const length = first.length + second.length;
+      await client.write(upload(length).replace("/upload", path).slice(0, -length) + first);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await client.write(second);
+      answers++;
+      const answer = client.readUntil((text) => text.split("read ").length > answers);
+      await waitFor(answer, "read", { timeout: 10_000 });
+    }
+    assertEquals(client.text.match(/read .*?;/g), ["read 3,3;", "read 6;", "read TypeError;"]);
+  });
+});
+
 Deno.test("body that its client cuts off fails for the handler", async () => {
   const failed = Promise.withResolvers<unknown>();
   const gone = Promise.withResolvers<void>();

@@ -301,6 +301,51 @@ Deno.test("response without a connection is left as it is", () => {
   assertEquals(response.listenerCount("close"), 0);
 });
 
+Deno.test("a response that was destroyed before its turn is closed with its connection, too", async () => {
+  const closed: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  await withServer((request, response) => {
+    watchResponse(request, response);
+    response.on("close", () => closed.push(request.url!));
+    if (request.url === "/2") response.destroy();
+    if (request.url === "/3") asked.resolve();
+  }, async (port) => {
+    const conn = await pipeline(port, ["/1", "/2", "/3"]);
+    await asked.promise;
+    conn.close();
+    await until(() => closed.length === 3);
+  });
+  assertEquals(closed.sort(), ["/1", "/2", "/3"]);
+});
+
+Deno.test("request listener passes on nothing that a fetched response says of its connection alone", async () => {
+  const upstream = createServer((_request, response) => {
+    response.writeHead(200, { "connection": "X-Foo, keep-alive", "x-foo": "1", "x-bar": "2" });
+    response.end("page");
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const { port: from } = upstream.address() as AddressInfo;
+  await withServer(
+    createRequestListener(() => fetch(`http://127.0.0.1:${from}/`)),
+    async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      assertEquals(await response.text(), "page");
+      assertEquals([response.headers.get("x-foo"), response.headers.get("x-bar")], [null, "2"]);
+    },
+  );
+  upstream.closeAllConnections();
+  await new Promise((resolve) => upstream.close(resolve));
+});
+
+Deno.test("request listener sends a body that begins with chunks of nothing, without end", async () => {
+  const body = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(0)) });
+  await withServer(createRequestListener(() => new Response(body)), async (port) => {
+    const response = await waitFor(fetch(`http://127.0.0.1:${port}/`), "answer", { timeout: 9000 });
+    assertEquals(response.status, 200);
+    await response.body?.cancel();
+  });
+});
+
 async function writeAll(conn: Deno.Conn, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   for (let n = 0; n < bytes.length;) n += await conn.write(bytes.subarray(n));
