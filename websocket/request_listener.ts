@@ -255,7 +255,10 @@ async function respond(
   }
   const source = start === undefined ? body : start.reader;
   try {
-    outgoing.writeHead(status, response.statusText || undefined, answered);
+    const { statusText } = response;
+    // What other middleware has put around it (npm's on-headers) looks for the headers right behind the status.
+    if (statusText === "") outgoing.writeHead(status, answered);
+    else outgoing.writeHead(status, statusText, answered);
     if (start !== undefined && !isHead) await sendBody(start, promised, outgoing);
     outgoing.end();
   } catch (error) {

@@ -429,3 +429,25 @@ Deno.test("request listener answers with 500 and its reason for a head that can'
   });
   assertInstanceOf(told[0], TypeError);
 });
+
+Deno.test("request listener's headers are seen by middleware that has put itself around writeHead", async () => {
+  const headers = [["content-type", "text/x"], ["set-cookie", "a=1"], ["set-cookie", "b=2"]];
+  const listener = createRequestListener(() =>
+    new Response("abc", { headers: headers as [string, string][] })
+  );
+  await withServer((request, response) => {
+    const writeHead = response.writeHead;
+    // As npm's on-headers does, and with it compression, express-session and morgan.
+    response.writeHead = function (status: number, ...args: unknown[]) {
+      const head = args[typeof args[0] === "string" ? 1 : 0] ?? {};
+      for (const [name, value] of Object.entries(head)) this.setHeader(name, value);
+      return Reflect.apply(writeHead, this, [status]);
+    };
+    listener(request, response);
+  }, async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals(await response.text(), "abc");
+    assertEquals(response.headers.get("content-type"), "text/x");
+    assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
+  });
+});
