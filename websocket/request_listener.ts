@@ -371,9 +371,13 @@ async function sendBody(
   // What begins later may begin much later, as a stream of events does: its client is told now that it will come.
   if (chunks.length === 0 && total === undefined) outgoing.flushHeaders();
   let left: Promise<void> | undefined;
+  let goOn: (() => void) | undefined;
+  // One of each for all of the body: npm's compression hangs those for "drain" on a stream of its own, from where they can't be taken.
+  outgoing.on("drain", () => goOn?.());
   outgoing.once("close", () => {
     left = reader.cancel();
     left.catch(() => {});
+    goOn?.();
   });
   for (let length = 0, at = 0, empty = 0;; at++) {
     const { value, done }: ReadableStreamReadResult<Uint8Array> = at < chunks.length
@@ -393,13 +397,7 @@ async function sendBody(
       await new Promise((resolve) => setTimeout(resolve));
     }
     if (!outgoing.write(value)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          outgoing.off("drain", go).off("close", go);
-          resolve();
-        };
-        outgoing.on("drain", go).on("close", go);
-      });
+      await new Promise<void>((resolve) => goOn = resolve);
     }
   }
   await left;

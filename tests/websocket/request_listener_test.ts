@@ -12,7 +12,7 @@ import {
   ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
-import { finished } from "node:stream";
+import { finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import {
   createRequestListener,
@@ -450,4 +450,45 @@ Deno.test("request listener's headers are seen by middleware that has put itself
     assertEquals(response.headers.get("content-type"), "text/x");
     assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
   });
+});
+
+Deno.test("request listener waits for a slow client with the same listeners all the time", async () => {
+  let waits = 0;
+  const counts = new Set<number>();
+  const listener = createRequestListener(() =>
+    new Response(ReadableStream.from(Array.from({ length: 20 }, () => new Uint8Array(1000))))
+  );
+  await withServer((request, response) => {
+    // As npm's compression does: what it is told to tell of is told by a stream of its own.
+    const inner = new Transform({
+      highWaterMark: 1,
+      transform: (chunk, _, done) => void setTimeout(() => done(null, chunk)),
+    });
+    const { write, end, on } = response;
+    response.write = (chunk: unknown) => {
+      counts.add(inner.listenerCount("drain"));
+      const more = inner.write(chunk);
+      if (!more) waits++;
+      return more;
+    };
+    response.end = () => {
+      inner.end();
+      return response;
+    };
+    Object.assign(response, {
+      on(name: string, told: () => void) {
+        if (name !== "drain") return Reflect.apply(on, response, [name, told]);
+        inner.on(name, told);
+        return response;
+      },
+    });
+    inner.on("data", (chunk) => Reflect.apply(write, response, [chunk]));
+    inner.on("end", () => Reflect.apply(end, response, []));
+    listener(request, response);
+  }, async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals((await response.bytes()).length, 20_000);
+  });
+  assertEquals(waits > 2, true);
+  assertEquals([...counts], [1]);
 });
