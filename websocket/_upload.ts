@@ -23,6 +23,13 @@ export class Upload implements UnderlyingByteSource {
   start(controller: ReadableByteStreamController): void {
     this.#controller = controller;
     const incoming = this.#incoming;
+    if (incoming.readableDidRead) {
+      // What is left of it must not be taken for all of it.
+      this.#over = true;
+      const why = "somebody else, such as a body parser, has read it already";
+      controller.error(new TypeError(`Cannot read the body of the request: ${why}`));
+      return;
+    }
     incoming.on("data", (chunk: Uint8Array) => this.#take(chunk)).pause();
     finished(incoming, { writable: false }, (error) => this.#end(error));
   }

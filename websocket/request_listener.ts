@@ -54,6 +54,9 @@ export interface RequestListenerOptions {
  * What the handler has not read of the request's body when its response has left is thrown away; if it still holds a reader, when that
  * has not read for half a second.
  *
+ * In frameworks of `node:http` (Express, Koa, Fastify) it belongs before body parsers: a body that one has read fails to be read again.
+ * The URL is made from the request's `url`, from which Express takes off the path that a middleware was mounted on.
+ *
  * How long a request may take, and a client that does not read its response, is for the server to say: `requestTimeout` and `timeout`.
  *
  * @throws {TypeError} When the handler, or `onError`, is not a function.

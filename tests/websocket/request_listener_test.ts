@@ -492,3 +492,25 @@ Deno.test("request listener waits for a slow client with the same listeners all 
   assertEquals(waits > 2, true);
   assertEquals([...counts], [1]);
 });
+
+Deno.test("request listener has a body that somebody else has read fail, rather than be empty", async () => {
+  const told: unknown[] = [];
+  const listener = createRequestListener(async (request) => {
+    const read = new URL(request.url).pathname === "/read";
+    return new Response(read ? `read ${await request.text()}` : "left alone");
+  }, { onError: (error) => told.push(error) });
+  await withServer(async (request, response) => {
+    await request.toArray();
+    listener(request, response);
+  }, async (port) => {
+    const answers: [number, string][] = [];
+    for (const [path, body] of [["read", "abc"], ["read", ""], ["", "abc"]]) {
+      const response = await fetch(`http://127.0.0.1:${port}/${path}`, { method: "POST", body });
+      answers.push([response.status, await response.text()]);
+    }
+    assertEquals(answers, [[500, ""], [200, "read "], [200, "left alone"]]);
+  });
+  assertEquals(told.map(String), [
+    "TypeError: Cannot read the body of the request: somebody else, such as a body parser, has read it already",
+  ]);
+});
