@@ -351,12 +351,18 @@ async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Pro
     if (read === undefined || read.done) {
       return { reader, chunks, total: read && length, next };
     }
+    checkChunk(read.value);
     chunks.push(read.value);
     // One chunk more, for its end may be there, but no more of what comes and comes.
-    known = read.value instanceof Uint8Array && length <= AT_ONCE_BYTES &&
-      chunks.length < AT_ONCE_CHUNKS;
+    known = length <= AT_ONCE_BYTES && chunks.length < AT_ONCE_CHUNKS;
     length += read.value.byteLength;
   }
+}
+
+/** A stream may give anything. @throws {TypeError} If it is not bytes. */
+function checkChunk(chunk: unknown): void {
+  if (chunk instanceof Uint8Array) return;
+  throw new TypeError("Cannot answer: the body has a chunk that is not a Uint8Array");
 }
 
 /** Lets what is settled already, and what hangs on that, go first. */
@@ -387,9 +393,7 @@ async function sendBody(
       ? { value: chunks[at], done: false }
       : await (at === chunks.length ? next : reader.read());
     if (outgoing.destroyed) break;
-    if (!done && !(value instanceof Uint8Array)) {
-      throw new TypeError("Cannot answer: the body has a chunk that is not a Uint8Array");
-    }
+    if (!done) checkChunk(value);
     length += value?.byteLength ?? 0;
     if (promised !== undefined && (done ? length !== promised : length > promised)) {
       throw wrongLength(length, promised);

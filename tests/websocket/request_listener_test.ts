@@ -199,20 +199,30 @@ Deno.test("request listener sends no body that is not what its headers say, or n
     if (new URL(request.url).pathname === "/text") {
       return new Response(ReadableStream.from(["text"]) as ReadableStream<never>);
     }
+    if (new URL(request.url).pathname === "/later") {
+      const chunks = async function* () {
+        yield new Uint8Array(1);
+        await new Promise((resolve) => setTimeout(resolve));
+        yield "text";
+      };
+      return new Response(ReadableStream.from(chunks()) as ReadableStream<never>);
+    }
     return new Response("x".repeat(16), { headers: { "content-length": "0x10" } });
   };
   const onError = (error: unknown) => void told.push((error as Error).message);
   await withServer(createRequestListener(handler, { onError }), async (port) => {
-    const response = await fetch(`http://127.0.0.1:${port}/length`);
-    assertEquals([response.status, await response.text()], [500, ""]);
-    await assertRejects(async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/text`);
-      await response.text();
-      throw response.status; // none, or 500
-    });
+    for (const path of ["length", "text"]) {
+      const response = await fetch(`http://127.0.0.1:${port}/${path}`);
+      assertEquals([response.status, await response.text()], [500, ""]);
+    }
+    // What comes of it is cut.
+    const { status, body } = await fetch(`http://127.0.0.1:${port}/later`);
+    assertEquals(status, 200);
+    await assertRejects(() => Array.fromAsync(body!));
   });
   assertEquals(told, [
     "Cannot answer: content-length is not a number of bytes",
+    "Cannot answer: the body has a chunk that is not a Uint8Array",
     "Cannot answer: the body has a chunk that is not a Uint8Array",
   ]);
 });
