@@ -55,6 +55,7 @@ export interface RequestListenerOptions {
  * has not read for half a second.
  *
  * In frameworks of `node:http` (Express, Koa, Fastify) it belongs before body parsers: a body that one has read fails to be read again.
+ * Requests of HTTP/2, which `node:http2` has, get 505; those of HTTP/1 on the same server (`allowHTTP1`) are answered.
  * The URL is made from the request's `url`, from which Express takes off the path that a middleware was mounted on.
  *
  * How long a request may take, and a client that does not read its response, is for the server to say: `requestTimeout` and `timeout`.
@@ -96,6 +97,12 @@ export function createRequestListener(
     }
   };
   return (request, response) => {
+    if (request.httpVersionMajor > 1) {
+      // RFC 9110 §15.6.6
+      response.writeHead(505).end();
+      tell(new TypeError("Cannot answer: the server is one of node:http2, not of node:http"));
+      return;
+    }
     watchResponse(request, response);
     const gone = new AbortController();
     // Its client may have gone before this listener was asked.

@@ -5,12 +5,14 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { once } from "node:events";
 import {
   createServer,
   type IncomingMessage,
   type RequestListener,
   ServerResponse,
 } from "node:http";
+import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
@@ -522,5 +524,26 @@ Deno.test("request listener has a body that somebody else has read fail, rather 
   });
   assertEquals(told.map(String), [
     "TypeError: Cannot read the body of the request: somebody else, such as a body parser, has read it already",
+  ]);
+});
+
+Deno.test("request listener refuses requests of HTTP/2, and says so", async () => {
+  const told: unknown[] = [];
+  const listener = createRequestListener(() => new Response("hello"), {
+    onError: (error) => told.push(error),
+  });
+  const server = http2.createServer((request, response) => {
+    // The types let nobody do it.
+    Reflect.apply(listener, undefined, [request, response]);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = client.request({ ":path": "/" });
+  const [head] = await once(stream, "response");
+  assertEquals(head[":status"], 505);
+  client.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  assertEquals(told.map(String), [
+    "TypeError: Cannot answer: the server is one of node:http2, not of node:http",
   ]);
 });
