@@ -266,8 +266,8 @@ export class SocketIoServer<
 
   /**
    * Disconnects all clients, and closes the ports of `listen()`: from the call on nobody is let in. Servers that it was
-   * attached to are left open. Adapters have 5 s to close; those that take longer are not waited for. A callback is called
-   * as well, once all is closed.
+   * attached to are left open. Responses of `listen()`'s handler that are under way have a second. Adapters have 5 s to
+   * close; those that take longer are not waited for. A callback is called as well, once all is closed.
    */
   close(done?: (error?: Error) => void): Promise<void> {
     const closed = this.#close();
