@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { deadlineSignal, isBounded } from "../net/wait.ts";
+import { abortError, deadlineSignal, isBounded } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import {
@@ -130,7 +130,7 @@ export class SyncWebSocket implements AsyncDisposable {
     const aborter = this.#giveUp = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
     try {
-      const ws = this.#ws = await connectWebSocket(url, {
+      const ws = await connectWebSocket(url, {
         ...this.#options,
         protocols: protocol === "" ? [] : protocol,
         tls,
@@ -138,6 +138,12 @@ export class SyncWebSocket implements AsyncDisposable {
         connectTimeout: 0,
         handshakeTimeout: 0,
       });
+      // It was there already, and nobody waits for it any more.
+      if (aborter.signal.aborted) {
+        ws.terminate();
+        throw abortError(`open the WebSocket to "${url}"`, aborter.signal);
+      }
+      this.#ws = ws;
       this.#state = "OPEN";
       return [true, ws.protocol, headerTable(ws.headers)];
     } catch (error) {

@@ -258,3 +258,43 @@ Deno.test("sync WebSocket: a timeout that no timer can hold is refused at once",
   }
   assertEquals(new SyncWebSocket({ timeout: Infinity }).state, "CLOSED");
 });
+
+/** Calls `then` so many microtasks after each read of the connections that are made. */
+function afterReads(turns: number, then: () => void): Disposable {
+  const { connect } = Deno;
+  Deno.connect = (async (options: Deno.ConnectOptions) => {
+    const conn = await connect(options);
+    const read = conn.read.bind(conn);
+    const late = async (): Promise<void> => {
+      for (let i = 0; i < turns; i++) await null;
+      then();
+    };
+    conn.read = (p) => {
+      const reading = read(p);
+      reading.then(late, () => {});
+      return reading;
+    };
+    return conn;
+  }) as typeof Deno.connect;
+  return {
+    [Symbol.dispose](): void {
+      Deno.connect = connect;
+    },
+  };
+}
+
+Deno.test("sync WebSocket: disposed of at any moment after the server's answer", async () => {
+  await using server = await rawServer();
+  for (let turns = 0; turns < 24; turns++) {
+    const ws = new SyncWebSocket();
+    const disposed = Promise.withResolvers<void>();
+    using _ = afterReads(turns, () => disposed.resolve(ws[Symbol.asyncDispose]()));
+    const connecting = ws.connect(url(server));
+    using peer = await acceptUpgrade(server);
+    const [connected, text] = await connecting;
+    if (connected === null) assertMatch(text, /: aborted$/);
+    else peer.close();
+    await disposed.promise;
+    assertEquals([ws.state, ws.connection], ["CLOSED", null], `after ${turns} microtasks`);
+  }
+});
