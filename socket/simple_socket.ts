@@ -209,6 +209,11 @@ export class SimpleSocket implements AsyncDisposable {
         ...options,
         timeout: options.timeout ?? this.#options.connectTimeout ?? 20_000,
       });
+      // It was there, and is gone again.
+      if (socket.destroyed) {
+        throw socket.errored ??
+          new NetError("Cannot connect: closed", { code: "ERR_SOCKET_CLOSED" });
+      }
     } catch (error) {
       socket.destroy();
       // A port that can't be is told after `connect` has returned, too.

@@ -419,3 +419,15 @@ async function unusedPort(): Promise<number> {
   await server[Symbol.asyncDispose]();
   return port;
 }
+
+Deno.test("simple socket: closed as soon as its connection is there", async () => {
+  await using server = await echoServer();
+  const { socket, log } = recorded();
+  const connecting = socket.connect("127.0.0.1", server.port);
+  // Before `connect` has heard of it.
+  const closing = socket.connection!.opened.then(() => socket.close());
+  const { code } = await assertRejects(() => connecting, NetError);
+  await closing;
+  assertEquals([code, socket.connected(), socket.connection], ["ERR_SOCKET_CLOSED", false, null]);
+  assertEquals(log, []);
+});
