@@ -4,6 +4,7 @@ import { next, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
 import type { SocketIoClientOptions } from "../../socketio/client_options.ts";
+import type { SocketIoServer } from "../../socketio/server.ts";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 import type { SocketIoParser } from "../../socketio/types.ts";
 
@@ -149,18 +150,24 @@ function event(name: string): unknown {
   return { type: 2, nsp: "/", data: [name] };
 }
 
+/** A client by that parser, and its socket at the server. */
+async function joinByList(io: SocketIoServer, url: string) {
+  const joined = next<[SocketIoSocket]>(io, "connection");
+  const socket = connectSocketIo(url, {
+    parser: listParser,
+    transports: ["websocket"],
+    reconnection: false,
+  });
+  const [peer] = await joined;
+  if (!socket.connected) await next(socket, "connect");
+  return { socket, peer };
+}
+
 Deno.test("manager and server hand out what a parser gives before a fault, and nothing after it", async () => {
   await withServer({ parser: listParser }, async ({ io, url }) => {
     for (const fault of [{ type: 9 }, null]) {
       for (const side of ["manager", "server"]) {
-        const joined = next<[SocketIoSocket]>(io, "connection");
-        const socket = connectSocketIo(url, {
-          parser: listParser,
-          transports: ["websocket"],
-          reconnection: false,
-        });
-        const [peer] = await joined;
-        if (!socket.connected) await next(socket, "connect");
+        const { socket, peer } = await joinByList(io, url);
         const log: unknown[] = [];
         const receiver = side === "manager" ? socket : peer;
         receiver.on("a", () => log.push("a"));
@@ -179,14 +186,7 @@ Deno.test("manager and server hand out what a parser gives before a fault, and n
 
 Deno.test("manager leaves a new connection alone where a listener made it before a fault", async () => {
   await withServer({ parser: listParser }, async ({ io, url }) => {
-    const joined = next<[SocketIoSocket]>(io, "connection");
-    const socket = connectSocketIo(url, {
-      parser: listParser,
-      transports: ["websocket"],
-      reconnection: false,
-    });
-    const [peer] = await joined;
-    if (!socket.connected) await next(socket, "connect");
+    const { socket, peer } = await joinByList(io, url);
     const log: unknown[] = [];
     socket.on("a", () => void socket.disconnect().connect());
     socket.on("b", () => log.push("b"));

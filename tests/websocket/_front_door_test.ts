@@ -7,6 +7,7 @@ import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
+import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
 import { ACCEPT, ask, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
 import {
   createHandlerServer,
@@ -504,32 +505,21 @@ Deno.test("handler's body is cancelled as soon as its client has gone, though it
 Deno.test("handlers are told that their client has gone where their responses wait behind another", async () => {
   const told: string[] = [];
   const all = Promise.withResolvers<void>();
-  const handler = (request: Request) => {
-    const { pathname } = new URL(request.url);
-    request.signal.addEventListener("abort", () => told.push(`signal ${pathname}`));
-    if (pathname === "/3") all.resolve();
-    return new Response(
-      new ReadableStream({
-        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
-        cancel: () => void told.push(`cancel ${pathname}`),
-      }),
-    );
-  };
+  let asked = 0;
+  const handler = endlessHandler(told, () => ++asked === PATHS.length && all.resolve());
   await using server = await serve({ handler });
-  const requests = ["/1", "/2", "/3"].map((path) =>
-    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`
-  );
   const client = await RawClient.connect(server.port);
-  await client.write(requests.join(""));
-  await all.promise;
+  await client.write(
+    PATHS.map((path) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`).join(""),
+  );
+  await waitFor(all.promise, "be asked", { timeout: 20_000 });
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals(told, []);
-  client[Symbol.dispose]();
-  for (let i = 0; told.length < 6 && i < 2000; i++) await new Promise((r) => setTimeout(r, 1));
-  assertEquals(
-    told.sort(),
-    ["cancel", "signal"].flatMap((w) => ["/1", "/2", "/3"].map((p) => `${w} ${p}`)),
-  );
+  client.close();
+  for (let i = 0; told.length < ALL_TOLD.length && i < 2000; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assertEquals(told.sort(), ALL_TOLD);
 });
 
 Deno.test("closing lets go of a connection that nobody reads, and whose handler waits for its end", async () => {
@@ -754,10 +744,8 @@ Deno.test("handler's fetched response does not tell of the connection that it ca
   await new Promise((resolve) => upstream.close(resolve));
 });
 
-Deno.test("handler answers a request that offers another protocol than WebSocket", async () => {
-  await using server = await serve({
-    handler: async (request) => new Response(`${request.method} ${await request.text()};`),
-  });
+/** Three requests that offer HTTP/2 as well are answered, and then a WebSocket is opened on their connection. */
+async function offerAnother(server: { port: number }): Promise<void> {
   using client = await RawClient.connect(server.port);
   const h2c = "Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
   for (let i = 1; i < 4; i++) {
@@ -768,6 +756,13 @@ Deno.test("handler answers a request that offers another protocol than WebSocket
   await client.write(upgradeRequest());
   await client.readUntil((text) => text.includes(ACCEPT));
   assertStringIncludes(client.text, "HTTP/1.1 101");
+}
+
+Deno.test("handler answers a request that offers another protocol than WebSocket", async () => {
+  await using server = await serve({
+    handler: async (request) => new Response(`${request.method} ${await request.text()};`),
+  });
+  await offerAnother(server);
 });
 
 Deno.test("a node:http server behind the front door gets a request that offers another protocol, and has its own say elsewhere", async () => {
@@ -780,15 +775,7 @@ Deno.test("a node:http server behind the front door gets a request that offers a
   const before = deciding.shouldUpgradeCallback;
   {
     await using server = await serve({ http });
-    using client = await RawClient.connect(server.port);
-    const h2c = "Host: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
-    for (let i = 1; i < 4; i++) {
-      await client.write(`POST / HTTP/1.1\r\n${h2c}Content-Length: 4\r\n\r\nbody`);
-      await client.readUntil((text) => text.split(/POST body;|426/).length > i);
-    }
-    assertEquals(client.text.match(/HTTP\/1.1 \d+/g), Array(3).fill("HTTP/1.1 200"));
-    await client.write(upgradeRequest());
-    await client.readUntil((text) => text.includes(ACCEPT));
+    await offerAnother(server);
     const elsewhere = { socket: {}, headers: { upgrade: "h2c" } };
     assertEquals(deciding.shouldUpgradeCallback(elsewhere), before.call(http, elsewhere));
   }

@@ -16,6 +16,7 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
+import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
 import {
   createRequestListener,
   type HttpHandler,
@@ -162,18 +163,7 @@ Deno.test("request listener that is asked late cancels the bodies of a client th
   const told: string[] = [];
   const late = Promise.withResolvers<void>();
   let asked = 0;
-  const listener = createRequestListener((request) => {
-    const { pathname } = new URL(request.url);
-    const tell = () => told.push(`signal ${pathname}`);
-    if (request.signal.aborted) tell();
-    else request.signal.addEventListener("abort", tell);
-    return new Response(
-      new ReadableStream({
-        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
-        cancel: () => void told.push(`cancel ${pathname}`),
-      }),
-    );
-  });
+  const listener = createRequestListener(endlessHandler(told));
   let gone = false;
   await withServer(async (request, response) => {
     asked++;
@@ -181,7 +171,7 @@ Deno.test("request listener that is asked late cancels the bodies of a client th
     await late.promise;
     listener(request, response);
   }, async (port) => {
-    const conn = await pipeline(port, ["/1", "/2", "/3"]);
+    const conn = await pipeline(port, PATHS);
     await until(() => asked === 3);
     conn.close();
     await until(() => gone);
@@ -189,10 +179,7 @@ Deno.test("request listener that is asked late cancels the bodies of a client th
     late.resolve();
     await until(() => told.length === 6);
   });
-  assertEquals(
-    told.sort(),
-    ["cancel /1", "cancel /2", "cancel /3", "signal /1", "signal /2", "signal /3"],
-  );
+  assertEquals(told.sort(), ALL_TOLD);
 });
 
 Deno.test("request listener sends no body that is not what its headers say, or not made of bytes", async () => {
@@ -244,28 +231,15 @@ Deno.test("request listener answers behind a GET whose body nobody reads", async
 Deno.test("request listener cancels the bodies of a client that has gone, those that wait for their turn, too", async () => {
   const told: string[] = [];
   let asked = 0;
-  const handler: HttpHandler = (request) => {
-    asked++;
-    const { pathname } = new URL(request.url);
-    request.signal.addEventListener("abort", () => told.push(`signal ${pathname}`));
-    return new Response(
-      new ReadableStream({
-        pull: (controller) => controller.enqueue(new Uint8Array(60_000)),
-        cancel: () => void told.push(`cancel ${pathname}`),
-      }),
-    );
-  };
+  const handler = endlessHandler(told, () => asked++);
   await withServer(createRequestListener(handler), async (port) => {
-    const conn = await pipeline(port, ["/1", "/2", "/3"]);
+    const conn = await pipeline(port, PATHS);
     await until(() => asked === 3);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assertEquals([asked, told], [3, []]);
     conn.close();
     await until(() => told.length === 6);
-    assertEquals(
-      told.sort(),
-      ["cancel /1", "cancel /2", "cancel /3", "signal /1", "signal /2", "signal /3"],
-    );
+    assertEquals(told.sort(), ALL_TOLD);
   });
 });
 
