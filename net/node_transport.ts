@@ -381,8 +381,8 @@ export interface TransportDuplexOptions {
 }
 
 /**
- * How much is written at once to a transport that takes all it is given, where there is a timeout, in bytes: only between two writes can be
- * told that bytes pass. Several times what node:tls has under way before a write waits: each write waits until nothing is.
+ * How much is written at once to a transport that takes all it is given, in bytes: only between two writes can be told that bytes pass,
+ * and a timeout may be set at any time. Several times what node:tls has under way before a write waits: each write waits until nothing is.
  */
 const SLICE = 262_144;
 
@@ -688,7 +688,6 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     let rest = chunk;
     this.#idle?.touch();
     for (;;) {
-      // An idle time may be set meanwhile.
       const slice = this.#takesAll ? rest.subarray(0, SLICE) : rest;
       const n = this.#writeTimeout === Infinity
         ? await this.#transport.write(slice)
