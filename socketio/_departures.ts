@@ -27,18 +27,19 @@ export class Departures {
   delete(departing: Departing): void {
     if (!this.#departing.delete(departing)) return;
     this.#delay.stop(departing);
-    if (this.#departing.size === 0) this.#empty?.resolve();
+    if (this.#departing.size > 0) return;
+    this.#empty?.resolve();
+    this.#empty = undefined;
   }
 
-  /** Waits until all are closed, for at most `time` ms; ends those that are not by force then. */
-  async wait(time: number): Promise<void> {
-    if (this.#departing.size === 0) return;
-    const { promise } = this.#empty ??= Promise.withResolvers();
-    const timer = setTimeout(() => {
-      for (const departing of [...this.#departing]) departing.terminate();
-    }, time);
-    await promise;
-    clearTimeout(timer);
-    this.#empty = undefined;
+  /** Ends by force all that are closing. */
+  terminate(): void {
+    for (const departing of [...this.#departing]) departing.terminate();
+  }
+
+  /** Waits until all are closed. */
+  wait(): Promise<void> {
+    if (this.#departing.size === 0) return Promise.resolve();
+    return (this.#empty ??= Promise.withResolvers()).promise;
   }
 }

@@ -75,8 +75,6 @@ const NOTHING = new Uint8Array(0);
 const HEAD_BUFFER = 2_048;
 /** How many buffers are kept for the next heads. */
 const MAX_SPARE = 64;
-/** How long last responses may take, in ms. */
-const GRACE = 1_000;
 
 /** The connection of a request that came through a front door. */
 function duplexOf(request: IncomingMessage): HttpDuplex {
@@ -135,6 +133,7 @@ export class FrontDoor {
   /** How many connections the limits count here. */
   #counted = 0;
   #wake: (() => void) | undefined;
+  #ending: Promise<void> | undefined;
   readonly #accepting: Promise<void>;
 
   constructor(options: FrontDoorOptions) {
@@ -176,19 +175,24 @@ export class FrontDoor {
     for (const waiting of [...this.#waiting]) this.#drop(waiting);
   }
 
-  /** Closes the connections that plain HTTP has: as soon as the responses that are due have left, and after a moment in any case. */
-  async close(): Promise<void> {
+  /** Closes the connections that plain HTTP has, as soon as the responses that are due have left. A second call gives the same promise. */
+  close(): Promise<void> {
     this.stop();
+    return this.#ending ??= this.#end();
+  }
+
+  /** Ends the connections that plain HTTP has, now. */
+  cut(): void {
+    for (const duplex of [...this.#plain]) duplex.destroy();
+  }
+
+  async #end(): Promise<void> {
     await this.#accepting;
     Object.defineProperty(this.#http, "listening", { value: false, configurable: true });
     this.#http.close(() => {});
     const ends = [...this.#plain].map((duplex) =>
       new Promise<void>((resolve) => {
-        const timer = setTimeout(() => duplex.destroy(), GRACE);
-        duplex.once("close", () => {
-          clearTimeout(timer);
-          resolve();
-        });
+        duplex.once("close", () => resolve());
         duplex.finish();
       })
     );

@@ -16,6 +16,7 @@ import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
+import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { createRequestListener, type HttpHandler } from "../websocket/request_listener.ts";
 import { isHostAllowed } from "../websocket/request_url.ts";
 import { reportCallbackError } from "./_callback.ts";
@@ -36,7 +37,7 @@ import type { EngineSocket } from "./engine_socket.ts";
 import { SocketIoError } from "./errors.ts";
 import type { EngineRequest, EngineResponse, SocketIoRequestInfo } from "./types.ts";
 
-/** How long clients have to answer the close of their WebSocket when the engine closes, in ms. */
+/** How long clients have to answer the close of their WebSocket, and last responses, when the engine closes and nothing else is said, in ms. */
 const GRACE = 1_000;
 
 /** Where, and how, an engine listens on a port of its own. */
@@ -380,21 +381,31 @@ export class SocketIoEngine {
   }
 
   /**
-   * Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. Requests that the handler of a port is
-   * answering have a second.
+   * Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. WebSockets whose clients have not said yet
+   * that they close, and responses of a port's handler that are under way, have a second, or as long as `timeout` says (0: as long as it
+   * takes); then, or when `signal` fires, they are cut. A second call waits as well, and may cut them earlier.
+   *
+   * @throws {RangeError} if the timeout is out of range; nothing is closed then.
    */
-  async close(): Promise<void> {
+  async close(options: WaitOptions = {}): Promise<void> {
+    const { timeout, signal } = options;
+    const told = timeout !== undefined || signal !== undefined;
+    const deadline = deadlineSignal("close the engine", told ? options : { timeout: GRACE });
     this.#closed++;
     for (const door of this.#doors) door.stop();
     for (const detach of this.#attached) detach();
     this.#attached.clear();
     this.#core.close();
     const doors = [...this.#doors];
-    this.#doors.clear();
-    await Promise.all([
-      this.#socketOptions.departures.wait(GRACE),
-      ...doors.map((door) => door.close()),
-    ]);
+    const { departures } = this.#socketOptions;
+    const ends = [departures.wait(), ...doors.map((door) => door.close())];
+    deadline.onfire(() => {
+      departures.terminate();
+      for (const door of doors) door.cut();
+    });
+    await Promise.all(ends);
+    deadline.clear();
+    for (const door of doors) this.#doors.delete(door);
   }
 
   #isEnginePath(url: string | undefined): boolean {

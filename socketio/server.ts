@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
 import { Limits, type Pressure } from "../net/limits.ts";
+import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
 import { fileRoutes } from "./_file_routes.ts";
@@ -266,11 +267,21 @@ export class SocketIoServer<
 
   /**
    * Disconnects all clients, and closes the ports of `listen()`: from the call on nobody is let in. Servers that it was
-   * attached to are left open. Responses of `listen()`'s handler that are under way have a second. Adapters have 5 s to
-   * close; those that take longer are not waited for. A callback is called as well, once all is closed.
+   * attached to are left open. Clients that take their time, and responses of `listen()`'s handler that are under way, have a
+   * second, or as long as `timeout` says (0: as long as it takes); then, or when `signal` fires, they are cut. Adapters have 5 s to
+   * close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
+   *
+   * @throws {RangeError} If the timeout is out of range; nothing is closed then.
    */
-  close(done?: (error?: Error) => void): Promise<void> {
-    const closed = this.#close();
+  close(options?: WaitOptions, done?: (error?: Error) => void): Promise<void>;
+  /** The same, with a callback alone. */
+  close(done?: (error?: Error) => void): Promise<void>;
+  close(
+    first: WaitOptions | ((error?: Error) => void) = {},
+    second?: (error?: Error) => void,
+  ): Promise<void> {
+    const [options, done] = typeof first === "function" ? [{}, first] : [first ?? {}, second];
+    const closed = this.#close(options);
     if (typeof done === "function") {
       const tell = guardCallback(done);
       // Who has a callback hears of a failure there, and needs no `catch` beside it.
@@ -279,7 +290,8 @@ export class SocketIoServer<
     return closed;
   }
 
-  async #close(): Promise<void> {
+  async #close(options: WaitOptions): Promise<void> {
+    const deadline = deadlineSignal("close the server", options);
     const closing: Promise<void>[] = [];
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
@@ -287,11 +299,13 @@ export class SocketIoServer<
       closing.push((async () => await namespace.adapter.close())());
     }
     // Beside the adapters: whoever came while they close would be let in.
-    const engine = (async () => void await this.#engine?.close())();
+    const engine = (async () => void await this.#engine?.close(options))();
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ADAPTER_TIME);
+    deadline.onfire(() => resolve());
     await Promise.allSettled([engine, Promise.race([Promise.allSettled(closing), overdue])]);
     clearTimeout(timer);
+    deadline.clear();
     await engine;
   }
 

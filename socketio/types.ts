@@ -279,8 +279,8 @@ export interface EngineConnection {
 export interface EngineServer {
   /** Calls the listener with each new {@linkcode EngineConnection}. */
   on(event: "connection", listener: (connection: Untyped) => void): unknown;
-  /** Closes all connections. */
-  close(): unknown;
+  /** Closes all connections, within the time of the options where it knows of such. */
+  close(options?: { timeout?: number; signal?: AbortSignal }): unknown;
 }
 
 /** A packet as adapters pass it around: an event, or anything else for one client. */

@@ -97,7 +97,7 @@ Deno.test("deflated socket carries messages both ways, and closes once", async (
   const { code, reason, wasClean } = await client.closed;
   assertEquals([code, reason, wasClean], [1000, "bye", true]);
   assertEquals(await host.closed.promise, undefined);
-  await departures.wait(60_000);
+  await departures.wait();
   assertEquals([host.closes, socket.queued], [1, 0]);
 });
 
@@ -132,7 +132,7 @@ Deno.test("deflated socket begins with what came behind the handshake, once it i
   socket.terminate();
   socket.terminate();
   assertEquals(await host.closed.promise, undefined);
-  await departures.wait(60_000);
+  await departures.wait();
   assertEquals(host.closes, 1);
 });
 
@@ -144,7 +144,7 @@ Deno.test("deflated socket ends a client whose message grows beyond the limit", 
   assertInstanceOf(await host.closed.promise, Error);
   assertEquals((await client.closed).code, 1009);
   assertEquals(host.messages, []);
-  await departures.wait(60_000);
+  await departures.wait();
 });
 
 Deno.test("deflated socket counts what waits, and says when it is full", async () => {
@@ -163,7 +163,7 @@ Deno.test("deflated socket is ended by force when the client does not answer its
   socket.start(host);
   socket.close(1000);
   await host.closed.promise;
-  await departures.wait(60_000);
+  await departures.wait();
   assertEquals(host.closes, 1);
 });
 

@@ -34,7 +34,7 @@ Deno.test("departures end by force what takes too long", async () => {
   const stubborn = new Stubborn(departures);
   await stubborn.ended;
   assertEquals(stubborn.terminated, 1);
-  await departures.wait(60_000);
+  await departures.wait();
 });
 
 Deno.test("departures leave alone what closes in time", async () => {
@@ -42,14 +42,14 @@ Deno.test("departures leave alone what closes in time", async () => {
   const stubborn = new Stubborn(departures);
   departures.delete(stubborn);
   departures.delete(stubborn);
-  assertEquals(await settled(departures.wait(60_000)), true);
+  assertEquals(await settled(departures.wait()), true);
   assertEquals(stubborn.terminated, 0);
 });
 
 Deno.test("departures wait until the last one is closed, for all who ask", async () => {
   const departures = new Departures(60_000);
   const [first, second] = [new Stubborn(departures), new Stubborn(departures)];
-  const waits = [departures.wait(60_000), departures.wait(60_000)];
+  const waits = [departures.wait(), departures.wait()];
   departures.delete(first);
   assertEquals(await settled(waits[0]), false);
   departures.delete(second);
@@ -57,13 +57,14 @@ Deno.test("departures wait until the last one is closed, for all who ask", async
   assertEquals([first.terminated, second.terminated], [0, 0]);
 });
 
-Deno.test("departures end all by force when who waits has waited enough", async () => {
+Deno.test("departures end all by force when they are told to", async () => {
   const departures = new Departures(60_000);
   const all = [new Stubborn(departures), new Stubborn(departures)];
-  await departures.wait(1);
+  departures.terminate();
+  await departures.wait();
   assertEquals(all.map(({ terminated }) => terminated), [1, 1]);
   const later = new Stubborn(departures);
-  const wait = departures.wait(60_000);
+  const wait = departures.wait();
   assertEquals(await settled(wait), false);
   later.terminate();
   await wait;

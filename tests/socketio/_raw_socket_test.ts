@@ -126,7 +126,8 @@ Deno.test("raw socket carries text and bytes both ways, and closes in order", as
   assertEquals(await read(), undefined);
   assertEquals(await host.closed.promise, undefined);
   assertEquals(host.messages, ["héllo", new Uint8Array([1, 2, 3])]);
-  await departures.wait(0);
+  departures.terminate();
+  await departures.wait();
 });
 
 Deno.test("raw socket reads to where text was, and never over bytes that it handed on", async () => {
@@ -292,7 +293,8 @@ Deno.test("raw socket closes with code and reason, and sends nothing afterwards"
   socket.close();
   socket.terminate();
   assertEquals(host.closes.length, 1);
-  await departures.wait(0);
+  departures.terminate();
+  await departures.wait();
 });
 
 Deno.test("raw socket that waits for the other side's close frame can be ended by force", async () => {
@@ -301,7 +303,8 @@ Deno.test("raw socket that waits for the other side's close frame can be ended b
   socket.close(1000);
   assertEquals(codeOf(await read()), 1000);
   assertEquals(host.closes, []);
-  await departures.wait(0);
+  departures.terminate();
+  await departures.wait();
   assertEquals(host.closes.length, 1);
   assertEquals(await read(), undefined);
 });
@@ -321,7 +324,7 @@ for (const [what, [frame, code]] of Object.entries(faults)) {
     assertEquals(await read(), undefined);
     await peer.write(masked(1, "ignored"));
     await peer.closeWrite();
-    await departures.wait(60_000);
+    await departures.wait();
     assertEquals([host.closes.length, host.messages], [1, []]);
   });
 }
@@ -336,7 +339,7 @@ Deno.test("raw socket that failed ends once its close frame has gone, though the
   assertEquals((await read())?.payload.length, 5_000);
   assertEquals(codeOf(await read()), 1002);
   assertEquals(await read(), undefined);
-  await departures.wait(60_000);
+  await departures.wait();
   assertEquals(host.closes.length, 1);
 });
 

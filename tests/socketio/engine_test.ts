@@ -869,6 +869,58 @@ Deno.test("engine that closes lets its handler's responses leave, and waits a se
   }
 });
 
+/** An engine that has a response due, which comes when it is told to. */
+async function owing(): Promise<
+  { engine: SocketIoEngine; text: Promise<string>; answer: () => void }
+> {
+  const engine = echo();
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  const { port } = await engine.listen({
+    port: 0,
+    hostname: "127.0.0.1",
+    handler: () => {
+      asked.resolve();
+      return answer.promise;
+    },
+  });
+  const got = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text());
+  const text = got.catch(() => "cut off");
+  await asked.promise;
+  return { engine, text, answer: () => answer.resolve(new Response("the last")) };
+}
+
+Deno.test("engine that closes waits for responses as long as it is told to", async () => {
+  const late = await owing();
+  const closed = late.engine.close({ timeout: 60_000 });
+  setTimeout(late.answer, 1_200);
+  assertEquals(await late.text, "the last");
+  await closed;
+  for (const aborted of [false, true]) {
+    const never = await owing();
+    const abort = new AbortController();
+    if (aborted) abort.abort();
+    const closing = never.engine.close({ timeout: 0, signal: abort.signal });
+    if (!aborted) setTimeout(() => abort.abort(), 20);
+    assertEquals(await never.text, "cut off");
+    await closing;
+    never.answer();
+  }
+});
+
+Deno.test("engine that is closed a second time waits for the first, and may cut it short", async () => {
+  const { engine, text, answer } = await owing();
+  await assertRejects(() => engine.close({ timeout: -1 }), RangeError);
+  let first = false;
+  const closed = engine.close({ timeout: 0 }).then(() => first = true);
+  await engine.close({ timeout: 20 });
+  assertEquals(await text, "cut off");
+  await closed;
+  assert(first);
+  await engine.close();
+  answer();
+});
+
 Deno.test("engine that is to listen refuses times that are none, and those that contradict themselves", async () => {
   for (const time of [0, -1, NaN, Infinity, 1.5, 2 ** 32]) {
     assertThrows(() => echo().listen({ headTimeout: time }), RangeError, "headTimeout has to be");

@@ -270,6 +270,21 @@ Deno.test("server that closes does not wait for an adapter that does not settle"
   await closed;
 });
 
+Deno.test("server that closes waits as long as it is told to, for adapters too", async () => {
+  class Stuck extends InMemoryAdapter {
+    override close(): Promise<void> {
+      return new Promise(() => {});
+    }
+  }
+  const io = new SocketIoServer({ adapter: Stuck });
+  await assertRejects(() => io.close({ timeout: NaN }), RangeError);
+  const start = performance.now();
+  const called = await new Promise((resolve) => void io.close({ timeout: 1 }, resolve));
+  assertEquals(called, undefined);
+  await io.close({ signal: AbortSignal.abort() });
+  assert(performance.now() - start < 4_900); // each would take 5 seconds
+});
+
 Deno.test("server that closes tells its sockets, and its clients", async () => {
   const io = new SocketIoServer();
   const reasons: unknown[] = [];
