@@ -5,6 +5,16 @@ import { finished } from "node:stream";
 /** How long what is left of a body may wait for a handler that has answered and still holds it, in ms. */
 const UNREAD_TIME = 500;
 
+const DECODED = "somebody else has set an encoding for it, and its bytes are text now";
+
+/** The errors of bodies whose client has gone, or was let go of, before their end. */
+const cutOff = new WeakSet<object>();
+
+/** Whether an error tells that a body was cut off, and nothing else. */
+export function isCutOff(error: unknown): boolean {
+  return error instanceof Error && cutOff.has(error);
+}
+
 /** The body of a request of `node:http` as a web handler gets it: a stream of bytes, which reads no more than is asked for. */
 export class Upload implements UnderlyingByteSource {
   readonly type = "bytes";
@@ -13,6 +23,7 @@ export class Upload implements UnderlyingByteSource {
   #controller!: ReadableByteStreamController;
   /** Whether nobody gets any more of it. */
   #over = false;
+  #refused = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(incoming: IncomingMessage) {
@@ -23,15 +34,16 @@ export class Upload implements UnderlyingByteSource {
   start(controller: ReadableByteStreamController): void {
     this.#controller = controller;
     const incoming = this.#incoming;
+    // What is left of it must not be taken for all of it.
     if (incoming.readableDidRead) {
-      // What is left of it must not be taken for all of it.
-      this.#over = true;
-      const why = "somebody else, such as a body parser, has read it already";
-      controller.error(new TypeError(`Cannot read the body of the request: ${why}`));
-      return;
+      return this.#refuse("somebody else, such as a body parser, has read it already");
     }
-    incoming.on("data", (chunk: Uint8Array) => this.#take(chunk)).pause();
-    finished(incoming, { writable: false }, (error) => this.#end(error));
+    if (incoming.readableEncoding !== null) return this.#refuse(DECODED);
+    incoming.on("data", (chunk: Uint8Array | string) => this.#take(chunk)).pause();
+    finished(incoming, { writable: false }, (error) => {
+      if (error) cutOff.add(error);
+      this.#end(error);
+    });
   }
 
   pull(): void {
@@ -50,6 +62,7 @@ export class Upload implements UnderlyingByteSource {
    * handler holds it, else when it has not been read for a while.
    */
   leave(): void {
+    if (this.#refused) this.#incoming.resume();
     if (this.#over) return;
     if (this.stream.locked) this.#wait();
     else this.#drop();
@@ -65,13 +78,23 @@ export class Upload implements UnderlyingByteSource {
   }
 
   #drop(): void {
-    const why = "its response has left, and the rest was thrown away";
-    this.#end(new TypeError(`Cannot read the body of the request: ${why}`));
+    this.#fail("its response has left, and the rest was thrown away");
     this.#incoming.resume();
   }
 
-  #take(chunk: Uint8Array): void {
+  /** Somebody else has begun with the body: it is left to them until the response has left. */
+  #refuse(why: string): void {
+    this.#refused = true;
+    this.#fail(why);
+  }
+
+  #fail(why: string): void {
+    this.#end(new TypeError(`Cannot read the body of the request: ${why}`));
+  }
+
+  #take(chunk: Uint8Array | string): void {
     if (this.#over) return;
+    if (typeof chunk === "string") return this.#refuse(DECODED);
     // Before the stream has it, which asks for more at once where somebody still waits.
     this.#incoming.pause();
     // The stream takes the memory away, of which other requests have their parts.

@@ -5,7 +5,7 @@ import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
 import { isToken } from "./_tokens.ts";
-import { Upload } from "./_upload.ts";
+import { isCutOff, Upload } from "./_upload.ts";
 import { HttpFields } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
 
@@ -113,14 +113,17 @@ export function createRequestListener(
       // What is cut off must not look whole.
       if (response.headersSent) response.destroy();
       else answerOnly(response, 500);
-      if (!signal.aborted || !isAbort(error, signal)) tell(error);
+      if (!isAbort(error, signal)) tell(error);
     });
   };
 }
 
-/** Whether an error tells that somebody gave up because `signal` fired. */
+/** Whether an error tells that somebody gave up because the client has gone. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof Error && error.name === "AbortError");
+  // The body may be cut off a moment before the signal fires.
+  if (isCutOff(error)) return true;
+  return signal.aborted &&
+    (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
 }
 
 /** The responses that have not left, by their connection. */
@@ -199,11 +202,30 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
   return { transport: "tcp", hostname, port };
 }
 
-/** Answers with a status and nothing else, and ends the connection. */
+/** Answers with a status and no body, and ends the connection. */
 function answerOnly(response: ServerResponse, status: number): void {
   // The reason of a head that could not be written would stay.
   response.statusMessage = "";
-  response.writeHead(status, { connection: "close", "content-length": "0" }).end();
+  const headers = { connection: "close", "content-length": "0" };
+  try {
+    response.writeHead(status, headers).end();
+  } catch {
+    // What other middleware has set can't go with it, or what it has put around it throws.
+    answerBarely(response, status, headers);
+  }
+}
+
+function answerBarely(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+): void {
+  try {
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.writeHead(status, headers).end();
+  } catch {
+    response.destroy();
+  }
 }
 
 async function respond(
@@ -407,8 +429,11 @@ async function sendBody(
     }
     if (done) break;
     // A source of nothing but empty chunks must not keep the process from everything else.
-    if (value.byteLength === 0 && ++empty % AT_ONCE_CHUNKS === 0) {
+    empty = value.byteLength === 0 ? empty + 1 : 0;
+    if (empty >= AT_ONCE_CHUNKS) {
+      empty = 0;
       await new Promise((resolve) => setTimeout(resolve));
+      if (outgoing.destroyed) break;
     }
     if (!outgoing.write(value)) {
       await new Promise<void>((resolve) => goOn = resolve);

@@ -159,6 +159,28 @@ Deno.test("request listener does not take for an error that a handler gave up wi
   assertEquals([given, told.map(String)], [3, ["Error: something else"]]);
 });
 
+Deno.test("request listener does not take for an error that a client left before its body was whole", async () => {
+  const told: unknown[] = [];
+  let ended = 0;
+  const handler: HttpHandler = async (request) => {
+    try {
+      return new Response(await request.text());
+    } finally {
+      ended++;
+    }
+  };
+  const onError = (error: unknown) => told.push(error);
+  await withServer(createRequestListener(handler, { onError }), async (port) => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await writeAll(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    conn.close();
+    await until(() => ended > 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+  assertEquals([ended, told], [1, []]);
+});
+
 Deno.test("request listener that is asked late cancels the bodies of a client that has gone meanwhile", async () => {
   const told: string[] = [];
   const late = Promise.withResolvers<void>();
@@ -332,6 +354,22 @@ Deno.test("request listener sends a body that begins with chunks of nothing, wit
   });
 });
 
+Deno.test("request listener gives up a body of nothing when its client has gone", async () => {
+  const told: unknown[] = [];
+  const body = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(0)),
+    cancel: () => Promise.reject("cancelled"),
+  });
+  const onError = (error: unknown) => told.push(error);
+  await withServer(createRequestListener(() => new Response(body), { onError }), async (port) => {
+    const conn = await pipeline(port, ["/"]);
+    await conn.read(new Uint8Array(1000));
+    conn.close();
+    await until(() => told.length > 0);
+  });
+  assertEquals(told, ["cancelled"]);
+});
+
 async function writeAll(conn: Deno.Conn, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text);
   for (let n = 0; n < bytes.length;) n += await conn.write(bytes.subarray(n));
@@ -500,6 +538,80 @@ Deno.test("request listener has a body that somebody else has read fail, rather 
     "TypeError: Cannot read the body of the request: somebody else, such as a body parser, has read it already",
   ]);
 });
+
+const decoding: Record<string, (request: IncomingMessage, listen: () => void) => void> = {
+  "before": (request, listen) => {
+    request.setEncoding("utf8");
+    listen();
+  },
+  "behind it": (request, listen) => {
+    listen();
+    request.setEncoding("utf8");
+  },
+};
+
+for (const [when, ask] of Object.entries(decoding)) {
+  Deno.test(`request listener has a body fail that is decoded by somebody else ${when}`, async () => {
+    const told: unknown[] = [];
+    const handler: HttpHandler = async (request) => new Response(await request.text());
+    const listener = createRequestListener(handler, { onError: (error) => told.push(error) });
+    await withServer((request, response) => {
+      ask(request, () => listener(request, response));
+    }, async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "ä" });
+      assertEquals([response.status, await response.text()], [500, ""]);
+    });
+    assertEquals(told.length, 1);
+    assertStringIncludes(String(told[0]), "somebody else has set an encoding for it");
+  });
+}
+
+Deno.test("requests behind a body that somebody else has begun to read, and left, are answered", async () => {
+  const listener = createRequestListener(({ url }) => new Response(`to ${new URL(url).pathname}`));
+  await withServer((request, response) => {
+    if (request.url !== "/upload") return listener(request, response);
+    request.once("data", () => {
+      request.pause();
+      listener(request, response);
+    });
+  }, async (port) => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const head = "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 400000\r\n\r\n";
+    const next = "GET /next HTTP/1.1\r\nHost: h\r\n\r\n";
+    writeAll(conn, head + "x".repeat(400_000) + next).catch(() => {});
+    await readUntil(conn, "to /next");
+    conn.close();
+  });
+});
+
+const spoilers: Record<string, [(response: ServerResponse) => void, answer: string | undefined]> = {
+  "a header that can't go with it": [
+    (response) => response.setHeader("Trailer", "X-Sum"),
+    "HTTP/1.1 500 Internal Server Error",
+  ],
+  "a writeHead that throws": [(response) => {
+    response.writeHead = () => {
+      throw new Error("a listener for headers failed");
+    };
+  }, undefined],
+};
+
+for (const [what, [spoil, answer]] of Object.entries(spoilers)) {
+  Deno.test(`request listener lives through ${what}, of other middleware`, async () => {
+    const told: unknown[] = [];
+    const onError = (error: unknown) => told.push(error);
+    const listener = createRequestListener(() => new Response("hello"), { onError });
+    await withServer((request, response) => {
+      spoil(response);
+      listener(request, response);
+    }, async (port) => {
+      const conn = await pipeline(port, ["/"]);
+      const text = await new Response(conn.readable).text().catch(() => "");
+      assertEquals(text.match(/^HTTP.*/)?.[0], answer);
+    });
+    assertEquals(told.length, 1);
+  });
+}
 
 Deno.test("request listener refuses requests of HTTP/2, and says so", async () => {
   const told: unknown[] = [];
