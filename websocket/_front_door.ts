@@ -172,8 +172,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     if (now >= this.#dueAt) {
       this.#dueAt = Infinity;
       if ((this as { parser?: unknown }).parser === null) {
-        // Somebody has taken the connection over, for another protocol.
-        this.#answering = Infinity;
+        // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
+        if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {
         this.destroy();
         return;
@@ -252,6 +252,8 @@ export function openFrontDoor(
     // Requests before it on this connection may still wait for their responses, which come first.
     const { tls } = taken;
     taken.whenAnswered(() => {
+      // Behind a response that says that it is the last one. RFC 9112 §9.6
+      if (taken.writableEnded) return;
       taken.changeOver();
       takeUpgrade(core, request, socket, head, { limits, tls });
     });
@@ -271,19 +273,31 @@ export function openFrontDoor(
     http.listening ? () => {} : keepAliveWithoutListening(http),
     server === undefined ? () => {} : passOnOtherUpgrades(server),
   ];
+  let closed = false;
+  let sockets = 0;
+  // Those that are there may still bring requests, whose responses are waited for.
+  const leave = () => {
+    if (closed && sockets === 0) http.off("request", onRequest);
+  };
   return {
     inject(arrival, received, secure) {
       const { transport, tls } = arrival;
       const socket = injectConnection(http, transport, received, secure, tls);
+      sockets++;
+      socket.once("close", () => {
+        sockets--;
+        leave();
+      });
       // Not only the transport: who neither reads nor writes at the time would not learn of it.
       const cut = () => void socket.destroy();
       socket.onLeave = core.handOver(arrival, { cut, finish: () => socket.finish() });
       socket.once("close", () => socket.onLeave());
     },
     close() {
+      closed = true;
       http.off("upgrade", onUpgrade);
-      http.off("request", onRequest);
       for (const restore of restores) restore();
+      leave();
     },
   };
 }

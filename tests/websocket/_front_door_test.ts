@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { EventEmitter } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { Limits } from "../../net/limits.ts";
@@ -8,15 +8,24 @@ import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
-import { ACCEPT, ask, RawClient, serve, upgradeRequest } from "../_support/websocket_server.ts";
+import {
+  ACCEPT,
+  ask,
+  RawClient,
+  serve,
+  until,
+  upgradeRequest,
+} from "../_support/websocket_server.ts";
 import {
   createHandlerServer,
   injectConnection,
   isInjected,
   keepAliveWithoutListening,
 } from "../../websocket/_front_door.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
+import { createRequestListener } from "../../websocket/request_listener.ts";
 
 async function inject(
   server: ReturnType<typeof createServer>,
@@ -780,4 +789,77 @@ Deno.test("a node:http server behind the front door gets a request that offers a
     assertEquals(deciding.shouldUpgradeCallback(elsewhere), before.call(http, elsewhere));
   }
   assertEquals(deciding.shouldUpgradeCallback, before);
+});
+
+const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+Deno.test("closing lets requests have their responses that come on kept connections while it waits", async () => {
+  for (const own of [false, true]) {
+    const asked = Promise.withResolvers<void>();
+    const page = Promise.withResolvers<Response>();
+    let requests = 0;
+    const handler = () => {
+      if (++requests === 1) return new Response("first");
+      asked.resolve();
+      return page.promise;
+    };
+    const http = createServer(createRequestListener(handler));
+    const server = await serve(own ? { http } : { handler });
+    const ws = await connectWebSocket(`ws://127.0.0.1:${server.port}/`);
+    using client = await RawClient.connect(server.port);
+    await client.write(GET);
+    await client.readUntil((text) => text.includes("first"));
+    await server.close({ keepClients: true });
+    await client.write(GET);
+    await asked.promise;
+    const closing = server.close({ timeout: 60_000 });
+    await ws.closed;
+    setTimeout(() => page.resolve(new Response("second")), 20);
+    assertStringIncludes(await client.readUntil(), "second");
+    await closing;
+    await until(() => http.listenerCount("request") === 1);
+  }
+});
+
+Deno.test("upgrade behind a response that takes longer than a request may comes all the same", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const settings = { headersTimeout: 30, requestTimeout: 30 };
+  const http = createServer(settings, (_request, response) => asked.resolve(response));
+  await using server = await serve({ http });
+  using client = await RawClient.connect(server.port);
+  await client.write(GET + upgradeRequest());
+  const response = await asked.promise;
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  response.end("page");
+  await client.readUntil((text) => text.includes("HTTP/1.1 101 "));
+  assertMatch(client.text, /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 101 /);
+});
+
+Deno.test("upgrade behind a response that is the last one is not taken", async () => {
+  let clients = 0;
+  await using server = await serve({
+    handler: () => new Response("page", { headers: { connection: "close" } }),
+    default: () => void clients++,
+  });
+  const text = await ask(server.port, GET + upgradeRequest());
+  assertMatch(text, /^HTTP\/1.1 200 [^]*page$/);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([clients, server.clients.size], [0, 0]);
+});
+
+Deno.test("WebSocket behind a request is counted once, and has the server's idle time no more", async () => {
+  const limits = new Limits({ connections: 2 });
+  const http = createServer({ keepAliveTimeout: 1 }, (_request, response) => {
+    setTimeout(() => response.end("page"), 10);
+  });
+  await using server = await serve({ http, limits, maxConnections: 1 });
+  using client = await RawClient.connect(server.port);
+  await client.write(GET + upgradeRequest());
+  await client.readUntil((text) => text.includes("HTTP/1.1 101 "));
+  assertEquals([server.clients.size, limits.connections.used], [1, 1]);
+  // Deno and Node add a second to it.
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await client.write("\x81\x81\x01\x02\x03\x04`");
+  await client.readUntil((text) => text.endsWith("\x81\x01a"));
+  assertStringIncludes(client.text, "\x81\x01a");
 });
