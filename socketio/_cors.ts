@@ -102,7 +102,8 @@ function ask(
     if (rule.length < 2) Promise.resolve(result).then(checkAnswer).then(resolve, reject);
     else if (result instanceof Promise) {
       result.then((answer) => {
-        if (called || !isAnswer(answer)) return;
+        // An empty list is what a promise of all comes to that had nothing to do.
+        if (called || !isAnswer(answer) || (Array.isArray(answer) && answer.length === 0)) return;
         // Whoever means that for the answer would wait for ever. Where it is none, the callback has its turn before.
         turn().then(() => called || reject(new TypeError(NOT_CALLED)));
       }, reject);

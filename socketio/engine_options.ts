@@ -11,8 +11,8 @@ export type CorsOriginAnswer = boolean | string | RegExp | readonly (string | Re
  *
  * A function returns its answer or a promise of it, or gives it to its callback, as those for npm's cors; the first answer counts, and
  * `undefined` and `null` are `false`. Declare the callback as the second parameter, without a default: only the callback of such a function
- * answers, and what it returns does not: a promise that rejects, or gives an answer though the callback was not called, is an error (one that gives `undefined` is not: the callback is
- * waited for). Of a function that declares less, what it returns is the answer,
+ * answers, and what it returns does not: a promise that rejects, or gives an answer though the callback was not called, is an error (one that gives `undefined`, an empty list or what is no answer is not: the callback
+ * is waited for). Of a function that declares less, what it returns is the answer,
  * unless it has called its callback before. An error for the callback refuses the request with 403, and `connection_error` tells it; what the
  * function throws, and an answer of another type, such as the 1 of a database, is an error of the program, answered with 500.
  */

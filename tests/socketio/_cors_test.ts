@@ -118,6 +118,10 @@ Deno.test("a function may answer by its callback however it declares it, or by a
       later(callback);
       return Promise.resolve(null);
     },
+    "named, with a promise of nothing at all to do": (_origin: string, callback: Callback) => {
+      setTimeout(callback, 5, null, true);
+      return Promise.all([]);
+    },
   };
   for (const [what, rule] of Object.entries(rules)) {
     const answer = await ask({ origin: rule as Rule }, "https://a.com");
