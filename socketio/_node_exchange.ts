@@ -54,6 +54,13 @@ export class NodeExchange implements HttpExchange {
 
   readBody(limit: number, hasRoom?: (held: number) => boolean): Promise<RequestBody> {
     const request = this.#request;
+    if (request.readableDidRead || request.readableEncoding !== null) {
+      // It may have come to its end, which nobody would hear of again. What is left of it is not to hold up the next request.
+      this.#response.once("close", () => request.resume());
+      const why = "middleware has begun to read it, or set an encoding";
+      return Promise.reject(new TypeError(`Cannot read the body of a request: ${why}`));
+    }
+    if (request.destroyed) return Promise.resolve("aborted");
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > limit) return Promise.resolve("too large");
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { reported } from "../_support/engine_stubs.ts";
 import { Budget } from "../../net/budget.ts";
@@ -45,6 +45,45 @@ Deno.test("node exchange refuses a body that is too large, told or counted", asy
     const stream = new Blob(["123", "456"]).stream();
     const counted = await fetch(url, { method: "POST", body: stream });
     assertEquals([counted.status, await counted.text()], [413, "too large"]);
+  });
+});
+
+const readers: Record<string, (request: IncomingMessage) => Promise<unknown> | void> = {
+  "read all of": (request) => request.toArray(),
+  "begun to read": (request) =>
+    new Promise<void>((resolve) => {
+      request.once("data", () => {
+        request.pause();
+        resolve();
+      });
+    }),
+  "set an encoding for": (request) => void request.setEncoding("utf8"),
+};
+
+for (const [what, read] of Object.entries(readers)) {
+  Deno.test(`node exchange does not wait for a body that middleware has ${what}`, async () => {
+    await withServer(async (exchange, request) => {
+      await read(request);
+      const error = await assertRejects(() => exchange.readBody(1_000_000), TypeError);
+      exchange.respond(500, {}, error.message);
+    }, async (url) => {
+      // On one connection: the second one is there at all.
+      for (let i = 0; i < 2; i++) {
+        const answer = await fetch(url, { method: "POST", body: "x".repeat(400_000) });
+        assertStringIncludes(await answer.text(), "middleware has begun to read it");
+      }
+    });
+  });
+}
+
+Deno.test("node exchange has no body of a client that has gone", async () => {
+  const body = Promise.withResolvers<unknown>();
+  await withServer((exchange, request) => {
+    request.destroy();
+    exchange.readBody(5).then(body.resolve, body.reject);
+  }, async (url) => {
+    await assertRejects(() => fetch(url, { method: "POST", body: "12345" }));
+    assertEquals(await body.promise, "aborted");
   });
 });
 
