@@ -487,7 +487,10 @@ function openListener(port: number, hostname: string, path?: string): TransportL
 function requestTimes(
   { headTimeout = 10_000, requestTimeout, handler }: SocketIoListenOptions,
 ): { headTimeout: number; requestTimeout: number } {
-  const usual = Math.max(headTimeout * 6, handler === undefined ? 0 : 300_000);
+  const usual = Math.min(
+    MAX_DELAY,
+    Math.max(headTimeout * 6, handler === undefined ? 0 : 300_000),
+  );
   const times = { headTimeout, requestTimeout: requestTimeout ?? usual };
   for (const [name, time] of Object.entries(times)) {
     if (!Number.isInteger(time) || time < 1 || time > MAX_DELAY) {

@@ -4,6 +4,7 @@ import { type AddressInfo, connect as connectNode } from "node:net";
 import type { Duplex } from "node:stream";
 import { CA, identity } from "../_support/certs.ts";
 import { NetError } from "../../net/errors.ts";
+import { MAX_DELAY } from "../../net/max_delay.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
 import { reported } from "../_support/engine_stubs.ts";
@@ -931,6 +932,7 @@ Deno.test("engine that is to listen refuses times that are none, and those that 
   // A head that may take longer than a request usually does.
   const engine = echo();
   await engine.listen({ hostname: "127.0.0.1", headTimeout: 400_000 });
+  await engine.listen({ hostname: "127.0.0.1", headTimeout: MAX_DELAY });
   await engine.close();
 });
 

@@ -301,6 +301,18 @@ Deno.test("every response of a connection that ends is closed once, and one that
   });
 });
 
+Deno.test("a response that is watched twice is watched once", async () => {
+  const counts: number[] = [];
+  await withServer((request, response) => {
+    for (let i = 0; i < 2; i++) {
+      watchResponse(request, response);
+      counts.push(response.listenerCount("close"));
+    }
+    response.end();
+  }, async (port) => void await (await fetch(`http://127.0.0.1:${port}/`)).body?.cancel());
+  assertEquals(counts[1], counts[0]);
+});
+
 Deno.test("response without a connection is left as it is", () => {
   const request = { socket: undefined, method: "GET" } as unknown as IncomingMessage;
   const response = new ServerResponse(request);
