@@ -370,9 +370,9 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         transport = await listener.accept();
         failures.clear();
       } catch (error) {
-        if (this.#listener !== listener) return;
         // The next client has no part in it, and does not wait.
         if (await failures.passOver(error)) continue;
+        if (this.#listener !== listener) return;
         // Out of descriptors, perhaps: those that are served go on, and so does this.
         this.#acceptErrors++;
         if (error instanceof Deno.errors.BadResource) {

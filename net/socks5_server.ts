@@ -128,9 +128,9 @@ export class Socks5Server implements AsyncDisposable {
         failures.clear();
         void this.serve(conn);
       } catch (error) {
-        if (this.#listener !== listener) return;
         // A client that resets before it is accepted makes `accept` fail: that is its own affair.
         if (await failures.passOver(error)) continue;
+        if (this.#listener !== listener) return;
         const failure = toNetError(error, { syscall: "accept" });
         this.#report(failure, { address: listener.addr });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));

@@ -88,8 +88,8 @@ export class ListenerSocket implements NamedSocket {
         failures.clear();
         this.#prepare(transport);
       } catch (error) {
-        if (this.#closed) return;
         if (await failures.passOver(error)) continue;
+        if (this.#closed) return;
         // Out of descriptors, perhaps.
         await new Promise<void>((resolve) => {
           this.#room = resolve;

@@ -212,8 +212,8 @@ export class FrontDoor {
         transport = await listener.accept();
         failures.clear();
       } catch (error) {
-        if (this.#closed || error instanceof Deno.errors.BadResource) return;
         if (await failures.passOver(error)) continue;
+        if (this.#closed || error instanceof Deno.errors.BadResource) return;
         // One connection failed (TLS, or too many open files): the next one may not.
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;

@@ -355,8 +355,8 @@ export class Tracer implements AsyncDisposable {
         conn = await listener.accept();
         failures.clear();
       } catch (error) {
-        if (this.#isStopped()) return;
         if (await failures.passOver(error)) continue;
+        if (this.#isStopped()) return;
         await new Promise<void>((wake) => {
           this.#retry = { timer: setTimeout(wake, ACCEPT_AGAIN), wake };
         });

@@ -246,8 +246,8 @@ class Acceptor {
         this.#failures.clear();
         this.#take(transport);
       } catch (error) {
-        if (this.#stopped) return;
         if (await this.#failures.passOver(error)) continue;
+        if (this.#stopped) return;
         this.#core.report(error);
         await new Promise<void>((resolve) => {
           this.#timer = setTimeout(resolve, ACCEPT_PAUSE);
