@@ -72,6 +72,8 @@ function beginHeaders(response: KeptResponse | undefined): ResponseHeaders {
   return response.headers;
 }
 
+const TOO_MANY: Refusal = { code: 4, context: { message: "Too many connections", status: 503 } };
+
 const aTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /**
@@ -91,6 +93,8 @@ export class EngineCore implements EngineSocketHost {
   generateId: (request: EngineRequest) => string | Promise<string> = randomId;
   /** Connections that are being let in. */
   #opening = 0;
+  /** Connections for WebSockets of which the program has to say something before. */
+  #asked = 0;
   /** How many connections the limits count here. */
   #counted = 0;
   /** Their ids, where the program makes them: two must not get the same. */
@@ -235,8 +239,12 @@ export class EngineCore implements EngineSocketHost {
     const response = new KeptResponse((ended) =>
       exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.text)
     );
-    exchange.request._query ??= parseQuery(exchange.request.url ?? "");
-    const refusal = await this.#askMiddleware(exchange, response);
+    const { sid } = exchange.request._query ??= parseQuery(exchange.request.url ?? "");
+    const refusal = await this.#askCounted(
+      exchange,
+      sid,
+      () => this.#askMiddleware(exchange, response),
+    );
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
     if (exchange.done) return;
     await this.#checkUpgrade(exchange, response);
@@ -248,7 +256,7 @@ export class EngineCore implements EngineSocketHost {
     const { host, origin } = exchange;
     const refusal = this.#verify(host, origin, request.method, query, true);
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
-    const foreign = this.#checkOrigin(exchange);
+    const foreign = this.#checkOrigin(exchange, query.sid);
     if (foreign === undefined) return this.#letIn(exchange, query, response);
     return foreign.then((refusal) => {
       if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
@@ -360,12 +368,39 @@ export class EngineCore implements EngineSocketHost {
   }
 
   /** Browsers let any page open a WebSocket to anywhere: the server has to look. */
-  #checkOrigin(exchange: UpgradeExchange): Promise<Refusal | undefined> | undefined {
+  #checkOrigin(
+    exchange: UpgradeExchange,
+    sid: string,
+  ): Promise<Refusal | undefined> | undefined {
     const { origin } = exchange;
     if (origin === undefined) return undefined;
     // The proxy in front may have ended TLS: the scheme says nothing here.
     if (isOriginAllowed("same-host", origin, exchange.host ?? "", false)) return undefined;
-    return this.#checkForeignOrigin(origin, exchange.request);
+    return this.#askCounted(
+      exchange,
+      sid,
+      () => this.#checkForeignOrigin(origin, exchange.request),
+    );
+  }
+
+  /** Asks the program about a request for a WebSocket. Its connection is in nobody else's count meanwhile. */
+  async #askCounted(
+    { hasRoom }: UpgradeExchange,
+    sid: string,
+    ask: () => Promise<Refusal | undefined>,
+  ): Promise<Refusal | undefined> {
+    // A session that there is goes on as it is if this is refused, but not the better for it.
+    if (this.settings.limits.connections.full && !hasRoom && !this.sockets.has(sid)) {
+      return TOO_MANY;
+    }
+    this.#asked++;
+    this.#count();
+    try {
+      return await ask();
+    } finally {
+      this.#asked--;
+      this.#count();
+    }
   }
 
   async #checkForeignOrigin(
@@ -391,7 +426,7 @@ export class EngineCore implements EngineSocketHost {
     const { limits, maxConnections } = this.settings;
     const full = limits.connections.full && !hasRoom;
     if (full || this.sockets.size + this.#opening >= maxConnections) {
-      return { code: 4, context: { message: "Too many connections", status: 503 } };
+      return TOO_MANY;
     }
     this.#opening++;
     this.#count();
@@ -452,7 +487,7 @@ export class EngineCore implements EngineSocketHost {
 
   /** Has the limits count the connections that there are. */
   #count(): void {
-    const more = this.sockets.size + this.#opening - this.#counted;
+    const more = this.sockets.size + this.#opening + this.#asked - this.#counted;
     this.#counted += more;
     if (more > 0) this.settings.limits.connections.add(more);
     else if (more < 0) this.settings.limits.connections.remove(-more);

@@ -21,9 +21,9 @@ export class HttpDuplex extends TransportDuplex {
     response.once("close", () => this.#answered());
   }
 
-  /** An upgrade came. Calls back once the responses to all requests before it have left, unless the connection has ended. */
+  /** An upgrade came. Calls back once the responses to all requests before it have left, unless the connection has ended with them. */
   upgrade(callback: () => void): void {
-    this.#whenAnswered = () => void (this.destroyed || callback());
+    this.#whenAnswered = () => void (this.destroyed || this.writableEnded || callback());
     if (this.#first) {
       this.#first = false;
       this.#answered();

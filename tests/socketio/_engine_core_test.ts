@@ -108,6 +108,41 @@ Deno.test("engine core lets no more in than it may, and again when there is room
   core.close();
 });
 
+Deno.test("engine core counts who waits for what the program says, and asks it no more than it has room", async () => {
+  for (const asks of ["middleware", "origin"]) {
+    const limits = new Limits({ connections: 2 });
+    const decided = Promise.withResolvers<boolean>();
+    let asked = 0;
+    const ask = () => {
+      asked++;
+      return decided.promise;
+    };
+    const foreign = (origin?: string) => origin === undefined || ask();
+    const cors = asks === "origin" ? { origin: foreign } : undefined;
+    const origin = cors && "https://a.com";
+    const core = makeCore({ limits, cors });
+    const sid = await open(core);
+    if (asks === "middleware") {
+      core.middleware.push((_request, _response, next) => void ask().then(() => next()));
+    }
+    const { connections } = limits;
+    const begin = (query = WEBSOCKET) => upgrade(core, query, { origin });
+    const waiting = begin();
+    assertEquals(connections.used, 2);
+    const late = begin();
+    await until(() => late.refused !== undefined);
+    assertEquals(late.refused, { status: 503, message: "Too many connections" });
+    // One that has its place already may have a better way.
+    const better = begin(`${WEBSOCKET}&sid=${sid}`);
+    assertEquals([asked, connections.used], [2, 3]);
+    decided.resolve(true);
+    await until(() => waiting.done && better.done);
+    assertEquals([waiting.refused, better.refused, connections.used], [undefined, undefined, 2]);
+    core.close();
+    assertEquals(connections.used, 0);
+  }
+});
+
 Deno.test("engine core keeps no room for whom it did not let in", async () => {
   const core = makeCore({ maxConnections: 1, allowRequest: (_, answer) => answer("no", false) });
   assertEquals((await request(core, POLLING)).status, 403);

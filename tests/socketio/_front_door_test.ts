@@ -343,6 +343,21 @@ Deno.test("front door passes on an upgrade behind other requests when their resp
   await close();
 });
 
+Deno.test("front door passes on no upgrade behind a response that is the last one", async () => {
+  const late: string[] = [];
+  const { port, close } = open({
+    onRequest: (_request, response) => {
+      response.setHeader("connection", "close");
+      response.end("page");
+    },
+    onLateUpgrade: (request) => late.push(request.url!),
+  });
+  const text = await talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\nGET /ws HTTP/1.1\r\n${UPGRADE}`]);
+  assertMatch(text, /^HTTP\/1\.1 200 OK\r\n[^]*page$/);
+  assertEquals(late, []);
+  await close();
+});
+
 Deno.test("front door that closes lets requests have their responses", async () => {
   const asked = Promise.withResolvers<ServerResponse>();
   const { port, close } = open({ onRequest: (_request, response) => asked.resolve(response) });
