@@ -18,6 +18,12 @@ const AT_ONCE_CHUNKS = 1024;
 /** How long for each chunk, in turns of the queue of promises: a chunk of a `Blob` takes five. */
 const AT_ONCE_TURNS = 10;
 
+/**
+ * With so many responses that have not left, a connection is not read: its client sends a request in 25 bytes, and what is held for each
+ * takes kilobytes. Those that came in the same read are answered, too.
+ */
+const MAX_UNANSWERED = 100;
+
 /** What a fetched response tells of the connection that it came on, beside what every response may not say. */
 const BETWEEN_NEIGHBOURS = ["upgrade", "te", "proxy-connection"];
 
@@ -134,6 +140,7 @@ const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>()
  *
  * - A response that waits for its turn is destroyed and emits `"close"` at the end of its connection, too; otherwise only the one whose
  *   turn it is does, and what hangs on the others stays for ever.
+ * - A connection is not read while 100 of its responses have not left: any number of requests could wait for the first one.
  * - Where so much waited that reading was stopped, it goes on when it has left; in Deno it does not by itself.
  * - What nobody has begun to read of a request's body is thrown away when its response has left, as Node does; in Deno it would hold up
  *   the request behind it.
@@ -166,14 +173,17 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
     socket.once("close", () => {
       for (const waiting of all) nextTick(() => closeWaiting(waiting));
     });
+    // At this node:http reads on, whatever else there was to wait for.
+    socket.on("drain", () => holdBack(socket, all.size));
   }
   // Something was awaited before this was called, and that was told already.
   if (socket.destroyed) nextTick(() => closeWaiting(response));
   const own = responses.add(response);
+  holdBack(socket, own.size);
   response.once("close", () => {
     own.delete(response);
     if (request.readableFlowing === null) request.resume();
-    readOn(socket);
+    if (own.size < MAX_UNANSWERED) readOn(socket);
   });
 }
 
@@ -185,6 +195,15 @@ function closeWaiting(response: ServerResponse): void {
   // What node:http itself looks at, so that it is not told again.
   state._closed = true;
   response.emit("close");
+}
+
+/** Has node:http stop to read where too many responses have not left, as it does where too much of them waits. */
+function holdBack(socket: IncomingMessage["socket"], unanswered: number): void {
+  const state = socket as { _paused?: boolean; parser?: unknown };
+  // Without a parser it is somebody else's, for another protocol.
+  if (unanswered < MAX_UNANSWERED || socket.destroyed || state.parser === null) return;
+  state._paused = true;
+  socket.pause();
 }
 
 /** Has node:http read on, which looks whether it may when it is told that there is room. */

@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertRejects,
@@ -432,6 +433,50 @@ Deno.test("uploads behind long responses that waited for their turn are read", a
     await sent;
   });
 });
+
+Deno.test("a connection is not read while many of its responses wait, whatever else is sent on it, and then they all leave", async () => {
+  const count = 20_000;
+  const first = Promise.withResolvers<void>();
+  let asked = 0;
+  const handler: HttpHandler = () => {
+    if (++asked > 1) return new Response();
+    // Each time that its client has taken something, node:http would read on.
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          const over = await Promise.race([first.promise.then(() => true), turn()]);
+          if (over) controller.close();
+          else controller.enqueue(new Uint8Array(65_536));
+        },
+      }),
+    );
+  };
+  await withServer(createRequestListener(handler), async (port) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const sent = writeAll(conn, request.repeat(count) + request.replace("/", "/last"));
+    const buffer = new Uint8Array(65_536);
+    for (let read = 0; read < 20_000_000;) read += (await conn.read(buffer))!;
+    // What came in one read is asked for, too.
+    assert(asked < count / 2, `${asked} requests were read`);
+    first.resolve();
+    let heads = 0;
+    const decoder = new TextDecoder();
+    for (let rest = ""; heads < count;) {
+      const parts = (rest + decoder.decode(buffer.subarray(0, (await conn.read(buffer))!)))
+        .split("content-length: 0\r\n");
+      heads += parts.length - 1;
+      rest = parts.at(-1)!;
+    }
+    await sent;
+    assertEquals(asked, count + 1);
+  });
+});
+
+/** Lets the event loop turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
 
 Deno.test("request listener announces no trailers: a web response has none", async () => {
   const headers = { trailer: "x-checksum", "x-a": "b" };
