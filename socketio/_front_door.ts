@@ -125,6 +125,8 @@ export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #http: HttpServer;
   readonly #delay: Delay<Waiting>;
+  /** How long the rest of a body may take whose response has left. */
+  readonly #rest: Delay<HttpDuplex>;
   readonly #waiting: Set<Waiting> = new Set();
   readonly #plain: Set<HttpDuplex> = new Set();
   /** Buffers that heads are read into, to be used again. */
@@ -138,7 +140,9 @@ export class FrontDoor {
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
-    this.#delay = new Scheduler().delay(options.headTimeout, (waiting) => this.#drop(waiting));
+    const scheduler = new Scheduler();
+    this.#delay = scheduler.delay(options.headTimeout, (waiting) => this.#drop(waiting));
+    this.#rest = scheduler.delay(options.requestTimeout, (duplex) => void duplex.destroy());
     const settings = {
       headersTimeout: options.headTimeout,
       requestTimeout: options.requestTimeout,
@@ -149,7 +153,7 @@ export class FrontDoor {
     };
     this.#http = createServer(settings);
     this.#http.on("request", (request, response) => {
-      duplexOf(request).begin(response);
+      this.#begin(request, response);
       options.onRequest(request, response);
     });
     this.#http.on("upgrade", (request, socket, head) => {
@@ -244,8 +248,20 @@ export class FrontDoor {
     else if (more < 0) this.#options.connections?.remove(-more);
   }
 
+  /** A request is there. Node looks after its times until all of it is; in Deno it does so until the response has left. */
+  #begin(request: IncomingMessage, response: ServerResponse): void {
+    const duplex = duplexOf(request);
+    duplex.begin(response);
+    response.once("close", () => {
+      if (request.complete || duplex.destroyed) return;
+      this.#rest.start(duplex);
+      request.once("end", () => this.#rest.stop(duplex));
+    });
+  }
+
   /** A connection is over, or none of plain HTTP any more. */
   #leave(duplex: HttpDuplex): void {
+    this.#rest.stop(duplex);
     this.#plain.delete(duplex);
     this.#count();
   }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
+import { waitFor as within } from "../../net/wait.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
 const encoder = new TextEncoder();
@@ -240,6 +241,36 @@ Deno.test("front door ends a connection whose body, or next request, comes byte 
     await end;
     conn.close();
   }));
+  await close();
+});
+
+Deno.test("front door ends a connection whose body comes byte by byte for too long behind its response", async () => {
+  const { port, close } = open({
+    headTimeout: 80,
+    requestTimeout: 480,
+    onRequest: (request, response) => void response.end(`${request.method} done`),
+  });
+  const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 20\r\n\r\n`;
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  let text = "";
+  const end = (async () => {
+    const buffer = new Uint8Array(1024);
+    for (let n; (n = await conn.read(buffer).catch(() => null)) !== null;) {
+      text += new TextDecoder().decode(buffer.subarray(0, n));
+    }
+    return "ended";
+  })();
+  // One that comes in time does no harm to what is behind it.
+  await conn.write(encoder.encode(post));
+  await waitFor(() => text.endsWith("POST done"));
+  await conn.write(encoder.encode(`${"x".repeat(20)}GET / HTTP/1.1\r\n${HEAD}\r\n`));
+  await waitFor(() => text.endsWith("GET done"));
+  await conn.write(encoder.encode(post.replace("20", "9999")));
+  const dripping = setInterval(() => conn.write(encoder.encode("x")).catch(() => {}), 20);
+  const outcome = await within(end, "end", { timeout: 10_000 }).catch(() => "open");
+  clearInterval(dripping);
+  assertEquals(outcome, "ended");
+  conn.close();
   await close();
 });
 
