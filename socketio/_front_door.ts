@@ -17,6 +17,7 @@ import {
   type HttpRequestHead,
   parseRequestHead,
 } from "../websocket/http_head.ts";
+import { watchResponse } from "../websocket/request_listener.ts";
 import { HttpDuplex } from "./_http_duplex.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 
@@ -155,6 +156,12 @@ export class FrontDoor {
     this.#http.on("request", (request, response) => {
       this.#begin(request, response);
       options.onRequest(request, response);
+    });
+    // node:http's own 417 would leave the body where it is.
+    this.#http.on("checkExpectation", (request, response) => {
+      this.#begin(request, response);
+      watchResponse(request, response);
+      response.writeHead(417).end();
     });
     this.#http.on("upgrade", (request, socket, head) => {
       const duplex = duplexOf(request);

@@ -67,6 +67,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
 
   /** The head of a request is there. */
   begin(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#responses.has(response)) return;
     const { requestTimeout } = this.#server;
     this.#first = false;
     this.#answering++;
@@ -267,6 +268,7 @@ export function openFrontDoor(
   };
   http.on("upgrade", onUpgrade);
   http.prependListener("request", onRequest);
+  const unhook = hookExpectations(http, onRequest);
   // A later head may take as long as the first one.
   if (server === undefined) http.headersTimeout = core.handshakeTimeout;
   const restores = [
@@ -277,7 +279,9 @@ export function openFrontDoor(
   let sockets = 0;
   // Those that are there may still bring requests, whose responses are waited for.
   const leave = () => {
-    if (closed && sockets === 0) http.off("request", onRequest);
+    if (!closed || sockets > 0) return;
+    http.off("request", onRequest);
+    unhook();
   };
   return {
     inject(arrival, received, secure) {
@@ -345,6 +349,38 @@ function passOnOtherUpgrades(server: Server): () => void {
   deciding.shouldUpgradeCallback = own;
   return () => {
     if (deciding.shouldUpgradeCallback === own) deciding.shouldUpgradeCallback = before;
+  };
+}
+
+/** The listeners of {@linkcode hookExpectations}. */
+const EXPECTING: WeakSet<CallableFunction> = new WeakSet();
+
+/**
+ * Calls back before a server does anything about a request with `Expect`, too: node:http tells of it by another event than `"request"`, or
+ * answers it by itself if nobody listens.
+ *
+ * @returns What puts the server back as it was.
+ */
+function hookExpectations(
+  server: Server,
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+): () => void {
+  const restores = ["checkContinue", "checkExpectation"].map((event) => {
+    const own = (request: IncomingMessage, response: ServerResponse): void => {
+      onRequest(request, response);
+      // One of ours does what node:http would do, unless there is a listener of the server's own.
+      const listeners = server.listeners(event);
+      if (listeners[0] !== own || !listeners.every((one) => EXPECTING.has(one))) return;
+      if (event === "checkExpectation") return void response.writeHead(417).end();
+      response.writeContinue();
+      server.emit("request", request, response);
+    };
+    EXPECTING.add(own);
+    server.prependListener(event, own);
+    return () => void server.off(event, own);
+  });
+  return () => {
+    for (const restore of restores) restore();
   };
 }
 

@@ -53,7 +53,8 @@ async function talk(port: number, texts: string[], until = /(?!)/): Promise<stri
   const buffer = new Uint8Array(4096);
   try {
     for (const text of texts) {
-      await conn.write(encoder.encode(text));
+      const bytes = encoder.encode(text);
+      for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
       if (texts.length > 1) await new Promise((resolve) => setTimeout(resolve, 2));
     }
     while (!until.test(got)) {
@@ -271,6 +272,19 @@ Deno.test("front door ends a connection whose body comes byte by byte for too lo
   clearInterval(dripping);
   assertEquals(outcome, "ended");
   conn.close();
+  await close();
+});
+
+Deno.test("front door that refuses an expectation takes the next request, however large the body between them", async () => {
+  const { port, close } = open();
+  const post = `POST / HTTP/1.1\r\n${HEAD}Expect: a miracle\r\nContent-Length: 300000\r\n\r\n`;
+  const get = `GET /next HTTP/1.1\r\n${HEAD}\r\n`;
+  const text = within(
+    talk(port, [post + "x".repeat(300_000) + get], /GET \/next/),
+    "read",
+    { timeout: 20_000 },
+  );
+  assertMatch(await text, /^HTTP\/1\.1 417 [^]*HTTP\/1\.1 200 OK/);
   await close();
 });
 

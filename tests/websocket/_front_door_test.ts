@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { EventEmitter } from "node:events";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { Limits } from "../../net/limits.ts";
@@ -164,6 +164,92 @@ Deno.test("front door ends requests that take too long to come, and no others", 
     const answers = (await client.readUntil()).match(/200 OK/g)?.length ?? 0;
     assertEquals(answers, rest.length - 1);
   }
+});
+
+Deno.test("front door's times hold for requests with an expectation, and behind them", async () => {
+  const http = createServer((_request, response) => response.end("x"));
+  http.headersTimeout = 300;
+  http.requestTimeout = 600;
+  const odd = "POST / HTTP/1.1\r\nHost: h\r\nExpect: a miracle\r\nContent-Length: ";
+  const head = "GET / HTTP/1.1\r\nX-Slow: ";
+  const own = { handshakeTimeout: 300, handler: () => new Response("x") };
+  for (
+    const [options, text] of [
+      [{ http }, `${odd}9999\r\n\r\nabc`],
+      [{ http }, `${odd}3\r\n\r\nabc${head}`],
+      [own, `${odd}3\r\n\r\nabc${head}`],
+    ] as const
+  ) {
+    await using server = await serve(options);
+    using client = await RawClient.connect(server.port);
+    await client.write(text);
+    await client.readUntil((text) => text.includes("417 Expectation Failed"));
+    const dripping = setInterval(() => client.write("x").catch(() => {}), 50);
+    const outcome = await waitFor(client.readUntil(), "end", { timeout: 10_000 })
+      .then(() => "ended", () => "open");
+    clearInterval(dripping);
+    assertEquals(outcome, "ended");
+  }
+});
+
+Deno.test("front door leaves expectations to the server's own listeners, which have all the time for a body", async () => {
+  const http = createServer((_request, response) => response.end("plain"));
+  http.headersTimeout = 100;
+  http.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    response.writeContinue();
+    request.on("end", () => response.end("continued")).resume();
+  });
+  http.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    response.end("as you wish");
+  });
+  const head = "HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n";
+  await using server = await serve({ http });
+  // A second door on the same server.
+  await using _other = await serve({ http });
+  using client = await RawClient.connect(server.port);
+  await client.write(`GET / ${head}\r\nab`);
+  await client.readUntil((text) => text.endsWith("plain"));
+  await client.write(`GET / ${head}Expect: a miracle\r\n\r\nab`);
+  await client.readUntil((text) => text.endsWith("as you wish"));
+  await client.write(`POST / ${head}Expect: 100-continue\r\n\r\na`);
+  await client.readUntil((text) => text.includes("100 Continue"));
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await client.write("b");
+  assertMatch(await client.readUntil((text) => text.includes("continued")), /continued/);
+});
+
+Deno.test("front door does what node:http does with expectations that nobody listens for", async () => {
+  const http = createServer((request, response) => {
+    request.on("end", () => response.end("plain")).resume();
+  });
+  const head = "HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\nExpect:";
+  const body = "x".repeat(100_000);
+  {
+    await using server = await serve({ http });
+    await using _other = await serve({ http });
+    await using own = await serve({
+      handler: async (request) => new Response((await request.bytes()).length > 0 ? "plain" : ""),
+    });
+    for (const { port } of [server, own]) {
+      using client = await RawClient.connect(port);
+      const sent = client.write(`POST / ${head} a miracle\r\n\r\n${body}`);
+      await client.readUntil((text) => text.includes("417 Expectation Failed"));
+      await sent;
+      await client.write(`POST / ${head} 100-continue\r\n\r\n`);
+      await client.readUntil((text) => text.includes("100 Continue"));
+      await client.write(body);
+      await client.readUntil((text) => text.includes("plain"));
+      assertEquals(client.text.match(/HTTP\/1.1 [0-9]+/g), [
+        "HTTP/1.1 417",
+        "HTTP/1.1 100",
+        "HTTP/1.1 200",
+      ]);
+    }
+  }
+  assertEquals([http.listenerCount("checkContinue"), http.listenerCount("checkExpectation")], [
+    0,
+    0,
+  ]);
 });
 
 Deno.test("front door takes the next request though nobody has read a large body before it", async () => {
