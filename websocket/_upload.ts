@@ -1,9 +1,13 @@
 // Floor 3: driver.
 import type { IncomingMessage } from "node:http";
 import { finished } from "node:stream";
+import { setImmediate } from "node:timers";
 
 /** How long what is left of a body may wait for a handler that has answered and still holds it, in ms. */
 const UNREAD_TIME = 500;
+
+/** Behind a chunk of less than so many bytes more of them are awaited, for a turn of the event loop. */
+const TINY_BYTES = 1024;
 
 const DECODED = "somebody else has set an encoding for it, and its bytes are text now";
 
@@ -21,6 +25,8 @@ export class Upload implements UnderlyingByteSource {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #incoming: IncomingMessage;
   #controller!: ReadableByteStreamController;
+  /** Whether the last chunk was one of a few bytes. */
+  #tiny = false;
   /** Whether nobody gets any more of it. */
   #over = false;
   #refused = false;
@@ -49,7 +55,9 @@ export class Upload implements UnderlyingByteSource {
   pull(): void {
     // Who reads slowly still reads.
     if (this.#timer !== undefined) this.#wait();
-    this.#incoming.resume();
+    // A body may come in chunks of a byte, and a piece for each would take a hundred times as much as what was sent.
+    if (this.#tiny) setImmediate(() => this.#readOn());
+    else this.#incoming.resume();
   }
 
   cancel(): void {
@@ -82,6 +90,13 @@ export class Upload implements UnderlyingByteSource {
     this.#incoming.resume();
   }
 
+  /** Takes all that has come meanwhile in one piece, or what comes next. */
+  #readOn(): void {
+    const waiting = this.#incoming.readableLength;
+    if (waiting > 0) this.#incoming.read(waiting);
+    else this.#incoming.resume();
+  }
+
   /** Somebody else has begun with the body: it is left to them until the response has left. */
   #refuse(why: string): void {
     this.#refused = true;
@@ -95,6 +110,7 @@ export class Upload implements UnderlyingByteSource {
   #take(chunk: Uint8Array | string): void {
     if (this.#over) return;
     if (typeof chunk === "string") return this.#refuse(DECODED);
+    this.#tiny = chunk.length < TINY_BYTES;
     // Before the stream has it, which asks for more at once where somebody still waits.
     this.#incoming.pause();
     // The stream takes the memory away, of which other requests have their parts.

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { waitFor } from "../../net/wait.ts";
@@ -55,6 +55,33 @@ for (const [what, read] of Object.entries(partly)) {
     });
   });
 }
+
+Deno.test("handler gets a body that comes in chunks of a byte in few pieces", async () => {
+  const count = 20_000;
+  const chunks = Array.from({ length: count }, (_, i) => `1\r\n${i % 10}\r\n`).join("");
+  let pieces = 0;
+  await withClient(async (request) => {
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const piece of request.body!) {
+      pieces++;
+      text += decoder.decode(piece);
+    }
+    const whole = text === "0123456789".repeat(count / 10);
+    return new Response(whole ? "it is whole" : "it is damaged");
+  }, async (client) => {
+    const head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    // The last of them come alone.
+    await client.write(head + chunks.slice(0, -12));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await client.write(chunks.slice(-12, -6));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await client.write(`${chunks.slice(-6)}0\r\n\r\n`);
+    await client.readUntil((text) => text.includes("it is"));
+    assertStringIncludes(client.text, "it is whole");
+  });
+  assertLess(pieces, count / 20);
+});
 
 Deno.test("handler that has answered reads on, as slowly as it likes, and is told when it has stopped", async () => {
   const all = Promise.withResolvers<number>();
