@@ -73,8 +73,8 @@ export async function serveClientFile(name: string, exchange: HttpExchange): Pro
   const kind = name.endsWith(".map") ? "json" : "javascript";
   response["Content-Type"] = `application/${kind}; charset=utf-8`;
   if (zipped) response["Content-Encoding"] = "gzip";
-  const body = zipped ? file.gzipped : file.plain;
-  exchange.respond(200, response, method === "HEAD" ? undefined : body);
+  // What is in front of it sends the head alone to who has asked for that, with the length of the whole.
+  exchange.respond(200, response, zipped ? file.gzipped : file.plain);
 }
 
 /** Whether an `If-None-Match` names a tag, or any: RFC 9110 §13.1.2. Whether a tag is weak makes no difference there. */

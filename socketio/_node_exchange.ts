@@ -88,7 +88,8 @@ export class NodeExchange implements HttpExchange {
     if (this.done) return;
     const length = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const all: ResponseHeaders = { ...headers };
-    if (status !== 204) all["Content-Length"] = String(length.length);
+    // Where there is one, it is that of the page itself (RFC 9110 §8.6).
+    if (status !== 204 && status !== 304) all["Content-Length"] = String(length.length);
     try {
       this.#response.writeHead(status, all);
     } catch (error) {

@@ -112,7 +112,13 @@ Deno.test("server serves the browser's client, with its map, compressed and cach
       headers: { "If-None-Match": etag },
     });
     await cached.body?.cancel();
-    assertEquals(cached.status, 304);
+    // "unless its field value equals" that of a 200 response to a GET. RFC 9110 §8.6
+    assertEquals([cached.status, cached.headers.get("content-length")], [304, null]);
+    const asked = { "Accept-Encoding": "identity" };
+    const head = await fetch(`${url}/socket.io/socket.io.js`, { method: "HEAD", headers: asked });
+    assertEquals((await head.bytes()).length, 0);
+    const page = await fetch(`${url}/socket.io/socket.io.js`, { headers: asked });
+    assertEquals(head.headers.get("content-length"), String((await page.bytes()).length));
     for (const file of ["socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"]) {
       const found = await fetch(`${url}/socket.io/${file}`);
       assertEquals(found.status, 200, file);
