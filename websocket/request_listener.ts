@@ -106,7 +106,10 @@ export function createRequestListener(
     if (request.httpVersionMajor > 1) {
       // RFC 9110 §15.6.6
       response.writeHead(505).end();
-      tell(new TypeError("Cannot answer: the server is one of node:http2, not of node:http"));
+      // A client of node:http may write any version.
+      if ("stream" in request) {
+        tell(new TypeError("Cannot answer: the server is one of node:http2, not of node:http"));
+      }
       return;
     }
     watchResponse(request, response);

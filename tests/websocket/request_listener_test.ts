@@ -690,3 +690,14 @@ Deno.test("request listener refuses requests of HTTP/2, and says so", async () =
     "TypeError: Cannot answer: the server is one of node:http2, not of node:http",
   ]);
 });
+
+Deno.test("request listener tells nobody of a client of HTTP/1 that writes another version", async () => {
+  const told: unknown[] = [];
+  const listener = createRequestListener(() => new Response(), { onError: (e) => told.push(e) });
+  await withServer(listener, async (port) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await writeAll(conn, "GET / HTTP/2.0\r\nHost: h\r\n\r\n");
+    await readUntil(conn, "505 HTTP Version Not Supported");
+  });
+  assertEquals(told, []);
+});
