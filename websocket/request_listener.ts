@@ -143,7 +143,8 @@ const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>()
  *
  * - A response that waits for its turn is destroyed and emits `"close"` at the end of its connection, too; otherwise only the one whose
  *   turn it is does, and what hangs on the others stays for ever.
- * - A connection is not read while 100 of its responses have not left: any number of requests could wait for the first one.
+ * - A connection is not read while 100 of its responses have not left: any number of requests could wait for the first one. That its
+ *   client leaves meanwhile is noticed when something is written to it.
  * - Where so much waited that reading was stopped, it goes on when it has left; in Deno it does not by itself.
  * - What nobody has begun to read of a request's body is thrown away when its response has left, as Node does; in Deno it would hold up
  *   the request behind it.
