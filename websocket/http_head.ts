@@ -252,7 +252,10 @@ function latin1(bytes: Uint8Array): string {
 export class HttpHeadReader {
   /** Why the head was refused, once {@linkcode push} returned -1 for that reason. */
   fault: HttpHeadFault | undefined;
-  /** The head as text with its last empty line, once {@linkcode push} has returned 0 or more. */
+  /**
+   * The head as text with its last empty line, once {@linkcode push} has returned 0 or more. An empty line in front of a
+   * request is left out.
+   */
   text = "";
   readonly #kind: "request" | "response";
   readonly #maxHead: number;
@@ -265,6 +268,8 @@ export class HttpHeadReader {
   /** The length of a first line that is still to be checked. */
   #unchecked = 0;
   #afterCr = false;
+  /** The length of an empty line in front of the first one, which is no part of the text. */
+  #skipped = 0;
 
   /** Makes a reader at the start of a head. */
   constructor(kind: "request" | "response", limits: HttpHeadLimits = {}) {
@@ -292,7 +297,9 @@ export class HttpHeadReader {
     if (first > 0) {
       // It came in this piece. What is wrong with it comes before what is wrong behind it.
       this.#unchecked = 0;
-      const line = used >= 0 ? this.text.slice(0, first) : latin1(piece.subarray(0, first));
+      const line = used >= 0
+        ? this.text.slice(0, first - this.#skipped)
+        : latin1(piece.subarray(this.#skipped, first));
       if (!this.#checkFirstLine(line)) return -1;
     }
     if (used < 0 && this.fault === undefined) this.#keep(piece);
@@ -308,10 +315,18 @@ export class HttpHeadReader {
         if (!this.#afterCr) return this.#fail(400, "a line ends without CR");
         this.#afterCr = false;
         if (this.#lineSize === 2) {
-          if (this.#lines === 0) return this.#fail(400, "it starts with an empty line");
-          this.text = latin1(
-            this.#joined(i + 1 === piece.length ? piece : piece.subarray(0, i + 1)),
-          );
+          if (this.#lines === 0) {
+            // "A server that is expecting to receive and parse a request-line SHOULD ignore at least one empty line
+            // (CRLF) received prior to the request-line." RFC 9112 §2.2
+            if (this.#kind === "response" || this.#skipped > 0) {
+              return this.#fail(400, "it starts with an empty line");
+            }
+            this.#skipped = 2;
+            this.#lineSize = 0;
+            continue;
+          }
+          const all = this.#joined(i + 1 === piece.length ? piece : piece.subarray(0, i + 1));
+          this.text = latin1(this.#skipped === 0 ? all : all.subarray(this.#skipped));
           this.#kept = undefined;
           return i + 1;
         }
@@ -321,7 +336,7 @@ export class HttpHeadReader {
         if (this.#lines === 1) {
           if (this.#kept === undefined) this.#unchecked = i - 1;
           else {
-            const line = latin1(this.#joined(piece.subarray(0, i + 1))).slice(0, -2);
+            const line = latin1(this.#joined(piece.subarray(0, i + 1))).slice(this.#skipped, -2);
             if (!this.#checkFirstLine(line)) return -1;
           }
         }

@@ -79,7 +79,11 @@ for (
     ["DEL in a value", "GET / HTTP/1.1\r\nA: b\x7fc\r\n\r\n", 400],
     ["a byte above 127 in a name", "GET / HTTP/1.1\r\n\xc4: b\r\n\r\n", 400],
     ["a byte above 127 in the target", "GET /\xe9 HTTP/1.1\r\n\r\n", 400],
-    ["an empty line first", "\r\nGET / HTTP/1.1\r\n\r\n", 400],
+    ["an empty line first", "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", "ok"],
+    ["an empty line and a bad first line", "\r\nGET /\r\n\r\n", 400],
+    ["two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\n\r\n", 400],
+    ["an empty line without CR first", "\nGET / HTTP/1.1\r\n\r\n", 400],
+    ["an empty line and a folded header", "\r\n A: b\r\nGET / HTTP/1.1\r\n\r\n", 400],
     ["two spaces in the first line", "GET  / HTTP/1.1\r\n\r\n", 400],
     ["no version", "GET /\r\n\r\n", 400],
     ["a tab in the first line", "GET\t/\tHTTP/1.1\r\n\r\n", 400],
@@ -98,6 +102,25 @@ for (
     assertEquals(status(text), expected);
   });
 }
+
+Deno.test("request head leaves out an empty line in front, and counts it for the largest head", () => {
+  const head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  const bytes = latin1(`\r\n${head}rest`);
+  for (let cut = 0; cut < bytes.length; cut++) {
+    const reader = new HttpHeadReader("request");
+    let used = reader.push(bytes.subarray(0, cut));
+    if (used < 0) used = cut + reader.push(bytes.subarray(cut));
+    assertEquals([used, reader.size, reader.text], [head.length + 2, head.length + 2, head]);
+  }
+  assertEquals(status(`\r\n${head}`, { maxHeadSize: head.length }), 431);
+  assertEquals(status(`\r\n${head}`, { maxLineSize: 16 }), "ok");
+});
+
+Deno.test("response head with an empty line in front is refused", () => {
+  const reader = new HttpHeadReader("response");
+  assertEquals(reader.push(latin1("\r\nHTTP/1.1 101 ok\r\n\r\n")), -1);
+  assertEquals(reader.fault?.status, 400);
+});
 
 Deno.test("request head with an absolute target for its own host has the path as target, and no other", () => {
   for (
