@@ -31,6 +31,14 @@ function unsupported(what: string): TypeError {
 /** How long the socket may take to open, in ms. The runtime tells nothing of a client who has gone before. */
 const OPEN_WITHIN = 10_000;
 
+/** How long a {@linkcode NativeLink} waits, in ms. */
+export interface NativeTimes {
+  /** For the socket to open. @default {10_000} */
+  openWithin?: number;
+  /** For a client that takes nothing of what is queued, and sends nothing; 0 for ever. @default {0} */
+  idleTimeout?: number;
+}
+
 /** The runtime's WebSocket, as far as it goes. */
 export class NativeLink implements Link, Expiring {
   readonly canPause = false;
@@ -52,6 +60,7 @@ export class NativeLink implements Link, Expiring {
   readonly #socket: WebSocket;
   readonly #options: ResolvedConnectionOptions;
   readonly #openWithin: number;
+  readonly #idleTimeout: number;
   #events: LinkEvents | undefined;
   /** What was sent before the socket was open. */
   #early: WebSocketData[] = [];
@@ -62,6 +71,11 @@ export class NativeLink implements Link, Expiring {
   #wasFull = false;
   #polling: ReturnType<typeof setTimeout> | undefined;
   #waiting: Array<(error?: Error) => void> = [];
+  /** How many bytes the runtime was handed, as it counts them, and how many of them the client had when that was last looked at. */
+  #handedOver = 0;
+  #taken = 0;
+  /** Whether the client has sent something since. */
+  #heard = false;
 
   /** Takes a socket that `Deno.upgradeWebSocket` made. */
   constructor(
@@ -69,9 +83,10 @@ export class NativeLink implements Link, Expiring {
     protocol: string,
     options: ResolvedConnectionOptions,
     { localAddr, remoteAddr }: NativeAddresses,
-    openWithin: number = OPEN_WITHIN,
+    { openWithin = OPEN_WITHIN, idleTimeout = 0 }: NativeTimes = {},
   ) {
     this.#openWithin = openWithin;
+    this.#idleTimeout = idleTimeout;
     this.#socket = socket;
     this.protocol = protocol;
     this.#options = options;
@@ -121,13 +136,14 @@ export class NativeLink implements Link, Expiring {
     const early = this.#early;
     this.#early = [];
     this.#earlySize = 0;
-    for (const data of early) this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    for (const data of early) this.#handOver(data, this.queued);
     if (this.#closing) this.#closeNow?.();
   }
   #closeNow: (() => void) | undefined;
 
   #message(data: string | ArrayBuffer): void {
     if (this.#finished) return;
+    this.#heard = true;
     const message = typeof data === "string" ? data : new Uint8Array(data);
     const { maxMessageSize } = this.#options;
     // A text has at most three bytes for each of its units: most need not be measured.
@@ -182,16 +198,40 @@ export class NativeLink implements Link, Expiring {
   send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
     if (compress === true) throw unsupported("compress");
     if (!this.open) throw closedError();
-    if (this.queued >= this.#options.maxSendQueue) return this.overLimit(true);
+    const { queued } = this;
+    if (queued >= this.#options.maxSendQueue) return this.overLimit(true);
     if (this.#socket.readyState === 0) {
       this.#early.push(typeof data === "string" ? data : data.slice());
       this.#earlySize += data.length;
-    } else this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    } else this.#handOver(data, queued);
     if (this.full && !this.#wasFull) {
       this.#wasFull = true;
       this.#poll();
     }
     return "sent";
+  }
+
+  #handOver(data: WebSocketData, queued: number): void {
+    this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    const now = this.queued;
+    this.#handedOver += now - queued;
+    if (this.#idleTimeout > 0 && this.deadlineIndex < 0 && now > 0) this.#watch(now);
+  }
+
+  /** Looks again later: the runtime's own pings wait behind what is queued, so a client that takes nothing of it is never given up. */
+  #watch(queued: number): void {
+    this.#taken = this.#handedOver - queued;
+    this.#heard = false;
+    DEADLINES.set(this, DEADLINES.now() + this.#idleTimeout);
+  }
+
+  /** Whether the client is still there: it has all, or took or sent something in the meantime. */
+  #goesOn(): boolean {
+    const { queued } = this;
+    if (queued === 0) return true;
+    if (this.#handedOver - queued <= this.#taken && !this.#heard) return false;
+    this.#watch(queued);
+    return true;
   }
 
   overLimit(mayWait: boolean): SendOutcome {
@@ -274,19 +314,23 @@ export class NativeLink implements Link, Expiring {
 
   uncork(): void {}
 
-  /** The peer did not answer the close frame, or has gone before the socket was open. */
+  /** The peer did not answer the close frame, has gone before the socket was open, or takes nothing. */
   onDeadline(): void {
+    const opened = this.#socket.readyState !== 0;
+    if (!this.#closing && opened && this.#goesOn()) return;
     this.#error ??= this.#closing
       ? new WebSocketError("The WebSocket was closed: the peer did not answer in time", {
         code: "CLOSE_TIMEOUT",
         closeCode: 1006,
       })
-      : new WebSocketError("The WebSocket was lost: it did not open in time", {
-        code: "CONNECTION_LOST",
-        closeCode: 1006,
-      });
+      : new WebSocketError(
+        opened
+          ? `The WebSocket was lost: the peer has taken nothing for ${this.#idleTimeout} ms`
+          : "The WebSocket was lost: it did not open in time",
+        { code: "CONNECTION_LOST", closeCode: 1006 },
+      );
     this.#events?.error(this.#error);
-    this.#finish(1006, "", false);
+    this.terminate();
   }
 
   drained({ timeout = 0, signal }: WaitOptions = {}): Promise<void> {

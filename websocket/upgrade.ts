@@ -22,7 +22,8 @@ export interface UpgradeWebSocketOptions {
   info?: { remoteAddr: TransportAddr };
   /**
    * After how long without a byte from the client the runtime gives the connection up, in ms, rounded up to seconds; it pings before
-   * that. 0 for never.
+   * that. A client that takes nothing of what is queued for it, and sends nothing, is given up after twice the time at the latest: pings don't
+   * reach it. 0 for never.
    *
    * @default {30_000}
    */
@@ -131,13 +132,13 @@ export function upgradeWebSocket(
   const unknown: TransportAddr = { transport: "memory" };
   const addresses = { localAddr: unknown, remoteAddr: info?.remoteAddr ?? unknown };
   const handshake = requestInfo(request, url);
-  const { socket, response } = Deno.upgradeWebSocket(request, {
-    idleTimeout: Math.ceil(idleTimeout / 1000),
-  });
+  const seconds = Math.ceil(idleTimeout / 1000);
+  const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: seconds });
   // Told to choose the subprotocol, Deno would not find it in a list without spaces, as npm's ws sends it.
   if (protocol !== undefined) response.headers.set("sec-websocket-protocol", protocol);
   for (const [name, value] of own) response.headers.append(name, value);
-  const link = new NativeLink(socket, protocol ?? "", resolved, addresses);
+  const times = { idleTimeout: seconds * 1000 };
+  const link = new NativeLink(socket, protocol ?? "", resolved, addresses, times);
   const parts = new ConnectionParts(link, resolved, handshake, undefined);
   return { response, socket: new makeConnection(parts) };
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { NativeLink } from "../../websocket/_native_link.ts";
+import { NativeLink, type NativeTimes } from "../../websocket/_native_link.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { resolveConnectionOptions } from "../../websocket/connection_options.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
@@ -25,7 +25,7 @@ class FakeSocket {
   }
 }
 
-function rig(options = {}, openWithin?: number) {
+function rig(options = {}, times?: NativeTimes) {
   const socket = new FakeSocket();
   const memory = { transport: "memory" as const };
   const link = new NativeLink(
@@ -33,7 +33,7 @@ function rig(options = {}, openWithin?: number) {
     "p",
     resolveConnectionOptions(options),
     { localAddr: memory, remoteAddr: memory },
-    openWithin,
+    times,
   );
   const log: unknown[] = [];
   const events: Partial<LinkEvents> = {
@@ -97,14 +97,54 @@ Deno.test("native link says what it can't do", () => {
 });
 
 Deno.test("native link is lost when the runtime's socket does not open", async () => {
-  const { socket, link, log } = rig({}, 5);
+  const { socket, link, log } = rig({}, { openWithin: 5 });
   for (let i = 0; log.length < 2 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
   assertEquals(log, ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
   assertEquals([link.open, link.deadlineIndex], [false, -1]);
   socket.onopen(); // too late
   assertEquals(socket.closes, [[]]);
-  const opened = rig({}, 5);
+  const opened = rig({}, { openWithin: 5 });
   opened.socket.readyState = 1;
   opened.socket.onopen();
   assertEquals([opened.link.open, opened.link.deadlineIndex], [true, -1]);
+});
+
+Deno.test("native link is lost when its peer takes nothing of what is queued, and sends nothing", async () => {
+  const { socket, link, log } = rig({}, { idleTimeout: 20 });
+  socket.send = (data) => {
+    socket.sent.push(data);
+    socket.bufferedAmount += (data as string).length;
+  };
+  /** Waits for the link to have looked: it sets itself a new deadline then, or none. */
+  const looked = async () => {
+    const { deadline } = link;
+    while (link.deadlineIndex >= 0 && link.deadline === deadline) {
+      await new Promise((r) => setTimeout(r, 1));
+    }
+    return log.length;
+  };
+  link.send("early", undefined);
+  socket.readyState = 1;
+  socket.onopen();
+  link.send("hello", undefined);
+  socket.bufferedAmount -= 5;
+  assertEquals(await looked(), 0); // it took something
+  link.send("hello", undefined);
+  socket.onmessage({ data: "I am here" });
+  assertEquals(await looked(), 1); // it sent something
+  socket.bufferedAmount = 0;
+  assertEquals([await looked(), link.deadlineIndex], [1, -1]); // it has all: nobody looks any more
+  link.send("hello", undefined);
+  await looked();
+  assertEquals(log.slice(1), ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
+  assertEquals([socket.closes, link.open, link.deadlineIndex], [[[]], false, -1]);
+});
+
+Deno.test("native link without an idle timeout waits for its peer", () => {
+  const { socket, link } = rig();
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 5);
+  link.send("hello", undefined);
+  assertEquals(link.deadlineIndex, -1);
 });

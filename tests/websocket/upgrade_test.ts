@@ -205,6 +205,22 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "upgraded connection gives up a client that reads nothing, whatever waits for it",
+  UNWATCHED,
+  async () => {
+    await using server = native({ idleTimeout: 1 }, () => {});
+    using stuck = await RawClient.connect(server.port);
+    await stuck.write(upgradeRequest());
+    await stuck.readHead();
+    const [ws] = server.sockets;
+    const waiting = ws.send(new Uint8Array(20_000_000));
+    const refused = assertRejects(() => waiting, WebSocketError);
+    assertEquals((await ws.closed).error?.code, "CONNECTION_LOST");
+    await refused;
+  },
+);
+
 Deno.test("upgrade finds the subprotocol in a list without spaces", async () => {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const { response, socket } = upgradeWebSocket(request, { protocols: ["b"] });
