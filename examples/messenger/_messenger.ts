@@ -160,10 +160,10 @@ export class Messenger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#requests?.close();
     await Promise.all(this.talks.map((name) => this.hangUp(name)));
     await this.#discovery?.close();
     await this.#presence?.close({ drain: 0 });
-    this.#requests?.close();
   }
 
   async #ask(contact: Contact): Promise<string> {
@@ -261,6 +261,8 @@ export class Messenger implements AsyncDisposable {
   }
 
   async #begin(name: string, talk: MessageSocket): Promise<void> {
+    // Nobody would end a talk that begins after all have been ended.
+    if (this.#stop.signal.aborted) return talk.destroy();
     this.#talks.set(name, talk);
     this.#options.onchange();
     let why = `The connection with ${name} has ended`;

@@ -85,6 +85,35 @@ async function knowBob(folder: string): Promise<void> {
   await Deno.writeTextFile(`${folder}/contacts.json`, JSON.stringify(contacts));
 }
 
+peerTest("messenger that ends begins no talk any more", { needs: [LINUX] }, async () => {
+  await using folder = await tempFolder();
+  const book = await AddressBook.open(`${folder.path}/contacts.json`);
+  await book.put({ name: "Ann", ip: "127.0.0.1" });
+  await book.put({ name: "Bob", ip: "127.0.0.3" });
+  const { presence, requests } = freePorts();
+  const messenger = new Messenger({
+    name: "Cid",
+    book,
+    address: "127.0.0.1",
+    presencePort: presence,
+    requestPort: requests,
+    discoveryPort: 0,
+    onchange() {},
+    onmessage() {},
+    onnotice() {},
+  });
+  await messenger.start();
+  // Ann reads nothing, so telling her of the end takes a while; meanwhile Bob calls.
+  using _ann = await Deno.connect({ hostname: "127.0.0.1", port: requests });
+  while (messenger.talks.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const said = Array.from({ length: 500 }, () => messenger.say("Ann", "x".repeat(16_000)));
+  const ended = messenger[Symbol.asyncDispose]();
+  const bob = hear("127.0.0.3", "127.0.0.1", requests, /OK/).catch(() => "refused");
+  await Promise.all([ended, ...said]);
+  assertEquals(messenger.talks, []);
+  assertEquals(await bob, "refused");
+});
+
 peerTest("messenger lets in only who is in the address book", { needs: [LINUX] }, async () => {
   await using folder = await tempFolder();
   await knowBob(folder.path);
