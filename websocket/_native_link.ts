@@ -31,6 +31,12 @@ function unsupported(what: string): TypeError {
 /** How long the socket may take to open, in ms. The runtime tells nothing of a client who has gone before. */
 const OPEN_WITHIN = 10_000;
 
+/**
+ * How slowly a client may take a message, in bytes a millisecond. The runtime tells only of those that have left as a whole, so that in the
+ * middle of a large one a slow client looks like one that takes nothing.
+ */
+const SLOWEST = 16;
+
 /** How long a {@linkcode NativeLink} waits, in ms. */
 export interface NativeTimes {
   /** For the socket to open. @default {10_000} */
@@ -222,7 +228,7 @@ export class NativeLink implements Link, Expiring {
   #watch(queued: number): void {
     this.#taken = this.#handedOver - queued;
     this.#heard = false;
-    DEADLINES.set(this, DEADLINES.now() + this.#idleTimeout);
+    DEADLINES.set(this, DEADLINES.now() + this.#idleTimeout + queued / SLOWEST);
   }
 
   /** Whether the client is still there: it has all, or took or sent something in the meantime. */
@@ -325,7 +331,7 @@ export class NativeLink implements Link, Expiring {
       })
       : new WebSocketError(
         opened
-          ? `The WebSocket was lost: the peer has taken nothing for ${this.#idleTimeout} ms`
+          ? "The WebSocket was lost: the peer has taken nothing of what is queued for too long"
           : "The WebSocket was lost: it did not open in time",
         { code: "CONNECTION_LOST", closeCode: 1006 },
       );

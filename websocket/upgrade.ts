@@ -22,8 +22,8 @@ export interface UpgradeWebSocketOptions {
   info?: { remoteAddr: TransportAddr };
   /**
    * After how long without a byte from the client the runtime gives the connection up, in ms, rounded up to seconds; it pings before
-   * that. A client that takes nothing of what is queued for it, and sends nothing, is given up after twice the time at the latest: pings don't
-   * reach it. 0 for never.
+   * that. Pings don't reach a client that takes nothing of what is queued for it: if it sends nothing either, it is given up
+   * after twice the time at the latest, and a second more for each 16 kB that is queued. 0 for never.
    *
    * @default {30_000}
    */

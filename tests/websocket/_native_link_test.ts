@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DEADLINES } from "../../websocket/_deadlines.ts";
 import { NativeLink, type NativeTimes } from "../../websocket/_native_link.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { resolveConnectionOptions } from "../../websocket/connection_options.ts";
@@ -138,6 +139,18 @@ Deno.test("native link is lost when its peer takes nothing of what is queued, an
   await looked();
   assertEquals(log.slice(1), ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
   assertEquals([socket.closes, link.open, link.deadlineIndex], [[[]], false, -1]);
+});
+
+Deno.test("native link has patience with its peer in the middle of a large message", () => {
+  const { socket, link } = rig({}, { idleTimeout: 20 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 1_600_000);
+  const now = DEADLINES.now();
+  link.send("large", undefined);
+  const patience = link.deadline - now;
+  assert(patience > 100_000 && patience < 101_000, `${patience} ms`);
+  link.terminate();
 });
 
 Deno.test("native link without an idle timeout waits for its peer", () => {
