@@ -70,6 +70,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     if (this.#responses.has(response)) return;
     const { requestTimeout } = this.#server;
     this.#first = false;
+    // It came behind others, and nobody looked when it began.
+    if (this.#answering > 0) this.#startedAt = DEADLINES.now();
     this.#answering++;
     this.#responses.add(response);
     watchResponse(request, response);

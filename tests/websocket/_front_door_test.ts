@@ -949,3 +949,20 @@ Deno.test("WebSocket behind a request is counted once, and has the server's idle
   await client.readUntil((text) => text.endsWith("\x81\x01a"));
   assertStringIncludes(client.text, "\x81\x01a");
 });
+
+Deno.test("a request behind a slow response has the time of others for its body", async () => {
+  const settings = { headersTimeout: 1000, requestTimeout: 1000 };
+  const http = createServer(settings, (request, response) => {
+    if (request.method === "GET") setTimeout(() => response.end("page"), 1600);
+    else request.resume().once("end", () => response.end("uploaded"));
+  });
+  await using server = await serve({ http });
+  using client = await RawClient.connect(server.port);
+  await client.write(GET);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  await client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await client.write("body");
+  await client.readUntil((text) => text.includes("uploaded"));
+  assertMatch(client.text, /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 200 [^]*uploaded$/);
+});
