@@ -63,9 +63,14 @@ export function attachWebSocket(
   attached.push(own);
   ATTACHED.set(server, attached);
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-    if (chosen(attached, http, pathOf(request.url ?? "")) === own) {
-      loading.then(({ takeUpgrade }) => takeUpgrade(core, request, socket, head));
-    }
+    if (chosen(attached, http, pathOf(request.url ?? "")) !== own) return;
+    // Its client may reset it before there is somebody else who listens.
+    socket.on("error", () => {});
+    loading.then(({ takeUpgrade }) => takeUpgrade(core, request, socket, head))
+      .catch((error) => {
+        socket.destroy();
+        core.report(error);
+      });
   };
   http.on("upgrade", onUpgrade);
   return new RunningServer(core, undefined, () => {

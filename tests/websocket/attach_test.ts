@@ -164,6 +164,19 @@ Deno.test("attached server refuses more clients than it may have", async () => {
   await server.close();
 });
 
+Deno.test("attached server lives through a client that resets the connection that it was just handed", async () => {
+  const http = createServer();
+  await using where = await listening(http);
+  const server = attachWebSocket(http, { default: () => {} });
+  http.on("upgrade", (_request, socket) => {
+    socket.emit("error", new Error("reset"));
+    socket.destroy();
+  });
+  await ask(where.port, upgradeRequest());
+  await until(() => server.clients.size === 0);
+  await server.close();
+});
+
 Deno.test("attaching needs a handler", () => {
   const http = createServer();
   assertThrows(() => attachWebSocket(http, {}), TypeError);
