@@ -40,7 +40,7 @@ interface RawConnection {
 
 /** A request on a raw connection. It is kept as text, and taken apart when somebody looks: few do. */
 export class RawEngineRequest implements EngineRequest {
-  readonly method = "GET";
+  readonly method: string;
   readonly url: string;
   readonly #text: string;
   readonly #encrypted: boolean;
@@ -50,6 +50,7 @@ export class RawEngineRequest implements EngineRequest {
   #connection: RawConnection | undefined;
 
   constructor({ head, text, encrypted, tls }: RawRequest, remoteAddress: string) {
+    this.method = head.method;
     this.url = head.target;
     this.#text = text;
     this.#encrypted = encrypted;

@@ -10,7 +10,7 @@ import { type HttpRequestHead, parseRequestHead } from "../../websocket/http_hea
 import { Departures } from "../../socketio/_departures.ts";
 import { RawSocket, type RawSocketOptions } from "../../socketio/_raw_socket.ts";
 import { DeflatedSocket } from "../../socketio/_deflated_socket.ts";
-import { type RawEngineRequest, RawUpgrade, toEngineHeaders } from "../../socketio/_raw_upgrade.ts";
+import { RawEngineRequest, RawUpgrade, toEngineHeaders } from "../../socketio/_raw_upgrade.ts";
 
 const VALID = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -119,6 +119,15 @@ Deno.test("raw upgrade is refused once", async () => {
   assertStringIncludes(answer, "X-A: b\r\n");
   assertStringIncludes(answer, "\r\n\r\nForbidden");
   far.close();
+});
+
+Deno.test("raw request tells the method that it came with", () => {
+  const text = `POST /socket.io/?EIO=4 HTTP/1.1\r\n${VALID}\r\n`;
+  const head = parseRequestHead(text) as HttpRequestHead;
+  const [transport] = pair();
+  const raw = { head, text, transport, rest: new Uint8Array(0), encrypted: false };
+  assertEquals(new RawEngineRequest(raw, "").method, "POST");
+  transport.close();
 });
 
 Deno.test("raw request has the fields of a request, taken apart when they are looked at", () => {
