@@ -217,6 +217,8 @@ export class Messenger implements AsyncDisposable {
         else this.#answer(conn);
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
+        // Out of descriptors, perhaps.
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
   }
