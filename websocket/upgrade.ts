@@ -75,6 +75,9 @@ const makeConnection = WebSocketConnection as unknown as new (
  * messages in parts (those throw a TypeError), with close codes 1000 and 3000 to 4999 only, and without the checks that RFC 6455 asks for. Where
  * these matter, and for speed, use `serveWebSocket`; its `handler` serves HTTP on the same port.
  *
+ * The handler has to return the `response`, that one and no copy: where it throws, or middleware puts another in its place, Deno ends the
+ * whole server.
+ *
  * @throws {TypeError} If the request is no upgrade request, or an option can't be honoured.
  * @throws {RangeError} If a limit or a time is out of range.
  * @throws {WebSocketHandshakeError} `HANDSHAKE_REFUSED` with `status` 403 for an origin that is not allowed.
