@@ -432,6 +432,10 @@ export class SocketIoEngine {
     const answer = handler && createRequestListener(handler, { onError: reportCallbackError });
     const { allowedHosts } = this.#core.settings;
     return (request, response) => {
+      // "A server MUST respond with a 400 […] to any request message that contains more than one Host header field line" RFC 9112 §3.2
+      if (countOf("host", request) > 1) {
+        return new NodeExchange(request, response).respond(400, { Connection: "close" });
+      }
       if (this.#takes(request, response)) return;
       const { host } = request.headers;
       if (answer === undefined) new NodeExchange(request, response).respond(404, {});
@@ -481,6 +485,15 @@ function openListener(port: number, hostname: string, path?: string): TransportL
     const where = path === undefined ? { address: hostname, port } : { address: path };
     throw toNetError(error, { syscall: "listen", ...where });
   }
+}
+
+/** How many header lines of a name, in lower case, a request has. node:http gives the first one of some. */
+function countOf(name: string, { rawHeaders }: IncomingMessage): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i].length === name.length && rawHeaders[i].toLowerCase() === name) count++;
+  }
+  return count;
 }
 
 /** How long requests may take. @throws {RangeError} when that is no time, or too short for the head. */

@@ -953,6 +953,24 @@ Deno.test("engine ends a request that takes longer than it may", async () => {
   await engine.close();
 });
 
+Deno.test("engine refuses a request with two hosts, whatever it is for", async () => {
+  const engine = echo({ allowedHosts: ["good.example"] });
+  let asked = 0;
+  const handler = () => {
+    asked++;
+    return new Response();
+  };
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", handler });
+  for (const path of ["/engine.io/?EIO=4&transport=polling", "/page"]) {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const text = `GET ${path} HTTP/1.1\r\nHost: good.example\r\nHOST: evil.example\r\n\r\n`;
+    await conn.write(new TextEncoder().encode(text));
+    assertMatch(await new Response(conn.readable).text(), /^HTTP\/1\.1 400 /);
+  }
+  assertEquals([asked, engine.clientsCount], [0, 0]);
+  await engine.close();
+});
+
 Deno.test("engine that is to listen refuses a handler that is none", () => {
   const handler = { fetch: () => new Response() } as unknown as SocketIoListenOptions["handler"];
   assertThrows(() => echo().listen({ handler }), TypeError, "handler is not a function");
