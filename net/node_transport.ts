@@ -385,6 +385,8 @@ export interface TransportDuplexOptions {
  * and a timeout may be set at any time. Several times what node:tls has under way before a write waits: each write waits until nothing is.
  */
 const SLICE = 262_144;
+/** How long a peer that was told the end may take to end as well, in ms. */
+const LINGER = 1_000;
 
 /** Whether a transport keeps a write under way until all of it is gone, instead of taking what it has room for. */
 function takesAll(transport: Transport & TransportExtras): boolean {
@@ -427,6 +429,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   #head: Uint8Array | null;
   #started = false;
   #held = false;
+  #leaving = false;
   #refed = true;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -659,6 +662,23 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       () => callback(),
       (error) => callback(this.#netError(error, "shutdown")),
     );
+  }
+
+  /**
+   * Ends the own direction, and closes when all is written and the peer has ended as well, or has not done so for a second: at once it could cost
+   * the peer what it has not read yet. `node:http` calls it behind the last response of a connection.
+   */
+  destroySoon(): void {
+    if (this.#leaving || this.destroyed) return;
+    this.#leaving = true;
+    const linger = () => {
+      if (this.destroyed) return;
+      const timer = setTimeout(() => this.destroy(), LINGER);
+      this.once("close", () => clearTimeout(timer));
+    };
+    if (this.writableFinished) return linger();
+    this.once("finish", linger);
+    this.end();
   }
 
   /** For the stream's machinery. */

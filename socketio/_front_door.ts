@@ -127,7 +127,7 @@ export class FrontDoor {
   readonly #http: HttpServer;
   readonly #delay: Delay<Waiting>;
   /** How long the rest of a body may take whose response has left. */
-  readonly #rest: Delay<HttpDuplex>;
+  readonly #rest: Delay<IncomingMessage>;
   readonly #waiting: Set<Waiting> = new Set();
   readonly #plain: Set<HttpDuplex> = new Set();
   /** Buffers that heads are read into, to be used again. */
@@ -143,7 +143,11 @@ export class FrontDoor {
     this.#options = options;
     const scheduler = new Scheduler();
     this.#delay = scheduler.delay(options.headTimeout, (waiting) => this.#drop(waiting));
-    this.#rest = scheduler.delay(options.requestTimeout, (duplex) => void duplex.destroy());
+    // All of it may have come, and wait for a handler that reads on.
+    this.#rest = scheduler.delay(
+      options.requestTimeout,
+      (request) => void (request.complete || request.socket.destroy()),
+    );
     const settings = {
       headersTimeout: options.headTimeout,
       requestTimeout: options.requestTimeout,
@@ -261,14 +265,15 @@ export class FrontDoor {
     duplex.begin(response);
     response.once("close", () => {
       if (request.complete || duplex.destroyed) return;
-      this.#rest.start(duplex);
-      request.once("end", () => this.#rest.stop(duplex));
+      this.#rest.start(request);
+      const stop = () => this.#rest.stop(request);
+      request.once("end", stop);
+      duplex.once("close", stop);
     });
   }
 
   /** A connection is over, or none of plain HTTP any more. */
   #leave(duplex: HttpDuplex): void {
-    this.#rest.stop(duplex);
     this.#plain.delete(duplex);
     this.#count();
   }

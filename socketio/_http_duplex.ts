@@ -27,7 +27,7 @@ export class HttpDuplex extends TransportDuplex {
     if (this.#first) {
       this.#first = false;
       this.#answered();
-    } else if (this.#answering === 0) callback();
+    } else if (this.#answering === 0) this.#whenAnswered();
   }
 
   /** Ends the connection once the responses to all requests that have come have left. */

@@ -743,3 +743,23 @@ Deno.test("transport duplex hands a keep-alive delay on, where the transport tak
   broken.destroy();
   b.close();
 });
+
+for (const ends of [true, false]) {
+  Deno.test(`transport duplex leaves soon, and ${ends ? "with" : "without"} a peer that ends as well`, async () => {
+    const [own, far] = pair();
+    const duplex = new TransportDuplex(own, { allowHalfOpen: true });
+    duplex.resume();
+    duplex.write("the last");
+    duplex.destroySoon();
+    duplex.destroySoon();
+    assertEquals(await readAll(far), utf8("the last"));
+    assertEquals(duplex.destroyed, false);
+    const start = performance.now();
+    const closed = once(duplex, "close");
+    if (ends) await far.closeWrite();
+    await closed;
+    assertEquals(performance.now() - start > 900, !ends);
+    duplex.destroySoon();
+    far.close();
+  });
+}

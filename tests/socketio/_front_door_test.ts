@@ -390,16 +390,63 @@ Deno.test("front door passes on an upgrade behind other requests when their resp
 
 Deno.test("front door passes on no upgrade behind a response that is the last one", async () => {
   const late: string[] = [];
+  const connections = new Budget(10, "drop");
   const { port, close } = open({
+    connections,
     onRequest: (_request, response) => {
       response.setHeader("connection", "close");
       response.end("page");
     },
     onLateUpgrade: (request) => late.push(request.url!),
   });
-  const text = await talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\nGET /ws HTTP/1.1\r\n${UPGRADE}`]);
-  assertMatch(text, /^HTTP\/1\.1 200 OK\r\n[^]*page$/);
-  assertEquals(late, []);
+  // Clients that stay are let go of, whether the upgrade comes at once, behind the response, or never.
+  const get = `GET /a HTTP/1.1\r\n${HEAD}\r\n`;
+  const upgrade = `GET /ws HTTP/1.1\r\n${UPGRADE}`;
+  await Promise.all([[get + upgrade], [get, upgrade], [get]].map(async (texts) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    for (const text of texts) {
+      await conn.write(encoder.encode(text));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const buffer = new Uint8Array(1000);
+    const n = await conn.read(buffer);
+    assertMatch(
+      new TextDecoder().decode(buffer.subarray(0, n!)),
+      /^HTTP\/1\.1 200 OK\r\n[^]*page$/,
+    );
+    for (let i = 0; connections.used > 0 && i < 500; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }));
+  assertEquals([late, connections.used], [[], 0]);
+  await close();
+});
+
+Deno.test("front door has patience with a handler that reads on behind its response", async () => {
+  const { port, close } = open({
+    headTimeout: 50,
+    requestTimeout: 100,
+    onRequest: (request, response) => {
+      if (request.url === "/next") return void setTimeout(() => response.end("next"), 600);
+      request.once("readable", () => {
+        response.end("early");
+        setTimeout(() => request.resume(), 400);
+      });
+    },
+  });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(encoder.encode(`POST / HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\nhalf `));
+  const buffer = new Uint8Array(1000);
+  let text = "";
+  while (!text.includes("early")) {
+    text += new TextDecoder().decode(buffer.subarray(0, (await conn.read(buffer))!));
+  }
+  const get = `GET /next HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`;
+  await conn.write(encoder.encode(`other${get}`));
+  for (let n; (n = await conn.read(buffer)) !== null;) {
+    text += new TextDecoder().decode(buffer.subarray(0, n));
+  }
+  assertMatch(text, /early[^]*next$/);
   await close();
 });
 
