@@ -11,6 +11,9 @@ const TINY_BYTES = 1024;
 
 const DECODED = "somebody else has set an encoding for it, and its bytes are text now";
 
+/** What node:http says then. */
+const CUT: ReadonlySet<unknown> = new Set(["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
+
 /** The errors of bodies whose client has gone, or was let go of, before their end. */
 const cutOff = new WeakSet<object>();
 
@@ -47,7 +50,7 @@ export class Upload implements UnderlyingByteSource {
     if (incoming.readableEncoding !== null) return this.#refuse(DECODED);
     incoming.on("data", (chunk: Uint8Array | string) => this.#take(chunk)).pause();
     finished(incoming, { writable: false }, (error) => {
-      if (error) cutOff.add(error);
+      if (error && CUT.has((error as { code?: unknown }).code)) cutOff.add(error);
       this.#end(error);
     });
   }

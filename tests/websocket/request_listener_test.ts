@@ -182,6 +182,22 @@ Deno.test("request listener does not take for an error that a client left before
   assertEquals([ended, told], [1, []]);
 });
 
+Deno.test("request listener tells of a body that other middleware has ended", async () => {
+  const told: unknown[] = [];
+  const handler: HttpHandler = async (request) => new Response(await request.text());
+  const listener = createRequestListener(handler, { onError: (error) => told.push(error) });
+  const infected = new Error("infected");
+  await withServer((request, response) => {
+    listener(request, response);
+    request.destroy(infected);
+  }, async (port) => {
+    const body = new Blob(["a body"]).stream();
+    await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body }).catch(() => {});
+    await until(() => told.length > 0);
+  });
+  assertEquals(told, [infected]);
+});
+
 Deno.test("request listener that is asked late cancels the bodies of a client that has gone meanwhile", async () => {
   const told: string[] = [];
   const late = Promise.withResolvers<void>();
