@@ -93,8 +93,8 @@ export class EngineCore implements EngineSocketHost {
   generateId: (request: EngineRequest) => string | Promise<string> = randomId;
   /** Connections that are being let in. */
   #opening = 0;
-  /** Connections for WebSockets of which the program has to say something before. */
-  #asked = 0;
+  /** Those for WebSockets of which the program has to say something before. */
+  readonly #asked = new Set<UpgradeExchange>();
   /** How many connections the limits count here. */
   #counted = 0;
   /** Their ids, where the program makes them: two must not get the same. */
@@ -152,7 +152,7 @@ export class EngineCore implements EngineSocketHost {
       const result = this.middleware.length === 0
         ? this.#checkUpgrade(exchange)
         : this.#handleUpgrade(exchange);
-      if (result instanceof Promise) result.catch(fail);
+      if (result instanceof Promise) result.catch(fail).finally(() => this.#forget(exchange));
     } catch (error) {
       fail(error);
     }
@@ -270,9 +270,14 @@ export class EngineCore implements EngineSocketHost {
     response: KeptResponse | undefined,
   ): Promise<void> | void {
     if (query.sid) return this.#upgrade(exchange, query.sid, response);
-    const id = this.#admit(exchange.request, exchange.hasRoom);
+    // Who was counted already has a place, which goes over.
+    const hasPlace = this.#asked.delete(exchange);
+    const id = this.#admit(exchange.request, exchange.hasRoom || hasPlace);
     if (typeof id === "string") return this.#accept(exchange, id, response);
-    if (!(id instanceof Promise)) return this.#refuseUpgrade(exchange, id);
+    if (!(id instanceof Promise)) {
+      this.#count();
+      return this.#refuseUpgrade(exchange, id);
+    }
     return id.then((id) => {
       if (typeof id === "string") return this.#accept(exchange, id, response);
       this.#refuseUpgrade(exchange, id);
@@ -385,22 +390,22 @@ export class EngineCore implements EngineSocketHost {
 
   /** Asks the program about a request for a WebSocket. Its connection is in nobody else's count meanwhile. */
   async #askCounted(
-    { hasRoom }: UpgradeExchange,
+    exchange: UpgradeExchange,
     sid: string,
     ask: () => Promise<Refusal | undefined>,
   ): Promise<Refusal | undefined> {
-    // A session that there is goes on as it is if this is refused, but not the better for it.
-    if (this.settings.limits.connections.full && !hasRoom && !this.sockets.has(sid)) {
-      return TOO_MANY;
-    }
-    this.#asked++;
-    this.#count();
-    try {
-      return await ask();
-    } finally {
-      this.#asked--;
+    if (!this.#asked.has(exchange)) {
+      const full = this.settings.limits.connections.full && !exchange.hasRoom;
+      // A session that there is goes on as it is if this is refused, but not the better for it.
+      if (full && !this.sockets.has(sid)) return TOO_MANY;
+      this.#asked.add(exchange);
       this.#count();
     }
+    return await ask();
+  }
+
+  #forget(exchange: UpgradeExchange): void {
+    if (this.#asked.delete(exchange)) this.#count();
   }
 
   async #checkForeignOrigin(
@@ -487,7 +492,7 @@ export class EngineCore implements EngineSocketHost {
 
   /** Has the limits count the connections that there are. */
   #count(): void {
-    const more = this.sockets.size + this.#opening + this.#asked - this.#counted;
+    const more = this.sockets.size + this.#opening + this.#asked.size - this.#counted;
     this.#counted += more;
     if (more > 0) this.settings.limits.connections.add(more);
     else if (more < 0) this.settings.limits.connections.remove(-more);
