@@ -382,8 +382,8 @@ export class SocketIoEngine {
 
   /**
    * Closes all connections, and the ports of `listen()`. Lets go of the servers of `attach()`. WebSockets whose clients have not said yet
-   * that they close, and responses of a port's handler that are under way, have a second, or as long as `timeout` says (0: as long as it
-   * takes); then, or when `signal` fires, they are cut. A second call waits as well, and may cut them earlier.
+   * that they close, and responses of a port's handler that are under way, have a second, or, where one of the two is given, until `timeout`
+   * ms have passed (0: as long as it takes) or `signal` fires; then they are cut. A second call waits as well, and may cut them earlier.
    *
    * @throws {RangeError} if the timeout is out of range; nothing is closed then.
    */

@@ -268,8 +268,8 @@ export class SocketIoServer<
   /**
    * Disconnects all clients, and closes the ports of `listen()`: from the call on nobody is let in. Servers that it was
    * attached to are left open. Clients that take their time, and responses of `listen()`'s handler that are under way, have a
-   * second, or as long as `timeout` says (0: as long as it takes); then, or when `signal` fires, they are cut. Adapters have 5 s to
-   * close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
+   * second, or, where one of the two is given, until `timeout` ms have passed (0: as long as it takes) or `signal` fires; then they are cut.
+   * Adapters have 5 s to close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
    *
    * @throws {RangeError} If the timeout is out of range; nothing is closed then.
    */
@@ -277,10 +277,12 @@ export class SocketIoServer<
   /** The same, with a callback alone. */
   close(done?: (error?: Error) => void): Promise<void>;
   close(
-    first: WaitOptions | ((error?: Error) => void) = {},
+    first?: WaitOptions | ((error?: Error) => void),
     second?: (error?: Error) => void,
   ): Promise<void> {
-    const [options, done] = typeof first === "function" ? [{}, first] : [first ?? {}, second];
+    const [options, done] = typeof first === "function"
+      ? [undefined, first]
+      : [first ?? undefined, second];
     const closed = this.#close(options);
     if (typeof done === "function") {
       const tell = guardCallback(done);
@@ -290,8 +292,8 @@ export class SocketIoServer<
     return closed;
   }
 
-  async #close(options: WaitOptions): Promise<void> {
-    const deadline = deadlineSignal("close the server", options);
+  async #close(options: WaitOptions | undefined): Promise<void> {
+    const deadline = deadlineSignal("close the server", options ?? {});
     const closing: Promise<void>[] = [];
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
@@ -299,7 +301,9 @@ export class SocketIoServer<
       closing.push((async () => await namespace.adapter.close())());
     }
     // Beside the adapters: whoever came while they close would be let in.
-    const engine = (async () => void await this.#engine?.close(options))();
+    // Another's engine may take something else.
+    const given = options === undefined ? [] : [options];
+    const engine = (async () => void await this.#engine?.close(...given))();
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ADAPTER_TIME);
     deadline.onfire(() => resolve());

@@ -210,6 +210,12 @@ Deno.test("server calls back when it is closed, as libraries wait for it", async
   const heard: unknown[] = [];
   await assertRejects(() => failing.close((error) => heard.push(error)), Error, "can't");
   assertEquals(heard, [cause]);
+  const given: unknown[][] = [];
+  const other = new SocketIoServer();
+  other.bind({ on: () => {}, close: (...args: unknown[]) => given.push(args) });
+  await other.close();
+  await other.close({ timeout: 5 });
+  assertEquals(given, [[], [{ timeout: 5 }]]);
 
   // Nobody waits for the promise.
   const alone = new SocketIoServer();
