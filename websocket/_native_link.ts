@@ -80,6 +80,8 @@ export class NativeLink implements Link, Expiring {
   /** How many bytes the runtime was handed, as it counts them, and how many of them the client had when that was last looked at. */
   #handedOver = 0;
   #taken = 0;
+  /** The most that one message took, since the queue was empty. */
+  #largest = 0;
   /** Whether the client has sent something since. */
   #heard = false;
 
@@ -219,16 +221,19 @@ export class NativeLink implements Link, Expiring {
 
   #handOver(data: WebSocketData, queued: number): void {
     this.#socket.send(data as Uint8Array<ArrayBuffer>);
+    if (this.#idleTimeout === 0) return;
     const now = this.queued;
-    this.#handedOver += now - queued;
-    if (this.#idleTimeout > 0 && this.deadlineIndex < 0 && now > 0) this.#watch(now);
+    const size = now - queued;
+    this.#handedOver += size;
+    this.#largest = queued === 0 ? size : Math.max(this.#largest, size);
+    if (this.deadlineIndex < 0 && now > 0) this.#watch(now);
   }
 
   /** Looks again later: the runtime's own pings wait behind what is queued, so a client that takes nothing of it is never given up. */
   #watch(queued: number): void {
     this.#taken = this.#handedOver - queued;
     this.#heard = false;
-    DEADLINES.set(this, DEADLINES.now() + this.#idleTimeout + queued / SLOWEST);
+    DEADLINES.set(this, DEADLINES.now() + this.#idleTimeout + this.#largest / SLOWEST);
   }
 
   /** Whether the client is still there: it has all, or took or sent something in the meantime. */

@@ -22,8 +22,9 @@ export interface UpgradeWebSocketOptions {
   info?: { remoteAddr: TransportAddr };
   /**
    * After how long without a byte from the client the runtime gives the connection up, in ms, rounded up to seconds; it pings before
-   * that. Pings don't reach a client that takes nothing of what is queued for it: if it sends nothing either, it is given up
-   * after twice the time at the latest, and a second more for each 16 kB that is queued. 0 for never.
+   * that. Pings don't reach a client that takes nothing of what is queued for it: if it sends nothing either, it counts as lost
+   * after twice the time at the latest, and a second more for each 16 kB of the largest message. The runtime, which can't be told to let go, still
+   * holds the connection and what is queued until that client goes. 0 for never.
    *
    * @default {30_000}
    */
