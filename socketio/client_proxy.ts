@@ -14,6 +14,7 @@ import type { NetError, NetErrorCode } from "../net/errors.ts";
 import { toNetError } from "../net/os_error.ts";
 import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
+import { waitFor } from "../net/wait.ts";
 import {
   StandardWebSocket,
   type StandardWebSocketOptions,
@@ -147,8 +148,9 @@ function loginOf({ username, password }: URL): string | undefined {
 
 /** As much of `fetch` as polling needs. It follows no redirects. */
 function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const { method, signal, body } = init;
+  const { method, body } = init;
+  const signal = init.signal ?? undefined;
+  const answer = new Promise<Response>((resolve, reject) => {
     const headers: Record<string, string> = { ...init.headers as Record<string, string> };
     headers.Host = url.host;
     if (typeof body === "string") headers["Content-Length"] = `${new Blob([body]).size}`;
@@ -158,7 +160,7 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
       path: url.pathname + url.search,
       headers,
       auth: loginOf(url),
-      signal: signal ?? undefined,
+      signal,
     });
     const fail = (error: unknown): void => reject(toFailure(error, url));
     const closed = (): void => {
@@ -185,6 +187,8 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
     });
     request.end(body ?? undefined);
   });
+  // node:http tells a request that has no connection yet of its end when the agent has one for it: a proxy may leave it waiting for ever.
+  return waitFor(answer, "get an answer", { signal });
 }
 
 function throughProxies(options: ProxyOptions): OpenNetwork {

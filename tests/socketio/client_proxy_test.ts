@@ -285,6 +285,21 @@ Deno.test("a request through a proxy whose connection is cut fails, and is not s
   await server.close();
 });
 
+Deno.test("a request through a proxy that says nothing fails as soon as it is given up", async () => {
+  const silent = await createServer(() => {}).listen(0, "127.0.0.1");
+  const asked = new Promise((resolve) => silent.once("connection", resolve));
+  const url = new URL("http://192.0.2.1/");
+  const network = networkThrough({ proxy: `socks5://127.0.0.1:${silent.port}` })(url, 1000);
+  const controller = new AbortController();
+  const answer = network.fetch(url, { signal: controller.signal });
+  await asked;
+  controller.abort();
+  const error = await assertRejects(() => answer, NetError);
+  assertEquals(error.code, "ABORT_ERR");
+  network.close();
+  await silent.close();
+});
+
 Deno.test("a request through a proxy tells the status of a refusal whose body stalls, and refuses 101", async () => {
   await using proxy = startProxy();
   const head = "Content-Length: 9\r\n\r\nabc";
