@@ -84,6 +84,9 @@ class ProxiedAgent extends Agent {
       throw signal.reason;
     }
     const duplex = new HttpDuplex(transport, { allowHalfOpen: true });
+    // The request that it serves has a listener of its own. An error that comes between two of them, such as that of a write that is still
+    // under way when the answer has come, is nobody's, and would end the program.
+    duplex.on("error", () => {});
     // Who sends no more answers no request: the own end is of no use then.
     duplex.once("end", () => duplex.destroy());
     return duplex;

@@ -285,6 +285,35 @@ Deno.test("a request through a proxy whose connection is cut fails, and is not s
   await server.close();
 });
 
+Deno.test("a request through a proxy that is answered too early and cut then ends no program", async () => {
+  const proxy = await createServer((socket) => {
+    socket.once("data", () => {
+      const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+      socket.write(`HTTP/1.1 200 OK\r\n\r\n${answer}`, () => socket.resetAndDestroy());
+    });
+  }).listen(0, "127.0.0.1");
+  const url = new URL("http://192.0.2.1/");
+  const uncaught: unknown[] = [];
+  const listener = (event: ErrorEvent) => {
+    event.preventDefault();
+    uncaught.push(event.error);
+  };
+  addEventListener("error", listener);
+  for (let i = 0; i < 50; i++) {
+    const network = networkThrough({ proxy: `http://127.0.0.1:${proxy.port}` })(url, 1000);
+    const body = "x".repeat(i * 10_000);
+    await network.fetch(url, { method: "POST", body }).then(
+      (response) => response.text(),
+      () => {},
+    );
+    for (let j = 0; j < 10; j++) await new Promise((resolve) => setImmediate(resolve));
+    network.close();
+  }
+  removeEventListener("error", listener);
+  assertEquals(uncaught, []);
+  await proxy.close();
+});
+
 Deno.test("a request through a proxy that says nothing fails as soon as it is given up", async () => {
   const silent = await createServer(() => {}).listen(0, "127.0.0.1");
   const asked = new Promise((resolve) => silent.once("connection", resolve));
