@@ -8,6 +8,9 @@ import { reportCallbackError } from "./_callback.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
 import type { EngineRequest, EngineResponse } from "./types.ts";
 
+/** How long the rest of a request that was refused is thrown away, before its connection is cut, in ms. */
+const LINGER = 5000;
+
 /** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
 export function nodeRequest(request: IncomingMessage): EngineRequest {
   if (!("connection" in request)) {
@@ -69,7 +72,8 @@ export class NodeExchange implements HttpExchange {
         request.removeListener("data", ondata);
         request.removeListener("end", onend);
         request.removeListener("close", onclose);
-        if (typeof result === "string") request.pause();
+        // What comes behind the response is only thrown away.
+        if (typeof result === "string" && !this.#response.writableEnded) request.pause();
         resolve(result);
       };
       const ondata = (chunk: Uint8Array) => {
@@ -88,6 +92,9 @@ export class NodeExchange implements HttpExchange {
     if (this.done) return;
     const length = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const all: ResponseHeaders = { ...headers };
+    const endsConnection = headers.Connection === "close";
+    // With it node:http cuts off who still sends. A proxy then tells its client that the server failed (502), and nothing of the response.
+    if (endsConnection && !this.#request.complete) delete all.Connection;
     // Where there is one, it is that of the page itself (RFC 9110 §8.6).
     if (status !== 204 && status !== 304) all["Content-Length"] = String(length.length);
     try {
@@ -99,10 +106,23 @@ export class NodeExchange implements HttpExchange {
     }
     if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
     this.#response.end(length);
-    // A request whose body is not read to its end has to end with its connection.
-    if (headers.Connection === "close") {
-      this.#response.once("finish", () => this.#request.destroy());
-    }
+    if (endsConnection) this.#response.once("finish", () => this.#letGo());
+  }
+
+  /** What is left of a request is thrown away, for a while: in front of it the connection can't go on. */
+  #letGo(): void {
+    const request = this.#request;
+    if (request.complete) return void request.destroy();
+    const { socket } = request;
+    const timer = setTimeout(() => request.destroy(), LINGER);
+    const stop = () => {
+      clearTimeout(timer);
+      socket.removeListener("close", stop);
+    };
+    request.once("end", stop);
+    // Of a connection that is lost now the request does not tell.
+    socket.once("close", stop);
+    request.resume();
   }
 
   /** Answers with a 500 that has none of the program's headers; or with none at all. */

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { reported } from "../_support/engine_stubs.ts";
 import { Budget } from "../../net/budget.ts";
@@ -46,6 +47,73 @@ Deno.test("node exchange refuses a body that is too large, told or counted", asy
     const counted = await fetch(url, { method: "POST", body: stream });
     assertEquals([counted.status, await counted.text()], [413, "too large"]);
   });
+});
+
+Deno.test("node exchange lets a client that is refused send the rest, and answers the next request", async () => {
+  const SIZE = 8_000_000;
+  const heads = {
+    told: [`Content-Length: ${SIZE}`, ""],
+    counted: ["Transfer-Encoding: chunked", `${SIZE.toString(16)}\r\n`],
+  };
+  await withServer(async (exchange) => {
+    const body = await exchange.readBody(5);
+    if (body === "too large") exchange.respond(413, { Connection: "close" });
+    else exchange.respond(200, {}, "well");
+  }, async (url) => {
+    const { hostname, port } = new URL(url);
+    for (const [what, [head, size]] of Object.entries(heads)) {
+      using conn = await Deno.connect({ hostname, port: Number(port) });
+      const send = async (text: string) => {
+        for (let left = new TextEncoder().encode(text); left.length > 0;) {
+          left = left.subarray(await conn.write(left));
+        }
+      };
+      const bytes = new Uint8Array(1000);
+      const receive = async () =>
+        new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes) ?? 0)).split("\r\n")[0];
+      await send(`POST / HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n${size}0123456789`);
+      assertEquals(await receive(), "HTTP/1.1 413 Payload Too Large", what);
+      // As a proxy that sends all first.
+      await send("x".repeat(SIZE - 10) + (size === "" ? "" : "\r\n0\r\n\r\n"));
+      await send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      assertEquals(await receive(), "HTTP/1.1 200 OK", what);
+    }
+  });
+});
+
+Deno.test("node exchange cuts off a refused client whose request does not end", () => {
+  const realTimeout = globalThis.setTimeout;
+  const timers: [() => void, number | undefined][] = [];
+  globalThis.setTimeout = ((callback: () => void, delay?: number) => {
+    timers.push([callback, delay]);
+    return 0;
+  }) as unknown as typeof setTimeout;
+  let destroyed = false;
+  const request = Object.assign(new EventEmitter(), {
+    complete: false,
+    headers: {},
+    socket: new EventEmitter(),
+    resume() {},
+    destroy: () => void (destroyed = true),
+  });
+  const response = Object.assign(new EventEmitter(), {
+    writableEnded: false,
+    writeHead() {},
+    end() {},
+  });
+  try {
+    const exchange = new NodeExchange(
+      request as unknown as IncomingMessage,
+      response as unknown as ServerResponse,
+    );
+    exchange.respond(413, { Connection: "close" });
+    response.emit("finish");
+  } finally {
+    globalThis.setTimeout = realTimeout;
+  }
+  assertEquals([timers.map(([, delay]) => delay), destroyed], [[5000], false]);
+  timers[0][0]();
+  assertEquals(destroyed, true);
 });
 
 const readers: Record<string, (request: IncomingMessage) => Promise<unknown> | void> = {
