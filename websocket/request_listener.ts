@@ -121,7 +121,8 @@ export function createRequestListener(
     respond(handler, request, response, signal, tell).catch((error) => {
       // What is cut off must not look whole.
       if (response.headersSent) response.destroy();
-      else answerOnly(response, 500);
+      // Who still sends its body would be cut off: a proxy then tells its client of that (502). What is left of it is thrown away.
+      else answerOnly(response, 500, request.complete ? ENDS : {});
       if (!isAbort(error, signal)) tell(error);
     });
   };
@@ -225,11 +226,18 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
   return { transport: "tcp", hostname, port };
 }
 
-/** Answers with a status and no body, and ends the connection. */
-function answerOnly(response: ServerResponse, status: number): void {
+/** Ends the connection behind a response. */
+const ENDS = { connection: "close" };
+
+/** Answers with a status and no body. */
+function answerOnly(
+  response: ServerResponse,
+  status: number,
+  own: Record<string, string>,
+): void {
   // The reason of a head that could not be written would stay.
   response.statusMessage = "";
-  const headers = { connection: "close", "content-length": "0" };
+  const headers = { ...own, "content-length": "0" };
   try {
     response.writeHead(status, headers).end();
   } catch {
@@ -272,7 +280,7 @@ async function respond(
     : requestUrl(path, headers.host, secure);
   if (target === undefined || method === "TRACE") {
     // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
-    answerOnly(outgoing, target === undefined ? 400 : 501);
+    answerOnly(outgoing, target === undefined ? 400 : 501, ENDS);
     return;
   }
   const upload = hasBody ? new Upload(incoming) : undefined;

@@ -717,3 +717,25 @@ Deno.test("request listener tells nobody of a client of HTTP/1 that writes anoth
   });
   assertEquals(told, []);
 });
+
+Deno.test("request listener lets a client send the rest of a body whose handler throws", async () => {
+  const handler = () => {
+    throw new Error("mine");
+  };
+  await withServer(createRequestListener(handler, { onError() {} }), async (port) => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const send = async (bytes: Uint8Array) => {
+      while (bytes.length > 0) bytes = bytes.subarray(await conn.write(bytes));
+    };
+    const bytes = new Uint8Array(1000);
+    const receive = async () =>
+      new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes) ?? 0)).split("\r\n")[0];
+    const head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n";
+    await send(new TextEncoder().encode(head));
+    assertEquals(await receive(), "HTTP/1.1 500 Internal Server Error");
+    // As a proxy that sends all first.
+    await send(new Uint8Array(8_000_000));
+    await send(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assertEquals(await receive(), "HTTP/1.1 500 Internal Server Error");
+  });
+});
