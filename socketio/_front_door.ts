@@ -8,6 +8,7 @@ import {
 import type { Duplex } from "node:stream";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
+import { toNetError } from "../net/os_error.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
@@ -74,6 +75,8 @@ interface Waiting {
 const NOTHING = new Uint8Array(0);
 /** Most heads fit into one read of this many bytes. */
 const HEAD_BUFFER = 2_048;
+/** How long a port rests after an accept that failed, in ms: out of descriptors, perhaps, it is to leave the rest of the process its time. */
+const ACCEPT_PAUSE = 100;
 /** How many buffers are kept for the next heads. */
 const MAX_SPARE = 64;
 
@@ -217,6 +220,7 @@ export class FrontDoor {
   async #accept(): Promise<void> {
     const { listener, maxWaiting, connections } = this.#options;
     const failures = new AcceptFailures();
+    let failing = false;
     while (!this.#closed) {
       if (connections?.full && connections.policy === "wait") {
         await this.#room(connections);
@@ -226,17 +230,31 @@ export class FrontDoor {
       try {
         transport = await listener.accept();
         failures.clear();
+        failing = false;
       } catch (error) {
         if (await failures.passOver(error)) continue;
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        // One connection failed (TLS, or too many open files): the next one may not.
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        // Once for all that fail in a row. Without the stack: Deno can panic when it is asked for one and there is no descriptor left.
+        if (!failing) console.error(toNetError(error, { syscall: "accept" }).message);
+        failing = true;
+        await this.#pause();
         continue;
       }
       const full = connections?.full && connections.policy !== "wait";
       if (this.#closed || full || this.#waiting.size >= maxWaiting) transport.close();
       else this.#greet(transport);
     }
+  }
+
+  /** Waits before the next accept, or until the door closes. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ACCEPT_PAUSE);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Waits until there is room for one more connection, in all servers that share the limits. */

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor as within } from "../../net/wait.ts";
+import { reported } from "../_support/engine_stubs.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
 const encoder = new TextEncoder();
@@ -328,6 +329,31 @@ Deno.test("front door does not wait for clients that reset before they are accep
   assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
   assert(performance.now() - start < 20_000); // with a wait for each it would be 25 seconds
   await close();
+});
+
+Deno.test("front door tells once that it can't accept, rests, and goes on", async () => {
+  const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const full = () =>
+    Promise.reject(
+      Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" }),
+    );
+  const turns = [full, full, () => real.accept(), full, () => real.accept()];
+  const request = `GET /page HTTP/1.1\r\n${HEAD}\r\n`;
+  const errors = await reported(async () => {
+    const { close } = open({
+      listener: {
+        accept: (): Promise<Transport> => (turns.shift() ?? full)(),
+        close: () => real.close(),
+      },
+    });
+    const start = performance.now();
+    assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
+    assert(performance.now() - start >= 150);
+    assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
+    await close();
+  });
+  const text = "Cannot accept: EMFILE, Too many open files (os error 24)";
+  assertEquals(errors, [text, text, text]);
 });
 
 Deno.test("front door rests when all that it accepts is gone, and closes", async () => {
