@@ -385,8 +385,8 @@ export interface TransportDuplexOptions {
  * and a timeout may be set at any time. Several times what node:tls has under way before a write waits: each write waits until nothing is.
  */
 const SLICE = 262_144;
-/** How long a peer that was told the end may take to end as well, in ms. */
-const LINGER = 1_000;
+/** How long a peer that was told the end may be silent before it ends as well, in ms. */
+const LINGER = 5_000;
 
 /** Whether a transport keeps a write under way until all of it is gone, instead of taking what it has room for. */
 function takesAll(transport: Transport & TransportExtras): boolean {
@@ -665,20 +665,32 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   }
 
   /**
-   * Ends the own direction, and closes when all is written and the peer has ended as well, or has not done so for a second: at once it could cost
-   * the peer what it has not read yet. `node:http` calls it behind the last response of a connection.
+   * Ends the own direction, and closes when all is written and the peer has ended as well, or has sent nothing for 5 seconds: to close while it
+   * still sends would cost it what it has not read yet. `node:http` calls it behind the last response of a connection.
    */
   destroySoon(): void {
     if (this.#leaving || this.destroyed) return;
     this.#leaving = true;
-    const linger = () => {
-      if (this.destroyed) return;
-      const timer = setTimeout(() => this.destroy(), LINGER);
-      this.once("close", () => clearTimeout(timer));
-    };
-    if (this.writableFinished) return linger();
-    this.once("finish", linger);
+    if (this.writableFinished) return this.#linger();
+    this.once("finish", () => this.#linger());
     this.end();
+  }
+
+  #linger(): void {
+    if (this.destroyed) return;
+    let seen = this.#bytesRead;
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = () => {
+      timer = setTimeout(() => {
+        // Who reads it may hold it back: then it is not the peer that says nothing.
+        if (seen === this.#bytesRead && !this.isPaused()) return void this.destroy();
+        seen = this.#bytesRead;
+        wait();
+      }, LINGER);
+      if (!this.#refed) Deno.unrefTimer(timer);
+    };
+    wait();
+    this.once("close", () => clearTimeout(timer));
   }
 
   /** For the stream's machinery. */

@@ -77,6 +77,8 @@ const NOTHING = new Uint8Array(0);
 const HEAD_BUFFER = 2_048;
 /** How long a port rests after an accept that failed, in ms: out of descriptors, perhaps, it is to leave the rest of the process its time. */
 const ACCEPT_PAUSE = 100;
+/** How long it tells nobody of others then, in ms. */
+const ACCEPT_TOLD = 10_000;
 /** How many buffers are kept for the next heads. */
 const MAX_SPARE = 64;
 
@@ -220,7 +222,7 @@ export class FrontDoor {
   async #accept(): Promise<void> {
     const { listener, maxWaiting, connections } = this.#options;
     const failures = new AcceptFailures();
-    let failing = false;
+    let tellAt = 0;
     while (!this.#closed) {
       if (connections?.full && connections.policy === "wait") {
         await this.#room(connections);
@@ -230,13 +232,15 @@ export class FrontDoor {
       try {
         transport = await listener.accept();
         failures.clear();
-        failing = false;
       } catch (error) {
         if (await failures.passOver(error)) continue;
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        // Once for all that fail in a row. Without the stack: Deno can panic when it is asked for one and there is no descriptor left.
-        if (!failing) console.error(toNetError(error, { syscall: "accept" }).message);
-        failing = true;
+        // Now and then. Without the stack: Deno can panic when it is asked for one and there is no descriptor left.
+        const now = performance.now();
+        if (now >= tellAt) {
+          console.error(toNetError(error, { syscall: "accept" }).message);
+          tellAt = now + ACCEPT_TOLD;
+        }
         await this.#pause();
         continue;
       }
@@ -284,7 +288,10 @@ export class FrontDoor {
     response.once("close", () => {
       if (request.complete || duplex.destroyed) return;
       this.#rest.start(request);
-      const stop = () => this.#rest.stop(request);
+      const stop = () => {
+        this.#rest.stop(request);
+        duplex.off("close", stop);
+      };
       request.once("end", stop);
       duplex.once("close", stop);
     });

@@ -353,7 +353,7 @@ Deno.test("front door tells once that it can't accept, rests, and goes on", asyn
     await close();
   });
   const text = "Cannot accept: EMFILE, Too many open files (os error 24)";
-  assertEquals(errors, [text, text, text]);
+  assertEquals(errors, [text]);
 });
 
 Deno.test("front door rests when all that it accepts is gone, and closes", async () => {
@@ -440,7 +440,7 @@ Deno.test("front door passes on no upgrade behind a response that is the last on
       new TextDecoder().decode(buffer.subarray(0, n!)),
       /^HTTP\/1\.1 200 OK\r\n[^]*page$/,
     );
-    for (let i = 0; connections.used > 0 && i < 500; i++) {
+    for (let i = 0; connections.used > 0 && i < 1000; i++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }));
@@ -473,6 +473,25 @@ Deno.test("front door has patience with a handler that reads on behind its respo
     text += new TextDecoder().decode(buffer.subarray(0, n));
   }
   assertMatch(text, /early[^]*next$/);
+  await close();
+});
+
+Deno.test("front door lets a client send its body behind the last response, as slowly as it likes", async () => {
+  const { port, close } = open({
+    onRequest: (request, response) => {
+      response.setHeader("connection", "close");
+      response.end("early");
+      request.resume();
+    },
+  });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(encoder.encode(`POST / HTTP/1.1\r\n${HEAD}Content-Length: 9\r\n\r\n`));
+  for (let i = 0; i < 9; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    await conn.write(encoder.encode("x"));
+  }
+  await conn.closeWrite();
+  assertMatch(await new Response(conn.readable).text(), /early$/);
   await close();
 });
 
