@@ -60,9 +60,19 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.tls = tls;
   }
 
-  /** Whether a response has begun, and is not sent to its end. */
-  get responding(): boolean {
-    return this.#responses.values().some(({ headersSent }) => headersSent);
+  /** What came is no request: says so behind the responses to those before it, and ends. */
+  refuse(text: string): void {
+    const end = () => {
+      if (this.writable) this.end(text);
+      this.destroySoon();
+    };
+    // A body that is broken ends in no other way, and its handler may wait for it.
+    const broken = this.#request?.complete === false;
+    const responding = this.#responses.values().some(({ headersSent }) => headersSent);
+    // In the middle of a response it would be taken for a part of that.
+    if (responding) this.destroy();
+    else if (broken) end();
+    else this.whenAnswered(end);
   }
 
   /** The head of a request is there. */
@@ -414,9 +424,10 @@ export function createHandlerServer(
     const status = code === "HPE_HEADER_OVERFLOW"
       ? "431 Request Header Fields Too Large"
       : "400 Bad Request";
-    // In the middle of a response it would be taken for a part of that.
-    if (!socket.writable || (isInjected(socket) && socket.responding)) socket.destroy();
-    else socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    const response = `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`;
+    if (isInjected(socket)) socket.refuse(response);
+    else if (!socket.writable) socket.destroy();
+    else socket.end(response);
   });
   return server;
 }

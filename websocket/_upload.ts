@@ -22,6 +22,23 @@ export function isCutOff(error: unknown): boolean {
   return error instanceof Error && cutOff.has(error);
 }
 
+/** The bodies that have not come whole, by their connection. */
+const underWay = new WeakMap<IncomingMessage["socket"], Set<Upload>>();
+
+function watchConnection({ socket }: IncomingMessage, upload: Upload): void {
+  // A request that a test injects has none.
+  if (typeof socket?.once !== "function") return;
+  let uploads = underWay.get(socket);
+  if (uploads === undefined) {
+    const all = uploads = new Set<Upload>();
+    underWay.set(socket, all);
+    // One listener for all of them. What node:http tells by itself goes first.
+    socket.once("close", () => setImmediate(() => all.forEach((one) => one.lost())));
+  }
+  uploads.add(upload);
+  if (socket.destroyed) setImmediate(() => upload.lost());
+}
+
 /** The body of a request of `node:http` as a web handler gets it: a stream of bytes, which reads no more than is asked for. */
 export class Upload implements UnderlyingByteSource {
   readonly type = "bytes";
@@ -53,6 +70,15 @@ export class Upload implements UnderlyingByteSource {
       if (error && CUT.has((error as { code?: unknown }).code)) cutOff.add(error);
       this.#end(error);
     });
+    watchConnection(incoming, this);
+  }
+
+  /** The connection has ended. Behind the response node:http tells the request nothing of it. */
+  lost(): void {
+    if (this.#over || this.#incoming.complete) return;
+    const error = new TypeError("Cannot read the body of the request: its client has gone");
+    cutOff.add(error);
+    this.#end(error);
   }
 
   pull(): void {
@@ -124,6 +150,7 @@ export class Upload implements UnderlyingByteSource {
     clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
+    underWay.get(this.#incoming.socket)?.delete(this);
     if (error) return this.#controller.error(error);
     try {
       this.#controller.close();

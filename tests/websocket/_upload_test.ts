@@ -190,3 +190,20 @@ Deno.test("body that its client cuts off fails for the handler", async () => {
     assertEquals(await failed.promise, "aborted");
   });
 });
+
+Deno.test("handler that reads on behind its response is told when its client has gone", async () => {
+  const told = Promise.withResolvers<unknown>();
+  await withClient((request) => {
+    request.text().then(told.resolve, told.reject);
+    return new Response("early");
+  }, async (client) => {
+    await client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+    await client.readUntil((text) => text.includes("early"));
+    client.conn.close();
+    await assertRejects(
+      () => waitFor(told.promise, "hear", { timeout: 5000 }),
+      TypeError,
+      "its client has gone",
+    );
+  });
+});
