@@ -94,7 +94,9 @@ export class EngineCore implements EngineSocketHost {
   /** Connections that are being let in. */
   #opening = 0;
   /** Those for WebSockets of which the program has to say something before. */
-  readonly #asked = new Set<UpgradeExchange>();
+  readonly #asked = new Map<UpgradeExchange, string>();
+  /** The sessions that they are for. */
+  readonly #better = new Set<string>();
   /** How many connections the limits count here. */
   #counted = 0;
   /** Their ids, where the program makes them: two must not get the same. */
@@ -396,16 +398,20 @@ export class EngineCore implements EngineSocketHost {
   ): Promise<Refusal | undefined> {
     if (!this.#asked.has(exchange)) {
       const full = this.settings.limits.connections.full && !exchange.hasRoom;
-      // A session that there is goes on as it is if this is refused, but not the better for it.
-      if (full && !this.sockets.has(sid)) return TOO_MANY;
-      this.#asked.add(exchange);
+      // A session that there is goes on as it is if this is refused, but not the better for it: it may ask once.
+      if (full && (!this.sockets.has(sid) || this.#better.has(sid))) return TOO_MANY;
+      this.#asked.set(exchange, sid);
+      if (sid) this.#better.add(sid);
       this.#count();
     }
     return await ask();
   }
 
   #forget(exchange: UpgradeExchange): void {
-    if (this.#asked.delete(exchange)) this.#count();
+    const sid = this.#asked.get(exchange);
+    if (!this.#asked.delete(exchange)) return;
+    if (sid) this.#better.delete(sid);
+    this.#count();
   }
 
   async #checkForeignOrigin(

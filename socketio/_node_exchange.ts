@@ -11,6 +11,12 @@ import type { EngineRequest, EngineResponse } from "./types.ts";
 /** How long the rest of a request that was refused is thrown away, before its connection is cut, in ms. */
 const LINGER = 5000;
 
+/** Whether some of a request's body may still come. */
+function hasMore({ complete, headers }: IncomingMessage): boolean {
+  return !complete &&
+    (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
+}
+
 /** Node's request as the engine's: `connection` is an old name of `socket`, which node may drop one day. */
 export function nodeRequest(request: IncomingMessage): EngineRequest {
   if (!("connection" in request)) {
@@ -85,6 +91,8 @@ export class NodeExchange implements HttpExchange {
       request.on("end", onend);
       request.on("close", onclose);
       request.on("error", onclose);
+      // Middleware may have paused it until it knows who asks.
+      request.resume();
     });
   }
 
@@ -94,7 +102,8 @@ export class NodeExchange implements HttpExchange {
     const all: ResponseHeaders = { ...headers };
     const endsConnection = headers.Connection === "close";
     // With it node:http cuts off who still sends. A proxy then tells its client that the server failed (502), and nothing of the response.
-    if (endsConnection && !this.#request.complete) delete all.Connection;
+    const stays = endsConnection && hasMore(this.#request);
+    if (stays) delete all.Connection;
     // Where there is one, it is that of the page itself (RFC 9110 §8.6).
     if (status !== 204 && status !== 304) all["Content-Length"] = String(length.length);
     try {
@@ -106,14 +115,17 @@ export class NodeExchange implements HttpExchange {
     }
     if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
     this.#response.end(length);
-    if (endsConnection) this.#response.once("finish", () => this.#letGo());
+    if (stays) this.#response.once("finish", () => this.#throwAway());
+    else if (endsConnection) this.#response.once("finish", () => this.#request.destroy());
   }
 
-  /** What is left of a request is thrown away, for a while: in front of it the connection can't go on. */
-  #letGo(): void {
+  /** What is left of a request is thrown away, for a while: in front of it the connection can't go on. Behind it, it does. */
+  #throwAway(): void {
     const request = this.#request;
-    if (request.complete) return void request.destroy();
     const { socket } = request;
+    request.resume();
+    // A request that a test injects has no connection.
+    if (request.complete || typeof socket?.once !== "function" || socket.destroyed) return;
     const timer = setTimeout(() => request.destroy(), LINGER);
     const stop = () => {
       clearTimeout(timer);
@@ -122,7 +134,6 @@ export class NodeExchange implements HttpExchange {
     request.once("end", stop);
     // Of a connection that is lost now the request does not tell.
     socket.once("close", stop);
-    request.resume();
   }
 
   /** Answers with a 500 that has none of the program's headers; or with none at all. */

@@ -191,7 +191,7 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
     request.end(body ?? undefined);
   });
   // node:http tells a request that has no connection yet of its end when the agent has one for it: a proxy may leave it waiting for ever.
-  return waitFor(answer, "get an answer", { signal });
+  return waitFor(answer, `get an answer from "${url.host}"`, { signal });
 }
 
 function throughProxies(options: ProxyOptions): OpenNetwork {

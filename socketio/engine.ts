@@ -17,7 +17,11 @@ import type { ServerProxyProtocolOptions, TransportListener } from "../net/serve
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
-import { createRequestListener, type HttpHandler } from "../websocket/request_listener.ts";
+import {
+  createRequestListener,
+  type HttpHandler,
+  watchResponse,
+} from "../websocket/request_listener.ts";
 import { isHostAllowed } from "../websocket/request_url.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { Departures } from "./_departures.ts";
@@ -431,10 +435,16 @@ export class SocketIoEngine {
   #makeListener(handler: HttpHandler | undefined): RequestListener {
     const answer = handler && createRequestListener(handler, { onError: reportCallbackError });
     const { allowedHosts } = this.#core.settings;
+    const refused = new WeakSet<IncomingMessage["socket"]>();
     return (request, response) => {
       // "A server MUST respond with a 400 […] to any request message that contains more than one Host header field line" RFC 9112 §3.2
-      if (countOf("host", request) > 1) {
-        return new NodeExchange(request, response).respond(400, { Connection: "close" });
+      const { socket } = request;
+      if (countOf("host", request) > 1) refused.add(socket);
+      if (refused.has(socket) || socket.writableEnded) {
+        // Nor is anything answered that came behind it, or behind the last response.
+        watchResponse(request, response);
+        response.writeHead(400, { connection: "close", "content-length": "0" }).end();
+        return;
       }
       if (this.#takes(request, response)) return;
       const { host } = request.headers;

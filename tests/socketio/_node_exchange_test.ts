@@ -91,7 +91,7 @@ Deno.test("node exchange cuts off a refused client whose request does not end", 
   let destroyed = false;
   const request = Object.assign(new EventEmitter(), {
     complete: false,
-    headers: {},
+    headers: { "content-length": "9" },
     socket: new EventEmitter(),
     resume() {},
     destroy: () => void (destroyed = true),
