@@ -843,33 +843,6 @@ Deno.test("engine's handler sends a body as it comes, and hears of a client that
   await engine.close();
 });
 
-Deno.test("engine that closes lets its handler's responses leave, and waits a second for them", async () => {
-  for (const answers of [true, false]) {
-    const engine = echo();
-    const asked = Promise.withResolvers<void>();
-    const answer = Promise.withResolvers<Response>();
-    const { port } = await engine.listen({
-      port: 0,
-      hostname: "127.0.0.1",
-      handler: () => {
-        asked.resolve();
-        return answer.promise;
-      },
-    });
-    const got = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text());
-    const text = got.catch(() => "cut off");
-    await asked.promise;
-    const start = performance.now();
-    const closed = engine.close();
-    if (answers) setTimeout(() => answer.resolve(new Response("the last")), 50);
-    assertEquals(await text, answers ? "the last" : "cut off");
-    await closed;
-    const time = performance.now() - start;
-    if (!answers) assert(time > 900, `closed after ${time} ms`);
-    answer.resolve(new Response());
-  }
-});
-
 /** An engine that has a response due, which comes when it is told to. */
 async function owing(): Promise<
   { engine: SocketIoEngine; text: Promise<string>; answer: () => void }
@@ -890,6 +863,20 @@ async function owing(): Promise<
   await asked.promise;
   return { engine, text, answer: () => answer.resolve(new Response("the last")) };
 }
+
+Deno.test("engine that closes lets its handler's responses leave, and waits a second for them", async () => {
+  for (const answers of [true, false]) {
+    const { engine, text, answer } = await owing();
+    const start = performance.now();
+    const closed = engine.close();
+    if (answers) setTimeout(answer, 50);
+    assertEquals(await text, answers ? "the last" : "cut off");
+    await closed;
+    const time = performance.now() - start;
+    if (!answers) assert(time > 900, `closed after ${time} ms`);
+    answer();
+  }
+});
 
 Deno.test("engine that closes waits for responses as long as it is told to", async () => {
   const late = await owing();
