@@ -387,6 +387,8 @@ export interface TransportDuplexOptions {
 const SLICE = 262_144;
 /** How long a peer that was told the end may be silent before it ends as well, in ms. */
 const LINGER = 5_000;
+/** How long it may send on, in ms. */
+const LINGER_MOST = 300_000;
 
 /** Whether a transport keeps a write under way until all of it is gone, instead of taking what it has room for. */
 function takesAll(transport: Transport & TransportExtras): boolean {
@@ -665,7 +667,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   }
 
   /**
-   * Ends the own direction, and closes when all is written and the peer has ended as well, or has sent nothing for 5 seconds: to close while it
+   * Ends the own direction, and closes when all is written and the peer has ended as well, or has sent nothing for 5 seconds, or after five minutes: to close while it
    * still sends would cost it what it has not read yet. `node:http` calls it behind the last response of a connection.
    */
   destroySoon(): void {
@@ -678,12 +680,14 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   #linger(): void {
     if (this.destroyed) return;
+    const last = performance.now() + LINGER_MOST;
     let seen = this.#bytesRead;
     let timer: ReturnType<typeof setTimeout>;
     const wait = () => {
       timer = setTimeout(() => {
         // Who reads it may hold it back: then it is not the peer that says nothing.
-        if (seen === this.#bytesRead && !this.isPaused()) return void this.destroy();
+        const silent = seen === this.#bytesRead && !this.isPaused();
+        if (silent || performance.now() >= last) return void this.destroy();
         seen = this.#bytesRead;
         wait();
       }, LINGER);

@@ -40,6 +40,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #answering = 0;
   readonly #responses = new Set<ServerResponse>();
   #whenAnswered: (() => void) | undefined;
+  #refused = false;
   #first = true;
   /** When the first byte of the request under way came, and when the request has to be there. */
   #startedAt = DEADLINES.now();
@@ -66,6 +67,9 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
       if (this.writable) this.end(text);
       this.destroySoon();
     };
+    // What follows is thrown away; node:http would find fault with each piece of it.
+    this.#refused = true;
+    this.removeAllListeners("data").resume();
     // A body that is broken ends in no other way, and its handler may wait for it.
     const broken = this.#request?.complete === false;
     const responding = this.#responses.values().some(({ headersSent }) => headersSent);
@@ -184,7 +188,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   onDeadline(now: number): void {
     if (now >= this.#dueAt) {
       this.#dueAt = Infinity;
-      if ((this as { parser?: unknown }).parser === null) {
+      if (!this.#refused && (this as { parser?: unknown }).parser === null) {
         // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
         if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
@@ -1008,4 +1009,24 @@ Deno.test("a request behind a slow response has the time of others for its body"
   await client.write("body");
   await client.readUntil((text) => text.includes("uploaded"));
   assertMatch(client.text, /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 200 [^]*uploaded$/);
+});
+
+Deno.test("handler's client that drips nonsense behind its last response is let go of, without a warning", async () => {
+  const limits = new Limits();
+  const warnings: unknown[] = [];
+  const warn = (warning: unknown) => void warnings.push(warning);
+  process.on("warning", warn);
+  await using server = await serve({
+    limits,
+    handshakeTimeout: 1000,
+    handler: () => new Response("page", { headers: { connection: "close" } }),
+  });
+  using client = await RawClient.connect(server.port);
+  await client.write(GET);
+  for (let i = 0; i < 500 && (i === 0 || limits.connections.used > 0); i++) {
+    await client.write("\x01").catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  process.off("warning", warn);
+  assertEquals([limits.connections.used, warnings], [0, []]);
 });
