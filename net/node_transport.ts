@@ -660,15 +660,17 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** For the stream's machinery. */
   override _final(callback: (error?: Error | null) => void): void {
-    this.#transport.closeWrite().then(
+    // A transport may keep some of what it took until its peer takes that.
+    this.#inTime(this.#transport.closeWrite()).then(
       () => callback(),
       (error) => callback(this.#netError(error, "shutdown")),
     );
   }
 
   /**
-   * Ends the own direction, and closes when all is written and the peer has ended as well, or has sent nothing for 5 seconds, or after five minutes: to close while it
-   * still sends would cost it what it has not read yet. `node:http` calls it behind the last response of a connection.
+   * Ends the own direction, and closes when all is written and the peer has ended as well, or has sent nothing for 5 seconds, or
+   * after five minutes: to close while it still sends would cost it what it has not read yet. `node:http` calls it behind the
+   * last response of a connection.
    */
   destroySoon(): void {
     if (this.#leaving || this.destroyed) return;
@@ -725,16 +727,15 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     this.#idle?.touch();
     for (;;) {
       const slice = this.#takesAll ? rest.subarray(0, SLICE) : rest;
-      const n = this.#writeTimeout === Infinity
-        ? await this.#transport.write(slice)
-        : await this.#writeInTime(slice);
+      const n = await this.#inTime(this.#transport.write(slice));
       this.#idle?.touch();
       if (n === rest.length) return;
       rest = rest.subarray(n);
     }
   }
 
-  async #writeInTime(chunk: Uint8Array): Promise<number> {
+  async #inTime<T>(step: Promise<T>): Promise<T> {
+    if (this.#writeTimeout === Infinity) return await step;
     const timer = setTimeout(() => {
       this.destroy(
         new NetError(`Cannot write: the peer took nothing for ${this.#writeTimeout} ms`, {
@@ -743,7 +744,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       );
     }, this.#writeTimeout);
     try {
-      return await this.#transport.write(chunk);
+      return await step;
     } finally {
       clearTimeout(timer);
     }

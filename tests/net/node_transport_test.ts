@@ -334,6 +334,25 @@ Deno.test("transport duplex is destroyed when the peer takes nothing for too lon
   b.close();
 });
 
+Deno.test("transport duplex is destroyed when its end takes too long", async () => {
+  const [a, b] = pair();
+  const stuck: Transport = {
+    read: (p) => a.read(p),
+    write: (p) => a.write(p),
+    closeWrite: () => new Promise(() => {}),
+    close: () => a.close(),
+    localAddr: a.localAddr,
+    remoteAddr: a.remoteAddr,
+  };
+  const duplex = new TransportDuplex(stuck, { writeTimeout: 50 });
+  const failed = new Promise<NetError>((resolve) => duplex.once("error", resolve));
+  duplex.end("the last of it");
+  duplex.destroySoon();
+  assertEquals((await failed).code, "ETIMEDOUT");
+  assert(duplex.destroyed);
+  b.close();
+});
+
 Deno.test("transport duplex serves HTTP for a node:http server that never listens", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const server = createHttpServer((req, res) => res.end(`hello ${req.socket.remoteAddress}`));
