@@ -114,13 +114,18 @@ export class FetchExchange implements HttpExchange {
   #resolve!: (response: Response) => void;
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #done = false;
+  /** Sends what is to be sent, once middleware lets the response end. */
+  #send: (() => void) | undefined;
 
   constructor(request: Request, info: SocketIoRequestInfo = {}) {
     this.#request = request;
     this.remoteAddress = addressOf(info);
     this.request = toEngineRequest(request, this.remoteAddress);
     this.result = new Promise((resolve) => this.#resolve = resolve);
-    this.response = new KeptResponse(({ statusCode, body }) => this.respond(statusCode, {}, body));
+    this.response = new KeptResponse(({ statusCode, body }) => {
+      if (this.#send === undefined) this.respond(statusCode, {}, body);
+      else this.#send();
+    });
   }
 
   get done(): boolean {
@@ -147,6 +152,7 @@ export class FetchExchange implements HttpExchange {
         if (this.#done) return;
         this.#done = true;
         this.onAbort?.();
+        this.#tell("close");
       },
     });
     this.#resolve(new Response(body, { headers: all }));
@@ -171,12 +177,40 @@ export class FetchExchange implements HttpExchange {
   respond(status: number, headers: ResponseHeaders, body?: string | Uint8Array): void {
     if (this.#done) return;
     this.#done = true;
-    if (this.#stream !== undefined) return this.#respondBehind(this.#stream, body);
-    this.#resolve(toResponse(status, () => {
+    const stream = this.#stream;
+    if (stream !== undefined) return this.#end(() => this.#respondBehind(stream, body));
+    const response = toResponse(status, () => {
       const all = this.#headers(status, headers);
       all.delete("connection"); // the server's own business
       return all;
-    }, body));
+    }, body);
+    this.#end(() => this.#resolve(response));
+  }
+
+  /** Sends the end of the response. Some middleware, as that which keeps sessions, has something to do before. */
+  #end(send: () => void): void {
+    const { response } = this;
+    this.#send = () => {
+      this.#send = () => {};
+      send();
+      this.#tell("finish");
+      this.#tell("close");
+    };
+    if (response.writableEnded) return this.#send();
+    try {
+      response.end();
+    } catch (error) {
+      reportCallbackError(error);
+      this.#send();
+    }
+  }
+
+  #tell(event: "finish" | "close"): void {
+    try {
+      this.response.emit(event);
+    } catch (error) {
+      reportCallbackError(error);
+    }
   }
 
   /** Gives the body of a response that has begun. */

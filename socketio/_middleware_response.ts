@@ -1,4 +1,5 @@
-// Floor 2: protocol.
+// Floor 3: driver.
+import { EventEmitter } from "node:events";
 import { concat } from "@std/bytes";
 import type { ResponseHeaders } from "./_exchange.ts";
 import type { EngineResponse } from "./types.ts";
@@ -7,7 +8,7 @@ import type { EngineResponse } from "./types.ts";
  * What middleware gets as the response where there is none of node's: it keeps the headers for the real response, and a
  * body that ends the request.
  */
-export class KeptResponse implements EngineResponse {
+export class KeptResponse extends EventEmitter implements EngineResponse {
   statusCode = 200;
   readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
   readonly #chunks: (string | Uint8Array)[] = [];
@@ -16,11 +17,17 @@ export class KeptResponse implements EngineResponse {
   readonly #onend: (response: KeptResponse) => void;
 
   constructor(onend: (response: KeptResponse) => void) {
+    super();
     this.#onend = onend;
   }
 
   get headersSent(): boolean {
-    return this.#ended;
+    return this.#began;
+  }
+
+  /** Node's older name: some middleware would call a method of node's own otherwise. */
+  get _header(): boolean {
+    return this.#began;
   }
 
   get writableEnded(): boolean {
@@ -93,21 +100,6 @@ export class KeptResponse implements EngineResponse {
     else if (!this.#began) this.writeHead(this.statusCode);
     this.#ended = true;
     this.#onend(this);
-    return this;
-  }
-
-  /** Listeners are never called. */
-  on(): this {
-    return this;
-  }
-
-  /** Listeners are never called. */
-  once(): this {
-    return this;
-  }
-
-  /** Listeners are never called. */
-  removeListener(): this {
     return this;
   }
 }

@@ -296,3 +296,53 @@ Deno.test("fetch exchange that is held with headers that can't be sent answers 5
   exchange.respond(200, {}, "late");
   assertEquals((await exchange.result).status, 500);
 });
+
+Deno.test("fetch exchange sends its response when middleware lets it end, as that which keeps sessions", async () => {
+  for (const way of ["respond", "hold", "itself"]) {
+    const exchange = new FetchExchange(new Request(URL_TEXT));
+    const { response } = exchange;
+    const told: string[] = [];
+    for (const event of ["finish", "close"]) response.on(event, () => told.push(event));
+    const { end } = response;
+    const saved = Promise.withResolvers<void>();
+    response.end = function (...args) {
+      told.push("end");
+      saved.promise.then(() => end.apply(this, args));
+      return this;
+    };
+    if (way === "hold") exchange.hold(() => ({}));
+    if (way === "itself") response.writeHead(401).end("no");
+    else exchange.respond(200, { "X-A": "a" }, "no");
+    assert(exchange.done || way === "itself");
+    const text = exchange.result.then((answer) => answer.text()).then((text) => told.push(text));
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(told, ["end"]);
+    saved.resolve();
+    await text;
+    assertEquals(told, ["end", "finish", "close", "no"]);
+    assert(response.writableEnded);
+  }
+});
+
+Deno.test("fetch exchange responds all the same where middleware's end, or a listener, throws", async () => {
+  for (const way of ["end", "finish"]) {
+    const exchange = new FetchExchange(new Request(URL_TEXT));
+    const fail = () => {
+      throw new Error("mine");
+    };
+    if (way === "end") exchange.response.end = fail;
+    else exchange.response.on(way, fail);
+    const errors = await reported(() => exchange.respond(200, {}, "yes"));
+    assertEquals(errors.length, 1);
+    assertEquals(await (await exchange.result).text(), "yes");
+  }
+});
+
+Deno.test("fetch exchange tells middleware that its client has given it up", async () => {
+  const exchange = new FetchExchange(new Request(URL_TEXT));
+  const told: string[] = [];
+  for (const event of ["finish", "close"]) exchange.response.on(event, () => told.push(event));
+  exchange.hold(() => ({}));
+  await (await exchange.result).body!.cancel();
+  assertEquals(told, ["close"]);
+});
