@@ -782,3 +782,25 @@ for (const ends of [true, false]) {
     far.close();
   });
 }
+
+Deno.test("transport duplex leaves in the end although its peer goes on to send", async () => {
+  const [own, far] = pair();
+  const duplex = new TransportDuplex(own, { allowHalfOpen: true });
+  duplex.resume();
+  duplex.destroySoon();
+  assertEquals(await readAll(far), new Uint8Array(0));
+  const closed = once(duplex, "close");
+  const dripping = setInterval(() => void far.write(utf8(".")).catch(() => {}), 1000);
+  const { now } = performance;
+  try {
+    // It sees that some came, and stays; then five minutes have passed.
+    await new Promise((resolve) => setTimeout(resolve, 5500));
+    assertEquals([duplex.destroyed, duplex.bytesRead > 0], [false, true]);
+    performance.now = () => now.call(performance) + 300_000;
+    await closed;
+  } finally {
+    performance.now = now;
+    clearInterval(dripping);
+    far.close();
+  }
+});
