@@ -25,17 +25,21 @@ export function isCutOff(error: unknown): boolean {
 /** The bodies that have not come whole, by their connection. */
 const underWay = new WeakMap<IncomingMessage["socket"], Set<Upload>>();
 
+/** Those of a connection. Apart from who asks: what listens to the connection must not hold its first request for as long as that stays. */
+function uploadsOf(socket: IncomingMessage["socket"]): Set<Upload> {
+  const known = underWay.get(socket);
+  if (known !== undefined) return known;
+  const uploads = new Set<Upload>();
+  underWay.set(socket, uploads);
+  // One listener for all of them. What node:http tells by itself goes first.
+  socket.once("close", () => setImmediate(() => uploads.forEach((one) => one.lost())));
+  return uploads;
+}
+
 function watchConnection({ socket }: IncomingMessage, upload: Upload): void {
   // A request that a test injects has none.
   if (typeof socket?.once !== "function") return;
-  let uploads = underWay.get(socket);
-  if (uploads === undefined) {
-    const all = uploads = new Set<Upload>();
-    underWay.set(socket, all);
-    // One listener for all of them. What node:http tells by itself goes first.
-    socket.once("close", () => setImmediate(() => all.forEach((one) => one.lost())));
-  }
-  uploads.add(upload);
+  uploadsOf(socket).add(upload);
   if (socket.destroyed) setImmediate(() => upload.lost());
 }
 
@@ -90,7 +94,7 @@ export class Upload implements UnderlyingByteSource {
   }
 
   cancel(): void {
-    this.#over = true;
+    this.#leaveConnection();
     this.#incoming.resume();
   }
 
@@ -146,11 +150,15 @@ export class Upload implements UnderlyingByteSource {
     this.#controller.enqueue(new Uint8Array(chunk));
   }
 
+  #leaveConnection(): void {
+    this.#over = true;
+    underWay.get(this.#incoming.socket)?.delete(this);
+  }
+
   #end(error: Error | null | undefined): void {
     clearTimeout(this.#timer);
     if (this.#over) return;
-    this.#over = true;
-    underWay.get(this.#incoming.socket)?.delete(this);
+    this.#leaveConnection();
     if (error) return this.#controller.error(error);
     try {
       this.#controller.close();

@@ -169,27 +169,32 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
   const { socket } = request;
   // A request that a test injects has none.
   if (typeof socket?.once !== "function") return;
-  let responses = unfinished.get(socket);
-  if (responses?.has(response)) return;
-  if (responses === undefined) {
-    const all = responses = new Set<ServerResponse>();
-    unfinished.set(socket, all);
-    // One listener for all of them: there may be any number. A listener of theirs that throws holds up none of the others.
-    socket.once("close", () => {
-      for (const waiting of all) nextTick(() => closeWaiting(waiting));
-    });
-    // At this node:http reads on, whatever else there was to wait for.
-    socket.on("drain", () => holdBack(socket, all.size));
-  }
+  const responses = responsesOf(socket);
+  if (responses.has(response)) return;
   // Something was awaited before this was called, and that was told already.
   if (socket.destroyed) nextTick(() => closeWaiting(response));
-  const own = responses.add(response);
-  holdBack(socket, own.size);
+  responses.add(response);
+  holdBack(socket, responses.size);
   response.once("close", () => {
-    own.delete(response);
+    responses.delete(response);
     if (request.readableFlowing === null) request.resume();
-    if (own.size < MAX_UNANSWERED) readOn(socket);
+    if (responses.size < MAX_UNANSWERED) readOn(socket);
   });
+}
+
+/** Those of a connection. Apart from who asks: what listens to the connection must not hold its first request for as long as that stays. */
+function responsesOf(socket: IncomingMessage["socket"]): Set<ServerResponse> {
+  const known = unfinished.get(socket);
+  if (known !== undefined) return known;
+  const responses = new Set<ServerResponse>();
+  unfinished.set(socket, responses);
+  // One listener for all of them: there may be any number. A listener of theirs that throws holds up none of the others.
+  socket.once("close", () => {
+    for (const waiting of responses) nextTick(() => closeWaiting(waiting));
+  });
+  // At this node:http reads on, whatever else there was to wait for.
+  socket.on("drain", () => holdBack(socket, responses.size));
+  return responses;
 }
 
 /** Ends a response that has not got its turn, as node:http ends the one that has. */
