@@ -40,6 +40,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #answering = 0;
   readonly #responses = new Set<ServerResponse>();
   #whenAnswered: (() => void) | undefined;
+  /** How many of them that does not wait for: the last ones. */
+  #except = 0;
   #refused = false;
   #first = true;
   /** When the first byte of the request under way came, and when the request has to be there. */
@@ -64,19 +66,22 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   /** What came is no request: says so behind the responses to those before it, and ends. */
   refuse(text: string): void {
     const end = () => {
+      const [own] = this.#responses;
+      // A handler may answer before the body has come.
+      if (own?.writableEnded) return this.whenAnswered(end);
+      // In the middle of a response it would be taken for a part of that.
+      if (own?.headersSent) return void this.destroy();
       if (this.writable) this.end(text);
       this.destroySoon();
     };
     // What follows is thrown away; node:http would find fault with each piece of it.
     this.#refused = true;
     this.removeAllListeners("data").resume();
-    // A body that is broken ends in no other way, and its handler may wait for it.
-    const broken = this.#request?.complete === false;
-    const responding = this.#responses.values().some(({ headersSent }) => headersSent);
-    // In the middle of a response it would be taken for a part of that.
-    if (responding) this.destroy();
-    else if (broken) end();
-    else this.whenAnswered(end);
+    // Those behind the first one wait for their turn.
+    const [current] = this.#responses;
+    if (current?.headersSent && !current.writableEnded) return void this.destroy();
+    // A body that is broken ends in no other way, and its handler may wait for it: that one's own response is not awaited.
+    this.whenAnswered(end, this.#request?.complete === false ? 1 : 0);
   }
 
   /** The head of a request is there. */
@@ -94,8 +99,10 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#arm();
     response.once("close", () => {
       this.#responses.delete(response);
-      if (--this.#answering > 0 || this.destroyed) return;
-      this.#whenAnswered?.();
+      this.#answering--;
+      if (this.destroyed) return;
+      if (this.#answering === this.#except) this.#whenAnswered?.();
+      if (this.#answering > 0) return;
       // The rest of a body that is answered already has no more time than others.
       if (request.complete) this.#settle();
       else request.once("end", () => this.#await(request));
@@ -120,9 +127,10 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#arm();
   }
 
-  /** Calls back once the responses to all requests so far are sent. */
-  whenAnswered(callback: () => void): void {
-    if (this.#answering === 0) callback();
+  /** Calls back once the responses to all requests so far are sent, but for the last ones that are excepted. */
+  whenAnswered(callback: () => void, except = 0): void {
+    this.#except = except;
+    if (this.#answering <= except) callback();
     else this.#whenAnswered = callback;
   }
 

@@ -930,30 +930,47 @@ async function emptied(limits: Limits): Promise<void> {
   assertEquals(limits.connections.used, 0);
 }
 
+const QUICK = GET.replace("/", "/quick");
 const CHUNKED = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-const nonsense: Record<string, [request: string, answers: RegExp]> = {
+const TWO = /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 200 [^]*quickHTTP\/1.1 400 /;
+const nonsense: Record<string, [request: string, answers: RegExp, later?: string]> = {
   "behind a slow request": [`${GET}garbage\r\n\r\n`, /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 400 /],
   "in a body that its handler waits for": [`${CHUNKED}zz\r\n`, /^HTTP\/1.1 400 /],
+  "in a body behind a slow request": [
+    `${GET}${CHUNKED}zz\r\n`,
+    /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 400 [^]*close\r\n\r\n$/,
+  ],
+  "behind one that was answered before its turn": [`${GET}${QUICK}`, TWO, "garbage\r\n\r\n"],
+  "in a body that was answered before its turn": [
+    `${GET}${CHUNKED.replace("/", "/quick")}`,
+    TWO,
+    "zz\r\n",
+  ],
   "behind the last request": [
     `${GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")}garbage\r\n\r\n`,
     /^HTTP\/1.1 200 [^]*page$/,
   ],
 };
 
-for (const [where, [request, answers]] of Object.entries(nonsense)) {
+for (const [where, [request, answers, later]] of Object.entries(nonsense)) {
   Deno.test(`handler's clients have their responses, and are let go of, where nonsense comes ${where}`, async () => {
     const limits = new Limits();
     await using server = await serve({
       limits,
       handler: async (request) => {
+        if (request.url.endsWith("/quick")) return new Response("quick");
         await request.text();
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        await new Promise((resolve) => setTimeout(resolve, later === undefined ? 30 : 300));
         return new Response("page");
       },
       onError: () => {},
     });
     using client = await RawClient.connect(server.port);
     await client.write(request);
+    if (later !== undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await client.write(later);
+    }
     assertMatch(await client.readUntil(), answers);
     await emptied(limits);
   });
