@@ -223,6 +223,9 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   }
 }
 
+/** The servers that keep connections alive: for how many front doors, and how they were before. */
+const KEPT = new WeakMap<Server, { doors: number; before: PropertyDescriptor | undefined }>();
+
 /**
  * Lets a `node:http` server keep connections alive although it does not listen: Deno's takes such a server for one that
  * is closing, and ends each connection after its first response.
@@ -230,9 +233,16 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
  * @returns What puts it back as it was.
  */
 export function keepAliveWithoutListening(server: Server): () => void {
-  const before = Object.getOwnPropertyDescriptor(server, "listening");
+  const kept = KEPT.get(server) ??
+    { doors: 0, before: Object.getOwnPropertyDescriptor(server, "listening") };
+  if (kept.doors === 0 && server.listening) return () => {};
+  kept.doors++;
+  KEPT.set(server, kept);
   Object.defineProperty(server, "listening", { value: true, configurable: true });
   return () => {
+    if (--kept.doors > 0) return;
+    KEPT.delete(server);
+    const { before } = kept;
     if (before === undefined) delete (server as { listening?: boolean }).listening;
     else Object.defineProperty(server, "listening", before);
   };
@@ -271,9 +281,11 @@ export function openFrontDoor(
     (error) => core.report(error),
     limits,
   );
+  // Other servers may have the same one for their plain HTTP.
+  const own = new WeakSet<object>();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const taken: unknown = socket;
-    if (!isInjected(taken)) return;
+    if (!isInjected(taken) || !own.has(taken)) return;
     // Requests before it on this connection may still wait for their responses, which come first.
     const { tls } = taken;
     taken.whenAnswered(() => {
@@ -296,7 +308,7 @@ export function openFrontDoor(
   // A later head may take as long as the first one.
   if (server === undefined) http.headersTimeout = core.handshakeTimeout;
   const restores = [
-    http.listening ? () => {} : keepAliveWithoutListening(http),
+    keepAliveWithoutListening(http),
     server === undefined ? () => {} : passOnOtherUpgrades(server),
   ];
   let closed = false;
@@ -311,6 +323,7 @@ export function openFrontDoor(
     inject(arrival, received, secure) {
       const { transport, tls } = arrival;
       const socket = injectConnection(http, transport, received, secure, tls);
+      own.add(socket);
       sockets++;
       socket.once("close", () => {
         sockets--;

@@ -1011,6 +1011,33 @@ Deno.test("WebSocket behind a request is counted once, and has the server's idle
   assertStringIncludes(client.text, "\x81\x01a");
 });
 
+Deno.test("servers with the same node:http server take their own upgrades, and keep connections alive when one has closed", async () => {
+  const http = createServer((_request, response) => response.end("page"));
+  const first = await serve({ http });
+  await using second = await serve({ http });
+  for (const server of [first, second]) {
+    using client = await RawClient.connect(server.port);
+    await client.write(GET);
+    await client.readUntil((text) => text.endsWith("page"));
+    await client.write(upgradeRequest());
+    await client.readUntil((text) => text.includes("HTTP/1.1 101 "));
+    const others = [first, second].map(({ clients }) => clients.size);
+    assertEquals(others, server === first ? [1, 0] : [0, 1]);
+    client.close();
+    await until(() => server.clients.size === 0);
+  }
+  await first.close();
+  using client = await RawClient.connect(second.port);
+  for (let i = 0; i < 2; i++) {
+    client.text = "";
+    await client.write(GET);
+    assertMatch(await client.readUntil((text) => text.endsWith("page")), /^HTTP\/1.1 200 /);
+  }
+  client.close();
+  await second.close();
+  assertEquals(http.listening, false);
+});
+
 Deno.test("a request behind a slow response has the time of others for its body", async () => {
   const settings = { headersTimeout: 1000, requestTimeout: 1000 };
   const http = createServer(settings, (request, response) => {
