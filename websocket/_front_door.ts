@@ -143,9 +143,13 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
 
   /** Ends it once the responses to all requests that have come are sent; a head that was handed over counts as one. */
   finish(): void {
-    const end = () => void this.end(() => this.destroy());
-    if (this.#first) this.#whenAnswered = end;
-    else this.whenAnswered(end);
+    if (this.#first) this.#whenAnswered = () => this.leave();
+    else this.whenAnswered(() => this.leave());
+  }
+
+  /** Ends it. */
+  leave(): void {
+    this.end(() => this.destroy());
   }
 
   override setTimeout(ms: number, listener?: () => void): this {
@@ -281,8 +285,9 @@ export function openFrontDoor(
     (error) => core.report(error),
     limits,
   );
-  // Other servers may have the same one for their plain HTTP.
-  const own = new WeakSet<object>();
+  let closed = false;
+  // Its connections of HTTP. Other servers may have the same one for theirs.
+  const own = new Set<FrontDoorSocket>();
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const taken: unknown = socket;
     if (!isInjected(taken) || !own.has(taken)) return;
@@ -291,6 +296,7 @@ export function openFrontDoor(
     taken.whenAnswered(() => {
       // Behind a response that says that it is the last one. RFC 9112 §9.6
       if (taken.writableEnded) return;
+      if (closed) return taken.leave();
       taken.changeOver();
       takeUpgrade(core, request, socket, head, { limits, tls });
     });
@@ -307,16 +313,14 @@ export function openFrontDoor(
   const unhook = hookExpectations(http, onRequest);
   // A later head may take as long as the first one.
   if (server === undefined) http.headersTimeout = core.handshakeTimeout;
-  const restores = [
-    keepAliveWithoutListening(http),
-    server === undefined ? () => {} : passOnOtherUpgrades(server),
-  ];
-  let closed = false;
-  let sockets = 0;
-  // Those that are there may still bring requests, whose responses are waited for.
+  const endConnections = keepAliveWithoutListening(http);
+  const takeOtherUpgrades = server === undefined ? () => {} : passOnOtherUpgrades(server);
+  // Those that are there may still bring requests, whose responses are waited for, and upgrades, which must not cut these off.
   const leave = () => {
-    if (!closed || sockets > 0) return;
+    if (!closed || own.size > 0) return;
     http.off("request", onRequest);
+    http.off("upgrade", onUpgrade);
+    takeOtherUpgrades();
     unhook();
   };
   return {
@@ -324,20 +328,19 @@ export function openFrontDoor(
       const { transport, tls } = arrival;
       const socket = injectConnection(http, transport, received, secure, tls);
       own.add(socket);
-      sockets++;
-      socket.once("close", () => {
-        sockets--;
-        leave();
-      });
       // Not only the transport: who neither reads nor writes at the time would not learn of it.
       const cut = () => void socket.destroy();
-      socket.onLeave = core.handOver(arrival, { cut, finish: () => socket.finish() });
+      const left = core.handOver(arrival, { cut, finish: () => socket.finish() });
+      socket.onLeave = () => {
+        own.delete(socket);
+        leave();
+        left();
+      };
       socket.once("close", () => socket.onLeave());
     },
     close() {
       closed = true;
-      http.off("upgrade", onUpgrade);
-      for (const restore of restores) restore();
+      endConnections();
       leave();
     },
   };

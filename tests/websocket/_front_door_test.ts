@@ -1038,6 +1038,28 @@ Deno.test("servers with the same node:http server take their own upgrades, and k
   assertEquals(http.listening, false);
 });
 
+for (const own of [true, false]) {
+  Deno.test(`closing lets a ${own ? "handler" : "node:http server"} end a response that a request for a WebSocket came behind`, async () => {
+    const handler = () =>
+      new Response(ReadableStream.from(async function* () {
+        for (const piece of ["begin", "end"]) {
+          yield new TextEncoder().encode(piece);
+          await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+      }()));
+    const http = createServer(createRequestListener(handler));
+    await using server = await serve(own ? { handler } : { http });
+    using client = await RawClient.connect(server.port);
+    await client.write(GET);
+    await client.readUntil((text) => text.includes("begin"));
+    const closing = server.close({ timeout: 5000 });
+    await client.write(upgradeRequest());
+    assertMatch(await client.readUntil(), /begin[^]*end[^]*0\r\n\r\n$/);
+    await closing;
+    assertEquals([http.listenerCount("upgrade"), http.listenerCount("request")], [0, 1]);
+  });
+}
+
 Deno.test("a request behind a slow response has the time of others for its body", async () => {
   const settings = { headersTimeout: 1000, requestTimeout: 1000 };
   const http = createServer(settings, (request, response) => {
