@@ -149,6 +149,7 @@ const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>()
  * - Where so much waited that reading was stopped, it goes on when it has left; in Deno it does not by itself.
  * - What nobody has begun to read of a request's body is thrown away when its response has left, as Node does; in Deno it would hold up
  *   the request behind it.
+ * - What comes behind the last response of a connection is thrown away, where the connection stays open for a client that still sends.
  *
  * To be called when the request comes. {@linkcode createRequestListener} and the servers here do so.
  *
@@ -178,8 +179,18 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
   response.once("close", () => {
     responses.delete(response);
     if (request.readableFlowing === null) request.resume();
-    if (responses.size < MAX_UNANSWERED) readOn(socket);
+    if (socket.writableEnded && !socket.destroyed) throwAway(socket, request);
+    else if (responses.size < MAX_UNANSWERED) readOn(socket);
   });
+}
+
+/** That was the last response of its connection: what comes behind its request is nobody's, but its client may still send it. RFC 9112 §9.6 */
+function throwAway(socket: IncomingMessage["socket"], request: IncomingMessage): void {
+  if (request.complete) socket.removeAllListeners("data").resume();
+  else {
+    readOn(socket);
+    request.once("end", () => throwAway(socket, request));
+  }
 }
 
 /** Those of a connection. Apart from who asks: what listens to the connection must not hold its first request for as long as that stays. */
@@ -212,6 +223,8 @@ function holdBack(socket: IncomingMessage["socket"], unanswered: number): void {
   const state = socket as { _paused?: boolean; parser?: unknown };
   // Without a parser it is somebody else's, for another protocol.
   if (unanswered < MAX_UNANSWERED || socket.destroyed || state.parser === null) return;
+  // Behind the last response all is thrown away.
+  if (socket.writableEnded) return;
   state._paused = true;
   socket.pause();
 }

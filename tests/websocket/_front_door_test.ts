@@ -1060,6 +1060,27 @@ for (const own of [true, false]) {
   });
 }
 
+for (const count of [1, 150]) {
+  Deno.test(`handler is not asked behind its last response, and lets go of a client with ${count} requests`, async () => {
+    const limits = new Limits();
+    let asked = 0;
+    await using server = await serve({
+      limits,
+      handler: async () => {
+        const last = asked++ === 0;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return new Response("page", { headers: last ? { connection: "close" } : {} });
+      },
+    });
+    using client = await RawClient.connect(server.port);
+    await client.write(GET.repeat(count));
+    assertMatch(await client.readUntil(), /^HTTP\/1.1 200 [^]*page$/);
+    await client.write(GET);
+    await emptied(limits);
+    assertEquals(asked, count);
+  });
+}
+
 Deno.test("a request behind a slow response has the time of others for its body", async () => {
   const settings = { headersTimeout: 1000, requestTimeout: 1000 };
   const http = createServer(settings, (request, response) => {
