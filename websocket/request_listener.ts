@@ -113,6 +113,7 @@ export function createRequestListener(
       return;
     }
     watchResponse(request, response);
+    if (isBehindLast(request, response)) return answerOnly(response, 400, ENDS); // which never leaves
     const gone = new AbortController();
     // Its client may have gone before this listener was asked.
     if (response.destroyed) gone.abort();
@@ -182,6 +183,19 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
     if (socket.writableEnded && !socket.destroyed) throwAway(socket, request);
     else if (responses.size < MAX_UNANSWERED) readOn(socket);
   });
+}
+
+/**
+ * Whether a response before this one has said that it is the last: "The server MUST NOT process any further requests received on that
+ * connection" RFC 9112 §9.6. Behind a request that says so, node:http takes none.
+ */
+function isBehindLast({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  if (socket?.writableEnded) return true;
+  for (const before of unfinished.get(socket) ?? []) {
+    if (before === response) return false;
+    if (before.headersSent && (before as { _last?: boolean })._last === true) return true;
+  }
+  return false;
 }
 
 /** That was the last response of its connection: what comes behind its request is nobody's, but its client may still send it. RFC 9112 §9.6 */

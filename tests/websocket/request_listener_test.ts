@@ -739,3 +739,29 @@ Deno.test("request listener lets a client send the rest of a body whose handler 
     assertEquals(await receive(), "HTTP/1.1 500 Internal Server Error");
   });
 });
+
+Deno.test("request listener asks the handler nothing behind a response that says that it is the last one", async () => {
+  const next = "POST /delete HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+  for (const refused of [true, false]) {
+    const asked: string[] = [];
+    const ended = Promise.withResolvers<void>();
+    const handler: HttpHandler = (request) => {
+      asked.push(request.method);
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => void ended.promise.then(() => controller.close()),
+      });
+      return new Response(body, { headers: { connection: "close" } });
+    };
+    await withServer(createRequestListener(handler), async (port) => {
+      using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      const first = `GET / HTTP/1.1\r\nHost: h\r\n${refused ? "Host: i\r\n" : ""}\r\n`;
+      await writeAll(conn, refused ? first + next : first);
+      await readUntil(conn, "\r\n\r\n");
+      if (!refused) await writeAll(conn, next);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      ended.resolve();
+      assertEquals(await conn.read(new Uint8Array(1000)), refused ? null : 5);
+    });
+    assertEquals(asked, refused ? [] : ["GET"]);
+  }
+});
