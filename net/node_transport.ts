@@ -545,7 +545,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** Switches Nagle's algorithm off (the default) or on, where the transport can. */
   setNoDelay(noDelay = true): this {
-    this.#transport.setNoDelay?.(noDelay);
+    // As with a socket, there is nothing to set any more: libraries call it by themselves, and may come too late.
+    if (!this.destroyed) this.#transport.setNoDelay?.(noDelay);
     return this;
   }
 
@@ -554,6 +555,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
    * {@linkcode NodeTransport} over a socket of node:net does, a `Deno.TcpConn` leaves it to the system.
    */
   setKeepAlive(enable = false, initialDelay = 0): this {
+    if (this.destroyed) return this;
     const transport = this.#transport;
     if (enable && initialDelay > 0) {
       try {

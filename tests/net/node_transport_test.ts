@@ -804,3 +804,18 @@ Deno.test("transport duplex leaves in the end although its peer goes on to send"
     far.close();
   }
 });
+
+Deno.test("transport duplex that is destroyed has nothing to set any more, as a socket of node:net", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const [conn, accepted] = await Promise.all([Deno.connect({ port }), listener.accept()]);
+  const duplex = new TransportDuplex(conn);
+  duplex.destroy();
+  // Deno's own connections throw when they are closed; node:http2 sets this on what it is given.
+  assertEquals(duplex.setNoDelay(true), duplex);
+  assertEquals(duplex.setKeepAlive(true), duplex);
+  assertEquals(duplex.setKeepAlive(true, 1000), duplex);
+  await once(duplex, "close");
+  accepted.close();
+  listener.close();
+});
