@@ -98,11 +98,11 @@ export class DatagramOutbox {
     });
   }
 
-  /** Forgets what waits, and tells each caller why. Deno never calls back for the one that it was given, either. */
+  /** Forgets all, and tells each caller why. Deno never calls back for the one that it was given, either. */
   fail(why: () => NetError): void {
     const all = this.#queue;
-    this.#queue = all.filter(({ given }) => given);
-    this.#bytes = this.#queue.reduce((sum, { data }) => sum + data.length, 0);
+    this.#queue = [];
+    this.#bytes = 0;
     for (const item of all) item.reject(why());
   }
 

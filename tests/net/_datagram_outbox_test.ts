@@ -118,6 +118,7 @@ Deno.test("datagram outbox that fails tells all who wait, also of a datagram tha
     assertEquals((await assertRejects(() => send, NetError)).code, "ERR_SOCKET_CLOSED");
   }
   assertEquals([it.given, it.outbox.sent], [[1], 0]);
+  assertEquals([it.outbox.length, it.outbox.bytes], [0, 0]);
 });
 
 Deno.test("datagram outbox has room again for what has left, was given up, or failed", async () => {
