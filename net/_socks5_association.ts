@@ -191,7 +191,14 @@ export class Socks5Association {
       }
       socket = createDatagramSocket({ type, maxQueue: 256, ipv6Only: type === "udp6" });
       this.#outer[type] = socket;
-      await socket.bind();
+      try {
+        await socket.bind();
+      } catch (error) {
+        // The next datagram tries again; this socket would send, and nobody would hear the answers.
+        this.#outer[type] = undefined;
+        await socket.close();
+        throw error;
+      }
       this.#toClient(socket);
     }
     return socket;

@@ -4,8 +4,9 @@ import {
   type Socks5AssociationOptions,
   untilEnd,
 } from "../../net/_socks5_association.ts";
-import { createDatagramSocket, type DatagramSocket } from "../../net/datagram_socket.ts";
+import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { DialPolicy } from "../../net/dial_policy.ts";
+import { NetError, type NetErrorCode } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import {
   decodeSocks5Datagram,
@@ -237,4 +238,40 @@ Deno.test("SOCKS5 association lives until its connection ends or breaks", async 
   here.close();
   await broken;
   there.close();
+});
+
+/** Has the next call of a method of all datagram sockets fail. */
+function failOnce(method: "bind" | "receive", code: NetErrorCode): void {
+  const { [method]: original } = DatagramSocket.prototype;
+  Object.defineProperty(DatagramSocket.prototype, method, {
+    configurable: true,
+    writable: true,
+    value(): Promise<never> {
+      Object.defineProperty(DatagramSocket.prototype, method, {
+        configurable: true,
+        writable: true,
+        value: original,
+      });
+      return Promise.reject(new NetError(`Cannot ${method}`, { code }));
+    },
+  });
+}
+
+/** Sends a datagram to the target, and an answer back. */
+async function roundTrip(setting: Setting): Promise<string> {
+  const { client, target, to } = setting;
+  await send(client, setting, encodeSocks5Datagram(to, utf8("ping")));
+  const { address, port } = await target.receive({ timeout: 5000 });
+  await target.send("pong", { address, port });
+  const { data } = await client.receive({ timeout: 5000 });
+  return text(decodeSocks5Datagram(data)!.data);
+}
+
+Deno.test("SOCKS5 association hears answers although its first socket could not be bound", async () => {
+  await using setting = await start();
+  const { client, to } = setting;
+  failOnce("bind", "EMFILE");
+  await send(client, setting, encodeSocks5Datagram(to, utf8("lost")));
+  await droppedSoFar(setting, 1);
+  assertEquals(await roundTrip(setting), "pong");
 });
