@@ -78,7 +78,7 @@ export class Socks5Association {
   }
 
   async #fromClient(): Promise<void> {
-    for await (const datagram of this.#inner) {
+    for await (const datagram of received(this.#inner)) {
       try {
         await this.#forward(datagram);
       } catch {
@@ -205,7 +205,7 @@ export class Socks5Association {
   }
 
   async #toClient(socket: DatagramSocket): Promise<void> {
-    for await (const { data, address, port } of socket) {
+    for await (const { data, address, port } of received(socket)) {
       // Only who was spoken to may answer, or the relay would open the client to everybody.
       if (!this.#peers.has(hostAndPort(address, port))) {
         this.dropped++;
@@ -220,6 +220,18 @@ export class Socks5Association {
       } catch {
         this.dropped++;
       }
+    }
+  }
+}
+
+/** What a socket receives, until it is closed. What the system could not receive is lost, as datagrams may be. */
+async function* received(socket: DatagramSocket): AsyncGenerator<Datagram, void, undefined> {
+  for (let open = true; open;) {
+    try {
+      yield* socket;
+      open = false;
+    } catch {
+      // The socket lives on.
     }
   }
 }

@@ -275,3 +275,9 @@ Deno.test("SOCKS5 association hears answers although its first socket could not 
   await droppedSoFar(setting, 1);
   assertEquals(await roundTrip(setting), "pong");
 });
+
+Deno.test("SOCKS5 association lives on when the system could not receive a datagram", async () => {
+  failOnce("receive", "ECONNRESET");
+  await using setting = await start();
+  assertEquals(await roundTrip(setting), "pong");
+});
