@@ -87,6 +87,8 @@ export class SyncWebSocket implements AsyncDisposable {
   #ws: WebSocketConnection | null = null;
   #state: "CLOSED" | "CONNECTING" | "OPEN" = "CLOSED";
   #giveUp: AbortController | null = null;
+  /** Resolves when nothing is being connected. */
+  #settled: Promise<void> = Promise.resolve();
 
   /**
    * Makes a client that is not connected.
@@ -126,6 +128,8 @@ export class SyncWebSocket implements AsyncDisposable {
     if (this.#state !== "CLOSED") return [null, "wrong state"];
     if (isForeignScheme(url)) return [null, "bad protocol"];
     this.#state = "CONNECTING";
+    const settled = Promise.withResolvers<void>();
+    this.#settled = settled.promise;
     const deadline = deadlineSignal("connect", { timeout: this.#timeout });
     const aborter = this.#giveUp = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
@@ -153,6 +157,7 @@ export class SyncWebSocket implements AsyncDisposable {
     } finally {
       deadline.clear();
       this.#giveUp = null;
+      settled.resolve();
     }
   }
 
@@ -226,6 +231,7 @@ export class SyncWebSocket implements AsyncDisposable {
   /** Closes the connection, or gives up connecting. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#giveUp?.abort();
+    await this.#settled;
     await this.close();
   }
 

@@ -298,3 +298,15 @@ Deno.test("sync WebSocket: disposed of at any moment after the server's answer",
     assertEquals([ws.state, ws.connection], ["CLOSED", null], `after ${turns} microtasks`);
   }
 });
+
+Deno.test("sync WebSocket: disposed of while it connects, it is closed when that is done", async () => {
+  await using server = await rawServer();
+  const ws = new SyncWebSocket();
+  const connecting = ws.connect(url(server));
+  await server.accept();
+  await ws[Symbol.asyncDispose]();
+  assertEquals(ws.state, "CLOSED");
+  const [connected, text] = await connecting;
+  assertEquals(connected, null);
+  assertMatch(String(text), /: aborted$/);
+});
