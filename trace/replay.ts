@@ -422,7 +422,7 @@ async function playClients(
     const due = began + (scripts[i].start - first) / speed;
     await pause(due - performance.now(), signal);
     const opened = datagrams
-      ? openDatagrams(player, to as { hostname?: string; port: number })
+      ? openDatagrams(player, to as { hostname?: string; port: number }, options)
       : openStream(player, to, options);
     // One after the other, so that the server meets them in the order of the recording.
     try {
@@ -453,11 +453,13 @@ async function openStream(
 async function openDatagrams(
   player: Player,
   { hostname = LOOPBACK, port }: { hostname?: string; port: number },
+  { timeout = 30_000, signal }: ReplayOptions,
 ): Promise<Line> {
   const socket = createDatagramSocket({ type: hostname.includes(":") ? "udp6" : "udp4" });
   try {
     socket.on("message", (bytes) => player.receive(bytes));
-    await socket.connect(port, hostname);
+    // Its name may have to be looked up.
+    await socket.connect(port, hostname, { timeout: Math.min(timeout, MAX_DELAY), signal });
   } catch (error) {
     await socket.close();
     throw error;

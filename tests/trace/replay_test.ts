@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { createDatagramSocket } from "../../net/datagram_socket.ts";
+import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { dial } from "../../net/dial.ts";
+import type { NetError } from "../../net/errors.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
+import { waitFor } from "../../net/wait.ts";
 import { generateCertificate } from "../../trace/certificate.ts";
 import { TraceError } from "../../trace/errors.ts";
 import { createRecordSink } from "../../trace/file_sinks.ts";
@@ -375,4 +377,29 @@ Deno.test("what can't be played is refused", async () => {
   const listener = Deno.listen({ hostname: LOCAL, port: 0 });
   await assertRejects(() => replayServer(talk, { port: listener.addr.port }), TraceError);
   listener.close();
+});
+
+/** Has lookups for datagram sockets never end by themselves. */
+function endlessLookups(): Disposable {
+  const { connect } = DatagramSocket.prototype;
+  DatagramSocket.prototype.connect = (_port, _address, options) =>
+    waitFor(new Promise<never>(() => {}), "look up", options ?? {});
+  return {
+    [Symbol.dispose](): void {
+      DatagramSocket.prototype.connect = connect;
+    },
+  };
+}
+
+Deno.test("datagrams to a server whose name is not found in time are not waited for any longer", async () => {
+  using _ = endlessLookups();
+  const asked = recording([[1, "client", "ask"]], "udp");
+  const to = { hostname: "slow.example", port: 9 };
+  const late = await waitFor(replayClient(asked, to, { timeout: 20 }), "replay", { timeout: 5000 });
+  assertEquals((late.connections[0].error as NetError).code, "ETIMEDOUT");
+  const stop = new AbortController();
+  const replaying = replayClient(asked, to, { signal: stop.signal });
+  stop.abort();
+  const stopped = await waitFor(replaying, "replay", { timeout: 5000 });
+  assertEquals((stopped.connections[0].error as NetError).code, "ABORT_ERR");
 });
