@@ -432,17 +432,15 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     const stop = this.#stopIntroducing ??= new AbortController();
     this.#introducing++;
     this.#count();
-    try {
-      const proxied = await acceptProxyProtocol(transport, { ...options, signal: stop.signal });
-      if (stop.signal.aborted) transport.close();
-      else this.#admit(proxied);
-    } catch {
-      this.#drop(transport, "proxyProtocol");
-    } finally {
-      this.#introducing--;
-      this.#count();
-      this.#finish();
-    }
+    const introduced = await acceptProxyProtocol(transport, { ...options, signal: stop.signal })
+      .catch(() => undefined);
+    // From here on it counts as a socket, or not at all: listeners that ask for `pressure` see it once.
+    this.#introducing--;
+    if (introduced === undefined) this.#drop(transport, "proxyProtocol");
+    else if (stop.signal.aborted) introduced.close();
+    else this.#admit(introduced);
+    this.#count();
+    this.#finish();
   }
 
   #admit(transport: Transport): void {
@@ -484,6 +482,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     } catch {
       // Closed already: its header was no good.
     }
+    this.#count();
     this.#tell("drop", {
       reason,
       localAddress: local?.address,

@@ -462,6 +462,27 @@ Deno.test("server behind a proxy learns its clients from the PROXY protocol", as
   await Promise.all([gone(first), gone(silent)]);
 });
 
+Deno.test("server behind a proxy counts a connection once while its listeners are called", async () => {
+  const limits = new Limits({ connections: 1 });
+  const used: number[] = [];
+  const look = () => void used.push(limits.pressure.connections.used);
+  const server = await createServer(
+    { proxyProtocol: { trusted: [LOOPBACK], timeout: 1000 }, limits },
+    look,
+  ).on("drop", look).listen(0, LOOPBACK);
+  const nobody = connect(server.port, LOOPBACK);
+  nobody.resume().write("GET / HTTP/1.1\r\n\r\n");
+  await gone(nobody);
+  const client = connect(server.port, LOOPBACK);
+  const came = told(server, "connection");
+  client.resume().write("PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\n");
+  await came;
+  assertEquals([used, server.metrics().open], [[0, 1], 1]);
+  await server.close({ drain: 0 });
+  await gone(client);
+  assertEquals(limits.pressure.connections.used, 0);
+});
+
 Deno.test("server checks its options of the PROXY protocol when it is made", () => {
   const trusted = ["127.0.0.1"];
   for (const odd of [{ timeout: -1 }, { timeout: 3e9 }, { maxLength: 5 }, { maxLength: 1e9 }]) {
