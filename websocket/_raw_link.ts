@@ -34,6 +34,8 @@ const LINGER = 1000;
 const OVERDRAFT = 16_384;
 /** Deadlines are rounded up to this part of their length, so that many connections share one wake-up. */
 const ROUNDING = 32;
+/** How much of the keep-alive interval is between two looks: two of them, rounded up, are no longer than the interval. */
+const LOOK = 15 / 32;
 
 /** Whoever broadcasts over a link keeps its frames back for a moment; what else is sent must go behind them. */
 export interface BroadcastSource {
@@ -126,7 +128,8 @@ export class RawLink
   #messagesSeen = 0;
   #readSeen = -1;
   #writtenSeen = 0;
-  #pinged = false;
+  /** When the peer that was pinged is given up, in ms; 0 when it is not waited for. */
+  #lostAt = 0;
 
   /** Makes a link; nothing is read before {@linkcode start}. */
   constructor(transport: Transport, init: RawLinkInit) {
@@ -231,7 +234,7 @@ export class RawLink
     this.#events = events;
     const { keepAliveInterval } = this.#options;
     if (keepAliveInterval > 0) {
-      this.#keepAliveAt = this.#later(keepAliveInterval);
+      this.#keepAliveAt = this.#later(keepAliveInterval * LOOK);
       this.#schedule(this.#keepAliveAt);
     }
     const rest = this.#rest;
@@ -772,7 +775,7 @@ export class RawLink
         this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
       }
     }
-    if (this.#keepAliveAt > 0 && now >= this.#keepAliveAt) this.#keepAlive();
+    if (this.#keepAliveAt > 0 && now >= this.#keepAliveAt) this.#keepAlive(now);
     if (this.#finished) return;
     const next = Math.min(
       this.#closeAt || Infinity,
@@ -796,8 +799,8 @@ export class RawLink
     this.#finish();
   }
 
-  /** Something came since the last look: all is well. If nothing came, a ping; if nothing came after that, the end. */
-  #keepAlive(): void {
+  /** Something came since the last look: all is well. If nothing came, a ping; if nothing comes after that, the end. */
+  #keepAlive(now: number): void {
     const { keepAliveInterval, keepAliveTimeout } = this.#options;
     const { bytesRead } = this.#reader;
     const { bytesWritten, idle } = this.#writer;
@@ -805,23 +808,21 @@ export class RawLink
     const alive = bytesRead !== this.#readSeen || (!idle && bytesWritten !== this.#writtenSeen);
     this.#readSeen = bytesRead;
     this.#writtenSeen = bytesWritten;
-    if (this.#paused || this.#starved || this.#ending || alive) {
-      this.#pinged = false;
-      this.#keepAliveAt = this.#later(keepAliveInterval);
-    } else if (!this.#pinged) {
-      this.#pinged = true;
+    if (this.#paused || this.#starved || this.#ending || alive) this.#lostAt = 0;
+    else if (this.#lostAt === 0) {
+      this.#lostAt = this.#later(keepAliveTimeout);
       if (this.open) this.#core.ping();
-      this.#keepAliveAt = this.#later(keepAliveTimeout);
-    } else {
+    } else if (now >= this.#lostAt) {
       this.#error = new WebSocketError(
-        `The WebSocket was lost: nothing came from the peer for ${
-          keepAliveInterval + keepAliveTimeout
-        } ms`,
+        `The WebSocket was lost: nothing came from the peer for ${keepAliveTimeout} ms after a ping`,
         { code: "KEEPALIVE_TIMEOUT", closeCode: 1006 },
       );
       this.#events?.error(this.#error);
-      this.terminate();
+      return this.terminate();
     }
+    // Looks go on while an answer is waited for: it begins the next interval.
+    const next = this.#later(keepAliveInterval * LOOK);
+    this.#keepAliveAt = Math.min(next, this.#lostAt || Infinity);
   }
 }
 

@@ -34,8 +34,8 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
   /** The most unanswered pings of `ping()`. @default {16} */
   maxPendingPings?: number;
   /**
-   * After how long without a byte from the peer it is pinged, in ms; 0 for never. Proxies and load balancers cut
-   * connections that are silent for 30 to 60 seconds.
+   * The longest that nothing comes from the peer before it is pinged, in ms; 0 for never. The ping may leave after half of that.
+   * Proxies and load balancers cut connections that are silent for 30 to 60 seconds.
    *
    * @default {20_000}
    */
