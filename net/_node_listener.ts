@@ -1,5 +1,7 @@
 // Floor 3: driver.
-import { createServer, type Server } from "node:net";
+import { lookup } from "node:dns/promises";
+import { createServer, isIP, type Server } from "node:net";
+import { requireOwnAddress } from "./_net_permission.ts";
 import { NodeTransport } from "./node_transport.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { InetAddr, Transport } from "./transport.ts";
@@ -62,19 +64,20 @@ function closedError(): Error {
 }
 
 /** Listens on a port through node:net. A connection behind as many as may wait goes to `turnAway`, which closes it. */
-export function listenNode(
+export async function listenNode(
   options: ListenOptions,
   turnAway: (transport: Transport) => void = (transport) => transport.close(),
 ): Promise<TransportListener> {
+  const { port = 0, backlog = BACKLOG } = options;
+  let host = options.host ?? options.hostname;
+  if (host !== undefined) {
+    if (isIP(host) === 0) ({ address: host } = await lookup(host));
+    requireOwnAddress(host, port);
+  }
   const server = createServer({ allowHalfOpen: true });
-  const { backlog = BACKLOG } = options;
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({
-      port: options.port ?? 0,
-      host: options.host ?? options.hostname,
-      backlog,
-    }, () => {
+    server.listen({ port, host, backlog }, () => {
       server.off("error", reject);
       resolve(new NodeListener(server, Math.max(backlog, 1), turnAway));
     });

@@ -17,6 +17,7 @@ import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { DatagramPeer } from "./_datagram_peer.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
+import { requireOwnAddress } from "./_net_permission.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
   Datagram,
@@ -138,7 +139,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /**
    * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
    *
-   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
+   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EPERM`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
    * @throws {TypeError} For a host that is none; for a callback, as Node's takes it: this and other calls return promises instead.
    */
   bind(options?: DatagramBindOptions): Promise<this>;
@@ -168,6 +169,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         ? any
         : await this.#lookup.find(address, undefined, {}, BIND_ERRORS);
       if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
+      requireOwnAddress(local, port);
       await new Promise<void>((resolve, reject) => {
         this.#socket.once("error", reject);
         // A socket that is closed now never says that it is bound.

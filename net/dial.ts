@@ -2,6 +2,7 @@
 import { connect as connectNode } from "node:net";
 import { WritableStream } from "node:stream/web";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
+import { requireOwnAddress } from "./_net_permission.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
@@ -318,18 +319,10 @@ async function connectByName(
   }
 }
 
-/**
- * Asks for the permission to bind the own end. Deno's node:net asks, too, but where nobody can catch the refusal: it ends the program.
- *
- * @throws {Deno.errors.NotCapable}
- */
+/** @throws {Deno.errors.NotCapable} When the own end may not be bound. */
 function requireLocal({ localAddress, localPort }: DialOptions, address: string): void {
   if (localAddress === undefined && localPort === undefined) return;
-  const own = localAddress ?? (isIpv6(address) ? "::" : "0.0.0.0");
-  const host = formatEndpoint(own, localPort ?? 0);
-  if (Deno.permissions.requestSync({ name: "net", host }).state !== "granted") {
-    throw new Deno.errors.NotCapable(`Requires net access to "${host}", to connect from there`);
-  }
+  requireOwnAddress(localAddress ?? (isIpv6(address) ? "::" : "0.0.0.0"), localPort ?? 0);
 }
 
 /** What `Deno.connect` can't do. */
