@@ -19,6 +19,17 @@ export function noBufferSizes(verb: "set" | "tell"): NetError {
   });
 }
 
+/** The program may not send there. Deno reports that as UNKNOWN. */
+export function notPermitted(cause: Error, address: string, port: number): NetError {
+  return new NetError(`Cannot send to "${formatEndpoint(address, port)}": it needs --allow-net`, {
+    code: "EPERM",
+    syscall: "send",
+    address,
+    port,
+    cause,
+  });
+}
+
 /** A datagram of `size` bytes to `port` is too large. */
 export function tooLarge(size: number, most: number, port: number): NetError {
   return new NetError(`Cannot send a datagram of ${size} bytes: the limit is ${most}`, {

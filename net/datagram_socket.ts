@@ -7,6 +7,7 @@ import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments
 import {
   noBufferSizes,
   notConnected,
+  notPermitted,
   sendError,
   socketClosed,
   tooLarge,
@@ -17,7 +18,7 @@ import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { DatagramPeer } from "./_datagram_peer.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
-import { requireOwnAddress } from "./_net_permission.ts";
+import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
   Datagram,
@@ -240,7 +241,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * call: `connect` does it once. The bytes must not be changed before the promise is settled.
    *
    * @throws {NetError} `EMSGSIZE` when it is too large, `ENOTCONN` without an address, `EACCES` for a broadcast that was not
-   * allowed by `setBroadcast`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
+   * allowed by `setBroadcast`, `EPERM`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
    */
   send(data: Uint8Array | string, to?: DatagramSendOptions): Promise<number>;
   /** Sends one datagram to a port and an address, in Node's order of arguments. */
@@ -295,6 +296,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return new Promise((resolve, reject) => {
       this.#socket.send(item.data, item.port, address, (error) => {
         if (error === null || error === undefined) resolve();
+        else if (!mayReach(address, item.port)) reject(notPermitted(error, address, item.port));
         else reject(sendError(error, address, item.port, this.#mayBroadcast));
       });
     });

@@ -2,7 +2,7 @@
 import { connect as connectNode } from "node:net";
 import { WritableStream } from "node:stream/web";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
-import { requireOwnAddress } from "./_net_permission.ts";
+import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
@@ -286,19 +286,10 @@ async function addressesOf(
     if (free && error instanceof NetError && error.code === "EPERM") return undefined;
     throw error;
   }
-  if (free && !addresses.every((address) => mayConnect(address, port))) return undefined;
+  if (free && !addresses.every((address) => mayReach(address, port))) return undefined;
   policy?.check(hostname, port, addresses);
   if (isName) onlookup?.(hostname, addresses);
   return addresses;
-}
-
-function mayConnect(address: string, port: number): boolean {
-  const host = formatEndpoint(address, port);
-  try {
-    return Deno.permissions.querySync({ name: "net", host }).state === "granted";
-  } catch {
-    return true; // not a form that it knows: connecting will tell
-  }
 }
 
 async function connectByName(

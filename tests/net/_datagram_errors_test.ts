@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import {
   noBufferSizes,
   notConnected,
+  notPermitted,
   sendError,
   socketClosed,
   tooLarge,
@@ -13,6 +14,7 @@ Deno.test("datagram errors say what could not be done, and why", () => {
     notConnected("Cannot disconnect"),
     noBufferSizes("tell"),
     tooLarge(7, 6, 5),
+    notPermitted(new Error("UNKNOWN"), "::1", 5),
   ].map(({ name, code, message, syscall, port }) => [name, code, message, syscall, port]);
   assertEquals(told, [
     ["NetError", "ERR_SOCKET_CLOSED", "Cannot bind: the socket is closed", undefined, undefined],
@@ -31,6 +33,7 @@ Deno.test("datagram errors say what could not be done, and why", () => {
       undefined,
     ],
     ["NetError", "EMSGSIZE", "Cannot send a datagram of 7 bytes: the limit is 6", "send", 5],
+    ["NetError", "EPERM", 'Cannot send to "[::1]:5": it needs --allow-net', "send", 5],
   ]);
 });
 

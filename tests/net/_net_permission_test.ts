@@ -39,6 +39,20 @@ Deno.test("own address that may not be bound is an error to catch, for whoever b
   assertEquals([code, stdout], [0, "EPERM NotCapable\n".repeat(5)], stderr);
 });
 
+Deno.test("address that may not be sent to is told as such, and not as a broadcast", async () => {
+  const program = `
+    import { createDatagramSocket } from "@sluice/sockets/net";
+    await using socket = await createDatagramSocket("udp4").bind(0, "127.0.0.1");
+    try { await socket.send("x", 9, "127.0.0.2"); } catch (error) { console.log(error.code, error.message); }`;
+  const { code, stdout, stderr } = await runPeer(
+    Deno.execPath(),
+    flags("--allow-net=127.0.0.1"),
+    { stdin: program },
+  );
+  const text = 'EPERM Cannot send to "127.0.0.2:9": it needs --allow-net\n';
+  assertEquals([code, stdout], [0, text], stderr);
+});
+
 Deno.test("own address that may not be bound ends no SOCKS5 server when a client asks for a relay", async () => {
   const port = freePort();
   const program = `
