@@ -27,7 +27,12 @@ const loaded: Map<string, Promise<ClientFile>> = new Map();
 async function load(name: string): Promise<ClientFile> {
   // Not a literal: else the package would be fetched with this module, whether it is wanted or not.
   const about: { default: { version: string } } = await import(PACKAGE, { with: { type: "json" } });
-  const plain = await Deno.readFile(new URL(`dist/${name}`, import.meta.resolve(PACKAGE)));
+  const path = new URL(`dist/${name}`, import.meta.resolve(PACKAGE));
+  // On a terminal Deno would ask, and the whole process would stand still: that is nothing for others to cause.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    throw new Deno.errors.NotCapable(`Requires read access to "${path.pathname}"`);
+  }
+  const plain = await Deno.readFile(path);
   return { version: about.default.version, plain, gzipped: await compress(plain) };
 }
 

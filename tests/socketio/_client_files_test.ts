@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { clientFileName, serveClientFile } from "../../socketio/_client_files.ts";
 import { reported, StubExchange } from "../_support/engine_stubs.ts";
+import { runPeer } from "../_support/peers.ts";
 
 const NAME = "socket.io.min.js";
 
@@ -92,6 +94,25 @@ Deno.test("client file that can't be read is not found, and the program is told 
     assertEquals(errors.length, 1);
     assertStringIncludes(String(errors[0]), "Cannot serve no_such_file.js: ");
   }
+});
+
+Deno.test("client file that may not be read has nobody asked for the permission", async () => {
+  // On a terminal the question would stop the server until somebody answers.
+  const program = `
+    import { SocketIoServer } from "@sluice/sockets/socketio";
+    const read = Deno.readFile;
+    Deno.readFile = (...args) => (console.log("asked"), read(...args));
+    const io = new SocketIoServer();
+    const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+    const response = await fetch("http://127.0.0.1:" + port + "/socket.io/socket.io.js");
+    console.log(response.status, await response.text());
+    await io.close();`;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const flags = ["--quiet", "--no-prompt", "--no-check", `--config=${config}`];
+  const args = ["run", ...flags, "--allow-net=127.0.0.1", "-"];
+  const { code, stdout, stderr } = await runPeer(Deno.execPath(), args, { stdin: program });
+  assertEquals([code, stdout], [0, "404 \n"], stderr);
+  assertStringIncludes(stderr, "needs --allow-read");
 });
 
 Deno.test("client file that could not be read is read anew the next time", async () => {
