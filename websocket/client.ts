@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { DialOptions } from "../net/dial.ts";
+import { toNetError } from "../net/os_error.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, isBounded, type WaitOptions } from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
@@ -86,7 +87,8 @@ const makeConnection = WebSocketConnection as unknown as new (
  * @throws {TypeError} If the URL or an option is malformed.
  * @throws {RangeError} If a limit or a time is out of range.
  * @throws {WebSocketHandshakeError} If the server does not answer, or not as it has to; it names the header, what was expected, and what came.
- * @throws {NetError} If the server can't be reached: `ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`, and those of TLS and proxies.
+ * @throws {NetError} If the server can't be reached: `ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`, and those of TLS and proxies;
+ * or if the connection breaks before the server has answered: `ECONNRESET`, `EPIPE`, `ERR_TLS`.
  *
  * @example
  * ```ts
@@ -361,7 +363,12 @@ class ClientAttempt {
         { code: "HANDSHAKE_CLOSED" },
       );
     }
-    return error;
+    const told = error instanceof WebSocketHandshakeError || error instanceof TypeError ||
+      error instanceof RangeError;
+    // What is left is of the transport, and `Deno.Conn` throws errors of its own.
+    return told
+      ? error
+      : toNetError(error, { syscall: "connect", what: `Cannot connect to "${display}"` });
   }
 
   /** Goes where a redirect says. What was meant for the host of the URL does not go along to another. */

@@ -121,6 +121,32 @@ Deno.test("client reads a response that comes byte by byte", async () => {
   b.close();
 });
 
+Deno.test("client tells a connection that breaks in the handshake as a NetError", async () => {
+  const rows: [unknown, string][] = [
+    [new Deno.errors.ConnectionReset("reset"), "ECONNRESET"],
+    [new Deno.errors.BrokenPipe("broken"), "EPIPE"],
+    // What Deno's TLS throws where the server wants a certificate.
+    [new Deno.errors.InvalidData("received fatal alert: CertificateRequired"), "ERR_TLS"],
+    [new NetError("reset", { code: "ECONNRESET" }), "ECONNRESET"],
+  ];
+  for (const where of ["read", "write"] as const) {
+    for (const [cause, code] of rows) {
+      const [a, b] = pair();
+      a[where] = () => Promise.reject(cause);
+      const error = await assertRejects(
+        () => connectWebSocket("ws://user:secret@memory/?token=secret", { transport: a }),
+        NetError,
+      );
+      assertEquals(error.code, code);
+      if (error !== cause) {
+        assertEquals(error.cause, cause);
+        assertStringIncludes(error.message, 'Cannot connect to "ws://memory": ');
+      }
+      b.close();
+    }
+  }
+});
+
 const FAILURES: Array<[
   name: string,
   answer: (accept: string) => string | undefined,
