@@ -61,11 +61,19 @@ function checkNumber(name: string, value: number | undefined, lowest: number, mo
   }
 }
 
+/** A number of bytes: a part of one can't be written. */
+function checkBytes(name: string, value: number | undefined, lowest: number): void {
+  checkNumber(name, value, lowest, Infinity);
+  if (value !== undefined && value !== Infinity && !Number.isInteger(value)) {
+    throw new RangeError(`Cannot trace with ${name} ${value}: it is no whole number`);
+  }
+}
+
 function checkFaults(faults: TraceFaults, udp: boolean): void {
   checkNumber("a delay of", faults.delay, 0, MAX_DELAY);
   checkNumber("a rate of", faults.rate, 1, Infinity);
-  checkNumber("a cut after", faults.cutAfter, 0, Infinity);
-  checkNumber("a split of", faults.split, 1, Infinity);
+  checkBytes("a cut after", faults.cutAfter, 0);
+  checkBytes("a split of", faults.split, 1);
   const { from = "both" } = faults;
   if (from !== "client" && from !== "server" && from !== "both") {
     throw new TypeError(`Cannot disturb what ${JSON.stringify(from)} sends`);

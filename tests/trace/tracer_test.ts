@@ -653,6 +653,8 @@ for (
     ["no rate at all", { faults: { rate: 0 } }, RangeError],
     ["a delay back in time", { faults: { delay: -1 } }, RangeError],
     ["a cut that is no number", { faults: { cutAfter: NaN } }, RangeError],
+    ["a split of a byte and a half", { faults: { split: 1.5 } }, RangeError],
+    ["a cut inside a byte", { faults: { cutAfter: 2.5 } }, RangeError],
     ["faults of nobody", { faults: { delay: 1, from: "me" } }, TypeError],
     ["no connections", { maxConnections: 0 }, RangeError],
     ["a timeout out of range", { connectTimeout: -1 }, RangeError],
