@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { kMaxLength } from "node:buffer";
 import { constants, inflateRawSync } from "node:zlib";
 import type { InflateRaw } from "./_websocket_tap.ts";
 
@@ -7,7 +8,7 @@ export const inflateRaw: InflateRaw = (bytes, limit) => {
   try {
     const output = inflateRawSync(bytes, {
       finishFlush: constants.Z_SYNC_FLUSH,
-      maxOutputLength: Math.max(1, limit),
+      maxOutputLength: Math.min(Math.max(1, limit), kMaxLength),
     });
     return new Uint8Array(output.buffer, output.byteOffset, output.length);
   } catch {

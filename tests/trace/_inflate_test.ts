@@ -8,6 +8,12 @@ Deno.test("inflating gives what was deflated", () => {
   assertEquals(inflateRaw(packed, 1000), new Uint8Array(1000).fill(7));
 });
 
+Deno.test("inflating without a limit, or one that no buffer has, gives what was deflated", () => {
+  for (const limit of [2 ** 53, Infinity]) {
+    assertEquals(inflateRaw(packed, limit), new Uint8Array(1000).fill(7));
+  }
+});
+
 Deno.test("inflating gives nothing beyond the limit, nor of what is corrupt", () => {
   assertEquals(inflateRaw(packed, 999), undefined);
   assertEquals(inflateRaw(packed, 0), undefined);
