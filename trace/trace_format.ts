@@ -50,6 +50,11 @@ function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
+/** A line feed would begin a line that looks like one of the tracer's own. */
+function oneLine(text: string): string {
+  return text.replaceAll("\n", "\\n");
+}
+
 /** What a close frame says: its code and its reason (RFC 6455 §5.5.1). */
 function closeLines(bytes: Uint8Array): string[] {
   if (bytes.length < 2) return [""];
@@ -168,7 +173,8 @@ export class TraceFormatter {
   }
 
   #status(event: TraceEvent, text: string, kind: "status" | "error" = "status"): string[] {
-    return [this.#paint(`${showTime(event.time)} #${event.connection} ${text}`, kind)];
+    const words = oneLine(text);
+    return [this.#paint(`${showTime(event.time)} #${event.connection} ${words}`, kind)];
   }
 
   #paint(line: string, kind: keyof typeof COLORS): string {
@@ -207,11 +213,12 @@ export class TraceFormatter {
     else if (compressed) facts.push("compressed");
     const head = `[${facts.join(", ")}]`;
     const opaque = kind === "binary" || (compressed && note !== undefined);
-    if (packet !== undefined && !opaque && this.#view === "text") {
-      const [first, ...rest] = textLines(new TextEncoder().encode(packet).subarray(0, this.#max));
-      return this.#lines(event, [`${head} ${first}`, ...rest]);
+    let words = packet === undefined ? head : `${head} ${packet}`;
+    if (packet !== undefined && !opaque) {
+      const said = textLines(new TextEncoder().encode(packet).subarray(0, this.#max));
+      if (this.#view === "text") return this.#inline(event, head, said);
+      words = `${head} ${oneLine(said.join("\n"))}`;
     }
-    const words = packet === undefined ? head : `${head} ${escapeText(packet)}`;
     if (kind === "close") return this.#inline(event, words, closeLines(bytes));
     if (bytes.length === 0) return this.#lines(event, [words]);
     if (opaque) return this.#lines(event, [words, ...this.#bytes(bytes, 0, "hex")]);

@@ -115,6 +115,20 @@ Deno.test("Socket.IO packets stand for their messages, safe and cut", () => {
   ]);
 });
 
+Deno.test("Socket.IO packets over hex take one line, however long and whatever they hold", () => {
+  const packet = 'EVENT ["a\n00:00:00.000 #7 shop ends its side"]';
+  assertEquals(lines(message({ packet }), { view: "hex", maxBytes: 19 }).slice(0, 1), [
+    'client <- server  [text, 5 bytes] EVENT ["a\\n00:00:00.',
+  ]);
+});
+
+Deno.test("what happens to a connection takes one line, whatever a peer has put into it", () => {
+  const error = new Error("the peer says\n00:00:00.000 #7 shop ends its side");
+  assertEquals(lines({ ...at, type: "error", side: "server", error }), [
+    "server: the peer says\\n00:00:00.000 #7 shop ends its side",
+  ]);
+});
+
 Deno.test("what happens to a connection is told in words", () => {
   const client = { transport: "tcp", hostname: "::1", port: 5 } as const;
   const events: [TraceEvent, string][] = [
