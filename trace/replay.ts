@@ -97,6 +97,7 @@ const LOOPBACK = "127.0.0.1";
  * Reads a recording from a file.
  *
  * @throws {TraceError} `ERR_TRACE_RECORDING` when it is none, or too large.
+ * @throws {RangeError} For a `maxSize` that is negative or no number.
  * @throws {Deno.errors.NotFound} and others, when the file can't be read.
  *
  * @example
@@ -120,6 +121,7 @@ export async function readRecording(
   options: ReadRecordingOptions = {},
 ): Promise<Recording> {
   const { maxSize = 1 << 28 } = options;
+  if (!(maxSize >= 0)) throw new RangeError(`Cannot read a recording of ${maxSize} bytes`);
   const decoder = new RecordingDecoder();
   const steps: RecordedStep[] = [];
   const text = new TextDecoder();

@@ -358,6 +358,8 @@ Deno.test("a recording is read from a file, up to a size", async () => {
   const error = await assertRejects(() => readRecording(path, { maxSize: 1000 }), TraceError);
   assertEquals(error.code, "ERR_TRACE_RECORDING");
   await assertRejects(() => readRecording(`${path}.none`), Deno.errors.NotFound);
+  await assertRejects(() => readRecording(path, { maxSize: NaN }), RangeError);
+  await assertRejects(() => readRecording(path, { maxSize: -1 }), RangeError);
 });
 
 Deno.test("what can't be played is refused", async () => {
