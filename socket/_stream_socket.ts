@@ -183,10 +183,13 @@ export class StreamSocket implements NamedSocket {
     if (available === 0) return undefined;
     const all = this.#over !== undefined;
     if (!waiter.ripe && available < most && !all) {
-      waiter.gather ??= setTimeout(() => {
-        waiter.ripe = true;
-        this.#serve();
-      }, request.receiveDelay);
+      // A timer would take an endless delay for none.
+      if (request.receiveDelay !== Infinity) {
+        waiter.gather ??= setTimeout(() => {
+          waiter.ripe = true;
+          this.#serve();
+        }, request.receiveDelay);
+      }
       return undefined;
     }
     let length = available;

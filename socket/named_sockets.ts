@@ -8,6 +8,7 @@ import { dial, type DialOptions } from "../net/dial.ts";
 import { checkPort } from "../net/host.ts";
 import { connectInfrared, listenInfrared } from "../net/infrared.ts";
 import { parseIp } from "../net/ip.ts";
+import { isDelay } from "../net/max_delay.ts";
 import type { ProxyUrl } from "../net/proxy_url.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls } from "../net/start_tls.ts";
@@ -707,8 +708,8 @@ export class NamedSockets implements AsyncDisposable {
     const fallback = wait === false ? this.#parameters.readTimeout : undefined;
     const timeout = options.timeout ?? fallback;
     if (!(maxBytes >= 1)) throw new RangeError(`Cannot read ${maxBytes} bytes: it is below 1`);
-    if (!(receiveDelay >= 0)) {
-      throw new RangeError(`Cannot gather for ${receiveDelay} ms: it is below 0`);
+    if (!isDelay(receiveDelay)) {
+      throw new RangeError(`Cannot gather for ${receiveDelay} ms: it is out of range`);
     }
     return { ...lookOptions({ timeout, signal }), maxBytes, receiveDelay, encoding };
   }

@@ -161,7 +161,8 @@ export interface ReadSocketOptions {
   /** In the mode without end marker: the most bytes. The messages of the other modes come whole, up to the book's `maxMessageBytes`. @default {4096} */
   maxBytes?: number;
   /**
-   * In the mode without end marker: how long to go on gathering after the first bytes came, in ms, up to `maxBytes`.
+   * In the mode without end marker: how long to go on gathering after the first bytes came, in ms, up to `maxBytes`;
+   * `Infinity` gathers until there are so many, the time to wait is over or the connection has ended.
    * @default {0}, what is there is given at once
    */
   receiveDelay?: number;

@@ -400,14 +400,21 @@ Deno.test("book: a receive delay gathers what comes in pieces", async () => {
   assertEquals(await book.read("C", { receiveDelay: 10 }), "gh");
   await peer.write("ij");
   assertEquals(await book.read("C", { receiveDelay: 60_000, timeout: 300 }), "ij");
+  const endless = book.read("C", { receiveDelay: Infinity, maxBytes: 2 });
+  await peer.write("m");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await peer.write("n");
+  assertEquals(await endless, "mn");
   await peer.write("kl");
   const last = book.read("C", { receiveDelay: 60_000 });
   peer.close();
   assertEquals(await last, "kl");
   assertEquals(await book.read("C"), "");
   assertError(book, "CLOSED_BY_PEER");
-  assertEquals(await book.read("C", { receiveDelay: -1 }), "");
-  assertError(book, "INVALID_ARGUMENT");
+  for (const receiveDelay of [-1, NaN, 2 ** 31]) {
+    assertEquals(await book.read("C", { receiveDelay }), "");
+    assertError(book, "INVALID_ARGUMENT");
+  }
 });
 
 Deno.test("book: text without end marker is never cut in a character", async () => {
