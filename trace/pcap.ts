@@ -11,6 +11,8 @@ const LINKTYPE_RAW = 101;
 const RECORD_HEAD = 16;
 const NOTHING: Uint8Array = new Uint8Array(0);
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+/** Odd, so that each connection has another first sequence number; the golden ratio's, so that they lie far apart. */
+const SEQUENCE_STEP = 0x9e3779b1;
 
 /** What is remembered of a connection: who is who, and how far the sequence numbers are. */
 interface Flow {
@@ -120,7 +122,9 @@ function segments(event: TraceEvent, flow: Flow): Uint8Array[] {
   if (event.type === "connect") {
     flow.ends.server = endOf(event.server, 1);
     flow.connected = true;
-    flow.next = { client: 0, server: 0 };
+    // A port that is used again is another conversation only when it begins with another number.
+    const first = Math.imul(event.connection - 1, SEQUENCE_STEP) >>> 0;
+    flow.next = { client: first, server: first };
     return [
       segment(flow, "client", TCP.SYN),
       segment(flow, "server", TCP.SYN | TCP.ACK),

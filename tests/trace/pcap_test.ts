@@ -93,6 +93,20 @@ Deno.test("sequence numbers go round", () => {
   assertEquals(packets(pcap.encode(data("client", 1)))[0], `5000>80 PA ${at} 1 1`);
 });
 
+Deno.test("a port that is used again begins with other sequence numbers", () => {
+  const pcap = new PcapEncoder();
+  const first = [1, 2, 3, 64_001].map((connection) => {
+    pcap.encode({ ...OPEN, connection });
+    const [syn, answer, ack] = packets(pcap.encode({ ...CONNECT, connection }));
+    const number = Number(syn.split(" ")[2]);
+    assertEquals(answer, `80>5000 SA ${number} ${number + 1} 0`);
+    assertEquals(ack, `5000>80 A ${number + 1} ${number + 1} 0`);
+    pcap.encode({ ...CLOSE, connection });
+    return number;
+  });
+  assertEquals(new Set(first).size, 4);
+});
+
 Deno.test("datagrams are packets of their own", () => {
   const pcap = new PcapEncoder();
   pcap.encode({ ...OPEN, transport: "udp" } as TraceEvent);
