@@ -1,5 +1,23 @@
 // Floor 1: codec.
+import { checkPort, parseHost } from "../net/host.ts";
 import type { TransportAddr } from "../net/transport.ts";
+import type { TraceEndpoint } from "./tracer_options.ts";
+
+/**
+ * Checks where to listen, or to connect to; `lowest` is the lowest port.
+ *
+ * @throws {TypeError} For a host or a path that is none. @throws {RangeError} For a port out of range.
+ */
+export function checkEndpoint(endpoint: TraceEndpoint, lowest: number): void {
+  if ("path" in endpoint) {
+    if (endpoint.path === "" || endpoint.path.includes("\0")) {
+      throw new TypeError("Cannot use the path: it is empty or holds a NUL character");
+    }
+    return;
+  }
+  checkPort(endpoint.port, lowest);
+  if (endpoint.hostname !== undefined) parseHost(endpoint.hostname);
+}
 
 /** Host and port, as people write them. */
 export function showEndpoint(hostname: string, port: number): string {

@@ -3,13 +3,13 @@ import { AcceptFailures } from "../net/accept_failures.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
 import { NetError } from "../net/errors.ts";
-import { checkPort } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, waitFor } from "../net/wait.ts";
+import { checkEndpoint } from "./_address.ts";
 import { Comparison, makeScripts, type Script } from "./_replay_script.ts";
 import { TraceError } from "./errors.ts";
 import { type RecordedStep, RecordingDecoder, type RecordingHeader } from "./recording.ts";
@@ -349,7 +349,7 @@ function pause(
 /**
  * Plays the clients of a recording against a server: the same bytes, in the same pieces, with the same pauses, after the same answers.
  *
- * @throws {RangeError} For a port, a speed or a time out of range.
+ * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none.
  * @returns How it went: a server that does something else, or can't be reached, is no exception.
  *
  * @example
@@ -387,7 +387,7 @@ export async function replayClient(
   options: ReplayClientOptions = {},
 ): Promise<ReplayReport> {
   checkReplay(options);
-  if ("port" in to) checkPort(to.port);
+  checkEndpoint(to, 1);
   const datagrams = recording.header.transport === "udp";
   if (datagrams && (options.tls || "path" in to)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");
@@ -477,7 +477,7 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
 /**
  * Plays the server of a recording: the first client that comes is served as the first one was, and so on. When all have been played it stops to listen.
  *
- * @throws {RangeError} For a port, a speed or a time out of range.
+ * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
  *
  * @example
@@ -505,7 +505,7 @@ export async function replayServer(
   options: ReplayServerOptions = {},
 ): Promise<ReplayServer> {
   checkReplay(options);
-  if ("port" in listen) checkPort(listen.port, 0);
+  checkEndpoint(listen, 0);
   const datagrams = recording.header.transport === "udp";
   if (datagrams && (options.tls !== undefined || "path" in listen)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");

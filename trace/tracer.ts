@@ -4,14 +4,14 @@ import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
 import type { DatagramAddress } from "../net/datagram_options.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
-import { checkPort, parseHost } from "../net/host.ts";
+import { parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
-import { showEndpoint } from "./_address.ts";
+import { checkEndpoint, showEndpoint } from "./_address.ts";
 import { DatagramSession } from "./_datagram_session.ts";
 import { EventHub } from "./_event_hub.ts";
 import { inflateRaw } from "./_inflate.ts";
@@ -42,17 +42,6 @@ function describeEndpoint(endpoint: TraceEndpoint): string {
   return "path" in endpoint
     ? endpoint.path
     : showEndpoint(endpoint.hostname ?? LOOPBACK, endpoint.port);
-}
-
-function checkEndpoint(endpoint: TraceEndpoint, lowest: number): void {
-  if ("path" in endpoint) {
-    if (endpoint.path === "" || endpoint.path.includes("\0")) {
-      throw new TypeError("Cannot use the path: it is empty or holds a NUL character");
-    }
-    return;
-  }
-  checkPort(endpoint.port, lowest);
-  parseHost(endpoint.hostname ?? LOOPBACK);
 }
 
 function checkNumber(name: string, value: number | undefined, lowest: number, most: number): void {

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { showAddr, showEndpoint } from "../../trace/_address.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkEndpoint, showAddr, showEndpoint } from "../../trace/_address.ts";
 
 Deno.test("addresses are shown as people write them", () => {
   assertEquals(showEndpoint("example.org", 80), "example.org:80");
@@ -9,4 +9,13 @@ Deno.test("addresses are shown as people write them", () => {
   assertEquals(showAddr({ transport: "unix", path: "" }), "unix");
   assertEquals(showAddr({ transport: "memory" }), "memory");
   assertEquals(showAddr({ transport: "bluetooth", address: "A:B", port: 3 }), "bluetooth:A:B:3");
+});
+
+Deno.test("places to listen or to connect to are checked", () => {
+  checkEndpoint({ port: 0 }, 0);
+  checkEndpoint({ hostname: "[::1]", port: 1 }, 1);
+  checkEndpoint({ path: "/tmp/s" }, 1);
+  assertThrows(() => checkEndpoint({ port: 0 }, 1), RangeError);
+  assertThrows(() => checkEndpoint({ hostname: "a b", port: 1 }, 1), TypeError);
+  for (const path of ["", "/tmp/\0s"]) assertThrows(() => checkEndpoint({ path }, 1), TypeError);
 });
