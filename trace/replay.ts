@@ -3,7 +3,7 @@ import { AcceptFailures } from "../net/accept_failures.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
 import { NetError } from "../net/errors.ts";
-import { MAX_DELAY } from "../net/max_delay.ts";
+import { isDelay, MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
@@ -39,7 +39,7 @@ export interface ReplayOptions {
    * @default {true}
    */
   wait?: boolean;
-  /** How long to wait for the other side at each step: to send, or to take what is sent; in ms. @default {30000} */
+  /** How long to wait for the other side at each step: to send, or to take what is sent; in ms, 0 for no limit. @default {30000} */
   timeout?: number;
   /** Ends it when it fires. */
   signal?: AbortSignal;
@@ -245,7 +245,7 @@ class Player {
   /** Waits until the other side has sent so much. */
   async #await(units: number, end: boolean): Promise<void> {
     const { timeout = 30_000 } = this.#options;
-    const until = performance.now() + timeout;
+    const until = timeout === 0 ? Infinity : performance.now() + timeout;
     for (;;) {
       const { units: come } = this.#comparison;
       if (come >= units && (!end || this.#ended)) return;
@@ -263,7 +263,7 @@ class Player {
   async #taken(sending: Promise<unknown>): Promise<void> {
     const { timeout = 30_000, signal } = this.#options;
     try {
-      await waitFor(sending, "send", { timeout: Math.min(timeout, MAX_DELAY), signal });
+      await waitFor(sending, "send", { timeout, signal });
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof NetError) || error.code !== "ETIMEDOUT") throw error;
@@ -324,7 +324,7 @@ function reportOf(players: readonly Player[]): ReplayReport {
 
 function checkReplay({ speed = 1, timeout = 0 }: ReplayOptions): void {
   if (!(speed > 0)) throw new RangeError(`Cannot replay at a speed of ${speed}`);
-  if (!(timeout >= 0)) throw new RangeError(`Cannot wait for ${timeout} ms`);
+  if (!isDelay(timeout)) throw new RangeError(`Cannot wait for ${timeout} ms`);
 }
 
 /** Waits for the time, the signal, or `sooner`, whichever comes first. */

@@ -74,6 +74,14 @@ Deno.test("a recorded client and a recorded server play the same conversation to
   }
 });
 
+Deno.test("a timeout of 0 waits as long as it takes", async () => {
+  const talk = recording(TALK);
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 0 });
+  const { connections } = await replayClient(talk, { port: server.port }, { timeout: 0 });
+  assertEquals(connections.map(({ error }) => error), [undefined, undefined]);
+  assert((await server.finished).same);
+});
+
 Deno.test("what a tracer has recorded plays against the same server", async () => {
   await using folder = await tempFolder();
   const path = `${folder.path}/talk.trace`;
@@ -369,6 +377,7 @@ Deno.test("what can't be played is refused", async () => {
   await assertRejects(() => replayClient(talk, { port: 1 }, { speed: 0 }), RangeError);
   await assertRejects(() => replayServer(talk, { port: 70_000 }), RangeError);
   await assertRejects(() => replayServer(talk, { port: 0 }, { timeout: -1 }), RangeError);
+  await assertRejects(() => replayClient(talk, { port: 1 }, { timeout: 2 ** 31 }), RangeError);
   await assertRejects(() => replayClient(datagrams, { path: "/x" }), TypeError);
   await assertRejects(() => replayClient(talk, { path: "" }), TypeError);
   await assertRejects(() => replayServer(talk, { path: "" }), TypeError);
