@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { utf8ByteLength } from "../buffer/utf8.ts";
 import { serveWebSocket, type WebSocketServer } from "../websocket/server.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { LIVE_PAGE } from "./_live_page.ts";
@@ -26,7 +27,7 @@ export interface WebSink extends TraceSink {
   close(): Promise<void>;
 }
 
-/** What is kept for pages that are opened later, in characters. */
+/** What is kept for pages that are opened later, in bytes. */
 const MOST_KEPT = 1 << 23;
 /** Events leave together, so often, in ms. */
 const TICK = 50;
@@ -150,12 +151,12 @@ class LivePage implements WebSink {
     this.#next.push(text);
     this.#nextSize += text.length;
     this.#kept.push(text);
-    this.#keptSize += text.length;
+    this.#keptSize += utf8ByteLength(text);
     // In one go, so that it is not done for every event.
     if (this.#kept.length > this.#maxEvents * 1.25 || this.#keptSize > MOST_KEPT * 1.25) {
       let drop = 0;
       while (this.#kept.length - drop > this.#maxEvents || this.#keptSize > MOST_KEPT) {
-        this.#keptSize -= this.#kept[drop++].length;
+        this.#keptSize -= utf8ByteLength(this.#kept[drop++]);
       }
       this.#kept.splice(0, drop);
     }

@@ -125,6 +125,18 @@ Deno.test("no more events are kept than may be", async () => {
   await sink.close();
 });
 
+Deno.test("a page that is opened later gets all that is kept, whatever the text", async () => {
+  const sink = await createWebSink();
+  const error = new Error("\u6f22".repeat(80_000));
+  for (let i = 0; i < 110; i++) sink.event({ ...base, type: "error", side: "server", error });
+  await using ws = await open(sink);
+  sink.event(END);
+  const got = await events(ws, 1);
+  while (got.at(-1)!.type !== "end") got.push(...await events(ws, 1));
+  assertEquals(got.map(({ n }) => n), got.map((_, i) => 111 - got.length + i));
+  await sink.close();
+});
+
 Deno.test("closing tells the pages, and closes once", async () => {
   const sink = await createWebSink();
   await using ws = await open(sink);
