@@ -221,7 +221,7 @@ export class ByteQueue {
   /** The byte at `index`, counted from the first; `undefined` if there is none. Negative counts from the end. */
   at(index: number): number | undefined {
     if (index < 0) index += this.#length;
-    if (index < 0 || index >= this.#length) return undefined;
+    if (!(index >= 0 && index < this.#length)) return undefined;
     let position = index + this.#offset;
     let i = this.#head;
     while (position >= this.#chunks[i].length) position -= this.#chunks[i++].length;
@@ -236,7 +236,9 @@ export class ByteQueue {
    */
   indexOf(search: number | Uint8Array, from: number = 0): number {
     const needle = typeof search === "number" ? Uint8Array.of(search) : search;
-    const start = Math.max(0, from);
+    // What is no byte stands nowhere, as in an array.
+    if (needle !== search && needle[0] !== search) return -1;
+    const start = Math.max(0, from) || 0;
     if (needle.length === 0) return Math.min(start, this.#length);
     const last = this.#length - needle.length;
     let before = -this.#offset;

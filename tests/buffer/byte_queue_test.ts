@@ -263,6 +263,16 @@ Deno.test("byte queue unread puts bytes back in front of what is left", () => {
   assertEquals(queue.read(), bytes(1));
 });
 
+Deno.test("byte queue finds what is no byte and no index as an array does: nowhere, and from the start", () => {
+  const queue = new ByteQueue();
+  assertEquals(queue.at(NaN), undefined);
+  queue.push(Uint8Array.of(9, 9, 0, 255));
+  queue.skip(1);
+  for (const search of [256, -1, 0.5, NaN]) assertEquals(queue.indexOf(search), -1);
+  assertEquals(queue.indexOf(9, NaN), 0);
+  assertEquals(queue.at(NaN), undefined);
+});
+
 Deno.test("byte queue indexOf finds a run that crosses chunks and starts anew after a false start", () => {
   const queue = new ByteQueue({ copyUpTo: 0 });
   const encoder = new TextEncoder();
