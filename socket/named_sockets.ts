@@ -83,7 +83,7 @@ export class NamedSockets implements AsyncDisposable {
    * Makes an empty book.
    *
    * @throws {TypeError} if there is no such encoding.
-   * @throws {RangeError} if a limit is not a positive number.
+   * @throws {RangeError} if a limit is not a positive integer.
    */
   constructor(options: SocketBookOptions = {}) {
     const maxSockets = limit("maxSockets", options.maxSockets ?? 4096);
@@ -746,6 +746,6 @@ function lookOptions(
 }
 
 function limit(name: string, value: number): number {
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new RangeError(`Cannot make a book of sockets: ${name} ${value} is not a positive number`);
+  if (value > 0 && Number.isInteger(value)) return value;
+  throw new RangeError(`Cannot make a book of sockets: ${name} ${value} is not a positive integer`);
 }

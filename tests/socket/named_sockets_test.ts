@@ -903,7 +903,7 @@ Deno.test("book: what waits to be sent is bounded", async () => {
 
 Deno.test("book: the options of the book are checked", () => {
   for (const name of ["maxMessageBytes", "inboxBytes", "outboxBytes", "maxSockets", "maxPending"]) {
-    for (const value of [0, -1, NaN, Infinity]) {
+    for (const value of [0, -1, NaN, Infinity, 1000.5]) {
       assertThrows(() => new SocketBook({ [name]: value }), RangeError, name);
     }
   }
