@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { utf8ByteLength } from "../buffer/utf8.ts";
+import { checkPort } from "../net/host.ts";
 import { serveWebSocket, type WebSocketServer } from "../websocket/server.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { LIVE_PAGE } from "./_live_page.ts";
@@ -93,10 +94,10 @@ class LivePage implements WebSink {
   #last = performance.now();
   #closed = false;
 
-  constructor(server: WebSocketServer, options: WebSinkOptions) {
+  constructor(server: WebSocketServer, maxBytes: number, maxEvents: number) {
     this.#server = server;
-    this.#maxBytes = options.maxBytes ?? 2048;
-    this.#maxEvents = options.maxEvents ?? 10_000;
+    this.#maxBytes = maxBytes;
+    this.#maxEvents = maxEvents;
   }
 
   get url(): string {
@@ -218,6 +219,7 @@ function* messagesOf(events: readonly string[]): Generator<string> {
  * and holds all that it needs. What comes faster than it can be looked at is counted only; a page that is too slow misses events.
  *
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the port is taken.
+ * @throws {RangeError} For a port or a limit out of range.
  *
  * @example
  * ```ts
@@ -231,7 +233,8 @@ function* messagesOf(events: readonly string[]): Generator<string> {
  * ```
  */
 export async function createWebSink(options: WebSinkOptions = {}): Promise<WebSink> {
-  const { port = 0, title = "Traffic", maxBytes = 0, maxEvents = 1 } = options;
+  const { port = 0, title = "Traffic", maxBytes = 2048, maxEvents = 10_000 } = options;
+  checkPort(port, 0);
   if (!(maxBytes >= 0 && maxEvents >= 1)) {
     throw new RangeError(`Cannot show ${maxBytes} bytes of ${maxEvents} events`);
   }
@@ -252,7 +255,7 @@ export async function createWebSink(options: WebSinkOptions = {}): Promise<WebSi
       },
       perMessageDeflate: false,
     });
-    page = new LivePage(server, options);
+    page = new LivePage(server, maxBytes, maxEvents);
     return page;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

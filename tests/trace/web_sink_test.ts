@@ -157,5 +157,6 @@ Deno.test("a port that is taken and limits that are none are refused", async () 
   assertEquals(error.code, "ERR_TRACE_LISTEN");
   await assertRejects(() => createWebSink({ maxBytes: -1 }), RangeError);
   await assertRejects(() => createWebSink({ maxEvents: 0 }), RangeError);
+  await assertRejects(() => createWebSink({ port: 65_536 }), RangeError);
   await sink.close();
 });
