@@ -153,7 +153,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     }
     return event.raw;
   }
-  var UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+  var UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
   function safe(text) {
     return text.replace(UNSAFE, function (c) {
       var code = c.charCodeAt(0);

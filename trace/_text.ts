@@ -5,8 +5,9 @@ import { tryDecodeUtf8 } from "../buffer/utf8.ts";
  * What may not reach a terminal or a page as it is: control characters (escape sequences begin with one), and those that turn
  * the direction of text round or can't be seen. Line feeds and tabs may.
  */
-// deno-lint-ignore no-control-regex
-const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+const UNSAFE =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 function escapeCharacter(char: string): string {
   const code = char.charCodeAt(0);

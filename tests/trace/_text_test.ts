@@ -13,6 +13,17 @@ Deno.test("shown text has no escape sequence, no C1 control and no turn of direc
     showText(bytes("\x1b[2J\x07\0\x9b\u202e\ufeff")),
     "\\x1b[2J\\x07\\0\\x9b\\u202e\\ufeff",
   );
+  // All that Unicode calls Bidi_Control.
+  for (
+    const control of "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+  ) {
+    assertEquals(
+      showText(bytes(control)),
+      `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+  }
+  // What takes no place.
+  assertEquals(showText(bytes("\xad\u180e\ufff9")), "\\xad\\u180e\\ufff9");
 });
 
 Deno.test("shown text writes bytes that are not UTF-8 as numbers", () => {
