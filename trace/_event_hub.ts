@@ -9,6 +9,7 @@ export class EventHub {
   #sinks: TraceSink[];
   readonly #onSinkError: ((error: unknown, sink: TraceSink) => void) | undefined;
   readonly #all: readonly TraceSink[];
+  readonly #failed = new Set<TraceSink>();
 
   constructor(
     sinks: readonly TraceSink[],
@@ -60,6 +61,9 @@ export class EventHub {
   }
 
   #fail(sink: TraceSink, error: unknown): void {
+    // What it was to do besides, each connection's next piece and its end, fails by the same.
+    if (this.#failed.has(sink)) return;
+    this.#failed.add(sink);
     this.#sinks = this.#sinks.filter((each) => each !== sink);
     const why = error instanceof Error ? error.message : String(error);
     this.failure ??= new TraceError(`Cannot tell what is traced: ${why}`, "ERR_TRACE_SINK", {

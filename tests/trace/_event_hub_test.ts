@@ -53,6 +53,16 @@ Deno.test("the hub leaves out a sink that throws or rejects, and keeps the first
   assertEquals(hub.failure?.message, "Cannot tell what is traced: disk full");
 });
 
+Deno.test("the hub tells of a sink that failed once, however much it was to do", async () => {
+  const told: unknown[] = [];
+  const full = Promise.reject(new Error("disk full"));
+  const sink: TraceSink = { event: () => full, close: () => full };
+  const hub = new EventHub([sink], (error) => void told.push(error));
+  await Promise.all([hub.emit(EVENT), hub.emit(EVENT)]);
+  await hub.close();
+  assertEquals(told.length, 1);
+});
+
 Deno.test("the hub opens all sinks, up to the first that can't be", async () => {
   const opened: string[] = [];
   const hub = new EventHub([
