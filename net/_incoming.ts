@@ -147,11 +147,12 @@ export class Incoming implements TransportSink {
 
   /**
    * Holds chunks back, and the peer with them; who waits for a chunk gets it all the same. A read that is under way goes
-   * on: what it brings is held and counted, and an end is told of, as in Node.
+   * on: what it brings is held and counted, and an end is told of, as in Node. In a delivery none is, and with `watch` one is begun.
    */
-  hold(): void {
+  hold(watch = false): void {
     this.#flowing = false;
-    if (this.#waiter === null && delivery.reader === this.#reader) this.#reader?.pause();
+    if (watch) this.begin();
+    else if (this.#waiter === null && delivery.reader === this.#reader) this.#reader?.pause();
   }
 
   /** The next chunk; null at the end. @throws {TypeError} When another call waits. */

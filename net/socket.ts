@@ -376,6 +376,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const lost = offline && filled ? this.#writeError() : null;
     this.#outgoing.end(callback);
     if (offline) this.destroy(lost);
+    // Who has paused in a `data` event and is done would never see that the peer is, too.
+    else if (this.#paused) this.#incoming.begin();
     return this;
   }
 
@@ -502,12 +504,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Stops `data` events and, with them, the sender at the other end. One chunk that is on its way is held until `resume()`;
-   * an end without one is told of at once. In a `data` event nothing is on its way: then the end, too, waits for `resume()`. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
+   * an end without one is told of at once. In a `data` event nothing is on its way: then the end, too, waits for `resume()`, unless
+   * the own side has ended (`end()`): then one chunk, or the end, is read all the same, as in Node. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
    */
   pause(): this {
     const news = !this.#paused;
     this.#paused = true;
-    this.#incoming.hold();
+    this.#incoming.hold(this.#outgoing.ending);
     if (news) this.#tell("pause");
     return this;
   }
@@ -959,7 +962,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.#tell("secureConnect");
       this.#tell("secure");
     }
-    if (this.#incoming === incoming && !this.#paused) incoming.begin();
+    if (this.#incoming === incoming && (!this.#paused || this.#outgoing.ending)) incoming.begin();
   }
 
   async #secure(

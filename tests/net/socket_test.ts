@@ -234,6 +234,37 @@ Deno.test("a socket that pauses in its data event is told of an end when it resu
   assertEquals(told, ["a", "end"]);
 });
 
+Deno.test("a socket that pauses in its data event and has ended sees the peer's end", async () => {
+  const both: ((socket: Socket) => unknown)[] = [
+    (socket) => socket.pause().end("bye"),
+    (socket) => socket.end("bye").pause(), // what a readline interface does that is closed in its line event
+  ];
+  for (const answer of both) {
+    using it = rig();
+    it.socket.on("data", () => answer(it.socket));
+    const closed = once(it.socket, "close");
+    await send(it.peer, "a");
+    await it.peer.closeWrite();
+    await closed;
+    assertEquals([it.socket.isPaused(), it.socket.destroyed], [true, true]);
+  }
+
+  // What still comes is held, one chunk of it, and told of when it resumes.
+  using it = rig();
+  const told: string[] = [];
+  it.socket.on("data", (chunk) => void told.push(`${chunk}`));
+  it.socket.once("data", () => it.socket.end().pause());
+  await send(it.peer, "a");
+  await turn();
+  await send(it.peer, "b");
+  await it.peer.closeWrite();
+  for (let i = 0; i < 5; i++) await turn();
+  assertEquals([told, it.socket.bytesRead, it.socket.destroyed], [["a"], 2, false]);
+  it.socket.resume();
+  await once(it.socket, "close");
+  assertEquals(told, ["a", "b"]);
+});
+
 Deno.test("a socket tells of pause and resume, and how it is read, as Node's does", async () => {
   using it = rig();
   const { socket } = it;
