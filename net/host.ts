@@ -87,7 +87,8 @@ function show(host: string): string {
  */
 export function checkPort(port: number, lowest = 1): number {
   if (!Number.isInteger(port) || port < lowest || port > 65535) {
-    const message = `Cannot use port ${port}: it is not an integer from ${lowest} to 65535`;
+    const given = typeof port === "number" ? port : `${typeof port} "${port}"`;
+    const message = `Cannot use port ${given}: it is not an integer from ${lowest} to 65535`;
     throw Object.assign(new RangeError(message), { code: "ERR_SOCKET_BAD_PORT" });
   }
   return port;

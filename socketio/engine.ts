@@ -255,8 +255,17 @@ export class SocketIoEngine {
    * Opens a port, and lets connections in. Returns where it listens.
    *
    * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
+   * @throws {TypeError} for options that can't be, for a server of `node:http` (that is `attach`), and for a second argument.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
+    // What npm's takes besides: nothing would be attached, no option honoured, no callback called.
+    const known = typeof options === "number" || (typeof options === "object" && options !== null);
+    if (!known || arguments.length > 1 || typeof options === "object" && "listen" in options) {
+      throw new TypeError(
+        "Cannot listen: it takes one argument, a port (a number) or options; a server of node:http goes to attach()",
+      );
+    }
     const all = typeof options === "number" ? { port: options } : options;
     for (const name of ["cert", "key"]) {
       if (name in all) throw new TypeError(`Cannot listen: \`${name}\` goes into \`tls\``);

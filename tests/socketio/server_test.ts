@@ -505,6 +505,20 @@ Deno.test("server that is given a port or an HTTP server, as npm's takes it, say
   }
 });
 
+Deno.test("listen refuses what npm's takes besides a port, and says where it goes", async () => {
+  await using io = new SocketIoServer();
+  // deno-lint-ignore no-explicit-any
+  const any = io as any;
+  const refused: unknown[][] = [[createServer()], ["3000"], [0, { cors: {} }], [0, () => {}], [
+    null,
+  ]];
+  for (const args of refused) {
+    assertThrows(() => any.listen(...args), TypeError, "goes to attach()");
+    assertThrows(() => any.engine.listen(...args), TypeError, "goes to attach()");
+  }
+  assertThrows(() => any.listen({ port: "3000" }), RangeError, 'port string "3000"');
+});
+
 Deno.test("server's listeners are those of its main namespace", () => {
   const io = new SocketIoServer();
   const listener = () => {};
