@@ -12,7 +12,13 @@ export interface LoadedIdentity {
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
 
 function text(pem: Pem): string {
-  return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
+  if (typeof pem === "string") return pem;
+  if (!ArrayBuffer.isView(pem)) {
+    throw new TypeError(
+      "Cannot use a certificate or key that is neither text nor bytes in PEM form",
+    );
+  }
+  return new TextDecoder().decode(pem);
 }
 
 /** The key among what else a file holds: certificates, parameters, remarks. OpenSSL finds it there; Deno takes a key alone. */

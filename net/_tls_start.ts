@@ -123,6 +123,7 @@ const UNSUPPORTED: readonly string[] = [
   "privateKeyEngine",
   "pskCallback",
   "requestOCSP",
+  "secureContext",
   "secureOptions",
   "secureProtocol",
   "session",

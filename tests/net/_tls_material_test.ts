@@ -76,6 +76,7 @@ Deno.test("TLS identity refuses what is no good, without a word of the key", () 
     [{ cert: malformed, key: SERVER.key }, /malformed/],
     [{ cert: SERVER.cert + malformed, key: SERVER.key }, /malformed/],
     [{ cert: SERVER.cert, key: "secret words" }, /no private key/],
+    [{ cert: SERVER.cert, key: ["secret words"] as unknown as string }, /neither text nor bytes/],
     [{ cert: SERVER.cert, key: identity("renewed").key }, /does not belong/],
     [{ cert: SERVER.cert, key: LOCKED_KEY }, /passphrase/],
     [{ cert: SERVER.cert, key: TRIPLE_DES_KEY, passphrase: "open-sesame" }, /does not know/],

@@ -252,6 +252,7 @@ Deno.test("connectTls refuses options that it can't honour", () => {
     { pfx: "x" },
     { session: "x" },
     { socket: {} },
+    { secureContext: {} },
     { minVersion: "TLSv1" },
     { caCerts: ["x"] },
   ];
