@@ -609,10 +609,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /**
    * Starts TLS as the client, on the connection that stands (STARTTLS). What was written before leaves as it is; what is written from
    * now on, and what comes, is TLS: so are bytes that have come and that nobody has read yet. Listeners stay. `secureConnect`
-   * and `secure` are emitted; a failure destroys the socket.
+   * and `secure` are emitted; a failure destroys the socket, whose `error` tells who does not wait for the promise.
    *
    * @throws {TypeError} For options that are malformed or not supported.
-   * @throws {NetError} What `startTls` throws; `ENOTCONN` when the socket is not connected, `EINVAL` while TLS is being started.
+   * @throws {NetError} What `startTls` throws; `ENOTCONN` when the socket is not connected, or the peer has ended, which
+   * destroys it; `EINVAL` while TLS is being started.
    */
   startTls(options: StartTlsOptions = {}): Promise<this> {
     const hostname = options.hostname ?? this.#options.host ?? this.#options.hostname;
@@ -620,7 +621,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /**
-   * Starts TLS as the server, on the connection that stands: the other side of {@linkcode Socket.startTls}. `secure` is emitted.
+   * Starts TLS as the server, on the connection that stands: the other side of {@linkcode Socket.startTls}. `secure` is emitted;
+   * a failure destroys the socket, whose `error` tells who does not wait for the promise.
    *
    * @throws {TypeError} For options that are malformed or not supported, certificates and keys that are no good.
    * @throws {NetError} What `startServerTls` throws; `ENOTCONN`, `EINVAL`.
@@ -965,15 +967,36 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (this.#incoming === incoming && (!this.#paused || this.#outgoing.ending)) incoming.begin();
   }
 
-  async #secure(
+  #secure(
+    start: (raw: Transport) => Promise<Transport>,
+    waiting: WaitOptions,
+    client: boolean,
+  ): Promise<this> {
+    // Quiet, what is written next would leave in the clear.
+    if (this.#transport === null && !this.#destroyed) {
+      return Promise.reject(startTlsError("offline"));
+    }
+    const secured = this.#handshake(start, waiting, client);
+    // The peer can bring it about, and `error` tells of it, too: it must not end the program of who does not wait.
+    secured.catch(() => {});
+    return secured;
+  }
+
+  async #handshake(
     start: (raw: Transport) => Promise<Transport>,
     waiting: WaitOptions,
     client: boolean,
   ): Promise<this> {
     const transport = this.#transport;
-    const open = transport !== null && !this.#destroyed && !this.#outgoing.ending;
-    if (!open || this.#readEnded) throw startTlsError("offline");
+    if (transport === null || this.#destroyed || this.#outgoing.ending) {
+      throw startTlsError("offline");
+    }
     if (this.#securing) throw startTlsError("starting");
+    if (this.#readEnded) {
+      const error = startTlsError("offline");
+      this.destroy(error);
+      throw error;
+    }
     this.#securing = true;
     const incoming = this.#incoming;
     const raw = incoming.handOver(transport);

@@ -391,6 +391,35 @@ Deno.test("socket starts TLS in place, on both sides, with its listeners", async
   await server.close();
 });
 
+Deno.test("socket whose TLS nobody waits for tells of its failure as error, and ends no program", async () => {
+  const failed = Promise.withResolvers<NetError>();
+  const server = await createServer((peer) => {
+    peer.on("error", (error) => failed.resolve(error as NetError));
+    peer.once("data", () => {
+      peer.write("go");
+      peer.startServerTls(SERVER);
+      peer.startServerTls(SERVER); // a client that asks twice
+    });
+  }).listen(0, "127.0.0.1");
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await conn.write(new TextEncoder().encode("STARTTLS\r\nSTARTTLS\r\n"));
+  await conn.read(new Uint8Array(2));
+  await conn.write(new TextEncoder().encode("this is no handshake\r\n"));
+  assertEquals((await failed.promise).code, "ERR_TLS");
+  await server.close();
+});
+
+Deno.test("socket whose peer has ended fails with its TLS, so that nothing leaves in the clear behind it", async () => {
+  const server = await createServer((peer) => peer.end("220 go\r\n")).listen(0, "127.0.0.1");
+  const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  const told = once(socket, "error");
+  await once(socket.resume(), "end");
+  socket.startTls({ ca: CA });
+  const [error] = await told;
+  assertEquals([error.code, socket.destroyed, socket.write("secret")], ["ENOTCONN", true, false]);
+  await server.close();
+});
+
 Deno.test("socket starts TLS whatever the style it is read in", async () => {
   const server = await lineServer();
   const decode = (chunk: Uint8Array | undefined) => new TextDecoder().decode(chunk);
