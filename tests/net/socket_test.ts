@@ -1671,13 +1671,15 @@ async function act(
     else if (read === "stream") { for await (const chunk of socket.readable) got(chunk); }
     else {
       const ended = once(socket, "end");
+      let resumed = Promise.resolve();
       socket.on("data", (chunk) => {
         got(chunk);
         if (read === "data") return;
         socket.pause();
-        setTimeout(() => socket.resume(), 0);
+        resumed = turn().then(() => void socket.resume());
       });
       await ended;
+      await resumed; // the end may come first, once the own side has ended
     }
   })();
   const bytes = writes.map((size, i) => new Uint8Array(size).fill(i + 1));
