@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { waitFor } from "../net/wait.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
@@ -29,6 +30,9 @@ import type {
 
 /** Event names that a program can't use between the servers of a cluster. */
 const RESERVED: ReadonlySet<string> = new Set(["connect", "connection", "new_namespace"]);
+
+/** How long an adapter may look for the session of a client that comes back, in ms; then it is let in as a new one. */
+const SESSION_TIME = 5_000;
 
 /** The events of a namespace. */
 export interface NamespaceReservedEvents<
@@ -354,9 +358,14 @@ export class SocketIoNamespace<
     const session = this.#findSession(auth);
     if (session === undefined) return this.#admit(client, auth, undefined, wanted, done);
     this.#searching++;
-    Promise.resolve(session).catch((error) => {
+    const search = Promise.resolve(session).catch((error) => {
       // Not to be found is no failure: adapters of the npm world reject for it.
       if (error instanceof TypeError) reportCallbackError(error);
+      return null;
+    });
+    waitFor(search, "find a session", { timeout: SESSION_TIME }).catch(() => {
+      // By then it is nobody's.
+      search.then((late) => late && this.adapter.delAll(late.sid)).catch(reportCallbackError);
       return null;
     }).then((found) => {
       this.#searching--;

@@ -485,3 +485,25 @@ Deno.test("a kept event that can't be encoded any more stops neither the others 
   back.conn.close();
   await io.close();
 });
+
+Deno.test("a client whose session an adapter does not find in time is let in as a new one", async () => {
+  const { io, join } = setup();
+  const first = await join();
+  first.conn.end("transport close");
+  const { adapter } = io.sockets;
+  const found = Promise.withResolvers<unknown>();
+  const dropped: string[] = [];
+  adapter.restoreSession = () => found.promise;
+  adapter.delAll = (sid) => void dropped.push(sid);
+  const { conn } = first;
+  const { promise: connected, resolve } = Promise.withResolvers<[string, boolean]>();
+  io.on("connection", ({ id, recovered }) => resolve([id, recovered]));
+  await join({ pid: first.pid, offset: "a" }).catch(() => {});
+  const [id, recovered] = await connected;
+  assertEquals([id === first.sid, recovered, conn.readyState], [false, false, "closed"]);
+  assertEquals(dropped, []);
+  found.resolve({ sid: first.sid, pid: first.pid, rooms: [], missedPackets: [] });
+  await settle();
+  assertEquals(dropped, [first.sid]);
+  await io.close();
+});
