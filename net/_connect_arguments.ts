@@ -222,7 +222,7 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   checkSignal(options.signal);
   checkKeepAlive(options);
   if (path !== undefined) {
-    for (const name of ["localAddress", "localPort", "lookup", "proxy"] as const) {
+    for (const name of ["localAddress", "localPort", "lookup", "proxy", "proxyTls"] as const) {
       if (options[name] !== undefined) {
         throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot use "${name}" with a socket file`);
       }

@@ -24,7 +24,7 @@ export async function openTransport(
   const { path, tls, policy, connectTimeout: timeout } = options;
   const common: DialOptions = { timeout, signal, tls, policy };
   if (path !== undefined) return await dial({ path }, common);
-  const { port, localAddress, localPort, noDelay, proxy } = options;
+  const { port, localAddress, localPort, noDelay, proxy, proxyTls } = options;
   const { autoSelectFamilyAttemptDelay, autoSelectFamilyAttemptTimeout } = options;
   const attemptDelay = autoSelectFamilyAttemptDelay ?? autoSelectFamilyAttemptTimeout;
   const { keepAlive = false, keepAliveInitialDelay = 0 } = options;
@@ -37,6 +37,7 @@ export async function openTransport(
       family: checkFamily(options.family),
       noDelay,
       proxy,
+      proxyTls,
       lookup: lookupOf(options),
       attemptDelay: attemptDelay === undefined ? undefined : Math.max(10, attemptDelay),
       keepAlive: keepAlive && keepAliveInitialDelay > 0 ? keepAliveInitialDelay : keepAlive,

@@ -26,6 +26,8 @@ export interface ConnectOptions extends SocketOptions {
   tls?: boolean | TlsClientOptions;
   /** A proxy by its URL (`socks5://`, `http://`, `https://`), or a chain of them, the nearest first. */
   proxy?: string | URL | readonly (string | URL)[];
+  /** How TLS to `https` proxies is done. @default {{}} */
+  proxyTls?: TlsClientOptions;
   /** Where the host may be: see `dial`. @default {everywhere} */
   policy?: DialPolicyInit;
   /** Finds the addresses of the host: by a promise, or by a callback as Node has it. @default {the system's lookup} */

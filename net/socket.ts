@@ -245,6 +245,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const { options: given, listener } = connectArguments(args);
     const options = checkConnect(given);
     if (options.tls && options.tls !== true) checkTlsClientOptions(options.tls);
+    if (options.proxyTls) checkTlsClientOptions(options.proxyTls);
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
       throw connectedError();
     }

@@ -108,6 +108,7 @@ Deno.test("connect options are checked before anything is opened", () => {
     [{ port: 1, signal: {} }, "ERR_INVALID_ARG_TYPE"],
     [{ path: "/x", signal: "abort" }, "ERR_INVALID_ARG_TYPE"],
     [{ path: "/x", proxy: "socks5://127.0.0.1" }, "ERR_INVALID_ARG_VALUE"],
+    [{ path: "/x", proxyTls: {} }, "ERR_INVALID_ARG_VALUE"],
     [{ path: "/x", localAddress: "127.0.0.1" }, "ERR_INVALID_ARG_VALUE"],
   ];
   assertEquals(
