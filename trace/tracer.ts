@@ -433,6 +433,8 @@ export class Tracer implements AsyncDisposable {
       const key = showEndpoint(from.address, from.port);
       let session = sessions.get(key);
       if (session === undefined) {
+        // The sessions that are there are being ended: nobody would end a new one.
+        if (this.#isStopped()) return;
         makeRoom();
         const context = {
           hub: this.#hub,
