@@ -18,7 +18,7 @@ import {
   type HttpRequestHead,
   parseRequestHead,
 } from "../websocket/http_head.ts";
-import { watchResponse } from "../websocket/request_listener.ts";
+import { answerClientError, watchResponse } from "../websocket/request_listener.ts";
 import { HttpDuplex } from "./_http_duplex.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
 
@@ -172,6 +172,7 @@ export class FrontDoor {
       watchResponse(request, response);
       response.writeHead(417).end();
     });
+    this.#http.on("clientError", answerClientError);
     this.#http.on("upgrade", (request, socket, head) => {
       const duplex = duplexOf(request);
       duplex.upgrade(() => {

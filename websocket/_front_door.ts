@@ -9,7 +9,12 @@ import type { ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
 import { hasListElement } from "./_tokens.ts";
-import { createRequestListener, type HttpHandler, watchResponse } from "./request_listener.ts";
+import {
+  answerClientError,
+  createRequestListener,
+  type HttpHandler,
+  watchResponse,
+} from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
 
 /** The largest head that node:http takes for a limit, in bytes: none. */
@@ -38,10 +43,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #idleAt = Infinity;
   /** How many requests wait for the end of their response. The first head is there already. */
   #answering = 0;
-  readonly #responses = new Set<ServerResponse>();
+  readonly #responses = new WeakSet<ServerResponse>();
   #whenAnswered: (() => void) | undefined;
-  /** How many of them that does not wait for: the last ones. */
-  #except = 0;
   #refused = false;
   #first = true;
   /** When the first byte of the request under way came, and when the request has to be there. */
@@ -63,25 +66,10 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.tls = tls;
   }
 
-  /** What came is no request: says so behind the responses to those before it, and ends. */
-  refuse(text: string): void {
-    const end = () => {
-      const [own] = this.#responses;
-      // A handler may answer before the body has come.
-      if (own?.writableEnded) return this.whenAnswered(end);
-      // In the middle of a response it would be taken for a part of that.
-      if (own?.headersSent) return void this.destroy();
-      if (this.writable) this.end(text);
-      this.destroySoon();
-    };
-    // What follows is thrown away; node:http would find fault with each piece of it.
+  /** What came is no request. */
+  refuse(error: Error): void {
     this.#refused = true;
-    this.removeAllListeners("data").resume();
-    // Those behind the first one wait for their turn.
-    const [current] = this.#responses;
-    if (current?.headersSent && !current.writableEnded) return void this.destroy();
-    // A body that is broken ends in no other way, and its handler may wait for it: that one's own response is not awaited.
-    this.whenAnswered(end, this.#request?.complete === false ? 1 : 0);
+    answerClientError(error, this);
   }
 
   /** The head of a request is there. */
@@ -98,11 +86,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
     this.#arm();
     response.once("close", () => {
-      this.#responses.delete(response);
-      this.#answering--;
-      if (this.destroyed) return;
-      if (this.#answering === this.#except) this.#whenAnswered?.();
-      if (this.#answering > 0) return;
+      if (--this.#answering > 0 || this.destroyed) return;
+      this.#whenAnswered?.();
       // The rest of a body that is answered already has no more time than others.
       if (request.complete) this.#settle();
       else request.once("end", () => this.#await(request));
@@ -127,10 +112,9 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     this.#arm();
   }
 
-  /** Calls back once the responses to all requests so far are sent, but for the last ones that are excepted. */
-  whenAnswered(callback: () => void, except = 0): void {
-    this.#except = except;
-    if (this.#answering <= except) callback();
+  /** Calls back once the responses to all requests so far are sent. */
+  whenAnswered(callback: () => void): void {
+    if (this.#answering === 0) callback();
     else this.#whenAnswered = callback;
   }
 
@@ -448,14 +432,9 @@ export function createHandlerServer(
   });
   // It would leave out those that are too many; here the limits are looked at.
   server.maxHeadersCount = 0;
-  server.on("clientError", ({ code }: { code?: string }, socket: TransportDuplex) => {
-    const status = code === "HPE_HEADER_OVERFLOW"
-      ? "431 Request Header Fields Too Large"
-      : "400 Bad Request";
-    const response = `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`;
-    if (isInjected(socket)) socket.refuse(response);
-    else if (!socket.writable) socket.destroy();
-    else socket.end(response);
+  server.on("clientError", (error, socket) => {
+    if (isInjected(socket)) socket.refuse(error);
+    else answerClientError(error, socket);
   });
   return server;
 }

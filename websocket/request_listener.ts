@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
+import type { Duplex } from "node:stream";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
@@ -65,6 +66,7 @@ export interface RequestListenerOptions {
  * The URL is made from the request's `url`, from which Express takes off the path that a middleware was mounted on.
  *
  * How long a request may take, and a client that does not read its response, is for the server to say: `requestTimeout` and `timeout`.
+ * What is no request can be answered by {@linkcode answerClientError}.
  *
  * @throws {TypeError} When the handler, or `onError`, is not a function.
  *
@@ -256,6 +258,53 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
   if (taken instanceof TransportDuplex) return taken.remoteAddr;
   const { remoteAddress: hostname = "", remotePort: port = 0 } = socket;
   return { transport: "tcp", hostname, port };
+}
+
+/**
+ * A listener of a server's `clientError`: what came is no request. It is answered with 400 or 431 behind the responses to the requests before
+ * it, where node:http would put its own in the place of the first one, or cut them off; then the connection ends.
+ *
+ * It takes the responses into account that {@linkcode watchResponse} was told of. In the middle of one the connection is cut.
+ *
+ * @example
+ * ```ts
+ * import { answerClientError, createRequestListener } from "@sluice/sockets/websocket";
+ * import { createServer } from "node:http";
+ *
+ * const server = createServer(createRequestListener(() => new Response("hello")));
+ * server.on("clientError", answerClientError);
+ * server.close();
+ * ```
+ */
+export function answerClientError(error: Error, socket: Duplex): void {
+  const overflow = (error as { code?: string }).code === "HPE_HEADER_OVERFLOW";
+  const status = overflow ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  // What follows is thrown away; node:http would find fault with each piece of it.
+  socket.removeAllListeners("data").resume();
+  const responses = unfinished.get(socket as IncomingMessage["socket"]) ?? new Set();
+  const current = (): ServerResponse | undefined => responses.values().next().value;
+  const isOut = (response?: ServerResponse): boolean =>
+    response?.headersSent === true && !response.writableEnded;
+  const end = (): void => {
+    const own = current();
+    // In the middle of a response it would be taken for a part of that.
+    if (isOut(own)) return void socket.destroy();
+    // A handler may answer before the body has come.
+    if (own?.writableEnded) return void own.once("close", end);
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    const { destroySoon } = socket as { destroySoon?(): void };
+    if (destroySoon === undefined) socket.destroy();
+    else destroySoon.call(socket);
+  };
+  // Those behind the first one wait for their turn.
+  if (isOut(current())) return void socket.destroy();
+  // A body that is broken ends in no other way, and its handler may wait for it: that one's own response is not awaited.
+  const broken = [...responses].at(-1)?.req.complete === false;
+  const wait = (): void => {
+    if (responses.size <= (broken ? 1 : 0)) end();
+    else current()!.once("close", wait);
+  };
+  wait();
 }
 
 /** Ends the connection behind a response. */

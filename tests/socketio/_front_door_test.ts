@@ -5,6 +5,7 @@ import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor as within } from "../../net/wait.ts";
 import { reported } from "../_support/engine_stubs.ts";
+import { watchResponse } from "../../websocket/request_listener.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
 const encoder = new TextEncoder();
@@ -526,4 +527,23 @@ Deno.test("front door that closes leaves a connection alone that has changed ove
   const n = await conn.read(buffer);
   assertEquals(new TextDecoder().decode(buffer.subarray(0, n!)), "still here");
   socket.destroy();
+});
+
+Deno.test("front door answers what is no request behind the responses to those before it", async () => {
+  const get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+  const chunked = "POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const nonsense: [text: string, answers: RegExp][] = [
+    [`${get}@@@\r\n\r\n`, /^HTTP\/1.1 200 [^]*GET \/aHTTP\/1.1 400 [^]*close\r\n\r\n$/],
+    [`${get}${chunked}zz\r\n`, /^HTTP\/1.1 200 [^]*GET \/aHTTP\/1.1 400 [^]*close\r\n\r\n$/],
+    [`${get}GET /${"x".repeat(20_000)}`, /^HTTP\/1.1 200 [^]*GET \/aHTTP\/1.1 431 /],
+  ];
+  const { port, close } = open({
+    onRequest: (request, response) => {
+      watchResponse(request, response);
+      request.resume();
+      setTimeout(() => response.end(`${request.method} ${request.url}`), 30);
+    },
+  });
+  for (const [text, answers] of nonsense) assertMatch(await talk(port, [text]), answers);
+  await close();
 });

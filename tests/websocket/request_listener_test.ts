@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -19,6 +20,7 @@ import { finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
 import {
+  answerClientError,
   createRequestListener,
   type HttpHandler,
   watchResponse,
@@ -764,4 +766,42 @@ Deno.test("request listener asks the handler nothing behind a response that says
     });
     assertEquals(asked, refused ? [] : ["GET"]);
   }
+});
+
+Deno.test("answer to a client's error comes behind the responses that are due, and cuts the one that is on its way", async () => {
+  const get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  const begun = Promise.withResolvers<void>();
+  const server = createServer(createRequestListener(async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    if (!request.url.endsWith("/begun")) return new Response("page");
+    return new Response(
+      new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(new TextEncoder().encode("half")),
+        cancel: () => begun.resolve(),
+      }),
+    );
+  }));
+  server.on("clientError", answerClientError);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const exchange = async (first: string, until: string, second: string): Promise<string> => {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await writeAll(conn, first);
+    if (until !== "") await readUntil(conn, until);
+    await writeAll(conn, second);
+    let text = "";
+    const buffer = new Uint8Array(10_000);
+    for (let n; (n = await conn.read(buffer).catch(() => null)) !== null;) {
+      text += new TextDecoder().decode(buffer.subarray(0, n));
+    }
+    return text;
+  };
+  assertMatch(
+    await exchange(`${get}${get}@@@\r\n\r\n`, "", ""),
+    /^(HTTP\/1.1 200 [^]*?page){2}HTTP\/1.1 400 Bad Request\r\nConnection: close\r\n\r\n$/,
+  );
+  assertMatch(await exchange("@@@\r\n\r\n", "", ""), /^HTTP\/1.1 400 /);
+  assertEquals(await exchange(get.replace("/", "/begun"), "half", "@@@\r\n\r\n"), "");
+  await begun.promise;
+  await new Promise((resolve) => server.close(resolve));
 });
