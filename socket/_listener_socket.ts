@@ -30,6 +30,15 @@ interface Waiter {
   deadline: Deadline;
 }
 
+/** A connection that is being made ready. */
+interface Preparation {
+  readonly since: number;
+  readonly aborter: AbortController;
+}
+
+/** A client whose TLS has taken so long gives way to the next one, where no more fit, in ms. */
+const PATIENCE = 1_000;
+
 /** How long `accept` rests after it failed for want of resources, in ms. */
 const ACCEPT_REST = 50;
 
@@ -39,13 +48,11 @@ const ACCEPT_REST = 50;
  */
 export class ListenerSocket implements NamedSocket {
   readonly #settings: ListenerSettings;
-  readonly #aborter = new AbortController();
   #transmission: Transmission;
   #pending: Transport[] = [];
-  #preparing = 0;
+  readonly #preparing = new Set<Preparation>();
   #waiters: Waiter[] = [];
   #room: (() => void) | undefined;
-  #rest: ReturnType<typeof setTimeout> | undefined;
   #client: StreamSocket | undefined;
   /** The client, when it has sent what is no message in its mode. */
   #unreadable: StreamSocket | undefined;
@@ -79,39 +86,59 @@ export class ListenerSocket implements NamedSocket {
   async #acceptAll(): Promise<void> {
     const failures = new AcceptFailures();
     while (!this.#closed) {
-      if (this.#preparing + this.#pending.length >= this.#settings.maxPending) {
-        await new Promise<void>((resolve) => this.#room = resolve);
-        continue;
-      }
+      // Otherwise the next client may take the place of one that is being made ready.
+      if (this.#preparing.size === 0) await this.#makeRoom();
       try {
         const transport = await this.#settings.source.accept();
         failures.clear();
+        await this.#makeRoom();
         this.#prepare(transport);
       } catch (error) {
         if (await failures.passOver(error)) continue;
         if (this.#closed) return;
-        // Out of descriptors, perhaps.
-        await new Promise<void>((resolve) => {
-          this.#room = resolve;
-          this.#rest = setTimeout(resolve, ACCEPT_REST);
-        });
+        await this.#pause(ACCEPT_REST); // out of descriptors, perhaps
       }
     }
+  }
+
+  /** Waits until one more fits. */
+  async #makeRoom(): Promise<void> {
+    const { maxPending } = this.#settings;
+    while (!this.#closed && this.#preparing.size + this.#pending.length >= maxPending) {
+      const [oldest] = this.#pending.length < maxPending ? this.#preparing : [];
+      const left = oldest && oldest.since + PATIENCE - performance.now();
+      if (left === undefined || left > 0) await this.#pause(left);
+      else {
+        this.#preparing.delete(oldest);
+        oldest.aborter.abort();
+      }
+    }
+  }
+
+  /** Waits until something leaves, or it is closed; or until the time is over. */
+  async #pause(ms?: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#room = resolve;
+      if (ms !== undefined) timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
   }
 
   async #prepare(transport: Transport): Promise<void> {
     const { prepare } = this.#settings;
     if (this.#closed) return closeQuietly(transport);
     if (prepare === undefined) return this.#offer(transport);
-    this.#preparing++;
+    const preparation = { since: performance.now(), aborter: new AbortController() };
+    this.#preparing.add(preparation);
     let ready: Transport | undefined;
     try {
-      ready = await prepare(transport, this.#aborter.signal);
+      ready = await prepare(transport, preparation.aborter.signal);
     } catch {
       // A client that can't be made ready, an error of its own, disturbs nobody else.
       closeQuietly(transport);
     }
-    this.#preparing--;
+    this.#preparing.delete(preparation);
     if (ready === undefined) this.#room?.();
     else if (this.#closed) closeQuietly(ready);
     else this.#offer(ready);
@@ -228,13 +255,12 @@ export class ListenerSocket implements NamedSocket {
   async close(options: WaitOptions): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#aborter.abort();
+    for (const { aborter } of this.#preparing) aborter.abort();
     try {
       this.#settings.source.close();
     } catch {
       // It is closed already.
     }
-    clearTimeout(this.#rest);
     this.#room?.();
     for (const transport of this.#pending.splice(0)) closeQuietly(transport);
     for (const waiter of this.#waiters.splice(0)) {

@@ -157,6 +157,27 @@ Deno.test("listener: a client that can't be made ready is dropped, and its place
   good.close();
 });
 
+Deno.test("listener: a client that takes its time to be made ready gives way to the next one", async () => {
+  let prepared = 0;
+  await using r = rig({
+    prepare: (transport, signal) => {
+      if (++prepared > 2) return Promise.resolve(transport);
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    },
+  });
+  const [first, second, third] = [r.source.connect(), r.source.connect(), r.source.connect()];
+  assertEquals(await r.listener.accept({ timeout: 500 }), undefined);
+  const stream = await r.listener.accept({ timeout: 5000 });
+  assert(await ended(first));
+  await third.write(new TextEncoder().encode("1\r\nx"));
+  assertEquals(await stream!.read(READ), new Uint8Array([120]));
+  assertEquals(prepared, 3);
+  await stream!.close({});
+  for (const end of [first, second, third]) end.close();
+});
+
 Deno.test("listener: close gives up clients that are being made ready, and those that wait", async () => {
   const r = rig({
     prepare: (transport, signal) =>
