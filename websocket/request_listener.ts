@@ -142,6 +142,9 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
 /** The responses that have not left, by their connection. */
 const unfinished = new WeakMap<IncomingMessage["socket"], Set<ServerResponse>>();
 
+/** The response to the newest request, by the connection; perhaps no more when it has left and the request has come whole. */
+const unread = new WeakMap<IncomingMessage["socket"], ServerResponse>();
+
 /**
  * Sees to what node:http leaves out for requests that come before the response to another has left, as those of any client may:
  *
@@ -178,9 +181,11 @@ export function watchResponse(request: IncomingMessage, response: ServerResponse
   // Something was awaited before this was called, and that was told already.
   if (socket.destroyed) nextTick(() => closeWaiting(response));
   responses.add(response);
+  unread.set(socket, response);
   holdBack(socket, responses.size);
   response.once("close", () => {
     responses.delete(response);
+    if (request.complete && unread.get(socket) === response) unread.delete(socket);
     if (request.readableFlowing === null) request.resume();
     if (socket.writableEnded && !socket.destroyed) throwAway(socket, request);
     else if (responses.size < MAX_UNANSWERED) readOn(socket);
@@ -281,30 +286,29 @@ export function answerClientError(error: Error, socket: Duplex): void {
   const status = overflow ? "431 Request Header Fields Too Large" : "400 Bad Request";
   // What follows is thrown away; node:http would find fault with each piece of it.
   socket.removeAllListeners("data").resume();
-  const responses = unfinished.get(socket as IncomingMessage["socket"]) ?? new Set();
-  const current = (): ServerResponse | undefined => responses.values().next().value;
-  const isOut = (response?: ServerResponse): boolean =>
-    response?.headersSent === true && !response.writableEnded;
+  const key = socket as IncomingMessage["socket"];
+  const responses = unfinished.get(key) ?? new Set();
+  // A body that is broken ends in no other way, and its handler may wait for it: its response is not awaited, unless it was given already.
+  const own = unread.get(key);
+  const broken = own?.req.complete === false ? own : undefined;
+  const step = (): void => {
+    const [current] = responses;
+    // In the middle of a response it would be taken for a part of that. Those behind the first one wait for their turn.
+    if (current?.headersSent && !current.writableEnded) socket.destroy();
+    else if (current !== undefined && (current !== broken || current.writableEnded)) {
+      current.once("close", step);
+    } else end();
+  };
   const end = (): void => {
-    const own = current();
-    // In the middle of a response it would be taken for a part of that.
-    if (isOut(own)) return void socket.destroy();
-    // A handler may answer before the body has come.
-    if (own?.writableEnded) return void own.once("close", end);
-    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    // There is no second response to one request.
+    if (socket.writable && !broken?.writableEnded) {
+      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    }
     const { destroySoon } = socket as { destroySoon?(): void };
     if (destroySoon === undefined) socket.destroy();
     else destroySoon.call(socket);
   };
-  // Those behind the first one wait for their turn.
-  if (isOut(current())) return void socket.destroy();
-  // A body that is broken ends in no other way, and its handler may wait for it: that one's own response is not awaited.
-  const broken = [...responses].at(-1)?.req.complete === false;
-  const wait = (): void => {
-    if (responses.size <= (broken ? 1 : 0)) end();
-    else current()!.once("close", wait);
-  };
-  wait();
+  step();
 }
 
 /** Ends the connection behind a response. */
