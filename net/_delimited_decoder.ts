@@ -5,14 +5,20 @@ import { indexOfByte, indexOfBytes } from "./_framer_util.ts";
 /** A decoder for formats that end each message with the same bytes. */
 export abstract class DelimitedDecoder<T> extends DecoderBase<T> {
   readonly #marker: Uint8Array;
-  readonly #maxLength: number;
+  readonly #maxBytes: number;
   readonly #unterminated: boolean;
+  /** The most that a message may have. */
+  protected readonly maxLength: number;
 
-  /** `unterminated`: whether what comes after the last marker is a message at the end of the stream. */
-  constructor(marker: Uint8Array, maxLength: number, unterminated: boolean) {
+  /**
+   * `unterminated`: whether what comes after the last marker is a message at the end of the stream. `maxBytes`: how many bytes
+   * may stand before a marker, where that is not what the message has.
+   */
+  constructor(marker: Uint8Array, maxLength: number, unterminated: boolean, maxBytes = maxLength) {
     super();
     this.#marker = marker;
-    this.#maxLength = maxLength;
+    this.maxLength = maxLength;
+    this.#maxBytes = maxBytes;
     this.#unterminated = unterminated;
   }
 
@@ -42,12 +48,12 @@ export abstract class DelimitedDecoder<T> extends DecoderBase<T> {
       if (at >= 0) {
         const surplus = partial.length - at - marker.length;
         this.pos = taken - surplus;
-        if (at > this.#maxLength) return this.#failTooLong();
+        if (at > this.#maxBytes) return this.failTooLong();
         return partial.take().subarray(0, at);
       }
       if (taken === limit) {
         this.pos = limit;
-        if (partial.length - marker.length + 1 > this.#maxLength) return this.#failTooLong();
+        if (partial.length - marker.length + 1 > this.#maxBytes) return this.failTooLong();
         return undefined;
       }
       partial.length -= taken - pos;
@@ -56,7 +62,7 @@ export abstract class DelimitedDecoder<T> extends DecoderBase<T> {
       ? indexOfByte(chunk, marker[0], pos, limit)
       : indexOfBytes(chunk, marker, pos, limit);
     const end = at < 0 ? limit - marker.length + 1 : at;
-    if (partial.length + end - pos > this.#maxLength) return this.#failTooLong();
+    if (partial.length + end - pos > this.#maxBytes) return this.failTooLong();
     if (at < 0) {
       partial.append(chunk, pos, limit, 0);
       this.pos = limit;
@@ -68,8 +74,8 @@ export abstract class DelimitedDecoder<T> extends DecoderBase<T> {
     return partial.take();
   }
 
-  #failTooLong(): undefined {
-    return this.fail(`it is longer than the limit of ${this.#maxLength} bytes`, {
+  protected failTooLong(): undefined {
+    return this.fail(`it is longer than the limit of ${this.maxLength} bytes`, {
       fault: "too-long",
     });
   }
@@ -78,7 +84,7 @@ export abstract class DelimitedDecoder<T> extends DecoderBase<T> {
     const received = this.partial.length;
     if (received === 0) return undefined;
     if (this.#unterminated) {
-      if (received > this.#maxLength) return this.#failTooLong();
+      if (received > this.#maxBytes) return this.failTooLong();
       return this.decode(this.partial.take());
     }
     const marker = this.#marker;

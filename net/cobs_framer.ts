@@ -17,13 +17,11 @@ function stuffedLength(length: number): number {
 }
 
 class CobsDecoder extends DelimitedDecoder<Uint8Array> {
-  readonly #limit: number;
   #slab = new Uint8Array(0);
   #used = 0;
 
   constructor(maxLength: number) {
-    super(new Uint8Array(1), stuffedLength(maxLength), false);
-    this.#limit = maxLength;
+    super(new Uint8Array(1), maxLength, false, stuffedLength(maxLength));
   }
 
   protected override decode(bytes: Uint8Array): Uint8Array | undefined {
@@ -45,11 +43,7 @@ class CobsDecoder extends DelimitedDecoder<Uint8Array> {
       for (from++; from < end;) slab[to++] = bytes[from++];
       if (code < 0xff && end < length) slab[to++] = 0;
     }
-    if (to - start > this.#limit) {
-      return this.fail(`it is longer than the limit of ${this.#limit} bytes`, {
-        fault: "too-long",
-      });
-    }
+    if (to - start > this.maxLength) return this.failTooLong();
     this.#used = to;
     return slab.subarray(start, to);
   }

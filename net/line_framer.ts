@@ -43,24 +43,19 @@ const ENDINGS: Record<string, Uint8Array> = {
 const BAD_TEXT = "it is no valid UTF-8";
 
 class LineDecoder extends DelimitedDecoder<string> {
-  readonly #maxLength: number;
   readonly #dropCarriageReturn: boolean;
 
   constructor(crlf: boolean, maxLength: number, unterminated: boolean) {
     // A CR that belongs to the ending does not count.
-    super(ENDINGS[crlf ? "\r\n" : "\n"], crlf ? maxLength : maxLength + 1, unterminated);
-    this.#maxLength = maxLength;
+    const maxBytes = crlf ? maxLength : maxLength + 1;
+    super(ENDINGS[crlf ? "\r\n" : "\n"], maxLength, unterminated, maxBytes);
     this.#dropCarriageReturn = !crlf;
   }
 
   protected override decode(bytes: Uint8Array): string | undefined {
     let { length } = bytes;
     if (this.#dropCarriageReturn && length > 0 && bytes[length - 1] === CR) length--;
-    if (length > this.#maxLength) {
-      return this.fail(`it is longer than the limit of ${this.#maxLength} bytes`, {
-        fault: "too-long",
-      });
-    }
+    if (length > this.maxLength) return this.failTooLong();
     const line = length === bytes.length ? bytes : bytes.subarray(0, length);
     return tryDecodeUtf8(line) ?? this.fail(BAD_TEXT, { fault: "malformed" });
   }

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { frameMessage } from "../../net/framer.ts";
 import { lineFramer } from "../../net/line_framer.ts";
@@ -61,6 +61,7 @@ Deno.test("line framer limits a line without its ending, in every mode", () => {
     for (const chunks of [["abcd\r\n"], ["ab", "cd\r\n"], ["abcdefgh"], ["a", "b", "c", "defgh"]]) {
       const { messages, error } = unframe(framer, chunks.map(utf8));
       assertEquals([messages, error?.fault], [[], "too-long"], `${accept} ${chunks}`);
+      assertMatch(error!.message, /the limit of 3 bytes$/);
     }
   }
 });
