@@ -38,7 +38,7 @@ export function repeatSettings(transport: TransportExtras, options: SocketOption
 export function checkKeepAliveDelay(transport: TransportExtras): void {
   if ((transport.setKeepAlive?.length ?? 0) >= 2) return;
   throw new NetError(
-    "Cannot set the keep-alive delay: Deno can't on an open connection; give keepAliveInitialDelay to connect() or createServer()",
+    "Cannot set the keep-alive delay: Deno can't on an open connection; give keepAlive and keepAliveInitialDelay to connect() or createServer()",
     { code: "ERR_UNSUPPORTED" },
   );
 }

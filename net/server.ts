@@ -60,7 +60,7 @@ const ACCEPT_REST = 50;
  *
  * What a listener for `connection` throws, also an `async` one, ends that connection and nothing else. When the system
  * runs out of file descriptors the server goes on with the connections it has, and accepts again when there are some;
- * with a `keepAliveInitialDelay` it does not: Deno's node:net, which accepts then, has stopped for good.
+ * with `keepAlive` and a `keepAliveInitialDelay` it does not: Deno's node:net, which accepts then, has stopped for good.
  *
  * @example
  * ```ts

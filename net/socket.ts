@@ -734,7 +734,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Closes with a reset (RST) instead of an end. While connecting, as soon as it is connected.
    *
    * @throws {NetError} `ERR_UNSUPPORTED` where the transport can't. Deno's own TCP connections can on Linux with `--allow-ffi`; those that were
-   * opened with `keepAliveInitialDelay`, and a `NodeTransport` over a socket of node:net, everywhere.
+   * opened with `keepAlive` and `keepAliveInitialDelay`, and a `NodeTransport` over a socket of node:net, everywhere.
    */
   resetAndDestroy(): this {
     if (this.#connecting !== null) {
@@ -796,8 +796,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /**
    * Has the system probe a silent connection, the first time after `initialDelay` ms; 0 leaves that to the system.
    *
-   * A delay needs a connection that was opened with it: call this before `connect()` or right after it, or set
-   * `keepAliveInitialDelay`.
+   * A delay needs a connection that was opened with one: call this before `connect()` or right after it, or set `keepAlive`
+   * and `keepAliveInitialDelay`.
    *
    * @throws {NetError} `ERR_UNSUPPORTED` for an `initialDelay` on a connection that can't set one: one of Deno's own can't.
    */

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   beginSettings,
   checkKeepAliveDelay,
@@ -61,6 +61,7 @@ Deno.test("socket settings: a keep-alive delay needs a connection that takes one
   for (const transport of [{}, { setKeepAlive: (_on: boolean) => {} }]) {
     const error = assertThrows(() => checkKeepAliveDelay(transport), NetError);
     assertEquals(error.code, "ERR_UNSUPPORTED");
+    assertStringIncludes(error.message, "keepAlive and keepAliveInitialDelay");
   }
 });
 
