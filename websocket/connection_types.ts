@@ -27,7 +27,10 @@ export interface WebSocketEvents {
   pong: (payload: Uint8Array) => unknown;
   /** The send queue has room again, after it had reached the high-water mark. */
   drain: () => unknown;
-  /** The connection fails. `close` follows. Without a listener nothing happens: `closed` tells the same. */
+  /**
+   * The connection fails. `close` follows. Without a listener nothing happens: `closed` tells the same. A peer that leaves
+   * without a close frame is told by `close` alone, whose `error` says so.
+   */
   error: (error: WebSocketError) => unknown;
   /** The connection has ended. It is the last event. */
   close: (info: WebSocketCloseInfo) => unknown;
