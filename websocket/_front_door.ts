@@ -127,6 +127,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
 
   /** Ends it once the responses to all requests that have come are sent; a head that was handed over counts as one. */
   finish(): void {
+    // It does so already, and does not wait for the one whose body is broken.
+    if (this.#refused) return;
     if (this.#first) this.#whenAnswered = () => this.leave();
     else this.whenAnswered(() => this.leave());
   }

@@ -978,6 +978,28 @@ for (const [where, [request, answers, later]] of Object.entries(nonsense)) {
   });
 }
 
+Deno.test("a server that closes still says that a body was nonsense, and does not wait for its handler", async () => {
+  const first = Promise.withResolvers<Response>();
+  await using server = await serve({
+    handler: async (request) => {
+      if (!request.url.endsWith("/quick")) await request.text();
+      return await first.promise;
+    },
+    onError: () => {},
+  });
+  using client = await RawClient.connect(server.port);
+  await client.write(`${QUICK}${CHUNKED}zz\r\n`);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const closed = server.close({ timeout: 5000 });
+  first.resolve(new Response("first"));
+  assertMatch(
+    await client.readUntil((text) => / 400 [^]*\r\n\r\n$/.test(text)),
+    /firstHTTP\/1.1 400 /,
+  );
+  client.close();
+  await closed;
+});
+
 Deno.test("upgrade behind a response that is the last one is not taken", async () => {
   let clients = 0;
   const limits = new Limits();
