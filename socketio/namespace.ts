@@ -147,8 +147,8 @@ export class SocketIoNamespace<
     SocketClient,
     SocketIoSocket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   > = new Map();
-  /** Clients whose former session is being looked for. */
-  #searching = 0;
+  /** Clients whose former session is being looked for, and what ends the wait for it. */
+  readonly #searching: Map<SocketClient, AbortController> = new Map();
   #middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>[] = [];
   readonly #listeners: Listeners = new Listeners();
   /** Called when the last socket is gone; set by a parent namespace. @ignore */
@@ -156,7 +156,7 @@ export class SocketIoNamespace<
 
   /** Whether nobody is here, or about to be. @ignore */
   get _empty(): boolean {
-    return this.sockets.size === 0 && this.#pending.size === 0 && this.#searching === 0;
+    return this.sockets.size === 0 && this.#pending.size === 0 && this.#searching.size === 0;
   }
 
   /** Made by the server. @ignore */
@@ -357,19 +357,21 @@ export class SocketIoNamespace<
   ): void {
     const session = this.#findSession(auth);
     if (session === undefined) return this.#admit(client, auth, undefined, wanted, done);
-    this.#searching++;
+    const gone = new AbortController();
+    const { signal } = gone;
+    this.#searching.set(client, gone);
     const search = Promise.resolve(session).catch((error) => {
       // Not to be found is no failure: adapters of the npm world reject for it.
       if (error instanceof TypeError) reportCallbackError(error);
       return null;
     });
-    waitFor(search, "find a session", { timeout: SESSION_TIME }).catch(() => {
+    waitFor(search, "find a session", { timeout: SESSION_TIME, signal }).catch(() => {
       // By then it is nobody's.
       search.then((late) => late && this.adapter.delAll(late.sid)).catch(reportCallbackError);
       return null;
     }).then((found) => {
-      this.#searching--;
-      if (client.conn.readyState !== "open" || !wanted()) {
+      this.#searching.delete(client);
+      if (signal.aborted || client.conn.readyState !== "open" || !wanted()) {
         if (found) this.adapter.delAll(found.sid);
         return done(undefined);
       }
@@ -377,8 +379,9 @@ export class SocketIoNamespace<
     }).catch(reportCallbackError);
   }
 
-  /** A client has gone while middleware looked at it, which may never end. @ignore */
+  /** A client has gone while its session was looked for, or middleware looked at it, which may never end. @ignore */
   _forget(client: SocketClient): void {
+    this.#searching.get(client)?.abort();
     const socket = this.#pending.get(client);
     this.#pending.delete(client);
     socket?._cleanUp();

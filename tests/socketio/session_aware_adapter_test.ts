@@ -507,3 +507,23 @@ Deno.test("a client whose session an adapter does not find in time is let in as 
   assertEquals(dropped, [first.sid]);
   await io.close();
 });
+
+Deno.test("nobody waits for the session of a client that has gone", async () => {
+  const { io, engine } = fakeServer({ connectionStateRecovery: {} });
+  const { adapter } = io.sockets;
+  const found = Promise.withResolvers<unknown>();
+  const dropped: string[] = [];
+  adapter.restoreSession = () => found.promise;
+  adapter.delAll = (sid) => void dropped.push(sid);
+  const conn = engine.connect();
+  conn.deliver('0{"pid":"p","offset":"a"}');
+  assertEquals(io.sockets._empty, false);
+  conn.end("transport close");
+  await settle();
+  // The test has no timer at its end.
+  assertEquals([io.sockets._empty, dropped], [true, []]);
+  found.resolve({ sid: "s", pid: "p", rooms: [], missedPackets: [] });
+  await settle();
+  assertEquals(dropped, ["s"]);
+  await io.close();
+});
