@@ -140,7 +140,7 @@ export class FetchExchange implements HttpExchange {
     } catch (error) {
       reportCallbackError(error);
       this.#done = true;
-      this.#resolve(new Response(null, { status: 500 }));
+      this.#end(() => this.#resolve(new Response(null, { status: 500 })));
       this.onAbort?.();
       return true;
     }

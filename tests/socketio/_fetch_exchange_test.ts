@@ -291,8 +291,11 @@ Deno.test("fetch exchange that is held with headers that can't be sent answers 5
   const exchange = new FetchExchange(new Request(URL_TEXT));
   let aborted = 0;
   exchange.onAbort = () => aborted++;
+  const told: string[] = [];
+  for (const event of ["finish", "close"]) exchange.response.on(event, () => told.push(event));
   const errors = await reported(() => exchange.hold(() => ({ "X-A": "a\nb" })));
   assertEquals([exchange.done, aborted, errors.length], [true, 1, 1]);
+  assertEquals(told, ["finish", "close"]);
   exchange.respond(200, {}, "late");
   assertEquals((await exchange.result).status, 500);
 });
