@@ -1,5 +1,6 @@
 // Floor 2: protocol.
-import type { DropReason, ServerOptions } from "./server_options.ts";
+import { codedTypeError } from "./_connect_arguments.ts";
+import type { AddressList, DropReason, ServerOptions } from "./server_options.ts";
 
 /** Decides which connections come in, and keeps the counts for it. Time is passed in, in ms. */
 export class Admission {
@@ -12,7 +13,9 @@ export class Admission {
     this.#options = options;
     const { maxConnectionsPerAddress = Infinity, acceptRate } = options;
     this.#perAddress = maxConnectionsPerAddress < Infinity ? new Map() : null;
-    const { perSecond = 1, burst = perSecond } = acceptRate ?? {};
+    checkList("blockList", options.blockList ?? undefined);
+    checkList("allowList", options.allowList);
+    const { perSecond, burst = perSecond } = acceptRate ?? { perSecond: 1 };
     if (!(maxConnectionsPerAddress >= 1) || !(perSecond > 0) || !(burst >= 1)) {
       throw new RangeError(
         "Cannot make a server: caps and rates must be positive, and a burst at least 1",
@@ -21,7 +24,11 @@ export class Admission {
     this.#tokens = burst;
   }
 
-  /** Lets a connection in (undefined), and counts it; or says why not. `open` is how many there are. */
+  /**
+   * Lets a connection in (undefined), and counts it; or says why not. `open` is how many there are.
+   *
+   * @throws What the check of a list throws; nothing is counted then.
+   */
   enter(
     address: string | undefined,
     open: number,
@@ -33,7 +40,7 @@ export class Admission {
     if (open >= most) return "maxConnections";
     const count = address === undefined ? 0 : this.#perAddress?.get(address) ?? 0;
     if (count >= maxConnectionsPerAddress) return "maxConnectionsPerAddress";
-    if (acceptRate !== undefined && !this.#token(acceptRate.perSecond, acceptRate.burst, now)) {
+    if (acceptRate && !this.#token(acceptRate.perSecond, acceptRate.burst, now)) {
       return "acceptRate";
     }
     if (address !== undefined) this.#perAddress?.set(address, count + 1);
@@ -50,11 +57,11 @@ export class Admission {
 
   #blocked(address: string): boolean {
     const { blockList, allowList } = this.#options;
-    if (blockList === undefined && allowList === undefined) return false;
+    if (!blockList && allowList === undefined) return false;
     const bare = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "").replace(/%.*$/, "");
     const family = bare.includes(":") ? "ipv6" : "ipv4";
-    if (blockList?.check(bare, family)) return true;
-    return allowList !== undefined && !allowList.check(bare, family);
+    if (blockList && holds(blockList, bare, family)) return true;
+    return allowList !== undefined && !holds(allowList, bare, family);
   }
 
   #token(perSecond: number, burst: number = perSecond, now: number): boolean {
@@ -65,4 +72,24 @@ export class Admission {
     this.#tokens -= 1;
     return true;
   }
+}
+
+/** @throws {TypeError} `ERR_INVALID_ARG_TYPE`, when a list can't be asked. */
+function checkList(name: string, list: AddressList | undefined): void {
+  if (list === undefined || typeof list?.check === "function") return;
+  throw codedTypeError(
+    "ERR_INVALID_ARG_TYPE",
+    `Cannot make a server: "${name}" must have a function check, as BlockList of node:net has`,
+  );
+}
+
+/** Whether a list holds an address. @throws {TypeError} When it promises an answer: a promise would be a yes for everybody. */
+function holds(list: AddressList, address: string, family: "ipv4" | "ipv6"): boolean {
+  const answer: unknown = list.check(address, family);
+  if (answer instanceof Promise) {
+    // Nobody else would hear of it if it were rejected.
+    answer.catch(() => {});
+    throw new TypeError(`Cannot check the address "${address}": the list returned a promise`);
+  }
+  return Boolean(answer);
 }

@@ -3,6 +3,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { Admission } from "./_admission.ts";
+import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
@@ -446,21 +447,20 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #admit(transport: Transport): void {
     const remote = addressInfo(transport.remoteAddr);
     const open = this.#sockets.size;
-    const reason = this.#admission.enter(
-      remote?.address,
-      open,
-      this.#maxConnections,
-      performance.now(),
-    );
+    let reason: DropReason | undefined;
+    try {
+      const most = this.#maxConnections;
+      reason = this.#admission.enter(remote?.address, open, most, performance.now());
+    } catch (error) {
+      return this.#giveUp(transport, error);
+    }
     if (reason !== undefined) return this.#drop(transport, reason);
     let socket: Socket;
     try {
       socket = this.makeSocket(transport, this.#options);
     } catch (error) {
       this.#admission.leave(remote?.address);
-      this.#acceptErrors++;
-      transport.close();
-      return this.#complain("accept", error);
+      return this.#giveUp(transport, error);
     }
     this.#accepted++;
     this.#sockets.add(socket);
@@ -471,6 +471,13 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     } catch (error) {
       blame(socket, error);
     }
+  }
+
+  /** A list of the user threw, or no socket could be made: that is the end of this connection, and not of the server. */
+  #giveUp(transport: Transport, error: unknown): void {
+    this.#acceptErrors++;
+    closeQuietly(transport);
+    this.#complain("accept", error);
   }
 
   #drop(transport: Transport, reason: DropReason): void {

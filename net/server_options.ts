@@ -4,7 +4,7 @@ import type { SocketOptions } from "./socket_options.ts";
 
 /** What an address is checked against: `BlockList` of `node:net` is one. */
 export interface AddressList {
-  /** Whether the list holds the address. */
+  /** Whether the list holds the address; now, and not by a promise. What throws here ends the connection, and `error` tells. */
   check(address: string, family: "ipv4" | "ipv6"): boolean;
 }
 

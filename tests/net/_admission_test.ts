@@ -70,3 +70,26 @@ Deno.test("admission refuses caps and rates that let nobody in", () => {
     ]
   ) assertThrows(() => new Admission(options), RangeError);
 });
+
+Deno.test("admission refuses lists that can't be asked, and a rate that is none", () => {
+  const check = (): boolean => true;
+  for (const list of [["192.0.2.1"], {}, 5, new Set(["192.0.2.1"])]) {
+    for (const name of ["blockList", "allowList"]) {
+      const error = assertThrows(() => new Admission({ [name]: list }), TypeError, `"${name}"`);
+      assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
+    }
+  }
+  assertThrows(() => new Admission({ allowList: null as never }), TypeError, '"allowList"');
+  new Admission({ blockList: { check }, allowList: { check } });
+  for (const acceptRate of [5, {}, { burst: 5 }]) {
+    assertThrows(() => new Admission({ acceptRate: acceptRate as never }), RangeError);
+  }
+});
+
+Deno.test("admission takes a list's promise for no answer", () => {
+  for (const name of ["blockList", "allowList"]) {
+    const check = (): Promise<boolean> => Promise.reject(new Error("no answer"));
+    const admission = new Admission({ [name]: { check } });
+    assertThrows(() => admission.enter("192.0.2.1", 0, 100, 0), TypeError, "promise");
+  }
+});

@@ -42,6 +42,35 @@ Deno.test("server listens, tells where, and stops; it may listen again", async (
   assertEquals(events, ["listening", "listener", "close", "listening", "listener", "close"]);
 });
 
+Deno.test("server whose list throws gives up that connection and nothing else", async () => {
+  for (const proxied of [false, true]) {
+    let asked = 0;
+    const allowList = {
+      check(): boolean {
+        if (asked++ === 0) throw new Error("the list is not there");
+        return true;
+      },
+    };
+    const proxyProtocol = proxied ? { trusted: ["127.0.0.1"] } : undefined;
+    const server = createServer({ allowList, proxyProtocol }, (socket) => socket.end("in"));
+    const errors: string[] = [];
+    server.on("error", (error) => errors.push(error.message));
+    await server.listen(0, LOOPBACK);
+    const texts: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const socket = connect(server.port, LOOPBACK);
+      if (proxied) socket.write("PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\n");
+      let text = "";
+      socket.on("data", (chunk) => text += chunk);
+      await waitFor(gone(socket), "close", { timeout: 5000 });
+      texts.push(text);
+    }
+    assertEquals([texts, errors], [["", "in"], ["the list is not there"]]);
+    assertEquals(server.metrics().acceptErrors, 1);
+    await waitFor(server.close(), "close", { timeout: 5000 });
+  }
+});
+
 Deno.test("server takes listen's arguments in all of Node's forms", async () => {
   for (
     const listen of [
