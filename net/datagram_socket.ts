@@ -32,7 +32,7 @@ import type {
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { toNetError } from "./os_error.ts";
-import { deadlineSignal, type WaitOptions } from "./wait.ts";
+import { deadlineSignal, isBounded, type WaitOptions } from "./wait.ts";
 
 const WHOSE = "a datagram socket";
 
@@ -198,9 +198,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return this.#state === "closed";
   }
 
-  async #ensureBound(): Promise<void> {
+  async #ensureBound(what: string): Promise<void> {
     if (this.#state === "bound") return;
-    if (this.#state === "closed") throw socketClosed("Cannot send");
+    if (this.#state === "closed") throw socketClosed(what);
     this.#bound ??= this.#bind({});
     await this.#bound;
   }
@@ -209,17 +209,19 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Sets the one peer: `send` needs no address any more, and datagrams from elsewhere are dropped and counted as `foreign`. A name is
    * resolved once.
    *
-   * @throws {NetError} `ENOTFOUND`, `ERR_DIAL_POLICY`, `ETIMEDOUT`, `ABORT_ERR`, `EINVAL` when it is connected already.
+   * @throws {NetError} `ENOTFOUND`, `ERR_DIAL_POLICY`, `ETIMEDOUT`, `ABORT_ERR`, `EINVAL` when it is connected already, `ERR_SOCKET_CLOSED`.
+   * @throws {RangeError} For a port or a timeout out of range. @throws {TypeError} For a host or a signal that is none.
    */
   async connect(port: number, address?: string, options: WaitOptions = {}): Promise<this> {
     refuseCallbacks("connect", arguments);
     checkPort(port);
+    isBounded("connect", options); // throws
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
     }
     const host = address || this.#lookup.localhost;
     const found = await this.#lookup.find(host, port, options, "Cannot connect");
-    await this.#ensureBound();
+    await this.#ensureBound("Cannot connect");
     if (this.#isClosed()) throw socketClosed("Cannot connect");
     // Another call may have been faster.
     if (this.#remote !== undefined) {
@@ -287,7 +289,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** Finds out where a datagram goes, and hands it to the system. */
   async #transmit(item: OutgoingDatagram): Promise<void> {
     const address = item.found ? item.address : await this.#lookUpFor(item);
-    if (this.#state !== "bound") await this.#ensureBound();
+    if (this.#state !== "bound") await this.#ensureBound("Cannot send");
     if (this.#isClosed()) throw socketClosed("Cannot send");
     await this.#sendOne(item, address);
   }

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { connect as connectNode } from "node:net";
 import { WritableStream } from "node:stream/web";
+import { checkPath } from "./_connect_arguments.ts";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
 import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
@@ -160,22 +161,26 @@ function makePlan(target: DialTarget, options: DialOptions): Plan {
   if (typeof keepAlive === "number" && !(keepAlive > 0)) {
     throw new RangeError(`Cannot use a keepAlive of ${keepAlive} ms`);
   }
-  if ("path" in target) {
+  if ("path" in target && target.path !== undefined) {
     checkPathOptions(target.path, options, policy);
     const { path } = target;
     return { endpoint: path, hostname: undefined, port: 0, path, proxies, tls, policy };
   }
-  const port = checkPort(target.port);
+  const { hostname: host, port } = target as { hostname: string; port: number };
+  checkPort(port);
   const { localAddress, localPort } = options;
   if (localPort !== undefined) checkPort(localPort, 0);
-  if (localAddress !== undefined && parseIp(localAddress) === undefined) {
+  if (
+    localAddress !== undefined &&
+    (typeof localAddress !== "string" || parseIp(localAddress) === undefined)
+  ) {
     throw new TypeError(
       `Cannot use local address ${JSON.stringify(localAddress)}: it is no address`,
     );
   }
-  const { hostname } = parseHost(target.hostname);
+  const { hostname } = parseHost(host);
   const endpoint = formatEndpoint(hostname, port);
-  return { endpoint, hostname: target.hostname, port, path: undefined, proxies, tls, policy };
+  return { endpoint, hostname: host, port, path: undefined, proxies, tls, policy };
 }
 
 function checkPathOptions(
@@ -183,9 +188,7 @@ function checkPathOptions(
   options: DialOptions,
   policy: DialPolicy | undefined,
 ): void {
-  if (path === "" || path.includes("\0")) {
-    throw new TypeError("Cannot use the path: it is empty or holds a NUL character");
-  }
+  checkPath(path);
   for (
     const key of ["proxy", "localAddress", "localPort", "family", "keepAlive", "lookup"] as const
   ) {

@@ -36,6 +36,9 @@ const FORBIDDEN = /[\x00-\x20\x7f#%/:<>?@[\\\]^|"`{}]/;
  * ```
  */
 export function parseHost(host: string): ParsedHost {
+  if (typeof host !== "string") {
+    throw new TypeError(`Cannot use host ${String(host)}: it must be a string`);
+  }
   const ip = parseAnyIp(host);
   if (ip !== undefined) return { ip, hostname: formatIp(ip), absolute: true };
   const fail = (why: string): never => {

@@ -5,13 +5,13 @@ import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import type { HostLookup, LookupHostOptions } from "./lookup_options.ts";
 import { toNetError } from "./os_error.ts";
-import { waitFor } from "./wait.ts";
+import { abortError, isBounded, waitFor } from "./wait.ts";
 
 /**
  * Finds the addresses of a host as the system does (hosts file and DNS), best first. An address, in any spelling, comes
  * back as it is, in its canonical form.
  *
- * @throws {TypeError} When the host is malformed.
+ * @throws {TypeError} When the host is malformed, or the family or the signal is none. @throws {RangeError} For a timeout out of range.
  * @throws {NetError} `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`; `EPERM` without permission.
  *
  * @example
@@ -46,8 +46,17 @@ export async function lookupWith(
   hostname: string,
   options: LookupHostOptions,
 ): Promise<string[]> {
-  const { family = 0 } = options;
+  const { family = 0, signal } = options;
+  const what = `look up "${hostname}"`;
   const host = parseHost(hostname);
+  if (typeof lookup !== "function") {
+    throw new TypeError(`Cannot ${what}: the lookup must be a function`);
+  }
+  if (family !== 0 && family !== 4 && family !== 6) {
+    throw new TypeError(`Cannot ${what}: the family ${String(family)} is not 0, 4 or 6`);
+  }
+  isBounded(what, options); // throws
+  if (signal?.aborted) throw abortError(what, signal);
   if (host.ip !== undefined) {
     if (family === 0 || family === host.ip.family) return [host.hostname];
     throw notFound(hostname, `it is no IPv${family} address`);
@@ -55,7 +64,7 @@ export async function lookupWith(
   // The hosts file, where localhost is, knows no final dots.
   const local = /(^|\.)localhost$/.test(host.hostname);
   const name = host.absolute && !local ? `${host.hostname}.` : host.hostname;
-  const found = await waitFor(ask(lookup, name, options), `look up "${hostname}"`, options);
+  const found = await waitFor(ask(lookup, name, options), what, options);
   if (!Array.isArray(found)) throw notFound(hostname, "the lookup gave no list");
   for (const address of found) {
     if (typeof address !== "string" || parseIp(address) === undefined) {

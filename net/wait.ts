@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { checkSignal } from "./_connect_arguments.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
 
@@ -56,6 +57,7 @@ export function timeoutError(what: string, timeout: number): NetError {
 /**
  * Whether a wait with these options ends by itself: it has a timeout, or a signal.
  *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, when the signal is none.
  * @throws {RangeError} When the timeout is negative, not a number, or above {@linkcode MAX_DELAY}.
  *
  * @example
@@ -69,6 +71,7 @@ export function timeoutError(what: string, timeout: number): NetError {
  */
 export function isBounded(what: string, options: WaitOptions): boolean {
   const { timeout = 0, signal } = options;
+  checkSignal(signal);
   if (!isDelay(timeout)) {
     throw new RangeError(`Cannot ${what}: a timeout of ${timeout} ms is out of range`);
   }
@@ -78,6 +81,7 @@ export function isBounded(what: string, options: WaitOptions): boolean {
 /**
  * Starts a deadline for one wait: what comes first of `options.timeout` and `options.signal` fires it, once.
  *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, when the signal is none.
  * @throws {RangeError} When the timeout is negative, not a number, or above {@linkcode MAX_DELAY}.
  *
  * @example

@@ -780,3 +780,15 @@ Deno.test("datagram socket takes nothing but numbers for ports, and does not cho
   await assertRejects(() => loose.connect("41234"), RangeError, "41234");
   await assertRejects(() => loose.send("abc", "41234", "127.0.0.1"), RangeError, "41234");
 });
+
+Deno.test("datagram socket's connect keeps to its signal and its timeout for addresses, too", async () => {
+  await using socket = await bound();
+  const connect = (options: { signal?: AbortSignal; timeout?: number }): Promise<unknown> =>
+    socket.connect(9, "127.0.0.1", options);
+  assertEquals(await code(connect({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  await assertRejects(() => connect({ timeout: NaN }), RangeError, "NaN ms");
+  await assertRejects(() => connect({ signal: {} as never }), TypeError, '"signal"');
+  await socket.close();
+  const closed = await assertRejects(() => connect({}), NetError);
+  assertEquals(closed.message, "Cannot connect: the socket is closed");
+});

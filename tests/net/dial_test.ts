@@ -676,3 +676,25 @@ Deno.test(
     }
   },
 );
+
+Deno.test("dial says which option is no good, and takes no path that is undefined for one", async () => {
+  const listener = listen();
+  const { port } = listener.addr;
+  const target = { hostname: "127.0.0.1", port };
+  for (
+    const [options, text] of [
+      [{ family: 5 }, "family 5"],
+      [{ family: "IPv4" }, "family IPv4"],
+      [{ lookup: 5 }, "lookup"],
+      [{ signal: null }, '"signal"'],
+      [{ localAddress: 5 }, "local address 5"],
+    ] as const
+  ) {
+    await assertRejects(() => dial(target, options as unknown as DialOptions), TypeError, text);
+  }
+  await assertRejects(() => dial({ port } as DialTarget), TypeError, "Cannot use host undefined");
+  await assertRejects(() => dial({ path: 5 } as unknown as DialTarget), TypeError, '"path"');
+  (await dial({ ...target, path: undefined } as DialTarget)).close();
+  (await listener.accept()).close();
+  listener.close();
+});

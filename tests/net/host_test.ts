@@ -95,3 +95,9 @@ Deno.test("checkPort refuses what is not a port", () => {
     assertEquals((error as { code?: string }).code, "ERR_SOCKET_BAD_PORT");
   }
 });
+
+Deno.test("parseHost says what is no text", () => {
+  for (const host of [undefined, null, 5, {}, ["a.example"]]) {
+    assertThrows(() => parseHost(host as never), TypeError, "it must be a string");
+  }
+});

@@ -82,3 +82,20 @@ Deno.test("lookup without permission is EPERM", { permissions: { net: false } },
     'Cannot look up "example.org": it needs --allow-net',
   ]);
 });
+
+Deno.test("lookup refuses what is no family, no lookup, no signal and no time, for addresses, too", async () => {
+  for (const host of ["localhost", "127.0.0.1"]) {
+    for (const family of [5, -1, NaN, "IPv4", null]) {
+      await assertRejects(() => lookupHost(host, { family: family as never }), TypeError, "family");
+    }
+    for (const lookup of [5, {}, ["127.0.0.1"]]) {
+      await assertRejects(() => lookupWith(lookup as never, host, {}), TypeError, "a function");
+    }
+    await assertRejects(() => lookupHost(host, { signal: {} as never }), TypeError, '"signal"');
+    await assertRejects(() => lookupHost(host, { timeout: -1 }), RangeError, "-1 ms");
+    const signal = AbortSignal.abort();
+    const error = await assertRejects(() => lookupHost(host, { signal }), NetError);
+    assertEquals(error.code, "ABORT_ERR");
+  }
+  await assertRejects(() => lookupHost(undefined as never), TypeError, "Cannot use host undefined");
+});

@@ -105,3 +105,10 @@ Deno.test("the errors of waits say what could not be done, and why", () => {
   const error = abortError("connect", AbortSignal.abort("why"));
   assertEquals([error.message, error.cause], ["Cannot connect: aborted", "why"]);
 });
+
+Deno.test("a wait refuses a signal that is none, by its name", () => {
+  for (const signal of [null, 5, {}, "abort", new AbortController()]) {
+    const wait = () => deadlineSignal("read", { signal: signal as never });
+    assertThrows(wait, TypeError, 'Cannot use "signal": it must be an AbortSignal');
+  }
+});
