@@ -62,12 +62,12 @@ export function checkText(name: string, value: unknown): string {
  *
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE`. @throws {RangeError} `ERR_OUT_OF_RANGE`.
  */
-export function checkTimeout(ms: unknown): number {
+export function checkTimeout(ms: unknown, name = "the timeout"): number {
   if (typeof ms !== "number") {
-    throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot set the timeout: it must be a number");
+    throw codedTypeError("ERR_INVALID_ARG_TYPE", `Cannot set ${name}: it must be a number`);
   }
   if (!(ms >= 0 && ms <= MAX_DELAY)) {
-    throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot set the timeout: ${ms} ms is out of range`);
+    throw codedRangeError("ERR_OUT_OF_RANGE", `Cannot set ${name}: ${ms} ms is out of range`);
   }
   return ms;
 }
@@ -193,7 +193,7 @@ function checkLookup(options: ConnectOptions): void {
   }
   for (const name of ["autoSelectFamilyAttemptDelay", "autoSelectFamilyAttemptTimeout"] as const) {
     const delay = options[name];
-    if (delay !== undefined && checkTimeout(delay) < 1) {
+    if (delay !== undefined && checkTimeout(delay, `"${name}"`) < 1) {
       throw codedRangeError(
         "ERR_OUT_OF_RANGE",
         `Cannot connect: "${name}" of ${delay} ms is out of range`,
@@ -216,7 +216,9 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   const { path, port, host, hostname, localAddress, localPort } = options;
   refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
   refuseOptions(options, FOREIGN_CONNECT_OPTIONS);
-  if (options.connectTimeout !== undefined) checkTimeout(options.connectTimeout);
+  if (options.connectTimeout !== undefined) {
+    checkTimeout(options.connectTimeout, '"connectTimeout"');
+  }
   if (options.timeout !== undefined) checkTimeout(options.timeout);
   checkLookup(options);
   checkSignal(options.signal);

@@ -40,7 +40,9 @@ export async function openTransport(
       proxyTls,
       lookup: lookupOf(options),
       attemptDelay: attemptDelay === undefined ? undefined : Math.max(10, attemptDelay),
-      keepAlive: keepAlive && keepAliveInitialDelay > 0 ? keepAliveInitialDelay : keepAlive,
+      keepAlive: keepAlive && keepAliveInitialDelay > 0
+        ? keepAliveInitialDelay
+        : Boolean(keepAlive),
       onlookup: (host, [address]) => {
         onlookup(null, address, address.includes(":") ? 6 : 4, host);
       },

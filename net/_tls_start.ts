@@ -165,6 +165,9 @@ export function splitTlsServerOptions<T extends TlsServerOptions>(
 
 /** TLS options that Node has and Deno ignores, or refuses late. */
 function checkOptions(options: object, keys: ReadonlySet<string>): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot use TLS options that are no object: ${String(options)}`);
+  }
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined && !keys.has(key)) {
       throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);

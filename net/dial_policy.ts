@@ -80,6 +80,8 @@ function unmapped(block: IpBlock): IpBlock {
   return { address: { family: 4, bytes: address.bytes.slice(12) }, prefix: prefix - 96 };
 }
 
+type PortRules = readonly (number | readonly [number, number])[];
+
 function nameRules(rules: readonly string[]): string[] {
   return rules.map((rule) => {
     const wild = rule.startsWith("*.");
@@ -89,6 +91,17 @@ function nameRules(rules: readonly string[]): string[] {
     }
     return wild ? `.${host.hostname}` : host.hostname;
   });
+}
+
+function portRules(rules: PortRules): PortRules {
+  for (const rule of rules) {
+    const [first, last] = typeof rule === "number" ? [rule, rule] : rule;
+    if (typeof first !== "number" || typeof last !== "number" || !(first <= last)) {
+      const shown = JSON.stringify(rule);
+      throw new TypeError(`Cannot use dial policy rule ${shown}: it is no port and no range`);
+    }
+  }
+  return [...rules];
 }
 
 /**
@@ -111,12 +124,15 @@ export class DialPolicy {
   readonly #deny: AddressRules;
   readonly #allowNames: string[] | undefined;
   readonly #denyNames: string[];
-  readonly #ports: readonly (number | readonly [number, number])[] | undefined;
+  readonly #ports: PortRules | undefined;
   /** Whether Unix socket paths may be dialled. */
   readonly unix: boolean;
 
   /** Makes a policy. @throws {TypeError} When a rule is malformed. */
   constructor(options: DialPolicyOptions = {}) {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`Cannot use a dial policy that is no object: ${String(options)}`);
+    }
     const { preset = "public" } = options;
     if (preset !== "public" && preset !== "any" && preset !== "none") {
       throw new TypeError(`Cannot use dial policy preset ${JSON.stringify(preset)}: there is none`);
@@ -126,7 +142,7 @@ export class DialPolicy {
     this.#deny = addressRules(options.deny ?? []);
     this.#allowNames = options.allowNames && nameRules(options.allowNames);
     this.#denyNames = nameRules(options.denyNames ?? []);
-    this.#ports = options.ports;
+    this.#ports = options.ports && portRules(options.ports);
     this.unix = options.unix ?? false;
   }
 

@@ -41,6 +41,7 @@ import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions } from "./_tls_start.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
+import { DialPolicy } from "./dial_policy.ts";
 import type { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type { SecureContext } from "./secure_context.ts";
@@ -235,9 +236,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /**
    * Connects as the options say. What is set in the same turn (`setKeepAlive`, `setNoDelay`) counts, too.
    *
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`; `ERR_OUT_OF_RANGE` for a time or a limit.
    * @throws {TypeError} `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_IP_ADDRESS`; a proxy that
-   * is no URL of one; TLS options that are malformed or not supported.
+   * is no URL of one; a policy that is malformed; TLS options that are malformed or not supported.
    * @throws {NetError} `EISCONN` when connected or connecting already; `ERR_UNSUPPORTED` for what the chosen TLS can't do.
    */
   connect(options: ConnectOptions, listener?: () => void): this;
@@ -245,17 +246,19 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const { options: given, listener } = connectArguments(args);
     const options = checkConnect(given);
     if (options.tls && options.tls !== true) checkTlsClientOptions(options.tls);
-    if (options.proxyTls) checkTlsClientOptions(options.proxyTls);
+    if (options.proxyTls !== undefined) checkTlsClientOptions(options.proxyTls);
     if (this.#connecting !== null || (this.#transport !== null && !this.#destroyed)) {
       throw connectedError();
     }
     // Of a connection that was accepted they are its server's.
     if (this.#transport === null) refuseOptions(this.#options, FOREIGN_CONNECT_OPTIONS);
+    const policy = DialPolicy.from(options.policy);
+    const all = { ...lastingOptions(this.#options), ...options, policy };
+    this.#outgoing.configure(all); // throws before anything has changed
     const signals = new Set([options.signal, this.#signal]);
     this.#signal = undefined;
-    this.#options = { ...lastingOptions(this.#options), ...options };
+    this.#options = all;
     if (this.#destroyed) this.#renew();
-    this.#outgoing.configure(this.#options);
     if (listener !== undefined) this.once("connect", listener);
     if (options.timeout) this.setTimeout(options.timeout);
     this.#watch([...signals].filter((signal) => signal !== undefined));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DialPolicy } from "../../net/dial_policy.ts";
+import { DialPolicy, type DialPolicyOptions } from "../../net/dial_policy.ts";
 import { NetError } from "../../net/errors.ts";
 import { parseIp } from "../../net/ip.ts";
 
@@ -163,4 +163,14 @@ Deno.test("dial policy is made from what an option holds", () => {
   assertEquals(DialPolicy.from(undefined), undefined);
   assert(DialPolicy.from("public")!.refusal("127.0.0.1", 80) !== undefined);
   assertEquals(DialPolicy.from({ unix: true })!.unix, true);
+});
+
+Deno.test("dial policy refuses ports that are none, and what is no policy", () => {
+  for (const ports of [["443"], [NaN], [[90, 80]], [[80]]]) {
+    const options = { ports } as unknown as DialPolicyOptions;
+    assertThrows(() => new DialPolicy(options), TypeError, "no port and no range");
+  }
+  for (const init of [null, 5, true]) {
+    assertThrows(() => DialPolicy.from(init as never), TypeError, "no object");
+  }
 });

@@ -1795,3 +1795,29 @@ Deno.test("pause does not stop who takes the chunks, by a loop or by the web str
     b.close();
   }
 });
+
+Deno.test("connect refuses options that are no good at once, and changes nothing", async () => {
+  const server = await createServer((socket) => socket.end("hi")).listen(0, "127.0.0.1");
+  const target = { port: server.port, host: "127.0.0.1" };
+  const socket = new Socket();
+  for (
+    const [options, kind, text] of [
+      [{ policy: "publik" }, TypeError, '"publik"'],
+      [{ policy: null }, TypeError, "dial policy"],
+      [{ proxyTls: null }, TypeError, "TLS options"],
+      [{ tls: 5 }, TypeError, "TLS options"],
+      [{ highWaterMark: -1 }, RangeError, "-1"],
+      [{ autoSelectFamilyAttemptDelay: NaN }, RangeError, '"autoSelectFamilyAttemptDelay"'],
+      [{ connectTimeout: -1 }, RangeError, '"connectTimeout"'],
+    ] as const
+  ) {
+    assertThrows(() => socket.connect({ ...target, ...options } as never), kind, text);
+    assertEquals([socket.connecting, socket.destroyed], [false, false]);
+  }
+  // As in Node, 0 is no keep-alive.
+  socket.connect({ ...target, keepAlive: 0 as never });
+  let text = "";
+  for await (const chunk of socket) text += chunk;
+  assertEquals(text, "hi");
+  await server.close();
+});
