@@ -11,6 +11,7 @@ import {
 } from "./_connect_arguments.ts";
 import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
+import { parseHost } from "./host.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { Transport } from "./transport.ts";
@@ -101,12 +102,24 @@ export function openListener(
 function fail(error: unknown, options: ListenOptions): never {
   const { path, port } = options;
   const address = path ?? options.host ?? options.hostname ?? "::";
-  throw toNetError(error, {
+  const known = toNetError(error, {
     syscall: "listen",
     address,
     port: path === undefined ? port : undefined,
     what: `Cannot listen on "${path ?? formatEndpoint(address, port)}"`,
   });
+  if (known.code === "EIO" && path === undefined) requireHost(address, port);
+  throw known;
+}
+
+/** As in Node, and as where one connects: what can't be a host is not found. @throws {NetError} `ENOTFOUND`. */
+function requireHost(address: string, port: number | undefined): void {
+  try {
+    parseHost(address);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new NetError(message, { code: "ENOTFOUND", syscall: "listen", address, port, cause });
+  }
 }
 
 function listenTcp(options: ListenOptions): TransportListener {

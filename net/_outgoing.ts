@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { codedRangeError } from "./_connect_arguments.ts";
+import { codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import { isDelivered } from "./_delivery.ts";
 import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
@@ -133,7 +133,7 @@ export class Outgoing implements TransportWriterOptions {
     this.configure(options);
   }
 
-  /** Sets the limits. To be called before `attach`. @throws {RangeError} `ERR_OUT_OF_RANGE`, when they don't fit. */
+  /** Sets the limits. To be called before `attach`. @throws {RangeError} `ERR_OUT_OF_RANGE`, when they don't fit. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
   configure(options: OutgoingLimits): void {
     const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK;
     const writeLimit = options.writeLimit ?? WRITE_LIMIT;
@@ -143,9 +143,13 @@ export class Outgoing implements TransportWriterOptions {
         `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${writeLimit} bytes`,
       );
     }
+    const limits = options.limits ?? undefined;
+    if (limits !== undefined && typeof limits.queuedBytes !== "object") {
+      throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot use "limits": they must be Limits');
+    }
     this.highWaterMark = highWaterMark;
     this.limit = writeLimit;
-    this.budget = options.limits?.queuedBytes;
+    this.budget = limits?.queuedBytes;
   }
 
   /** How many bytes are queued. */

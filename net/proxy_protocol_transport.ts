@@ -123,6 +123,9 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
       return answer === true;
     };
   }
+  if (!Array.isArray(trusted) || !trusted.every((entry) => typeof entry === "string")) {
+    throw new TypeError('Cannot trust proxies: "trusted" must be a list of texts or a function');
+  }
   const blocks: IpBlock[] = [];
   const transports = new Set<string>();
   for (const entry of trusted) {
@@ -156,7 +159,7 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
 export function checkedProxyProtocol(
   options: ServerProxyProtocolOptions,
 ): AcceptProxyProtocolOptions {
-  const { trusted, timeout, maxLength } = options;
+  const { trusted, timeout, maxLength } = Object(options) as ServerProxyProtocolOptions;
   isBounded("accept PROXY protocol", { timeout }); // throws
   new ProxyProtocolParser({ maxLength }); // throws
   return { trusted: trustedProxies(trusted), timeout, maxLength };

@@ -125,10 +125,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     if (typeof options !== "object") {
       throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot make a server: options are an object");
     }
-    const maxConnections = options.maxConnections ?? 65_536;
-    if (!(maxConnections >= 0)) {
-      throw new RangeError(`Cannot make a server for ${maxConnections} connections`);
-    }
+    const maxConnections = checkMost(options.maxConnections ?? 65_536);
     new Socket(options); // checks what of the options is the sockets'
     this.#options = { ...options, limits: options.limits ?? Limits.shared };
     this.#maxConnections = maxConnections;
@@ -192,12 +189,14 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /**
    * The most connections at once; more are dropped, and told of by `drop`. As in Node null and `undefined` are none but those of
    * the server's limits: `Infinity`.
+   *
+   * @throws {RangeError} When it is set to what is negative or not a number.
    */
   get maxConnections(): number {
     return this.#maxConnections;
   }
   set maxConnections(most: number | null | undefined) {
-    this.#maxConnections = most ?? Infinity;
+    this.#maxConnections = checkMost(most ?? Infinity);
   }
 
   /** The open connections. */
@@ -594,6 +593,12 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     });
     return this as this & PromiseLike<this>;
   }
+}
+
+/** How many connections a server may have. @throws {RangeError} When that is none: it would be no cap at all. */
+function checkMost(most: number): number {
+  if (most >= 0) return most;
+  throw new RangeError(`Cannot make a server for ${most} connections`);
 }
 
 /** A listener for a connection threw: that ends the connection and nothing else. */

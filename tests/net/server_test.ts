@@ -1055,3 +1055,24 @@ Deno.test("server with a keep-alive delay tells of a connection that finds no pl
   for (const client of clients) client.close();
   await server.close({ drain: 0 });
 });
+
+Deno.test("server refuses caps, limits and proxies that are none, and a host that can't be is not found", async () => {
+  const server = createServer();
+  for (const most of [NaN, -1, "many", {}]) {
+    assertThrows(() => server.maxConnections = most as number, RangeError, "connections");
+    assertThrows(() => createServer({ maxConnections: most as number }), RangeError);
+  }
+  assertEquals(server.maxConnections, 65_536);
+  for (const limits of [5, {}, { connections: 5 }, { queuedBytes: 5 }]) {
+    assertThrows(() => createServer({ limits: limits as never }), TypeError, '"limits"');
+    assertThrows(() => new Socket({ limits: limits as never }), TypeError, '"limits"');
+  }
+  for (const proxyProtocol of [true, {}, null, { trusted: "unix" }, { trusted: [null] }]) {
+    const make = () => createServer({ proxyProtocol: proxyProtocol as never });
+    assertThrows(make, TypeError, '"trusted"');
+  }
+  for (const host of ["a b", "\0", "x".repeat(300)]) {
+    const error = await assertRejects(async () => await createServer().listen(0, host), NetError);
+    assertEquals([error.code, error.message.slice(0, 16)], ["ENOTFOUND", "Cannot use host "]);
+  }
+});
