@@ -62,11 +62,11 @@ const UNITS_AT_ONCE = 4096;
  */
 export function normalizeEncoding(name: string): Encoding {
   if ((ENCODINGS as readonly string[]).includes(name)) return name as Encoding;
-  const plain = name.toLowerCase().replaceAll("-", "");
+  const plain = typeof name === "string" ? name.toLowerCase().replaceAll("-", "") : "";
   const found = ENCODINGS.find((encoding) => encoding === plain) ?? ALIASES.get(plain);
   if (found !== undefined) return found;
   throw new TypeError(
-    `Cannot use the encoding ${JSON.stringify(name)}: known are ${ENCODINGS.join(", ")}`,
+    `Cannot use the encoding ${shown(name)}: known are ${ENCODINGS.join(", ")}`,
   );
 }
 
@@ -86,7 +86,7 @@ export function normalizeEncoding(name: string): Encoding {
  * ```
  */
 export function normalizeByteOrder(name: string): ByteOrder {
-  const plain = name.toLowerCase();
+  const plain = typeof name === "string" ? name.toLowerCase() : "";
   const found = plain === "le"
     ? "little"
     : plain === "be"
@@ -94,8 +94,13 @@ export function normalizeByteOrder(name: string): ByteOrder {
     : BYTE_ORDERS.find((o) => o === plain);
   if (found !== undefined) return found;
   throw new TypeError(
-    `Cannot use the byte order ${JSON.stringify(name)}: known are ${BYTE_ORDERS.join(", ")}`,
+    `Cannot use the byte order ${shown(name)}: known are ${BYTE_ORDERS.join(", ")}`,
   );
+}
+
+/** A name as an error tells it; also what is no text. */
+function shown(name: unknown): string {
+  return typeof name === "string" ? JSON.stringify(name) : String(name);
 }
 
 /**
@@ -120,7 +125,7 @@ export function isLittleEndian(order: ByteOrderName): boolean {
  *
  * A character that the encoding does not have becomes `?`, a lone surrogate U+FFFD (or `?`).
  *
- * @throws {TypeError} if the text is not the hex or base64 that the encoding calls for; with `fatal`, also for each character that the encoding does not have.
+ * @throws {TypeError} if there is no such encoding or it is no text; if the text is not the hex or base64 that the encoding calls for; with `fatal`, also for each character that the encoding does not have.
  *
  * @example
  * ```ts
@@ -136,6 +141,9 @@ export function encodeText(
   encoding: EncodingName,
   options: TextCodingOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot encode what is no text: ${String(text)}`);
+  }
   const fatal = options.fatal === true;
   const plain = normalizeEncoding(encoding);
   switch (plain) {
@@ -161,7 +169,7 @@ export function encodeText(
 /**
  * Decodes `bytes` into text. A byte order mark is a character like any other and stays.
  *
- * @throws {TypeError} with `fatal`, if the encoding has no text for the bytes.
+ * @throws {TypeError} if there is no such encoding, or they are no bytes; with `fatal`, if the encoding has no text for them.
  *
  * @example
  * ```ts
@@ -177,6 +185,9 @@ export function decodeText(
   encoding: EncodingName,
   options: TextCodingOptions = {},
 ): string {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError("Cannot decode what is no Uint8Array");
+  }
   const fatal = options.fatal === true;
   const plain = normalizeEncoding(encoding);
   switch (plain) {

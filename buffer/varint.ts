@@ -145,7 +145,7 @@ export function decodeVarint64(
  * ```
  */
 export function encodeZigzag(value: number | bigint): bigint {
-  if (typeof value === "number" && !Number.isSafeInteger(value)) throw notInteger(value);
+  if (typeof value !== "bigint" && !Number.isSafeInteger(value)) throw notInteger(value);
   const wide = BigInt(value);
   if (wide < MIN_INT64 || wide > MAX_INT64) throw notInteger(value);
   return wide >= 0n ? wide << 1n : (-wide << 1n) - 1n;

@@ -217,3 +217,16 @@ Deno.test("units are as wide as the encoding's NUL", () => {
     else assertEquals(encodingUnitSize(encoding), encodeText("\0", encoding).length);
   }
 });
+
+Deno.test("encodings: what is no name, no text and no bytes is told as that", () => {
+  for (const name of [null, 5, {}, ["utf8"]]) {
+    assertThrows(() => normalizeEncoding(name as never), TypeError, "Cannot use the encoding");
+    assertThrows(() => normalizeByteOrder(name as never), TypeError, "Cannot use the byte order");
+  }
+  for (const value of [undefined, 5, ["a"], new Date(0)]) {
+    for (const encoding of ["utf8", "utf16", "ascii", "hex", "base64", "latin2"] as const) {
+      assertThrows(() => encodeText(value as never, encoding), TypeError, "no text");
+      assertThrows(() => decodeText(value as never, encoding), TypeError, "no Uint8Array");
+    }
+  }
+});

@@ -143,3 +143,9 @@ Deno.test("varint is neither read nor written at what is no index", () => {
   assertEquals(decodeVarint(bytes, 3), undefined);
   assertEquals(bytes, Uint8Array.of(5, 6, 7));
 });
+
+Deno.test("zigzag refuses what is no number", () => {
+  for (const value of ["5", "x", true, [], {}, null, undefined]) {
+    assertThrows(() => encodeZigzag(value as never), RangeError);
+  }
+});
