@@ -45,6 +45,19 @@ export interface DialPolicyOptions {
   unix?: boolean;
 }
 
+/** What a policy can have. One that is misspelt would let through what it was to refuse. */
+const RULES: ReadonlySet<string> = new Set(
+  [
+    "preset",
+    "allow",
+    "deny",
+    "allowNames",
+    "denyNames",
+    "ports",
+    "unix",
+  ] satisfies (keyof DialPolicyOptions)[],
+);
+
 /** A policy as options take it: `"public"` for the preset alone, options, or a ready {@linkcode DialPolicy}. */
 export type DialPolicyInit = "public" | DialPolicyOptions | DialPolicy;
 
@@ -132,6 +145,13 @@ export class DialPolicy {
   constructor(options: DialPolicyOptions = {}) {
     if (typeof options !== "object" || options === null) {
       throw new TypeError(`Cannot use a dial policy that is no object: ${String(options)}`);
+    }
+    for (const name of Object.keys(options)) {
+      if (!RULES.has(name)) {
+        throw new TypeError(
+          `Cannot use a dial policy with ${JSON.stringify(name)}: there is no such rule`,
+        );
+      }
     }
     const { preset = "public" } = options;
     if (preset !== "public" && preset !== "any" && preset !== "none") {

@@ -810,7 +810,7 @@ export class RawLink
     this.#writtenSeen = bytesWritten;
     if (this.#paused || this.#starved || this.#ending || alive) this.#lostAt = 0;
     else if (this.#lostAt === 0) {
-      this.#lostAt = this.#later(keepAliveTimeout);
+      if (keepAliveTimeout > 0) this.#lostAt = this.#later(keepAliveTimeout);
       if (this.open) this.#core.ping();
     } else if (now >= this.#lostAt) {
       this.#error = new WebSocketError(

@@ -40,7 +40,11 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    * @default {20_000}
    */
   keepAliveInterval?: number;
-  /** How long the peer has to send anything after that ping, in ms, before the connection is given up. @default {20_000} */
+  /**
+   * How long the peer has to send anything after that ping, in ms, before the connection is given up; 0 for as long as it takes.
+   *
+   * @default {20_000}
+   */
   keepAliveTimeout?: number;
   /** How long a message may take from its first byte to its last, in ms; 0 for no limit. Streamed messages have none. @default {60_000} */
   messageTimeout?: number;

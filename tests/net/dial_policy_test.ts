@@ -155,6 +155,11 @@ Deno.test("dial policy refuses malformed rules", () => {
   assertThrows(() => new DialPolicy({ allowNames: ["*."] }), TypeError, "empty");
   assertThrows(() => new DialPolicy({ denyNames: ["127.0.0.1"] }), TypeError, "no name");
   assertThrows(() => new DialPolicy({ preset: "everything" as "any" }), TypeError, "preset");
+  assertThrows(
+    () => new DialPolicy({ preset: "any", ...{ denied: ["10.0.0.0/8"] } }),
+    TypeError,
+    '"denied"',
+  );
 });
 
 Deno.test("dial policy is made from what an option holds", () => {

@@ -91,6 +91,17 @@ Deno.test("link pings within the interval without a byte, and gives up after the
   far.close();
 });
 
+Deno.test("link with no keep-alive timeout pings a silent peer on and on, and never gives up", async () => {
+  const { link, far, clock, log } = rig({ keepAliveInterval: 1000, keepAliveTimeout: 0 });
+  for (let i = 0; i < 5; i++) {
+    clock.advance(1000);
+    assert((await opcodes(far)).every((opcode) => opcode === 9));
+  }
+  assertEquals(log, []);
+  link.terminate();
+  far.close();
+});
+
 for (const keepAliveTimeout of [600, 1000, 9000]) {
   Deno.test(`link pings an idle peer that answers once an interval, with a timeout of ${keepAliveTimeout} ms`, async () => {
     const { link, far, clock, log } = rig({ keepAliveInterval: 1000, keepAliveTimeout });
