@@ -20,18 +20,37 @@ import {
 import { closePayload } from "./_frame_output.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
+import { FOREIGN_SERVER_OPTIONS, refuseUnknown } from "./_option_names.ts";
 import { toMessage } from "./_outgoing.ts";
-import { type Arrival, BUSY, ServerCore } from "./_server_core.ts";
+import { ACCEPT_OPTIONS, type Arrival, BUSY, ServerCore } from "./_server_core.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { isUpgradeRequest } from "./handshake.ts";
 import { checkHttpHeadLimits, parseRequestHead } from "./http_head.ts";
-import type { ServeWebSocketOptions } from "./server_options.ts";
+import type { ServeWebSocketOptions, WebSocketAcceptOptions } from "./server_options.ts";
 
 /** How long to wait after a failed `accept`, in ms: at the limit of file descriptors it fails again at once. */
 const ACCEPT_PAUSE = 100;
 /** How long a server that closes waits for the responses of plain HTTP, if it is not told, in ms. */
 const REQUEST_GRACE = 1_000;
+
+/** By a type that has them all: one that is missing here does not compile. */
+const OWN_OPTIONS: Record<
+  Exclude<keyof ServeWebSocketOptions, keyof WebSocketAcceptOptions>,
+  true
+> = {
+  port: true,
+  hostname: true,
+  path: true,
+  listener: true,
+  tls: true,
+  proxyProtocol: true,
+  head: true,
+  handler: true,
+  http: true,
+  signal: true,
+};
+const KNOWN: ReadonlySet<string> = new Set([...ACCEPT_OPTIONS, ...Object.keys(OWN_OPTIONS)]);
 
 interface PublishSettings {
   except?: WebSocketConnection;
@@ -160,6 +179,7 @@ export class RunningServer implements AsyncDisposable {
 
 /** Listens, and takes in who comes. */
 export async function startAccepting(options: ServeWebSocketOptions): Promise<RunningServer> {
+  refuseUnknown("Cannot serve WebSockets", options, KNOWN, FOREIGN_SERVER_OPTIONS);
   const core = new ServerCore(options);
   if (options.http !== undefined && options.handler !== undefined) {
     throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");

@@ -9,10 +9,15 @@ import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import { HandshakeInfo } from "./_handshake_info.ts";
 import { closeQuietly, type ReceivedHead, writeLatin1 } from "./_head_exchange.ts";
 import { Hub, type HubMember } from "./_hub.ts";
+import { CONNECTION_OPTIONS } from "./_option_names.ts";
 import { type BroadcastSource, RawLink } from "./_raw_link.ts";
 import { acceptKey } from "./_tools.ts";
 import { WebSocketConnection } from "./connection.ts";
-import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
+import {
+  resolveConnectionOptions,
+  type ResolvedConnectionOptions,
+  type WebSocketConnectionOptions,
+} from "./connection_options.ts";
 import { WebSocketError } from "./errors.ts";
 import {
   buildRefusal,
@@ -42,6 +47,29 @@ const LINGER = 1000;
 /** What connections are answered that are too many. */
 export const BUSY =
   "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+/** By a type that has them all: one that is missing here does not compile. */
+const OWN_OPTIONS: Record<
+  Exclude<keyof WebSocketAcceptOptions, keyof WebSocketConnectionOptions>,
+  true
+> = {
+  protocols: true,
+  default: true,
+  pathname: true,
+  origin: true,
+  allowedHosts: true,
+  authorize: true,
+  headers: true,
+  perMessageDeflate: true,
+  handshakeTimeout: true,
+  maxConnections: true,
+  limits: true,
+  onError: true,
+};
+/** The names of what every server takes. */
+export const ACCEPT_OPTIONS: readonly string[] = [
+  ...CONNECTION_OPTIONS,
+  ...Object.keys(OWN_OPTIONS),
+];
 const NO_TOPICS: ReadonlySet<string> = new Set();
 /** The most of a body that `authorize` refuses with, in bytes. */
 const MAX_REFUSAL = 65_536;

@@ -2,8 +2,9 @@
 import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
+import { FOREIGN_SERVER_OPTIONS, refuseUnknown } from "./_option_names.ts";
 import { RunningServer } from "./_running_server.ts";
-import { ServerCore } from "./_server_core.ts";
+import { ACCEPT_OPTIONS, ServerCore } from "./_server_core.ts";
 import type { WebSocketServer } from "./server.ts";
 import type { WebSocketAcceptOptions } from "./server_options.ts";
 
@@ -11,6 +12,21 @@ import type { WebSocketAcceptOptions } from "./server_options.ts";
 interface Attachment {
   pathname: string | undefined;
 }
+
+const KNOWN: ReadonlySet<string> = new Set(ACCEPT_OPTIONS);
+/** What `serveWebSocket` takes beside, and others take here. */
+const OF_THE_SERVER = "is for the HTTP server to say";
+const FOREIGN = {
+  ...FOREIGN_SERVER_OPTIONS,
+  server: "is the first argument",
+  noServer: "is not needed",
+  path: "is `pathname` here",
+  port: OF_THE_SERVER,
+  hostname: OF_THE_SERVER,
+  host: OF_THE_SERVER,
+  tls: OF_THE_SERVER,
+  signal: "is not supported: close what is returned",
+};
 
 /** What is attached to each HTTP server, in the order of coming. */
 const ATTACHED = new WeakMap<object, Attachment[]>();
@@ -22,7 +38,7 @@ const ATTACHED = new WeakMap<object, Attachment[]>();
  * nobody serves are refused with 404, unless somebody else listens to the server's `upgrade` event as well.
  * Closing it leaves the HTTP server as it is. On a port of your own `serveWebSocket` is faster.
  *
- * @throws {TypeError} If there is no handler, options contradict each other, or the path has an attached server already.
+ * @throws {TypeError} If there is no handler, an option is not known or can't be honoured, or the path has an attached server already.
  * @throws {RangeError} If a limit or a time is out of range.
  *
  * @example
@@ -50,6 +66,11 @@ export function attachWebSocket(
   server: HttpServer | HttpsServer,
   options: WebSocketAcceptOptions,
 ): WebSocketServer {
+  const given: unknown = server;
+  if (typeof (given as Partial<HttpServer> | undefined)?.on !== "function") {
+    throw new TypeError("Cannot attach: the server is none of node:http or node:https");
+  }
+  refuseUnknown("Cannot attach", options, KNOWN, FOREIGN);
   const core = new ServerCore(options);
   // Whoever has a node:http server has loaded most of it already; others need not.
   const loading = import("./_upgrade_event.ts");

@@ -13,6 +13,7 @@ import {
   receiveHead,
   writeLatin1,
 } from "./_head_exchange.ts";
+import { CONNECTION_OPTIONS, FOREIGN_CLIENT_OPTIONS, refuseUnknown } from "./_option_names.ts";
 import { RawLink } from "./_raw_link.ts";
 import { closeQuietly } from "./_head_exchange.ts";
 import { readRefusal, toResponse } from "./_refusal.ts";
@@ -69,6 +70,34 @@ export interface ConnectWebSocketOptions extends WebSocketConnectionOptions, Web
   signal?: AbortSignal;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OWN_OPTIONS: Record<
+  Exclude<keyof ConnectWebSocketOptions, keyof WebSocketConnectionOptions>,
+  true
+> = {
+  tls: true,
+  proxy: true,
+  proxyTls: true,
+  policy: true,
+  localAddress: true,
+  localPort: true,
+  family: true,
+  noDelay: true,
+  lookup: true,
+  attemptDelay: true,
+  protocols: true,
+  headers: true,
+  origin: true,
+  perMessageDeflate: true,
+  transport: true,
+  connectTimeout: true,
+  handshakeTimeout: true,
+  maxRedirects: true,
+  head: true,
+  signal: true,
+};
+const KNOWN: ReadonlySet<string> = new Set([...CONNECTION_OPTIONS, ...Object.keys(OWN_OPTIONS)]);
+
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** How many interim responses (100 to 199, but for 101) are passed over. */
 const MAX_INTERIM = 16;
@@ -84,7 +113,7 @@ const makeConnection = WebSocketConnection as unknown as new (
  * subprotocol or an extension that was not offered, is refused.
  *
  * @param url A `ws:` or `wss:` URL, or `ws+unix:FILE:/TARGET`. A user and a password in it become an `Authorization` header.
- * @throws {TypeError} If the URL or an option is malformed.
+ * @throws {TypeError} If the URL or an option is malformed, or an option is not known.
  * @throws {RangeError} If a limit or a time is out of range.
  * @throws {WebSocketHandshakeError} If the server does not answer, or not as it has to; it names the header, what was expected, and what came.
  * @throws {NetError} If the server can't be reached: `ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`, and those of TLS and proxies;
@@ -149,6 +178,7 @@ class ClientAttempt {
   readonly #resolved: ReturnType<typeof resolveConnectionOptions>;
 
   constructor(url: string | URL, options: ConnectWebSocketOptions) {
+    refuseUnknown("Cannot connect", options, KNOWN, FOREIGN_CLIENT_OPTIONS);
     this.#options = options;
     this.#url = String(url);
     this.#target = parseWebSocketUrl(url);

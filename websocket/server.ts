@@ -82,7 +82,7 @@ export interface WebSocketServer extends AsyncDisposable {
  * Every client has to pass the handshake within its deadline, from an allowed origin, and through `authorize`. Then its
  * handler gets the connection: the one of the first subprotocol that the client offers and the server has, or `default`.
  *
- * @throws {TypeError} If there is no handler, or options contradict each other or can't be honoured.
+ * @throws {TypeError} If there is no handler, or options contradict each other, are not known or can't be honoured.
  * @throws {RangeError} If a limit or a time is out of range.
  * @throws {NetError} If the system refuses to listen.
  *

@@ -182,3 +182,23 @@ Deno.test("attaching needs a handler", () => {
   assertThrows(() => attachWebSocket(http, {}), TypeError);
   assertEquals(http.listenerCount("upgrade"), 0);
 });
+
+Deno.test("attached server refuses options that it does not know, and what is no HTTP server", () => {
+  const http = createServer();
+  for (
+    const [options, text] of [
+      [{ path: "/chat" }, "`path` is `pathname` here"],
+      [{ port: 80 }, "`port` is for the HTTP server to say"],
+      [{ server: http }, "`server` is the first argument"],
+      [{ handler: () => {} }, "there is no option `handler`"],
+    ] as const
+  ) {
+    const given = { default: () => {}, ...options };
+    assertThrows(() => attachWebSocket(http, given), TypeError, text);
+  }
+  for (const wrong of [undefined, null, { port: 80 }]) {
+    const given = wrong as unknown as Server;
+    assertThrows(() => attachWebSocket(given, { default: () => {} }), TypeError, "node:http");
+  }
+  assertEquals(http.listenerCount("upgrade"), 0);
+});

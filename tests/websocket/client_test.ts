@@ -462,3 +462,19 @@ Deno.test("request of the client passes our own server's check", async () => {
   await raw.write(upgradeRequest({ "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==" }));
   assertStringIncludes(await raw.readHead(), acceptKey("AAAAAAAAAAAAAAAAAAAAAA=="));
 });
+
+Deno.test("client refuses options that it does not know, before anything is opened", async () => {
+  for (
+    const [options, text] of [
+      [{ rejectUnauthorized: false }, "`rejectUnauthorized` goes into `tls`"],
+      [{ maxPayload: 1 }, "`maxPayload` is `maxMessageSize` here"],
+      [{ followRedirects: true }, "`followRedirects` is `maxRedirects` here"],
+      [{ maxMesageSize: 1 }, "there is no option `maxMesageSize`"],
+      [["chat"], "the options are not an object"],
+      [null, "the options are not an object"],
+    ] as const
+  ) {
+    const given = options as ConnectWebSocketOptions;
+    await assertRejects(() => connectWebSocket("ws://127.0.0.1:1", given), TypeError, text);
+  }
+});

@@ -1207,3 +1207,23 @@ Deno.test("server takes masked frames only", async () => {
   await client.write(hex("8101 61"));
   assertStringIncludes(await client.readUntil(), "\x03\xea");
 });
+
+Deno.test("server refuses options that it does not know: it would listen where it should not", async () => {
+  for (
+    const [options, text] of [
+      [{ host: "127.0.0.1" }, "`host` is `hostname` here"],
+      [{ interface: "127.0.0.1" }, "`interface` is `hostname` here"],
+      [{ server: {} }, "`server` is `attachWebSocket(server, options)` here"],
+      [{ maxPayload: 1 }, "`maxPayload` is `maxMessageSize` here"],
+      [{ verifyClient: () => false }, "`verifyClient` is `authorize` here"],
+      [{ ca: "" }, "`ca` goes into `tls`"],
+      [{ backlog: 5 }, "there is no option `backlog`"],
+    ] as const
+  ) {
+    const given = { default: () => {}, ...options };
+    await assertRejects(() => serveWebSocket(given), TypeError, text);
+  }
+  for (const wrong of [undefined, 8080, () => {}]) {
+    await assertRejects(() => serveWebSocket(wrong as never), TypeError, "are not an object");
+  }
+});

@@ -1,0 +1,90 @@
+// Floor 1: codec.
+import { resolveConnectionOptions } from "./connection_options.ts";
+
+/** The names of what every connection takes. */
+export const CONNECTION_OPTIONS: readonly string[] = Object.keys(resolveConnectionOptions());
+
+const IN_TLS = "goes into `tls`";
+const OTHER_SIZE = "is `maxMessageSize` here";
+
+/** What TLS takes, where other libraries have it: unseen, a connection would trust others than was meant, or run without TLS. */
+const TLS_OPTIONS = Object.fromEntries(
+  ["cert", "key", "ca", "pfx", "passphrase", "rejectUnauthorized", "ALPNProtocols", "ciphers"]
+    .concat("minVersion", "maxVersion", "secureContext", "checkServerIdentity")
+    .map((name) => [name, IN_TLS]),
+);
+
+/** What a client of other libraries takes (npm's ws, browsers, Deno), and where that is here. */
+export const FOREIGN_CLIENT_OPTIONS: Readonly<Record<string, string>> = {
+  ...TLS_OPTIONS,
+  servername: IN_TLS,
+  protocol: "is `protocols` here",
+  subprotocols: "is `protocols` here",
+  maxPayload: OTHER_SIZE,
+  maxPayloadLength: OTHER_SIZE,
+  followRedirects: "is `maxRedirects` here",
+  timeout: "is `connectTimeout` and `handshakeTimeout` here",
+  idleTimeout: "is `keepAliveInterval` and `keepAliveTimeout` here",
+  agent: "is `proxy` or `transport` here",
+  client: "is `proxy` or `tls` here",
+  socket: "is `transport` here",
+  createConnection: "is `transport` here",
+  auth: "goes into the URL",
+  host: "goes into the URL",
+  hostname: "goes into the URL",
+  port: "goes into the URL",
+  path: "goes into the URL",
+  compress: "is `perMessageDeflate` here",
+};
+
+/** What a server of other libraries takes (npm's ws, Bun, Deno), and where that is here. */
+export const FOREIGN_SERVER_OPTIONS: Readonly<Record<string, string>> = {
+  ...TLS_OPTIONS,
+  requestCert: IN_TLS,
+  server: "is `attachWebSocket(server, options)` here",
+  noServer: "is `attachWebSocket(server, options)` here",
+  host: "is `hostname` here",
+  interface: "is `hostname` here",
+  address: "is `hostname` here",
+  unix: "is `path` here",
+  conn: "is `listener` here",
+  fetch: "is `handler` here",
+  websocket: "is `default` here",
+  onConnection: "is `default` here",
+  on_error: "is `onError` here",
+  verifyClient: "is `authorize` here",
+  handleProtocols: "is `protocols` here",
+  origins: "is `origin` here",
+  maxPayload: OTHER_SIZE,
+  maxPayloadLength: OTHER_SIZE,
+  idleTimeout: "is `keepAliveInterval` and `keepAliveTimeout` here",
+  timeout: "is `handshakeTimeout` here",
+  backpressureLimit: "is `maxSendQueue` here",
+  compress: "is `perMessageDeflate` here",
+};
+
+/**
+ * Refuses options that nobody here knows, which a program would take for heard: a server for whom `host` is nothing listens on all
+ * addresses. What is undefined or null asks for nothing.
+ *
+ * @throws {TypeError} For an unknown option, with the name that it has here, and for what is no object of options.
+ */
+export function refuseUnknown(
+  what: string,
+  options: object,
+  known: ReadonlySet<string>,
+  foreign: Readonly<Record<string, string>>,
+): void {
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
+    throw new TypeError(`${what}: the options are not an object`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || value === null || known.has(name)) continue;
+    throw new TypeError(
+      Object.hasOwn(foreign, name)
+        ? `${what}: \`${name}\` ${foreign[name]}`
+        : `${what}: there is no option \`${name}\``,
+    );
+  }
+}
