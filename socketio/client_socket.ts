@@ -439,10 +439,7 @@ export class SocketIoClientSocket<
       const late = called || !this.#active || this.#joining !== joining;
       if (late) return reportCallbackError(cause);
       called = true;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      this.#refused(
-        new SocketIoError("ERR_LISTENER", `Cannot connect: auth failed: ${why}`, { cause }),
-      );
+      this.#authFailed(cause);
     };
     try {
       const result = auth(done);
@@ -553,7 +550,20 @@ export class SocketIoClientSocket<
     if (!this.#active || this.#connected) return;
     const data = this.#pid === undefined ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
     this.#asked = this.io._connection;
-    this.io._send({ type: PacketType.CONNECT, nsp: this.nsp, data });
+    try {
+      this.io._send({ type: PacketType.CONNECT, nsp: this.nsp, data });
+    } catch (error) {
+      // It can't be encoded: nothing was asked.
+      this.#asked = undefined;
+      this.#authFailed(error);
+    }
+  }
+
+  #authFailed(cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.#refused(
+      new SocketIoError("ERR_LISTENER", `Cannot connect: auth failed: ${why}`, { cause }),
+    );
   }
 
   #onConnect(data: unknown): void {

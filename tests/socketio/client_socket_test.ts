@@ -166,6 +166,27 @@ Deno.test("client whose auth fails is told, and may connect again with another",
   });
 });
 
+Deno.test("client whose auth can't be encoded is told, as one whose auth fails", async () => {
+  await withServer({}, async ({ url }) => {
+    const auth = { id: 1n };
+    const auths = [
+      auth,
+      (done: (data: Record<string, unknown>) => void) => done(auth),
+      () => Promise.resolve(auth),
+    ];
+    for (const each of auths) {
+      const socket = connectSocketIo(url, { auth: each });
+      const [error] = await next<[SocketIoError]>(socket, "connect_error");
+      assertEquals([error.code, socket.active], ["ERR_LISTENER", false]);
+      assert(error.cause instanceof TypeError);
+      socket.auth = {};
+      socket.connect();
+      await next(socket, "connect");
+      await socket.close();
+    }
+  });
+});
+
 Deno.test("client that leaves before its auth fails is told nothing more", async () => {
   await withServer({}, async ({ url }) => {
     const { promise, reject } = Promise.withResolvers<Record<string, unknown>>();
