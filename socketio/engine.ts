@@ -87,6 +87,45 @@ export interface SocketIoListenOptions {
   maxWaiting?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const LISTEN_OPTIONS: Record<keyof SocketIoListenOptions, true> = {
+  port: true,
+  hostname: true,
+  path: true,
+  tls: true,
+  proxyProtocol: true,
+  handler: true,
+  headTimeout: true,
+  requestTimeout: true,
+  maxWaiting: true,
+};
+
+/** What servers of other libraries take, and where that is here. */
+const FOREIGN_LISTEN_OPTIONS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["cert", "key", "ca", "pfx", "passphrase", "requestCert", "rejectUnauthorized"]
+      .map((name) => [name, "goes into `tls`"]),
+  ),
+  host: "is `hostname` here",
+  interface: "is `hostname` here",
+  fetch: "is `handler` here",
+  server: "goes to attach()",
+  http: "goes to attach()",
+  signal: "is not supported: call close()",
+};
+
+/** @throws {TypeError} For options that nobody here knows: a server for whom `host` is nothing listens on all addresses. */
+function refuseUnknown(options: SocketIoListenOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null || Object.hasOwn(LISTEN_OPTIONS, name)) continue;
+    throw new TypeError(
+      Object.hasOwn(FOREIGN_LISTEN_OPTIONS, name)
+        ? `Cannot listen: \`${name}\` ${FOREIGN_LISTEN_OPTIONS[name]}`
+        : `Cannot listen: there is no option \`${name}\`; the constructor takes others`,
+    );
+  }
+}
+
 /** Where an engine listens. */
 export interface SocketIoAddress {
   /** The address of the interface; empty for a Unix socket. */
@@ -255,7 +294,7 @@ export class SocketIoEngine {
    * Opens a port, and lets connections in. Returns where it listens.
    *
    * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
-   * @throws {TypeError} for options that can't be, for a server of `node:http` (that is `attach`), and for a second argument.
+   * @throws {TypeError} for options that can't be or are not known, for a server of `node:http` (that is `attach`), and for a second argument.
    * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
@@ -267,9 +306,7 @@ export class SocketIoEngine {
       );
     }
     const all = typeof options === "number" ? { port: options } : options;
-    for (const name of ["cert", "key"]) {
-      if (name in all) throw new TypeError(`Cannot listen: \`${name}\` goes into \`tls\``);
-    }
+    refuseUnknown(all);
     if (all.path !== undefined && all.tls !== undefined) {
       throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
     }

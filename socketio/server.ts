@@ -229,7 +229,7 @@ export class SocketIoServer<
    * Opens a port, and lets clients in. Returns where it listens.
    *
    * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
-   * @throws {TypeError} for options that can't be, for a server of `node:http` (that is `attach`), and for a second argument.
+   * @throws {TypeError} for options that can't be or are not known, for a server of `node:http` (that is `attach`), and for a second argument.
    * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {

@@ -1292,6 +1292,19 @@ Deno.test("engine refuses options that can't be honoured", () => {
   const engine = new SocketIoEngine();
   const astray = { cert: "x", key: "y" } as SocketIoListenOptions;
   assertThrows(() => engine.listen(astray), TypeError, "`cert` goes into `tls`");
+  for (
+    const [options, text] of [
+      [{ host: "127.0.0.1" }, "`host` is `hostname` here"],
+      [{ interface: "127.0.0.1" }, "`interface` is `hostname` here"],
+      [{ rejectUnauthorized: false }, "`rejectUnauthorized` goes into `tls`"],
+      [{ server: {} }, "`server` goes to attach()"],
+      [{ cors: {} }, "there is no option `cors`; the constructor takes others"],
+    ] as const
+  ) {
+    // It listens if nobody objects: not on an address of this machine.
+    const given: SocketIoListenOptions = { hostname: "192.0.2.1", ...options };
+    assertThrows(() => engine.listen(given), TypeError, text);
+  }
   assertThrows(() => engine.listen({ proxyProtocol: { trusted: ["?"] } }), TypeError, "no address");
   for (const wrong of [{ timeout: NaN }, { timeout: 3e9 }, { maxLength: 5 }]) {
     assertThrows(() => engine.listen({ proxyProtocol: { trusted: [], ...wrong } }), RangeError);
