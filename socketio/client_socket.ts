@@ -64,6 +64,26 @@ const NO_FLAGS: ClientFlags = Object.freeze({});
 /** How many events may wait for a loop. */
 const MAX_UNFETCHED = 10_000;
 
+/** The numbers among the options, and the least that each may be. */
+const LEAST = {
+  connectTimeout: Number.MIN_VALUE,
+  maxBufferedEvents: Number.MIN_VALUE,
+  maxBufferedBytes: Number.MIN_VALUE,
+  maxPendingAcks: 1,
+  retries: 0,
+  ackTimeout: 0,
+} as const;
+
+/** @throws {RangeError} For a number that can't be. */
+function checkNumbers(options: SocketIoSocketOptions): void {
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = options[name as keyof typeof LEAST] ?? least;
+    if (!(value >= least)) {
+      throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+    }
+  }
+}
+
 /**
  * A client in one namespace of a server: sends events and gets them. It connects by itself, and comes back by itself
  * when the connection is lost; what is sent meanwhile waits.
@@ -148,13 +168,8 @@ export class SocketIoClientSocket<
     this.#maxEvents = options.maxBufferedEvents ?? 10_000;
     this.#maxBytes = options.maxBufferedBytes ?? 16_777_216;
     this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
-    if (!(this.#maxEvents > 0) || !(this.#maxBytes > 0)) {
-      throw new RangeError("Cannot use the options of the buffer: they are out of range");
-    }
     this.#connectTimeout = options.connectTimeout ?? 45_000;
-    if (!(this.#connectTimeout > 0)) {
-      throw new RangeError("Cannot use the option connectTimeout: it is out of range");
-    }
+    checkNumbers(options);
     io._add(this);
   }
 

@@ -194,10 +194,16 @@ export class PacketDecoder {
   #maxAttachmentBytes: number;
   #pending: Pending | undefined;
 
-  /** Makes a decoder with its limits. */
+  /** Makes a decoder with its limits. @throws {RangeError} For one that is negative or no number. */
   constructor(options: PacketDecoderOptions = {}) {
-    this.#maxAttachments = options.maxAttachments ?? 10;
-    this.#maxAttachmentBytes = options.maxAttachmentBytes ?? 10_000_000;
+    const { maxAttachments, maxAttachmentBytes } = options;
+    for (const [name, value] of Object.entries({ maxAttachments, maxAttachmentBytes })) {
+      if (!((value ?? 0) >= 0)) {
+        throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+      }
+    }
+    this.#maxAttachments = maxAttachments ?? 10;
+    this.#maxAttachmentBytes = maxAttachmentBytes ?? 10_000_000;
   }
 
   /** Whether a packet still waits for attachments. */

@@ -1131,3 +1131,17 @@ Deno.test("client's socket hands its events to what a library put in the prototy
     assertEquals(log, [["a", 1], 1]);
   });
 });
+
+Deno.test("client refuses numbers that can't be, with which its limits would hold no more", () => {
+  const names = ["maxBufferedEvents", "maxBufferedBytes", "maxPendingAcks", "retries"]
+    .concat("ackTimeout", "connectTimeout", "maxAttachments", "maxAttachmentBytes");
+  for (const name of names) {
+    for (const value of [NaN, -1]) {
+      assertThrows(
+        () => connectSocketIo("http://127.0.0.1:1", { [name]: value, autoConnect: false }),
+        RangeError,
+        `${name}: ${value} is out of range`,
+      );
+    }
+  }
+});

@@ -259,3 +259,11 @@ Deno.test("encoder refuses what has no end and what JSON can't hold", () => {
   assertThrows(() => encodePacket({ type: 2, nsp: "/", data: circle }), TypeError);
   assertThrows(() => encodePacket({ type: 2, nsp: "/", data: ["a", 1n] }), TypeError);
 });
+
+Deno.test("packet decoder refuses limits that are none", () => {
+  for (const name of ["maxAttachments", "maxAttachmentBytes"]) {
+    for (const value of [NaN, -1]) {
+      assertThrows(() => new PacketDecoder({ [name]: value }), RangeError, `${name}: ${value}`);
+    }
+  }
+});
