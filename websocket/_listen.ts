@@ -35,7 +35,17 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
     }
   }
   if (port !== undefined) checkPort(port, 0);
-  if (listener !== undefined) return { listener, secure: false };
+  if (listener !== undefined) {
+    const { accept, close } = (listener ?? {}) as Partial<typeof listener>;
+    if (typeof accept !== "function" || typeof close !== "function") {
+      throw new TypeError("Cannot serve WebSockets: `listener` is nothing that accepts transports");
+    }
+    return { listener, secure: false };
+  }
+  // For an empty one the system makes an address up.
+  if (path !== undefined && (typeof path !== "string" || path === "" || path.includes("\0"))) {
+    throw new TypeError("Cannot serve WebSockets: `path` is not the path of a Unix socket file");
+  }
   try {
     if (path !== undefined) {
       return { listener: Deno.listen({ transport: "unix", path }), secure: false };

@@ -190,8 +190,15 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
   const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
-  // Not `throwIfAborted`, which a polyfill's signal need not have, as it need have no reason.
   const { signal } = options;
+  // It is listened to when the port is open, and nobody would close that.
+  if (signal && typeof signal.addEventListener !== "function") {
+    throw new TypeError("Cannot serve WebSockets: `signal` is not an AbortSignal");
+  }
+  if (options.http !== undefined && typeof options.http?.on !== "function") {
+    throw new TypeError("Cannot serve WebSockets: `http` is not a server of node:http");
+  }
+  // Not `throwIfAborted`, which a polyfill's signal need not have, as it need have no reason.
   if (signal?.aborted) throw signal.reason ?? abortError("serve WebSockets", signal);
   // Loaded when it is needed: node:http weighs more than all of this.
   const { http, handler, head } = options;

@@ -173,6 +173,10 @@ export interface OtherConnection {
   cut(): void;
 }
 
+function outOfRange(name: string, value: number): RangeError {
+  return new RangeError(`Cannot serve WebSockets: ${name} ${value} is out of range`);
+}
+
 /** Everything of a server but where its connections come from. */
 export class ServerCore {
   readonly hub: Hub;
@@ -221,11 +225,8 @@ export class ServerCore {
     }
     this.handshakeTimeout = handshakeTimeout ?? 10_000;
     this.#maxConnections = maxConnections ?? 16_384;
-    if (!(this.handshakeTimeout > 0) || !(this.#maxConnections >= 1)) {
-      throw new RangeError(
-        "Cannot serve WebSockets: handshakeTimeout or maxConnections is out of range",
-      );
-    }
+    if (!(this.handshakeTimeout > 0)) throw outOfRange("handshakeTimeout", this.handshakeTimeout);
+    if (!(this.#maxConnections >= 1)) throw outOfRange("maxConnections", this.#maxConnections);
     if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
     if (options.origin !== undefined) checkOriginPolicy(options.origin);
     const { authorize, onError, pathname } = options;

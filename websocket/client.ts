@@ -187,7 +187,9 @@ class ClientAttempt {
     this.#protocols = typeof protocols === "string" ? [protocols] : protocols;
     this.#deflate = perMessageDeflate === true ? {} : perMessageDeflate || undefined;
     isBounded("connect", { timeout: options.handshakeTimeout });
-    if (!(maxRedirects >= 0)) throw new RangeError("Cannot connect: maxRedirects is negative");
+    if (!(maxRedirects >= 0)) {
+      throw new RangeError(`Cannot connect: maxRedirects ${maxRedirects} is out of range`);
+    }
     if (options.head !== undefined) checkHttpHeadLimits(options.head);
     if (options.transport !== undefined) this.#checkNoDialing(options);
     else if (options.tls !== undefined && !this.#target.secure) {

@@ -1227,3 +1227,36 @@ Deno.test("server refuses options that it does not know: it would listen where i
     await assertRejects(() => serveWebSocket(wrong as never), TypeError, "are not an object");
   }
 });
+
+Deno.test("server tells of a wrong signal, listener, path or http server before it listens", async () => {
+  let listening = 0;
+  const { listen } = Deno;
+  Deno.listen = ((options: Deno.TcpListenOptions) => {
+    listening++;
+    return listen(options);
+  }) as typeof Deno.listen;
+  try {
+    const wrong = {
+      signal: ["x", {}, 5],
+      listener: [null, {}, "x", { accept() {} }],
+      path: ["", "a\0b", 5, null],
+      http: [null, {}, 80],
+    };
+    for (const [name, values] of Object.entries(wrong)) {
+      for (const value of values) {
+        const given = { default: () => {}, [name]: value };
+        await assertRejects(() => serveWebSocket(given), TypeError, `\`${name}\` is no`);
+      }
+    }
+  } finally {
+    Deno.listen = listen;
+  }
+  assertEquals(listening, 0);
+});
+
+Deno.test("server names the option that is out of range", async () => {
+  for (const name of ["handshakeTimeout", "maxConnections"]) {
+    const given = { default: () => {}, [name]: NaN };
+    await assertRejects(() => serveWebSocket(given), RangeError, `${name} NaN is out of range`);
+  }
+});
