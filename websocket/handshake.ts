@@ -56,7 +56,7 @@ function headerLines(headers: Iterable<readonly [string, string]>): string {
 /**
  * Checks the subprotocols that a client wants to offer (RFC 6455 §4.1).
  *
- * @throws {TypeError} If one is not a token, or is there twice.
+ * @throws {TypeError} If one is not a token, or is there twice, or they are no list.
  *
  * @example
  * ```ts
@@ -68,6 +68,9 @@ function headerLines(headers: Iterable<readonly [string, string]>): string {
  * ```
  */
 export function checkSubprotocols(protocols: readonly string[]): void {
+  if (!Array.isArray(protocols)) {
+    throw new TypeError("Cannot offer subprotocols: they are not a list");
+  }
   protocols.forEach((protocol, i) => {
     if (!isToken(protocol)) {
       throw new TypeError(`Cannot offer the subprotocol ${quote(protocol)}: it is not a token`);

@@ -10,6 +10,7 @@ import {
   buildServerHandshake,
   checkClientHandshake,
   checkServerHandshake,
+  checkSubprotocols,
   type ClientExpectation,
   type ClientRequest,
   type HandshakeRefusal,
@@ -442,4 +443,10 @@ Deno.test("refusal says any text, as UTF-8 and with the type that it is given", 
     "application/json",
     '{"a":1}\n',
   ]);
+});
+
+Deno.test("subprotocols are a list", () => {
+  for (const wrong of [null, 5, {}, "chat", new Set(["chat"])]) {
+    assertThrows(() => checkSubprotocols(wrong as never), TypeError, "not a list");
+  }
 });
