@@ -27,6 +27,24 @@ export function toMessage(data: unknown): WebSocketData {
   return message;
 }
 
+/**
+ * Refuses what npm's ws takes behind the message, and no opcode: a callback would never be called, and text not be sent as binary.
+ *
+ * @throws {TypeError}
+ */
+export function checkSendOptions(options: { opcode?: WebSocketMessageOpcode }): void {
+  if (typeof options === "function") {
+    throw new TypeError("Cannot send: there is a promise to await, and no callback");
+  }
+  if ((options as { binary?: boolean }).binary !== undefined) {
+    throw new TypeError("Cannot send: `binary` is `opcode` here, 1 for text and 2 for binary");
+  }
+  const { opcode } = options;
+  if (opcode !== undefined && opcode !== 1 && opcode !== 2) {
+    throw new TypeError(`Cannot send with opcode ${opcode}: it is 1 for text or 2 for binary`);
+  }
+}
+
 /** A message with the opcode that was asked for. */
 export function withOpcode(
   data: WebSocketData,

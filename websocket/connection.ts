@@ -16,7 +16,7 @@ import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
 import { MessageStreams } from "./_message_streams.ts";
-import { isParts, toBytes, toMessage, withOpcode } from "./_outgoing.ts";
+import { checkSendOptions, isParts, toBytes, toMessage, withOpcode } from "./_outgoing.ts";
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { queueFullError, SendLine } from "./_send_line.ts";
@@ -604,7 +604,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * `signal` and `timeout` end the waiting only; but parts that come too slowly end the connection with them, because
    * half a message can't be taken back.
    *
-   * @throws {TypeError} At once, for what can't be sent.
+   * @throws {TypeError} At once, for what can't be sent, and for the callback and the `binary` of npm's ws.
    * @throws {RangeError} At once, for a timeout that is negative or not a number.
    * @throws {WebSocketError} `CLOSED` or `SEND_QUEUE_FULL`.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
@@ -642,6 +642,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #sendAny(data: WebSocketSendable, options: WebSocketSendOptions): Promise<void> {
+    checkSendOptions(options);
     const bounded = isBounded("send", options);
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes !== undefined) {
@@ -681,12 +682,13 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * Sends a message if it can be sent without waiting: the connection is open, and its queue below the high-water mark.
    *
    * @returns Whether it was sent.
-   * @throws {TypeError} For anything but a string or bytes.
+   * @throws {TypeError} For anything but a string or bytes, and for options as `send` does.
    */
   trySend(
     data: string | ArrayBuffer | ArrayBufferView,
     options: WebSocketSendOptions = {},
   ): boolean {
+    checkSendOptions(options);
     const bytes = typeof data === "string" ? data : toBytes(data);
     if (bytes === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
     const link = this.#link;

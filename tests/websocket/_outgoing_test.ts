@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Link } from "../../websocket/_connection_parts.ts";
 import {
+  checkSendOptions,
   isParts,
   type OutgoingParts,
   sendParts,
@@ -148,5 +149,15 @@ Deno.test("parts of text and bytes in one message keep their order, and are chec
   }
   for (const parts of [[[0xe2, 0x82], "x", [0xac]], [[0xe2, 0x82], "\ud83d"]]) {
     await assertRejects(() => sent(parts, 1), TypeError, "not UTF-8");
+  }
+});
+
+Deno.test("options of a message are no callback, no binary of npm's ws and no other opcode", () => {
+  for (const good of [{}, { opcode: 1 }, { opcode: 2 }, { opcode: undefined }] as const) {
+    checkSendOptions(good);
+  }
+  const wrong = [[() => {}, "promise"], [{ binary: false }, "opcode"], [{ opcode: 9 }, "opcode 9"]];
+  for (const [options, text] of wrong) {
+    assertThrows(() => checkSendOptions(options as { opcode?: 1 }), TypeError, text as string);
   }
 });

@@ -1313,3 +1313,15 @@ Deno.test("limits: what a paused connection has read is counted until it goes on
   assertEquals([got.length, limits.receivedBytes.used], [4, 0]);
   await Promise.all([client.close(), server.close()]);
 });
+
+Deno.test("sending refuses the callback and the binary of npm's ws, which nobody would heed", async () => {
+  const [client, server] = webSocketPair();
+  for (const wrong of [() => {}, { binary: true }, { opcode: 3 }]) {
+    const options = wrong as { opcode?: 1 };
+    assertThrows(() => client.send("x", options), TypeError);
+    assertThrows(() => client.trySend("x", options), TypeError);
+  }
+  await client.send("y");
+  assertEquals((await server.receive()).data, "y");
+  await closeBoth(client, server);
+});
