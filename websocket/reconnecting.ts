@@ -87,7 +87,10 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
 /**
  * Connects again and again, with growing and random waits between failed attempts.
  *
+ * What is wrong with the URL, or with what `connectWebSocket` takes, rejects the loop.
+ *
  * @throws {RangeError} If a part of `backoff` is out of range.
+ * @throws {TypeError} If `retry` or `onRetry` is not a function, or a `transport` is given.
  *
  * @example
  * ```ts
@@ -116,6 +119,16 @@ export function reconnecting(
   options: ReconnectingOptions = {},
 ): ReconnectingWebSocket {
   checkBackoff(options.backoff ?? {});
+  // Otherwise they would be told of when the connection is lost, much later perhaps.
+  for (const name of ["retry", "onRetry"] as const) {
+    if (typeof (options[name] ?? retriesByDefault) !== "function") {
+      throw new TypeError(`Cannot reconnect: \`${name}\` is not a function`);
+    }
+  }
+  // Once it has ended there is nothing to come back to.
+  if ((options as ConnectWebSocketOptions).transport !== undefined) {
+    throw new TypeError("Cannot reconnect: over a `transport` there is one connection only");
+  }
   return new Reconnecting(url, options);
 }
 

@@ -3,7 +3,7 @@ import { NetError } from "../../net/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 import { toBytes } from "../_support/websocket_rig.ts";
 import { acceptKey } from "../../websocket/_tools.ts";
-import { reconnecting } from "../../websocket/reconnecting.ts";
+import { reconnecting, type ReconnectingOptions } from "../../websocket/reconnecting.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../../websocket/errors.ts";
 
 const FAST = { initial: 1, max: 5 };
@@ -284,4 +284,12 @@ Deno.test("reconnecting asks a proxy that does not take its password once only",
   assertEquals([error.code, asked], ["ERR_PROXY_AUTH", 1]);
   proxy.close();
   await answering;
+});
+
+Deno.test("reconnecting tells of wrong options at once, and not when the connection is lost", () => {
+  const wrong = [[{ retry: 5 }, "`retry`"], [{ onRetry: {} }, "`onRetry`"]] as const;
+  for (const [options, text] of [...wrong, [{ transport: {} }, "`transport`"]] as const) {
+    const given = options as unknown as ReconnectingOptions;
+    assertThrows(() => reconnecting("ws://127.0.0.1:1", given), TypeError, text);
+  }
 });
