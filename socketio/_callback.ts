@@ -8,6 +8,13 @@ export function reportCallbackError(error: unknown): void {
   console.error(error);
 }
 
+/** @throws {TypeError} For a middleware that is none: no client would be let in any more. */
+export function checkMiddleware(middleware: unknown): void {
+  if (typeof middleware !== "function") {
+    throw new TypeError("Cannot use the middleware: it is not a function");
+  }
+}
+
 /** Wraps a user's callback, so that what it throws, or rejects with, does not reach those who call it. */
 export function guardCallback<A extends unknown[]>(
   callback: (...args: A) => unknown,

@@ -92,6 +92,9 @@ export function resolveEngineOptions(
   }
   if (transports.size === 0) throw new TypeError("Cannot use the option transports: it is empty");
   if (options.cors !== undefined) checkCors(options.cors);
+  if (options.allowRequest !== undefined && typeof options.allowRequest !== "function") {
+    throw new TypeError("Cannot use the option allowRequest: it is not a function");
+  }
   if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
   const { cookie, slowClient = "close", perMessageDeflate } = options;
   const deflate = perMessageDeflate === undefined || perMessageDeflate === false

@@ -23,7 +23,7 @@ import {
   watchResponse,
 } from "../websocket/request_listener.ts";
 import { isHostAllowed } from "../websocket/request_url.ts";
-import { reportCallbackError } from "./_callback.ts";
+import { checkMiddleware, reportCallbackError } from "./_callback.ts";
 import { Departures } from "./_departures.ts";
 import { EngineCore } from "./_engine_core.ts";
 import { resolveEngineOptions } from "./_engine_settings.ts";
@@ -278,6 +278,8 @@ export class SocketIoEngine {
   /**
    * Adds a middleware, as of Express, for every HTTP request of the engine and every request for a WebSocket. A
    * middleware that needs all of node's request and response works under `attach()`, and for polling under `listen()`.
+   *
+   * @throws {TypeError} if it is not a function.
    */
   use(
     middleware: (
@@ -286,6 +288,7 @@ export class SocketIoEngine {
       next: (error?: unknown) => void,
     ) => unknown,
   ): this {
+    checkMiddleware(middleware);
     this.#core.middleware.push(middleware);
     return this;
   }

@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { waitFor } from "../net/wait.ts";
-import { guardCallback, reportCallbackError } from "./_callback.ts";
+import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
@@ -178,10 +178,11 @@ export class SocketIoNamespace<
     return new BroadcastOperator(this.adapter);
   }
 
-  /** Adds a middleware: it is run for each socket that wants to join, in the order of adding. */
+  /** Adds a middleware: it is run for each socket that wants to join, in the order of adding. @throws {TypeError} if it is not a function. */
   use(
     middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): this {
+    checkMiddleware(middleware);
     this.#middleware = [...this.#middleware, middleware];
     return this;
   }

@@ -334,7 +334,7 @@ export class SocketIoServer<
    * A namespace; it is made if it is not there yet. With a regular expression or a function, clients may ask for any
    * namespace that it lets pass, and its parent is returned.
    *
-   * @throws {TypeError} if the regular expression has the flag `g` or `y`.
+   * @throws {TypeError} if the regular expression has the flag `g` or `y`, and for what is no name, expression or function.
    */
   of(
     name: string,
@@ -451,7 +451,7 @@ export class SocketIoServer<
     return this;
   }
 
-  /** Adds a middleware to the main namespace. */
+  /** Adds a middleware to the main namespace. @throws {TypeError} if it is not a function. */
   use(
     middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): this {
@@ -565,6 +565,11 @@ export class SocketIoServer<
   #dynamic(
     match: RegExp | NamespaceMatcher,
   ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    if (typeof match !== "function" && typeof match?.test !== "function") {
+      throw new TypeError(
+        "Cannot match namespaces: it is neither a name, a regular expression nor a function",
+      );
+    }
     const parent = new ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>(
       this,
     );

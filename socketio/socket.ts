@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { guardCallback, reportRejection } from "./_callback.ts";
+import { checkMiddleware, guardCallback, reportRejection } from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime } from "./_time.ts";
@@ -405,8 +405,9 @@ export class SocketIoSocket<
     return [...this.#anyOutgoing ?? []];
   }
 
-  /** Adds a middleware for the events of the client. */
+  /** Adds a middleware for the events of the client. @throws {TypeError} if it is not a function. */
   use(middleware: SocketMiddleware): this {
+    checkMiddleware(middleware);
     this.#middleware = [...this.#middleware ?? [], middleware];
     return this;
   }

@@ -1,5 +1,10 @@
-import { assertEquals } from "@std/assert";
-import { guardCallback, reportCallbackError, reportRejection } from "../../socketio/_callback.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  checkMiddleware,
+  guardCallback,
+  reportCallbackError,
+  reportRejection,
+} from "../../socketio/_callback.ts";
 
 function logged(run: () => void): unknown[] {
   const { error } = console;
@@ -63,4 +68,11 @@ Deno.test("what goes on by itself is reported if it is rejected", async () => {
     console.error = error;
   }
   assertEquals(calls, ["rejected"]);
+});
+
+Deno.test("middleware is a function", () => {
+  checkMiddleware(() => {});
+  for (const wrong of [undefined, null, {}]) {
+    assertThrows(() => checkMiddleware(wrong), TypeError, "not a function");
+  }
 });

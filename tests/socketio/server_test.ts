@@ -528,3 +528,18 @@ Deno.test("server's listeners are those of its main namespace", () => {
   assertEquals(io.listenerCount("new_namespace"), 1);
   assertEquals(io.removeAllListeners().listenerCount("new_namespace"), 0);
 });
+
+Deno.test("server tells at once of a middleware, namespaces or allowRequest that can't be: it would let nobody in", () => {
+  const io = new SocketIoServer();
+  for (const wrong of [undefined, null, {}, Promise.resolve(() => {})]) {
+    const given = wrong as never;
+    for (const target of [io, io.of("/x"), io.engine]) {
+      assertThrows(() => target.use(given), TypeError, "not a function");
+    }
+    assertThrows(() => io.of(given), TypeError, "Cannot match namespaces");
+  }
+  for (const allowRequest of [null, {}, 5]) {
+    const options = { allowRequest: allowRequest as never };
+    assertThrows(() => new SocketIoServer(options), TypeError, "allowRequest");
+  }
+});
