@@ -298,7 +298,7 @@ export class SocketIoEngine {
    *
    * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
    * @throws {TypeError} for options that can't be or are not known, for a server of `node:http` (that is `attach`), and for a second argument.
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, and for another number out of range.
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
     // What npm's takes besides: nothing would be attached, no option honoured, no callback called.
@@ -324,6 +324,10 @@ export class SocketIoEngine {
     }
     const { port = 0, hostname = "0.0.0.0", path } = all;
     checkPort(port, 0);
+    const { maxWaiting = 16_384 } = all;
+    if (!(maxWaiting >= 1)) {
+      throw new RangeError(`Cannot use the option maxWaiting: ${maxWaiting} is out of range`);
+    }
     requestTimes(all); // throws now, and not when the port is open
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
     try {

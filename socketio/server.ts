@@ -230,7 +230,7 @@ export class SocketIoServer<
    *
    * @throws {NetError} what the system refuses: `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, …
    * @throws {TypeError} for options that can't be or are not known, for a server of `node:http` (that is `attach`), and for a second argument.
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`, and for another number out of range.
    */
   listen(options: number | SocketIoListenOptions = {}): Promise<SocketIoAddress> {
     return this.engine.listen(...arguments as unknown as [typeof options]); // refuses what is too many

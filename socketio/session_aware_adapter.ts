@@ -98,10 +98,17 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   /** Nothing is kept then: sockets that are gone may still be used. */
   #closed = false;
 
-  /** Makes an adapter for a namespace. */
+  /** Makes an adapter for a namespace. @throws {RangeError} For a number of `connectionStateRecovery` that is negative or none. */
   constructor(nsp: AdapterNamespace) {
     super(nsp);
     const options: ConnectionStateRecoveryOptions = nsp.server.opts.connectionStateRecovery ?? {};
+    const { maxDisconnectionDuration, maxPackets, maxBytes, maxSessions } = options;
+    const limits = { maxDisconnectionDuration, maxPackets, maxBytes, maxSessions };
+    for (const [name, value] of Object.entries(limits)) {
+      if (!((value ?? 0) >= 0)) {
+        throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
+      }
+    }
     this.#maxAge = options.maxDisconnectionDuration ?? 120_000;
     this.#maxPackets = options.maxPackets ?? 10_000;
     this.#maxBytes = options.maxBytes ?? 67_108_864;

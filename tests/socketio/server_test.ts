@@ -543,3 +543,17 @@ Deno.test("server tells at once of a middleware, namespaces or allowRequest that
     assertThrows(() => new SocketIoServer(options), TypeError, "allowRequest");
   }
 });
+
+Deno.test("server refuses limits that are none: they would hold nothing", () => {
+  for (const name of ["maxDisconnectionDuration", "maxPackets", "maxBytes", "maxSessions"]) {
+    for (const value of [NaN, -1]) {
+      const connectionStateRecovery = { [name]: value };
+      assertThrows(() => new SocketIoServer({ connectionStateRecovery }), RangeError, name);
+    }
+  }
+  const io = new SocketIoServer();
+  for (const maxWaiting of [NaN, -1, 0]) {
+    const options = { hostname: "192.0.2.1", maxWaiting };
+    assertThrows(() => io.listen(options), RangeError, "maxWaiting");
+  }
+});
