@@ -265,9 +265,17 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
   return { transport: "tcp", hostname, port };
 }
 
+/** What a client's error is answered with, by its code, as in Node; with 400 if it is none of these. */
+const FAULTS: ReadonlyMap<string | undefined, string> = new Map([
+  ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", "413 Payload Too Large"],
+  ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+]);
+
 /**
- * A listener of a server's `clientError`: what came is no request. It is answered with 400 or 431 behind the responses to the requests before
- * it, where node:http would put its own in the place of the first one, or cut them off; then the connection ends.
+ * A listener of a server's `clientError`: what came is no request, or none in time. It is answered with 400, 408, 413 or 431 behind the
+ * responses to the requests before it, where node:http would put its own in the place of the first one, or cut them off; then the
+ * connection ends.
  *
  * It takes the responses into account that {@linkcode watchResponse} was told of. In the middle of one the connection is cut.
  *
@@ -282,8 +290,7 @@ function clientOf(socket: IncomingMessage["socket"]): TransportAddr {
  * ```
  */
 export function answerClientError(error: Error, socket: Duplex): void {
-  const overflow = (error as { code?: string }).code === "HPE_HEADER_OVERFLOW";
-  const status = overflow ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const status = FAULTS.get((error as { code?: string }).code) ?? "400 Bad Request";
   // What follows is thrown away; node:http would find fault with each piece of it.
   socket.removeAllListeners("data").resume();
   const key = socket as IncomingMessage["socket"];

@@ -16,7 +16,7 @@ import {
 } from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
-import { finished, Transform } from "node:stream";
+import { Duplex, finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
 import {
@@ -804,4 +804,27 @@ Deno.test("answer to a client's error comes behind the responses that are due, a
   assertEquals(await exchange(get.replace("/", "/begun"), "half", "@@@\r\n\r\n"), "");
   await begun.promise;
   await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("answer to a client's error tells a request that took too long, and what is too large, as Node does", async () => {
+  const faults = [
+    ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
+    ["HPE_CHUNK_EXTENSIONS_OVERFLOW", "413 Payload Too Large"],
+    ["HPE_HEADER_OVERFLOW", "431 Request Header Fields Too Large"],
+    ["ECONNRESET", "400 Bad Request"],
+  ];
+  for (const [code, status] of faults) {
+    let text = "";
+    const socket = new Duplex({
+      read() {},
+      write(chunk, _encoding, callback) {
+        text += chunk;
+        callback();
+      },
+    });
+    const closed = new Promise<void>((resolve) => socket.once("close", resolve));
+    answerClientError(Object.assign(new Error("it failed"), { code }), socket);
+    await closed;
+    assertEquals(text, `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  }
 });
