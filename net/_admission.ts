@@ -86,9 +86,9 @@ function checkList(name: string, list: AddressList | undefined): void {
 /** Whether a list holds an address. @throws {TypeError} When it promises an answer: a promise would be a yes for everybody. */
 function holds(list: AddressList, address: string, family: "ipv4" | "ipv6"): boolean {
   const answer: unknown = list.check(address, family);
-  if (answer instanceof Promise) {
+  if (typeof (answer as Partial<PromiseLike<unknown>> | undefined)?.then === "function") {
     // Nobody else would hear of it if it were rejected.
-    answer.catch(() => {});
+    Promise.resolve(answer).catch(() => {});
     throw new TypeError(`Cannot check the address "${address}": the list returned a promise`);
   }
   return Boolean(answer);

@@ -88,8 +88,14 @@ Deno.test("admission refuses lists that can't be asked, and a rate that is none"
 
 Deno.test("admission takes a list's promise for no answer", () => {
   for (const name of ["blockList", "allowList"]) {
-    const check = (): Promise<boolean> => Promise.reject(new Error("no answer"));
-    const admission = new Admission({ [name]: { check } });
-    assertThrows(() => admission.enter("192.0.2.1", 0, 100, 0), TypeError, "promise");
+    const rejected = (): Promise<boolean> => Promise.reject(new Error("no answer"));
+    // Of another library, or another realm.
+    const thenable = () => ({
+      then: (_: unknown, reject: (error: Error) => void) => reject(new Error()),
+    });
+    for (const check of [rejected, thenable]) {
+      const admission = new Admission({ [name]: { check } as never });
+      assertThrows(() => admission.enter("192.0.2.1", 0, 100, 0), TypeError, "promise");
+    }
   }
 });
