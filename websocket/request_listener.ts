@@ -312,8 +312,10 @@ export function answerClientError(error: Error, socket: Duplex): void {
       socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
     }
     const { destroySoon } = socket as { destroySoon?(): void };
-    if (destroySoon === undefined) socket.destroy();
-    else destroySoon.call(socket);
+    if (destroySoon !== undefined) destroySoon.call(socket);
+    else if (socket.writableFinished || !socket.writableEnded) socket.destroy();
+    // What a Duplex of the program has not taken yet would be lost.
+    else socket.once("finish", () => socket.destroy());
   };
   step();
 }

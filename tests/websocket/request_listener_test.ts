@@ -815,11 +815,14 @@ Deno.test("answer to a client's error tells a request that took too long, and wh
   ];
   for (const [code, status] of faults) {
     let text = "";
-    const socket = new Duplex({
+    const socket: Duplex = new Duplex({
       read() {},
       write(chunk, _encoding, callback) {
-        text += chunk;
-        callback();
+        // Over a slow carrier.
+        setTimeout(() => {
+          if (!socket.destroyed) text += chunk;
+          callback();
+        });
       },
     });
     const closed = new Promise<void>((resolve) => socket.once("close", resolve));
