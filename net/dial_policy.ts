@@ -146,8 +146,8 @@ export class DialPolicy {
     if (typeof options !== "object" || options === null) {
       throw new TypeError(`Cannot use a dial policy that is no object: ${String(options)}`);
     }
-    for (const name of Object.keys(options)) {
-      if (!RULES.has(name)) {
+    for (const [name, value] of Object.entries(options)) {
+      if (value !== undefined && !RULES.has(name)) {
         throw new TypeError(
           `Cannot use a dial policy with ${JSON.stringify(name)}: there is no such rule`,
         );

@@ -12,7 +12,7 @@ peerTest("nc -u talks to socat's UDP echo through the tracer, and its recording 
   const port = freePort();
   await using _echo = await spawnPeer(
     "socat",
-    [`UDP4-LISTEN:${port},bind=127.0.0.1,fork`, "PIPE"],
+    [`UDP4-RECVFROM:${port},bind=127.0.0.1,fork`, "PIPE"],
     {
       ready: { udp: port },
     },
