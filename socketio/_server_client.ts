@@ -37,6 +37,16 @@ export interface ClientSocket {
 /** What a client says of itself when it joins a namespace. */
 type Auth = Record<string, Untyped> | undefined;
 
+/** A namespace that was asked for and has not answered yet. */
+interface Joining {
+  readonly client: ServerClient;
+  readonly name: string;
+  /** The newest words of the client, where it asked once more. */
+  newer: { auth: Auth } | undefined;
+  /** Whether it has answered, or its time is over. */
+  settled: boolean;
+}
+
 /** The part of a namespace that a client knows. */
 export interface ClientNamespace {
   readonly name: string;
@@ -59,6 +69,8 @@ export interface ClientServer {
   readonly maxNamespaces: number;
   /** Ends a client that joined nothing in time. */
   readonly connectDelay: Delay<ServerClient>;
+  /** Gives up on a namespace that lets a client wait. */
+  readonly joinDelay: Delay<Joining>;
   /** What counts the attachments that wait for others. */
   readonly receivedBytes: Budget;
   /** Ends a client whose attachments did not come in time. */
@@ -93,8 +105,7 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
   /** The usual client has one socket; the map is made for the second one. */
   #socket: ClientSocket | undefined;
   #more: Map<string, ClientSocket> | undefined;
-  /** Namespaces that were asked for and not let in yet; with the newest words, where it was asked for once more. */
-  #pending: Map<string, { auth: Auth } | undefined> | undefined;
+  #pending: Map<string, Joining> | undefined;
   /** Namespaces that were left: packets for them may still be on their way. */
   #left: Set<string> | undefined;
   #foreign: (() => void) | undefined;
@@ -122,6 +133,13 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
   /** The time to join a namespace is over. */
   onConnectTimeout(): void {
     if (this.#socket === undefined && this.#more === undefined) this.#close("forced server close");
+  }
+
+  /** The time of a namespace to answer is over. */
+  onJoinTimeout(joining: Joining): void {
+    const { name } = joining;
+    this.#server.namespaces.get(name)?._forget(this);
+    if (!this.#settle(joining)) this.#refuse(name, "The namespace did not answer in time");
   }
 
   /** The time for attachments is over. */
@@ -170,8 +188,9 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     this.#decoder?.reset();
     this.#share?.close();
     for (const socket of this.#sockets()) socket._onClose(reason, description);
-    for (const name of this.#pending?.keys() ?? []) {
-      this.#server.namespaces.get(name)?._forget(this);
+    for (const joining of this.#pending?.values() ?? []) {
+      this.#server.joinDelay.stop(joining);
+      this.#server.namespaces.get(joining.name)?._forget(this);
     }
     this.#socket =
       this.#more =
@@ -282,8 +301,9 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
       // Asked again: it left before it heard that it is in, of which npm's client tells nothing, and came back.
       socket?._onClose("client namespace disconnect");
       if (this.#closed) return; // by a listener
-      if (this.#pending?.has(packet.nsp)) this.#pending.set(packet.nsp, { auth });
-      else this.#connect(packet.nsp, auth);
+      const joining = this.#pending?.get(packet.nsp);
+      if (joining === undefined) this.#connect(packet.nsp, auth);
+      else joining.newer = { auth };
     } else if (packet.type === PacketType.CONNECT_ERROR) {
       this.#violation("only a server sends a connect error");
     } else if (socket !== undefined) socket._onPacket(packet);
@@ -299,40 +319,45 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
     if (count >= server.maxNamespaces) return this.#refuse(name, "Too many namespaces");
     const namespace = server.namespaces.get(name);
     if (namespace !== undefined) return this.#enter(namespace, auth);
-    let settled = false;
+    const joining = this.#ask(name);
     server.makeNamespace(name, auth ?? {}, (namespace) => {
-      settled = true;
-      if (this.#settle(name)) return;
+      if (this.#settle(joining)) return;
       if (namespace === undefined) this.#refuse(name, "Invalid namespace");
       else this.#enter(namespace, auth);
     });
-    if (!settled) this.#wait(name);
+    if (!joining.settled) this.#wait(joining);
   }
 
   #enter(namespace: ClientNamespace, auth: Auth): void {
     const { name } = namespace;
-    let settled = false;
-    const wanted = () => this.#pending?.get(name) === undefined;
+    const joining = this.#ask(name);
+    const wanted = () => !joining.settled && joining.newer === undefined;
     namespace._add(this, auth, wanted, (socket) => {
-      settled = true;
-      if (!this.#settle(name) && socket !== undefined) this.#join(name, socket);
+      if (!this.#settle(joining) && socket !== undefined) this.#join(name, socket);
     });
-    if (settled) return;
+    if (joining.settled) return;
     if (this.#closed) namespace._forget(this); // by middleware
-    else this.#wait(name);
+    else this.#wait(joining);
   }
 
-  #wait(name: string): void {
-    (this.#pending ??= new Map()).set(name, undefined);
+  #ask(name: string): Joining {
+    return { client: this, name, newer: undefined, settled: false };
   }
 
-  /** A namespace was asked for, and has answered. Returns whether that is void: the client is gone, or has asked anew. */
-  #settle(name: string): boolean {
-    const newer = this.#pending?.get(name);
-    this.#pending?.delete(name);
+  #wait(joining: Joining): void {
+    (this.#pending ??= new Map()).set(joining.name, joining);
+    this.#server.joinDelay.start(joining);
+  }
+
+  /** A namespace has answered, or its time is over. Returns whether that is void: the client is gone, or has asked anew. */
+  #settle(joining: Joining): boolean {
+    if (joining.settled) return true;
+    joining.settled = true;
+    this.#server.joinDelay.stop(joining);
+    this.#pending?.delete(joining.name);
     if (this.#closed) return true;
-    if (newer === undefined) return false;
-    this.#connect(name, newer.auth);
+    if (joining.newer === undefined) return false;
+    this.#connect(joining.name, joining.newer.auth);
     return true;
   }
 

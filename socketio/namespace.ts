@@ -371,7 +371,7 @@ export class SocketIoNamespace<
       search.then((late) => late && this.adapter.delAll(late.sid)).catch(reportCallbackError);
       return null;
     }).then((found) => {
-      this.#searching.delete(client);
+      if (this.#searching.get(client) === gone) this.#searching.delete(client);
       if (signal.aborted || client.conn.readyState !== "open" || !wanted()) {
         if (found) this.adapter.delAll(found.sid);
         return done(undefined);

@@ -66,7 +66,12 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   adapter?: SocketIoAdapterFactory;
   /** A codec in place of the built-in one, as npm's `socket.io-msgpack-parser`. Clients need the same. */
   parser?: SocketIoParser;
-  /** How long a connection may go without joining a namespace, in ms. @default {45_000} */
+  /**
+   * How long a connection may go without joining a namespace, in ms, and how long one more namespace may let it wait before it
+   * refuses it.
+   *
+   * @default {45_000}
+   */
   connectTimeout?: number;
   /** Lets clients take up their session again after a short loss of the connection. @default {off} */
   connectionStateRecovery?: ConnectionStateRecoveryOptions;
@@ -533,6 +538,10 @@ export class SocketIoServer<
       connectDelay: scheduler.delay<ServerClient>(
         connectTimeout,
         (client) => client.onConnectTimeout(),
+      ),
+      joinDelay: scheduler.delay(
+        connectTimeout,
+        (joining) => joining.client.onJoinTimeout(joining),
       ),
       receivedBytes: (options.limits ?? Limits.shared).receivedBytes,
       attachmentDelay: scheduler.delay<ServerClient>(

@@ -126,6 +126,71 @@ Deno.test("client that joins nothing in time is disconnected", async () => {
   assertEquals(conn.readyState, "closed");
 });
 
+/** What the client is told next, whenever that is. */
+async function nextMessages(conn: FakeConnection): Promise<unknown[]> {
+  for (let waited = 0; waited < 2000; waited++) {
+    const messages = conn.take();
+    if (messages.length > 0) return messages;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("nothing came");
+}
+
+Deno.test("namespace that lets a client wait refuses it in time, and a late answer is void", async () => {
+  const { io, engine } = fakeServer({ connectTimeout: 20 });
+  let late = () => {};
+  let hangs = true;
+  io.of("/slow").use((_socket, next) => {
+    if (!hangs) return next();
+    late = next;
+  });
+  const joined: string[] = [];
+  io.of("/slow").on("connection", (socket) => joined.push(socket.id));
+  const conn = engine.connect();
+  conn.join();
+  conn.take();
+  conn.deliver("0/slow,");
+  assertEquals(await nextMessages(conn), [
+    '4/slow,{"message":"The namespace did not answer in time"}',
+  ]);
+  hangs = false;
+  conn.deliver("0/slow,");
+  assertEquals(joined.length, 1);
+  conn.take();
+  late();
+  assertEquals(conn.take(), []);
+  assertEquals([...io.of("/slow").sockets.keys()], joined);
+  assertEquals(conn.readyState, "open");
+  conn.close();
+  assertEquals(io.of("/slow").sockets.size, 0);
+});
+
+Deno.test("function that is asked for a namespace and never answers is given up on in time", async () => {
+  const { io, engine } = fakeServer({ connectTimeout: 20 });
+  let late: (error: Error | null, allow?: boolean) => void = () => {};
+  io.of((_name, _auth, next) => late = next);
+  const conn = engine.connect();
+  conn.join();
+  conn.take();
+  conn.deliver("0/slow,");
+  assertEquals(await nextMessages(conn), [
+    '4/slow,{"message":"The namespace did not answer in time"}',
+  ]);
+  late(null, true);
+  assertEquals(conn.take(), []);
+  assertEquals(io.of("/slow").sockets.size, 0);
+  conn.close();
+});
+
+Deno.test("client that goes while a namespace lets it wait leaves no timer", () => {
+  const { io, engine } = fakeServer({ connectTimeout: 600_000 });
+  io.of("/slow").use(() => {});
+  const conn = engine.connect();
+  conn.join();
+  conn.deliver("0/slow,");
+  conn.close();
+});
+
 Deno.test("client whose attachments do not come in time is disconnected", async () => {
   const { engine } = fakeServer({ attachmentTimeout: 10 });
   const conn = engine.connect();
