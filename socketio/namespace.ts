@@ -461,8 +461,7 @@ export class SocketIoNamespace<
       else this.#runMiddleware(middleware, index + 1, socket, done);
     };
     const failed = (error: unknown) => {
-      if (called) return reportCallbackError(error);
-      reportCallbackError(error);
+      this.server._onMiddlewareError(error, socket);
       next(new Error("Internal error"));
     };
     try {

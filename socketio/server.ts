@@ -96,7 +96,7 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   attachmentTimeout?: number;
   /**
    * Takes what a listener of a socket threw, or the promise that it returned was rejected with. The socket's connection
-   * is closed afterwards; all others go on.
+   * is closed afterwards; all others go on. Takes what a namespace's middleware threw, too, which keeps that socket out.
    *
    * @default {`console.error`}
    */
@@ -501,10 +501,18 @@ export class SocketIoServer<
     cause: unknown,
     socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
   ): void {
-    guardCallback(this.opts.onListenerError ?? reportCallbackError)(cause, socket);
+    this._onMiddlewareError(cause, socket);
     const message = `Cannot go on with the socket "${socket.id}": a listener failed`;
     const client = socket.client as ServerClient;
     client._close("forced server close", new SocketIoError("ERR_LISTENER", message, { cause }));
+  }
+
+  /** A middleware of a namespace failed. @ignore */
+  _onMiddlewareError(
+    cause: unknown,
+    socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
+  ): void {
+    guardCallback(this.opts.onListenerError ?? reportCallbackError)(cause, socket);
   }
 
   /** Makes an id that can't be guessed. @ignore */

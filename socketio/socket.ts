@@ -85,6 +85,11 @@ export interface SocketServer<
     error: unknown,
     socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
   ): void;
+  /** Takes what a middleware threw that looked at a socket. @ignore */
+  _onMiddlewareError(
+    error: unknown,
+    socket: SocketIoSocket<Untyped, Untyped, Untyped, Untyped>,
+  ): void;
   /** Makes an id that can't be guessed. @ignore */
   _generateId(): string;
 }

@@ -127,6 +127,27 @@ Deno.test("middleware that throws, or rejects, keeps the client out without tell
   assertEquals(errors.map((error) => (error as Error).message), ["secret", "secret"]);
 });
 
+Deno.test("what middleware throws, or rejects with, goes to onListenerError with the socket", async () => {
+  const errors: unknown[] = [];
+  const { io, engine } = fakeServer({
+    onListenerError: (error, socket) => errors.push([error, socket.handshake.auth.name]),
+  });
+  io.use((socket, next) => {
+    if (socket.handshake.auth.name === "early") throw "thrown";
+    if (socket.handshake.auth.name === "late") next();
+    return Promise.reject("rejected");
+  });
+  for (const name of ["early", "in time", "late"]) {
+    const conn = engine.connect();
+    conn.deliver(`0${JSON.stringify({ name })}`);
+    await settle();
+    assertEquals(conn.readyState, "open", name);
+    assertEquals((conn.take()[0] as string)[0], name === "late" ? "0" : "4");
+    conn.close();
+  }
+  assertEquals(errors, [["thrown", "early"], ["rejected", "in time"], ["rejected", "late"]]);
+});
+
 Deno.test("middleware that ends after the client has gone changes nothing", () => {
   const { io, engine } = fakeServer();
   let go: (() => void) | undefined;
