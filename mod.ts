@@ -4,6 +4,21 @@
  * Every module can be imported alone (`@sluice/sockets/buffer`, `@sluice/sockets/net`, …); this entry point
  * re-exports them all.
  *
+ * @example
+ * ```ts
+ * import { connect, createServer } from "@sluice/sockets";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = await createServer((socket) => {
+ *   socket.pipe(socket);
+ * }).listen(0, "127.0.0.1");
+ *
+ * const socket = connect(server.port, "127.0.0.1").setEncoding("utf8");
+ * socket.end("hello");
+ * assertEquals(await Array.fromAsync(socket), ["hello"]);
+ * await server.close();
+ * ```
+ *
  * @module
  */
 export * from "./buffer/mod.ts";

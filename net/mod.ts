@@ -2,6 +2,30 @@
  * TCP, TLS, Unix sockets, UDP and Bluetooth; proxies; message framing; and the byte transports that everything else
  * stands on.
  *
+ * - {@linkcode connect} and {@linkcode createServer}: Node's and Luvit's sockets and the web's streams, on one object.
+ *   {@linkcode createSecureServer} and {@linkcode connectTls} for TLS, {@linkcode DatagramSocket} for UDP.
+ * - {@linkcode dial}: a connection by its URL or name, through proxies if need be, under one deadline and a
+ *   {@linkcode DialPolicy}.
+ * - {@linkcode MessageSocket}: messages in place of bytes, by one of ten framings such as {@linkcode jsonLinesFramer}.
+ * - {@linkcode Transport}: what carries bytes. {@linkcode pair} makes two that are connected, for tests without ports.
+ *
+ * @example A server that answers in lines, and its client
+ * ```ts
+ * import { connect, createServer } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = await createServer((socket) => {
+ *   socket.on("data", (chunk) => socket.write(String(chunk).toUpperCase()));
+ * }).listen(0, "127.0.0.1");
+ *
+ * await using socket = connect(server.port, "127.0.0.1");
+ * socket.end("hello\n");
+ * let text = "";
+ * for await (const chunk of socket) text += chunk;
+ * assertEquals(text, "HELLO\n");
+ * await server.close();
+ * ```
+ *
  * @module
  */
 export * from "./accept_failures.ts";

@@ -3,6 +3,18 @@
  * Lua scripts ({@linkcode SimpleSocket}), from WLangage ({@linkcode SocketBook}) or from lua-websockets
  * ({@linkcode SyncWebSocket}, {@linkcode EventWebSocket}).
  *
+ * @example Two named sockets
+ * ```ts
+ * import { SocketBook } from "@sluice/sockets/socket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using book = new SocketBook();
+ * await book.create("SERVER", 0, { address: "127.0.0.1" });
+ * await book.connect("CLIENT", book.localPort("SERVER"), "127.0.0.1");
+ * await book.write("CLIENT", "Hello World");
+ * assertEquals(await book.read("SERVER"), "Hello World");
+ * ```
+ *
  * @module
  */
 export * from "./constants.ts";

@@ -3,7 +3,7 @@
  *
  * A function or class has an `@example` of its own that `deno task test:doc` runs. What is not a function or class (interface,
  * type, constant) has one, or is named in a program, or stands in the signature (or is linked from the text) of something that is shown: a function's
- * example shows the options that it takes. What needs the world outside (see {@linkcode OUTSIDE}) may have an example that is not run.
+ * example shows the options that it takes. Each entry point says what it is for, with an example that is run. What needs the world outside (see {@linkcode OUTSIDE}) may have an example that is not run.
  */
 import { report, repositoryRoot, runDeno } from "./tree.ts";
 
@@ -109,6 +109,24 @@ async function readSurface(root: string): Promise<{ surface: Shown[]; problems: 
   return { surface, problems: [] };
 }
 
+/** What the entry points of the package at `root` lack: a text about the module, and an example in it that is run. */
+async function checkEntryPoints(root: string): Promise<string[]> {
+  const { exports } = JSON.parse(await Deno.readTextFile(`${root}/deno.json`));
+  const entries: string[] = typeof exports === "string" ? [exports] : Object.values(exports);
+  const problems: string[] = [];
+  for (const entry of entries) {
+    const place = entry.replace(/^\.\//, "");
+    const text = await Deno.readTextFile(`${root}/${place}`);
+    const [, comment = ""] = /^(?:\/\/[^\n]*\n)*\/\*\*([\s\S]*?)\*\//.exec(text) ?? [];
+    const doc = comment.replace(/^[ \t]*\* ?/gm, "");
+    if (!/^@module\b/m.test(doc)) problems.push(`${place}: does not say what the module is for`);
+    else if (readBlocks(doc).run.length === 0) {
+      problems.push(`${place}: has no example that is run`);
+    }
+  }
+  return problems;
+}
+
 /** The programs of README.md and docs/ that are run. */
 async function readPages(root: string): Promise<string[]> {
   const pages = [`${root}/README.md`];
@@ -153,6 +171,7 @@ export async function checkExamples(
 ): Promise<{ problems: string[]; names: number }> {
   root = (await Deno.realPath(root)).replaceAll("\\", "/");
   const { surface, problems } = await readSurface(root);
+  problems.push(...await checkEntryPoints(root));
   const programs = [...surface.flatMap(({ run }) => run), ...await readPages(root)];
   const shown = namesShown(surface, programs);
   for (const { name, active, place, run, ignored } of surface) {

@@ -8,9 +8,13 @@ function shown(code: string, info = "ts"): string {
   return `/**\n * Does it.\n *\n * @example\n * \`\`\`${info}\n${lines} * \`\`\`\n */\n`;
 }
 
+/** What an entry point says of the module. */
+const ABOUT = shown("run({ size: 1 });").replace(" */\n", " *\n * @module\n */\n");
+const BOTH = `${ABOUT}export * from "./a.ts";\nexport * from "./b.ts";\n`;
+
 const SOUND = {
   "deno.json": '{ "name": "@sluice/planted", "version": "0.0.1", "exports": "./mod.ts" }',
-  "mod.ts": 'export * from "./a.ts";\n',
+  "mod.ts": `${ABOUT}export * from "./a.ts";\n`,
   "a.ts": `${shown("run({ size: 1 });")}export function run(options: RunOptions): void {}
 /** Options of {@linkcode run}. */
 export interface RunOptions { size: Size }
@@ -65,15 +69,14 @@ const PLANTED: Record<string, { code: string; problem: string | undefined }> = {
 
 for (const [what, { code, problem }] of Object.entries(PLANTED)) {
   Deno.test(`examples ${problem === undefined ? "takes" : "finds"} ${what}`, async () => {
-    const index = 'export * from "./a.ts";\nexport * from "./b.ts";\n';
-    const found = await problemsOf({ "mod.ts": index, "b.ts": code });
+    const found = await problemsOf({ "mod.ts": BOTH, "b.ts": code });
     assertEquals(found, problem === undefined ? [] : [problem]);
   });
 }
 
 Deno.test("examples takes a name in a page's program", async () => {
   const files = {
-    "mod.ts": 'export * from "./a.ts";\nexport * from "./b.ts";\n',
+    "mod.ts": BOTH,
     "b.ts": "/** Of use. */\nexport const MORE = 1;\n",
   };
   assertEquals((await problemsOf(files)).length, 1);
@@ -83,21 +86,36 @@ Deno.test("examples takes a name in a page's program", async () => {
 });
 
 Deno.test("examples lets an exception have an example that is not run, and no other", async () => {
-  const index = 'export * from "./a.ts";\nexport * from "./b.ts";\n';
   const code = `${shown("radio();", "ts ignore")}export function radio(): void {}\n`;
   const outside = { radio: "takes a radio" };
-  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": code }, outside), []);
+  assertEquals(await problemsOf({ "mod.ts": BOTH, "b.ts": code }, outside), []);
   const bare = "/** Does it. */\nexport function radio(): void {}\n";
-  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": bare }, outside), [
+  assertEquals(await problemsOf({ "mod.ts": BOTH, "b.ts": bare }, outside), [
     "b.ts:2: radio has no example",
   ]);
   const run = `${shown("radio();")}export function radio(): void {}\n`;
-  assertEquals(await problemsOf({ "mod.ts": index, "b.ts": run }, outside), [
+  assertEquals(await problemsOf({ "mod.ts": BOTH, "b.ts": run }, outside), [
     "b.ts:9: radio has an example that is run: it needs no exception",
   ]);
   assertEquals(await problemsOf({}, outside), [
     "tools/examples.ts: the exception radio is not there",
   ]);
+});
+
+Deno.test("examples finds an entry point that says nothing, or shows nothing that is run", async () => {
+  const config = '{ "name": "@sluice/planted", "version": "0.0.1", "exports": EXPORTS }';
+  const exports = { ".": "./mod.ts", "./bare": "./bare.ts", "./still": "./still.ts" };
+  assertEquals(
+    await problemsOf({
+      "deno.json": config.replace("EXPORTS", JSON.stringify(exports)),
+      "bare.ts": 'export * from "./a.ts";\n',
+      "still.ts": `// Floor 3: driver.\n${ABOUT.replace("```ts", "```ts ignore")}export {};\n`,
+    }),
+    [
+      "bare.ts: does not say what the module is for",
+      "still.ts: has no example that is run",
+    ],
+  );
 });
 
 Deno.test("examples tells programs that are run from others", () => {
