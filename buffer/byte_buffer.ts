@@ -40,7 +40,7 @@ const DEFAULT_MAX_SIZE = 16 * 1024 * 1024;
  * A growing buffer of bytes with a position to read at and one to write at. It has every `read…`, `tryRead…` and `peek…` method of
  * {@linkcode ByteReader}, and a `write…` for each of them. Writes return the buffer, so that they can be chained.
  *
- * What is read stays in the buffer until {@linkcode compact} drops it; a loop that receives calls that after each round.
+ * What is read stays in the buffer until {@linkcode ByteBuffer.compact | compact} drops it; a loop that receives calls that after each round.
  *
  * @example
  * ```ts
@@ -154,7 +154,7 @@ export class ByteBuffer extends ByteReader {
     return this;
   }
 
-  /** Writes bytes as they are, or a text like {@linkcode writeText}. @throws {TypeError} if it is neither. */
+  /** Writes bytes as they are, or a text like {@linkcode ByteBuffer.writeText | writeText}. @throws {TypeError} if it is neither. */
   write(data: BytesLike | string): this {
     if (typeof data === "string") return this.writeText(data);
     const c = this.cursor;
@@ -198,22 +198,22 @@ export class ByteBuffer extends ByteReader {
     return ByteBuffer.from(this.read(length), encoding, byteOrder, { fatal, maxSize });
   }
 
-  /** Like {@linkcode readBuffer}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteBuffer.readBuffer | readBuffer}, but `undefined` if bytes are missing. */
   tryReadBuffer(length: number): ByteBuffer | undefined {
     return this.cursor.has(this.cursor.wanted(length)) ? this.readBuffer(length) : undefined;
   }
 
-  /** The same as {@linkcode writeUint8}. */
+  /** The same as {@linkcode ByteBuffer.writeUint8 | writeUint8}. */
   writeByte(value: number): this {
     return this.writeUint8(value);
   }
 
-  /** The same as {@linkcode writeFloat32}. */
+  /** The same as {@linkcode ByteBuffer.writeFloat32 | writeFloat32}. */
   writeFloat(value: number): this {
     return this.writeFloat32(value);
   }
 
-  /** The same as {@linkcode writeFloat64}. */
+  /** The same as {@linkcode ByteBuffer.writeFloat64 | writeFloat64}. */
   writeDouble(value: number): this {
     return this.writeFloat64(value);
   }

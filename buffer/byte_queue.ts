@@ -110,7 +110,7 @@ export class ByteQueue {
     );
   }
 
-  /** Adds a chunk at the end like {@linkcode push}, but returns `false` where that throws. */
+  /** Adds a chunk at the end like {@linkcode ByteQueue.push | push}, but returns `false` where that throws. */
   tryPush(chunk: Uint8Array): boolean {
     if (!(chunk instanceof Uint8Array)) throw wrongKind(chunk, "bytes");
     const size = chunk.length;
@@ -153,7 +153,7 @@ export class ByteQueue {
     return bytes;
   }
 
-  /** Takes the first `length` bytes like {@linkcode read}, or returns `undefined` if there are fewer. */
+  /** Takes the first `length` bytes like {@linkcode ByteQueue.read | read}, or returns `undefined` if there are fewer. */
   tryRead(length: number): Uint8Array | undefined {
     return length > this.#length ? undefined : this.read(length);
   }

@@ -145,14 +145,14 @@ export class ByteReader {
     return indexOfRun(bytes, run, start);
   }
 
-  /** Notes the position, for {@linkcode reset}. */
+  /** Notes the position, for {@linkcode ByteReader.reset | reset}. */
   mark(): this {
     this.cursor.mark();
     return this;
   }
 
   /**
-   * Goes back to where {@linkcode mark} was called last; this can be done more than once.
+   * Goes back to where {@linkcode ByteReader.mark | mark} was called last; this can be done more than once.
    *
    * @throws {RangeError} if nothing is marked.
    */
@@ -175,7 +175,7 @@ export class ByteReader {
     return copyOf(c.bytes.subarray(at, at + size));
   }
 
-  /** Like {@linkcode read}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.read | read}, but `undefined` if bytes are missing. */
   tryRead(length: number): Uint8Array<ArrayBuffer> | undefined;
   /**
    * Runs `read`, which may read any number of values. If one of them lacks bytes, the position is set back to where it was and the result is `undefined`.
@@ -210,7 +210,7 @@ export class ByteReader {
     }
   }
 
-  /** Like {@linkcode read}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.read | read}, but does not take the bytes. */
   peek(length?: number): Uint8Array<ArrayBuffer>;
   /** Runs `read`, which may read any number of values, and then sets the position back to where it was. */
   peek<T>(read: (reader: this) => T): T;
@@ -234,22 +234,22 @@ export class ByteReader {
     return Array.from(this.read(length));
   }
 
-  /** Like {@linkcode readBytes}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readBytes | readBytes}, but `undefined` if bytes are missing. */
   tryReadBytes(length: number): number[] | undefined {
     return this.cursor.has(this.cursor.wanted(length)) ? this.readBytes(length) : undefined;
   }
 
-  /** The same as {@linkcode readUint8}. */
+  /** The same as {@linkcode ByteReader.readUint8 | readUint8}. */
   readByte(): number {
     return this.readUint8();
   }
 
-  /** The same as {@linkcode readFloat32}. */
+  /** The same as {@linkcode ByteReader.readFloat32 | readFloat32}. */
   readFloat(): number {
     return this.readFloat32();
   }
 
-  /** The same as {@linkcode readFloat64}. */
+  /** The same as {@linkcode ByteReader.readFloat64 | readFloat64}. */
   readDouble(): number {
     return this.readFloat64();
   }
@@ -260,12 +260,12 @@ export class ByteReader {
     return c.view.getInt8(c.take(1));
   }
 
-  /** Like {@linkcode readInt8}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt8 | readInt8}, but `undefined` if bytes are missing. */
   tryReadInt8(): number | undefined {
     return this.cursor.has(1) ? this.readInt8() : undefined;
   }
 
-  /** Like {@linkcode readInt8}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt8 | readInt8}, but does not take the bytes. */
   peekInt8(): number {
     const c = this.cursor;
     return c.view.getInt8(c.ahead(1));
@@ -277,12 +277,12 @@ export class ByteReader {
     return c.view.getInt16(c.take(2), c.little);
   }
 
-  /** Like {@linkcode readInt16}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt16 | readInt16}, but `undefined` if bytes are missing. */
   tryReadInt16(): number | undefined {
     return this.cursor.has(2) ? this.readInt16() : undefined;
   }
 
-  /** Like {@linkcode readInt16}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt16 | readInt16}, but does not take the bytes. */
   peekInt16(): number {
     const c = this.cursor;
     return c.view.getInt16(c.ahead(2), c.little);
@@ -294,12 +294,12 @@ export class ByteReader {
     return toSigned(getUint24(c.view, c.take(3), c.little), 24);
   }
 
-  /** Like {@linkcode readInt24}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt24 | readInt24}, but `undefined` if bytes are missing. */
   tryReadInt24(): number | undefined {
     return this.cursor.has(3) ? this.readInt24() : undefined;
   }
 
-  /** Like {@linkcode readInt24}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt24 | readInt24}, but does not take the bytes. */
   peekInt24(): number {
     const c = this.cursor;
     return toSigned(getUint24(c.view, c.ahead(3), c.little), 24);
@@ -311,12 +311,12 @@ export class ByteReader {
     return c.view.getInt32(c.take(4), c.little);
   }
 
-  /** Like {@linkcode readInt32}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt32 | readInt32}, but `undefined` if bytes are missing. */
   tryReadInt32(): number | undefined {
     return this.cursor.has(4) ? this.readInt32() : undefined;
   }
 
-  /** Like {@linkcode readInt32}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt32 | readInt32}, but does not take the bytes. */
   peekInt32(): number {
     const c = this.cursor;
     return c.view.getInt32(c.ahead(4), c.little);
@@ -328,12 +328,12 @@ export class ByteReader {
     return toSigned(getUint40(c.view, c.take(5), c.little), 40);
   }
 
-  /** Like {@linkcode readInt40}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt40 | readInt40}, but `undefined` if bytes are missing. */
   tryReadInt40(): number | undefined {
     return this.cursor.has(5) ? this.readInt40() : undefined;
   }
 
-  /** Like {@linkcode readInt40}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt40 | readInt40}, but does not take the bytes. */
   peekInt40(): number {
     const c = this.cursor;
     return toSigned(getUint40(c.view, c.ahead(5), c.little), 40);
@@ -345,12 +345,12 @@ export class ByteReader {
     return toSigned(getUint48(c.view, c.take(6), c.little), 48);
   }
 
-  /** Like {@linkcode readInt48}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt48 | readInt48}, but `undefined` if bytes are missing. */
   tryReadInt48(): number | undefined {
     return this.cursor.has(6) ? this.readInt48() : undefined;
   }
 
-  /** Like {@linkcode readInt48}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt48 | readInt48}, but does not take the bytes. */
   peekInt48(): number {
     const c = this.cursor;
     return toSigned(getUint48(c.view, c.ahead(6), c.little), 48);
@@ -362,12 +362,12 @@ export class ByteReader {
     return c.view.getBigInt64(c.take(8), c.little);
   }
 
-  /** Like {@linkcode readInt64}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readInt64 | readInt64}, but `undefined` if bytes are missing. */
   tryReadInt64(): bigint | undefined {
     return this.cursor.has(8) ? this.readInt64() : undefined;
   }
 
-  /** Like {@linkcode readInt64}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readInt64 | readInt64}, but does not take the bytes. */
   peekInt64(): bigint {
     const c = this.cursor;
     return c.view.getBigInt64(c.ahead(8), c.little);
@@ -379,12 +379,12 @@ export class ByteReader {
     return c.view.getUint8(c.take(1));
   }
 
-  /** Like {@linkcode readUint8}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint8 | readUint8}, but `undefined` if bytes are missing. */
   tryReadUint8(): number | undefined {
     return this.cursor.has(1) ? this.readUint8() : undefined;
   }
 
-  /** Like {@linkcode readUint8}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint8 | readUint8}, but does not take the bytes. */
   peekUint8(): number {
     const c = this.cursor;
     return c.view.getUint8(c.ahead(1));
@@ -396,12 +396,12 @@ export class ByteReader {
     return c.view.getUint16(c.take(2), c.little);
   }
 
-  /** Like {@linkcode readUint16}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint16 | readUint16}, but `undefined` if bytes are missing. */
   tryReadUint16(): number | undefined {
     return this.cursor.has(2) ? this.readUint16() : undefined;
   }
 
-  /** Like {@linkcode readUint16}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint16 | readUint16}, but does not take the bytes. */
   peekUint16(): number {
     const c = this.cursor;
     return c.view.getUint16(c.ahead(2), c.little);
@@ -413,12 +413,12 @@ export class ByteReader {
     return getUint24(c.view, c.take(3), c.little);
   }
 
-  /** Like {@linkcode readUint24}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint24 | readUint24}, but `undefined` if bytes are missing. */
   tryReadUint24(): number | undefined {
     return this.cursor.has(3) ? this.readUint24() : undefined;
   }
 
-  /** Like {@linkcode readUint24}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint24 | readUint24}, but does not take the bytes. */
   peekUint24(): number {
     const c = this.cursor;
     return getUint24(c.view, c.ahead(3), c.little);
@@ -430,12 +430,12 @@ export class ByteReader {
     return c.view.getUint32(c.take(4), c.little);
   }
 
-  /** Like {@linkcode readUint32}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint32 | readUint32}, but `undefined` if bytes are missing. */
   tryReadUint32(): number | undefined {
     return this.cursor.has(4) ? this.readUint32() : undefined;
   }
 
-  /** Like {@linkcode readUint32}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint32 | readUint32}, but does not take the bytes. */
   peekUint32(): number {
     const c = this.cursor;
     return c.view.getUint32(c.ahead(4), c.little);
@@ -447,12 +447,12 @@ export class ByteReader {
     return getUint40(c.view, c.take(5), c.little);
   }
 
-  /** Like {@linkcode readUint40}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint40 | readUint40}, but `undefined` if bytes are missing. */
   tryReadUint40(): number | undefined {
     return this.cursor.has(5) ? this.readUint40() : undefined;
   }
 
-  /** Like {@linkcode readUint40}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint40 | readUint40}, but does not take the bytes. */
   peekUint40(): number {
     const c = this.cursor;
     return getUint40(c.view, c.ahead(5), c.little);
@@ -464,12 +464,12 @@ export class ByteReader {
     return getUint48(c.view, c.take(6), c.little);
   }
 
-  /** Like {@linkcode readUint48}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint48 | readUint48}, but `undefined` if bytes are missing. */
   tryReadUint48(): number | undefined {
     return this.cursor.has(6) ? this.readUint48() : undefined;
   }
 
-  /** Like {@linkcode readUint48}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint48 | readUint48}, but does not take the bytes. */
   peekUint48(): number {
     const c = this.cursor;
     return getUint48(c.view, c.ahead(6), c.little);
@@ -481,12 +481,12 @@ export class ByteReader {
     return c.view.getBigUint64(c.take(8), c.little);
   }
 
-  /** Like {@linkcode readUint64}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readUint64 | readUint64}, but `undefined` if bytes are missing. */
   tryReadUint64(): bigint | undefined {
     return this.cursor.has(8) ? this.readUint64() : undefined;
   }
 
-  /** Like {@linkcode readUint64}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readUint64 | readUint64}, but does not take the bytes. */
   peekUint64(): bigint {
     const c = this.cursor;
     return c.view.getBigUint64(c.ahead(8), c.little);
@@ -498,12 +498,12 @@ export class ByteReader {
     return bitsToFloat16(c.view.getUint16(c.take(2), c.little));
   }
 
-  /** Like {@linkcode readFloat16}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readFloat16 | readFloat16}, but `undefined` if bytes are missing. */
   tryReadFloat16(): number | undefined {
     return this.cursor.has(2) ? this.readFloat16() : undefined;
   }
 
-  /** Like {@linkcode readFloat16}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readFloat16 | readFloat16}, but does not take the bytes. */
   peekFloat16(): number {
     const c = this.cursor;
     return bitsToFloat16(c.view.getUint16(c.ahead(2), c.little));
@@ -515,12 +515,12 @@ export class ByteReader {
     return c.view.getFloat32(c.take(4), c.little);
   }
 
-  /** Like {@linkcode readFloat32}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readFloat32 | readFloat32}, but `undefined` if bytes are missing. */
   tryReadFloat32(): number | undefined {
     return this.cursor.has(4) ? this.readFloat32() : undefined;
   }
 
-  /** Like {@linkcode readFloat32}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readFloat32 | readFloat32}, but does not take the bytes. */
   peekFloat32(): number {
     const c = this.cursor;
     return c.view.getFloat32(c.ahead(4), c.little);
@@ -532,12 +532,12 @@ export class ByteReader {
     return c.view.getFloat64(c.take(8), c.little);
   }
 
-  /** Like {@linkcode readFloat64}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readFloat64 | readFloat64}, but `undefined` if bytes are missing. */
   tryReadFloat64(): number | undefined {
     return this.cursor.has(8) ? this.readFloat64() : undefined;
   }
 
-  /** Like {@linkcode readFloat64}, but does not take the bytes. */
+  /** Like {@linkcode ByteReader.readFloat64 | readFloat64}, but does not take the bytes. */
   peekFloat64(): number {
     const c = this.cursor;
     return c.view.getFloat64(c.ahead(8), c.little);
@@ -553,7 +553,7 @@ export class ByteReader {
     return readVarint(this.cursor, maxBytes);
   }
 
-  /** Like {@linkcode readVarint}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readVarint | readVarint}, but `undefined` if bytes are missing. */
   tryReadVarint(maxBytes: number = MAX_VARINT_BYTES): number | undefined {
     return hasVarint(this.cursor, maxBytes) ? this.readVarint(maxBytes) : undefined;
   }
@@ -568,7 +568,7 @@ export class ByteReader {
     return readVarint64(this.cursor, maxBytes);
   }
 
-  /** Like {@linkcode readVarint64}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readVarint64 | readVarint64}, but `undefined` if bytes are missing. */
   tryReadVarint64(maxBytes: number = MAX_VARINT_BYTES): bigint | undefined {
     return hasVarint(this.cursor, maxBytes) ? this.readVarint64(maxBytes) : undefined;
   }
@@ -583,7 +583,7 @@ export class ByteReader {
     return readZigzag(this.cursor, maxBytes);
   }
 
-  /** Like {@linkcode readZigzag}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readZigzag | readZigzag}, but `undefined` if bytes are missing. */
   tryReadZigzag(maxBytes: number = MAX_VARINT_BYTES): number | undefined {
     return hasVarint(this.cursor, maxBytes) ? this.readZigzag(maxBytes) : undefined;
   }
@@ -598,7 +598,7 @@ export class ByteReader {
     return readZigzag64(this.cursor, maxBytes);
   }
 
-  /** Like {@linkcode readZigzag64}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readZigzag64 | readZigzag64}, but `undefined` if bytes are missing. */
   tryReadZigzag64(maxBytes: number = MAX_VARINT_BYTES): bigint | undefined {
     return hasVarint(this.cursor, maxBytes) ? this.readZigzag64(maxBytes) : undefined;
   }
@@ -612,12 +612,12 @@ export class ByteReader {
     return readBits(this.cursor, count);
   }
 
-  /** Like {@linkcode readBits}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readBits | readBits}, but `undefined` if bytes are missing. */
   tryReadBits(count: number): number | undefined {
     return hasBits(this.cursor, count) ? this.readBits(count) : undefined;
   }
 
-  /** Passes over the bits that {@linkcode readBits} left of its last byte. */
+  /** Passes over the bits that {@linkcode ByteReader.readBits | readBits} left of its last byte. */
   alignBits(): this {
     this.cursor.unreadBits = 0;
     return this;
@@ -633,7 +633,7 @@ export class ByteReader {
     return takeText(this.cursor, findString(this.cursor, limit), "a string");
   }
 
-  /** Like {@linkcode readString}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readString | readString}, but `undefined` if bytes are missing. */
   tryReadString(limit: number = Infinity): string | undefined {
     const span = findString(this.cursor, limit);
     return span && takeText(this.cursor, span, "a string");
@@ -645,7 +645,7 @@ export class ByteReader {
     return takeText(c, findText(c, c.wanted(length)), "a text");
   }
 
-  /** Like {@linkcode readText}, but `undefined` if bytes are missing. */
+  /** Like {@linkcode ByteReader.readText | readText}, but `undefined` if bytes are missing. */
   tryReadText(length: number): string | undefined {
     const c = this.cursor;
     const span = findText(c, c.wanted(length));
@@ -663,7 +663,7 @@ export class ByteReader {
     return takeText(this.cursor, findLine(this.cursor, limit), "a line");
   }
 
-  /** Like {@linkcode readLine}, but `undefined` if there is no line end yet. */
+  /** Like {@linkcode ByteReader.readLine | readLine}, but `undefined` if there is no line end yet. */
   tryReadLine(limit: number = Infinity): string | undefined {
     const span = findLine(this.cursor, limit);
     return span && takeText(this.cursor, span, "a line");
@@ -680,13 +680,13 @@ export class ByteReader {
     return takeText(this.cursor, findCString(this.cursor, limit), "a NUL-terminated text");
   }
 
-  /** Like {@linkcode readCString}, but `undefined` if there is no NUL yet. */
+  /** Like {@linkcode ByteReader.readCString | readCString}, but `undefined` if there is no NUL yet. */
   tryReadCString(limit: number = Infinity): string | undefined {
     const span = findCString(this.cursor, limit);
     return span && takeText(this.cursor, span, "a NUL-terminated text");
   }
 
-  /** All bytes, read or not, as text in the reader's encoding. Other forms: {@linkcode toHex}, {@linkcode toDecimalList}. */
+  /** All bytes, read or not, as text in the reader's encoding. Other forms: {@linkcode ByteReader.toHex | toHex}, {@linkcode ByteReader.toDecimalList | toDecimalList}. */
   toString(): string {
     const { encoding, fatal } = this.cursor;
     return decodeText(this.slice(), encoding, { fatal });

@@ -32,12 +32,12 @@ export class Utf8Validator {
   #lower = 0x80;
   #upper = 0xbf;
 
-  /** Whether every byte so far was good; `false` for good after the first bad one, until {@linkcode reset}. */
+  /** Whether every byte so far was good; `false` for good after the first bad one, until {@linkcode Utf8Validator.reset | reset}. */
   get valid(): boolean {
     return this.#valid;
   }
 
-  /** Good bytes so far, since the start or the last {@linkcode reset}: after a failure, the offset of the first bad byte. */
+  /** Good bytes so far, since the start or the last {@linkcode Utf8Validator.reset | reset}: after a failure, the offset of the first bad byte. */
   get offset(): number {
     return this.#offset;
   }
@@ -231,7 +231,7 @@ export class Utf8Decoder {
   /**
    * Decodes the next chunk and returns the text of every character that is complete now.
    *
-   * @throws {TypeError} if the decoder is fatal and a byte is bad. Call {@linkcode reset} before using it again.
+   * @throws {TypeError} if the decoder is fatal and a byte is bad. Call {@linkcode Utf8Decoder.reset | reset} before using it again.
    */
   push(chunk: Uint8Array): string {
     let head = "";

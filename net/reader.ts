@@ -185,7 +185,7 @@ export class TransportReader {
    * reading goes on behind them. So a slab serves as long as nothing of it is handed on.
    *
    * @param chunk What was delivered last.
-   * @returns Where the bytes are now; `undefined` if nothing was moved, after {@linkcode keep} for example.
+   * @returns Where the bytes are now; `undefined` if nothing was moved, after {@linkcode TransportReader.keep | keep} for example.
    */
   rewind(chunk: Uint8Array, held: number): Uint8Array | undefined {
     const slab = this.#slab;

@@ -52,7 +52,7 @@ export interface Socks5Authorization extends Socks5Client {
 /** Options of {@linkcode createSocks5Server}. */
 export interface Socks5ServerOptions {
   /**
-   * Decides whether a login is right. With it every client must log in; without it none can. Compare secrets by {@linkcode timingSafeEqual}.
+   * Decides whether a login is right. With it every client must log in; without it none can. Compare secrets by `timingSafeEqual` of `@sluice/sockets/buffer`.
    * @default {undefined}, no authentication
    */
   authenticate?(

@@ -46,7 +46,7 @@ export class TurnSlices {
   #hops = 0;
 
   /**
-   * Nothing is done before {@linkcode start}.
+   * Nothing is done before {@linkcode TurnSlices.start | start}.
    *
    * @param work Does so many pieces of the work, or what there is of it. Returns whether some is left.
    * @param nextTurn Calls back in the next turn of the event loop.

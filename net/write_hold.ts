@@ -48,7 +48,7 @@ export class WriteHold {
   #held = false;
   #listed = false;
 
-  /** Holds nothing back before {@linkcode begin}. */
+  /** Holds nothing back before {@linkcode WriteHold.begin | begin}. */
   constructor(to: Holdable) {
     this.#to = to;
   }

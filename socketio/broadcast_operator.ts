@@ -181,7 +181,7 @@ export class BroadcastOperator<
     );
   }
 
-  /** The ids of the chosen sockets, on all servers of a cluster. It costs as much as {@linkcode fetchSockets}. */
+  /** The ids of the chosen sockets, on all servers of a cluster. It costs as much as {@linkcode BroadcastOperator.fetchSockets | fetchSockets}. */
   async allSockets(): Promise<Set<SocketId>> {
     // Adapters have a call for the ids alone; those for clusters answer it with what their own server has.
     const found: { id: SocketId }[] = await this.#adapter.fetchSockets(this.#options());

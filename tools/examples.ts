@@ -3,7 +3,8 @@
  *
  * A function or class has an `@example` of its own that `deno task test:doc` runs. What is not a function or class (interface,
  * type, constant) has one, or is named in a program, or stands in the signature (or is linked from the text) of something that is shown: a function's
- * example shows the options that it takes. Each entry point says what it is for, with an example that is run. What needs the world outside (see {@linkcode OUTSIDE}) may have an example that is not run.
+ * example shows the options that it takes. Each entry point says what it is for, with an example that is run. A link in a text
+ * leads to a public name. What needs the world outside (see {@linkcode OUTSIDE}) may have an example that is not run.
  */
 import { report, repositoryRoot, runDeno } from "./tree.ts";
 
@@ -42,8 +43,14 @@ interface Shown {
   ignored: string[];
   /** The names that its signature has in it, and those that its text links to. */
   mentions: Set<string>;
+  /** The names in its declaration: those of its members are among them. */
+  members: Set<string>;
+  /** What its texts, and those of its members, link to. */
+  links: string[];
 }
 
+const LINK = /\{@link\w* ([^}|\s]+)/g;
+const NAME = /"name":"([^"]+)"/g;
 const BLOCK = /^[ \t]*```(ts|typescript|js|javascript)\b([^\n]*)\n([\s\S]*?)^[ \t]*```/gm;
 
 /** The programs in a text, those that are run and those that are not. */
@@ -88,6 +95,8 @@ function summarize(root: string, { name, declarations }: Symbol): Shown | undefi
     run,
     ignored,
     mentions,
+    members: new Set(Array.from(JSON.stringify(own).matchAll(NAME), ([, member]) => member)),
+    links: Array.from(JSON.stringify(own).matchAll(LINK), ([, target]) => target),
   };
 }
 
@@ -145,6 +154,16 @@ async function readPages(root: string): Promise<string[]> {
   return blocks;
 }
 
+/** Whether a link to `target` leads anywhere: to a public name, to a member of it, or to a page. */
+function leads(target: string, byName: ReadonlyMap<string, Shown>): boolean {
+  if (/^https?:/.test(target)) return true;
+  const [name, member] = target.split(".");
+  const symbol = byName.get(name);
+  if (symbol === undefined || member === undefined) return symbol !== undefined;
+  // A member may come from what the symbol extends.
+  return [name, ...symbol.mentions].some((owner) => byName.get(owner)?.members.has(member));
+}
+
 /** The names that are shown: those in programs, and those that the signatures of shown names have in them. */
 function namesShown(surface: readonly Shown[], programs: readonly string[]): Set<string> {
   const byName = new Map(surface.map((symbol) => [symbol.name, symbol]));
@@ -174,7 +193,13 @@ export async function checkExamples(
   problems.push(...await checkEntryPoints(root));
   const programs = [...surface.flatMap(({ run }) => run), ...await readPages(root)];
   const shown = namesShown(surface, programs);
-  for (const { name, active, place, run, ignored } of surface) {
+  const byName = new Map(surface.map((symbol) => [symbol.name, symbol]));
+  for (const { name, active, place, run, ignored, links } of surface) {
+    for (const target of links) {
+      if (!leads(target, byName)) {
+        problems.push(`${place}: ${name} links to ${target}, which is no public name`);
+      }
+    }
     const reason = outside[name];
     if (!active) {
       if (!shown.has(name)) {

@@ -27,9 +27,9 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
   maxInbox?: number;
   /** From how many queued bytes `send` waits and `trySend` refuses. @default {65_536} */
   highWaterMark?: number;
-  /** The most bytes that wait to be sent. See {@linkcode slowReader}. @default {16_777_216} */
+  /** The most bytes that wait to be sent. See {@linkcode WebSocketConnectionOptions.slowReader | slowReader}. @default {16_777_216} */
   maxSendQueue?: number;
-  /** What happens at {@linkcode maxSendQueue}. @default {"wait"} */
+  /** What happens at {@linkcode WebSocketConnectionOptions.maxSendQueue | maxSendQueue}. @default {"wait"} */
   slowReader?: SlowReaderPolicy;
   /** The most unanswered pings of `ping()`. @default {16} */
   maxPendingPings?: number;

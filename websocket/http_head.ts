@@ -250,10 +250,10 @@ function latin1(bytes: Uint8Array): string {
  * ```
  */
 export class HttpHeadReader {
-  /** Why the head was refused, once {@linkcode push} returned -1 for that reason. */
+  /** Why the head was refused, once {@linkcode HttpHeadReader.push | push} returned -1 for that reason. */
   fault: HttpHeadFault | undefined;
   /**
-   * The head as text with its last empty line, once {@linkcode push} has returned 0 or more. An empty line in front of a
+   * The head as text with its last empty line, once {@linkcode HttpHeadReader.push | push} has returned 0 or more. An empty line in front of a
    * request is left out.
    */
   text = "";
@@ -288,7 +288,7 @@ export class HttpHeadReader {
    * Takes the next piece.
    *
    * @returns How many of its bytes belong to the head if it is complete now; otherwise -1: then either
-   * {@linkcode fault} is set, or more is needed.
+   * {@linkcode HttpHeadReader.fault | fault} is set, or more is needed.
    */
   push(piece: Uint8Array): number {
     if (this.fault !== undefined) return -1;

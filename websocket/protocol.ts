@@ -64,13 +64,13 @@ const HOLD = 1;
 const DISCARD = 2;
 
 /**
- * The WebSocket protocol (RFC 6455 from §5 on, RFC 7692) without a socket: bytes go in by {@linkcode receive}, events
+ * The WebSocket protocol (RFC 6455 from §5 on, RFC 7692) without a socket: bytes go in by {@linkcode WebSocketProtocol.receive | receive}, events
  * come out at the sink and bytes at the output, all synchronously.
  *
  * It answers pings and close frames by itself. What the peer does never makes it throw: a fault closes the connection
  * with the right code, is told to the sink once, and all further input is thrown away.
  *
- * Received bytes are unmasked in place and handed on as views: what was given to {@linkcode receive} must not be written again.
+ * Received bytes are unmasked in place and handed on as views: what was given to {@linkcode WebSocketProtocol.receive | receive} must not be written again.
  *
  * @example
  * ```ts
@@ -235,8 +235,8 @@ export class WebSocketProtocol {
   }
 
   /**
-   * How many bytes at the end of `chunk`, which came last, are still needed, and may be moved (see {@linkcode moved});
-   * -1 if more than that is needed. Nothing but an unfinished text is: what is whole was copied, or {@linkcode exposed}.
+   * How many bytes at the end of `chunk`, which came last, are still needed, and may be moved (see {@linkcode WebSocketProtocol.moved | moved});
+   * -1 if more than that is needed. Nothing but an unfinished text is: what is whole was copied, or {@linkcode WebSocketProtocol.exposed | exposed}.
    */
   needed(chunk: Uint8Array): number {
     if (this.#held !== undefined) return -1;
@@ -245,7 +245,7 @@ export class WebSocketProtocol {
     return assembly.opcode === 1 ? assembly.endOf(chunk) : -1;
   }
 
-  /** The bytes that were still {@linkcode needed} are now here. */
+  /** The bytes that were still {@linkcode WebSocketProtocol.needed | needed} are now here. */
   moved(bytes: Uint8Array): void {
     this.#assembly?.moved(bytes);
   }
@@ -337,7 +337,7 @@ export class WebSocketProtocol {
     }
   }
 
-  /** Whether events wait for {@linkcode resume}. */
+  /** Whether events wait for {@linkcode WebSocketProtocol.resume | resume}. */
   get paused(): boolean {
     return this.#flow === HOLD;
   }
@@ -772,7 +772,7 @@ export class WebSocketProtocol {
     this.#sendControl(0x89, payload);
   }
 
-  /** Sends a pong that nobody asked for. Throws as {@linkcode ping} does. */
+  /** Sends a pong that nobody asked for. Throws as {@linkcode WebSocketProtocol.ping | ping} does. */
   pong(payload: Uint8Array = NOTHING): void {
     this.#sendControl(0x8a, payload);
   }
@@ -791,7 +791,7 @@ export class WebSocketProtocol {
     this.#advance("sendClose");
   }
 
-  /** Throws what {@linkcode close} would throw, and does nothing else. */
+  /** Throws what {@linkcode WebSocketProtocol.close | close} would throw, and does nothing else. */
   checkClose(code: number | undefined, reason: string): void {
     closePayload(code, reason, this.#tools);
   }

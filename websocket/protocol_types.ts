@@ -23,17 +23,17 @@ export interface WebSocketProtocolSink {
 
 /** Where the bytes go. A `TransportWriter` is one. */
 export interface WebSocketProtocolOutput {
-  /** The buffer that {@linkcode reserve} gives room in. */
+  /** The buffer that {@linkcode WebSocketProtocolOutput.reserve | reserve} gives room in. */
   readonly buffer: Uint8Array;
   /** Whether so much is queued that more should wait. */
   readonly full: boolean;
-  /** Makes room for `max` bytes in {@linkcode buffer}, and returns the offset of it. */
+  /** Makes room for `max` bytes in {@linkcode WebSocketProtocolOutput.buffer | buffer}, and returns the offset of it. */
   reserve(max: number): number;
   /** Queues the first `n` bytes of what was reserved. */
   commit(n: number): unknown;
   /**
    * Queues `n` bytes, of what was reserved or right behind, that `late` fills when they are needed; it returns those that
-   * they have become more. An output that has this has {@linkcode settle}, too.
+   * they have become more. An output that has this has {@linkcode WebSocketProtocolOutput.settle | settle}, too.
    *
    * @returns Whether they are queued: there may be no room for them.
    */

@@ -55,7 +55,7 @@ export interface WebSocketCloseInfo {
   code: number;
   /** The reason that the peer sent, or the empty string. */
   reason: string;
-  /** What {@linkcode code} is called by `WebSocketStream`. */
+  /** What {@linkcode WebSocketCloseInfo.code | code} is called by `WebSocketStream`. */
   closeCode: number;
   /** Why the connection ended, if it was not by a close handshake. */
   error?: WebSocketError;

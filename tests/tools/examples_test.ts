@@ -102,6 +102,20 @@ Deno.test("examples lets an exception have an example that is not run, and no ot
   ]);
 });
 
+Deno.test("examples finds a link that leads nowhere", async () => {
+  const code = `${
+    shown("new More();").replace("Does it.", "{@linkcode run}, {@link More.go | go}, {@link gone}")
+  }export class More {
+  /** As {@linkcode More.gone}. */
+  go(): void {}
+}
+`;
+  assertEquals(await problemsOf({ "mod.ts": BOTH, "b.ts": code }), [
+    "b.ts:9: More links to gone, which is no public name",
+    "b.ts:9: More links to More.gone, which is no public name",
+  ]);
+});
+
 Deno.test("examples finds an entry point that says nothing, or shows nothing that is run", async () => {
   const config = '{ "name": "@sluice/planted", "version": "0.0.1", "exports": EXPORTS }';
   const exports = { ".": "./mod.ts", "./bare": "./bare.ts", "./still": "./still.ts" };
