@@ -9,6 +9,7 @@ import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
+  MiddlewareResponse,
   ResponseHeaders,
   UpgradeExchange,
 } from "./_exchange.ts";
@@ -238,9 +239,10 @@ export class EngineCore implements EngineSocketHost {
   }
 
   async #handleUpgrade(exchange: UpgradeExchange): Promise<void> {
-    const response = new KeptResponse((ended) =>
-      exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.text)
-    );
+    const response = new KeptResponse((ended) => {
+      exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.text);
+      ended.tell("close");
+    });
     const { sid } = exchange.request._query ??= parseQuery(exchange.request.url ?? "");
     const refusal = await this.#askCounted(
       exchange,
@@ -522,7 +524,7 @@ export class EngineCore implements EngineSocketHost {
   /** Runs the middleware; resolves to why the request is refused. The middleware may have answered it. */
   async #askMiddleware(
     exchange: HttpExchange | UpgradeExchange,
-    response: EngineResponse,
+    response: MiddlewareResponse,
   ): Promise<Refusal | undefined> {
     const error = await this.#decisions.wait(this.#runMiddleware(exchange, response));
     if (error === undefined) return undefined;
@@ -533,7 +535,7 @@ export class EngineCore implements EngineSocketHost {
   /** Resolves to what was given to `next`; `undefined` at the end of the middleware, or when one has answered. */
   #runMiddleware(
     exchange: HttpExchange | UpgradeExchange,
-    response: EngineResponse,
+    response: MiddlewareResponse,
   ): Promise<unknown> {
     const { middleware } = this;
     const { request } = exchange;
@@ -541,6 +543,8 @@ export class EngineCore implements EngineSocketHost {
       const endIfAnswered = () => {
         if (exchange.done) resolve(undefined);
       };
+      // It may answer much later, by a callback.
+      response.once("close", endIfAnswered);
       const run = (index: number): void => {
         if (index === middleware.length) return resolve(undefined);
         let called = false;

@@ -13,13 +13,19 @@ export type ResponseHeaders = Record<string, string | string[]>;
 /** The body of a request, or why there is none. */
 export type RequestBody = Uint8Array | "too large" | "no room" | "aborted";
 
+/** What middleware gets as the response. */
+export interface MiddlewareResponse extends EngineResponse {
+  /** Calls back at its end: it has left, or the other side has gone. */
+  once(event: "close", listener: () => void): unknown;
+}
+
 /** One HTTP request and its response, whatever server they came through. */
 export interface HttpExchange {
   readonly request: EngineRequest;
   /** The address of the other end. */
   readonly remoteAddress: string;
   /** What middleware gets. */
-  readonly response: EngineResponse;
+  readonly response: MiddlewareResponse;
   /** Whether the other side has gone, or a response was sent. */
   readonly done: boolean;
   /** Called when the other side goes before the response was sent. */

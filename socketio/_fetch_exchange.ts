@@ -152,7 +152,7 @@ export class FetchExchange implements HttpExchange {
         if (this.#done) return;
         this.#done = true;
         this.onAbort?.();
-        this.#tell("close");
+        this.response.tell("close");
       },
     });
     this.#resolve(new Response(body, { headers: all }));
@@ -193,8 +193,8 @@ export class FetchExchange implements HttpExchange {
     this.#send = () => {
       this.#send = () => {};
       send();
-      this.#tell("finish");
-      this.#tell("close");
+      this.response.tell("finish");
+      this.response.tell("close");
     };
     if (response.writableEnded) return this.#send();
     try {
@@ -202,14 +202,6 @@ export class FetchExchange implements HttpExchange {
     } catch (error) {
       reportCallbackError(error);
       this.#send();
-    }
-  }
-
-  #tell(event: "finish" | "close"): void {
-    try {
-      this.response.emit(event);
-    } catch (error) {
-      reportCallbackError(error);
     }
   }
 

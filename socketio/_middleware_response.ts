@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { EventEmitter } from "node:events";
 import { concat } from "@std/bytes";
+import { reportCallbackError } from "./_callback.ts";
 import type { ResponseHeaders } from "./_exchange.ts";
 import type { EngineResponse } from "./types.ts";
 
@@ -101,5 +102,14 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
     this.#ended = true;
     this.#onend(this);
     return this;
+  }
+
+  /** Emits an event, whatever the listeners do. */
+  tell(event: "finish" | "close"): void {
+    try {
+      this.emit(event);
+    } catch (error) {
+      reportCallbackError(error);
+    }
   }
 }

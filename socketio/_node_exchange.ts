@@ -5,8 +5,13 @@ import { BudgetShare } from "../net/budget_share.ts";
 import { watchResponse } from "../websocket/request_listener.ts";
 import { BodyBytes } from "./_body_bytes.ts";
 import { reportCallbackError } from "./_callback.ts";
-import type { HttpExchange, RequestBody, ResponseHeaders } from "./_exchange.ts";
-import type { EngineRequest, EngineResponse } from "./types.ts";
+import type {
+  HttpExchange,
+  MiddlewareResponse,
+  RequestBody,
+  ResponseHeaders,
+} from "./_exchange.ts";
+import type { EngineRequest } from "./types.ts";
 
 /** How long the rest of a request that was refused is thrown away, before its connection is cut, in ms. */
 const LINGER = 5000;
@@ -29,7 +34,7 @@ export function nodeRequest(request: IncomingMessage): EngineRequest {
 export class NodeExchange implements HttpExchange {
   readonly request: EngineRequest;
   readonly remoteAddress: string;
-  readonly response: EngineResponse;
+  readonly response: MiddlewareResponse;
   onAbort: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -42,7 +47,7 @@ export class NodeExchange implements HttpExchange {
     this.#request = request;
     this.#response = response;
     this.request = nodeRequest(request);
-    this.response = response as EngineResponse;
+    this.response = response as MiddlewareResponse;
     this.remoteAddress = request.socket?.remoteAddress ?? "";
     watchResponse(request, response);
     response.on("close", () => {

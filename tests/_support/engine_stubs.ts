@@ -60,12 +60,14 @@ export class StubExchange implements HttpExchange {
     this.headers = { ...this.response.headers, ...headers };
     this.body = body;
     this.#resolve(this);
+    this.response.tell("close");
   }
 
   /** The other side goes. */
   abort(): void {
     this.done = true;
     this.onAbort?.();
+    this.response.tell("close");
   }
 }
 

@@ -471,18 +471,30 @@ Deno.test("engine core does nothing for an answer that comes too late", async ()
   core.close();
 });
 
-Deno.test("engine core waits no longer once a middleware has answered, with or without a promise", async () => {
-  for (const later of [false, true]) {
-    const core = makeCore();
+Deno.test("engine core waits no longer once a middleware has answered, now, by a promise or by a callback", async () => {
+  for (const how of ["now", "promise", "callback"]) {
+    const limits = new Limits();
+    const core = makeCore({ limits });
     core.middleware.push((_, response) => {
-      if (!later) return void response.end("done");
-      return Promise.resolve().then(() => void response.end("done"));
+      const end = () => void response.end("done");
+      if (how === "now") return end();
+      const later = Promise.resolve().then(end);
+      return how === "promise" ? later : undefined;
     });
     assertEquals((await request(core, POLLING)).body, "done");
     assertEquals((await upgrade(core).refusal).message, "done");
     // No timer is left, as the sanitizers see, although the engine is not closed.
     for (let i = 0; i < 10; i++) await Promise.resolve();
+    assertEquals(limits.connections.used, 0);
   }
+});
+
+Deno.test("engine core waits for no middleware when the client has gone", async () => {
+  const core = makeCore();
+  core.middleware.push(() => {});
+  polling(core).abort();
+  // No timer is left.
+  for (let i = 0; i < 10; i++) await Promise.resolve();
 });
 
 Deno.test("engine does not wait for ever for a platform's WebSocket to open, nor when it closes", async () => {
