@@ -304,16 +304,19 @@ export class EngineCore implements EngineSocketHost {
       throw error;
     }
     if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket);
-    else {
-      return this.#unopened.wait(webSocket).then(
-        (opened) => {
-          if (!(opened instanceof Undecided)) return this.#begin(exchange, id, opened);
-          this.#begin(exchange, id, undefined);
-          webSocket.then((late) => late.terminate(), () => {});
-        },
-        () => this.#begin(exchange, id, undefined),
-      );
-    }
+    else return this.#opened(webSocket).then((opened) => this.#begin(exchange, id, opened));
+  }
+
+  /** A WebSocket of a platform, once it is open; `undefined` if that fails or takes too long. */
+  #opened(webSocket: Promise<EngineWebSocket>): Promise<EngineWebSocket | undefined> {
+    return this.#unopened.wait(webSocket).then(
+      (opened) => {
+        if (!(opened instanceof Undecided)) return opened;
+        webSocket.then((late) => late.terminate(), () => {});
+        return undefined;
+      },
+      () => undefined,
+    );
   }
 
   #begin(exchange: UpgradeExchange, id: string, webSocket: EngineWebSocket | undefined): void {
@@ -350,7 +353,7 @@ export class EngineCore implements EngineSocketHost {
     };
     const webSocket = exchange.accept(headers);
     if (!(webSocket instanceof Promise)) return answer(webSocket);
-    return webSocket.then(answer, () => answer(undefined));
+    return this.#opened(webSocket).then(answer);
   }
 
   #verify(

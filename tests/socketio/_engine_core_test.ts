@@ -518,3 +518,25 @@ Deno.test("engine does not wait for ever for a platform's WebSocket to open, nor
     assertEquals([limits.connections.used, core.sockets.size], [0, 0]);
   }
 });
+
+Deno.test("engine does not wait for ever for a platform's WebSocket of a session to open, nor count it", async () => {
+  const limits = new Limits();
+  const core = makeCore({ limits, upgradeTimeout: 5 });
+  core.middleware.push((_request, _response, next) => next());
+  const sid = await open(core);
+  const late = Promise.withResolvers<EngineWebSocket>();
+  const exchange = new StubUpgrade(`${WEBSOCKET}&sid=${sid}`);
+  exchange.accept = () => late.promise;
+  core.handleUpgrade(exchange);
+  assertEquals(limits.connections.used, 2);
+  for (let i = 0; limits.connections.used > 1 && i < 1000; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assertEquals([limits.connections.used, core.sockets.size], [1, 1]);
+  const terminated = Promise.withResolvers<void>();
+  exchange.socket.terminate = terminated.resolve;
+  late.resolve(exchange.socket);
+  await terminated.promise;
+  core.close();
+  assertEquals(limits.connections.used, 0);
+});
