@@ -83,6 +83,7 @@ export class NodeExchange implements HttpExchange {
         request.removeListener("data", ondata);
         request.removeListener("end", onend);
         request.removeListener("close", onclose);
+        this.#response.removeListener("close", onclose);
         // What comes behind the response is only thrown away.
         if (typeof result === "string" && !this.#response.writableEnded) request.pause();
         resolve(result);
@@ -96,6 +97,8 @@ export class NodeExchange implements HttpExchange {
       request.on("end", onend);
       request.on("close", onclose);
       request.on("error", onclose);
+      // Behind it the request tells nothing of a connection that is lost, and nobody wants the body any more.
+      this.#response.on("close", onclose);
       // Middleware may have paused it until it knows who asks.
       request.resume();
     });

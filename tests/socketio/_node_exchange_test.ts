@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { reported } from "../_support/engine_stubs.ts";
 import { Budget } from "../../net/budget.ts";
+import type { RequestBody } from "../../socketio/_exchange.ts";
 import { NodeExchange, nodeRequest } from "../../socketio/_node_exchange.ts";
 
 /** A node:http server on a real port whose requests go to `take`. */
@@ -153,6 +154,24 @@ Deno.test("node exchange has no body of a client that has gone", async () => {
     await assertRejects(() => fetch(url, { method: "POST", body: "12345" }));
     assertEquals(await body.promise, "aborted");
   });
+});
+
+Deno.test("node exchange waits for no body behind its response", async () => {
+  const bodies: RequestBody[] = [];
+  await withServer((exchange, request) => {
+    exchange.readBody(10).then((body) => bodies.push(body));
+    // The session ends meanwhile, and some of the body has come.
+    request.once("data", () => exchange.respond(400, { Connection: "close" }));
+  }, async (url) => {
+    const { hostname, port } = new URL(url);
+    const conn = await Deno.connect({ hostname, port: Number(port) });
+    await conn.write(
+      new TextEncoder().encode("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234"),
+    );
+    await conn.read(new Uint8Array(1000));
+    conn.close();
+  });
+  assertEquals(bodies, ["aborted"]);
 });
 
 Deno.test("node exchange tells of a client that has gone, and then answers no more", async () => {
