@@ -116,13 +116,13 @@ export class NodeExchange implements HttpExchange {
     if (status !== 204 && status !== 304) all["Content-Length"] = String(length.length);
     try {
       this.#response.writeHead(status, all);
+      if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
+      this.#response.end(length);
     } catch (error) {
-      // A header of the program's can't be sent, or its middleware threw.
+      // A header of the program's can't be sent, or its middleware threw, also from an `end` of its own.
       reportCallbackError(error);
-      return this.#fail();
+      if (!this.#response.writableEnded) return this.#fail();
     }
-    if (this.#budget !== undefined && length.length > 0) this.#count(this.#budget, length.length);
-    this.#response.end(length);
     if (stays) this.#response.once("finish", () => this.#throwAway());
     else if (endsConnection) this.#response.once("finish", () => this.#request.destroy());
   }

@@ -249,3 +249,24 @@ Deno.test("node exchange answers 500 where the headers can't be sent, or with no
   );
   assertEquals(errors.length, 2);
 });
+
+Deno.test("node exchange cuts a response whose end middleware has replaced by one that throws, unless it has ended", async () => {
+  const errors = await reported(() =>
+    withServer((exchange, _request, response) => {
+      const end = response.end.bind(response);
+      response.end = (chunk?: unknown): never => {
+        if (exchange.request.url === "/behind") end(chunk);
+        throw new Error("mine");
+      };
+      exchange.respond(200, {}, "body");
+      assertEquals(exchange.done, true);
+    }, async (url) => {
+      assertEquals(await (await fetch(`${url}behind`)).text(), "body");
+      await assertRejects(
+        () => fetch(url, { method: "POST", body: new Blob(["x"]).stream() }),
+        TypeError,
+      );
+    })
+  );
+  assertEquals(errors.length, 2);
+});
