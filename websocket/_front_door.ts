@@ -294,6 +294,7 @@ export function openFrontDoor(
       (socket as unknown as FrontDoorSocket).begin(request, response);
     }
   };
+  UPGRADING.add(onUpgrade);
   http.on("upgrade", onUpgrade);
   http.prependListener("request", onRequest);
   const unhook = hookExpectations(http, onRequest);
@@ -361,17 +362,23 @@ function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return hasListElement(headers.upgrade, "websocket");
 }
 
+/** The listeners for upgrades of {@linkcode openFrontDoor}. */
+const UPGRADING: WeakSet<CallableFunction> = new WeakSet();
+
 /**
- * Has a server take requests that offer another protocol, on connections that are handed to it, for the plain requests that they are. It
- * would do so by itself if nobody listened for upgrades.
+ * Has a server take requests that offer another protocol, on connections that are handed to it, for the plain requests that they are, and
+ * on its own ports all that nobody else listens for. It would do so by itself if nobody listened for upgrades.
  *
  * @returns What puts it back as it was.
  */
 function passOnOtherUpgrades(server: Server): () => void {
   const deciding = server as { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
   const before = deciding.shouldUpgradeCallback;
-  const own = (request: IncomingMessage): boolean =>
-    isInjected(request.socket) ? asksForWebSocket(request) : before?.call(server, request) ?? true;
+  const own = (request: IncomingMessage): boolean => {
+    if (isInjected(request.socket)) return asksForWebSocket(request);
+    if (server.listeners("upgrade").every((one) => UPGRADING.has(one))) return false;
+    return before?.call(server, request) ?? true;
+  };
   deciding.shouldUpgradeCallback = own;
   return () => {
     if (deciding.shouldUpgradeCallback === own) deciding.shouldUpgradeCallback = before;

@@ -873,9 +873,27 @@ Deno.test("a node:http server behind the front door gets a request that offers a
     await using server = await serve({ http });
     await offerAnother(server);
     const elsewhere = { socket: {}, headers: { upgrade: "h2c" } };
+    http.on("upgrade", () => {});
     assertEquals(deciding.shouldUpgradeCallback(elsewhere), before.call(http, elsewhere));
   }
   assertEquals(deciding.shouldUpgradeCallback, before);
+});
+
+Deno.test("front doors leave a node:http server's own port as it was, where nobody else listens for upgrades", async () => {
+  const http = createServer((_request, response) => response.end("page"));
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  const first = await serve({ http });
+  const second = await serve({ http });
+  for (const close of [() => first.close(), () => second.close(), () => {}]) {
+    using client = await RawClient.connect(port);
+    await client.write(upgradeRequest());
+    const answer = client.readUntil((text) => text.endsWith("page"));
+    assertMatch(await waitFor(answer, "read", { timeout: 5_000 }), /^HTTP\/1.1 200 /);
+    await close();
+  }
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
 });
 
 const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
