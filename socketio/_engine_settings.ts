@@ -7,6 +7,11 @@ import {
 } from "../websocket/permessage_deflate.ts";
 import { checkAllowedHosts } from "../websocket/request_url.ts";
 import { checkCors } from "./_cors.ts";
+import {
+  FOREIGN_COMPRESSION_OPTIONS,
+  FOREIGN_SERVER_OPTIONS,
+  refuseForeign,
+} from "./_foreign_options.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -43,14 +48,6 @@ export interface EngineSettings {
 
 const TRANSPORTS: ReadonlySet<string> = new Set(["polling", "websocket"]);
 
-/** Options of npm's engine.io that can't be honoured here, and why. */
-const IMPOSSIBLE: Readonly<Record<string, string>> = {
-  allowEIO3: "only revision 4 of the Engine.IO protocol is spoken",
-  wsEngine: "the WebSocket is the package's own",
-  jsonp: "polling by scripts is not supported",
-  initialPacket: "send it in the listener of a connection",
-};
-
 function positive(
   name: string,
   value: number | undefined,
@@ -69,9 +66,20 @@ function flag(name: string, value: boolean | undefined, fallback: boolean): bool
   throw new TypeError(`Cannot use the option ${name}: it is neither true nor false`);
 }
 
-function threshold(option: boolean | { threshold?: number } = true): number {
+function threshold(option: boolean | { threshold?: number } | null = true): number {
   if (option === false) return Infinity;
-  return option === true ? 1024 : option.threshold ?? 1024;
+  if (option === true || option === null) return 1024;
+  if (typeof option !== "object") {
+    throw new TypeError(
+      "Cannot use the option httpCompression: it is neither true, false nor an object",
+    );
+  }
+  refuseForeign(option, FOREIGN_COMPRESSION_OPTIONS, "httpCompression.");
+  const { threshold = 1024 } = option;
+  if (typeof threshold === "number" && threshold >= 0) return threshold;
+  throw new RangeError(
+    `Cannot use the option httpCompression: its threshold ${threshold} is out of range`,
+  );
 }
 
 /** Fills in the defaults. @throws {TypeError} for an option that can't be honoured, RangeError for a bad number. */
@@ -79,11 +87,7 @@ export function resolveEngineOptions(
   options: SocketIoEngineOptions,
   defaultPath: string,
 ): EngineSettings {
-  for (const [name, why] of Object.entries(IMPOSSIBLE)) {
-    if ((options as Record<string, unknown>)[name]) {
-      throw new TypeError(`Cannot use the option ${name}: ${why}`);
-    }
-  }
+  refuseForeign(options, FOREIGN_SERVER_OPTIONS);
   const transports = new Set<string>(options.transports ?? TRANSPORTS);
   for (const name of transports) {
     if (!TRANSPORTS.has(name)) {

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { FOREIGN_CLIENT_OPTIONS, refuseForeign } from "./_foreign_options.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { SocketIoClientSocket } from "./client_socket.ts";
 import { SocketIoManager } from "./manager.ts";
@@ -103,7 +104,7 @@ function makeManager(
  *
  * The type parameters type the events: those of the server, and those of the client.
  *
- * @throws {TypeError} for a URL or an option that can't be used. @throws {RangeError} for a number out of range.
+ * @throws {TypeError} for a URL or an option that can't be used, those of npm's `socket.io-client` included that are not here. @throws {RangeError} for a number out of range.
  *
  * @example
  * ```ts
@@ -132,6 +133,7 @@ export function connectSocketIo<
   url: string | URL,
   options: SocketIoClientOptions = {},
 ): SocketIoClientSocket<ListenEvents, EmitEvents> {
+  refuseForeign(options, FOREIGN_CLIENT_OPTIONS);
   const target = parseTarget(url);
   const path = (options.path ?? "/socket.io").replace(/\/$/, "");
   target.url.pathname = options.addTrailingSlash === false ? path : `${path}/`;

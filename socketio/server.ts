@@ -183,7 +183,8 @@ export class SocketIoServer<
   /**
    * Makes a server that does not run yet.
    *
-   * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
+   * @throws {TypeError} for an option that can't be honoured, those of npm's `socket.io` included that are not here, and for one of `listen()`.
+   * @throws {RangeError} for a number out of range.
    */
   constructor(options: SocketIoServerOptions = {}) {
     super();
@@ -213,9 +214,9 @@ export class SocketIoServer<
       ? { encode: encodePacket }
       : new options.parser.Encoder();
     this.#clientServer = this.#makeClientServer(options);
-    this.sockets = this.of("/");
-    // The options of the engine are looked at now, not when the first client comes.
+    // The options of the engine are looked at now, not when the first client comes, and before an adapter begins to work.
     this.#ownEngine = this.#makeEngine();
+    this.sockets = this.of("/");
   }
 
   /** How close this server, and all that share its `limits`, are to them. */

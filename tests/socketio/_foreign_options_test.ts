@@ -1,0 +1,49 @@
+import { assertThrows } from "@std/assert";
+import {
+  FOREIGN_CLIENT_OPTIONS,
+  FOREIGN_COMPRESSION_OPTIONS,
+  FOREIGN_SERVER_OPTIONS,
+  refuseForeign,
+} from "../../socketio/_foreign_options.ts";
+import { connectSocketIo } from "../../socketio/connect.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
+import type { AdapterNamespace } from "../../socketio/types.ts";
+import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
+
+/** What asks for something, whatever the option is; only `rejectUnauthorized` does so by `false`. */
+const asked = (name: string) => ({ [name]: name !== "rejectUnauthorized" && { threshold: 1024 } });
+
+Deno.test("a client refuses every option of npm's that is not here, and says what to use", () => {
+  for (const name of Object.keys(FOREIGN_CLIENT_OPTIONS)) {
+    const options = { autoConnect: false, ...asked(name) };
+    assertThrows(() => connectSocketIo("http://127.0.0.1:1/", options), TypeError, name);
+  }
+});
+
+Deno.test("a server refuses every option of npm's that is not here, and those of listen(), before it makes an adapter", () => {
+  let made = 0;
+  const adapter = (namespace: AdapterNamespace) => {
+    made++;
+    return new InMemoryAdapter(namespace);
+  };
+  for (const name of Object.keys(FOREIGN_SERVER_OPTIONS)) {
+    assertThrows(() => new SocketIoServer({ adapter, ...asked(name) }), TypeError, name);
+  }
+  for (const name of Object.keys(FOREIGN_COMPRESSION_OPTIONS)) {
+    const httpCompression = { threshold: 1, ...asked(name) };
+    assertThrows(() => new SocketIoServer({ adapter, httpCompression }), TypeError, name);
+  }
+  if (made > 0) throw new Error("an adapter was made");
+});
+
+Deno.test("foreign options that ask for nothing, and names that nobody knows, are passed over", () => {
+  for (const value of [undefined, null, false, 0, "", []]) {
+    refuseForeign(
+      { agent: value, requestTimeout: value, protocols: value },
+      FOREIGN_CLIENT_OPTIONS,
+    );
+    refuseForeign({ allowEIO3: value }, FOREIGN_SERVER_OPTIONS);
+  }
+  refuseForeign({ rejectUnauthorized: true }, FOREIGN_CLIENT_OPTIONS);
+  refuseForeign({ rejectUnauthorized: undefined, toString: 1, mine: 1 }, FOREIGN_CLIENT_OPTIONS);
+});
