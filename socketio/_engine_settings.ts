@@ -101,10 +101,9 @@ export function resolveEngineOptions(
   }
   if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
   const { cookie, slowClient = "close", perMessageDeflate } = options;
-  const deflate = perMessageDeflate === undefined || perMessageDeflate === false
-    ? undefined
-    : { threshold: 1024, ...perMessageDeflate === true ? {} : perMessageDeflate };
-  if (deflate !== undefined) checkDeflateOptions(deflate);
+  const chosen = perMessageDeflate === true ? {} : perMessageDeflate || undefined;
+  if (chosen !== undefined) checkDeflateOptions(chosen);
+  const deflate = chosen && { ...chosen, threshold: chosen.threshold ?? 1024 };
   if (slowClient !== "close" && slowClient !== "drop") {
     throw new TypeError('Cannot use the option slowClient: it is neither "close" nor "drop"');
   }

@@ -33,6 +33,7 @@ import type {
   WebSocketSendOptions,
 } from "./connection_types.ts";
 import { WebSocketError } from "./errors.ts";
+import { checkDeflateOptions } from "./permessage_deflate.ts";
 import type {
   WebSocketCloseInfo,
   WebSocketData,
@@ -916,6 +917,7 @@ function inboxError(): WebSocketError {
 function partsOver(transport: Transport, init: WebSocketConnectionInit): ConnectionParts {
   const { role, protocol = "", deflate, perMessageDeflate, rest, limits } = init;
   const options = resolveConnectionOptions(init);
+  if (perMessageDeflate !== undefined) checkDeflateOptions(perMessageDeflate);
   const compression = deflate && createCompression(role, deflate, perMessageDeflate);
   const extensions = deflate === undefined ? "" : "permessage-deflate";
   const link = new RawLink(transport, {

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { refuseUnknown } from "./_option_names.ts";
 import type { ExtensionParameter, WebSocketExtension } from "./extensions.ts";
 
 /** The registered name of the extension (RFC 7692). */
@@ -70,11 +71,36 @@ interface RawParameters {
   clientMaxWindowBits: number | undefined;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof PerMessageDeflateOptions, true> = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: true,
+  clientMaxWindowBits: true,
+  threshold: true,
+  level: true,
+  memLevel: true,
+};
+const KNOWN: ReadonlySet<string> = new Set(Object.keys(OPTIONS));
+
+/** What npm's ws, Python's websockets and the header have, and what that is here. */
+const FOREIGN: Readonly<Record<string, string>> = {
+  zlibDeflateOptions: "is `level` and `memLevel` here",
+  zlibInflateOptions: "is not here: `maxMessageSize` bounds what is inflated",
+  concurrencyLimit: "is not here: messages are compressed at once",
+  compressSettings: "is `level` and `memLevel` here",
+  server_no_context_takeover: "is `serverNoContextTakeover` here",
+  client_no_context_takeover: "is `clientNoContextTakeover` here",
+  server_max_window_bits: "is `serverMaxWindowBits` here",
+  client_max_window_bits: "is `clientMaxWindowBits` here",
+};
+
 /**
  * Checks options that a user gave.
  *
  * @throws {RangeError} For window bits, a level or a memory level out of range.
- * @throws {TypeError} For a threshold that is not a number of bytes.
+ * @throws {TypeError} For a threshold that is not a number of bytes, what is neither true nor false where it has to be, an option that is
+ * not known, and for what is no object of options.
  *
  * @example
  * ```ts
@@ -86,6 +112,12 @@ interface RawParameters {
  * ```
  */
 export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
+  refuseUnknown("Cannot compress", options, KNOWN, FOREIGN);
+  for (const name of ["serverNoContextTakeover", "clientNoContextTakeover"] as const) {
+    if (typeof (options[name] ?? false) !== "boolean") {
+      throw new TypeError(`Cannot compress: \`${name}\` is neither true nor false`);
+    }
+  }
   const ranges = [
     ["serverMaxWindowBits", options.serverMaxWindowBits, 8, 15],
     ["clientMaxWindowBits", options.clientMaxWindowBits, 8, 15],
@@ -101,7 +133,7 @@ export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
     }
   }
   const { threshold = 0 } = options;
-  if (!(threshold >= 0)) {
+  if (typeof threshold !== "number" || !(threshold >= 0)) {
     throw new TypeError(
       `Cannot compress with a threshold of ${threshold}: it takes bytes, 0 or more`,
     );

@@ -1,5 +1,12 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { createServer } from "node:http";
+import { pair } from "../../net/pair.ts";
+import { SocketIoEngine } from "../../socketio/engine.ts";
+import { attachWebSocket } from "../../websocket/attach.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
+import { WebSocketConnection } from "../../websocket/connection.ts";
+import { serveWebSocket } from "../../websocket/server.ts";
 import { formatExtension, parseExtensions } from "../../websocket/extensions.ts";
 import {
   acceptDeflate,
@@ -119,6 +126,37 @@ Deno.test("deflate options out of range are refused", () => {
   ) assertThrows(() => checkDeflateOptions(options), RangeError);
   assertThrows(() => checkDeflateOptions({ threshold: -1 }), TypeError);
   assertThrows(() => checkDeflateOptions({ threshold: NaN }), TypeError);
+});
+
+Deno.test("deflate options that are not known, or of the wrong kind, are refused wherever they are given", async () => {
+  const [transport] = pair();
+  const everywhere: ((options: PerMessageDeflateOptions) => unknown)[] = [
+    checkDeflateOptions,
+    (perMessageDeflate) => serveWebSocket({ perMessageDeflate, default: () => {} }),
+    (perMessageDeflate) => connectWebSocket("ws://127.0.0.1:1/", { perMessageDeflate }),
+    (perMessageDeflate) =>
+      attachWebSocket(createServer(), { perMessageDeflate, default: () => {} }),
+    (perMessageDeflate) => new SocketIoEngine({ perMessageDeflate }),
+    (perMessageDeflate) =>
+      new WebSocketConnection(transport, { role: "server", perMessageDeflate }),
+  ];
+  const wrong: [unknown, string][] = [
+    [{ zlibDeflateOptions: { level: 1 } }, "`level`"],
+    [{ server_no_context_takeover: true }, "`serverNoContextTakeover`"],
+    [{ treshold: 5 }, "`treshold`"],
+    [{ serverNoContextTakeover: "no" }, "`serverNoContextTakeover`"],
+    [{ clientNoContextTakeover: 1 }, "`clientNoContextTakeover`"],
+    [{ threshold: "5" }, "threshold"],
+    ["yes", "not an object"],
+    [[], "not an object"],
+  ];
+  for (const take of everywhere) {
+    for (const [options, text] of wrong) {
+      const call = async () => await take(options as PerMessageDeflateOptions);
+      await assertRejects(call, TypeError, text);
+    }
+  }
+  transport.close();
 });
 
 Deno.test("client and server of ours always agree on the same parameters, or on none", () => {
