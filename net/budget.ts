@@ -99,7 +99,9 @@ export class Budget {
    * @throws {RangeError} When `limit` is negative or not a number. @throws {TypeError} When `policy` is none of its words.
    */
   constructor(limit: number, policy: LimitPolicy = "close", unit = 1) {
-    if (!(limit >= 0)) throw new RangeError(`Cannot make a budget: ${limit} is out of range`);
+    if (typeof limit !== "number" || !(limit >= 0)) {
+      throw new RangeError(`Cannot make a budget: ${limit} is out of range`);
+    }
     if (policy !== "wait" && policy !== "drop" && policy !== "close") {
       throw new TypeError('Cannot make a budget: a policy is "wait", "drop" or "close"');
     }

@@ -76,6 +76,16 @@ export const DEFAULT_LIMIT_POLICIES: Readonly<Record<LimitKind, LimitPolicy>> = 
   inflatingBytes: "close",
 });
 
+/** @throws {TypeError} For what would limit nothing. */
+function checkKinds(what: string, given: object | null | undefined): void {
+  if (given === undefined || given === null) return;
+  if (typeof given !== "object") throw new TypeError(`Cannot make limits: ${what} is no object`);
+  const unknown = Object.keys(given).find((kind) => !Object.hasOwn(DEFAULT_LIMITS, kind));
+  if (unknown !== undefined) {
+    throw new TypeError(`Cannot make limits: there is no "${unknown}" in ${what}`);
+  }
+}
+
 /** About what a read brings. */
 const READ = 16_384;
 
@@ -123,10 +133,13 @@ export class Limits {
   /**
    * Makes a budget for servers to share.
    *
-   * @throws {RangeError} When a limit is negative or not a number. @throws {TypeError} When a policy is none of its words.
+   * @throws {RangeError} When a limit is negative or not a number. @throws {TypeError} When a policy is none of its words, and for a kind
+   * that there is not.
    */
   constructor(options: LimitsOptions = {}) {
-    const { policies } = options;
+    const { policies, ...limits } = options;
+    checkKinds("limits", limits);
+    checkKinds("policies", policies);
     const make = (kind: LimitKind, unit: number): Budget =>
       new Budget(
         options[kind] ?? DEFAULT_LIMITS[kind],
@@ -137,6 +150,16 @@ export class Limits {
     this.queuedBytes = make("queuedBytes", READ);
     this.receivedBytes = make("receivedBytes", READ);
     this.inflatingBytes = make("inflatingBytes", READ);
+  }
+
+  /** The limits of a server: those of its options, or those of the process. @throws {TypeError} For what are none. @ignore */
+  static _of(limits: Limits | null | undefined): Limits {
+    if (limits === undefined || limits === null) return Limits.shared;
+    // Those of another copy of this package will do.
+    if (typeof limits.queuedBytes === "object" && typeof limits.connections === "object") {
+      return limits;
+    }
+    throw new TypeError('Cannot use "limits": they must be Limits');
   }
 
   /** How much is used now. */

@@ -127,7 +127,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     }
     const maxConnections = checkMost(options.maxConnections ?? 65_536);
     new Socket(options); // checks what of the options is the sockets'
-    this.#options = { ...options, limits: options.limits ?? Limits.shared };
+    this.#options = { ...options, limits: Limits._of(options.limits) };
     this.#maxConnections = maxConnections;
     this.#admission = new Admission(options);
     const { proxyProtocol } = options;

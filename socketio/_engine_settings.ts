@@ -139,7 +139,7 @@ export function resolveEngineOptions(
     maxBufferedPackets: positive("maxBufferedPackets", options.maxBufferedPackets, 65_536),
     slowClient,
     maxConnections: positive("maxConnections", options.maxConnections, Infinity),
-    limits: options.limits ?? Limits.shared,
+    limits: Limits._of(options.limits),
     messageTimeout: positive("messageTimeout", options.messageTimeout, 60_000, MAX_DELAY),
   };
 }

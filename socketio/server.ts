@@ -221,7 +221,7 @@ export class SocketIoServer<
 
   /** How close this server, and all that share its `limits`, are to them. */
   get pressure(): Pressure {
-    return (this.opts.limits ?? Limits.shared).pressure;
+    return Limits._of(this.opts.limits).pressure;
   }
 
   /** The engine: its events, its middleware, and how many connections there are. */
@@ -552,7 +552,7 @@ export class SocketIoServer<
         connectTimeout,
         (joining) => joining.client.onJoinTimeout(joining),
       ),
-      receivedBytes: (options.limits ?? Limits.shared).receivedBytes,
+      receivedBytes: Limits._of(options.limits).receivedBytes,
       attachmentDelay: scheduler.delay<ServerClient>(
         attachmentTimeout,
         (client) => client.onAttachmentTimeout(),

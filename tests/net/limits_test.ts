@@ -1,3 +1,5 @@
+import { createServer } from "../../net/create_server.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   DEFAULT_LIMIT_POLICIES,
@@ -42,4 +44,19 @@ Deno.test("limits tell the pressure: each kind, and the highest of all", () => {
 Deno.test("limits of the process are one object", () => {
   assert(Limits.shared instanceof Limits);
   assertEquals(Limits.shared.connections.limit, DEFAULT_LIMITS.connections);
+});
+
+Deno.test("limits refuse kinds that there are not, and texts, which would limit nothing", () => {
+  for (const wrong of [{ connection: 5 }, { policies: { queued: "drop" } }, { policies: "wait" }]) {
+    assertThrows(() => new Limits(wrong as never), TypeError, "limits");
+  }
+  assertThrows(() => new Limits({ connections: "5" as never }), RangeError);
+  new Limits({ policies: undefined });
+});
+
+Deno.test("limits of a server are Limits", () => {
+  const limits = {} as Limits;
+  assertThrows(() => createServer({ limits }), TypeError, "limits");
+  assertThrows(() => new SocketIoServer({ limits }), TypeError, "limits");
+  assertEquals(Limits._of(undefined), Limits.shared);
 });
