@@ -34,6 +34,9 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
       throw new TypeError(`Cannot serve WebSockets: \`${name}\` goes into \`tls\``);
     }
   }
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
+    throw new TypeError("Cannot serve WebSockets: `tls` is no object");
+  }
   if (port !== undefined) checkPort(port, 0);
   if (listener !== undefined) {
     const { accept, close } = (listener ?? {}) as Partial<typeof listener>;

@@ -205,9 +205,14 @@ export class ServerCore {
 
   /** @throws {TypeError} @throws {RangeError} For options that can't be honoured. */
   constructor(options: WebSocketAcceptOptions) {
-    const { protocols = {}, perMessageDeflate = false, handshakeTimeout, maxConnections } = options;
+    const { perMessageDeflate = false, handshakeTimeout, maxConnections } = options;
+    const { protocols = {} } = options;
+    // A list or a Map has no names, and would be no handlers.
+    if (typeof protocols !== "object" || protocols === null || Symbol.iterator in protocols) {
+      throw new TypeError("Cannot serve WebSockets: `protocols` is no object of handlers");
+    }
     this.options = options;
-    this.limits = options.limits ?? Limits.shared;
+    this.limits = Limits._of(options.limits);
     this.#resolved = resolveConnectionOptions(options);
     this.#handlers = new Map(Object.entries(protocols));
     checkSubprotocols([...this.#handlers.keys()]);

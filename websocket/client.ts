@@ -191,6 +191,10 @@ class ClientAttempt {
       throw new RangeError(`Cannot connect: maxRedirects ${maxRedirects} is out of range`);
     }
     if (options.head !== undefined) checkHttpHeadLimits(options.head);
+    const { tls = {} } = options;
+    if (typeof tls !== "boolean" && (typeof tls !== "object" || tls === null)) {
+      throw new TypeError("Cannot connect: `tls` is neither true nor an object");
+    }
     if (options.transport !== undefined) this.#checkNoDialing(options);
     else if (options.tls !== undefined && !this.#target.secure) {
       throw new TypeError("Cannot connect: `tls` is for wss: URLs");

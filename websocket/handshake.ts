@@ -72,7 +72,7 @@ export function checkSubprotocols(protocols: readonly string[]): void {
     throw new TypeError("Cannot offer subprotocols: they are not a list");
   }
   protocols.forEach((protocol, i) => {
-    if (!isToken(protocol)) {
+    if (typeof protocol !== "string" || !isToken(protocol)) {
       throw new TypeError(`Cannot offer the subprotocol ${quote(protocol)}: it is not a token`);
     }
     if (protocols.indexOf(protocol) !== i) {
@@ -130,7 +130,9 @@ export function buildClientHandshake(handshake: ClientHandshake): string {
   let text = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
     `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n`;
   if (origin !== undefined) {
-    if (!isFieldValue(origin)) throw new TypeError("Cannot send the origin: not visible ASCII");
+    if (typeof origin !== "string" || !isFieldValue(origin)) {
+      throw new TypeError("Cannot send the origin: not visible ASCII");
+    }
     text += `Origin: ${origin}\r\n`;
   }
   if (protocols.length > 0) text += `Sec-WebSocket-Protocol: ${protocols.join(", ")}\r\n`;
@@ -173,7 +175,8 @@ function headerError(
 }
 
 /** A foreign text for an error message: short, and visible ASCII. */
-function quote(text: string): string {
+function quote(value: unknown): string {
+  const text = String(value);
   const short = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   return `"${short.replace(/[^\x20-\x7e…]/g, "?")}"`;
 }

@@ -12,10 +12,17 @@ export interface HttpHeadLimits {
   maxHeaderCount?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const LIMITS: Record<keyof HttpHeadLimits, true> = {
+  maxHeadSize: true,
+  maxLineSize: true,
+  maxHeaderCount: true,
+};
+
 /**
  * Checks limits that somebody else gave.
  *
- * @throws {RangeError} For one that is not at least 1.
+ * @throws {RangeError} For one that is not at least 1. @throws {TypeError} For one that there is not, and for what is no object.
  *
  * @example
  * ```ts
@@ -27,9 +34,15 @@ export interface HttpHeadLimits {
  * ```
  */
 export function checkHttpHeadLimits(limits: HttpHeadLimits): void {
-  const { maxHeadSize, maxLineSize, maxHeaderCount } = limits;
-  for (const [name, limit] of Object.entries({ maxHeadSize, maxLineSize, maxHeaderCount })) {
-    if (limit !== undefined && !(limit >= 1)) {
+  if (typeof limits !== "object" || limits === null) {
+    throw new TypeError("Cannot read HTTP heads: their limits are no object");
+  }
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit === undefined || limit === null) continue;
+    if (!Object.hasOwn(LIMITS, name)) {
+      throw new TypeError(`Cannot read HTTP heads: there is no limit "${name}"`);
+    }
+    if (typeof limit !== "number" || !(limit >= 1)) {
       throw new RangeError(`Cannot read HTTP heads: ${name} is ${limit}, not at least 1`);
     }
   }

@@ -1,8 +1,15 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { receiveHead, writeLatin1 } from "../../websocket/_head_exchange.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
+import { serveWebSocket } from "../../websocket/server.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { ACCEPT, until, upgradeRequest } from "../_support/websocket_server.ts";
@@ -260,4 +267,27 @@ Deno.test("server core finds who is left out at once, however many there are", a
   for (const ws of core.connections) ws.terminate();
   await core.idle();
   for (const end of ends) end.close();
+});
+
+Deno.test("server refuses what is no object of handlers, limits or TLS options, before it listens", async () => {
+  const wrong: [object, string][] = [
+    [{ protocols: new Map([["chat", () => {}]]) }, "`protocols`"],
+    [{ protocols: ["chat"] }, "`protocols`"],
+    [{ protocols: null }, "`protocols`"],
+    [{ protocols: 5 }, "`protocols`"],
+    [{ head: null }, "HTTP heads"],
+    [{ head: 5 }, "HTTP heads"],
+    [{ head: { maxHeadLength: 5 } }, "maxHeadLength"],
+    [{ limits: {} }, '"limits"'],
+    [{ tls: null }, "`tls`"],
+    [{ tls: 5 }, "`tls`"],
+  ];
+  for (const [options, text] of wrong) {
+    await assertRejects(() => serveWebSocket({ default: () => {}, ...options }), TypeError, text);
+  }
+  await assertRejects(
+    () => serveWebSocket({ default: () => {}, head: { maxHeadSize: "5" as unknown as number } }),
+    RangeError,
+    "maxHeadSize",
+  );
 });

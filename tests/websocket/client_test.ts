@@ -478,3 +478,19 @@ Deno.test("client refuses options that it does not know, before anything is open
     await assertRejects(() => connectWebSocket("ws://127.0.0.1:1", given), TypeError, text);
   }
 });
+
+Deno.test("client refuses what is no TLS option, no subprotocol and no origin, with a text that says so", async () => {
+  const url = "wss://127.0.0.1:1/";
+  for (const tls of [null, 0, "", 5, "x"]) {
+    await assertRejects(() => connectWebSocket(url, { tls: tls as never }), TypeError, "`tls`");
+  }
+  const head = null as never;
+  await assertRejects(() => connectWebSocket(url, { head }), TypeError, "HTTP heads");
+  for (const protocol of [null, undefined, 5]) {
+    const protocols = [protocol] as never;
+    await assertRejects(() => connectWebSocket(url, { protocols }), TypeError, "subprotocol");
+  }
+  for (const origin of [null, 5, {}] as never[]) {
+    await assertRejects(() => connectWebSocket(url, { origin }), TypeError, "origin");
+  }
+});
