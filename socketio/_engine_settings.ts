@@ -12,6 +12,7 @@ import {
   FOREIGN_SERVER_OPTIONS,
   refuseForeign,
 } from "./_foreign_options.ts";
+import { checkCallable, checkPath, checkTransports, flag, positive } from "./_option_kinds.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -46,26 +47,6 @@ export interface EngineSettings {
   readonly messageTimeout: number;
 }
 
-const TRANSPORTS: ReadonlySet<string> = new Set(["polling", "websocket"]);
-
-function positive(
-  name: string,
-  value: number | undefined,
-  fallback: number,
-  max = Infinity,
-): number {
-  if (value === undefined) return fallback;
-  if (!(value > 0 && value <= max)) {
-    throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
-  }
-  return value;
-}
-
-function flag(name: string, value: boolean | undefined, fallback: boolean): boolean {
-  if (typeof (value ?? fallback) === "boolean") return value ?? fallback;
-  throw new TypeError(`Cannot use the option ${name}: it is neither true nor false`);
-}
-
 function threshold(option: boolean | { threshold?: number } | null = true): number {
   if (option === false) return Infinity;
   if (option === true || option === null) return 1024;
@@ -88,17 +69,11 @@ export function resolveEngineOptions(
   defaultPath: string,
 ): EngineSettings {
   refuseForeign(options, FOREIGN_SERVER_OPTIONS);
-  const transports = new Set<string>(options.transports ?? TRANSPORTS);
-  for (const name of transports) {
-    if (!TRANSPORTS.has(name)) {
-      throw new TypeError(`Cannot use the transport "${name}": it is not known`);
-    }
-  }
-  if (transports.size === 0) throw new TypeError("Cannot use the option transports: it is empty");
+  const transports = options.transports ?? ["polling", "websocket"];
+  checkTransports(transports);
   if (options.cors !== undefined) checkCors(options.cors);
-  if (options.allowRequest !== undefined && typeof options.allowRequest !== "function") {
-    throw new TypeError("Cannot use the option allowRequest: it is not a function");
-  }
+  checkCallable("allowRequest", options.allowRequest);
+  checkPath(options.path);
   if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
   const { cookie, slowClient = "close", perMessageDeflate } = options;
   const chosen = perMessageDeflate === true ? {} : perMessageDeflate || undefined;
@@ -127,7 +102,7 @@ export function resolveEngineOptions(
       : undefined,
     closeTimeout: positive("closeTimeout", options.closeTimeout, 30_000, MAX_DELAY),
     maxHttpBufferSize: positive("maxHttpBufferSize", options.maxHttpBufferSize, 1_000_000),
-    transports,
+    transports: new Set(transports),
     allowUpgrades: flag("allowUpgrades", options.allowUpgrades, true),
     allowRequest: options.allowRequest,
     cors: options.cors,

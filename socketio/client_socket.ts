@@ -4,6 +4,7 @@ import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
 import { callListener, Listeners } from "./_listeners.ts";
+import { inRange } from "./_option_kinds.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
 import { SocketIoError } from "./errors.ts";
@@ -77,10 +78,8 @@ const LEAST = {
 /** @throws {RangeError} For a number that can't be. */
 function checkNumbers(options: SocketIoSocketOptions): void {
   for (const [name, least] of Object.entries(LEAST)) {
-    const value = options[name as keyof typeof LEAST] ?? least;
-    if (!(value >= least)) {
-      throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
-    }
+    const value = options[name as keyof typeof LEAST] ?? undefined;
+    inRange(name, value, least, least);
   }
 }
 

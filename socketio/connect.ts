@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { FOREIGN_CLIENT_OPTIONS, refuseForeign } from "./_foreign_options.ts";
+import { checkPath, checkRecord, flag } from "./_option_kinds.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { SocketIoClientSocket } from "./client_socket.ts";
 import { SocketIoManager } from "./manager.ts";
@@ -135,6 +136,11 @@ export function connectSocketIo<
 ): SocketIoClientSocket<ListenEvents, EmitEvents> {
   refuseForeign(options, FOREIGN_CLIENT_OPTIONS);
   const target = parseTarget(url);
+  for (const name of ["addTrailingSlash", "multiplex", "forceNew", "autoConnect"] as const) {
+    flag(name, options[name], true);
+  }
+  checkPath(options.path);
+  checkRecord("query", options.query);
   const path = (options.path ?? "/socket.io").replace(/\/$/, "");
   target.url.pathname = options.addTrailingSlash === false ? path : `${path}/`;
   for (const [name, value] of Object.entries(options.query ?? {})) {

@@ -31,6 +31,7 @@ import { FetchExchange, NativeUpgrade } from "./_fetch_exchange.ts";
 import { fileRoutes } from "./_file_routes.ts";
 import { FrontDoor, toHead } from "./_front_door.ts";
 import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
+import { inRange } from "./_option_kinds.ts";
 import { pathOf } from "./_query.ts";
 import type { RawSocketOptions } from "./_raw_socket.ts";
 import { RawUpgrade } from "./_raw_upgrade.ts";
@@ -325,9 +326,7 @@ export class SocketIoEngine {
     const { port = 0, hostname = "0.0.0.0", path } = all;
     checkPort(port, 0);
     const { maxWaiting = 16_384 } = all;
-    if (!(maxWaiting >= 1)) {
-      throw new RangeError(`Cannot use the option maxWaiting: ${maxWaiting} is out of range`);
-    }
+    inRange("maxWaiting", maxWaiting, 1, 1);
     requestTimes(all); // throws now, and not when the port is open
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
     try {

@@ -5,6 +5,14 @@ import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { checkForeignPacket } from "./_foreign_packet.ts";
 import { Listeners } from "./_listeners.ts";
+import {
+  checkCallable,
+  checkParser,
+  checkRecord,
+  checkTransports,
+  flag,
+  inRange,
+} from "./_option_kinds.ts";
 import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
@@ -132,14 +140,6 @@ function networkOf(url: URL, options: SocketIoClientOptions): OpenNetwork | unde
   return networkThrough({ proxy, tls, proxyTls, policy });
 }
 
-function inRange(name: string, value: number | undefined, fallback: number, min = 0): number {
-  if (value === undefined) return fallback;
-  if (!(value >= min)) {
-    throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
-  }
-  return value;
-}
-
 /**
  * The connection to one server, shared by the sockets of several namespaces. It comes back by itself when it is lost.
  * Programs find it at `socket.io`.
@@ -198,28 +198,24 @@ export class SocketIoManager {
     this.#onUse = onUse;
     this.#onGone = onGone;
     const transports = options.transports ?? ["polling", "websocket"];
-    for (const name of transports) {
-      if (name !== "polling" && name !== "websocket") {
-        throw new TypeError(`Cannot use the transport "${name}": it is not known`);
-      }
-    }
-    if (transports.length === 0) {
-      throw new TypeError("Cannot use the option transports: it is empty");
-    }
+    checkTransports(transports);
+    checkCallable("fetch", options.fetch);
+    checkCallable("WebSocket", options.WebSocket);
+    checkParser(options.parser);
+    checkRecord("extraHeaders", options.extraHeaders);
+    flag("reconnection", options.reconnection, true);
     inRange("reconnectionAttempts", options.reconnectionAttempts, Infinity);
     inRange("reconnectionDelay", options.reconnectionDelay, 1000);
     inRange("reconnectionDelayMax", options.reconnectionDelayMax, 5000);
-    if (!((options.randomizationFactor ?? 0) >= 0 && (options.randomizationFactor ?? 0) <= 1)) {
-      throw new RangeError("Cannot use the option randomizationFactor: it is out of range");
-    }
+    inRange("randomizationFactor", options.randomizationFactor, 0.5, 0, 1);
     inRange("timeout", options.timeout, 20_000, 1);
     this.#engineOptions = {
       url,
       transports,
-      upgrade: options.upgrade ?? true,
-      tryAllTransports: options.tryAllTransports ?? false,
+      upgrade: flag("upgrade", options.upgrade, true),
+      tryAllTransports: flag("tryAllTransports", options.tryAllTransports, false),
       headers: options.extraHeaders,
-      withCredentials: options.withCredentials ?? false,
+      withCredentials: flag("withCredentials", options.withCredentials, false),
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
       WebSocket: options.WebSocket ?? WebSocket,
       network: networkOf(url, options),

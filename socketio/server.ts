@@ -5,6 +5,14 @@ import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
 import { fileRoutes } from "./_file_routes.ts";
+import {
+  checkCallable,
+  checkParser,
+  checkPath,
+  checkRecord,
+  flag,
+  positive,
+} from "./_option_kinds.ts";
 import { randomId } from "./_random_id.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { type ClientServer, ServerClient } from "./_server_client.ts";
@@ -109,12 +117,6 @@ export interface ResolvedServerOptions extends SocketIoServerOptions {
   readonly maxPendingAcks: number;
 }
 
-function amount(name: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (!(value > 0)) throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
-  return value;
-}
-
 /**
  * A Socket.IO server, protocol revision 5: events with acknowledgements, namespaces and rooms, for every client of
  * Socket.IO 3 and 4 in browsers, phones and programs.
@@ -195,11 +197,22 @@ export class SocketIoServer<
       );
     }
     const recovery = options.connectionStateRecovery;
+    checkRecord("connectionStateRecovery", recovery);
+    checkPath(options.path);
+    checkCallable("adapter", options.adapter ?? undefined);
+    checkCallable("onListenerError", options.onListenerError);
+    checkParser(options.parser);
+    flag("serveClient", options.serveClient, true);
+    flag("skipMiddlewares", recovery?.skipMiddlewares, true);
     this.opts = {
       ...options,
       path: (options.path ?? "/socket.io").replace(/\/$/, ""),
-      cleanupEmptyChildNamespaces: options.cleanupEmptyChildNamespaces ?? false,
-      maxPendingAcks: amount("maxPendingAcks", options.maxPendingAcks, 10_000),
+      cleanupEmptyChildNamespaces: flag(
+        "cleanupEmptyChildNamespaces",
+        options.cleanupEmptyChildNamespaces,
+        false,
+      ),
+      maxPendingAcks: positive("maxPendingAcks", options.maxPendingAcks, 10_000),
       ...recovery && {
         connectionStateRecovery: {
           ...recovery,
@@ -208,7 +221,7 @@ export class SocketIoServer<
         },
       },
     };
-    this.#maxMade = amount("maxChildNamespaces", options.maxChildNamespaces, 10_000);
+    this.#maxMade = positive("maxChildNamespaces", options.maxChildNamespaces, 10_000);
     this.#adapter = options.adapter ?? (recovery ? SessionAwareAdapter : InMemoryAdapter);
     this.encoder = options.parser === undefined
       ? { encode: encodePacket }
@@ -534,16 +547,16 @@ export class SocketIoServer<
 
   #makeClientServer(options: SocketIoServerOptions): ClientServer {
     const scheduler = new Scheduler();
-    const connectTimeout = amount("connectTimeout", options.connectTimeout, 45_000);
-    const attachmentTimeout = amount("attachmentTimeout", options.attachmentTimeout, 30_000);
+    const connectTimeout = positive("connectTimeout", options.connectTimeout, 45_000);
+    const attachmentTimeout = positive("attachmentTimeout", options.attachmentTimeout, 30_000);
     return {
       encoder: this.encoder,
       parser: options.parser,
       decoderOptions: {
-        maxAttachments: amount("maxAttachments", options.maxAttachments, 10),
-        maxAttachmentBytes: amount("maxAttachmentBytes", options.maxAttachmentBytes, 10_000_000),
+        maxAttachments: positive("maxAttachments", options.maxAttachments, 10),
+        maxAttachmentBytes: positive("maxAttachmentBytes", options.maxAttachmentBytes, 10_000_000),
       },
-      maxNamespaces: amount("maxNamespacesPerClient", options.maxNamespacesPerClient, 128),
+      maxNamespaces: positive("maxNamespacesPerClient", options.maxNamespacesPerClient, 128),
       connectDelay: scheduler.delay<ServerClient>(
         connectTimeout,
         (client) => client.onConnectTimeout(),

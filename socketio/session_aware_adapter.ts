@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { inRange } from "./_option_kinds.ts";
 import { InMemoryAdapter } from "./in_memory_adapter.ts";
 import { PacketType } from "./packet.ts";
 import type {
@@ -105,9 +106,7 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     const { maxDisconnectionDuration, maxPackets, maxBytes, maxSessions } = options;
     const limits = { maxDisconnectionDuration, maxPackets, maxBytes, maxSessions };
     for (const [name, value] of Object.entries(limits)) {
-      if (!((value ?? 0) >= 0)) {
-        throw new RangeError(`Cannot use the option ${name}: ${value} is out of range`);
-      }
+      inRange(name, value ?? undefined, 0);
     }
     this.#maxAge = options.maxDisconnectionDuration ?? 120_000;
     this.#maxPackets = options.maxPackets ?? 10_000;
