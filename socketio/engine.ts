@@ -127,6 +127,29 @@ function refuseUnknown(options: SocketIoListenOptions): void {
   }
 }
 
+/** @throws {TypeError} For two places to listen at, and for none that can be. */
+function checkPlace({ path, port, hostname, tls }: SocketIoListenOptions): void {
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
+    throw new TypeError("Cannot listen: `tls` is no object");
+  }
+  if (typeof (hostname ?? "") !== "string") {
+    throw new TypeError("Cannot listen: `hostname` is not a text");
+  }
+  if (path === undefined) return;
+  if (tls !== undefined) {
+    throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
+  }
+  if (port !== undefined || hostname !== undefined) {
+    throw new TypeError(
+      "Cannot listen: give one of `port` and `path`; `hostname` goes with `port`",
+    );
+  }
+  // For an empty one the system makes an address up.
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    throw new TypeError("Cannot listen: `path` is not the path of a Unix socket file");
+  }
+}
+
 /** Where an engine listens. */
 export interface SocketIoAddress {
   /** The address of the interface; empty for a Unix socket. */
@@ -311,9 +334,7 @@ export class SocketIoEngine {
     }
     const all = typeof options === "number" ? { port: options } : options;
     refuseUnknown(all);
-    if (all.path !== undefined && all.tls !== undefined) {
-      throw new TypeError("Cannot listen: TLS on a Unix socket is not possible");
-    }
+    checkPlace(all);
     if (all.proxyProtocol !== undefined) {
       checkedProxyProtocol(all.proxyProtocol); // throws now, and not when it listens
       if (all.tls?.implementation === "deno") {
@@ -383,8 +404,16 @@ export class SocketIoEngine {
    * Takes the engine's requests of a server of `node:http` or `node:https`; all others stay with its own listeners. A request for another
    * protocol that nobody takes is ended: see `destroyUpgrade`.
    * Closing that server is up to the program.
+   *
+   * @throws {TypeError} for what is no server, and for a second argument: options go to the constructor.
    */
   attach(server: HttpServer): this {
+    if (typeof server?.on !== "function") {
+      throw new TypeError("Cannot attach: it takes a server of node:http; a port goes to listen()");
+    }
+    if (arguments.length > 1) {
+      throw new TypeError("Cannot attach: it takes a server alone; options go to the constructor");
+    }
     this.#core.reopen();
     const leave = addServerGuest(server, {
       takesRequest: (request, response) => this.#takes(request, response),

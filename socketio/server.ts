@@ -258,9 +258,11 @@ export class SocketIoServer<
   /**
    * Takes the requests on the server's path from a server of `node:http` or `node:https`, for example that of Express;
    * all others stay with its own listeners.
+   *
+   * @throws {TypeError} for what is no server, and for a second argument: options go to the constructor.
    */
   attach(server: HttpServer): this {
-    this.engine.attach(server);
+    this.engine.attach(...arguments as unknown as [typeof server]); // refuses what is too many
     return this;
   }
 

@@ -15,6 +15,7 @@ import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engin
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import type { EngineSocket } from "../../socketio/engine_socket.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
+import { SocketIoServer } from "../../socketio/server.ts";
 
 /** A way to run an engine, for the length of a block. */
 type Way = (
@@ -1328,4 +1329,29 @@ Deno.test("engine's listeners can be removed", async () => {
   }
   assertEquals(calls, 1);
   await engine.close();
+});
+
+Deno.test("engine listens at one place alone, and attach takes a server and nothing beside", () => {
+  const path = "/nowhere/socket";
+  const wrong: [object, string][] = [
+    [{ path, port: 0 }, "port"],
+    [{ path, hostname: "127.0.0.1" }, "hostname"],
+    [{ path: "" }, "path"],
+    [{ path: 5 }, "path"],
+    [{ path: null }, "path"],
+    [{ path: "a\0b" }, "path"],
+    [{ hostname: 5 }, "hostname"],
+    [{ tls: null }, "tls"],
+    [{ tls: 5 }, "tls"],
+  ];
+  for (const [options, text] of wrong) {
+    assertThrows(() => new SocketIoEngine().listen(options), TypeError, text);
+  }
+  for (const make of [() => new SocketIoEngine(), () => new SocketIoServer()]) {
+    for (const args of [[createServer(), { path: "/x" }], [3000], [undefined], [{ path: "/x" }]]) {
+      const attach = (...args: unknown[]) =>
+        make().attach(...args as [ReturnType<typeof createServer>]);
+      assertThrows(() => attach(...args), TypeError, "Cannot attach");
+    }
+  }
 });
