@@ -16,8 +16,12 @@ import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { Transport } from "./transport.ts";
 
-/** What `listen` of Node's takes beside what is taken here. */
-const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"];
+/**
+ * What `listen` of Node's takes beside what is taken here, and what says elsewhere (an `address()`, Bun, other servers) where to listen and with which
+ * certificate: without it the port would be open to all, or not encrypted.
+ */
+const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"]
+  .concat("address", "interface", "unix", "tls", "cert", "key", "secureContext");
 
 /**
  * Takes `([port | path | options] [, host] [, backlog] [, listener])` apart, as Node's `listen` and Luvit's do, and checks it.

@@ -110,7 +110,8 @@ Deno.test({
 });
 
 Deno.test("listen options of Node's that nothing honours are refused", () => {
-  for (const name of ["fd", "handle", "ipv6Only", "readableAll", "writableAll"]) {
+  const names = ["fd", "handle", "ipv6Only", "readableAll", "writableAll", "address", "interface"];
+  for (const name of [...names, "unix", "tls", "cert", "key", "secureContext"]) {
     const error = assertThrows(() => listenArguments([{ port: 0, [name]: 1 }]), TypeError);
     assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
   }
