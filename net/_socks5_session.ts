@@ -34,6 +34,16 @@ export class Socks5Settings {
   readonly idleTimeout: number;
 
   constructor(options: Socks5ServerOptions) {
+    for (const name of ["authenticate", "authorize", "dial", "lookup", "onerror"] as const) {
+      if (options[name] !== undefined && typeof options[name] !== "function") {
+        throw new TypeError(`Cannot make SOCKS5 server: ${name} is not a function`);
+      }
+    }
+    // Whoever gives a login does not mean a server without one.
+    const login = ["username", "password", "auth"].find((name) => name in options);
+    if (login !== undefined) {
+      throw new TypeError(`Cannot make SOCKS5 server: ${login} is \`authenticate\` here`);
+    }
     this.hooks = options;
     this.policy = DialPolicy.from(options.policy);
     this.maxConnections = limitOf(options, "maxConnections", 1);
@@ -56,7 +66,7 @@ function limitOf(
   least: number,
 ): number {
   const limit = options[name] ?? SOCKS5_SERVER_DEFAULTS[name];
-  if (!(limit >= least)) {
+  if (typeof limit !== "number" || !(limit >= least)) {
     throw new RangeError(`Cannot make SOCKS5 server: ${name} ${limit} is below ${least}`);
   }
   if (!name.endsWith("Timeout")) return limit;

@@ -313,3 +313,15 @@ Deno.test("SOCKS5 settings refuse what makes no sense", () => {
   assertThrows(() => new Socks5Settings({ policy: { allow: ["x y"] } }), TypeError);
   assertEquals(new Socks5Settings({ dial, policy: "public", udp: true }).maxConnections, 1024);
 });
+
+Deno.test("SOCKS5 server with a login by another name, or hooks that can't be called, is refused: it would let everybody in", () => {
+  for (const name of ["username", "password", "auth"]) {
+    assertThrows(() => new Socks5Settings({ [name]: "x" }), TypeError, "authenticate");
+  }
+  for (const name of ["authenticate", "authorize", "dial", "lookup", "onerror"]) {
+    for (const value of [null, "x", 5, {}, true]) {
+      assertThrows(() => new Socks5Settings({ [name]: value }), TypeError, name);
+    }
+  }
+  assertThrows(() => new Socks5Settings({ maxConnections: "5" as never }), RangeError);
+});
