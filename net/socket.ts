@@ -11,6 +11,7 @@ import {
   checkKeepAlive,
   checkSignal,
   checkTimeout,
+  codedTypeError,
   connectArguments,
   FOREIGN_CONNECT_OPTIONS,
   FOREIGN_SOCKET_OPTIONS,
@@ -215,11 +216,17 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /**
    * Makes a socket over a transport that is connected already: an accepted connection, one end of `pair()`, a
    * connection through a proxy, Bluetooth. With `pauseOnConnect` it begins paused.
+   *
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no transport.
    */
   static from(
     transport: Transport,
     options: SocketOptions & { pauseOnConnect?: boolean } = {},
   ): Socket {
+    const { read, write, close } = Object(transport) as Partial<Transport>;
+    if (![read, write, close].every((method) => typeof method === "function")) {
+      throw codedTypeError("ERR_INVALID_ARG_TYPE", "Cannot make a socket: it is no transport");
+    }
     const socket = new Socket(options);
     socket.#attach(transport);
     if (options.pauseOnConnect === true) socket.#paused = true;

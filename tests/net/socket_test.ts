@@ -1821,3 +1821,10 @@ Deno.test("connect refuses options that are no good at once, and changes nothing
   assertEquals(text, "hi");
   await server.close();
 });
+
+Deno.test("socket is made of a transport, and of nothing else", () => {
+  for (const wrong of [undefined, null, 5, "x", {}, [], { read() {}, write() {} }]) {
+    const error = assertThrows(() => Socket.from(wrong as never), TypeError, "no transport");
+    assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_TYPE");
+  }
+});
