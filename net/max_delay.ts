@@ -16,5 +16,5 @@ export const MAX_DELAY = 2_147_483_647;
  * ```
  */
 export function isDelay(ms: number): boolean {
-  return (ms >= 0 && ms <= MAX_DELAY) || ms === Infinity;
+  return typeof ms === "number" && ((ms >= 0 && ms <= MAX_DELAY) || ms === Infinity);
 }

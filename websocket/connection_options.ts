@@ -106,7 +106,7 @@ export function resolveConnectionOptions(
   }
   for (const [name, value] of Object.entries(numbers)) {
     const time = name.endsWith("Timeout") || name.endsWith("Interval");
-    if (!(value >= 0) || (time && value > MAX_DELAY)) {
+    if (typeof value !== "number" || !(value >= 0) || (time && value > MAX_DELAY)) {
       throw new RangeError(`Cannot open a WebSocket: ${name} ${value} is out of range`);
     }
   }

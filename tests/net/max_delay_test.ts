@@ -14,3 +14,9 @@ Deno.test("a timer that is asked for the longest delay does not fire at once", a
   clearTimeout(timer);
   assertEquals(fired, false);
 });
+
+Deno.test("a text is no time, although it compares as one", () => {
+  for (const text of ["5", "", "Infinity", true, null, []]) {
+    assertEquals(isDelay(text as never), false);
+  }
+});

@@ -28,3 +28,10 @@ Deno.test("connection options out of range are refused", () => {
   ) assertThrows(() => resolveConnectionOptions(bad), RangeError);
   assertThrows(() => resolveConnectionOptions({ slowReader: "ignore" as "wait" }), TypeError);
 });
+
+Deno.test("connection options refuse texts for numbers", () => {
+  for (const name of Object.keys(resolveConnectionOptions())) {
+    const error = assertThrows(() => resolveConnectionOptions({ [name]: "5" }), Error, name);
+    assertEquals(error instanceof TypeError || error instanceof RangeError, true);
+  }
+});
