@@ -75,9 +75,18 @@ export class TraceFilter {
   readonly #from: TraceSide | undefined;
   readonly #followed = new Map<number, Followed>();
 
-  /** Makes a filter. */
+  /** Makes a filter. @throws {TypeError} For what nothing would ever fit. */
   constructor(options: TraceFilterOptions = {}) {
     const { connections, content, from } = options;
+    if (connections !== undefined && !Array.isArray(connections)) {
+      throw new TypeError("Cannot filter by connections: they are no list");
+    }
+    if (content !== undefined && typeof content !== "string" && !(content instanceof RegExp)) {
+      throw new TypeError("Cannot filter by content: it is neither a text nor an expression");
+    }
+    if (from !== undefined && from !== "client" && from !== "server") {
+      throw new TypeError('Cannot filter by from: it is neither "client" nor "server"');
+    }
     this.#connections = connections;
     this.#from = from;
     if (content !== undefined) this.#search = makeSearch(content);

@@ -45,7 +45,8 @@ function describeEndpoint(endpoint: TraceEndpoint): string {
 }
 
 function checkNumber(name: string, value: number | undefined, lowest: number, most: number): void {
-  if (value !== undefined && !(value >= lowest && value <= most)) {
+  const fits = typeof value === "number" && value >= lowest && value <= most;
+  if (value !== undefined && !fits) {
     throw new RangeError(`Cannot trace with ${name} ${value}: it is out of range`);
   }
 }
@@ -58,7 +59,21 @@ function checkBytes(name: string, value: number | undefined, lowest: number): vo
   }
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const FAULTS: Record<keyof TraceFaults, true> = {
+  delay: true,
+  rate: true,
+  cutAfter: true,
+  split: true,
+  from: true,
+};
+
 function checkFaults(faults: TraceFaults, udp: boolean): void {
+  if (typeof faults !== "object") {
+    throw new TypeError("Cannot trace with faults that are no object");
+  }
+  const unknown = Object.keys(faults).find((name) => !Object.hasOwn(FAULTS, name));
+  if (unknown !== undefined) throw new TypeError(`Cannot trace with a fault "${unknown}"`);
   checkNumber("a delay of", faults.delay, 0, MAX_DELAY);
   checkNumber("a rate of", faults.rate, 1, Infinity);
   checkBytes("a cut after", faults.cutAfter, 0);
@@ -82,11 +97,33 @@ function checkOptions(options: TracerOptions): void {
     throw new TypeError("Cannot trace datagrams over Unix socket files");
   }
   if (udp && (tls !== undefined || toTls)) throw new TypeError("Cannot speak TLS over datagrams");
+  checkKinds(options);
   checkFaults(options.faults ?? {}, udp);
   checkNumber("maxConnections", options.maxConnections, 1, Infinity);
   checkNumber("maxMessage", options.maxMessage, 0, Infinity);
   checkNumber("connectTimeout", options.connectTimeout, 0, MAX_DELAY);
   checkNumber("idleTimeout", options.idleTimeout, 1, MAX_DELAY);
+}
+
+/** What would show secrets, let nothing be heard or speak TLS by mistake is no option. */
+function checkKinds(options: TracerOptions): void {
+  const { toTls = false, sinks = [] } = options;
+  for (const name of ["secrets", "decode"] as const) {
+    if (typeof (options[name] ?? false) !== "boolean") {
+      throw new TypeError(`Cannot trace: ${name} is neither true nor false`);
+    }
+  }
+  for (const name of ["onEvent", "onSinkError"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function") {
+      throw new TypeError(`Cannot trace: ${name} is not a function`);
+    }
+  }
+  if (typeof toTls !== "boolean" && (typeof toTls !== "object" || toTls === null)) {
+    throw new TypeError("Cannot trace: toTls is neither true, false nor an object");
+  }
+  if (!Array.isArray(sinks) || !sinks.every((sink) => typeof sink?.event === "function")) {
+    throw new TypeError("Cannot trace: sinks is no list of sinks");
+  }
 }
 
 /** Whether both are the same port of this machine, as far as can be told without looking names up. */

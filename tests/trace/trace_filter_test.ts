@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import type { TraceEvent, TraceSide } from "../../trace/trace_event.ts";
 import { TraceFilter } from "../../trace/trace_filter.ts";
 
@@ -90,4 +90,17 @@ Deno.test("a filter searches messages and what they mean", () => {
   for (let i = 0; i < 3; i++) assert(filter.accepts(message));
   assert(filter.accepts({ ...message, bytes: bytes("2"), packet: "EVENT []" }));
   assertFalse(filter.accepts({ ...message, bytes: bytes("2") }));
+});
+
+Deno.test("trace filter refuses what nothing would ever fit", () => {
+  for (
+    const [options, text] of [
+      [{ connections: 5 }, "connections"],
+      [{ connections: "127.0.0.1" }, "connections"],
+      [{ content: 5 }, "content"],
+      [{ content: null }, "content"],
+      [{ from: "Client" }, "from"],
+      [{ from: "both" }, "from"],
+    ] as [object, string][]
+  ) assertThrows(() => new TraceFilter(options), TypeError, text);
 });

@@ -667,3 +667,27 @@ for (
     assertThrows(() => createTracer(all), kind as typeof TypeError);
   });
 }
+
+Deno.test("tracer refuses what would show secrets, tell nobody or disturb nothing by mistake", () => {
+  const place = { listen: { port: 0 }, to: { port: 1 } };
+  const wrong: [object, string][] = [
+    ...["false", "no", 0, 1].map((secrets): [object, string] => [{ secrets }, "secrets"]),
+    [{ decode: "no" }, "decode"],
+    [{ onEvent: {} }, "onEvent"],
+    [{ onSinkError: "x" }, "onSinkError"],
+    [{ toTls: "yes" }, "toTls"],
+    [{ toTls: null }, "toTls"],
+    [{ sinks: new Map() }, "sinks"],
+    [{ sinks: [() => {}] }, "sinks"],
+    [{ faults: 5 }, "faults"],
+    [{ faults: { latency: 5 } }, "latency"],
+  ];
+  for (const [options, text] of wrong) {
+    assertThrows(() => createTracer({ ...place, ...options }), TypeError, text);
+  }
+  assertThrows(
+    () => createTracer({ ...place, idleTimeout: "5" as never }),
+    RangeError,
+    "idleTimeout",
+  );
+});
