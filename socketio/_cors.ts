@@ -1,4 +1,5 @@
 // Floor 2: protocol.
+import { flag, refuseUnknown } from "./_option_kinds.ts";
 import type { CorsOptions, CorsOrigin, CorsOriginAnswer } from "./engine_options.ts";
 import type { EngineHeaders } from "./types.ts";
 
@@ -43,17 +44,52 @@ function checkAnswer(value: unknown): CorsOriginAnswer {
   );
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof CorsOptions, true> = {
+  origin: true,
+  credentials: true,
+  methods: true,
+  allowedHeaders: true,
+  headers: true,
+  exposedHeaders: true,
+  maxAge: true,
+  optionsSuccessStatus: true,
+};
+// deno-lint-ignore no-control-regex
+const FIELD_VALUE = /^[^\x00-\x1f\x7f]*$/;
+
+/** @throws {TypeError} for what is no text and no list of texts, or can't be sent. */
+function checkList(name: string, value: unknown): void {
+  const fits = (text: unknown) => typeof text === "string" && FIELD_VALUE.test(text);
+  if (value === undefined || fits(value) || Array.isArray(value) && value.every(fits)) return;
+  throw new TypeError(`Cannot use the option cors: its ${name} can't be sent`);
+}
+
 /** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
-export function checkCors(options: CorsOptions): void {
-  if (typeof options !== "object" || options === null) {
+export function checkCors(given: CorsOptions): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new TypeError("Cannot use the option cors: it is not an object");
   }
-  if ((options as { preflightContinue?: boolean }).preflightContinue) {
+  const { preflightContinue, ...options } = given as CorsOptions & { preflightContinue?: boolean };
+  if (preflightContinue) {
     throw new TypeError(
       "Cannot use the option cors: preflightContinue is not supported; the engine answers preflights",
     );
   }
-  const origin = options.origin ?? "*";
+  // Without the name that it was meant for, a rule for one origin would let in all.
+  refuseUnknown("cors", options, OPTIONS);
+  flag("cors.credentials", options.credentials, false);
+  for (const name of ["methods", "allowedHeaders", "headers", "exposedHeaders"] as const) {
+    checkList(name, options[name]);
+  }
+  const { maxAge = 0, optionsSuccessStatus: status = 204 } = options;
+  if (!Number.isFinite(maxAge)) {
+    throw new TypeError("Cannot use the option cors: its maxAge is no number of seconds");
+  }
+  if (!Number.isInteger(status) || status < 200 || status > 299) {
+    throw new RangeError("Cannot use the option cors: its optionsSuccessStatus is none of success");
+  }
+  const { origin = "*" } = options;
   if (typeof origin !== "function" && !isAnswer(origin)) {
     throw new TypeError(
       "Cannot use the option cors: origin is neither true, false, a text, a pattern, a list of these nor a function",

@@ -12,7 +12,14 @@ import {
   FOREIGN_SERVER_OPTIONS,
   refuseForeign,
 } from "./_foreign_options.ts";
-import { checkCallable, checkPath, checkTransports, flag, positive } from "./_option_kinds.ts";
+import {
+  checkCallable,
+  checkPath,
+  checkTransports,
+  flag,
+  positive,
+  refuseUnknown,
+} from "./_option_kinds.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -123,14 +130,30 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // deno-lint-ignore no-control-regex
 const ATTRIBUTE = /^[^;\x00-\x1f\x7f]*$/;
 const SAME_SITE: ReadonlySet<string> = new Set(["strict", "lax", "none"]);
+/** By a type that has them all: one that is missing here does not compile. */
+const COOKIE_OPTIONS: Record<keyof EngineCookieOptions, true> = {
+  name: true,
+  path: true,
+  httpOnly: true,
+  sameSite: true,
+  secure: true,
+  partitioned: true,
+  maxAge: true,
+  domain: true,
+};
 /** What npm's engine.io has beside: left out, a cookie would go where it should not, or not where it should. */
 const NO_ATTRIBUTES = ["expires", "priority", "encode"];
 
 /** The `Set-Cookie` header of a session. @throws {TypeError} if a part of it can't be sent. */
 export function formatCookie(options: EngineCookieOptions, value: string): string {
   const { name = "io", path = "/", httpOnly = true, sameSite = "lax" } = options;
+  if (typeof options !== "object" || Array.isArray(options)) {
+    throw new TypeError("Cannot use the option cookie: it is neither true, false nor an object");
+  }
   const { secure, partitioned, maxAge, domain } = options;
-  if (!TOKEN.test(name)) throw new TypeError("Cannot use the option cookie: its name is no token");
+  if (typeof name !== "string" || !TOKEN.test(name)) {
+    throw new TypeError("Cannot use the option cookie: its name is no token");
+  }
   if (!SAME_SITE.has(String(sameSite).toLowerCase())) {
     throw new TypeError(
       'Cannot use the option cookie: sameSite is neither "strict", "lax" nor "none"',
@@ -140,6 +163,10 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
     if ((options as Record<string, unknown>)[attribute] !== undefined) {
       throw new TypeError(`Cannot use the option cookie: ${attribute} is not supported`);
     }
+  }
+  refuseUnknown("cookie", options, COOKIE_OPTIONS);
+  for (const attribute of ["httpOnly", "secure", "partitioned"] as const) {
+    flag(`cookie.${attribute}`, options[attribute], false);
   }
   if (partitioned && !secure) {
     throw new TypeError(

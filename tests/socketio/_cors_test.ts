@@ -304,3 +304,27 @@ Deno.test("a page may read the headers that are exposed to it", async () => {
 Deno.test("a request without an origin is no business of these rules", async () => {
   assertEquals(await ask({ origin: "https://a.com" }), { allowed: true, Vary: "Origin" });
 });
+
+Deno.test("cors refuses what it does not know, and what is of the wrong kind: a rule for one origin let in all", () => {
+  const wrong: [unknown, string][] = [
+    [{ orgin: "https://example.org" }, "orgin"],
+    [["https://example.org"], "object"],
+    [{ origin: null }, "origin"],
+    [{ origin: "https://example.org", credentials: "false" }, "credentials"],
+    [{ methods: 5 }, "methods"],
+    [{ methods: "GET\r\nX: y" }, "methods"],
+    [{ allowedHeaders: {} }, "allowedHeaders"],
+    [{ headers: [5] }, "headers"],
+    [{ exposedHeaders: new Set(["a"]) }, "exposedHeaders"],
+    [{ maxAge: NaN }, "maxAge"],
+    [{ maxAge: "5" }, "maxAge"],
+  ];
+  for (const [options, text] of wrong) {
+    assertThrows(() => checkCors(options as CorsOptions), TypeError, text);
+  }
+  for (const optionsSuccessStatus of [999, 404, NaN, "200" as never]) {
+    assertThrows(() => checkCors({ optionsSuccessStatus }), RangeError, "optionsSuccessStatus");
+  }
+  checkCors({ origin: "https://example.org", methods: ["GET"], maxAge: 5, credentials: true });
+  checkCors({ preflightContinue: false } as CorsOptions);
+});

@@ -118,3 +118,13 @@ Deno.test("cookie with what npm's takes and this one does not throws, and says w
   const sameSite = "Strict" as "strict";
   assertEquals(formatCookie({ sameSite }, "v"), "io=v; Path=/; HttpOnly; SameSite=Strict");
 });
+
+Deno.test("cookie refuses what it does not know, and what is of the wrong kind", () => {
+  for (const cookie of ["x", 5, [], { Domain: "x" }, { signed: true }, { name: 5 }]) {
+    assertThrows(() => resolveEngineOptions({ cookie: cookie as never }, "/"), TypeError, "cookie");
+  }
+  for (const name of ["httpOnly", "secure", "partitioned"]) {
+    const cookie = { [name]: "false" };
+    assertThrows(() => resolveEngineOptions({ cookie }, "/"), TypeError, name);
+  }
+});
