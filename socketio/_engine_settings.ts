@@ -63,6 +63,7 @@ function threshold(option: boolean | { threshold?: number } | null = true): numb
     );
   }
   refuseForeign(option, FOREIGN_COMPRESSION_OPTIONS, "httpCompression.");
+  refuseUnknown("httpCompression", option, { threshold: true });
   const { threshold = 1024 } = option;
   if (typeof threshold === "number" && threshold >= 0) return threshold;
   throw new RangeError(

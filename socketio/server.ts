@@ -12,6 +12,7 @@ import {
   checkRecord,
   flag,
   positive,
+  refuseUnknown,
 } from "./_option_kinds.ts";
 import { randomId } from "./_random_id.ts";
 import { Scheduler } from "./_scheduler.ts";
@@ -111,6 +112,15 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   onListenerError?: (error: unknown, socket: SocketIoSocket) => void;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const RECOVERY_OPTIONS: Record<keyof ConnectionStateRecoveryOptions, true> = {
+  maxDisconnectionDuration: true,
+  skipMiddlewares: true,
+  maxPackets: true,
+  maxBytes: true,
+  maxSessions: true,
+};
+
 /** The options of a server as its parts see them. */
 export interface ResolvedServerOptions extends SocketIoServerOptions {
   /** The most acknowledgements that one socket waits for. */
@@ -203,6 +213,7 @@ export class SocketIoServer<
     checkCallable("onListenerError", options.onListenerError);
     checkParser(options.parser);
     flag("serveClient", options.serveClient, true);
+    if (recovery) refuseUnknown("connectionStateRecovery", recovery, RECOVERY_OPTIONS);
     flag("skipMiddlewares", recovery?.skipMiddlewares, true);
     this.opts = {
       ...options,

@@ -97,3 +97,13 @@ Deno.test("option kinds: a client takes no texts for numbers, and nothing else o
   refusedBy(client, ["query", "extraHeaders"], "a=b", 5, new Headers(), new Map(), [["a", "b"]]);
   refusedBy(client, ["path"], 5, {});
 });
+
+Deno.test("option kinds: parts of an option that there are not are refused", () => {
+  refusedBy(
+    (options) => server({ connectionStateRecovery: options }),
+    ["maxDisconectionDuration", "maxSize"],
+    5,
+  );
+  refusedBy((options) => server({ httpCompression: options }), ["treshold"], 5);
+  server({ connectionStateRecovery: { maxPackets: 5 }, httpCompression: { threshold: 5 } });
+});
