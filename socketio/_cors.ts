@@ -67,7 +67,7 @@ function checkList(name: string, value: unknown): void {
 
 /** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
 export function checkCors(given: CorsOptions): void {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
     throw new TypeError("Cannot use the option cors: it is not an object");
   }
   const { preflightContinue, ...options } = given as CorsOptions & { preflightContinue?: boolean };

@@ -309,6 +309,7 @@ Deno.test("cors refuses what it does not know, and what is of the wrong kind: a 
   const wrong: [unknown, string][] = [
     [{ orgin: "https://example.org" }, "orgin"],
     [["https://example.org"], "object"],
+    [new Map([["origin", "https://example.org"]]), "object"],
     [{ origin: null }, "origin"],
     [{ origin: "https://example.org", credentials: "false" }, "credentials"],
     [{ methods: 5 }, "methods"],
