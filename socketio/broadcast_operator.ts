@@ -15,6 +15,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   Room,
   SocketId,
   SocketIoAdapter,
@@ -157,7 +158,7 @@ export class BroadcastOperator<
    *
    * @throws {SocketIoError} `ERR_TIMEOUT` if some do not come in time; `responses` of the error has those that did.
    */
-  emitWithAck<E extends EventNames<EmitEvents>>(
+  emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>[]> {
@@ -301,7 +302,7 @@ export interface TimedEmitter<EmitEvents extends EventMap<EmitEvents> = DefaultE
   /** Sends an event; the acknowledgement callback has an error in front. */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
   /** Sends an event and resolves to its acknowledgement. @throws {SocketIoError} `ERR_TIMEOUT` if there is none in time. */
-  emitWithAck<E extends EventNames<EmitEvents>>(
+  emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>>;

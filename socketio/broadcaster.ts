@@ -8,6 +8,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   Room,
   SocketId,
   Untyped,
@@ -107,7 +108,7 @@ export abstract class Broadcaster<
    *
    * @throws {SocketIoError} `ERR_TIMEOUT` if some do not come in time; `responses` of the error has those that did.
    */
-  emitWithAck<E extends EventNames<EmitEvents>>(
+  emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>[]> {

@@ -18,6 +18,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   SocketIoListener,
   TimeoutEventMap,
   Untyped,
@@ -366,7 +367,7 @@ export class SocketIoClientSocket<
    * @throws {SocketIoError} `ERR_TIMEOUT` after the time of `timeout()`, `ERR_DISCONNECTED` if the connection is lost
    * first, `ERR_LIMIT` if too much waits already.
    */
-  emitWithAck<E extends EventNames<EmitEvents>>(
+  emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>> {

@@ -21,6 +21,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   RecoveredSession,
   SocketId,
   SocketIoAdapter,
@@ -303,7 +304,7 @@ export class SocketIoNamespace<
   }
 
   /** Sends an event to the other servers of the cluster, and resolves to their answers. */
-  serverSideEmitWithAck<E extends EventNames<ServerSideEvents>>(
+  serverSideEmitWithAck<E extends EventNamesWithAck<ServerSideEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<ServerSideEvents, E>>
   ): Promise<AckResult<ServerSideEvents, E>[]> {

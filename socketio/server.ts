@@ -48,6 +48,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   SocketIoAdapter,
   SocketIoAdapterFactory,
   SocketIoListener,
@@ -500,7 +501,7 @@ export class SocketIoServer<
   }
 
   /** Sends an event to the other servers of the cluster, and resolves to their answers. */
-  serverSideEmitWithAck<E extends EventNames<ServerSideEvents>>(
+  serverSideEmitWithAck<E extends EventNamesWithAck<ServerSideEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<ServerSideEvents, E>>
   ): Promise<AckResult<ServerSideEvents, E>[]> {

@@ -22,6 +22,7 @@ import type {
   EventArgs,
   EventMap,
   EventNames,
+  EventNamesWithAck,
   RecoveredSession,
   Room,
   ServerDisconnectReason,
@@ -457,7 +458,7 @@ export class SocketIoSocket<
    * @throws {SocketIoError} `ERR_TIMEOUT` after the time of `timeout()`, `ERR_DISCONNECTED` if the socket is
    * disconnected first.
    */
-  emitWithAck<E extends EventNames<EmitEvents>>(
+  emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>> {

@@ -24,44 +24,63 @@ export type EventNames<M> = keyof M & string;
 export type EventArgs<M, E extends keyof M> = M[E] extends (...args: infer A) => unknown ? A
   : never;
 
-/** The last type of a list. */
+/** The last type of a list, whether or not it may be left out. */
 export type LastOf<A extends readonly unknown[]> = A extends readonly [...unknown[], infer L] ? L
-  : A extends readonly (infer E)[] ? E
+  : number extends A["length"] ? A[number]
+  : A extends readonly [] ? never
+  : A extends readonly [(infer L)?] ? Exclude<L, undefined>
+  : A extends readonly [unknown?, ...infer T] ? LastOf<T>
   : never;
 
-/** A list without its last type. */
+/** A list without its last type; of what stands before it, nothing may be left out. */
 export type AllButLast<A extends readonly unknown[]> = A extends readonly [...infer H, unknown] ? H
+  : number extends A["length"] ? A
+  : A extends readonly [unknown?] ? []
+  : A extends readonly [(infer F)?, ...infer T] ? [Exclude<F, undefined>, ...AllButLast<T>]
   : A;
 
 /** Whether a type is `any`. */
 export type IsAny<T> = 0 extends (1 & T) ? true : false;
 
-/** The first type of a list, or the second one behind the error that `timeout()` puts in front. */
-export type FirstAnswer<P extends readonly unknown[]> = P extends
+/** The names of a map's events whose last argument is an acknowledgement callback: what `emitWithAck` takes. */
+export type EventNamesWithAck<M> = {
+  [E in EventNames<M>]: [LastOf<EventArgs<M, E>>] extends [never] ? never
+    : [LastOf<EventArgs<M, E>>] extends [(...args: never[]) => unknown] ? E
+    : [unknown] extends [LastOf<EventArgs<M, E>>] ? E
+    : never;
+}[EventNames<M>];
+
+/** The arguments of an acknowledgement callback without an error in front, such as `timeout()` puts there. */
+export type AckAnswers<P extends readonly unknown[]> = P extends
   readonly [infer First, ...infer Others]
-  ? [First] extends [null] ? First : [First] extends [Error | null] ? Others[0] : First
-  : undefined;
+  ? [First] extends [null] ? P : [First] extends [Error | null] ? Others : P
+  : P;
+
+/** The first type of a list, or the second one behind the error that `timeout()` puts in front. */
+export type FirstAnswer<P extends readonly unknown[]> = AckAnswers<P> extends readonly []
+  ? undefined
+  : AckAnswers<P>[0];
 
 /** What `emitWithAck` resolves to: the first argument of an event's acknowledgement callback that is not an error. */
 export type AckResult<M, E extends keyof M> = IsAny<LastOf<EventArgs<M, E>>> extends true ? Untyped
   : LastOf<EventArgs<M, E>> extends (...args: infer P) => unknown ? FirstAnswer<P>
-  : never;
+  : Untyped;
 
 /** The arguments of an event whose acknowledgement callback has an error in front. */
-export type AckWithError<A extends readonly unknown[]> = A extends readonly [...infer H, infer L]
-  ? [L] extends [(...args: infer P) => infer R] ? [...H, (error: Error | null, ...args: P) => R]
-  : A
-  : A;
+export type AckWithError<A extends readonly unknown[]> = {
+  [I in keyof A]: IsAny<A[I]> extends true ? A[I]
+    : NonNullable<A[I]> extends (...args: infer P) => infer R
+      ? (error: Error | null, ...args: AckAnswers<P>) => R
+    : A[I];
+};
 
 /** The arguments of an event whose acknowledgement callback takes an error and the answers of all clients. */
-export type AckWithResponses<A extends readonly unknown[]> = A extends
-  readonly [...infer H, infer L] ? [L] extends [(...args: infer P) => infer R] ? [
-      ...H,
-      (error: Error | null, responses: (P extends readonly [infer F, ...unknown[]] ? F
-        : undefined)[]) => R,
-    ]
-  : A
-  : A;
+export type AckWithResponses<A extends readonly unknown[]> = {
+  [I in keyof A]: IsAny<A[I]> extends true ? A[I]
+    : NonNullable<A[I]> extends (...args: infer P) => infer R
+      ? (error: Error | null, responses: FirstAnswer<P>[]) => R
+    : A[I];
+};
 
 /** A map whose acknowledgement callbacks have an error in front: what `timeout()` makes of it. */
 export type TimeoutEventMap<M> = {

@@ -1,17 +1,22 @@
 import { assertEquals } from "@std/assert";
 import { SocketIoServer } from "../../socketio/server.ts";
-import type { SocketNamespace } from "../../socketio/socket.ts";
+import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
+import type { SocketIoNamespace } from "../../socketio/namespace.ts";
+import type { SocketIoSocket, SocketNamespace } from "../../socketio/socket.ts";
 import type {
+  AckAnswers,
   AckResult,
   AckWithError,
   AckWithResponses,
   AllButLast,
   EventArgs,
   EventNames,
+  EventNamesWithAck,
   FirstAnswer,
   IsAny,
   LastOf,
   TimeoutEventMap,
+  Untyped,
 } from "../../socketio/types.ts";
 
 interface Events {
@@ -69,4 +74,65 @@ Deno.test("a socket's namespace, server and connection have the types that progr
   });
   const named = (nsp: SocketNamespace): string => nsp.name;
   assertEquals(named(new SocketIoServer().of("/other")), "/other");
+});
+
+interface Asking {
+  news: (text: string) => void;
+  ask: (question: string, done: (answer: string) => void) => void;
+  maybe: (question: string, done?: (answer: number) => void) => void;
+  failing: (done: (error: Error | null, answer: string) => void) => void;
+}
+
+Deno.test("a callback that may be left out is an acknowledgement in the types, too", () => {
+  const proofs: [
+    Same<LastOf<[text: string, done?: () => void]>, () => void>,
+    Same<LastOf<[]>, never>,
+    Same<AllButLast<[text?: string, done?: () => void]>, [string]>,
+    Same<AllButLast<unknown[]>, unknown[]>,
+    Same<EventNamesWithAck<Asking>, "ask" | "maybe" | "failing">,
+    Same<AckResult<Asking, "maybe">, number>,
+    Same<AckAnswers<[error: Error, answer: string]>, [answer: string]>,
+    Same<AckWithError<[done?: (x: number) => void]>, [
+      done?: (error: Error | null, x: number) => void,
+    ]>,
+  ] = [true, true, true, true, true, true, true, true];
+  assertEquals(proofs.every((proof) => proof), true);
+
+  const io = new SocketIoServer<Asking, Asking>();
+  io.on("connection", async (socket) => {
+    socket.timeout(1).emit("maybe", "?");
+    socket.timeout(1).emit("maybe", "?", (error, answer) => error?.message ?? answer.toFixed());
+    const one: number = await socket.emitWithAck("maybe", "?");
+    const many: number[] = await io.emitWithAck("maybe", "?");
+    assertEquals([one], many);
+  });
+});
+
+Deno.test("emitWithAck takes only events with an acknowledgement, and timeout puts one error in front", () => {
+  const io = new SocketIoServer<Asking, Asking>();
+  io.on("connection", (socket) => {
+    // @ts-expect-error nobody answers it
+    socket.emitWithAck("news");
+    // @ts-expect-error nobody answers it
+    io.emitWithAck("news");
+    const twice = socket.timeout(2).timeout(1);
+    twice.emit("ask", "?", (error, answer) => error?.message ?? answer.length);
+    twice.emit("failing", (error, answer) => error?.message ?? answer.length);
+    socket.timeout(1).to("room").emit("ask", "?", (_error, answers: string[]) => answers.length);
+  });
+  const loose = (socket: SocketIoClientSocket<Untyped, Untyped>): Promise<string> =>
+    socket.emitWithAck("ask", "?");
+  assertEquals(typeof loose, "function");
+});
+
+Deno.test("servers, namespaces and sockets go where others with their default types are meant, and back", () => {
+  const plain = new SocketIoServer();
+  const typed: SocketIoNamespace<Asking, Asking, Events, { name: string }> = plain.of("/typed");
+  const server = (io: SocketIoServer): SocketIoServer => io;
+  const namespace = (nsp: SocketIoNamespace): string => nsp.name;
+  const socket = (one: SocketIoSocket): string => one.id;
+  const io = new SocketIoServer<Asking, Events, Events, { name: string }>();
+  assertEquals<unknown>(server(io), io);
+  assertEquals([namespace(typed), namespace(io.of("/other"))], ["/typed", "/other"]);
+  typed.on("connection", (one) => socket(one));
 });
