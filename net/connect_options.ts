@@ -1,6 +1,7 @@
 // Floor 1: codec.
 import type { DialPolicyInit } from "./dial_policy.ts";
 import type { SocketLookup } from "./lookup_options.ts";
+import type { ProxyUrl } from "./proxy_url.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TlsClientOptions } from "./tls_options.ts";
 
@@ -25,7 +26,7 @@ export interface ConnectOptions extends SocketOptions {
   /** Connects with TLS; `secureConnect` follows `connect`. `connectTls` takes its options without this level. @default {false} */
   tls?: boolean | TlsClientOptions;
   /** A proxy by its URL (`socks5://`, `http://`, `https://`), or a chain of them, the nearest first. */
-  proxy?: string | URL | readonly (string | URL)[];
+  proxy?: string | URL | ProxyUrl | readonly (string | URL | ProxyUrl)[];
   /** How TLS to `https` proxies is done. @default {{}} */
   proxyTls?: TlsClientOptions;
   /** Where the host may be: see `dial`. @default {everywhere} */

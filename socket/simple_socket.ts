@@ -2,6 +2,7 @@
 import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { NetError } from "../net/errors.ts";
+import type { ProxyUrl } from "../net/proxy_url.ts";
 import { Socket } from "../net/socket.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
@@ -15,7 +16,7 @@ export interface SimpleSocketOptions {
   /** Speaks TLS, and checks the certificate for the host; with an object, as it says. @default {false} */
   tls?: boolean | TlsClientOptions;
   /** A proxy to connect through, by its URL: `socks5://`, `http://` or `https://`. @default {none} */
-  proxy?: string | URL;
+  proxy?: string | URL | ProxyUrl;
   /** How long `connect` may take, in ms, unless it is told otherwise; 0 for no limit. @default {20000} */
   connectTimeout?: number;
   /** How long `close` may take to send what is queued, in ms. @default {5000} */

@@ -11,6 +11,7 @@ import {
   isPath,
   refuseOptions,
 } from "../../net/_connect_arguments.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 
 function codeOf(fn: () => unknown): unknown {
@@ -180,7 +181,7 @@ Deno.test("options for the search for addresses are checked", () => {
 });
 
 Deno.test("a proxy that is no URL of one is refused at once, and its password is not shown", () => {
-  const good = ["socks5://u:p@h:1080", new URL("http://h:3128"), "h:3128"];
+  const good = ["socks5://u:p@h:1080", new URL("http://h:3128"), "h:3128", parseProxyUrl("h:1")];
   for (const proxy of [...good, good, []]) {
     assertEquals(checkConnect({ port: 1, proxy }).proxy, proxy);
   }

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ByteBuffer } from "../../buffer/byte_buffer.ts";
 import { NetError } from "../../net/errors.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { createSecureServer } from "../../net/secure_server.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_socket.ts";
@@ -390,7 +391,8 @@ Deno.test("simple socket goes through a proxy", async () => {
   await using server = await echoServer();
   await using proxy = createSocks5Server();
   const { port } = proxy.listen();
-  const { socket, data } = recorded({ proxy: `socks5://127.0.0.1:${port}` });
+  const url = parseProxyUrl(`socks5://127.0.0.1:${port}`);
+  const { socket, data } = recorded({ proxy: url });
   await socket.connect("127.0.0.1", server.port);
   assertEquals(proxy.connections, 1);
   await socket.write("x");
