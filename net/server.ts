@@ -142,11 +142,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /** Listens on a port; 0 or nothing takes a free one. */
   listen(port?: number | string, listener?: () => void): this & PromiseLike<this>;
   /** Listens on a port of the local address `host`. */
-  listen(port: number | string, host: string, listener?: () => void): this & PromiseLike<this>;
+  listen(port: number | string, host?: string, listener?: () => void): this & PromiseLike<this>;
   /** Listens on a port, with a queue of `backlog` connections. */
   listen(
     port: number | string,
-    host: string | number,
+    host?: string | number,
     backlog?: number | (() => void),
     listener?: () => void,
   ): this & PromiseLike<this>;

@@ -80,6 +80,9 @@ Deno.test("server takes listen's arguments in all of Node's forms", async () => 
       (server: Server) => server.listen("0", () => {}),
       (server: Server) => server.listen({ port: 0, host: LOOPBACK, backlog: 5 }),
       (server: Server) => server.listen(0, LOOPBACK, 5),
+      (server: Server) => server.listen(0, undefined, () => {}),
+      (server: Server) => server.listen(0, undefined, undefined, () => {}),
+      (server: Server) => server.listen({ port: undefined }),
     ]
   ) {
     const server = createServer();
