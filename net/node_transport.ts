@@ -14,13 +14,13 @@ import type { Transport, TransportAddr } from "./transport.ts";
 /** What {@linkcode NodeTransport} uses of a node:net or node:tls socket, beside the stream. */
 export interface NodeSocketLike {
   /** The peer's IP address. */
-  readonly remoteAddress?: string;
+  readonly remoteAddress?: string | undefined;
   /** The peer's port. */
-  readonly remotePort?: number;
+  readonly remotePort?: number | undefined;
   /** The own IP address. */
-  readonly localAddress?: string;
+  readonly localAddress?: string | undefined;
   /** The own port. */
-  readonly localPort?: number;
+  readonly localPort?: number | undefined;
   /** Switches Nagle's algorithm off or on. */
   setNoDelay?(noDelay?: boolean): unknown;
   /** Has the system probe a silent connection. */
@@ -62,13 +62,13 @@ export interface NodeStreamLike extends NodeSocketLike {
   /** Whether it is closed, or about to be. */
   readonly destroyed: boolean;
   /** Whether the own direction stays open when the other end's ends. */
-  allowHalfOpen?: boolean;
+  allowHalfOpen?: boolean | undefined;
   /** What it failed with. */
-  readonly errored?: Error | null;
+  readonly errored?: Error | null | undefined;
   /** The address of the other end, where it is known in full. */
-  readonly remoteAddr?: TransportAddr;
+  readonly remoteAddr?: TransportAddr | undefined;
   /** The address of this end. */
-  readonly localAddr?: TransportAddr;
+  readonly localAddr?: TransportAddr | undefined;
 }
 
 /** Options of {@linkcode NodeTransport}. */

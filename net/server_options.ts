@@ -58,7 +58,7 @@ export interface ServerOptions extends SocketOptions {
 /** Where a server listens: on a `port`, or on the socket file `path`. One of the two has to be there. */
 export interface ListenOptions {
   /** The port; 0, or a value of `undefined`, for any free one. */
-  port?: number;
+  port?: number | undefined;
   /** The local address to listen on. @default {`"::"`, which takes IPv4 too, or `"0.0.0.0"` without IPv6} */
   host?: string;
   /** The local address, by the web's name. */

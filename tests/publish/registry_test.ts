@@ -92,6 +92,31 @@ for (const [module, program] of Object.entries(PROGRAMS)) {
   });
 }
 
+const STRICT = `{ "compilerOptions": {
+  "exactOptionalPropertyTypes": true, "noUncheckedIndexedAccess": true, "verbatimModuleSyntax": true
+} }`;
+
+Deno.test("the published package: node's sockets fit in the strictest project, too", async () => {
+  await using me = await user();
+  await me.write("deno.json", STRICT);
+  await me.write(
+    "main.ts",
+    `import { connect as connectNode } from "node:net";
+     import { connect as connectTls } from "node:tls";
+     import { NodeTransport, Socket, TransportDuplex } from "jsr:@sluice/sockets/net";
+     import type { ListenOptions, Transport } from "jsr:@sluice/sockets/net";
+     const any: ListenOptions = { port: undefined };
+     export const make = (transport: Transport): NodeTransport[] => [
+       new NodeTransport(connectNode(1)),
+       new NodeTransport(connectTls(1)),
+       new NodeTransport(new Socket()),
+       new NodeTransport(new TransportDuplex(transport)),
+     ];
+     console.log(typeof make, any);`,
+  );
+  await me.deno("check", "main.ts");
+});
+
 Deno.test("the published package: deno add, and the whole package in one import", async () => {
   await using me = await user();
   await me.write("deno.json", "{}");
