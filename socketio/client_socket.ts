@@ -290,8 +290,10 @@ export class SocketIoClientSocket<
   }
 
   /** The listeners of an event. */
-  listeners(event: EventNames<ListenEvents> | keyof ClientReservedEvents): SocketIoListener[] {
-    return this.#listeners.list(event);
+  listeners<E extends EventNames<ListenEvents> | keyof ClientReservedEvents>(
+    event: E,
+  ): ClientListener<ListenEvents, E>[] {
+    return this.#listeners.list(event) as ClientListener<ListenEvents, E>[];
   }
 
   /** Whether an event has listeners. */
@@ -318,8 +320,8 @@ export class SocketIoClientSocket<
   }
 
   /** The listeners of `onAny`. */
-  listenersAny(): SocketIoListener[] {
-    return [...this.#any];
+  listenersAny(): ((event: string, ...args: Untyped[]) => void)[] {
+    return [...this.#any] as ((event: string, ...args: Untyped[]) => void)[];
   }
 
   /** Adds a listener that is called with every event to the server: its name, and its arguments. */
@@ -341,8 +343,8 @@ export class SocketIoClientSocket<
   }
 
   /** The listeners of `onAnyOutgoing`. */
-  listenersAnyOutgoing(): SocketIoListener[] {
-    return [...this.#anyOutgoing];
+  listenersAnyOutgoing(): ((event: string, ...args: Untyped[]) => void)[] {
+    return [...this.#anyOutgoing] as ((event: string, ...args: Untyped[]) => void)[];
   }
 
   /**

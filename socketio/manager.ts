@@ -18,7 +18,7 @@ import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import { encodePacket, PacketDecoder, type SocketIoPacket } from "./packet.ts";
-import type { ClientDisconnectReason, SocketIoListener, Untyped } from "./types.ts";
+import type { ClientDisconnectReason, Untyped } from "./types.ts";
 
 /** The events of a {@linkcode SocketIoManager}. */
 export interface ManagerEvents {
@@ -284,8 +284,8 @@ export class SocketIoManager {
   }
 
   /** The listeners of an event. */
-  listeners(event: keyof ManagerEvents): SocketIoListener[] {
-    return this.#listeners.list(event);
+  listeners<E extends keyof ManagerEvents>(event: E): ManagerEvents[E][] {
+    return this.#listeners.list(event) as ManagerEvents[E][];
   }
 
   /** Whether an event has listeners. */

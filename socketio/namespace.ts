@@ -260,8 +260,16 @@ export class SocketIoNamespace<
   }
 
   /** The listeners of an event. */
-  listeners(event: string): SocketIoListener[] {
-    return this.#listeners.list(event);
+  listeners<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+  ): NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>[] {
+    return this.#listeners.list(event as string) as NamespaceListener<
+      ListenEvents,
+      EmitEvents,
+      ServerSideEvents,
+      SocketData,
+      Ev
+    >[];
   }
 
   /** How many listeners an event has. */

@@ -51,7 +51,6 @@ import type {
   EventNamesWithAck,
   SocketIoAdapter,
   SocketIoAdapterFactory,
-  SocketIoListener,
   SocketIoParser,
   SocketIoRequestInfo,
   Untyped,
@@ -465,7 +464,9 @@ export class SocketIoServer<
   }
 
   /** The listeners of an event of the main namespace. */
-  listeners(event: string): SocketIoListener[] {
+  listeners<Ev extends NamespaceEvent<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>(
+    event: Ev,
+  ): NamespaceListener<ListenEvents, EmitEvents, ServerSideEvents, SocketData, Ev>[] {
     return this.sockets.listeners(event);
   }
 

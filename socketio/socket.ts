@@ -346,8 +346,10 @@ export class SocketIoSocket<
   }
 
   /** The listeners of an event. */
-  listeners(event: EventNames<ListenEvents> | keyof SocketReservedEvents): SocketIoListener[] {
-    return this.#listeners?.list(event) ?? [];
+  listeners<E extends EventNames<ListenEvents> | keyof SocketReservedEvents>(
+    event: E,
+  ): SocketListener<ListenEvents, E>[] {
+    return (this.#listeners?.list(event) ?? []) as SocketListener<ListenEvents, E>[];
   }
 
   /** How many listeners an event has. */
@@ -384,8 +386,8 @@ export class SocketIoSocket<
   }
 
   /** The listeners of `onAny`. */
-  listenersAny(): SocketIoListener[] {
-    return [...this.#any ?? []];
+  listenersAny(): ((event: string, ...args: Untyped[]) => void)[] {
+    return [...this.#any ?? []] as ((event: string, ...args: Untyped[]) => void)[];
   }
 
   /** Adds a listener that is called with every event to the client: its name, and its arguments. */
@@ -407,8 +409,8 @@ export class SocketIoSocket<
   }
 
   /** The listeners of `onAnyOutgoing`. */
-  listenersAnyOutgoing(): SocketIoListener[] {
-    return [...this.#anyOutgoing ?? []];
+  listenersAnyOutgoing(): ((event: string, ...args: Untyped[]) => void)[] {
+    return [...this.#anyOutgoing ?? []] as ((event: string, ...args: Untyped[]) => void)[];
   }
 
   /** Adds a middleware for the events of the client. @throws {TypeError} if it is not a function. */
@@ -770,8 +772,8 @@ export class SocketIoSocket<
 const ONEVENT = SocketIoSocket.prototype.onevent;
 
 /** The listener of one event of a socket. */
-export type SocketListener<M, E> = E extends keyof M ? M[E] & SocketIoListener
-  : E extends keyof SocketReservedEvents ? SocketReservedEvents[E]
+export type SocketListener<M, E> = E extends keyof SocketReservedEvents ? SocketReservedEvents[E]
+  : E extends keyof M ? M[E] & SocketIoListener
   : never;
 
 type AnySocket = SocketIoSocket<Untyped, Untyped, Untyped, Untyped>;

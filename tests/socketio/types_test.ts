@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import type { SocketIoNamespace } from "../../socketio/namespace.ts";
@@ -135,4 +136,38 @@ Deno.test("servers, namespaces and sockets go where others with their default ty
   assertEquals<unknown>(server(io), io);
   assertEquals([namespace(typed), namespace(io.of("/other"))], ["/typed", "/other"]);
   typed.on("connection", (one) => socket(one));
+});
+
+Deno.test("listeners that are listed can be called and taken off, and a reason is one of those that exist", () => {
+  const io = new SocketIoServer<Asking, Asking>();
+  const heard: unknown[] = [];
+  io.on("connection", (socket) => {
+    socket.on("disconnect", (reason) => {
+      // @ts-expect-error there is no such reason
+      if (reason === "bored") return;
+    });
+    for (const listener of socket.listeners("news")) {
+      listener("text");
+      socket.off("news", listener);
+    }
+    for (const listener of socket.listenersAny()) socket.offAny(listener);
+    for (const listener of socket.listeners("disconnect")) listener("ping timeout");
+  });
+  new SocketIoServer().on("connection", (socket) => {
+    // @ts-expect-error the reason is known without a map, too
+    socket.on("disconnect", (reason: number) => reason);
+  });
+  const client = connectSocketIo<Asking>("http://127.0.0.1:1", { autoConnect: false });
+  client.on("news", (text) => heard.push(text));
+  client.onAny((event) => heard.push(event));
+  client.io.on("reconnect", (attempt) => heard.push(attempt));
+  for (const listener of client.listeners("news")) listener("text");
+  for (const listener of client.listenersAny()) listener("news");
+  for (const listener of client.io.listeners("reconnect")) listener(1);
+  for (const listener of io.of("/a").listeners("connection")) {
+    io.of("/a").off("connection", listener);
+  }
+  assertEquals(heard, ["text", "news", 1]);
+  for (const listener of client.listeners("news")) client.off("news", listener);
+  assertEquals(client.hasListeners("news"), false);
 });
