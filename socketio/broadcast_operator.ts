@@ -190,12 +190,12 @@ export class BroadcastOperator<
   }
 
   /** Makes the chosen sockets join rooms. */
-  socketsJoin(room: Room | Room[]): void {
+  socketsJoin(room: Room | readonly Room[]): void {
     reportRejection(this.#adapter.addSockets(this.#options(), [...roomList(room)]));
   }
 
   /** Makes the chosen sockets leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
+  socketsLeave(room: Room | readonly Room[]): void {
     reportRejection(this.#adapter.delSockets(this.#options(), [...roomList(room)]));
   }
 
@@ -326,7 +326,7 @@ export interface FetchedSocket<
   /** Sends it an event. */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
   /** Makes it join rooms. */
-  join(room: Room | Room[]): Promise<void> | void;
+  join(room: Room | readonly Room[]): Promise<void> | void;
   /** Makes it leave a room. */
   leave(room: Room): Promise<void> | void;
   /** Disconnects it: from the namespace, or with `close` its connection. */
@@ -400,12 +400,12 @@ export class RemoteSocket<
   }
 
   /** Makes it join rooms. */
-  join(room: Room | Room[]): void {
+  join(room: Room | readonly Room[]): void {
     this.#operator.socketsJoin(room);
   }
 
   /** Makes it leave rooms. */
-  leave(room: Room | Room[]): void {
+  leave(room: Room | readonly Room[]): void {
     this.#operator.socketsLeave(room);
   }
 

@@ -141,12 +141,12 @@ export abstract class Broadcaster<
   }
 
   /** Makes all sockets join rooms. */
-  socketsJoin(room: Room | Room[]): void {
+  socketsJoin(room: Room | readonly Room[]): void {
     this._choose().socketsJoin(room);
   }
 
   /** Makes all sockets leave rooms. */
-  socketsLeave(room: Room | Room[]): void {
+  socketsLeave(room: Room | readonly Room[]): void {
     this._choose().socketsLeave(room);
   }
 

@@ -524,7 +524,7 @@ export class SocketIoSocket<
   }
 
   /** Joins rooms. Nothing happens once the socket is disconnected. */
-  join(room: Room | Room[]): Promise<void> | void {
+  join(room: Room | readonly Room[]): Promise<void> | void {
     if (this.#state === "disconnected") return;
     return this.nsp.adapter.addAll(this.id, new Set(roomList(room ?? [])));
   }

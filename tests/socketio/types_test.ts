@@ -171,3 +171,16 @@ Deno.test("listeners that are listed can be called and taken off, and a reason i
   for (const listener of client.listeners("news")) client.off("news", listener);
   assertEquals(client.hasListeners("news"), false);
 });
+
+Deno.test("rooms that can't be changed are a list, too", () => {
+  const rooms: readonly string[] = ["a", "b"];
+  const io = new SocketIoServer<Asking, Asking>();
+  io.on("connection", async (socket) => {
+    await socket.join(rooms);
+    socket.to(rooms).emit("news", "text");
+    for (const other of await io.fetchSockets()) await other.join(rooms);
+  });
+  io.socketsJoin(rooms);
+  io.in("c").socketsLeave(rooms);
+  assertEquals(io.of("/").adapter.rooms.size, 0);
+});
