@@ -81,7 +81,7 @@ export interface Link {
   /** Begins to receive. */
   start(events: LinkEvents): void;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */
-  send(data: WebSocketData, compress: boolean | undefined): SendOutcome;
+  send(data: string | Uint8Array, compress: boolean | undefined): SendOutcome;
   /** Does with a message that the queue has no room for what the policy says; if it says to wait, and that is allowed, refuses it. */
   overLimit(mayWait: boolean): SendOutcome;
   /** @throws {WebSocketError} `CLOSED` if the link is not open. */
@@ -133,9 +133,9 @@ export interface ConnectionHost {
   /** Takes a topic away. */
   unsubscribe(topic: string): void;
   /** Sends to all subscribers of a topic but this connection. */
-  publish(topic: string, data: WebSocketData, compress: boolean | undefined): number;
+  publish(topic: string, data: string | Uint8Array, compress: boolean | undefined): number;
   /** Sends to all connections with the same subprotocol. */
-  broadcast(data: WebSocketData, compress: boolean | undefined): number;
+  broadcast(data: string | Uint8Array, compress: boolean | undefined): number;
 }
 
 /** What a connection is made from when its handshake was made here. */

@@ -5,7 +5,6 @@ import { deflateAlone } from "./_compression.ts";
 import type { RawLink } from "./_raw_link.ts";
 import { encodeFrame } from "./frame.ts";
 import type { PerMessageDeflateOptions } from "./permessage_deflate.ts";
-import type { WebSocketData } from "./types.ts";
 
 /** One who gets broadcasts. */
 export interface HubMember {
@@ -16,7 +15,7 @@ export interface HubMember {
   /** The number of the first message that did not go out here. The hub sets it. */
   taken: number;
   /** Sends a message when one that is being sent in fragments is done. */
-  sendLater(data: WebSocketData, compress: boolean): void;
+  sendLater(data: string | Uint8Array, compress: boolean): void;
 }
 
 /** Some members that get the same messages. */
@@ -24,13 +23,13 @@ export type HubGroup = ReadonlySet<HubMember>;
 
 /** A message that waits to be sent, encoded for each set of parameters that somebody needs. */
 class PendingMessage {
-  readonly data: WebSocketData;
+  readonly data: string | Uint8Array;
   readonly compress: boolean;
   readonly #options: PerMessageDeflateOptions;
   #bytes: Uint8Array | undefined;
   readonly #frames: Array<Uint8Array | undefined> = [];
 
-  constructor(data: WebSocketData, compress: boolean, options: PerMessageDeflateOptions) {
+  constructor(data: string | Uint8Array, compress: boolean, options: PerMessageDeflateOptions) {
     this.data = data;
     this.compress = compress;
     this.#options = options;
@@ -113,7 +112,7 @@ export class Hub {
   /** Sends to all of a group but one. Returns to how many. */
   send(
     group: HubGroup,
-    data: WebSocketData,
+    data: string | Uint8Array,
     compress: boolean | undefined,
     except: HubMember | undefined,
   ): number {

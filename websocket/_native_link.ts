@@ -203,7 +203,7 @@ export class NativeLink implements Link, Expiring {
     this.#events?.closed(info);
   }
 
-  send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
+  send(data: string | Uint8Array, compress: boolean | undefined): SendOutcome {
     if (compress === true) throw unsupported("compress");
     if (!this.open) throw closedError();
     const { queued } = this;
@@ -219,7 +219,7 @@ export class NativeLink implements Link, Expiring {
     return "sent";
   }
 
-  #handOver(data: WebSocketData, queued: number): void {
+  #handOver(data: string | Uint8Array, queued: number): void {
     this.#socket.send(data as Uint8Array<ArrayBuffer>);
     if (this.#idleTimeout === 0) return;
     const now = this.queued;

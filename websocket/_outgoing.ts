@@ -3,7 +3,7 @@ import { decodeUtf8, encodeUtf8, Utf8Validator } from "../buffer/utf8.ts";
 import { waitFor, type WaitOptions } from "../net/wait.ts";
 import type { Link } from "./_connection_parts.ts";
 import { WebSocketError } from "./errors.ts";
-import type { WebSocketData, WebSocketMessageOpcode } from "./types.ts";
+import type { WebSocketMessageOpcode } from "./types.ts";
 
 /** One part of a message that is sent while it is made. */
 export type OutgoingPart = string | Uint8Array | ArrayBuffer | ArrayBufferView;
@@ -21,7 +21,7 @@ export function toBytes(data: unknown): Uint8Array | undefined {
 }
 
 /** A message of text or bytes. @throws {TypeError} For anything else. */
-export function toMessage(data: unknown): WebSocketData {
+export function toMessage(data: unknown): string | Uint8Array {
   const message = typeof data === "string" ? data : toBytes(data);
   if (message === undefined) throw new TypeError("Cannot send: a message is a string or bytes");
   return message;
@@ -47,9 +47,9 @@ export function checkSendOptions(options: { opcode?: WebSocketMessageOpcode }): 
 
 /** A message with the opcode that was asked for. */
 export function withOpcode(
-  data: WebSocketData,
+  data: string | Uint8Array,
   opcode: WebSocketMessageOpcode | undefined,
-): WebSocketData {
+): string | Uint8Array {
   if (opcode === 1 && typeof data !== "string") return decodeUtf8(data, { fatal: true });
   if (opcode === 2 && typeof data === "string") return encodeUtf8(data);
   return data;

@@ -448,7 +448,7 @@ export class RawLink
 
   // What the protocol tells.
 
-  /** A message came. */
+  /** A message came. Its bytes stand in what the reader or zlib made, which is never shared. */
   message(data: WebSocketData, opcode: WebSocketMessageOpcode): void {
     this.#events!.message(data, opcode);
   }
@@ -484,7 +484,7 @@ export class RawLink
   // What the connection wants.
 
   /** Sends a message, or does with it what the policy says when the queue is at its limit. */
-  send(data: WebSocketData, compress: boolean | undefined): SendOutcome {
+  send(data: string | Uint8Array, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
     const { maxSendQueue } = this.#options;
     if (this.#writer.queued + RUN_GROWTH >= maxSendQueue && this.queued >= maxSendQueue) {

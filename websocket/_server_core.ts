@@ -40,7 +40,6 @@ import type {
   WebSocketAdmission,
   WebSocketHandler,
 } from "./server_options.ts";
-import type { WebSocketData } from "./types.ts";
 
 /** How long a refused client has to read why, and the body that says so to come, each, in ms. */
 const LINGER = 1000;
@@ -118,7 +117,7 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
     this.core.hub.catchUp(this);
   }
 
-  sendLater(data: WebSocketData, compress: boolean): void {
+  sendLater(data: string | Uint8Array, compress: boolean): void {
     this.ws!.send(data, { compress }).catch(({ code }) => {
       // Nobody waits here: at the queue's limit, "wait" is "close".
       if (code === "SEND_QUEUE_FULL") this.link.overLimit(false);
@@ -151,11 +150,11 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
     this.#topics = undefined;
   }
 
-  publish(topic: string, data: WebSocketData, compress: boolean | undefined): number {
+  publish(topic: string, data: string | Uint8Array, compress: boolean | undefined): number {
     return this.core.publish(topic, data, compress, this);
   }
 
-  broadcast(data: WebSocketData, compress: boolean | undefined): number {
+  broadcast(data: string | Uint8Array, compress: boolean | undefined): number {
     return this.core.broadcast(data, compress, this.link.protocol, undefined);
   }
 }
@@ -582,7 +581,7 @@ export class ServerCore {
   /** Sends to the subscribers of a topic. */
   publish(
     topic: string,
-    data: WebSocketData,
+    data: string | Uint8Array,
     compress: boolean | undefined,
     except: HubMember | undefined,
   ): number {
@@ -592,7 +591,7 @@ export class ServerCore {
 
   /** Sends to all clients, or to those with a subprotocol. */
   broadcast(
-    data: WebSocketData,
+    data: string | Uint8Array,
     compress: boolean | undefined,
     protocol: string | undefined,
     except: WebSocketConnection | undefined,

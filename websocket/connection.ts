@@ -620,7 +620,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #sendNow(
-    data: WebSocketData,
+    data: string | Uint8Array,
     compress: boolean | undefined,
     options: WaitOptions | undefined,
   ): Promise<void> {

@@ -30,7 +30,6 @@ import {
   DEFAULT_MAX_CHUNKS,
   DEFAULT_MAX_FRAGMENTS,
   DEFAULT_MAX_MESSAGE_SIZE,
-  type WebSocketData,
   type WebSocketMessageOpcode,
   type WebSocketRole,
 } from "./types.ts";
@@ -691,7 +690,7 @@ export class WebSocketProtocol {
    * @throws {WebSocketError} `CLOSED` after a close frame in either direction.
    * @throws {TypeError} If a message is being sent in fragments.
    */
-  send(data: WebSocketData, compress?: boolean): void {
+  send(data: string | Uint8Array, compress?: boolean): void {
     if (this.#state !== "open") this.#throwClosed();
     if (this.#sendingOpcode !== 0) {
       throw new TypeError("Cannot send: a message is being sent in fragments");

@@ -1,6 +1,6 @@
 // Floor 0: vocabulary.
 import type { WebSocketProtocolError } from "./errors.ts";
-import type { WebSocketData, WebSocketMessageOpcode, WebSocketReceiveLimits } from "./types.ts";
+import type { WebSocketMessageOpcode, WebSocketReceiveLimits } from "./types.ts";
 
 /** Who is told what came. The calls are synchronous, in the order of the bytes. */
 export interface WebSocketProtocolSink {
@@ -8,7 +8,7 @@ export interface WebSocketProtocolSink {
    * A whole message: text as a string, a binary message as bytes. The bytes may be a view of what was given to
    * `WebSocketProtocol.receive`.
    */
-  message(data: WebSocketData, opcode: WebSocketMessageOpcode): void;
+  message(data: string | Uint8Array, opcode: WebSocketMessageOpcode): void;
   /** A part of a message that is handed on as it comes, because `WebSocketProtocol.streaming` was set when it began. */
   piece(bytes: Uint8Array, opcode: WebSocketMessageOpcode, last: boolean): void;
   /** A ping; the pong is sent already. */

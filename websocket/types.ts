@@ -33,8 +33,11 @@ export type WebSocketOpcode = typeof WebSocketOpcode[keyof typeof WebSocketOpcod
 /** The opcode of a message: 1 for text, 2 for binary. */
 export type WebSocketMessageOpcode = 1 | 2;
 
-/** A received message: a string if it was sent as text, bytes if it was sent as binary. */
-export type WebSocketData = string | Uint8Array;
+/**
+ * A received message: a string if it was sent as text, bytes if it was sent as binary. The bytes are never shared memory, so they go
+ * where the web wants a `BufferSource` or a `BlobPart`.
+ */
+export type WebSocketData = string | Uint8Array<ArrayBuffer>;
 
 /** Which end of the connection this is: clients mask what they send, servers must not (RFC 6455 §5.1). */
 export type WebSocketRole = "client" | "server";

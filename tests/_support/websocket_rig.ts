@@ -17,6 +17,8 @@ export function hex(text: string): Uint8Array {
 }
 
 /** UTF-8 bytes of a text, or the bytes themselves. */
+export function toBytes(data: string): Uint8Array<ArrayBuffer>;
+export function toBytes(data: string | Uint8Array): Uint8Array;
 export function toBytes(data: string | Uint8Array): Uint8Array {
   return typeof data === "string" ? encodeUtf8(data) : data;
 }

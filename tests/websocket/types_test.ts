@@ -1,5 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DEFAULT_MAX_MESSAGE_SIZE, WebSocketOpcode } from "../../websocket/types.ts";
+import type { WebSocketSendable } from "../../websocket/connection_types.ts";
+import {
+  DEFAULT_MAX_MESSAGE_SIZE,
+  type WebSocketData,
+  WebSocketOpcode,
+} from "../../websocket/types.ts";
 
 Deno.test("opcodes are those of RFC 6455 and cannot be changed", () => {
   assertEquals({ ...WebSocketOpcode }, {
@@ -15,4 +20,16 @@ Deno.test("opcodes are those of RFC 6455 and cannot be changed", () => {
 
 Deno.test("the default message limit is 1 MiB", () => {
   assertEquals(DEFAULT_MAX_MESSAGE_SIZE, 2 ** 20);
+});
+
+Deno.test("a message that came goes where the web takes bytes", async () => {
+  const [text, bytes]: WebSocketData[] = ["a", Uint8Array.of(98)];
+  assertEquals(await new Blob([text!, bytes!]).text(), "ab");
+  assertEquals(await new Response(bytes).text(), "b");
+  const digest = (data: WebSocketData): Promise<ArrayBuffer> | undefined =>
+    typeof data === "string" ? undefined : crypto.subtle.digest("SHA-1", data);
+  assertEquals((await digest(bytes!))?.byteLength, 20);
+  const shared: WebSocketSendable = new Uint8Array(new SharedArrayBuffer(1));
+  // @ts-expect-error what may be sent need not be what comes
+  const _came: WebSocketData = shared;
 });
