@@ -18,7 +18,7 @@ export interface DatagramAddress {
 /** A datagram that came, with its sender. To answer it: `socket.send(reply, datagram)`. */
 export interface Datagram extends DatagramAddress {
   /** What it carries: 0 to 65,527 bytes. They are the receiver's, to keep or to change. */
-  data: Uint8Array;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** Options of {@linkcode createDatagramSocket}. */
@@ -88,7 +88,7 @@ export interface DatagramMetrics {
 /** The events of a {@linkcode DatagramSocket}, with what their listeners are called with. */
 export interface DatagramSocketEvents {
   /** A datagram came. While there is a listener, nothing is queued. */
-  message: [data: Uint8Array, from: DatagramAddress];
+  message: [data: Uint8Array<ArrayBuffer>, from: DatagramAddress];
   /** The socket is bound. */
   listening: [];
   /** The socket is connected. */

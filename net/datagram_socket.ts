@@ -344,7 +344,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
   }
 
-  #deliver(data: Uint8Array, from: DatagramAddress): void {
+  #deliver(data: Uint8Array<ArrayBuffer>, from: DatagramAddress): void {
     try {
       this.emit("message", data, from);
     } catch (error) {
@@ -690,7 +690,7 @@ function checkTtl(name: string, ttl: unknown): void {
  */
 export function createDatagramSocket(
   options: DatagramSocketOptions | DatagramSocketType = {},
-  onmessage?: (data: Uint8Array, from: DatagramAddress) => void,
+  onmessage?: (data: Uint8Array<ArrayBuffer>, from: DatagramAddress) => void,
 ): DatagramSocket {
   const socket = new DatagramSocket(typeof options === "string" ? { type: options } : options);
   if (onmessage !== undefined) socket.on("message", onmessage);

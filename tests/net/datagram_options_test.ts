@@ -11,6 +11,14 @@ Deno.test("datagram options: a socket is udp4, and is bound to any address and a
   assertEquals([six.type, six.address().address], ["udp6", "::"]);
 });
 
+Deno.test("datagram options: a datagram that came goes where the web takes bytes", async () => {
+  await using socket = await createDatagramSocket().bind(0, "127.0.0.1");
+  await socket.send("ab", socket.address().port, "127.0.0.1");
+  const { data } = await socket.receive({ timeout: 5000 });
+  assertEquals(await new Blob([data]).text(), "ab");
+  socket.on("message", (data) => new Blob([data]));
+});
+
 Deno.test("datagram options: the newest is dropped, from 1024 datagrams on", async () => {
   await using socket = await createDatagramSocket().bind(0, "127.0.0.1");
   await using sender = await createDatagramSocket().connect(socket.address().port, "127.0.0.1");
