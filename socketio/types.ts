@@ -137,9 +137,9 @@ export type EngineHeaders = { [name: string]: string | string[] | undefined };
  */
 export interface EngineRequest {
   /** `GET` or `POST`. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** The path with its query. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** The headers, by lower-case name. */
   readonly headers: EngineHeaders;
   /** The query, parsed; a name that came more than once has its last value. */
@@ -147,15 +147,15 @@ export interface EngineRequest {
   /** What is known of the connection under the request. */
   readonly connection: {
     /** Whether it came over TLS. */
-    readonly encrypted?: boolean;
+    readonly encrypted?: boolean | undefined;
     /** The address of the other end. */
-    readonly remoteAddress?: string;
+    readonly remoteAddress?: string | undefined;
     /**
      * What the TLS handshake came to, on a port of `listen()` that got `tls` and does it by node:tls: with `requestCert`, who the client
      * is by its certificate. Not with implementation `"deno"`; under `attach()` node's own methods tell
      * (`getPeerCertificate`, `authorized`).
      */
-    readonly tls?: TlsInfo;
+    readonly tls?: TlsInfo | undefined;
   };
   /** The same, by Node's newer name. */
   readonly socket: EngineRequest["connection"];

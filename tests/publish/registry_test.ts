@@ -96,7 +96,7 @@ const STRICT = `{ "compilerOptions": {
   "exactOptionalPropertyTypes": true, "noUncheckedIndexedAccess": true, "verbatimModuleSyntax": true
 } }`;
 
-Deno.test("the published package: node's sockets fit in the strictest project, too", async () => {
+Deno.test("the published package: node's sockets and requests fit in the strictest project, too", async () => {
   await using me = await user();
   await me.write("deno.json", STRICT);
   await me.write(
@@ -105,7 +105,10 @@ Deno.test("the published package: node's sockets fit in the strictest project, t
      import { connect as connectTls } from "node:tls";
      import { NodeTransport, Socket, TransportDuplex } from "jsr:@sluice/sockets/net";
      import type { ListenOptions, Transport } from "jsr:@sluice/sockets/net";
+     import type { EngineRequest } from "jsr:@sluice/sockets/socketio";
+     import type { IncomingMessage } from "node:http";
      const any: ListenOptions = { port: undefined };
+     export const request = (message: IncomingMessage): EngineRequest => message;
      export const make = (transport: Transport): NodeTransport[] => [
        new NodeTransport(connectNode(1)),
        new NodeTransport(connectTls(1)),
