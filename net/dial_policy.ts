@@ -86,10 +86,13 @@ function addressRules(rules: readonly string[]): AddressRules {
   return result;
 }
 
+/** The v4-mapped addresses; others have a text that starts like theirs (`::ffff:1`, `::ffff:0:1.2.3.4`). */
+const V4_MAPPED = parseIpBlock("::ffff:0:0/96") as IpBlock;
+
 /** A block of v4-mapped addresses as the IPv4 block that it is. */
 function unmapped(block: IpBlock): IpBlock {
   const { address, prefix } = block;
-  if (prefix < 96 || !formatIp(address).startsWith("::ffff:")) return block;
+  if (prefix < 96 || !ipInBlock(address, V4_MAPPED)) return block;
   return { address: { family: 4, bytes: address.bytes.slice(12) }, prefix: prefix - 96 };
 }
 

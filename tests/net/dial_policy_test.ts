@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DialPolicy, type DialPolicyOptions } from "../../net/dial_policy.ts";
 import { NetError } from "../../net/errors.ts";
-import { parseIp } from "../../net/ip.ts";
+import { formatIp, parseIp, parseIpBlock } from "../../net/ip.ts";
 
 const INNER = [
   "127.0.0.1",
@@ -86,6 +86,21 @@ Deno.test("dial policy deny reaches through translated and mapped addresses", ()
     assert(policy.addressRefusal(parseIp(ip)!) !== undefined, ip);
   }
   assertEquals(policy.addressRefusal(parseIp("127.0.0.1")!), undefined);
+});
+
+Deno.test("dial policy rules of IPv6 addresses hold for these and for no IPv4 address", () => {
+  const refused = (policy: DialPolicy, ip: string) => policy.addressRefusal(parseIp(ip)!);
+  // The last two have texts that start like v4-mapped ones, and aren't.
+  for (const rule of ["fd00::a00:1", "fd00::a00:0/112", "::ffff:0:10.0.0.1", "::ffff:1"]) {
+    const allow = new DialPolicy({ preset: "none", allow: [rule] });
+    const { address } = parseIpBlock(rule)!;
+    assertEquals(allow.addressRefusal(address), undefined, rule);
+    const inner = formatIp({ family: 4, bytes: address.bytes.slice(12) });
+    assert(refused(allow, inner) !== undefined, rule);
+    const deny = new DialPolicy({ preset: "any", deny: [rule] });
+    assert(deny.addressRefusal(address) !== undefined, rule);
+    assertEquals(refused(deny, inner), undefined, rule);
+  }
 });
 
 Deno.test("dial policy none lets through only what is allowed", () => {
