@@ -27,6 +27,7 @@ Deno.test("parseIp takes the standard forms and gives the canonical text back", 
     ["::ffff:192.0.2.1", "::ffff:192.0.2.1"],
     ["::FFFF:C000:0201", "::ffff:192.0.2.1"],
     ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
+    ["100::ffff:7f00:1", "100::ffff:7f00:1"], // not v4-mapped
     ["fe80::1%eth0", "fe80::1%eth0"],
   ];
   for (const [text, canonical] of forms) assertEquals(formatIp(parseIp(text)!), canonical, text);
@@ -72,6 +73,7 @@ Deno.test("parseAnyIp finds loopback in every spelling of it", () => {
     "127.1",
     "127.0.1",
     "2130706433",
+    "2130706433.",
     "0x7f000001",
     "0X7F000001",
     "0x7f.1",
@@ -193,6 +195,7 @@ Deno.test("classifyIp knows what each range is for", () => {
     ["::", "unspecified"],
     ["::1", "loopback"],
     ["::2", "unspecified"], // v4-compatible 0.0.0.2
+    ["::100", "unspecified"], // 0.0.1.0
     ["::127.0.0.1", "loopback"],
     ["::8.8.8.8", "reserved"],
     ["::ffff:127.0.0.1", "loopback"],
@@ -202,6 +205,7 @@ Deno.test("classifyIp knows what each range is for", () => {
     ["64:ff9b::127.0.0.1", "loopback"],
     ["64:ff9b::169.254.169.254", "metadata"],
     ["64:ff9b:1::8.8.8.8", "private"],
+    ["2400:ff9b::127.0.0.1", "global"], // no NAT64 prefix
     ["2002:7f00:1::", "loopback"],
     ["2002:a00:1::1", "private"],
     ["2002:808:808::1", "global"],
