@@ -31,8 +31,8 @@ Deno.test("PROXY protocol 1 is written as its specification has it", () => {
 
 Deno.test("PROXY protocol 2 is written for each family", () => {
   assertEquals(
-    encodeProxyProtocol({ source: tcp("192.0.2.1", 0x1234), destination: tcp("192.0.2.2", 80) }),
-    hex(`${SIGNATURE} 21 11 000c c0000201 c0000202 1234 0050`),
+    encodeProxyProtocol({ source: tcp("192.0.2.1", 0x1234), destination: tcp("192.0.2.2", 8080) }),
+    hex(`${SIGNATURE} 21 11 000c c0000201 c0000202 1234 1f90`),
   );
   assertEquals(
     encodeProxyProtocol({
@@ -44,6 +44,13 @@ Deno.test("PROXY protocol 2 is written for each family", () => {
   assertEquals(
     encodeProxyProtocol({ source: unix("/a"), destination: unix("") }),
     join([hex(`${SIGNATURE} 21 31 00d8 2f61`), new Uint8Array(106 + 108)]),
+  );
+  assertEquals(
+    encodeProxyProtocol({
+      source: { transport: "unixpacket", path: "" },
+      destination: { transport: "unixpacket", path: "/".repeat(108) },
+    }),
+    join([hex(`${SIGNATURE} 21 32 00d8`), new Uint8Array(108), utf8("/".repeat(108))]),
   );
   assertEquals(encodeProxyProtocol({ command: "local" }), hex(`${SIGNATURE} 20 00 0000`));
   assertEquals(encodeProxyProtocol({}), hex(`${SIGNATURE} 21 00 0000`));
@@ -77,12 +84,13 @@ Deno.test("PROXY protocol is not written for what it can't tell", () => {
     [{}, { checksum: true }],
   ];
   for (const [header, options] of wrong) {
-    assertThrows(() => encodeProxyProtocol(header, options), TypeError);
+    assertThrows(() => encodeProxyProtocol(header, options), TypeError, "PROXY protocol: ");
   }
   const outside: [Partial<ProxyProtocolHeader>, ProxyProtocolEncodeOptions][] = [
     [{ source: tcp("192.0.2.1", 65536), destination: v4 }, {}],
     [{ source: unix("/".repeat(109)), destination: unix("") }, {}],
     [{ source: v4, destination: v4, tlvs: [{ type: 256, value: hex("") }] }, {}],
+    [{ source: v4, destination: v4, tlvs: [{ type: -1, value: hex("") }] }, {}],
     [{ source: v4, destination: v4, tlvs: [{ type: 5, value: new Uint8Array(65535) }] }, {}],
     [{}, { version: 3 as 2 }],
   ];

@@ -96,7 +96,7 @@ Deno.test("PROXY protocol 1 is read as it was written, byte by byte, and no byte
     assertEquals([exact.error, at], [undefined, line.length]);
     const single = new ProxyProtocolParser();
     for (const byte of bytes) single.receive(new Uint8Array([byte]));
-    assertEquals(single.header, exact.header);
+    assertEquals([single.header, single.error], [exact.header, undefined]);
     assertEquals(single.leftover, utf8("GET"));
   }
   assertEquals(parse(utf8(lines[2])).header, {
@@ -164,6 +164,7 @@ Deno.test("PROXY protocol 1 refuses a line without end, and a bare CR or LF", ()
   assertEquals(why(`PROXY TCP4 ${"1".repeat(200)}`), "its line is too long");
   assertEquals(why("PROXY UNKNOWN\nGET / HTTP/1.1\r\n"), "its line is malformed");
   assertEquals(why("PROXY UNKNOWN\rGET / HTTP/1.1\r\n"), "its line is malformed");
+  assertEquals(why("PROXY UNKNOWN x\ry\r\n"), "its line is malformed");
   assertEquals(why("PROXY TCP4 1.1.1.1 2.2.2.2 1 2\nGET /"), "its line is malformed");
   const longest = `PROXY UNKNOWN ${"x".repeat(107 - 16)}\r\n`;
   assertEquals(why(longest), undefined);
