@@ -112,6 +112,7 @@ Deno.test("HTTP CONNECT shows another protocol at its first bytes", () => {
   assertEquals(answered("S")[1], "ERR_PROXY_PROTOCOL");
   assertEquals(answered("HTTX")[1], "ERR_PROXY_PROTOCOL");
   assertEquals(answered("HTTP")[1], undefined);
+  assertEquals(answered("HTTP2")[1], "ERR_PROXY_PROTOCOL");
 });
 
 Deno.test("HTTP CONNECT limits the answer: its bytes, its fields, its interim answers", () => {
@@ -121,6 +122,8 @@ Deno.test("HTTP CONNECT limits the answer: its bytes, its fields, its interim an
   assertEquals(answered(`${start200}${"A: b\r\n".repeat(101)}\r\n`)[1], "ERR_PROXY_PROTOCOL");
   assertEquals(answered("HTTP/1.1 100 A\r\n\r\n".repeat(1000))[1], "ERR_PROXY_PROTOCOL");
   assertEquals(answered(`${start200}\r\n`, { maxHeadLength: 10 })[1], "ERR_PROXY_PROTOCOL");
+  assertEquals(answered(`${start200}\r\n`, { maxHeadLength: 19 })[0], true);
+  assertEquals(answered(`${start200}\r\n`, { maxHeadLength: 18 })[1], "ERR_PROXY_PROTOCOL");
   assertThrows(() => start({ maxHeadLength: 0 }), RangeError);
 });
 

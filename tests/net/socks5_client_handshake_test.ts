@@ -84,6 +84,12 @@ Deno.test("SOCKS5 client takes replies of every address type, cut anywhere, and 
   );
 });
 
+Deno.test("SOCKS5 client keeps the port that was told with a name that is none", () => {
+  const handshake = start();
+  handshake.receive(hex("0500 05000003 00 1234"));
+  assertEquals(handshake.bound, { hostname: "0.0.0.0", port: 0x1234 });
+});
+
 Deno.test("SOCKS5 client needs no byte more than its handshake has", () => {
   for (const reply of ["05000001c00002010050", `05000003 ff ${"61".repeat(255)} 0050`]) {
     const bytes = join([hex("0500"), hex(reply), hex("99")]);

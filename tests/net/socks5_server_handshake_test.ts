@@ -97,6 +97,8 @@ Deno.test("SOCKS5 server refuses other protocols and broken ones", () => {
     handshake.receive(hex(bytes));
     handshake.receive(hex("0000"));
     assertEquals(handshake.error?.code, "ERR_PROXY_PROTOCOL", bytes);
+    // Nothing is kept of what such a peer goes on to send.
+    assertEquals([handshake.needed, handshake.leftover], [0, hex("")], bytes);
   }
   const login = new Socks5ServerHandshake({ authentication: true });
   login.receive(hex("050102 0501"));
