@@ -78,6 +78,27 @@ Deno.test("length prefix framer counts a varint that grows by counting itself", 
   }
 });
 
+Deno.test("length prefix framer writes varints of up to 5 bytes, and none longer than it takes", () => {
+  const framer = lengthPrefixFramer({ prefix: "varint" });
+  const prefixOf = (length: number) => {
+    const written: number[] = [];
+    const buffer = new Uint8Array(8);
+    framer.encode(new Uint8Array(length), {
+      buffer,
+      reserve: () => 0,
+      commit: (count) => written.push(...buffer.subarray(0, count)),
+      write: () => {},
+    });
+    return Uint8Array.from(written);
+  };
+  assertEquals(prefixOf(0x3fff), hex("ff7f"));
+  assertEquals(prefixOf(0x4000), hex("808001"));
+  assertEquals(prefixOf(0x1f_ffff), hex("ffff7f"));
+  assertEquals(prefixOf(0x20_0000), hex("80808001"));
+  assertEquals(prefixOf(0xfff_ffff), hex("ffffff7f"));
+  assertEquals(prefixOf(0x1000_0000), hex("8080808001"));
+});
+
 Deno.test("length prefix framer refuses a varint of more than 32 bits or 5 bytes", () => {
   const framer = lengthPrefixFramer({ prefix: "varint", maxLength: Number.MAX_SAFE_INTEGER });
   for (const bytes of ["8080808010", "808080808000", "ffffffffffffffffff01", "ffffffff1f"]) {
