@@ -98,6 +98,7 @@ Deno.test("connect options are checked before anything is opened", () => {
   const wrong: [Record<string, unknown>, string][] = [
     [{}, "ERR_MISSING_ARGS"],
     [{ port: 0 }, "ERR_SOCKET_BAD_PORT"],
+    [{ port: true }, "ERR_INVALID_ARG_TYPE"],
     [{ port: 1, host: 7 }, "ERR_INVALID_ARG_TYPE"],
     [{ port: 1, localAddress: "example.org" }, "ERR_INVALID_IP_ADDRESS"],
     [{ port: 1, localPort: 65_536 }, "ERR_SOCKET_BAD_PORT"],
