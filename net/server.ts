@@ -86,7 +86,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #closing: PromiseWithResolvers<void> | null = null;
   #refed = true;
   #wake: (() => void) | null = null;
-  #drain: ReturnType<typeof setTimeout> | undefined;
+  /** The ends that calls of `close` have set to connections. */
+  readonly #drains = new Set<ReturnType<typeof setTimeout>>();
   #unwatch: (() => void) | null = null;
   #accepted = 0;
   #dropped = 0;
@@ -254,7 +255,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   /**
    * Stops accepting. Open connections go on; when the last has closed, `close` is emitted and `callback` called. With
-   * `drain` they are destroyed after so many milliseconds; a later call may shorten that. When the server does not
+   * `drain` they are destroyed after so many milliseconds; a later call may only shorten that. When the server does not
    * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
    *
    * @throws {RangeError} When `drain` is negative, not a number, or above {@linkcode MAX_DELAY}.
@@ -523,15 +524,15 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 
   #drainWithin(ms: number): void {
-    clearTimeout(this.#drain);
     if (ms === 0) return this.closeAllConnections();
     if (this.#sockets.size === 0) return;
+    // Who comes later, to a server that listens again, may stay; and a later call that sets a later end takes back nothing.
     const sockets = [...this.#sockets];
-    this.#drain = setTimeout(() => {
-      // Who came since, to a server that listens again, may stay.
-      if (this.listening) { for (const socket of sockets) socket.destroy(); }
-      else this.closeAllConnections();
+    const timer = setTimeout(() => {
+      this.#drains.delete(timer);
+      for (const socket of sockets) socket.destroy();
     }, ms);
+    this.#drains.add(timer);
   }
 
   /** Ends the closing when nothing is left: no listener, no accept under way, no connection. */
@@ -541,7 +542,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       this.#loops > 0 || this.#introducing > 0;
     if (closing === null || busy || this.#sockets.size > 0) return;
     this.#closing = null;
-    clearTimeout(this.#drain);
+    for (const timer of this.#drains) clearTimeout(timer);
+    this.#drains.clear();
     closing.resolve();
     this.#tell("close");
   }

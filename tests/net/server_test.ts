@@ -515,6 +515,42 @@ Deno.test("server behind a proxy counts a connection once while its listeners ar
   assertEquals(limits.pressure.connections.used, 0);
 });
 
+Deno.test("server counts who has yet to send its PROXY protocol header, for its cap and its limits", async () => {
+  const limits = new Limits({ connections: 10 });
+  const server = await createServer({
+    proxyProtocol: { trusted: [LOOPBACK] },
+    maxConnections: 3,
+    limits,
+  }).listen(0, LOOPBACK);
+  const head = "PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\n";
+  const open = async () => {
+    const client = connect(server.port, LOOPBACK);
+    await client.resume().opened;
+    return client;
+  };
+  const came = told(server, "connection");
+  const known = await open();
+  known.write(head);
+  await came;
+  const silent = [await open(), await open()];
+  const dropped = told<DropInfo>(server, "drop");
+  await rejected(server.port);
+  assertEquals((await dropped).reason, "maxConnections");
+  assertEquals([limits.pressure.connections.used, server.metrics().open], [3, 1]);
+  // Whoever leaves makes room.
+  const left = told<DropInfo>(server, "drop");
+  silent[0].destroy();
+  assertEquals((await left).reason, "proxyProtocol");
+  const next = told(server, "connection");
+  const last = await open();
+  last.write(head);
+  await next;
+  assertEquals([limits.pressure.connections.used, server.metrics().open], [3, 2]);
+  await server.close({ drain: 0 });
+  await Promise.all([known, last, ...silent].map(gone));
+  assertEquals(limits.pressure.connections.used, 0);
+});
+
 Deno.test("server checks its options of the PROXY protocol when it is made", () => {
   const trusted = ["127.0.0.1"];
   for (const odd of [{ timeout: -1 }, { timeout: 3e9 }, { maxLength: 5 }, { maxLength: 1e9 }]) {
@@ -573,6 +609,21 @@ Deno.test("server that has closed listens no more: the next connect is refused",
     // And the port can be had again.
     await (await createServer().listen(port, LOOPBACK)).close();
   }
+});
+
+Deno.test("server tells the console what a listener throws after it has destroyed its connection", async () => {
+  const late = new Error("too late for the socket");
+  const errors: unknown[] = [];
+  const reported = await consoleOf(async () => {
+    const server = await createServer((socket) => {
+      socket.on("error", (error) => errors.push(error));
+      socket.destroy();
+      throw late;
+    }).listen(0, LOOPBACK);
+    await rejected(server.port);
+    await server.close();
+  });
+  assertEquals([reported, errors], [[late], []]);
 });
 
 Deno.test("server outlives an async listener that rejects: only that connection ends", async () => {
@@ -833,6 +884,28 @@ Deno.test("server takes connections to close in time: drain destroys what is lef
   server.close({ drain: 5 });
   await closing;
   await gone(client);
+});
+
+Deno.test("server keeps the end that close has set when a later call sets a later one", async () => {
+  const server = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
+  const connected = async () => {
+    const client = connect(server.port, LOOPBACK);
+    client.resume();
+    await Promise.all([client.opened, told(server, "connection")]);
+    return client;
+  };
+  const first = await connected();
+  server.close({ drain: 50 });
+  await server.listen(0, LOOPBACK);
+  const second = await connected();
+  const closing = server.close({ drain: 5000 });
+  await gone(first);
+  // Who came after the first call has the time of the second.
+  assertEquals([second.destroyed, server.connections.size], [false, 1]);
+  server.close({ drain: 5 });
+  await server[Symbol.asyncDispose]();
+  await closing;
+  await gone(second);
 });
 
 Deno.test("server's hooks may fail: the connection is dropped, the next is served", async () => {
