@@ -79,6 +79,7 @@ Deno.test("line framer reports an unterminated line unless told otherwise", () =
   for (const accept of ["lf", "crlf", "any"] as const) {
     const { error } = unframe(lineFramer({ accept }), [utf8("one\r\ntwo")]);
     assertEquals([error?.fault, error?.received], ["truncated", 3], accept);
+    assertEquals(error?.missing, accept === "crlf" ? 2 : 1, accept);
   }
 });
 

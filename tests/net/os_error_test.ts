@@ -30,7 +30,13 @@ Deno.test("toNetError knows Deno's errors by their class", () => {
 });
 
 Deno.test("toNetError takes the system's own code first", () => {
-  assertEquals(codeOf(Object.assign(new Error("x"), { code: "EMFILE" })), "EMFILE");
+  const codes =
+    "EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN " +
+    "EHOSTUNREACH EINVAL ELOOP EMFILE EMSGSIZE ENETUNREACH ENFILE ENOENT ENOSPC ENOTCONN ENOTDIR " +
+    "ENOTFOUND EPERM EPIPE EPROTO ETIMEDOUT";
+  for (const code of codes.split(" ")) {
+    assertEquals(codeOf(Object.assign(new Deno.errors.Http("x"), { code })), code);
+  }
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "ENOTHING" })), "EIO");
   assertEquals(codeOf(Object.assign(new Error("x"), { code: "ABORT_ERR" })), "ABORT_ERR");
 });
