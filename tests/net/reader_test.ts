@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import { TransportReader, type TransportReaderOptions } from "../../net/reader.ts";
@@ -294,6 +295,20 @@ Deno.test("reader makes its slabs as it is told", async () => {
   assert(made.length > 0 && made.every((size) => size === 32));
 });
 
+Deno.test("reader's chunks are views of the slabs that it was given, of their class and with their offset", async () => {
+  const data = Uint8Array.from({ length: 500 }, (_, i) => i);
+  using it = rig({
+    minSlab: 64,
+    maxSlab: 64,
+    allocate: (size) => Buffer.alloc(size + 8, 0xff).subarray(8),
+  }, { split: 9 });
+  it.reader.start();
+  await writeAll(it.a, data);
+  assertEquals(await it.over, "end");
+  assertEquals(joined(it.chunks), [...data]);
+  assert(it.chunks.every((chunk) => chunk instanceof Buffer));
+});
+
 Deno.test("reader refuses slabs that make no sense", () => {
   const { transport } = gauge(() => 0);
   const sink = { data(): void {}, end(): void {}, error(): void {} };
@@ -541,6 +556,19 @@ Deno.test("reader reads again to where nobody holds anything, behind what was mo
       for (const [view, copy] of copies) assertEquals([...view], copy);
     },
   ));
+});
+
+Deno.test("reader tells where the bytes are that it has moved to the start of its slab", async () => {
+  using it = rig({ minSlab: 64, maxSlab: 64 });
+  const moved: (number[] | undefined)[] = [];
+  it.onchunk = (chunk): void => {
+    const there = it.reader.rewind(chunk, 2);
+    moved.push(there && [there.byteOffset, ...there]);
+  };
+  it.reader.start();
+  await writeAll(it.a, Uint8Array.of(1, 2, 3, 4, 5));
+  await it.over;
+  assertEquals(moved, [[0, 4, 5]]);
 });
 
 Deno.test("reader uses one slab for all that nobody holds, and a larger one when reads fill it", async () => {
