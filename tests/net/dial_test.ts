@@ -292,6 +292,7 @@ Deno.test(
       const error = await assertRejects(() => dial(target, options), NetError);
       assertEquals([error.code, error.address, error.port], expected);
       assertEquals(error.syscall, "bind");
+      assertEquals(error.message.includes("not of one family"), options.localAddress === "::1");
       assert(error.message.startsWith(`Cannot connect to "127.0.0.1:${target.port}" from "`));
     }
     const nobody = { hostname: "127.0.0.1", port: freePort() };
@@ -306,9 +307,14 @@ Deno.test(
 Deno.test("dial sets keep-alive, with a delay through node:net", LINUX, async () => {
   using listener = listen();
   const { port } = listener.addr;
-  for (const keepAlive of [true, 7000]) {
+  // A local address takes it through node:net, too.
+  const ways: DialOptions[] = [{}, { localAddress: "127.0.0.1" }];
+  for (
+    const options of [...ways.map((way) => ({ keepAlive: true, ...way })), { keepAlive: 7000 }]
+  ) {
+    const { keepAlive } = options;
     const [a, b] = await meet(listener, { hostname: "127.0.0.1", port }, {
-      keepAlive,
+      ...options,
       noDelay: false,
     });
     // "timer:(keepalive,6.9sec,0)" in the words of ss; here from the kernel's table: timer 02, and when it is due
