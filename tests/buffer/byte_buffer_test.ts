@@ -61,14 +61,14 @@ interface Step {
 function step<T>(
   label: string,
   values: fc.Arbitrary<T>,
-  write: (b: ByteBuffer, value: T) => void,
+  write: (b: ByteBuffer, value: T) => ByteBuffer,
   read: (b: ByteBuffer) => unknown,
   tryRead: (b: ByteBuffer) => unknown,
   expected: (value: T) => unknown = (value) => value,
 ): fc.Arbitrary<Step> {
   return values.map((value) => ({
     label,
-    write: (b) => write(b, value),
+    write: (b) => assertStrictEquals(write(b, value), b, `${label} can be chained`),
     read,
     tryRead,
     expected: expected(value),
