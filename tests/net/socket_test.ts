@@ -1421,6 +1421,31 @@ Deno.test("options of connect hold for the connection, and setters for their own
   assertThrows(() => connect({ port: 1, highWaterMark: 9, writeLimit: 8 }), RangeError);
 });
 
+Deno.test("ref takes back what unref has told the transport", () => {
+  const [a, b] = pair();
+  const told: string[] = [];
+  const extras = { ref: () => void told.push("ref"), unref: () => void told.push("unref") };
+  const socket = Socket.from(Object.assign(a, extras));
+  assertStrictEquals(socket.unref(), socket);
+  assertStrictEquals(socket.ref(), socket);
+  assertEquals(told, ["unref", "ref"]);
+  socket.destroy();
+  b.close();
+});
+
+Deno.test("a socket without TLS has none of its properties", () => {
+  const [a, b] = pair();
+  for (const socket of [new Socket(), Socket.from(a)]) {
+    assertEquals([socket.tls, socket.encrypted, socket.authorized], [undefined, false, false]);
+    assertEquals([socket.alpnProtocol, socket.servername], [false, false]);
+    assertEquals([socket.authorizationError, socket.getCipher()], [null, null]);
+    assertEquals([socket.getProtocol(), socket.version()], [null, null]);
+    assertEquals(socket.getPeerCertificate(), null);
+    socket.destroy();
+  }
+  b.close();
+});
+
 Deno.test("a socket and a server that are unref'd let the program end", async () => {
   const url = new URL("../../net/mod.ts", import.meta.url).href;
   const program = `
