@@ -92,7 +92,8 @@ const V4_MAPPED = parseIpBlock("::ffff:0:0/96") as IpBlock;
 /** A block of v4-mapped addresses as the IPv4 block that it is. */
 function unmapped(block: IpBlock): IpBlock {
   const { address, prefix } = block;
-  if (prefix < 96 || !ipInBlock(address, V4_MAPPED)) return block;
+  // A shorter prefix leaves an address that is outside.
+  if (!ipInBlock(address, V4_MAPPED)) return block;
   return { address: { family: 4, bytes: address.bytes.slice(12) }, prefix: prefix - 96 };
 }
 

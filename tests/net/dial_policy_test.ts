@@ -88,6 +88,15 @@ Deno.test("dial policy deny reaches through translated and mapped addresses", ()
   assertEquals(policy.addressRefusal(parseIp("127.0.0.1")!), undefined);
 });
 
+Deno.test("dial policy block of v4-mapped addresses is the IPv4 block, down to all of them", () => {
+  const any = new DialPolicy({ preset: "any", deny: ["::ffff:0:0/96"] });
+  assertEquals(any.addressRefusal(parseIp("9.9.9.9")!), "9.9.9.9 is denied");
+  assertEquals(any.addressRefusal(parseIp("2400::1")!), undefined);
+  // A block that holds more than these is one of IPv6.
+  const more = new DialPolicy({ preset: "any", deny: ["::ffff:0:0/95", "::/8"] });
+  assertEquals(more.addressRefusal(parseIp("9.9.9.9")!), undefined);
+});
+
 Deno.test("dial policy rules of IPv6 addresses hold for these and for no IPv4 address", () => {
   const refused = (policy: DialPolicy, ip: string) => policy.addressRefusal(parseIp(ip)!);
   // The last two have texts that start like v4-mapped ones, and aren't.
@@ -161,7 +170,9 @@ Deno.test("dial policy check judges every address of a name", () => {
     NetError,
     "is no address",
   );
-  assertThrows(() => policy.check("::1", 80, []), NetError, '"[::1]:80"');
+  for (const host of ["::1", "[::1]"]) {
+    assertThrows(() => policy.check(host, 80, []), NetError, '"[::1]:80"');
+  }
 });
 
 Deno.test("dial policy refuses malformed rules", () => {
@@ -186,7 +197,7 @@ Deno.test("dial policy is made from what an option holds", () => {
 });
 
 Deno.test("dial policy refuses ports that are none, and what is no policy", () => {
-  for (const ports of [["443"], [NaN], [[90, 80]], [[80]]]) {
+  for (const ports of [["443"], [NaN], [[90, 80]], [[80]], [[80, "90"]], [["80", 90]]]) {
     const options = { ports } as unknown as DialPolicyOptions;
     assertThrows(() => new DialPolicy(options), TypeError, "no port and no range");
   }
