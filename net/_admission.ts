@@ -7,6 +7,7 @@ export class Admission {
   readonly #options: ServerOptions;
   readonly #perAddress: Map<string, number> | null;
   #tokens: number;
+  /** When tokens were last added; the first time there are as many as can be. */
   #filled = -Infinity;
 
   constructor(options: ServerOptions) {
@@ -65,7 +66,6 @@ export class Admission {
   }
 
   #token(perSecond: number, burst: number = perSecond, now: number): boolean {
-    if (this.#filled === -Infinity) this.#filled = now;
     this.#tokens = Math.min(burst, this.#tokens + (now - this.#filled) / 1000 * perSecond);
     this.#filled = now;
     if (this.#tokens < 1) return false;

@@ -81,6 +81,8 @@ Deno.test("admission refuses lists that can't be asked, and a rate that is none"
   }
   assertThrows(() => new Admission({ allowList: null as never }), TypeError, '"allowList"');
   new Admission({ blockList: { check }, allowList: { check } });
+  // As in Node no list blocks nobody; no list of who may come would let everybody in.
+  new Admission({ blockList: null as never, allowList: undefined });
   for (const acceptRate of [5, {}, { burst: 5 }]) {
     assertThrows(() => new Admission({ acceptRate: acceptRate as never }), RangeError);
   }
