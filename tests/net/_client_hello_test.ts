@@ -40,6 +40,12 @@ function read(bytes: readonly number[], size = bytes.length): [done: boolean, na
   return [reader.done, reader.servername];
 }
 
+/** A hello without extensions, and bytes behind them that would be some. */
+function outside(extensions: readonly number[]): number[] {
+  const empty = hello([]);
+  return [1, ...sized([...empty.slice(4), ...extensions], 3)];
+}
+
 const OTHERS = [...extension(16, sized(sized([104, 50], 1), 2)), ...extension(65_281, [0])];
 
 Deno.test("client hello tells its name, whatever the pieces and the records", () => {
@@ -50,6 +56,13 @@ Deno.test("client hello tells its name, whatever the pieces and the records", ()
     for (const size of [1, 2, 5, 6, 100, bytes.length]) {
       assertEquals(read(bytes, size), [true, "a.Example.com"]);
     }
+  }
+});
+
+Deno.test("client hello tells a name that is its only extension, and its last", () => {
+  for (const before of [[], OTHERS]) {
+    const message = hello([...before, ...serverName("a.b")]);
+    assertEquals(read(record(message)), [true, "a.b"]);
   }
 });
 
@@ -88,6 +101,8 @@ const NAMELESS: Array<[what: string, bytes: number[], done: boolean]> = [
   ["with an empty record", record([]), true],
   ["with a record too long", [22, 3, 1, 0x40, 1], true],
   ["too long", record([1, 1, 0, 0]), true],
+  ["too long that has a name", record(hello(serverName("a.b")).with(1, 1)), true],
+  ["with a name behind its extensions", record(outside(serverName("a.b"))), true],
 ];
 
 for (const [what, bytes, done] of NAMELESS) {
