@@ -37,7 +37,7 @@ export function matchesNoProxy(list: string, hostname: string, port: number): bo
       return host.ip !== undefined && equalIp(ip, host.ip);
     }
     const domain = name.replace(/^\*?\./, "").replace(/\.$/, "").toLowerCase();
-    if (host.ip !== undefined || domain === "") return false;
+    if (host.ip !== undefined) return false;
     return host.hostname === domain || host.hostname.endsWith(`.${domain}`);
   });
 }

@@ -96,6 +96,15 @@ Deno.test("checkPort refuses what is not a port", () => {
   }
 });
 
+Deno.test("parseHost and checkPort show what they were given, escaped and cut", () => {
+  const shown = (host: string): string =>
+    assertThrows(() => parseHost(host), TypeError).message.replace("Cannot use host ", "");
+  assertEquals(shown("a\r\nb"), '"a\\r\\nb": it holds a character that no host name has');
+  assertEquals(shown("x".repeat(300)), `"${"x".repeat(77)}...": it is longer than 255 bytes`);
+  assertThrows(() => checkPort("80" as never), RangeError, 'port string "80"');
+  assertThrows(() => checkPort(1.5), RangeError, "port 1.5:");
+});
+
 Deno.test("parseHost says what is no text", () => {
   for (const host of [undefined, null, 5, {}, ["a.example"]]) {
     assertThrows(() => parseHost(host as never), TypeError, "it must be a string");
