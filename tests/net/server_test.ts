@@ -125,6 +125,10 @@ Deno.test("server whose port is taken says EADDRINUSE, to who awaits and to who 
     void createServer().on("error", resolve).listen(port, LOOPBACK)
   );
   assertEquals((heard as NetError).code, "EADDRINUSE");
+  const both = createServer();
+  const told = new Promise<Error>((resolve) => both.once("error", resolve));
+  const thrown = await assertRejects(async () => await both.listen(port, LOOPBACK), NetError);
+  assertStrictEquals(await told, thrown);
 });
 
 Deno.test("server refuses to listen twice, and on bad ports, at once", async () => {
@@ -282,12 +286,20 @@ Deno.test("server forgets a connection that is connected anew in the turn of its
 
 Deno.test("server counts bytes over open and closed connections", async () => {
   const server = await createServer((socket) => void socket.pipe(socket)).listen(0, LOOPBACK);
+  const counts = (): number[] => {
+    const { bytesRead, bytesWritten, open } = server.metrics();
+    return [bytesRead, bytesWritten, open];
+  };
   const client = connect(server.port, LOOPBACK);
   client.end("12345");
   await Array.fromAsync(client);
+  const staying = connect(server.port, LOOPBACK);
+  staying.write("678");
+  await new Promise((resolve) => staying.once("data", resolve));
+  assertEquals(counts(), [8, 8, 1]);
+  staying.end();
   await server.close();
-  const { bytesRead, bytesWritten, open } = server.metrics();
-  assertEquals([bytesRead, bytesWritten, open], [5, 5, 0]);
+  assertEquals(counts(), [8, 8, 0]);
 });
 
 Deno.test("server outlives a listener that throws: only that connection ends", async () => {
@@ -1030,6 +1042,64 @@ Deno.test("server is closed while accepting rests", async () => {
   while (server.metrics().acceptErrors === 0) await new Promise((r) => setTimeout(r, 0));
   await server.close();
   assertEquals(accepts, 1);
+});
+
+Deno.test("server does not rest for clients that are gone while others come between them", async () => {
+  let accepts = 0;
+  const ends: Transport[] = [];
+  class Probed extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        accept: () => {
+          if (++accepts >= 20_000) return new Promise(() => {});
+          if (accepts !== 10_000) return Promise.reject(new Deno.errors.ConnectionReset("gone"));
+          const [near, far] = pair();
+          ends.push(far);
+          return Promise.resolve(near);
+        },
+        close: () => {},
+      };
+    }
+  }
+  const server = await new Probed().listen();
+  while (accepts < 20_000) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([server.metrics().acceptErrors, server.metrics().accepted], [0, 1]);
+  server.close({ drain: 0 });
+  ends[0].close();
+});
+
+Deno.test("server tells its listener of ref and unref, before it listens, too", async () => {
+  const told: string[] = [];
+  class Told extends Server {
+    protected override openListener(): TransportListener {
+      return {
+        addr: { transport: "memory" },
+        accept: () => new Promise(() => {}),
+        close: () => {},
+        ref: () => void told.push("ref"),
+        unref: () => void told.push("unref"),
+      };
+    }
+  }
+  await new Told().listen();
+  assertEquals(told, []);
+  await new Told().unref().ref().listen();
+  assertEquals(told, []);
+  const server = await new Told().unref().listen();
+  server.ref().unref();
+  assertEquals(told, ["unref", "ref", "unref"]);
+});
+
+Deno.test("server that closes listens to its signal no more", async () => {
+  const signal = foreignSignal();
+  const server = createServer();
+  for (let i = 0; i < 2; i++) {
+    await server.listen({ port: 0, host: LOOPBACK, signal: signal.signal });
+    assertEquals(signal.listeners, 1);
+    await server.close();
+    assertEquals(signal.listeners, 0);
+  }
 });
 
 Deno.test("server rests when all that it accepts is gone, and closes", async () => {
