@@ -54,6 +54,13 @@ Deno.test("delimiter framer sends the marker inside a message when asked to", ()
   assertEquals(text(frameMessage(framer, utf8("a;b"))), "a;b;");
 });
 
+Deno.test("delimiter framer refuses a message that is too long although its marker begins in time", () => {
+  const framer = delimiterFramer({ marker: "abc", maxLength: 3 });
+  assertEquals(unframe(framer, [utf8("xxxa"), utf8("bc")]).messages.map(text), ["xxx"]);
+  const { messages, error } = unframe(framer, [utf8("xxxxa"), utf8("bc")]);
+  assertEquals([messages, error?.fault], [[], "too-long"]);
+});
+
 Deno.test("delimiter framer gives out an unterminated end when asked to", () => {
   const framer = delimiterFramer({ marker: ";", unterminated: "message" });
   assertEquals(unframe(framer, [utf8("a;b")]).messages.map(text), ["a", "b"]);

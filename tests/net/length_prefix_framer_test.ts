@@ -155,6 +155,15 @@ Deno.test("length prefix framer refuses options that it can't honour", () => {
   assertThrows(() => lengthPrefixFramer({ maxLength: -1 }), RangeError);
 });
 
+Deno.test("length prefix framer counts what came of a prefix among the bytes that it holds", () => {
+  for (const prefix of ["u32", "varint"] as const) {
+    const decoder = lengthPrefixFramer({ prefix }).createDecoder();
+    decoder.push(prefix === "u32" ? hex("000000") : hex("8080"));
+    assertStrictEquals(decoder.next(), undefined);
+    assertEquals(decoder.buffered, prefix === "u32" ? 3 : 2);
+  }
+});
+
 Deno.test("length prefix framer takes no memory for a length that is only promised", () => {
   const framer = lengthPrefixFramer({ maxLength: 2 ** 32 });
   const decoder = framer.createDecoder();
