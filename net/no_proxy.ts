@@ -36,10 +36,19 @@ export function matchesNoProxy(list: string, hostname: string, port: number): bo
     if (ip !== undefined) {
       return host.ip !== undefined && equalIp(ip, host.ip);
     }
-    const domain = name.replace(/^\*?\./, "").replace(/\.$/, "").toLowerCase();
     if (host.ip !== undefined) return false;
+    const domain = canonical(name.replace(/^\*?\./, ""));
     return host.hostname === domain || host.hostname.endsWith(`.${domain}`);
   });
+}
+
+/** A name as hosts are compared; what can be none stays, and is no host's ending. */
+function canonical(name: string): string {
+  try {
+    return parseHost(name).hostname;
+  } catch {
+    return name;
+  }
 }
 
 /** The entry without its port, and the port. */

@@ -13,6 +13,8 @@ Deno.test("NO_PROXY names hosts by all its forms", () => {
     [".example.org", "example.org", 80, true],
     ["*.example.org", "a.b.example.org", 80, true],
     ["Example.ORG.", "example.org", 80, true],
+    ["bücher.example", "www.Bücher.example", 80, true],
+    ["*.xn--bcher-kva.example", "bücher.example", 80, true],
     ["a.example, b.example\tc.example", "c.example", 80, true],
     ["example.org:443", "example.org", 443, true],
     ["example.org:443", "example.org", 80, false],
