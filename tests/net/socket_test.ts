@@ -551,6 +551,17 @@ Deno.test("await using ends the socket once what was written is out", async () =
   peer.close();
 });
 
+Deno.test("await using waits until a socket that was destroyed has closed", async () => {
+  const [near, far] = pair();
+  const socket = Socket.from(Object.assign(near, { write: () => new Promise<number>(() => {}) }));
+  socket.write("on its way for ever");
+  socket.destroy();
+  assertEquals(socket.isClosed, false);
+  await socket[Symbol.asyncDispose]();
+  assertEquals(socket.isClosed, true);
+  far.close();
+});
+
 Deno.test("opened and closed tell how it went, also when asked late", async () => {
   await withServer({}, (socket) => socket.resume(), async (port) => {
     const socket = connect(port, "127.0.0.1");
