@@ -248,6 +248,27 @@ Deno.test("dial closes a connection that is there just as its signal fires", asy
   assertEquals(await waitFor(ended, "read", { timeout: 5000 }), null);
 });
 
+Deno.test("dial has small writes sent at once, unless noDelay is false", async () => {
+  using listener = listen();
+  const told: boolean[] = [];
+  const real = Deno.connect;
+  Deno.connect = (async (options: Deno.ConnectOptions) => {
+    const conn = await real(options);
+    const set = conn.setNoDelay.bind(conn);
+    conn.setNoDelay = (on = true) => (told.push(on), set(on));
+    return conn;
+  }) as typeof Deno.connect;
+  const target = { hostname: "127.0.0.1", port: listener.addr.port };
+  try {
+    for (const options of [{}, { noDelay: true }, { noDelay: false }]) {
+      await closes(...await meet(listener, target, options));
+    }
+  } finally {
+    Deno.connect = real;
+  }
+  assertEquals(told, [true, true, false]);
+});
+
 Deno.test("dial does not listen to its signal later", async () => {
   using listener = listen();
   const controller = new AbortController();
