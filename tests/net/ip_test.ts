@@ -28,6 +28,8 @@ Deno.test("parseIp takes the standard forms and gives the canonical text back", 
     ["::FFFF:C000:0201", "::ffff:192.0.2.1"],
     ["64:ff9b::192.0.2.33", "64:ff9b::c000:221"],
     ["100::ffff:7f00:1", "100::ffff:7f00:1"], // not v4-mapped
+    ["::ff:7f00:1", "::ff:7f00:1"],
+    ["::ff00:7f00:1", "::ff00:7f00:1"],
     ["fe80::1%eth0", "fe80::1%eth0"],
   ];
   for (const [text, canonical] of forms) assertEquals(formatIp(parseIp(text)!), canonical, text);
@@ -205,7 +207,14 @@ Deno.test("classifyIp knows what each range is for", () => {
     ["64:ff9b::127.0.0.1", "loopback"],
     ["64:ff9b::169.254.169.254", "metadata"],
     ["64:ff9b:1::8.8.8.8", "private"],
-    ["2400:ff9b::127.0.0.1", "global"], // no NAT64 prefix
+    // These only look as if they carried an IPv4 address.
+    ["2400:ff9b::127.0.0.1", "global"],
+    ["64:ff9b::1:127.0.0.1", "reserved"],
+    ["::1:127.0.0.1", "reserved"],
+    ["::ff00:0:127.0.0.1", "reserved"],
+    ["::ff:0:127.0.0.1", "reserved"],
+    ["2400::ffff:0:127.0.0.1", "global"],
+    ["2400::100:5efe:10.0.0.1", "global"],
     ["2002:7f00:1::", "loopback"],
     ["2002:a00:1::1", "private"],
     ["2002:808:808::1", "global"],
@@ -304,4 +313,5 @@ Deno.test("ipFromBytes copies its bytes and refuses other lengths", () => {
 Deno.test("equalIp tells zones apart", () => {
   assert(!equalIp(parseIp("fe80::1%a")!, parseIp("fe80::1%b")!));
   assert(!equalIp(parseIp("127.0.0.1")!, parseIp("::ffff:127.0.0.1")!));
+  assert(!equalIp(parseIp("1.2.3.4")!, parseIp("102:304::")!));
 });
