@@ -484,10 +484,11 @@ export class TransportWriter implements BudgetHolder {
     return budget.add(untold);
   }
 
+  /** What is gone was counted first: what the budget is still to be told of is not counted yet. */
   #giveBack(): void {
     const counted = this.#counted;
-    this.#counted = this.#queued;
-    this.#budget!.remove(counted - this.#queued);
+    this.#counted = this.#queued - this.#untold;
+    this.#budget!.remove(counted - this.#counted);
   }
 
   /** The queue is long, or too long for the budget. */
@@ -671,7 +672,7 @@ export class TransportWriter implements BudgetHolder {
     this.#written += n;
     this.#queued -= n;
     if (this.#untold > this.#queued) this.#untold = this.#queued;
-    if (this.#counted > this.#queued) this.#giveBack();
+    if (this.#counted + this.#untold > this.#queued) this.#giveBack();
     if (this.#left !== null) this.#reuse(this.#left);
     if (this.#waiters !== null) this.#settle(this.#waiters);
     if (this.#wasFull && this.#queued <= this.#high / 2) {

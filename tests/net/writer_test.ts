@@ -944,6 +944,30 @@ Deno.test("writer counts what a broadcast shares by its part", async () => {
   assertEquals(budget.used, 0);
 });
 
+Deno.test("writer that is corked behind a write counts no more than is queued once that write is done", async () => {
+  const budget = new Budget(100_000, "close", 100);
+  const gates: PromiseWithResolvers<number>[] = [];
+  const { transport } = taker(() => {
+    const gate = Promise.withResolvers<number>();
+    gates.push(gate);
+    return gate.promise;
+  });
+  const writer = new TransportWriter(transport, { budget });
+  writer.write(new Uint8Array(10_000));
+  writer.flush();
+  writer.cork();
+  writer.write(new Uint8Array(9000));
+  gates[0].resolve(10_000);
+  await turn();
+  assert(writer.held <= 9000 && budget.used === writer.held);
+  // They leave all the same now, and are all that is counted.
+  const ended = writer.end();
+  assertEquals([writer.queued, writer.held, budget.used], [9000, 9000, 9000]);
+  gates[1].resolve(9000);
+  await ended;
+  assertEquals(budget.used, 0);
+});
+
 Deno.test("writer that was stopped during a write does not disturb those that write after it", async () => {
   const [near, far] = pair();
   far.close();
