@@ -56,12 +56,16 @@ Deno.test("reconnecting gives up after so many attempts, and tells why", async (
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  const feed = reconnecting(urlOf({ port }), { backoff: { ...FAST, attempts: 3 } });
+  const failures: number[] = [];
+  const feed = reconnecting(urlOf({ port }), {
+    backoff: { ...FAST, attempts: 3 },
+    onRetry: (retry) => void failures.push(retry.failures),
+  });
   const waiting = feed.connected();
   const error = await assertRejects(async () => {
     for await (const _ of feed) assert(false);
   }, NetError);
-  assertEquals(error.code, "ECONNREFUSED");
+  assertEquals([error.code, failures], ["ECONNREFUSED", [1, 2]]);
   assertEquals((await assertRejects(() => waiting, WebSocketError)).code, "CLOSED");
   assertEquals((await assertRejects(() => feed.send("x"), WebSocketError)).code, "CLOSED");
 });
@@ -292,4 +296,111 @@ Deno.test("reconnecting tells of wrong options at once, and not when the connect
     const given = options as unknown as ReconnectingOptions;
     assertThrows(() => reconnecting("ws://127.0.0.1:1", given), TypeError, text);
   }
+});
+
+/** Answers every request with `answer`, or closes without a word. */
+async function answerAll(listener: Deno.TcpListener, answer: string): Promise<void> {
+  for await (const conn of listener) {
+    await conn.read(new Uint8Array(4096));
+    await conn.write(toBytes(answer));
+    conn.close();
+  }
+}
+
+for (
+  const [answer, again] of [
+    ["302 Found", false],
+    ["399 Odd", true],
+    ["400 Bad Request", false],
+    ["401 Unauthorized", false],
+    ["404 Not Found", false],
+    ["408 Request Timeout", true],
+    ["425 Too Early", true],
+    ["426 Upgrade Required", false],
+    ["429 Too Many Requests", true],
+    ["499 Odd", false],
+    ["500 Internal Server Error", true],
+    ["503 Service Unavailable", true],
+    ["101 Switching Protocols", false],
+    ["", true],
+  ] as const
+) {
+  const name = answer === "" ? "closes without an answer" : `answers ${answer}`;
+  Deno.test(`reconnecting ${again ? "asks again" : "gives up"} where a server ${name}`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const answering = answerAll(listener, answer && `HTTP/1.1 ${answer}\r\n\r\n`);
+    let asked = 0;
+    const feed = reconnecting(urlOf(listener.addr), {
+      backoff: { ...FAST, attempts: 2 },
+      onRetry: () => void asked++,
+    });
+    await assertRejects(() => feed[Symbol.asyncIterator]().next(), WebSocketHandshakeError);
+    assertEquals(asked, again ? 1 : 0);
+    listener.close();
+    await answering;
+  });
+}
+
+Deno.test("reconnecting asks again where a server did not answer in time", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const silent: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const conn of listener) silent.push(conn);
+  })();
+  let asked = 0;
+  const feed = reconnecting(urlOf(listener.addr), {
+    backoff: { ...FAST, attempts: 2 },
+    handshakeTimeout: 20,
+    onRetry: () => void asked++,
+  });
+  await assertRejects(() => feed[Symbol.asyncIterator]().next());
+  assertEquals(asked, 1);
+  listener.close();
+  await accepting;
+  for (const conn of silent) conn.close();
+});
+
+Deno.test("reconnecting that is closed leaves nothing at its signal", async () => {
+  await using server = await serve();
+  const { signal } = new AbortController();
+  let listening = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listening++;
+    addEventListener.apply(signal, args as Parameters<typeof addEventListener>);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    listening--;
+    removeEventListener.apply(signal, args as Parameters<typeof removeEventListener>);
+  };
+  const feed = reconnecting(urlOf(server), { signal });
+  await feed[Symbol.asyncIterator]().next();
+  assert(listening > 0);
+  await feed.close();
+  assertEquals(listening, 0);
+});
+
+Deno.test("reconnecting has no current connection while it waits for the next one", async () => {
+  await using server = await serve({ default: (ws) => ws.close(1012) });
+  const current: unknown[] = [];
+  const feed = reconnecting(urlOf(server), {
+    backoff: FAST,
+    onRetry() {
+      current.push(feed.current);
+      feed.close();
+    },
+  });
+  for await (const ws of feed) assertEquals(feed.current, ws);
+  assertEquals(current, [undefined]);
+});
+
+Deno.test("reconnecting tells what became of a message that it sends", async () => {
+  await using server = await serve();
+  await using feed = reconnecting(urlOf(server));
+  await feed[Symbol.asyncIterator]().next();
+  const parts = (function* () {
+    yield "half";
+    throw new Error("no more");
+  })();
+  await assertRejects(() => feed.send(parts), Error, "no more");
 });
