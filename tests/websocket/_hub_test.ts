@@ -97,6 +97,12 @@ Deno.test("hub compresses once for each window", () => {
   hub.send(new Set(members), "x".repeat(100), undefined, undefined);
   hub.send(new Set(members), "short", undefined, undefined);
   hub.flush();
+  // From the threshold on, and not only above it.
+  hub.send(new Set([members[1]]), "y".repeat(10), undefined, undefined);
+  hub.flush();
+  assertEquals(members[1].got.pop()?.startsWith("compressed"), true);
+  members[1].writes.pop();
+  members[1].forgot--;
   const [plain, wide, wide2, narrow] = members;
   assertEquals([plain.forgot, wide.forgot, narrow.forgot], [0, 1, 1]);
   assertEquals(wide.writes.at(-1) === wide2.writes.at(-1), true);

@@ -30,4 +30,6 @@ Deno.test("backoff out of range is refused", () => {
     ]
   ) assertThrows(() => checkBackoff(bad), RangeError);
   checkBackoff({});
+  checkBackoff({ initial: 0, factor: 1, max: 0, jitter: 0, attempts: 1 });
+  checkBackoff({ jitter: 1 });
 });

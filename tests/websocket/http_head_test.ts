@@ -62,6 +62,7 @@ Deno.test("request head is read the same in any pieces, and the rest is left alo
   }));
   const head = read(text) as HttpRequestHead;
   assertEquals([head.method, head.target, head.minorVersion], ["GET", "/chat?a=b", 1]);
+  assertEquals((read("GET / HTTP/1.0\r\n\r\n") as HttpRequestHead).minorVersion, 0);
   assertEquals([...head.fields], [["host", "h:80"], ["x", "a \xe9 b"], ["empty", ""], ["x", "c"]]);
 });
 
@@ -94,6 +95,7 @@ for (
     ["a TLS hello", "\x16\x03\x01\x02\0\x01", 400],
     ["a SOCKS hello", "\x05\x01\0", 400],
     ["HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", "ok"],
+    ["the first and the last visible character as target", "GET !~ HTTP/1.1\r\n\r\n", "ok"],
     ["a star as target", "OPTIONS * HTTP/1.1\r\n\r\n", "ok"],
     ["no end", "GET / HTTP/1.1\r\nHost: h\r\n", "more"],
   ] as const
@@ -211,6 +213,7 @@ Deno.test("fields compare names without case, and __proto__ is a name", () => {
   assertEquals(fields.getAll("a"), ["1", "3"]);
   assertEquals(fields.get("__PROTO__"), "2");
   assertEquals(fields.get("constructor"), undefined);
+  assertEquals(["a", "A", "__proto__"].map((name) => fields.has(name)), [true, true, true]);
   assertEquals(fields.has("toString"), false);
   assertEquals(fields.size, 3);
   assertEquals(fields.toHeaders().get("a"), "1, 3");

@@ -56,6 +56,16 @@ Deno.test("deflate offer is accepted with the smaller of both wishes", () => {
   );
 });
 
+Deno.test("deflate offer of another name is none, whatever its parameters", () => {
+  for (const other of ["x-webkit-deflate-frame", "permessage-bzip2; client_max_window_bits", "x"]) {
+    assertEquals(accept(other), undefined);
+    assertEquals(
+      accept(`${other}, permessage-deflate; server_max_window_bits=9`),
+      "permessage-deflate; server_max_window_bits=9",
+    );
+  }
+});
+
 Deno.test("deflate is declined when the client can't limit its window and the server wants it", () => {
   assertEquals(accept("permessage-deflate", { clientMaxWindowBits: 14 }), undefined);
   assertEquals(

@@ -35,7 +35,11 @@ Deno.test("standard WebSocket opens, echoes and closes as the browser's does", a
   assert(blob instanceof Blob);
   assertEquals(await blob.bytes(), new Uint8Array([1, 2]));
   ws.binaryType = "arraybuffer";
+  ws.binaryType = "blob";
+  assertEquals(ws.binaryType, "blob");
+  ws.binaryType = "arraybuffer";
   ws.binaryType = "nonsense" as "blob";
+  assertEquals(ws.binaryType, "arraybuffer");
   for (const data of [new Uint8Array([3]).buffer, new Blob([new Uint8Array([3])])]) {
     ws.send(data);
     const message = await event(ws, "message");
@@ -647,4 +651,35 @@ Deno.test("standard WebSocket works on in a page that is imitated, whose events 
   } finally {
     Object.assign(globalThis, Object.fromEntries(own));
   }
+});
+
+Deno.test("standard WebSocket that is closed while the server's answer is read ends all the same", async () => {
+  const buffer = new Uint8Array(4096);
+  const seen = new Set<string>();
+  // So many microtasks behind the answer.
+  for (let behind = 0; behind < 60; behind++) {
+    const [near, far] = pair();
+    const ws = new StandardWebSocket("ws://h", [], { transport: near });
+    const told: string[] = [];
+    for (const type of ["open", "error", "close"] as const) {
+      ws.addEventListener(type, () => void told.push(type));
+    }
+    const closed = event(ws, "close");
+    const request = new TextDecoder().decode(buffer.subarray(0, (await far.read(buffer))!));
+    const key = /sec-websocket-key: (.*)\r/i.exec(request)![1];
+    const answering = far.write(toBytes(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`,
+    ));
+    for (let i = 0; i < behind; i++) await undefined;
+    ws.close();
+    await answering.catch(() => {});
+    // A close frame where it has opened, and otherwise the end.
+    const got = await far.read(buffer).catch(() => null);
+    far.close();
+    assertEquals([(await closed).code, ws.readyState], [1006, 3]);
+    assertEquals(told, got === null ? ["error", "close"] : ["open", "error", "close"]);
+    seen.add(told.join());
+  }
+  assertEquals(seen.size, 2);
 });
