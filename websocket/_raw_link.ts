@@ -613,6 +613,8 @@ export class RawLink
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
+    // Its time may have passed meanwhile, or it began in what was held.
+    if (this.#core.midMessage) this.#watchMessage();
     if (this.#limits !== undefined && this.#received !== undefined) this.#account(this.#limits);
     this.#read();
   }
@@ -770,8 +772,7 @@ export class RawLink
     if (this.#messageAt > 0 && now >= this.#messageAt) {
       this.#messageAt = 0;
       // While this end itself holds the peer back, the time is not the peer's.
-      if (this.#paused || this.#core.receivingStream) this.#messageAt = 0;
-      else if (this.#core.midMessage) {
+      if (!this.#paused && !this.#core.receivingStream && this.#core.midMessage) {
         this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
       }
     }

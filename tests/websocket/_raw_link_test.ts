@@ -14,7 +14,7 @@ import {
 } from "../../websocket/connection_options.ts";
 import { decodeFrame, encodeFrame } from "../../websocket/frame.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
-import { toBytes } from "../_support/websocket_rig.ts";
+import { joined, toBytes } from "../_support/websocket_rig.ts";
 
 /** A server's link on a clock of its own, and the far end of its transport. */
 function rig(
@@ -170,6 +170,28 @@ Deno.test("link does not count time against the peer in which it does not read",
   link.terminate();
   far.close();
 });
+
+for (const began of ["before the pause", "in what was held"]) {
+  Deno.test(`link gives a message that began ${began} its time from the end of the pause on`, async () => {
+    const { link, far, clock, log, events } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+    if (began === "in what was held") {
+      events.message = () => link.pause();
+      await far.write(joined(masked(1, "whole"), masked(1, "a", false)));
+    } else await far.write(masked(1, "a", false));
+    await settle();
+    link.pause();
+    for (let i = 0; i < 50; i++) clock.advance(100);
+    link.resume();
+    for (let i = 0; i < 9; i++) clock.advance(100);
+    assertEquals(log, []);
+    // Nothing comes any more: the one who sent half of it is not waited for.
+    for (let i = 0; i < 3; i++) clock.advance(100);
+    assertEquals(log, ["error MESSAGE_TIMEOUT"]);
+    far.close();
+    await settle();
+    assertEquals(log.at(-1), "closed 1006 false MESSAGE_TIMEOUT");
+  });
+}
 
 Deno.test("link cuts a peer off that does not answer the close frame", async () => {
   const { link, far, clock, deadlines, log } = rig({ closeTimeout: 3000 });
