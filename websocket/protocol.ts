@@ -366,7 +366,7 @@ export class WebSocketProtocol {
     let pos = from;
     while (pos < end) {
       if (this.#left > 0) {
-        const upTo = Math.min(end, pos + this.#left);
+        const upTo = Math.min(end, pos + Math.min(this.#left, this.#step));
         this.#takePayload(chunk, pos, upTo);
         pos = upTo;
       } else {
@@ -525,6 +525,12 @@ export class WebSocketProtocol {
     this.#assembly.fragments++;
   }
 
+  /** How much payload is taken at once: of what may grow without limit so little that who gets it can say stop in time. */
+  get #step(): number {
+    const assembly = this.#assembly!;
+    return assembly.streamed && assembly.compressed ? INFLATE_STEP : Infinity;
+  }
+
   /** Takes a part of the payload of the frame that is under way. */
   #takePayload(chunk: Uint8Array, start: number, end: number): void {
     const assembly = this.#assembly!;
@@ -562,21 +568,9 @@ export class WebSocketProtocol {
     end: number,
     last: boolean,
   ): void {
-    if (!assembly.streamed) {
-      const room = this.#maxSize - assembly.size;
-      const bytes = this.#inflate(chunk, start, end, last, room, false);
-      if (bytes !== undefined) this.#takeBytes(assembly, bytes, 0, bytes.length, last);
-      return;
-    }
-    let at = start;
-    do {
-      const stop = Math.min(end, at + INFLATE_STEP);
-      const lastStep = last && stop === end;
-      const bytes = this.#inflate(chunk, at, stop, lastStep, Infinity, false);
-      if (bytes === undefined) return;
-      this.#takeBytes(assembly, bytes, 0, bytes.length, lastStep);
-      at = stop;
-    } while (at < end && this.#flow !== DISCARD);
+    const room = assembly.streamed ? Infinity : this.#maxSize - assembly.size;
+    const bytes = this.#inflate(chunk, start, end, last, room, false);
+    if (bytes !== undefined) this.#takeBytes(assembly, bytes, 0, bytes.length, last);
   }
 
   /** Takes a part of the message as the application sees it. */

@@ -670,6 +670,32 @@ Deno.test("streamed compressed message is inflated in small steps", () => {
   assertEquals(rig.events.length, 3);
 });
 
+for (const role of ROLES) {
+  Deno.test(`${role} that pauses in a streamed compressed message inflates no more of it until it goes on`, () => {
+    const data = Uint8Array.from({ length: 2500 }, (_, i) => 20 + i % 200);
+    const rig = new Rig(role, mirrored({ maxMessageSize: 10 }));
+    rig.protocol.streaming = true;
+    const sizes: number[] = [];
+    let got = "";
+    rig.piece = (bytes, _opcode, last) => {
+      sizes.push(bytes.length);
+      got += bytes.toHex();
+      rig.protocol.pause();
+      if (last) rig.protocol.streaming = false;
+    };
+    const wire = rig.frame(2, data.map((byte) => byte ^ 0xff), { rsv: 0x40 });
+    rig.feed(joined(wire, rig.frame(1, "next")));
+    assertEquals(sizes, [1024]);
+    assert(rig.protocol.heldBytes > 1476);
+    rig.protocol.resume();
+    assertEquals(sizes, [1024, 1024]);
+    rig.protocol.resume();
+    assertEquals([sizes, rig.events], [[1024, 1024, 452], []]);
+    rig.protocol.resume();
+    assertEquals([got, rig.events], [data.toHex(), [["text", "next"]]]);
+  });
+}
+
 Deno.test("compressed fragments: the bit is on the first frame only", () => {
   const rig = new Rig("server", mirrored());
   rig.protocol.sendFragment(toBytes("a"), 1, false);
