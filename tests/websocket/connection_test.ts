@@ -144,6 +144,13 @@ Deno.test("listener of close that comes after the end is told once, behind the m
   assertEquals(log, ["first", "kept", 1000, "once"]);
 });
 
+Deno.test("listener for one close that comes after the end is told of it", async () => {
+  const [client, server] = webSocketPair();
+  await closeBoth(client, server);
+  const info = await new Promise<WebSocketCloseInfo>((resolve) => server.once("close", resolve));
+  assertEquals(info.code, 1000);
+});
+
 Deno.test("listeners of close and error that throw do no harm", async () => {
   const [client, server] = webSocketPair();
   const bad = () => {
@@ -329,6 +336,26 @@ Deno.test("pause stops events at once, in the middle of a burst, and resume goes
   server.resume();
   await settle();
   assertEquals(got, ["0", "1", "2", "3", "4"]);
+  await closeBoth(client, server);
+});
+
+Deno.test("close behind a pause is clean, though what was held has no room", async () => {
+  const [client, server] = webSocketPair({ server: { maxInbox: 10 } });
+  const pausing = () => void server.pause();
+  server.on("message", pausing);
+  for (let i = 0; i < 9; i++) client.send("0123456789");
+  await settle();
+  server.off("message", pausing);
+  assertEquals((await server.close()).wasClean, true);
+  await client.closed;
+});
+
+Deno.test("receiveStream gives a message that was kept with its opcode", async () => {
+  const [client, server] = webSocketPair();
+  client.send("text");
+  client.send(new Uint8Array([7]));
+  await settle();
+  for (const opcode of [1, 2]) assertEquals((await server.receiveStream()).opcode, opcode);
   await closeBoth(client, server);
 });
 

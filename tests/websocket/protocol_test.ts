@@ -427,6 +427,55 @@ Deno.test("pongs are joined to the latest one while the output is full", () => {
   assertEquals(rig.sent().map((f) => [f.opcode, f.payload]), [[10, toBytes("999")]]);
 });
 
+Deno.test("protocol that has failed takes nothing in any more, though it is paused and goes on", () => {
+  const rig = new Rig("server");
+  rig.protocol.abandon(1011);
+  for (const step of ["pause", "resume"] as const) {
+    rig.protocol[step]();
+    rig.feed(joined(rig.frame(1, "late"), rig.frame(9, "late")));
+  }
+  assertEquals([rig.events, rig.protocol.heldBytes, rig.protocol.midMessage], [[], 0, false]);
+});
+
+for (const role of ROLES) {
+  Deno.test(`${role} that pauses at a ping keeps what is behind it, wherever the bytes are cut`, () => {
+    const wire = joined(
+      new Rig(role).frame(9, "ping"),
+      new Rig(role).frame(1, "next"),
+      new Rig(role).frame(1, "last"),
+    );
+    for (let cut = 0; cut < wire.length; cut++) {
+      const rig = new Rig(role);
+      rig.ping = () => rig.protocol.pause();
+      rig.feed(wire.slice(0, cut)).feed(wire.slice(cut));
+      assertEquals([rig.events, rig.protocol.paused], [[], true]);
+      rig.protocol.resume();
+      assertEquals(rig.events, [["text", "next"], ["text", "last"]]);
+    }
+  });
+}
+
+Deno.test("messages are counted, whole and in fragments", () => {
+  const rig = new Rig("server");
+  const counts = [rig.frame(1, "whole"), rig.frame(1, "a", { fin: false }), rig.frame(0, "b")]
+    .map((frame) => rig.feed(frame).protocol.messagesReceived);
+  assertEquals(counts, [1, 1, 2]);
+});
+
+Deno.test("message is dropped once, and none that is handed on in pieces", () => {
+  const rig = new Rig("server");
+  assertEquals(rig.protocol.dropMessage(), false);
+  rig.feed(rig.frame(1, "a", { fin: false }));
+  assertEquals([rig.protocol.dropMessage(), rig.protocol.dropMessage()], [true, false]);
+  rig.feed(joined(rig.frame(0, "b"), rig.frame(1, "whole")));
+  assertEquals(rig.events, [["text", "whole"]]);
+  rig.protocol.streaming = true;
+  rig.feed(rig.frame(2, "a", { fin: false }));
+  assertEquals(rig.protocol.dropMessage(), false);
+  rig.feed(rig.frame(0, "b"));
+  assertEquals(rig.events.slice(1), [["piece", 2, "61", false], ["piece", 2, "62", true]]);
+});
+
 Deno.test("frames that were encoded before go out as they are", () => {
   const rig = new Rig("server");
   rig.protocol.sendEncoded(hex("81 01 61 81 01 62"), false);
@@ -695,6 +744,16 @@ for (const role of ROLES) {
     assertEquals([got, rig.events], [data.toHex(), [["text", "next"]]]);
   });
 }
+
+Deno.test("streamed compressed message that does not inflate fails, and nothing behind it is looked at", () => {
+  const rig = new Rig("server", mirrored());
+  rig.protocol.streaming = true;
+  const payload = new Uint8Array(4000).fill(0x9e);
+  payload[2000] = 0xee;
+  rig.feed(joined(rig.frame(2, payload, { rsv: 0x40 }), rig.frame(9, "ping")));
+  assertEquals(rig.events.map(([kind]) => kind), ["piece", "fail"]);
+  assertEquals(rig.events[1], ["fail", "COMPRESSION", 1007]);
+});
 
 Deno.test("compressed fragments: the bit is on the first frame only", () => {
   const rig = new Rig("server", mirrored());
