@@ -157,6 +157,27 @@ Deno.test("link gives a message its time from its first byte, whatever comes mea
   assertEquals(log.at(-1), "closed 1006 false MESSAGE_TIMEOUT");
 });
 
+Deno.test("link that is told to close again has no more time for it", () => {
+  const { link, far, clock, log } = rig({ closeTimeout: 3000, keepAliveInterval: 0 });
+  for (let i = 0; i < 4; i++) {
+    assertEquals(log, []);
+    link.close(1000, "");
+    clock.advance(750);
+  }
+  assertEquals(log, ["error CLOSE_TIMEOUT", "closed 1006 false CLOSE_TIMEOUT"]);
+  far.close();
+});
+
+Deno.test("link of a server ends the transport itself when both close frames have gone", async () => {
+  const { far, clock, log } = rig({ keepAliveInterval: 0 });
+  await far.write(encodeFrame(new Uint8Array([0x03, 0xe8]), { opcode: 8, maskKey: 77 }));
+  await settle();
+  assertEquals([log, clock.pending], [["closed 1000 true "], 0]);
+  assertEquals(await opcodes(far), [8]);
+  assertEquals(await far.read(new Uint8Array(1)), null);
+  far.close();
+});
+
 Deno.test("link does not count time against the peer in which it does not read", async () => {
   const { link, far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
   await far.write(masked(1, "a", false));
