@@ -15,7 +15,7 @@ interface KnownAdapter {
 interface Wait {
   readonly event: string;
   readonly timer: ReturnType<typeof setTimeout> | undefined;
-  readonly fail: (error: SocketIoError) => void;
+  readonly fail: (error: Untyped) => void;
 }
 
 /**
@@ -60,7 +60,7 @@ export class AckMap extends Map<number, AckCallback> {
     event: string,
     timeout: number | undefined,
     callback: AckCallback,
-    fail: (error: SocketIoError) => void,
+    fail: (error: Untyped) => void,
   ): void {
     this.set(id, callback);
     const timer = timeout === undefined ? undefined : setTimeout(
@@ -80,6 +80,14 @@ export class AckMap extends Map<number, AckCallback> {
   /** Gives one up: who must be told, is. */
   giveUp(id: number, reason: string): void {
     this.#fail(id, "ERR_DISCONNECTED", reason);
+  }
+
+  /** Gives one up whose question could not be sent. Returns whether somebody had to be told why. */
+  refuse(id: number, error: unknown): boolean {
+    const wait = this.#waits?.get(id);
+    this.delete(id);
+    wait?.fail(error);
+    return wait !== undefined;
   }
 
   /** Gives all up but those to keep: those who must be told, are. */

@@ -611,9 +611,15 @@ export class SocketIoClientSocket<
     try {
       this.#write(packet);
     } catch (error) {
-      if (packet.id !== undefined) this.#acks.delete(packet.id);
-      reportCallbackError(error);
+      this.#unsent(packet, error);
     }
+  }
+
+  /** A packet can't be encoded, or a blob in it not be read: who waits for its answer is told, or else the console. */
+  #unsent({ type, id }: SocketIoPacket, error: unknown): void {
+    // The number of an answer is the server's.
+    const asked = type === PacketType.EVENT && id !== undefined;
+    if (!asked || !this.#acks.refuse(id, error)) reportCallbackError(error);
   }
 
   #onEvent(args: unknown[], id: number | undefined): void {
@@ -752,7 +758,7 @@ export class SocketIoClientSocket<
         packet.data = data;
         send(packet);
       },
-    ).catch(reportCallbackError).finally(() => {
+    ).catch((error) => this.#unsent(packet, error)).finally(() => {
       if (this.#blobs === done) this.#blobs = undefined;
     });
     this.#blobs = done;
@@ -801,9 +807,12 @@ export class SocketIoClientSocket<
         entry.tries--;
         return;
       }
-      if (error === null || entry.tries > this.#options.retries!) {
+      // It can't be sent: the next time, it could not either.
+      const unsent = error !== null && !(error instanceof SocketIoError);
+      if (error === null || unsent || entry.tries > this.#options.retries!) {
         this.#retried.shift();
         if (entry.ack !== undefined) guardCallback(entry.ack)(error, ...answer);
+        else if (unsent) reportCallbackError(error);
       }
       this.#drainRetried();
     }, true);

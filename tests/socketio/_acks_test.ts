@@ -44,6 +44,17 @@ Deno.test("acknowledgements that are given up are told, but for those to keep", 
   assertEquals([...acks.keys()], [3]);
 });
 
+Deno.test("an acknowledgement of what could not be sent is refused with the reason, once", () => {
+  const acks = new AckMap(10);
+  const failures: unknown[] = [];
+  const reason = new TypeError("no JSON");
+  acks.wait(1, "a", 60_000, () => {}, (error) => failures.push(error));
+  acks.set(2, () => {});
+  assertEquals([1, 1, 2, 3].map((id) => acks.refuse(id, reason)), [true, false, false, false]);
+  assertEquals(failures, [reason]);
+  assertEquals(acks.size, 0);
+});
+
 Deno.test("above the limit the oldest acknowledgement is given up", () => {
   const acks = new AckMap(2);
   const failures: unknown[] = [];

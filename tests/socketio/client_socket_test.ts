@@ -486,6 +486,39 @@ Deno.test("client that emits after a sleep takes a new connection, and sends it 
   }
 });
 
+Deno.test("client tells who waits for an answer of a blob that can't be read, or of what can't be encoded beside it", async () => {
+  for (const retries of [undefined, 2, Infinity]) {
+    await withServer({}, async ({ io, url }) => {
+      io.on("connection", (socket) => void socket.on("a", (...args) => args.at(-1)("answer")));
+      const socket = connectSocketIo(url, { transports: ["websocket"], retries });
+      await next(socket, "connect");
+      const unreadable = Object.assign(new Blob(), {
+        arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")),
+      });
+      const blob = new Blob(["x"]);
+      await assertRejects(() => socket.emitWithAck("a", unreadable), DOMException, "gone");
+      const cycle: unknown[] = [blob];
+      cycle.push(cycle);
+      await assertRejects(() => socket.emitWithAck("a", cycle), TypeError, "contains itself");
+      // Where nobody waits, the console is told.
+      const reported = Promise.withResolvers<unknown>();
+      const { error } = console;
+      console.error = reported.resolve;
+      socket.emit("a", unreadable);
+      assert(await reported.promise instanceof DOMException);
+      console.error = error;
+      // While it waits for the connection, too.
+      socket.disconnect();
+      const late = socket.emitWithAck("a", blob, 1n);
+      const last = socket.emitWithAck("a", blob);
+      socket.connect();
+      await assertRejects(() => late, TypeError, "BigInt");
+      assertEquals(await last, "answer");
+      await socket.close();
+    });
+  }
+});
+
 Deno.test("client gives up after so many attempts", async () => {
   const socket = connectSocketIo("http://127.0.0.1:1", {
     reconnectionAttempts: 2,
