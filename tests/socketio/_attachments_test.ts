@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertRejects,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
@@ -76,6 +77,7 @@ Deno.test("deconstruct follows toJSON, as JSON does", () => {
   const attachments: Uint8Array[] = [];
   const value = { toJSON: () => ({ bytes: new Uint8Array([7]) }) };
   assert(hasBinary(value));
+  assert(hasBinary([[value]]));
   assertEquals(deconstruct(value, attachments), { bytes: { _placeholder: true, num: 0 } });
 });
 
@@ -99,6 +101,24 @@ Deno.test("a value that contains itself is a TypeError, not a stack overflow", (
   assertThrows(() => hasBinary(value), TypeError, "contains itself");
   assertThrows(() => hasBlob(value), TypeError, "contains itself");
   assertThrows(() => deconstruct(value, []), TypeError, "contains itself");
+});
+
+Deno.test("a blob in a value that contains itself is a TypeError, too", async () => {
+  const value: unknown[] = [new Blob(["x"])];
+  value.push(value);
+  assert(hasBlob(value));
+  await assertRejects(() => readBlobs(value), TypeError, "contains itself");
+});
+
+Deno.test("what nests as deep as may be is encoded and put back, and what is one deeper is not", () => {
+  const bytes = new Uint8Array([1]);
+  const attachments: Uint8Array[] = [];
+  const wire = deconstruct(nested(MAX_DEPTH, bytes), attachments);
+  assertEquals(reconstruct(wire, attachments), { value: nested(MAX_DEPTH, bytes) });
+  assertThrows(() => deconstruct(nested(MAX_DEPTH + 1, bytes), []), TypeError);
+  assertThrows(() => hasBinary(nested(MAX_DEPTH + 1, bytes)), TypeError);
+  const mark = { _placeholder: true, num: 0 };
+  assertInstanceOf(reconstruct(nested(MAX_DEPTH + 1, mark), [bytes]), PacketFault);
 });
 
 Deno.test("reconstruct refuses every number that is no index", () => {

@@ -64,3 +64,20 @@ Deno.test("packet queues give back what a budget counts, whatever is done with t
     }));
   }
 });
+
+Deno.test("packet queues that were emptied are not those that a budget has closed", () => {
+  const closed: string[] = [];
+  const budget = new Budget(100, "close");
+  const queue = (name: string) => {
+    const onOverBudget = () => void closed.push(name);
+    return new PacketQueue({ maxBytes: 1000, maxPackets: 9 }, { budget, onOverBudget });
+  };
+  // More than a budget looks at.
+  for (let i = 0; i < 300; i++) {
+    const idle = queue("idle");
+    idle.push({ type: "ping" });
+    idle.take();
+  }
+  queue("busy").push({ type: "message", data: "x".repeat(200) });
+  assertEquals(closed, ["busy"]);
+});

@@ -179,6 +179,21 @@ Deno.test("decoder counts the bytes of attachments as they come", () => {
   assertInstanceOf(decoder.add(new Uint8Array(5)), PacketFault);
 });
 
+Deno.test("decoder takes as many attachments and bytes as its limits say", () => {
+  const decoder = new PacketDecoder({ maxAttachments: 2, maxAttachmentBytes: 10 });
+  const data = ["a", { _placeholder: true, num: 0 }, { _placeholder: true, num: 1 }];
+  assertEquals(decoder.add(`52-${JSON.stringify(data)}`), undefined);
+  assertEquals(decoder.waitingBytes, 0);
+  assertEquals(decoder.add(new Uint8Array(6)), undefined);
+  assertEquals(decoder.waitingBytes, 6);
+  assertEquals(decoder.add(new Uint8Array(4)), {
+    type: 2,
+    nsp: "/",
+    data: ["a", new Uint8Array(6), new Uint8Array(4)],
+  });
+  assertEquals(decoder.waitingBytes, 0);
+});
+
 Deno.test("decoder refuses text while it waits for an attachment, and bytes while it does not", () => {
   assertInstanceOf(decode('51-["a",{"_placeholder":true,"num":0}]', '2["b"]'), PacketFault);
   assertInstanceOf(decode(new Uint8Array(1)), PacketFault);
