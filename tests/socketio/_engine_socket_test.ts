@@ -258,20 +258,36 @@ Deno.test("engine socket closes once, and says nothing afterwards", () => {
 });
 
 for (
-  const [what, act, reason] of [
-    ["in order", (web: StubSocket) => web.host!.onSocketClose(undefined), "transport close"],
+  const [what, act, reason, closed] of [
+    [
+      "in order",
+      (web: StubSocket) => web.host!.onSocketClose(undefined),
+      "transport close",
+      ["close", 1000],
+    ],
     [
       "with its connection",
       (web: StubSocket) => web.host!.onSocketClose(Error("Unexpected EOF")),
       "transport close",
+      ["terminate"],
     ],
-    ["with an error", (web: StubSocket) => web.host!.onSocketClose(Error("x")), "transport error"],
-    ["by what is no packet", (web: StubSocket) => web.receive("9"), "parse error"],
+    [
+      "with an error",
+      (web: StubSocket) => web.host!.onSocketClose(Error("x")),
+      "transport error",
+      ["terminate"],
+    ],
+    ["by what is no packet", (web: StubSocket) => web.receive("9"), "parse error", [
+      "close",
+      1002,
+      "parse error",
+    ]],
   ] as const
 ) {
   Deno.test(`engine socket tells why its WebSocket ended: ${what}`, () => {
     const { web, closes, gone } = open("websocket");
     act(web);
+    assertEquals(web.closed[0], [...closed]);
     assertEquals(closes.map(([reason]) => reason), [reason]);
     assertEquals(gone.length, 1);
   });
@@ -343,8 +359,12 @@ Deno.test("engine socket moves to a WebSocket, with what was queued", async () =
   web.receive("2probe");
   assertEquals([web.take(), await waiting], [["3probe"], "6"]);
   socket.write("queued");
+  let drains = 0;
+  socket.on("drain", () => drains++);
   web.receive("5");
   assertEquals(web.take(), ["4queued"]);
+  await Promise.resolve();
+  assertEquals(drains, 1);
   assertEquals([socket.upgraded, socket.transport.name], [true, "websocket"]);
   assertEquals([...times], ["pingInterval"]);
   const late = new StubExchange("GET", "");
@@ -352,6 +372,19 @@ Deno.test("engine socket moves to a WebSocket, with what was queued", async () =
   assertEquals(late.status, 400);
   socket.close();
   assertEquals(web.closed, [["close", 1000]]);
+});
+
+Deno.test("engine socket that moves to a WebSocket answers the request that still waits", async () => {
+  const { socket, web } = open("polling");
+  await poll(socket);
+  socket.beginUpgrade();
+  socket.probe(new WebSocketTransport(web, socket));
+  web.receive("2probe");
+  assertEquals(await poll(socket), "6");
+  const waiting = poll(socket);
+  web.receive("5");
+  assertEquals([await waiting, socket.transport.name], ["6", "websocket"]);
+  socket.close();
 });
 
 Deno.test("engine socket goes on with polling when the probe fails or is late", async () => {
@@ -385,6 +418,8 @@ Deno.test("engine socket shows packets to those who listen, until they leave", (
   socket.off("packet", onPacket);
   web.receive("4d");
   assertEquals([packets.length, socket.listenerCount("packet")], [3, 0]);
+  socket.on("packet", onPacket).removeListener("packet", onPacket);
+  assertEquals(socket.listenerCount("packet"), 0);
   const closeListeners = socket.on("close", () => {}).listenerCount("close");
   assertEquals(socket.removeAllListeners(undefined).listenerCount("close"), closeListeners);
   socket.removeAllListeners();
