@@ -540,3 +540,23 @@ Deno.test("engine does not wait for ever for a platform's WebSocket of a session
   core.close();
   assertEquals(limits.connections.used, 0);
 });
+
+Deno.test("engine core answers 500 where a WebSocket can't be accepted, tells of it, and gives the place back", async () => {
+  for (const later of [false, true]) {
+    const core = makeCore({ maxConnections: 1 });
+    const broken = new Error("a header that can't be sent");
+    if (later) core.middleware.push((_request, _response, next) => next());
+    const exchange = new StubUpgrade(WEBSOCKET);
+    exchange.accept = () => {
+      throw broken;
+    };
+    const errors = await reported(async () => {
+      core.handleUpgrade(exchange);
+      await exchange.refusal;
+    });
+    assertEquals([exchange.refused?.status, errors], [500, [broken]]);
+    upgrade(core);
+    await until(() => core.sockets.size === 1);
+    core.close();
+  }
+});

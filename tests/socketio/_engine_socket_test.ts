@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { nextTick } from "node:process";
+import { Limits } from "../../net/limits.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "../../socketio/_engine_socket.ts";
@@ -346,6 +347,24 @@ Deno.test("engine socket ends a client that is too slow, or drops what is for it
   web.queued = 0;
   socket.write("sent");
   assertEquals([web.take(), closes], [["4sent"], []]);
+});
+
+Deno.test("engine socket takes as much as its limit says, and no more than a first message where all share one that is used up", () => {
+  const limits = new Limits({ queuedBytes: 100, policies: { queuedBytes: "drop" } });
+  const { socket, web, closes } = open("websocket", { maxBufferedBytes: 10, limits });
+  web.take();
+  web.queued = 10;
+  socket.write("at the limit");
+  limits.queuedBytes.add(100);
+  socket.write("dropped");
+  web.queued = 0;
+  socket.write("first");
+  web.queued = 11;
+  // It is not for this client to pay.
+  socket.write("dropped, too");
+  assertEquals([web.take(), closes], [["4at the limit", "4first"], []]);
+  limits.queuedBytes.remove(100);
+  socket.close();
 });
 
 Deno.test("engine socket moves to a WebSocket, with what was queued", async () => {
