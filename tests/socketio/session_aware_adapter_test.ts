@@ -319,6 +319,48 @@ Deno.test("a session is forgotten after its time", async () => {
   await io.close();
 });
 
+Deno.test("what is older than a client may be away goes by itself, and no timer is left with the last of it", async () => {
+  const time = 23_456;
+  const sweeps: (() => void)[] = [];
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((run: () => void, ms: number) => {
+    const timer = setTimeout(run, ms);
+    if (ms === time) {
+      clearTimeout(timer);
+      sweeps.push(run);
+    }
+    return timer;
+  }) as typeof setTimeout;
+  try {
+    const { io, join } = setup({ maxDisconnectionDuration: time });
+    const { conn, pid } = await join();
+    const early = await join();
+    io.emit("old");
+    const offset = lastOffset(conn);
+    ahead(15_000, () => io.emit("young"));
+    assertEquals(sweeps.length, 1, "one timer for all");
+    ahead(time + 1_000, () => {
+      sweeps[0]();
+      conn.end("transport close");
+      early.conn.end("transport close");
+    });
+    assertEquals(sweeps.length, 2);
+    // Who saw the old one has missed nothing that went, who did not has.
+    const back = await join({ pid, offset });
+    assertEquals(back.missed, ["young"]);
+    assert((await join({ pid: early.pid })).sid !== early.sid);
+    back.conn.close();
+    // Of the events nothing is left then, of the client that did not come back the session is.
+    ahead(40_000, () => sweeps[1]());
+    assertEquals(sweeps.length, 3);
+    ahead(100_000, () => sweeps[2]());
+    assertEquals(sweeps.length, 3);
+    await io.close();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
 Deno.test("events are kept up to a number, and then the client has missed too many", async () => {
   const { io, join } = setup({ maxPackets: 4 });
   const first = await join();
@@ -366,6 +408,16 @@ Deno.test("events are kept up to a number of bytes, nested ones and binary ones 
     // What is larger than everything together is not kept either.
     io.emit("huge", "x".repeat(20_000));
   }
+  await io.close();
+});
+
+Deno.test("an event that is larger than all that may be kept is not kept, also where it is the only one", async () => {
+  const { io, join } = setup({ maxBytes: 10_000 });
+  const first = await join();
+  first.conn.end("transport close");
+  io.emit("huge", "x".repeat(20_000));
+  const lost = await join({ pid: first.pid });
+  assert(lost.sid !== first.sid);
   await io.close();
 });
 
