@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
+import { Limits } from "../../net/limits.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 
@@ -199,6 +200,33 @@ Deno.test("client whose attachments do not come in time is disconnected", async 
   conn.deliver(new Uint8Array(1));
   await new Promise<void>((resolve) => conn.on("close", () => resolve()));
   assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client whose attachments have no room in the shared limits is disconnected, and gives back what it had", async () => {
+  for (const policy of ["wait", "drop", "close"] as const) {
+    const limits = new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
+    const { receivedBytes } = limits;
+    const { io, engine } = fakeServer({ limits });
+    const codes: unknown[] = [];
+    io.on("connection", (socket) => {
+      socket.on("error", (error) => codes.push((error as SocketIoError).code));
+    });
+    const conn = engine.connect();
+    conn.join();
+    const announcement = '52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]';
+    conn.deliver(announcement, new Uint8Array(60));
+    await Promise.resolve();
+    assertEquals([receivedBytes.used, conn.readyState], [60, "open"], policy);
+    conn.deliver(new Uint8Array(60));
+    assertEquals(receivedBytes.used, 0, policy);
+    // Somebody else has all there is.
+    receivedBytes.add(100);
+    receivedBytes.ask({ onRoom() {} });
+    conn.deliver(announcement, new Uint8Array(1));
+    await Promise.resolve();
+    assertEquals([codes, conn.readyState], [["ERR_LIMIT"], "closed"], policy);
+    assertEquals([receivedBytes.used, receivedBytes.waiting], [100, 0], policy);
+  }
 });
 
 Deno.test("client that joins too many namespaces is refused more", () => {
