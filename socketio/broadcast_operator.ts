@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { reportRejection } from "./_callback.ts";
+import { guardCallback, reportRejection } from "./_callback.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
@@ -145,7 +145,8 @@ export class BroadcastOperator<
     }
     const data: unknown[] = [event, ...args];
     const last = data[data.length - 1];
-    const ack = typeof last === "function" ? data.pop() as Ack : undefined;
+    // It is called by timers and promises, too, where nobody would catch what it throws.
+    const ack = typeof last === "function" ? guardCallback(data.pop() as Ack) : undefined;
     const queue = blobQueues.get(this.#adapter);
     if (queue === undefined && !hasBlob(data)) this.#emit(data, ack);
     else this.#emitLater(queue, data, ack);

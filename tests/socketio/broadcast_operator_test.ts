@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { reported } from "../_support/engine_stubs.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -181,6 +182,29 @@ Deno.test("broadcasts with a blob keep their order", async () => {
   io.emit("d");
   assertEquals(conn.take(), ['2["d"]']);
   conn.close();
+});
+
+Deno.test("what the callback of a broadcast throws, or rejects with, ends nothing, and the console is told", async () => {
+  for (const who of ["nobody", "who answers", "who is silent"]) {
+    for (const rejects of [false, true]) {
+      const { io, join } = fakeServer();
+      const conn = who === "nobody" ? undefined : join();
+      const wrong = new Error(who);
+      const errors = await reported(async () => {
+        await new Promise<void>((resolve) => {
+          io.timeout(5).emit("a", () => {
+            resolve();
+            if (rejects) return Promise.reject(wrong);
+            throw wrong;
+          });
+          if (who === "who answers") conn!.deliver("30[1]");
+        });
+        await Promise.resolve();
+      });
+      assertEquals(errors, [wrong]);
+      conn?.close();
+    }
+  }
 });
 
 Deno.test("acknowledgements of a broadcast may take longer than a timer can", async () => {
