@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { guardCallback, reportRejection } from "./_callback.ts";
+import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
@@ -231,12 +231,12 @@ export class BroadcastOperator<
     const done = read.then(
       ([read]) => this.#emit(read as unknown[], ack),
       (cause) => {
-        const error = new SocketIoError("ERR_LIMIT", "Cannot emit: a blob could not be read", {
-          cause,
-        });
-        ack?.(error, this.#flags.expectSingleResponse ? undefined : []);
+        throw new SocketIoError("ERR_LIMIT", "Cannot emit: a blob could not be read", { cause });
       },
-    ).catch(() => {}).finally(() => {
+    ).catch((error) => {
+      if (ack === undefined) reportCallbackError(error);
+      else ack(error, this.#flags.expectSingleResponse ? undefined : []);
+    }).finally(() => {
       if (blobQueues.get(adapter) === done) blobQueues.delete(adapter);
     });
     blobQueues.set(adapter, done);

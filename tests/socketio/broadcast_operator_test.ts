@@ -184,6 +184,29 @@ Deno.test("broadcasts with a blob keep their order", async () => {
   conn.close();
 });
 
+Deno.test("a broadcast with a blob that can't be read, or with what can't be encoded beside it, is told of", async () => {
+  const { io } = fakeServer();
+  const unreadable = Object.assign(new Blob(), {
+    arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")),
+  });
+  const lost = await assertRejects(() => io.emitWithAck("a", unreadable), SocketIoError);
+  assertEquals([lost.code, (lost.cause as Error).message], ["ERR_LIMIT", "gone"]);
+  await assertRejects(() => io.emitWithAck("a", new Blob(["x"]), 1n), TypeError, "BigInt");
+  const { adapter } = io.sockets;
+  const single = await new Promise<unknown[]>((resolve) => {
+    const operator = new BroadcastOperator(adapter, set(), set(), { expectSingleResponse: true });
+    operator.emit("a", new Blob(["x"]), 1n, (...args: unknown[]) => resolve(args));
+  });
+  assertEquals([single[0] instanceof TypeError, single[1]], [true, undefined]);
+  // Where nobody waits, the console is told.
+  const errors = await reported(async () => {
+    io.emit("a", unreadable);
+    io.emit("a", new Blob(["x"]), 1n);
+    await io.emitWithAck("b");
+  });
+  assertEquals(errors.map((error) => (error as Error).name), ["SocketIoError", "TypeError"]);
+});
+
 Deno.test("what the callback of a broadcast throws, or rejects with, ends nothing, and the console is told", async () => {
   for (const who of ["nobody", "who answers", "who is silent"]) {
     for (const rejects of [false, true]) {
