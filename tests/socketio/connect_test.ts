@@ -57,6 +57,17 @@ Deno.test("a URL or an option that can't be used throws", () => {
   }
 });
 
+Deno.test("options of a proxy without one, or with what goes past it, throw", () => {
+  const url = "https://host";
+  for (const name of ["tls", "proxyTls", "policy"]) {
+    assertThrows(() => connectSocketIo(url, { [name]: {} }), TypeError, name);
+  }
+  const proxy = "http://proxy";
+  assertThrows(() => connectSocketIo(url, { proxy, fetch }), TypeError, "not go through it");
+  assertThrows(() => connectSocketIo(url, { proxy, WebSocket }), TypeError, "not go through it");
+  assertThrows(() => connectSocketIo("http://host", { proxy, tls: {} }), TypeError, "tls");
+});
+
 Deno.test("sockets share a connection only if they want the same of it", () => {
   const options = { autoConnect: false };
   const url = "http://shared.example";

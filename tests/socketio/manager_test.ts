@@ -282,6 +282,64 @@ Deno.test("manager does not come back where that is not wanted", async () => {
   await socket.close();
 });
 
+Deno.test("manager waits twice as long each time, as much longer or shorter as may be left to chance, and never longer than that", async () => {
+  const { random } = Math;
+  const { setTimeout } = globalThis;
+  try {
+    for (const [chance, max, waits] of [[0, 90, [5, 10, 20]], [1, 50, [15, 30, 50]]] as const) {
+      Math.random = () => chance;
+      const seen: number[] = [];
+      globalThis.setTimeout = ((run: () => void, ms: number) => {
+        // The longer ones are the deadlines of attempts.
+        if (ms >= 1 && ms <= 1000) seen.push(Math.round(ms));
+        return setTimeout(run, ms);
+      }) as typeof setTimeout;
+      const socket = connectSocketIo("http://host", {
+        ...scripted([500, 500, 500, 500]),
+        reconnection: true,
+        reconnectionAttempts: 3,
+        reconnectionDelay: 10,
+        reconnectionDelayMax: max,
+      });
+      await next(socket.io, "reconnect_failed");
+      assertEquals(seen, [...waits]);
+      await socket.close();
+    }
+  } finally {
+    Math.random = random;
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
+Deno.test("manager that came back does not reconnect any more, also where it need not wait for that", async () => {
+  const answers = [OPEN, "1", OPEN, "1", OPEN];
+  const socket = connectSocketIo("http://host", {
+    ...scripted(answers),
+    reconnection: true,
+    reconnectionDelay: 0,
+  });
+  const { io } = socket;
+  const log: unknown[] = [];
+  io.on("open", () => log.push(["open", io.reconnecting]));
+  io.on("close", () => log.push(["close", io.reconnecting]));
+  io.on("reconnect", (attempts) => {
+    log.push(["reconnect", attempts]);
+    if (answers.length === 0) done.resolve();
+  });
+  const done = Promise.withResolvers<void>();
+  await done.promise;
+  assertEquals(log, [
+    ["open", false],
+    ["close", false],
+    ["open", false],
+    ["reconnect", 1],
+    ["close", false],
+    ["open", false],
+    ["reconnect", 1],
+  ]);
+  await socket.close();
+});
+
 Deno.test("manager's listeners can be removed", async () => {
   const socket = connectSocketIo("http://host", { ...scripted([OPEN]), autoConnect: false });
   let calls = 0;
@@ -319,8 +377,9 @@ Deno.test("manager takes a codec of npm's form", async () => {
   });
 });
 
-Deno.test("manager listens to a codec once for each decoder, not for each message", async () => {
+Deno.test("manager listens to a codec once for each decoder, not for each message, and destroys each in the end", async () => {
   let listeners = 0;
+  let destroyed = 0;
   class Encoder {
     encode(packet: unknown): string[] {
       return [JSON.stringify(packet)];
@@ -337,14 +396,23 @@ Deno.test("manager listens to a codec once for each decoder, not for each messag
     }
     destroy(): void {}
   }
+  class Mine extends Decoder {
+    override destroy(): void {
+      destroyed++;
+    }
+  }
   const parser = { Encoder, Decoder };
   await withServer({ parser }, async ({ io, url }) => {
     io.on("connection", (socket) => socket.on("a", (value, answer) => answer(value)));
-    const socket = connectSocketIo(url, { parser, transports: ["websocket"] });
+    const socket = connectSocketIo(url, {
+      parser: { Encoder, Decoder: Mine },
+      transports: ["websocket"],
+    });
     await socket.emitWithAck("a", 1);
     const before = listeners;
     await socket.emitWithAck("a", 2);
     assertEquals(listeners, before);
     await socket.close();
+    assert(destroyed > 0);
   });
 });
