@@ -762,6 +762,35 @@ Deno.test("client's events can be looped over, until it is disconnected for good
   });
 });
 
+Deno.test("a loop over a client's events ends with an error where the connection is given up, and its signal is let go", async () => {
+  for (const lost of [true, false]) {
+    await withServer({}, async ({ io, url }) => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      let held = 0;
+      const add = signal.addEventListener.bind(signal);
+      const remove = signal.removeEventListener.bind(signal);
+      signal.addEventListener = (...args: Parameters<typeof add>) => (held++, add(...args));
+      signal.removeEventListener = (
+        ...args: Parameters<typeof remove>
+      ) => (held--, remove(...args));
+      const socket = connectSocketIo(lost ? url : "http://127.0.0.1:1", {
+        reconnection: false,
+        signal,
+      });
+      const ended = assertRejects(async () => {
+        for await (const _ of socket);
+      }, SocketIoError);
+      if (lost) {
+        await next(socket, "connect");
+        for (const { conn } of io.sockets.sockets.values()) conn.close();
+      }
+      assertEquals((await ended).code, "ERR_DISCONNECTED");
+      assertEquals([socket.active, held], [false, 0]);
+    });
+  }
+});
+
 Deno.test("a loop over a client's events goes on where a listener connects it again", async () => {
   await withServer({}, async ({ io, url }) => {
     const socket = connectSocketIo(url);
