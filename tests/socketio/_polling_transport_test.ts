@@ -180,6 +180,58 @@ Deno.test("a poll that is sent again, as its answer was lost, gets the same answ
   transport.close({ type: "noop" });
 });
 
+Deno.test("what a poll was answered with is counted until the next poll, or the end", () => {
+  for (const policy of ["close", "drop"] as const) {
+    const limits = new Limits({ queuedBytes: 100, policies: { queuedBytes: policy } });
+    const { queuedBytes } = limits;
+    const { transport } = open({ limits });
+    const ask = (number: string) => {
+      const get = new FakeExchange("GET", {}, false, number);
+      transport.handle(get);
+      return get;
+    };
+    ask("1");
+    transport.send([{ type: "message", data: "first" }]);
+    assertEquals(queuedBytes.used, 6);
+    ask("2");
+    assertEquals(queuedBytes.used, 0);
+    // Where there is no room for it, it can't be sent again.
+    transport.send([{ type: "message", data: "x".repeat(200) }]);
+    assertEquals(queuedBytes.used, 0, policy);
+    assertEquals(ask("2").answers, []);
+    transport.send([{ type: "message", data: "last" }]);
+    assertEquals(queuedBytes.used, 5);
+    transport.close({ type: "close" });
+    assertEquals(queuedBytes.used, 0);
+  }
+});
+
+Deno.test("packets that come when the transport is closed are not taken", async () => {
+  const { transport, packets, errors } = open();
+  const post = new FakeExchange("POST");
+  transport.handle(post);
+  transport.close({ type: "close" });
+  post.body.resolve(bytes("4late"));
+  await settle();
+  assertEquals([packets, errors, post.answers.map(({ status }) => status)], [[], [], [400]]);
+});
+
+Deno.test("packets of revision 3 of the protocol, as bytes, end the session", () => {
+  const { transport, errors } = open();
+  const post = new FakeExchange("POST", { "content-type": "application/octet-stream" });
+  transport.handle(post);
+  assertEquals([post.status, errors.length], [400, 1]);
+});
+
+Deno.test("cookies of middleware are in the response", () => {
+  const { transport } = open();
+  const get = new FakeExchange("GET");
+  get.response.setHeader("Set-Cookie", "a=1");
+  transport.handle(get);
+  transport.send([{ type: "noop" }]);
+  assertEquals(get.answers[0].headers["Set-Cookie"], ["a=1"]);
+});
+
 Deno.test("a poll that is sent again while the first one waits takes its place", () => {
   for (const holds of [false, true]) {
     const { transport, errors } = open();
