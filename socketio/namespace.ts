@@ -300,14 +300,17 @@ export class SocketIoNamespace<
     if (RESERVED.has(event)) {
       throw new TypeError(`Cannot emit "${event}" to other servers: it is a reserved event name`);
     }
-    const last: unknown = args[args.length - 1];
-    const sent = this.adapter.serverSideEmit([event, ...args]);
-    if (!(sent instanceof Promise)) return true;
-    sent.catch((error) => {
-      if (typeof last === "function") {
-        guardCallback(last as (...args: unknown[]) => unknown)(error, []);
-      } else reportCallbackError(error);
-    });
+    const data: unknown[] = [event, ...args];
+    const last = data[data.length - 1];
+    // Adapters call it in timers, too, where nobody would catch what it throws.
+    const ack = typeof last === "function"
+      ? guardCallback(data.pop() as (...args: unknown[]) => unknown)
+      : undefined;
+    if (ack !== undefined) data.push(ack);
+    const sent = this.adapter.serverSideEmit(data);
+    if (sent instanceof Promise) {
+      sent.catch((error) => ack === undefined ? reportCallbackError(error) : ack(error, []));
+    }
     return true;
   }
 

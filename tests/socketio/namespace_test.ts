@@ -239,6 +239,27 @@ Deno.test("namespace of a single server has nobody to emit to", async () => {
   }
 });
 
+Deno.test("what the callback of an event to other servers throws ends no process, whenever an adapter calls it", async () => {
+  const done = Promise.withResolvers<void>();
+  class LateAdapter extends InMemoryAdapter {
+    override serverSideEmit(args: ((...args: unknown[]) => void)[]): void {
+      setTimeout(() => {
+        done.resolve();
+        args[2](null, ["answer"]);
+      }, 0);
+    }
+  }
+  const { io } = fakeServer({ adapter: LateAdapter });
+  const calls = await logged(async () => {
+    io.serverSideEmit("hello", 1, (_error: unknown, [answer]: string[]) => {
+      throw answer;
+    });
+    await done.promise;
+    await settle();
+  });
+  assertEquals(calls, ["answer"]);
+});
+
 Deno.test("namespace takes events of other servers, but not those that are its own", async () => {
   const { io } = fakeServer();
   const seen: unknown[] = [];
