@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WriteQueue } from "../../trace/_write_queue.ts";
 
 /** A file that takes bytes when it is let. */
@@ -60,6 +60,7 @@ Deno.test("a write queue makes wait from 1 MiB on, until half of that", async ()
   assertEquals(done, false);
   file.open();
   await waiting;
+  assert(queue.queued > 0 && queue.queued < 1 << 19, `${queue.queued}`);
   await queue.finish();
   assertEquals(Math.max(...file.writes), 65_536);
 });
