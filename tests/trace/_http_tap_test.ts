@@ -51,6 +51,21 @@ Deno.test("http tap skips chunks and masks the trailer", () => {
   );
 });
 
+Deno.test("http tap tells no more apart where 1,024 requests wait for answers, and masks in bodies, too", () => {
+  const body = "\r\nCookie: abc\r\n";
+  const post = `POST / HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  for (const [waiting, shown] of [[1023, post], [1024, post.replace("abc", "***")]] as const) {
+    const rig = new Rig();
+    rig.push("client", "GET / HTTP/1.1\r\n\r\n".repeat(waiting));
+    rig.shown.client = "";
+    rig.push("client", post);
+    assertEquals(rig.shown.client, shown);
+    const answer = `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    rig.push("server", answer);
+    assertEquals(rig.shown.server, waiting < 1024 ? answer : answer.replace("abc", "***"));
+  }
+});
+
 Deno.test("http tap knows which answers have no body", () => {
   const rig = new Rig();
   rig.push("client", "HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
