@@ -222,6 +222,13 @@ Deno.test("listener: the client of the simplified server gets the rest of the re
   assertEquals(r.listener.client?.peer().address, r.listener.peer()?.address);
   await end.write(new TextEncoder().encode("1\r\nx"));
   assertEquals(await r.listener.read(READ), new Uint8Array([120]));
+  // What can't be written to it is told to the writer.
+  const elsewhere = { address: "192.0.2.1", port: 1 };
+  const error = await assertRejects(
+    () => r.listener.write(new Uint8Array(1), elsewhere),
+    SocketFailure,
+  );
+  assertEquals(error.kind, "WRONG_KIND");
   end.close();
 });
 

@@ -120,7 +120,18 @@ Deno.test("any messages in any pieces come out the same, in every mode that has 
 });
 
 Deno.test("what is no size is an error, and stays until the mode is changed", () => {
-  for (const wire of ["HTTP/1.1 200 OK\r\n", "\r\n", "12x", "1\rx", "-1\r\n", " 1\r\n"]) {
+  for (
+    const wire of [
+      "HTTP/1.1 200 OK\r\n",
+      "\r\n",
+      "12x",
+      "1:\r\n",
+      "1/\r\n",
+      "1\rx",
+      "-1\r\n",
+      " 1\r\n",
+    ]
+  ) {
     const { queue, decoder: d } = decoder();
     queue.push(latin1(wire));
     const error = assertThrows(() => d.next(transmission(SIZE_HEADER)), FramingError);
@@ -188,4 +199,8 @@ Deno.test("a marker is found that lies before where another marker was looked fo
   assertEquals(d.next(transmission(END_MARKER, ";")), undefined);
   d.reset();
   assertEquals(text(d.next(transmission(END_MARKER, ","))!), "a");
+  d.reset();
+  assertEquals(d.next(transmission(END_MARKER, ";")), undefined);
+  d.reset();
+  assertEquals(text(d.next(transmission(END_MARKER, "b"))!), "");
 });
