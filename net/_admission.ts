@@ -1,6 +1,9 @@
 // Floor 2: protocol.
 import { codedTypeError } from "./_connect_arguments.ts";
-import type { AddressList, DropReason, ServerOptions } from "./server_options.ts";
+import { checkOptionNames } from "./option_names.ts";
+import type { AcceptRate, AddressList, DropReason, ServerOptions } from "./server_options.ts";
+
+const RATE: Record<keyof AcceptRate, true> = { perSecond: true, burst: true };
 
 /** Decides which connections come in, and keeps the counts for it. Time is passed in, in ms. */
 export class Admission {
@@ -16,6 +19,7 @@ export class Admission {
     this.#perAddress = maxConnectionsPerAddress < Infinity ? new Map() : null;
     checkList("blockList", options.blockList ?? undefined);
     checkList("allowList", options.allowList);
+    checkOptionNames("Cannot make a server: acceptRate", Object(acceptRate ?? {}), RATE);
     const { perSecond, burst = perSecond } = acceptRate ?? { perSecond: 1 };
     if (!(maxConnectionsPerAddress >= 1) || !(perSecond > 0) || !(burst >= 1)) {
       throw new RangeError(

@@ -2,6 +2,7 @@
 import type { ConnectOptions } from "./connect_options.ts";
 import { parseIp } from "./ip.ts";
 import { MAX_DELAY } from "./max_delay.ts";
+import { checkOptionSpelling } from "./option_names.ts";
 import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
 import type { SocketOptions } from "./socket_options.ts";
 
@@ -151,6 +152,34 @@ export function connectArguments(
   return { options: { port: first as number | undefined, host }, listener };
 }
 
+const CONNECT_OPTIONS: Record<keyof Required<ConnectOptions>, true> = {
+  allowHalfOpen: true,
+  highWaterMark: true,
+  writeLimit: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: true,
+  limits: true,
+  port: true,
+  host: true,
+  hostname: true,
+  path: true,
+  localAddress: true,
+  localPort: true,
+  family: true,
+  connectTimeout: true,
+  tls: true,
+  proxy: true,
+  proxyTls: true,
+  policy: true,
+  lookup: true,
+  autoSelectFamily: true,
+  autoSelectFamilyAttemptDelay: true,
+  autoSelectFamilyAttemptTimeout: true,
+  timeout: true,
+  signal: true,
+};
+
 /** What of Node's options may be null there, and is as good as not given then. */
 const NULLABLE = [
   "path",
@@ -216,6 +245,7 @@ export function checkConnect(given: ConnectOptions): ConnectOptions {
   const { path, port, host, hostname, localAddress, localPort } = options;
   refuseOptions(options, FOREIGN_SOCKET_OPTIONS);
   refuseOptions(options, FOREIGN_CONNECT_OPTIONS);
+  checkOptionSpelling("Cannot connect", options, CONNECT_OPTIONS);
   if (options.connectTimeout !== undefined) {
     checkTimeout(options.connectTimeout, '"connectTimeout"');
   }

@@ -3,6 +3,7 @@ import { checkSignal, codedTypeError } from "./_connect_arguments.ts";
 import { noBufferSizes } from "./_datagram_errors.ts";
 import type { DatagramSocketOptions, DatagramSocketType } from "./datagram_options.ts";
 import { NetError } from "./errors.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** What a datagram socket keeps to. */
 export interface DatagramLimits {
@@ -19,6 +20,32 @@ export interface DatagramLimits {
   /** The largest datagram. */
   maxSize: number;
 }
+
+const OPTIONS: Record<keyof Required<DatagramSocketOptions>, true> = {
+  type: true,
+  reuseAddr: true,
+  reusePort: true,
+  ipv6Only: true,
+  recvBufferSize: true,
+  sendBufferSize: true,
+  maxQueue: true,
+  maxQueueBytes: true,
+  drop: true,
+  maxSendQueue: true,
+  maxSendQueueBytes: true,
+  maxDatagramSize: true,
+  policy: true,
+  lookup: true,
+  signal: true,
+};
+
+const FOREIGN: Readonly<Record<string, string>> = {
+  address: "goes to `bind()`",
+  hostname: "goes to `bind()`",
+  port: "goes to `bind()`",
+  receiveBlockList: "is not supported: look at the sender of a message",
+  sendBlockList: "is `policy` here",
+};
 
 /**
  * Checks the options of a datagram socket, and gives the limits that they set.
@@ -46,6 +73,7 @@ export function datagramLimits(
     );
   }
   checkSignal(options.signal);
+  checkOptionNames("Cannot make a datagram socket", options, OPTIONS, FOREIGN);
   if (drop !== "newest" && drop !== "oldest") {
     throw new TypeError(`Cannot make a datagram socket that drops ${JSON.stringify(drop)}`);
   }

@@ -12,6 +12,7 @@ import {
 import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
+import { checkOptionSpelling } from "./option_names.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { Transport } from "./transport.ts";
@@ -22,6 +23,17 @@ import type { Transport } from "./transport.ts";
  */
 const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"]
   .concat("address", "interface", "unix", "tls", "cert", "key", "secureContext");
+
+const OPTIONS: Record<keyof Required<ListenOptions>, true> = {
+  port: true,
+  host: true,
+  hostname: true,
+  path: true,
+  backlog: true,
+  reusePort: true,
+  removeStale: true,
+  signal: true,
+};
 
 /**
  * Takes `([port | path | options] [, host] [, backlog] [, listener])` apart, as Node's `listen` and Luvit's do, and checks it.
@@ -55,6 +67,7 @@ function checkListen(given: ListenOptions): ListenOptions {
   }
   const { path, port, host, hostname, backlog } = options;
   refuseOptions(options, FOREIGN_OPTIONS);
+  checkOptionSpelling("Cannot listen", options, OPTIONS);
   // As in Node: a mistyped name, or a path that is not known, must not come to any free port on all addresses.
   if (path === undefined && !("port" in options)) {
     throw codedTypeError("ERR_INVALID_ARG_VALUE", 'Cannot listen: "port" or "path" must be given');

@@ -8,6 +8,7 @@ import {
 } from "./framer.ts";
 import { checkBytes, checkMaxLength } from "./_framer_util.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 const SLAB_SIZE = 16 * 1024;
 
@@ -88,6 +89,7 @@ class CobsFramer implements Framer {
  * COBS, consistent overhead byte stuffing (Cheshire and Baker, 1999), with a zero byte after each message: no byte of
  * a message is special, and it grows by at most one byte in 254. Zero bytes without a message between them are skipped.
  *
+ * @throws {TypeError} for an option that there is not
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -100,5 +102,6 @@ class CobsFramer implements Framer {
  * ```
  */
 export function cobsFramer(options: FramerLimits = {}): Framer {
+  checkOptionNames("Cannot make framer", options, { maxLength: true });
   return new CobsFramer(checkMaxLength(options.maxLength ?? DEFAULT_MAX_MESSAGE_LENGTH));
 }

@@ -8,6 +8,9 @@ export function createServer(listener?: (socket: Socket) => void): Server;
 /**
  * Makes a {@linkcode Server} that does not listen yet; `listener` is called with every connection.
  *
+ * @throws {TypeError} For options that are malformed, or that there are not: an `allowlist` would let everybody in.
+ * @throws {RangeError} For limits that are none.
+ *
  * @example
  * ```ts
  * import { connect, createServer } from "@sluice/sockets/net";

@@ -17,6 +17,7 @@ import {
   toBytes,
 } from "./_framer_util.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** Options of {@linkcode delimiterFramer}. */
 export interface DelimiterFramerOptions extends FramerLimits {
@@ -35,6 +36,15 @@ export interface DelimiterFramerOptions extends FramerLimits {
    */
   allowMarkerInside?: boolean;
 }
+
+const OPTIONS: Record<keyof Required<DelimiterFramerOptions>, true> = {
+  maxLength: true,
+  marker: true,
+  unterminated: true,
+  allowMarkerInside: true,
+};
+
+const { marker: _, ...NUL_OPTIONS } = OPTIONS;
 
 class BytesDecoder extends DelimitedDecoder<Uint8Array> {
   protected override decode(bytes: Uint8Array): Uint8Array {
@@ -103,7 +113,7 @@ class DelimiterFramer implements Framer {
  * `DelimiterStream` of `@std/streams` cuts a stream in the same way, but takes messages of any length, so that a peer
  * that never sends the marker fills the memory; and it hands out an unfinished last message like any other.
  *
- * @throws {TypeError} when the marker is empty, or `unterminated` unknown
+ * @throws {TypeError} when the marker is empty, `unterminated` unknown, or an option none
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -117,6 +127,7 @@ class DelimiterFramer implements Framer {
  * ```
  */
 export function delimiterFramer(options: DelimiterFramerOptions = {}): Framer {
+  checkOptionNames("Cannot make framer", options, OPTIONS);
   const marker = toBytes(options.marker ?? "\r\n");
   if (marker.length === 0) throw new TypeError("Cannot make framer: the marker is empty");
   checkUnterminated(options.unterminated);
@@ -129,7 +140,7 @@ export type NulFramerOptions = Omit<DelimiterFramerOptions, "marker">;
 /**
  * Messages that end with a NUL byte, as C strings do.
  *
- * @throws {TypeError} when `unterminated` is unknown
+ * @throws {TypeError} when `unterminated` is unknown, or an option none
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -141,6 +152,7 @@ export type NulFramerOptions = Omit<DelimiterFramerOptions, "marker">;
  * ```
  */
 export function nulFramer(options: NulFramerOptions = {}): Framer {
+  checkOptionNames("Cannot make framer", options, NUL_OPTIONS, { marker: "is NUL here" });
   checkUnterminated(options.unterminated);
   return new DelimiterFramer("NUL-terminated", new Uint8Array(1), options);
 }

@@ -13,6 +13,7 @@ import { lookupWith, systemHostLookup } from "./lookup.ts";
 import type { HostLookup } from "./lookup_options.ts";
 import { isDelay, MAX_DELAY } from "./max_delay.ts";
 import { NodeTransport } from "./node_transport.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import { connectThroughProxies } from "./proxy_chain.ts";
 import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
@@ -65,6 +66,37 @@ export interface DialOptions extends WaitOptions {
    */
   attemptDelay?: number;
 }
+
+const OPTIONS: Record<keyof Required<DialOptions>, true> = {
+  timeout: true,
+  signal: true,
+  tls: true,
+  proxy: true,
+  proxyTls: true,
+  policy: true,
+  localAddress: true,
+  localPort: true,
+  family: true,
+  noDelay: true,
+  keepAlive: true,
+  lookup: true,
+  onlookup: true,
+  attemptDelay: true,
+};
+
+/** What `connect` and others take, and where that is here. */
+const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["ALPNProtocols", "ca", "caCerts", "cert", "checkServerIdentity", "key", "maxVersion"]
+      .concat("minVersion", "rejectUnauthorized", "servername")
+      .map((name) => [name, "goes into `tls`"]),
+  ),
+  ...Object.fromEntries(
+    ["host", "hostname", "path", "port"].map((name) => [name, "goes into the target"]),
+  ),
+  connectTimeout: "is `timeout` here",
+  autoSelectFamilyAttemptTimeout: "is `attemptDelay` here",
+};
 
 /**
  * Connects to a TCP port or a Unix socket file, through proxies and with TLS if asked to, and gives the transport.
@@ -143,6 +175,7 @@ interface Plan {
 }
 
 function makePlan(target: DialTarget, options: DialOptions): Plan {
+  checkOptionNames("Cannot dial", options, OPTIONS, FOREIGN_OPTIONS);
   const policy = DialPolicy.from(options.policy);
   const tls = options.tls === true ? {} : options.tls || undefined;
   if (tls !== undefined) checkTlsClientOptions(tls);

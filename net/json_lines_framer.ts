@@ -9,6 +9,7 @@ import {
 import { tryDecodeUtf8 } from "../buffer/utf8.ts";
 import { checkMaxLength, checkUnterminated, putText } from "./_framer_util.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** Options of {@linkcode jsonLinesFramer}. */
 export interface JsonLinesFramerOptions extends FramerLimits {
@@ -18,6 +19,11 @@ export interface JsonLinesFramerOptions extends FramerLimits {
    */
   unterminated?: "error" | "message";
 }
+
+const OPTIONS: Record<keyof Required<JsonLinesFramerOptions>, true> = {
+  maxLength: true,
+  unterminated: true,
+};
 
 const LF = new Uint8Array([10]);
 
@@ -63,7 +69,7 @@ class JsonLinesFramer<T> implements Framer<T> {
  *
  * The type `T` is the caller's claim: what the peer sends is not checked against it.
  *
- * @throws {TypeError} when `unterminated` is unknown
+ * @throws {TypeError} when `unterminated` is unknown, or an option none
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -78,6 +84,7 @@ class JsonLinesFramer<T> implements Framer<T> {
  * ```
  */
 export function jsonLinesFramer<T = unknown>(options: JsonLinesFramerOptions = {}): Framer<T> {
+  checkOptionNames("Cannot make framer", options, OPTIONS);
   checkUnterminated(options.unterminated);
   return new JsonLinesFramer<T>(options);
 }

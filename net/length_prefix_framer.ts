@@ -8,6 +8,7 @@ import {
 } from "./framer.ts";
 import { checkBytes, checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_util.ts";
 import { SizedDecoder } from "./_sized_decoder.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** Options of {@linkcode lengthPrefixFramer}. */
 export interface LengthPrefixFramerOptions extends FramerLimits {
@@ -22,6 +23,13 @@ export interface LengthPrefixFramerOptions extends FramerLimits {
   /** Whether the number counts its own bytes too. @default {false} */
   includesPrefix?: boolean;
 }
+
+const OPTIONS: Record<keyof Required<LengthPrefixFramerOptions>, true> = {
+  maxLength: true,
+  prefix: true,
+  littleEndian: true,
+  includesPrefix: true,
+};
 
 const PREFIX_BYTES = { u8: 1, u16: 2, u24: 3, u32: 4, varint: 0 };
 
@@ -227,7 +235,7 @@ class LengthPrefixFramer implements Framer {
  * A message is a view into the received bytes where it lies in one piece there, and the numbers are checked before
  * memory is taken.
  *
- * @throws {TypeError} for an unknown `prefix`, or `littleEndian` with a varint
+ * @throws {TypeError} for an option that there is not, an unknown `prefix`, or `littleEndian` with a varint
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -240,6 +248,7 @@ class LengthPrefixFramer implements Framer {
  * ```
  */
 export function lengthPrefixFramer(options: LengthPrefixFramerOptions = {}): Framer {
+  checkOptionNames("Cannot make framer", options, OPTIONS);
   const { prefix = "u32", littleEndian = false, includesPrefix = false } = options;
   if (!Object.hasOwn(PREFIX_BYTES, prefix)) {
     throw new TypeError(`Cannot make framer: unknown prefix "${prefix}"`);

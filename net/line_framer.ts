@@ -10,6 +10,7 @@ import { tryDecodeUtf8 } from "../buffer/utf8.ts";
 import { checkMaxLength, checkUnterminated, described, putText } from "./_framer_util.ts";
 import { DecoderBase } from "./_decoder_base.ts";
 import { DelimitedDecoder } from "./_delimited_decoder.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 const LF = 10;
 const CR = 13;
@@ -33,6 +34,13 @@ export interface LineFramerOptions extends FramerLimits {
    */
   unterminated?: "error" | "message";
 }
+
+const OPTIONS: Record<keyof Required<LineFramerOptions>, true> = {
+  maxLength: true,
+  ending: true,
+  accept: true,
+  unterminated: true,
+};
 
 const ENDINGS: Record<string, Uint8Array> = {
   "\n": new Uint8Array([LF]),
@@ -152,7 +160,7 @@ class LineFramer implements Framer<string> {
  * never ends its line fills the memory; it hands out an unfinished last line like any other; and it cannot take CRLF
  * alone as the ending.
  *
- * @throws {TypeError} for an unknown `ending`, `accept` or `unterminated`
+ * @throws {TypeError} for an option that there is not, an unknown `ending`, `accept` or `unterminated`
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -165,6 +173,7 @@ class LineFramer implements Framer<string> {
  * ```
  */
 export function lineFramer(options: LineFramerOptions = {}): Framer<string> {
+  checkOptionNames("Cannot make framer", options, OPTIONS);
   checkUnterminated(options.unterminated);
   if (!Object.hasOwn(ENDINGS, options.ending ?? "\n")) {
     throw new TypeError("Cannot make framer: unknown line ending");

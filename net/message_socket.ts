@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { NetError } from "./errors.ts";
 import type { Framer, FramingDecoder } from "./framer.ts";
 import { NodeTransport } from "./node_transport.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
 import type { Socket } from "./socket.ts";
@@ -24,6 +25,12 @@ export interface MessageSocketOptions {
   /** From how many queued bytes `write` fails, for callers that do not wait for it. @default {16 MiB} */
   outboxLimit?: number;
 }
+
+const OPTIONS: Record<keyof Required<MessageSocketOptions>, true> = {
+  inboxLimit: true,
+  highWaterMark: true,
+  outboxLimit: true,
+};
 
 interface Waiter<T> {
   resolve(message: T | undefined): void;
@@ -79,7 +86,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    * Takes over `transport`, and begins to read it. A `Socket` may still be connecting; its `allowHalfOpen` is set, so that
    * what the peer asked before it ended is answered.
    *
-   * @throws {TypeError} for what is neither a transport nor a `Socket`
+   * @throws {TypeError} for what is neither a transport nor a `Socket`, and an option that there is not
    * @throws {RangeError} when a limit is not a positive number, or `outboxLimit` is below `highWaterMark`
    */
   constructor(
@@ -87,6 +94,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     framer: Framer<T>,
     options: MessageSocketOptions = {},
   ) {
+    checkOptionNames("Cannot make message socket", options, OPTIONS);
     const { inboxLimit = 65_536, highWaterMark = 65_536, outboxLimit = 16_777_216 } = options;
     for (const [name, value] of Object.entries({ inboxLimit, highWaterMark, outboxLimit })) {
       if (!(value > 0)) {

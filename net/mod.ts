@@ -71,6 +71,7 @@ export * from "./message_socket.ts";
 export * from "./netstring_framer.ts";
 export * from "./no_proxy.ts";
 export * from "./node_transport.ts";
+export * from "./option_names.ts";
 export * from "./os_error.ts";
 export * from "./pair.ts";
 export * from "./prefixed_transport.ts";

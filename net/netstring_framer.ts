@@ -1,6 +1,7 @@
 // Floor 1: codec.
 import { type DecimalFormat, DecimalFramer } from "./_decimal_framer.ts";
 import type { Framer, FramerLimits } from "./framer.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 const NETSTRING: DecimalFormat = {
   name: "netstring",
@@ -12,6 +13,7 @@ const NETSTRING: DecimalFormat = {
 /**
  * Netstrings (D. J. Bernstein, 1997): the length in bytes as a decimal number, a colon, the bytes, a comma.
  *
+ * @throws {TypeError} for an option that there is not
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -25,5 +27,6 @@ const NETSTRING: DecimalFormat = {
  * ```
  */
 export function netstringFramer(options: FramerLimits = {}): Framer {
+  checkOptionNames("Cannot make framer", options, { maxLength: true });
   return new DecimalFramer(NETSTRING, options);
 }

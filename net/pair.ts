@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { NetError } from "./errors.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { OtherAddr, Transport } from "./transport.ts";
 
 /** One thing that happens to a direction of a {@linkcode pair} when so many bytes have passed. */
@@ -44,6 +45,19 @@ export interface PairEnd extends Transport {
   /** Closes this end with a reset: the other end gets `ECONNRESET`, and bytes on their way are lost. */
   reset(): void;
 }
+
+const DIRECTION: Record<keyof Required<PairDirection>, true> = {
+  split: true,
+  delay: true,
+  capacity: true,
+  faults: true,
+};
+const OPTIONS: Record<keyof Required<PairOptions>, true> = {
+  ...DIRECTION,
+  forth: true,
+  back: true,
+  clock: true,
+};
 
 const ACTIONS = ["stall", "end", "reset"];
 
@@ -309,6 +323,7 @@ class MemoryTransport implements PairEnd {
  * {@linkcode ManualClock} time stands still until the test moves it. `close()` lets the other end read what was sent
  * and then see the end; writing to a closed end fails with `EPIPE`. Closing twice is fine.
  *
+ * @throws {TypeError} For an option that there is not.
  * @throws {RangeError} When a number is out of range, or a fault unknown.
  *
  * @example
@@ -327,7 +342,11 @@ class MemoryTransport implements PairEnd {
  * ```
  */
 export function pair(options: PairOptions = {}): [PairEnd, PairEnd] {
+  checkOptionNames("Cannot make a pair", options, OPTIONS);
   const { forth, back, clock = SYSTEM_CLOCK, ...both } = options;
+  for (const direction of [forth, back]) {
+    if (direction !== undefined) checkOptionNames("Cannot make a pair", direction, DIRECTION);
+  }
   const reset = (): void => {
     there.fail();
     here.fail();

@@ -2,6 +2,7 @@
 import { readInto, withDeadline, writeAll } from "./_handshake_driver.ts";
 import { passExtras } from "./_transport_extras.ts";
 import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "./ip.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { ProxyError } from "./proxy_error.ts";
 import type { ProxyProtocolHeader } from "./proxy_protocol.ts";
 import { encodeProxyProtocol, type ProxyProtocolEncodeOptions } from "./proxy_protocol_encoder.ts";
@@ -141,6 +142,12 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
   };
 }
 
+const PROXY_OPTIONS: Record<keyof ServerProxyProtocolOptions, true> = {
+  trusted: true,
+  timeout: true,
+  maxLength: true,
+};
+
 /**
  * A server's options as {@linkcode acceptProxyProtocol} takes them for each connection, checked once and now.
  *
@@ -159,7 +166,9 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
 export function checkedProxyProtocol(
   options: ServerProxyProtocolOptions,
 ): AcceptProxyProtocolOptions {
-  const { trusted, timeout, maxLength } = Object(options) as ServerProxyProtocolOptions;
+  const given: ServerProxyProtocolOptions = Object(options);
+  checkOptionNames("Cannot accept PROXY protocol", given, PROXY_OPTIONS);
+  const { trusted, timeout, maxLength } = given;
   isBounded("accept PROXY protocol", { timeout }); // throws
   new ProxyProtocolParser({ maxLength }); // throws
   return { trusted: trustedProxies(trusted), timeout, maxLength };

@@ -7,6 +7,7 @@ import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
+import { checkServerOptionNames } from "./_server_option_names.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { NetError } from "./errors.ts";
@@ -128,6 +129,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     }
     const maxConnections = checkMost(options.maxConnections ?? 65_536);
     new Socket(options); // checks what of the options is the sockets'
+    checkServerOptionNames(options);
     this.#options = { ...options, limits: Limits._of(options.limits) };
     this.#maxConnections = maxConnections;
     this.#admission = new Admission(options);

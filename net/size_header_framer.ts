@@ -1,6 +1,7 @@
 // Floor 1: codec.
 import { type DecimalFormat, DecimalFramer } from "./_decimal_framer.ts";
 import type { Framer, FramerLimits } from "./framer.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 const SIZE_HEADER: DecimalFormat = {
   name: "size header",
@@ -12,6 +13,7 @@ const SIZE_HEADER: DecimalFormat = {
  * WLangage's size header (`SocketTailleDébut`, what WinDev sockets speak unless told otherwise): the length in bytes
  * as a decimal number, CRLF, and the bytes: `11\r\nHello World`.
  *
+ * @throws {TypeError} for an option that there is not
  * @throws {RangeError} when `maxLength` is no non-negative integer
  *
  * @example
@@ -24,5 +26,6 @@ const SIZE_HEADER: DecimalFormat = {
  * ```
  */
 export function sizeHeaderFramer(options: FramerLimits = {}): Framer {
+  checkOptionNames("Cannot make framer", options, { maxLength: true });
   return new DecimalFramer(SIZE_HEADER, options);
 }

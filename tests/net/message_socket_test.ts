@@ -28,9 +28,9 @@ import { writeAll } from "../_support/transport_io.ts";
 /** Two sockets over a pair in memory. */
 function sockets<T>(
   framer: Framer<T>,
-  options: MessageSocketOptions & { pair?: PairOptions } = {},
+  { pair: faults, ...options }: MessageSocketOptions & { pair?: PairOptions } = {},
 ): AsyncDisposable & { a: MessageSocket<T>; b: MessageSocket<T> } {
-  const [here, there] = pair(options.pair);
+  const [here, there] = pair(faults);
   const a = new MessageSocket(here, framer, options);
   const b = new MessageSocket(there, framer, options);
   return {
@@ -46,9 +46,9 @@ function sockets<T>(
 /** A socket, and the bare transport at the other end. */
 function bare<T>(
   framer: Framer<T>,
-  options: MessageSocketOptions & { pair?: PairOptions } = {},
+  { pair: faults, ...options }: MessageSocketOptions & { pair?: PairOptions } = {},
 ): AsyncDisposable & { socket: MessageSocket<T>; peer: Transport } {
-  const [here, peer] = pair(options.pair);
+  const [here, peer] = pair(faults);
   const socket = new MessageSocket(here, framer, options);
   return {
     socket,
