@@ -106,6 +106,32 @@ Deno.test("SOCKS5 association drops what would wait in too great a number, and a
   await droppedSoFar(setting, 260);
 });
 
+Deno.test("SOCKS5 association drops what would wait with too many bytes, until there is room again", async () => {
+  let answer = Promise.withResolvers<boolean>();
+  let came = Promise.withResolvers<void>();
+  await using setting = await start({
+    allow: () => answer.promise,
+    onactivity: () => came.resolve(),
+  });
+  const push = async (hostname: string, data: Uint8Array): Promise<void> => {
+    came = Promise.withResolvers<void>();
+    await send(setting.client, setting, encodeSocks5Datagram({ hostname, port: 9 }, data));
+    await came.promise;
+  };
+  const { association } = setting;
+  for (const hostname of ["one.example", "two.example"]) {
+    answer = Promise.withResolvers();
+    const before = association.dropped;
+    for (let i = 0; i < 128; i++) await push(hostname, new Uint8Array(32 << 10)); // 4 MiB
+    assertEquals(association.dropped, before);
+    await push("other.example", utf8("x"));
+    await droppedSoFar(setting, before + 1);
+    // Those that waited are dropped, too: nobody may go there.
+    answer.resolve(false);
+    await droppedSoFar(setting, before + 129);
+  }
+});
+
 Deno.test("SOCKS5 association passes datagrams both ways", async () => {
   let active = 0;
   await using setting = await start({ onactivity: () => active++ });
@@ -215,6 +241,36 @@ Deno.test("SOCKS5 association forgets the oldest destination when there are too 
   assertEquals(asked, ports);
 });
 
+Deno.test("SOCKS5 association lets nobody answer whose destination is forgotten", async () => {
+  await using setting = await start({ maxDestinations: 1 });
+  const { client, target, to } = setting;
+  await using other = await bound();
+  await send(client, setting, encodeSocks5Datagram(to, utf8("x")));
+  const from = await target.receive({ timeout: 5000 });
+  const { port } = other.address();
+  await send(client, setting, encodeSocks5Datagram({ ...to, port }, utf8("x")));
+  await other.receive({ timeout: 5000 });
+  await target.send(utf8("too late"), from);
+  await droppedSoFar(setting, 1);
+  await other.send(utf8("answer"), from);
+  const answer = decodeSocks5Datagram((await client.receive({ timeout: 5000 })).data);
+  assertEquals(text(answer!.data), "answer");
+});
+
+Deno.test("SOCKS5 association has its ports free when it is closed", async () => {
+  for (let i = 0; i < 20; i++) {
+    const setting = await start();
+    const { client, target, to, relay } = setting;
+    await send(client, setting, encodeSocks5Datagram(to, utf8("x")));
+    const { port } = await target.receive({ timeout: 5000 });
+    await setting.association.close();
+    for (const own of [relay.port, port]) {
+      await (await createDatagramSocket().bind({ port: own })).close();
+    }
+    await setting[Symbol.asyncDispose]();
+  }
+});
+
 Deno.test("SOCKS5 association lets who has two names answer until both are forgotten", async () => {
   await using setting = await start({ maxDestinations: 2 });
   const { client, target, to } = setting;
@@ -230,8 +286,11 @@ Deno.test("SOCKS5 association lets who has two names answer until both are forgo
 
 Deno.test("SOCKS5 association lives until its connection ends or breaks", async () => {
   const [here, there] = pair();
-  const ended = untilEnd(there);
+  let over = false;
+  const ended = untilEnd(there).then(() => over = true);
   await here.write(new Uint8Array(1000));
+  await here.write(new Uint8Array(1));
+  assertEquals(over, false);
   await here.closeWrite();
   await ended;
   const broken = untilEnd(here);
