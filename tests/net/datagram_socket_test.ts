@@ -460,6 +460,15 @@ Deno.test("datagram socket close ends a send and a bind that Deno is at", async 
   }
 });
 
+Deno.test("datagram socket close ends a loop that waits", async () => {
+  const socket = await bound();
+  const waiting = (async () => {
+    for await (const _ of socket);
+  })();
+  await socket.close();
+  await waiting;
+});
+
 Deno.test("datagram socket is closed by its signal, also while it binds", async () => {
   const controller = new AbortController();
   const socket = await createDatagramSocket({ signal: controller.signal }).bind();
@@ -490,6 +499,12 @@ Deno.test("datagram socket takes signals of another class, to close and to recei
   await socket.close();
   await using gone = createDatagramSocket({ signal: foreignSignal(true).signal });
   assertEquals(await code(gone.bind()), "ERR_SOCKET_CLOSED");
+  // One signal may outlive many sockets.
+  const shared = foreignSignal();
+  const some = await Promise.all([1, 2, 3].map(() => bound({ signal: shared.signal })));
+  assertEquals(shared.listeners, 3);
+  await Promise.all(some.map((each) => each.close()));
+  assertEquals(shared.listeners, 0);
   // What can't be listened to no more is left as it is.
   const { signal } = foreignSignal();
   Object.assign(signal, { removeEventListener: undefined });
@@ -688,7 +703,7 @@ Deno.test("datagram socket tells what waits to be sent", async () => {
 Deno.test("datagram socket sets its time to live", async () => {
   await using server = await bound();
   await using client = await bound();
-  client.setTTL(7);
+  for (const ttl of [1, 255, 7]) client.setTTL(ttl);
   await client.send("near", server.address().port);
   assertEquals(text((await server.receive({ timeout: 5000 })).data), "near");
 });
@@ -727,6 +742,7 @@ Deno.test("datagram socket may be disposed of in both ways", async () => {
     using socket = createDatagramSocket();
     await socket.ref().bind();
     assertEquals(thrown(() => socket.unref()), "ERR_UNSUPPORTED");
+    assertEquals(thrown(() => socket.ref()), "ERR_UNSUPPORTED");
     kept = socket;
   }
   await kept.close();
