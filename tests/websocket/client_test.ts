@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
+import { SecureServer } from "../../net/secure_server.ts";
 import { blackhole } from "../_support/blackhole.ts";
 import { CA, identity, OTHER_CA } from "../_support/certs.ts";
 import { ACCEPT, RawClient, serve, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
@@ -404,6 +405,44 @@ Deno.test("redirects to nowhere, and from TLS to no TLS, are not followed", asyn
   });
   assertEquals(error.status, 301);
   await serving;
+});
+
+Deno.test("redirect to another host takes neither the client's certificate nor its servername there", async () => {
+  const seen: string[] = [];
+  const options = { ...identity("server"), ca: CA, requestCert: true, rejectUnauthorized: false };
+  const redirects: Record<string, string> = {};
+  const listen = async (): Promise<SecureServer> => {
+    const server = new SecureServer(options, (socket) => {
+      socket.once("data", (data) => {
+        const head = new TextDecoder().decode(data);
+        const path = head.split(" ")[1];
+        seen.push(`${path} ${socket.authorized}`);
+        const key = /sec-websocket-key: (.*)\r\n/i.exec(head)![1];
+        const location = redirects[path];
+        if (location === undefined) socket.write(good(acceptKey(key)));
+        else socket.write(`HTTP/1.1 302 x\r\nLocation: ${location}\r\n\r\n`);
+      });
+      socket.on("error", () => {});
+    });
+    return await server.listen(0, "127.0.0.1");
+  };
+  await using server = await listen();
+  await using other = await listen();
+  redirects["/start"] = "/same";
+  redirects["/same"] = `https://localhost:${other.port}/other`;
+  redirects["/other"] = `https://localhost:${server.port}/back`;
+  redirects["/lost"] = `https://b.example:${other.port}/never`;
+  const tls = { ca: CA, ...identity("client"), servername: "localhost" };
+  const lookup = () => Promise.resolve(["127.0.0.1"]);
+  const connect = (path: string) =>
+    connectWebSocket(`wss://a.example:${server.port}${path}`, { tls, lookup, maxRedirects: 3 });
+  const ws = await connect("/start");
+  ws.terminate();
+  assertEquals(seen, ["/start true", "/same true", "/other false", "/back false"]);
+  // The certificate is for "localhost", and the other host's name is another one.
+  const error = await assertRejects(() => connect("/lost"), NetError);
+  assertEquals(error.code, "ERR_TLS_CERT");
+  assertEquals(seen.at(-1), "/lost true");
 });
 
 // TLS.
