@@ -34,6 +34,13 @@ Deno.test("Deno TLS listener says why it can't listen", () => {
   listener.close();
 });
 
+Deno.test("Deno TLS listener does not make do with IPv4 where the port of IPv6 is taken", () => {
+  using taken = Deno.listen({ hostname: "::1", port: 0 });
+  const { port } = taken.addr;
+  const error = assertThrows(() => listenDenoTls({ port }, SERVER), NetError);
+  assertEquals([error.code, error.port], ["EADDRINUSE", port]);
+});
+
 Deno.test("Deno TLS listener refuses what it can't honour", () => {
   const rows: ListenOptions[] = [{ path: "/tmp/x" }, { backlog: 5 }, { reusePort: true }];
   for (const options of rows) {

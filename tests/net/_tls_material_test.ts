@@ -108,6 +108,17 @@ Deno.test("TLS identity refuses keys that Deno can't sign with, before a client 
     const why = name === "none" ? "of a kind that Deno does not know" : "Deno's TLS knows RSA of";
     assertThrows(load, TypeError, why);
   }
+  // With these it can: what is wrong with them here is that they are another certificate's.
+  const usable = [
+    generateKeyPairSync("rsa", { modulusLength: 2048 }),
+    generateKeyPairSync("ec", { namedCurve: "secp384r1" }),
+    generateKeyPairSync("ec", { namedCurve: "secp521r1" }),
+    generateKeyPairSync("ed25519"),
+  ];
+  for (const { privateKey } of usable) {
+    const key = String(privateKey.export(pkcs8));
+    assertThrows(() => loadIdentity({ cert: SERVER.cert, key }), TypeError, "does not belong");
+  }
   for (const namedCurve of ["P-256", "P-384", "P-521"]) {
     const key = generateKeyPairSync("ec", { namedCurve }).privateKey.export(pkcs8);
     const load = () => loadIdentity({ cert: SERVER.cert, key: String(key) });

@@ -89,7 +89,9 @@ Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
   const client: TlsClientOptions[] = [
     identity("client"),
     { ca: CA },
+    { minVersion: "TLSv1.3" },
     { maxVersion: "TLSv1.2" },
+    { rejectUnauthorized: false },
     { checkServerIdentity: () => undefined },
   ];
   for (const options of client) {
@@ -105,6 +107,7 @@ Deno.test("TLS options that Deno's own can't honour are refused for it", () => {
     { sni: {} },
     { SNICallback: () => undefined },
     { minVersion: "TLSv1.3" },
+    { maxVersion: "TLSv1.2" },
   ];
   for (const options of server) {
     const error = assertThrows(
@@ -125,6 +128,37 @@ Deno.test("TLS info is remembered with its transport", () => {
   transport.close();
   closeQuietly(transport);
   other.close();
+});
+
+Deno.test("TLS of Deno's that is given up while it starts leaves no connection open", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  for (let turns = 0; turns < 8; turns++) {
+    const [conn, peer] = await Promise.all([
+      Deno.connect({ hostname: "127.0.0.1", port }),
+      listener.accept(),
+    ]);
+    const controller = new AbortController();
+    const deadline = deadlineSignal("dial", { signal: controller.signal });
+    const starting = assertRejects(
+      () => startTlsUnder(deadline, conn, { hostname: "localhost", implementation: "deno" }),
+      NetError,
+      "aborted",
+    );
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    controller.abort();
+    await starting;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      peer.close();
+    }, 5000);
+    while (await peer.read(new Uint8Array(1000)).catch(() => null) !== null);
+    assertEquals(late, false);
+    clearTimeout(timer);
+    peer.close();
+    deadline.clear();
+  }
 });
 
 Deno.test("TLS under a deadline that has fired closes the transport at once", async () => {
