@@ -157,6 +157,29 @@ Deno.test("utf8 validator reset forgets an open character", () => {
   assert(validator.finish());
 });
 
+Deno.test("utf8 validator agrees with the platform at every bound, byte by byte, and after each reset", () => {
+  const leads = hex("7f 80 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff");
+  const followers = hex("00 7f 80 8f 90 9f a0 bf c0 c2 ff");
+  const validator = new Utf8Validator();
+  const check = (...bytes: number[]): void => {
+    validator.reset();
+    for (const byte of bytes) validator.push(Uint8Array.of(byte));
+    const expected = referenceIsUtf8(Uint8Array.from(bytes));
+    if (validator.finish() !== expected) {
+      throw new Error(`${bytes} is ${expected ? "good" : "bad"}`);
+    }
+  };
+  for (const first of leads) {
+    for (const second of followers) {
+      check(first, second);
+      for (const third of followers) {
+        check(first, second, third);
+        if (first >= 0xf0) { for (const fourth of followers) check(first, second, third, fourth); }
+      }
+    }
+  }
+});
+
 Deno.test("utf8 validator looks only at the bytes from start to end", () => {
   const validator = new Utf8Validator();
   const bytes = hex("ff e2 82 ac ff");
