@@ -257,6 +257,46 @@ Deno.test("request listener sends no body that is not what its headers say, or n
   ]);
 });
 
+Deno.test("request listener sends a body that comes slowly with the length that was told, and cuts any other", async () => {
+  const told: unknown[] = [];
+  const bodies: Record<string, string[]> = {
+    whole: ["he", "llo"],
+    short: ["he", "l"],
+    long: ["he", "llo ", "world"],
+  };
+  const handler: HttpHandler = (request) => {
+    const parts = bodies[new URL(request.url).pathname.slice(1)];
+    const chunks = async function* () {
+      for (const part of parts) {
+        yield new TextEncoder().encode(part);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    };
+    const body = ReadableStream.from(chunks());
+    return new Response(body, { headers: { "content-length": "5" } });
+  };
+  const onError = (error: unknown) => void told.push((error as Error).message);
+  await withServer(createRequestListener(handler, { onError }), async (port) => {
+    // The connection goes on behind a body that is whole.
+    using conn = await pipeline(port, ["/whole", "/whole"]);
+    for (let i = 0; i < 2; i++) await readUntil(conn, "hello");
+    assertEquals(told, []);
+    for (const path of ["short", "long"]) {
+      using conn = await pipeline(port, [`/${path}`]);
+      const text: string[] = [];
+      const buffer = new Uint8Array(1000);
+      for (let n; (n = await conn.read(buffer).catch(() => null)) !== null;) {
+        text.push(new TextDecoder().decode(buffer.subarray(0, n)));
+      }
+      assertMatch(text.join(""), path === "short" ? /\r\n\r\nhel$/ : /\r\n\r\nhe$/);
+    }
+  });
+  assertEquals(told, [
+    "Cannot answer: the body has 3 bytes, and content-length says 5",
+    "Cannot answer: the body has 6 bytes, and content-length says 5",
+  ]);
+});
+
 Deno.test("request listener answers behind a GET whose body nobody reads", async () => {
   const handler: HttpHandler = (request) => new Response(`at ${new URL(request.url).pathname}`);
   await withServer(createRequestListener(handler), async (port) => {
@@ -802,6 +842,9 @@ Deno.test("answer to a client's error comes behind the responses that are due, a
   );
   assertMatch(await exchange("@@@\r\n\r\n", "", ""), /^HTTP\/1.1 400 /);
   assertEquals(await exchange(get.replace("/", "/begun"), "half", "@@@\r\n\r\n"), "");
+  // A request whose body breaks behind its response gets no second one.
+  const post = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  assertEquals(await exchange(post, "page", "@@@\r\n\r\n"), "");
   await begun.promise;
   await new Promise((resolve) => server.close(resolve));
 });
