@@ -133,7 +133,7 @@ Deno.test("client tells a connection that breaks in the handshake as a NetError"
   for (const where of ["read", "write"] as const) {
     for (const [cause, code] of rows) {
       const [a, b] = pair();
-      a[where] = () => Promise.reject(cause);
+      a[where] = () => Promise.reject<never>(cause);
       const error = await assertRejects(
         () => connectWebSocket("ws://user:secret@memory/?token=secret", { transport: a }),
         NetError,
