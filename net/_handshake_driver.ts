@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { takenCount } from "./_taken_count.ts";
 import { toNetError } from "./os_error.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
@@ -22,7 +23,10 @@ export interface Handshake {
 
 /** Writes all of `bytes`. */
 export async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
+  for (let at = 0; at < bytes.length;) {
+    const rest = bytes.subarray(at);
+    at += takenCount(await transport.write(rest), rest.length);
+  }
 }
 
 /** Reads once what a handshake needs next; the end of the stream goes to its `end`. */

@@ -3,6 +3,7 @@ import { Duplex } from "node:stream";
 import { checkTimeout } from "./_connect_arguments.ts";
 import { IdleTimer } from "./_idle_timer.ts";
 import { addressInfo } from "./_socket_util.ts";
+import { takenCount } from "./_taken_count.ts";
 import { BELOW, type TransportExtras } from "./_transport_extras.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
@@ -729,7 +730,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     this.#idle?.touch();
     for (;;) {
       const slice = this.#takesAll ? rest.subarray(0, SLICE) : rest;
-      const n = await this.#inTime(this.#transport.write(slice));
+      const n = takenCount(await this.#inTime(this.#transport.write(slice)), slice.length);
       this.#idle?.touch();
       if (n === rest.length) return;
       rest = rest.subarray(n);

@@ -52,7 +52,7 @@ export type TransportAddr = InetAddr | UnixAddr | OtherAddr;
 export interface Transport {
   /** Reads into `p`, and resolves to the number of bytes read, at least 1; `null` at the end of the stream. */
   read(p: Uint8Array): Promise<number | null>;
-  /** Writes from `p`, and resolves to the number of bytes taken, which may be fewer than `p` holds. */
+  /** Writes from `p`, and resolves to the number of bytes taken, at least 1, which may be fewer than `p` holds. */
   write(p: Uint8Array): Promise<number>;
   /** Ends the writing direction (FIN); reading goes on. */
   closeWrite(): Promise<void>;

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { giveJoinBuffer, JOIN_MAX, takeJoinBuffer } from "./_join_pool.ts";
+import { takenCount } from "./_taken_count.ts";
 import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
@@ -630,9 +631,7 @@ export class TransportWriter implements BudgetHolder {
     }
     const piece = this.#piece;
     try {
-      const handed = portion(piece.length);
-      if (!(n > 0 && n <= handed)) throw badCount(n, handed);
-      this.#count(n);
+      this.#count(takenCount(n, portion(piece.length)));
     } catch (error) {
       return this.#failed(error);
     }
@@ -746,13 +745,6 @@ export class TransportWriter implements BudgetHolder {
 /** How much of `length` bytes is handed over at once: equal parts, so that none is small. */
 function portion(length: number): number {
   return length > MAX_WRITE ? Math.ceil(length / Math.ceil(length / MAX_WRITE)) : length;
-}
-
-function badCount(n: number, of: number): NetError {
-  return new NetError(`Cannot write: the transport says that it took ${n} of ${of} bytes`, {
-    code: "EIO",
-    syscall: "write",
-  });
 }
 
 function isNotConnected(error: unknown): boolean {

@@ -86,6 +86,19 @@ Deno.test("handshake driver closes the transport after a refusal, an end, a time
   }
 });
 
+Deno.test("handshake driver gives up a transport that says that it took nothing", async () => {
+  const [here, there] = pair();
+  let calls = 0;
+  here.write = () => {
+    if (++calls > 10) throw new Error("the same bytes are written again and again");
+    return Promise.resolve(0);
+  };
+  const done = driveHandshake(here, new TwoSteps(), "shake hands", {});
+  const error = await assertRejects(() => done, NetError);
+  assertEquals([error.code, calls], ["EIO", 1]);
+  there.close();
+});
+
 Deno.test("handshake driver reports a broken transport with what it was for", async () => {
   const [here, there] = pair({ back: { faults: [{ at: 0, action: "reset" }] } });
   const error = await assertRejects(

@@ -437,6 +437,24 @@ Deno.test("transport duplex hands on the failures of its transport", async () =>
   b.close();
 });
 
+Deno.test("transport duplex fails over a transport that says that it took what it can't have taken", async () => {
+  for (const count of [0, -1, 6, NaN, undefined]) {
+    const [a, b] = pair();
+    let calls = 0;
+    a.write = () => {
+      if (++calls > 10) throw new Error("the same bytes are written again and again");
+      return Promise.resolve(count as number);
+    };
+    const duplex = new TransportDuplex(a);
+    const failed = once(duplex, "error");
+    duplex.write("hello");
+    const [error] = await failed;
+    assertInstanceOf(error, NetError);
+    assertEquals([error.code, error.syscall, calls], ["EIO", "write", 1]);
+    b.close();
+  }
+});
+
 Deno.test("transport duplex passes on errors of a transport's own class, with a code of their own", async () => {
   class QuotaError extends Error {
     readonly code = "EQUOTA";
