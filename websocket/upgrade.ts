@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { isDelay } from "../net/max_delay.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { ConnectionParts } from "./_connection_parts.ts";
 import { HandshakeInfo } from "./_handshake_info.ts";
@@ -116,7 +117,10 @@ export function upgradeWebSocket(
   }
   const { info, headers, idleTimeout = 30_000, protocols = [], origin = "same-host" } = options;
   const resolved = resolveConnectionOptions(options);
-  if (!(idleTimeout >= 0)) throw new RangeError(`Cannot upgrade: idleTimeout ${idleTimeout}`);
+  // The runtime would give the connection up at once.
+  if (!isDelay(idleTimeout) || idleTimeout === Infinity) {
+    throw new RangeError(`Cannot upgrade: idleTimeout ${idleTimeout} is out of range`);
+  }
   const url = new URL(request.url);
   const from = request.headers.get("origin") ?? undefined;
   if (

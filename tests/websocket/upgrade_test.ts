@@ -6,6 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
+import { MAX_DELAY } from "../../net/max_delay.ts";
 import { RawClient, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
@@ -92,13 +93,27 @@ Deno.test("upgrade refuses options that can't be honoured, and requests that are
   }
   assertThrows(() => upgradeWebSocket(new Request("http://h/")), TypeError);
   assertThrows(() => upgradeWebSocket(request, { maxMessageSize: -1 }), RangeError);
-  assertThrows(() => upgradeWebSocket(request, { idleTimeout: -1 }), RangeError);
+  for (const idleTimeout of [-1, NaN, MAX_DELAY + 1, Infinity, null as unknown as number]) {
+    assertThrows(() => upgradeWebSocket(request, { idleTimeout }), RangeError, "idleTimeout");
+  }
   assertThrows(() => upgradeWebSocket(request, { headers: { upgrade: "x" } }), TypeError);
   await using server = native({});
   using client = await RawClient.connect(server.port);
   await client.write(upgradeRequest({ Origin: "https://evil.example" }));
   assertStringIncludes(await client.readHead(), "HTTP/1.1 403 ");
   assert(server.errors[0] instanceof WebSocketHandshakeError);
+});
+
+Deno.test("upgraded connection stays with the longest idle time, and with none", async () => {
+  for (const idleTimeout of [0, MAX_DELAY]) {
+    await using server = native({ idleTimeout });
+    const ws = await connectWebSocket(urlOf(server));
+    for (const text of ["one", "two"]) {
+      await ws.send(text);
+      assertEquals((await ws.receive()).data, text);
+    }
+    await ws.close();
+  }
 });
 
 Deno.test("upgraded connection refuses messages above its limit", async () => {
