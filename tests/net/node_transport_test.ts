@@ -255,8 +255,17 @@ Deno.test("node transport resets the connection, and sets what the socket can", 
   const b = new NodeTransport(server);
   a.setNoDelay();
   a.setKeepAlive(true, 1000);
+  const calls: string[] = [];
+  for (const name of ["unref", "ref"] as const) {
+    const call = client[name].bind(client);
+    client[name] = () => {
+      calls.push(name);
+      return call();
+    };
+  }
   a.unref();
   a.ref();
+  assertEquals(calls, ["unref", "ref"]);
   await b.write(utf8("never read"));
   a.reset();
   const outcome = await b.read(new Uint8Array(1)).catch((error) => error.code);

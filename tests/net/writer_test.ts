@@ -453,6 +453,22 @@ Deno.test("writer that was stopped drops all, and tells who waits", async () => 
   assertEquals(error.code, "ERR_SOCKET_CLOSED");
 });
 
+Deno.test("writer that was stopped says that it is closed, whatever stopped it, but for a limit", () => {
+  const reasons: [NetError | undefined, string][] = [
+    [undefined, "ERR_SOCKET_CLOSED"],
+    [new NetError("Cannot read: reset", { code: "ECONNRESET" }), "ERR_SOCKET_CLOSED"],
+    [new NetError("Cannot write: too much", { code: "ERR_BUFFER_LIMIT" }), "ERR_BUFFER_LIMIT"],
+  ];
+  for (const [reason, code] of reasons) {
+    // A limit may be as low as the high-water mark.
+    const writer = new TransportWriter(taker().transport, { highWaterMark: 5, limit: 5 });
+    writer.stop(reason);
+    const error = assertThrows(() => writer.write(new Uint8Array(1)), NetError);
+    assertEquals(error.code, code);
+    if (reason?.code === "ECONNRESET") assertStrictEquals(error.cause, reason);
+  }
+});
+
 async function failing(options: TransportWriterOptions): Promise<TransportWriter> {
   const [a, b] = pair({ capacity: 4, faults: [{ at: 2, action: "reset" }] });
   const writer = new TransportWriter(a, options);
