@@ -1,8 +1,8 @@
 // Floor 3: driver.
-import { takenCount } from "./_taken_count.ts";
 import { toNetError } from "./os_error.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, type WaitOptions } from "./wait.ts";
+import { writeAll } from "./write_all.ts";
 
 /** How long a handshake may take unless told otherwise, in ms. */
 export const HANDSHAKE_TIMEOUT = 30_000;
@@ -19,14 +19,6 @@ export interface Handshake {
   takeOutput(): Uint8Array;
   receive(chunk: Uint8Array): void;
   end(): void;
-}
-
-/** Writes all of `bytes`. */
-export async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    const rest = bytes.subarray(at);
-    at += takenCount(await transport.write(rest), rest.length);
-  }
 }
 
 /** Reads once what a handshake needs next; the end of the stream goes to its `end`. */

@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
-import { readInto, writeAll } from "./_handshake_driver.ts";
+import { readInto } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { ReadAhead } from "./_read_ahead.ts";
 import { relay } from "./_relay.ts";
@@ -22,6 +22,7 @@ import {
 } from "./socks5_server_options.ts";
 import type { Transport } from "./transport.ts";
 import { deadlineSignal, waitFor } from "./wait.ts";
+import { writeAll } from "./write_all.ts";
 
 /** The options of a server, checked, with their defaults. */
 export class Socks5Settings {

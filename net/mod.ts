@@ -113,5 +113,6 @@ export * from "./tls_options.ts";
 export * from "./transport.ts";
 export * from "./turn_slices.ts";
 export * from "./wait.ts";
+export * from "./write_all.ts";
 export * from "./write_hold.ts";
 export * from "./writer.ts";

@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { readInto, withDeadline, writeAll } from "./_handshake_driver.ts";
+import { readInto, withDeadline } from "./_handshake_driver.ts";
 import { passExtras } from "./_transport_extras.ts";
 import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "./ip.ts";
 import { checkOptionNames } from "./option_names.ts";
@@ -10,6 +10,7 @@ import { ProxyProtocolParser } from "./proxy_protocol_parser.ts";
 import type { ServerProxyProtocolOptions } from "./server_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 import { isBounded, type WaitOptions } from "./wait.ts";
+import { writeAll } from "./write_all.ts";
 
 /**
  * The proxies whose word counts: IP addresses and blocks (`"10.0.0.0/8"`), `"unix"` (or another name of a transport without IP) for all

@@ -9,6 +9,7 @@ import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, waitFor } from "../net/wait.ts";
+import { writeAll } from "../net/write_all.ts";
 import { checkEndpoint } from "./_address.ts";
 import { Comparison, makeScripts, type Script } from "./_replay_script.ts";
 import { TraceError } from "./errors.ts";
@@ -302,7 +303,7 @@ function streamLine(transport: Transport, raw: ResettableTransport, player: Play
   })();
   return {
     async send(bytes): Promise<void> {
-      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await transport.write(rest));
+      await writeAll(transport, bytes);
     },
     end: () => transport.closeWrite(),
     arrived: () => raw.arrived(),

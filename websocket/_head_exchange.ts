@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { TransportReader, type TransportSink } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
+import { writeAll } from "../net/write_all.ts";
 import { type HttpHeadFault, type HttpHeadLimits, HttpHeadReader } from "./http_head.ts";
 
 /** The head of an HTTP message, and the reader that goes on behind it, paused. */
@@ -130,7 +131,7 @@ export function receiveHead(
 export async function writeLatin1(transport: Transport, text: string): Promise<void> {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
+  await writeAll(transport, bytes);
 }
 
 /** Closes a transport that may be closed already. */

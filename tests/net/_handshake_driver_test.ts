@@ -5,11 +5,11 @@ import {
   HANDSHAKE_TIMEOUT,
   readInto,
   withDeadline,
-  writeAll,
 } from "../../net/_handshake_driver.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { hex } from "../_support/framing.ts";
 import { readBytes } from "../_support/transport_io.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { relay } from "../../net/_relay.ts";
-import { writeAll } from "../../net/_handshake_driver.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";

@@ -31,6 +31,18 @@ Deno.test("head is received whatever the pieces, and the reader goes on behind i
   }
 });
 
+Deno.test("head is given up where a transport says that it took nothing of it", async () => {
+  const [a] = pair();
+  let calls = 0;
+  a.write = () => {
+    if (++calls > 10) throw new Error("the same bytes are written again and again");
+    return Promise.resolve(0);
+  };
+  const error = await assertRejects(() => writeLatin1(a, HEAD));
+  assertEquals([(error as { code?: string }).code, calls], ["EIO", 1]);
+  a.close();
+});
+
 Deno.test("head that was read in part before is completed", async () => {
   const [a, b] = pair();
   const first = Uint8Array.from(HEAD.slice(0, 9), (char) => char.charCodeAt(0));
