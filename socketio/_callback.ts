@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { onRejection } from "./_thenable.ts";
 
 /**
  * Where an error goes that a user's callback threw and that belongs to no connection: to the console, as `Deno.serve`
@@ -30,5 +31,5 @@ export function guardCallback<A extends unknown[]>(
 
 /** Takes what a call returned that goes on by itself: if it is rejected, nobody else would hear of it. */
 export function reportRejection(result: unknown): void {
-  if (result instanceof Promise) result.catch(reportCallbackError);
+  onRejection(result, reportCallbackError);
 }

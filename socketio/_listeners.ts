@@ -1,5 +1,5 @@
 // Floor 2: protocol.
-
+import { isThenable } from "./_thenable.ts";
 import type { SocketIoListener } from "./types.ts";
 
 /** A function that is called for an event. */
@@ -12,11 +12,6 @@ interface Entry {
 
 /** Takes what a listener threw, or what the promise that it returned was rejected with, and whose listener it was. */
 export type ListenerFailure<S> = (error: unknown, self: S) => void;
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
 
 /** Calls a listener; what it throws or rejects with goes to `fail`. */
 export function callListener<S>(

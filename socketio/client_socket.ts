@@ -5,6 +5,7 @@ import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { inRange } from "./_option_kinds.ts";
+import { isThenable } from "./_thenable.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
 import { SocketIoError } from "./errors.ts";
@@ -460,9 +461,9 @@ export class SocketIoClientSocket<
     };
     try {
       const result = auth(done);
-      if (result instanceof Promise) {
-        result.then((data) => {
-          if (data !== undefined) done(data);
+      if (isThenable(result)) {
+        Promise.resolve(result).then((data) => {
+          if (data !== undefined) done(data as Record<string, Untyped>);
         }, failed);
       }
     } catch (error) {

@@ -2,6 +2,7 @@
 import { waitFor } from "../net/wait.ts";
 import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
+import { onRejection } from "./_thenable.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
@@ -308,9 +309,7 @@ export class SocketIoNamespace<
       : undefined;
     if (ack !== undefined) data.push(ack);
     const sent = this.adapter.serverSideEmit(data);
-    if (sent instanceof Promise) {
-      sent.catch((error) => ack === undefined ? reportCallbackError(error) : ack(error, []));
-    }
+    onRejection(sent, (error) => ack === undefined ? reportCallbackError(error) : ack(error, []));
     return true;
   }
 
@@ -478,7 +477,7 @@ export class SocketIoNamespace<
     };
     try {
       const result = middleware[index](socket, next);
-      if (result instanceof Promise) result.catch(failed);
+      onRejection(result, failed);
     } catch (error) {
       failed(error);
     }

@@ -17,6 +17,7 @@ import {
 import { randomId } from "./_random_id.ts";
 import { Scheduler } from "./_scheduler.ts";
 import { type ClientServer, ServerClient } from "./_server_client.ts";
+import { onRejection } from "./_thenable.ts";
 import type { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { type SocketIoAddress, SocketIoEngine, type SocketIoListenOptions } from "./engine.ts";
@@ -685,12 +686,10 @@ export class SocketIoServer<
       };
       try {
         const result: unknown = match(name, auth, next);
-        if (result instanceof Promise) {
-          result.catch((error) => {
-            reportCallbackError(error);
-            next(error);
-          });
-        }
+        onRejection(result, (error) => {
+          reportCallbackError(error);
+          next(error as Error);
+        });
       } catch (error) {
         reportCallbackError(error);
         next(error instanceof Error ? error : new Error("Internal error"));

@@ -258,8 +258,8 @@ export class ServerCore {
   /** Tells the user's function, which may throw what it likes. */
   report(error: unknown): void {
     try {
-      const result: unknown = this.options.onError?.(error);
-      if (result instanceof Promise) result.catch(() => {});
+      // It may be a promise, also of another library or realm.
+      Promise.resolve(this.options.onError?.(error)).catch(() => {});
     } catch {
       // There is nobody left to tell.
     }

@@ -98,8 +98,8 @@ export function createRequestListener(
   }
   const tell = (error: unknown): void => {
     try {
-      const telling: unknown = onError(error);
-      if (telling instanceof Promise) telling.catch((thrown) => console.error(thrown));
+      // It may be a promise, also of another library or realm.
+      Promise.resolve(onError(error)).catch((thrown) => console.error(thrown));
     } catch (thrown) {
       console.error(thrown);
     }

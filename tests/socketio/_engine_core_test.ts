@@ -4,6 +4,7 @@ import { Limits } from "../../net/limits.ts";
 import type { EngineWebSocket } from "../../socketio/_exchange.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { reported, StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
 
 const POLLING = "EIO=4&transport=polling";
@@ -354,6 +355,21 @@ Deno.test("engine core begins the response of a WebSocket when it is let in, and
     assertEquals([begun, exchange.refused], [[101], undefined]);
   }
   core.close();
+});
+
+Deno.test("engine core refuses when a program's promise of another realm is rejected", async () => {
+  const failing = () => foreignRejection(new Error("mine"));
+  const asked = makeCore({ allowRequest: failing });
+  const passed = makeCore();
+  passed.middleware.push(failing);
+  for (const [core, status] of [[asked, 403], [passed, 400]] as const) {
+    const logged = await reported(async () => {
+      assertEquals((await request(core, POLLING)).status, status);
+      assertEquals((await upgrade(core).refusal).status, status);
+    });
+    assertEquals(logged.map(String), ["Error: mine", "Error: mine"]);
+    core.close();
+  }
 });
 
 Deno.test("engine core gives a WebSocket to the session that asks for it, once", async () => {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
+import { foreignPromise, foreignRejection } from "../_support/foreign_promise.ts";
 import { ahead } from "../_support/ahead.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
@@ -37,6 +38,7 @@ Deno.test("client sends its auth: an object, or what a function makes of it each
       { a: 1 },
       (done: (data: Record<string, unknown>) => void) => done({ b: 2 }),
       () => Promise.resolve({ c: 3 }),
+      () => foreignPromise({ d: 4 }),
       undefined,
     ];
     for (const auth of auths) {
@@ -44,7 +46,7 @@ Deno.test("client sends its auth: an object, or what a function makes of it each
       await next(socket, "connect");
       await socket.close();
     }
-    assertEquals(seen, [{ a: 1 }, { b: 2 }, { c: 3 }, {}]);
+    assertEquals(seen, [{ a: 1 }, { b: 2 }, { c: 3 }, { d: 4 }, {}]);
   });
 });
 
@@ -147,7 +149,7 @@ Deno.test("client whose auth fails is told, and may connect again with another",
     const seen: unknown[] = [];
     io.on("connection", (socket) => void seen.push(socket.handshake.auth));
     const broken = new Error("no token");
-    const auths = [() => Promise.reject(broken), () => {
+    const auths = [() => Promise.reject(broken), () => foreignRejection(broken), () => {
       throw broken;
     }];
     const socket = connectSocketIo(url, { autoConnect: false });

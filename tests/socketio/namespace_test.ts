@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
@@ -111,10 +112,11 @@ Deno.test("middleware that gives a text as its error has the client told that te
 
 Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
   const errors = await logged(async () => {
-    for (const fail of ["throw", "reject"]) {
+    for (const fail of ["throw", "reject", "reject of another realm"]) {
       const { io, engine } = fakeServer();
       io.use(() => {
         if (fail === "throw") throw new Error("secret");
+        if (fail !== "reject") return foreignRejection(new Error("secret"));
         return Promise.reject(new Error("secret"));
       });
       const conn = engine.connect();
@@ -124,7 +126,7 @@ Deno.test("middleware that throws, or rejects, keeps the client out without tell
       conn.close();
     }
   });
-  assertEquals(errors.map((error) => (error as Error).message), ["secret", "secret"]);
+  assertEquals(errors.map((error) => (error as Error).message), ["secret", "secret", "secret"]);
 });
 
 Deno.test("what middleware throws, or rejects with, goes to onListenerError with the socket", async () => {

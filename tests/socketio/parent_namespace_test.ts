@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 
 Deno.test("clients make namespaces that a regular expression lets pass", () => {
@@ -28,6 +29,7 @@ Deno.test("clients make namespaces that a function lets pass, now or later", asy
     else if (name === "/later") later = () => next(null, true);
     else if (name === "/error") next(new Error("no"), true);
     else if (name === "/rejects") return Promise.reject(new Error("x"));
+    else if (name === "/foreign") return foreignRejection(new Error("x"));
     else throw new Error("x");
     return undefined;
   });
@@ -36,14 +38,14 @@ Deno.test("clients make namespaces that a function lets pass, now or later", asy
   const conn = engine.connect();
   conn.join("/now", { token: "ok" });
   conn.deliver("0/later,");
-  conn.deliver("0/error,", "0/throws,", "0/rejects,");
-  await Promise.resolve();
-  await Promise.resolve();
+  conn.deliver("0/error,", "0/throws,", "0/rejects,", "0/foreign,");
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   console.error = error;
   assertEquals((conn.take() as string[]).map((text) => text.slice(0, 8)), [
     "4/error,",
     "4/throws",
     "4/reject",
+    "4/foreig",
   ]);
   later!();
   assert((conn.take()[0] as string).startsWith("0/later,"));

@@ -12,6 +12,7 @@ import { ServerCore } from "../../websocket/_server_core.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { ACCEPT, until, upgradeRequest } from "../_support/websocket_server.ts";
 
 Deno.test("server core lets clients in over any transport", async () => {
@@ -45,6 +46,23 @@ Deno.test("server core takes nobody in when it is full or closing", () => {
   core.closing = true;
   assertEquals([core.arrive(b), core.size], [undefined, 0]);
   b.close();
+});
+
+Deno.test("server core goes on though onError fails, or is rejected", async () => {
+  const failed = new Error("no log");
+  const told: unknown[] = [];
+  const listeners = [() => Promise.reject(failed), () => foreignRejection(failed), () => {
+    throw failed;
+  }];
+  for (const fail of listeners) {
+    const onError = (error: unknown) => {
+      told.push(error);
+      return fail();
+    };
+    new ServerCore({ default: () => {}, onError }).report("x");
+  }
+  await new Promise((resolve) => setTimeout(resolve)); // by then a rejection that nobody took were told
+  assertEquals(told, ["x", "x", "x"]);
 });
 
 Deno.test("server core counts what was handed over until it ends", async () => {

@@ -18,6 +18,7 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Duplex, finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
 import {
   answerClientError,
@@ -121,6 +122,7 @@ Deno.test("request listener answers though nobody can be told what went wrong", 
       throw new Error("no log");
     },
     () => Promise.reject(new Error("no log either")),
+    () => foreignRejection(new Error("nor this")),
   ];
   try {
     for (const onError of listeners) {
@@ -132,7 +134,7 @@ Deno.test("request listener answers though nobody can be told what went wrong", 
   } finally {
     console.error = error;
   }
-  assertEquals(told.map(String), ["Error: no log", "Error: no log either"]);
+  assertEquals(told.map(String), ["Error: no log", "Error: no log either", "Error: nor this"]);
   assertThrows(
     () => createRequestListener(fail, { onError: {} as () => void }),
     TypeError,
