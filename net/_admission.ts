@@ -1,5 +1,6 @@
 // Floor 2: protocol.
 import { codedTypeError } from "./_connect_arguments.ts";
+import { isThenable } from "./_thenable.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { AcceptRate, AddressList, DropReason, ServerOptions } from "./server_options.ts";
 
@@ -90,7 +91,7 @@ function checkList(name: string, list: AddressList | undefined): void {
 /** Whether a list holds an address. @throws {TypeError} When it promises an answer: a promise would be a yes for everybody. */
 function holds(list: AddressList, address: string, family: "ipv4" | "ipv6"): boolean {
   const answer: unknown = list.check(address, family);
-  if (typeof (answer as Partial<PromiseLike<unknown>> | undefined)?.then === "function") {
+  if (isThenable(answer)) {
     // Nobody else would hear of it if it were rejected.
     Promise.resolve(answer).catch(() => {});
     throw new TypeError(`Cannot check the address "${address}": the list returned a promise`);

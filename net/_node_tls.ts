@@ -13,6 +13,7 @@ import {
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf } from "./_reset.ts";
+import { isThenable } from "./_thenable.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
@@ -460,9 +461,9 @@ function judge(
     error = thrown instanceof Error ? thrown : new Error(String(thrown));
   }
   if (error === undefined || error === null) return undefined;
-  if (error instanceof Promise) {
+  if (isThenable(error)) {
     // What comes later comes too late; and if it were rejected, nobody else would hear of it.
-    error.catch(() => {});
+    Promise.resolve(error).catch(() => {});
     error = new TypeError("checkServerIdentity returned a promise");
   }
   // Then it ends nothing, and is told as `authorizationError`, by the code or the text that it has, if it has one to tell.

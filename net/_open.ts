@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { checkFamily } from "./_connect_arguments.ts";
+import { isThenable } from "./_thenable.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { dial, type DialOptions } from "./dial.ts";
 import { NetError } from "./errors.ts";
@@ -89,10 +90,6 @@ function callLookup(
       if (found !== undefined) resolve(found as readonly string[]);
     }, reject);
   });
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** As Node has it: what can't be a host is not found. */

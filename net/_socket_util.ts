@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
 import { codedTypeError } from "./_connect_arguments.ts";
+import { isThenable } from "./_thenable.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
 import type { TransportAddr } from "./transport.ts";
 
@@ -25,7 +26,7 @@ export function reportFault(whose: string, error: unknown): void {
 export function tell(whose: string, call: () => unknown): void {
   try {
     const result = call();
-    if (result instanceof Promise) result.catch((error) => reportFault(whose, error));
+    if (isThenable(result)) Promise.resolve(result).catch((error) => reportFault(whose, error));
   } catch (error) {
     reportFault(whose, error);
   }

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { readInto, withDeadline } from "./_handshake_driver.ts";
+import { isThenable } from "./_thenable.ts";
 import { passExtras } from "./_transport_extras.ts";
 import { type IpBlock, ipInBlock, parseIp, parseIpBlock } from "./ip.ts";
 import { checkOptionNames } from "./option_names.ts";
@@ -117,9 +118,9 @@ export function trustedProxies(trusted: TrustedProxies): (peer: TransportAddr) =
   if (typeof trusted === "function") {
     return (peer) => {
       const answer: unknown = trusted(peer);
-      if (answer instanceof Promise) {
+      if (isThenable(answer)) {
         // A promise is no yes; and nobody else would hear of it if it were rejected.
-        answer.catch(() => {});
+        Promise.resolve(answer).catch(() => {});
         throw new TypeError("Cannot trust a proxy: the function returned a promise");
       }
       return answer === true;

@@ -307,7 +307,7 @@ export class SimpleSocket implements AsyncDisposable {
     };
     try {
       const result = handler?.(arg);
-      if (result instanceof Promise) result.catch(failed);
+      onRejection(result, failed);
     } catch (error) {
       failed(error);
     }
@@ -317,7 +317,7 @@ export class SimpleSocket implements AsyncDisposable {
     const { error: handler } = this.#handlers;
     try {
       const result = handler?.(error);
-      if (result instanceof Promise) result.catch((reason) => this.#uncaught(reason));
+      onRejection(result, (reason) => this.#uncaught(reason));
     } catch (reason) {
       this.#uncaught(reason);
     }
@@ -326,4 +326,10 @@ export class SimpleSocket implements AsyncDisposable {
   #uncaught(reason: unknown): void {
     console.error("Uncaught error in a socket's onerror handler:", reason);
   }
+}
+
+/** Hears of it when what a handler returned is rejected; it may be a promise of another library or realm. */
+function onRejection(result: unknown, failed: (error: unknown) => void): void {
+  const thenable = typeof (result as { then?: unknown } | null | undefined)?.then === "function";
+  if (thenable) Promise.resolve(result).catch(failed);
 }

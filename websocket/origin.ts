@@ -82,9 +82,9 @@ export function isOriginAllowed(
 }
 
 function answerOf(answer: unknown): boolean {
-  if (answer instanceof Promise) {
+  if (typeof (answer as { then?: unknown } | undefined)?.then === "function") {
     // Nobody else would hear of it if it were rejected.
-    answer.catch(() => {});
+    Promise.resolve(answer).catch(() => {});
     throw new TypeError("Cannot check the origin: the function returned a promise");
   }
   return answer === true;

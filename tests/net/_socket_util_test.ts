@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { addressInfo, encodeChunk, tell } from "../../net/_socket_util.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 
 Deno.test("addresses are told as Node and Luvit tell them", () => {
   assertEquals(addressInfo({ transport: "tcp", hostname: "192.0.2.1", port: 80 }), {
@@ -24,13 +25,14 @@ Deno.test("what a function that is told of something throws or rejects with is s
       throw "thrown";
     });
     tell("a test", () => Promise.reject("rejected"));
+    tell("a test", () => foreignRejection("rejected elsewhere"));
     tell("a test", () => undefined);
-    await Promise.resolve();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   } finally {
     console.error = original;
   }
   const text = "Uncaught error in a listener of a test:";
-  assertEquals(said, [[text, "thrown"], [text, "rejected"]]);
+  assertEquals(said, [[text, "thrown"], [text, "rejected"], [text, "rejected elsewhere"]]);
 });
 
 Deno.test("chunks are bytes as they are, or text in an encoding", () => {

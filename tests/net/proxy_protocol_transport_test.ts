@@ -10,6 +10,7 @@ import {
   trustedProxies,
 } from "../../net/proxy_protocol_transport.ts";
 import type { InetAddr, TransportAddr } from "../../net/transport.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
@@ -110,7 +111,8 @@ Deno.test("trusted proxies are addresses, blocks, transports or a function", () 
 
 Deno.test("trusted proxies are not who a function gives a promise for, or anything but true", () => {
   const late = () => Promise.reject(new Error("too late"));
-  for (const answer of [() => Promise.resolve(true), late]) {
+  const foreign = () => foreignRejection(new Error("too late"));
+  for (const answer of [() => Promise.resolve(true), late, foreign]) {
     const trusts = trustedProxies(answer as unknown as () => boolean);
     assertThrows(() => trusts(tcp("10.0.0.1", 1)), TypeError);
   }

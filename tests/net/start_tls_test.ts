@@ -7,6 +7,7 @@ import type { StartTlsOptions } from "../../net/start_tls_options.ts";
 import { TlsError } from "../../net/tls_error.ts";
 import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { CA, type CertName, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
 import { readText } from "../_support/transport_io.ts";
 
@@ -441,7 +442,8 @@ Deno.test("TLS without rejectUnauthorized tells what checkServerIdentity has aga
 
 Deno.test("TLS checkServerIdentity that returns a promise trusts nobody, and leaves no rejection unhandled", async () => {
   const late = () => Promise.reject(new Error("too late"));
-  for (const answer of [() => Promise.resolve(undefined), late]) {
+  const foreign = () => foreignRejection(new Error("too late"));
+  for (const answer of [() => Promise.resolve(undefined), late, foreign]) {
     const checkServerIdentity = answer as unknown as () => undefined;
     const error = await refused({ ca: CA, checkServerIdentity });
     assertEquals(error.code, "ERR_TLS_CERT");

@@ -5,6 +5,7 @@ import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { createSecureServer } from "../../net/secure_server.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_socket.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
 
@@ -285,6 +286,10 @@ Deno.test("simple socket: a handler that throws ends its own connection", async 
     },
     (socket) => {
       socket.onconnect(() => socket.write("x"));
+      socket.ondata(() => foreignRejection(new Error("mine")));
+    },
+    (socket) => {
+      socket.onconnect(() => socket.write("x"));
       socket.ontext(() => {
         throw "mine";
       });
@@ -320,8 +325,10 @@ Deno.test("simple socket: an onerror handler that throws is written to the conso
     await assertRejects(() => socket.connect("127.0.0.1", port));
     socket.onerror(() => Promise.reject(thrown));
     await assertRejects(() => socket.write("x"));
-    await Promise.resolve();
-    assertEquals(written, [thrown, thrown]);
+    socket.onerror(() => foreignRejection(thrown));
+    await assertRejects(() => socket.write("x"));
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    assertEquals(written, [thrown, thrown, thrown]);
   } finally {
     console.error = error;
   }

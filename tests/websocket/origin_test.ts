@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { checkOriginPolicy, isOriginAllowed, type OriginPolicy } from "../../websocket/origin.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 
 const SAME_HOST: Array<
   [origin: string | undefined, host: string, secure: boolean, allowed: boolean]
@@ -66,7 +67,8 @@ Deno.test("any lets in everything, a function decides about everything", () => {
 });
 
 Deno.test("function that returns a promise is misuse, and its rejection is not left unhandled", () => {
-  for (const answer of [Promise.resolve(true), Promise.reject(new Error("no"))]) {
+  const rejected = [Promise.reject(new Error("no")), foreignRejection(new Error("no"))];
+  for (const answer of [Promise.resolve(true), ...rejected]) {
     const policy = (() => answer) as unknown as () => boolean;
     assertThrows(() => isOriginAllowed(policy, "https://a.example", "a.example", true), TypeError);
   }
