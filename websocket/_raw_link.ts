@@ -600,6 +600,8 @@ export class RawLink
   pause(): void {
     if (this.#ending || this.#finished || this.#paused) return;
     this.#paused = true;
+    // The time in which this end holds the peer back is not the peer's.
+    this.#messageAt = 0;
     this.#core.pause();
     this.#reader.pause();
     this.#heldLately = true;
@@ -613,7 +615,7 @@ export class RawLink
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
-    // Its time may have passed meanwhile, or it began in what was held.
+    // A pause ended its time, or it began in what was held.
     if (this.#core.midMessage) this.#watchMessage();
     if (this.#limits !== undefined && this.#received !== undefined) this.#account(this.#limits);
     this.#read();
@@ -745,9 +747,8 @@ export class RawLink
   #watchMessage(): void {
     const { messageTimeout } = this.#options;
     const { messagesReceived } = this.#core;
-    if (messageTimeout === 0 || (this.#messageAt > 0 && messagesReceived === this.#messagesSeen)) {
-      return;
-    }
+    if (messageTimeout === 0 || this.#paused) return;
+    if (this.#messageAt > 0 && messagesReceived === this.#messagesSeen) return;
     this.#messagesSeen = messagesReceived;
     this.#messageAt = this.#later(messageTimeout);
     this.#schedule(this.#messageAt);
@@ -771,8 +772,8 @@ export class RawLink
     }
     if (this.#messageAt > 0 && now >= this.#messageAt) {
       this.#messageAt = 0;
-      // While this end itself holds the peer back, the time is not the peer's.
-      if (!this.#paused && !this.#core.receivingStream && this.#core.midMessage) {
+      // Nor is that of a reader that takes the message as it comes.
+      if (!this.#core.receivingStream && this.#core.midMessage) {
         this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
       }
     }

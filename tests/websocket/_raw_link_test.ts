@@ -214,6 +214,31 @@ for (const began of ["before the pause", "in what was held"]) {
   });
 }
 
+for (const pauses of ["in a message", "as another one comes"]) {
+  Deno.test(`link counts no time of a short pause ${pauses} against the peer`, async () => {
+    const { link, far, clock, log, events } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+    if (pauses === "as another one comes") {
+      events.message = () => link.pause();
+      await far.write(joined(masked(1, "whole"), masked(1, "a", false)));
+      await settle();
+    } else {
+      await far.write(masked(1, "a", false));
+      await settle();
+      link.pause();
+    }
+    for (let i = 0; i < 9; i++) clock.advance(100);
+    events.message = (data) => log.push(String(data));
+    link.resume();
+    for (let i = 0; i < 9; i++) clock.advance(100);
+    assertEquals(log, []);
+    await far.write(masked(0, "b"));
+    await settle();
+    assertEquals(log, ["ab"]);
+    far.close();
+    await settle();
+  });
+}
+
 Deno.test("link cuts a peer off that does not answer the close frame", async () => {
   const { link, far, clock, deadlines, log } = rig({ closeTimeout: 3000 });
   link.close(1000, "");
