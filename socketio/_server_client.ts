@@ -325,7 +325,8 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
       if (namespace === undefined) this.#refuse(name, "Invalid namespace");
       else this.#enter(namespace, auth);
     });
-    if (!joining.settled) this.#wait(joining);
+    // The program's function may have ended the connection.
+    if (!joining.settled && !this.#closed) this.#wait(joining);
   }
 
   #enter(namespace: ClientNamespace, auth: Auth): void {

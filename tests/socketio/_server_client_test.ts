@@ -166,6 +166,15 @@ Deno.test("namespace that lets a client wait refuses it in time, and a late answ
   assertEquals(io.of("/slow").sockets.size, 0);
 });
 
+Deno.test("function that ends the client that asks for a namespace is not waited for", () => {
+  const { io, engine } = fakeServer();
+  const conn = engine.connect();
+  io.of(() => conn.close());
+  conn.deliver("0/x,");
+  // A time that is left to answer would be found as a timer.
+  assertEquals(conn.readyState, "closed");
+});
+
 Deno.test("function that is asked for a namespace and never answers is given up on in time", async () => {
   const { io, engine } = fakeServer({ connectTimeout: 20 });
   let late: (error: Error | null, allow?: boolean) => void = () => {};
