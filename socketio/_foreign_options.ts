@@ -68,10 +68,18 @@ export const FOREIGN_CLIENT_OPTIONS: ForeignOptions = {
   useNativeTimers: "the timers are those that globalThis has when they are set",
 };
 
+/** What npm's clients do unless they are told otherwise, and what is done here, too. */
+const DONE_ANYWAY: Readonly<Record<string, unknown>> = {
+  protocolVersion: 13,
+  timestampParam: "t",
+  timestampRequests: true,
+};
+
 /** Whether an option asks for what would be done anyway. */
 function asksNothing(name: string, value: unknown): boolean {
   if (name === "rejectUnauthorized") return value !== false;
-  return !value || Array.isArray(value) && value.length === 0;
+  if (name === "transportOptions" && Object.keys(Object(value)).length === 0) return true;
+  return !value || Array.isArray(value) && value.length === 0 || DONE_ANYWAY[name] === value;
 }
 
 /**

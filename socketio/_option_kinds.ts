@@ -45,8 +45,8 @@ export function checkParser(parser: unknown): void {
 
 /** @throws {TypeError} For what is given, and has no names of its own, as a text, a list, `Headers` or a Map. */
 export function checkRecord(name: string, value: unknown): void {
-  if (value === undefined) return;
-  if (typeof value === "object" && value !== null && !(Symbol.iterator in value)) return;
+  if (value === undefined || value === null) return;
+  if (typeof value === "object" && !(Symbol.iterator in value)) return;
   throw new TypeError(`Cannot use the option ${name}: it is no plain object`);
 }
 

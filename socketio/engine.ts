@@ -411,7 +411,7 @@ export class SocketIoEngine {
     if (typeof server?.on !== "function") {
       throw new TypeError("Cannot attach: it takes a server of node:http; a port goes to listen()");
     }
-    if (arguments.length > 1) {
+    if (arguments[1] !== undefined) {
       throw new TypeError("Cannot attach: it takes a server alone; options go to the constructor");
     }
     this.#core.reopen();

@@ -214,7 +214,7 @@ export class SocketIoManager {
       transports,
       upgrade: flag("upgrade", options.upgrade, true),
       tryAllTransports: flag("tryAllTransports", options.tryAllTransports, false),
-      headers: options.extraHeaders,
+      headers: options.extraHeaders ?? undefined,
       withCredentials: flag("withCredentials", options.withCredentials, false),
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
       WebSocket: options.WebSocket ?? WebSocket,

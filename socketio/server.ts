@@ -207,7 +207,8 @@ export class SocketIoServer<
         "Cannot make a Socket.IO server: it takes options alone; a port goes to listen(), a server of node:http to attach()",
       );
     }
-    const recovery = options.connectionStateRecovery;
+    // As with npm's, what is false is none.
+    const recovery = options.connectionStateRecovery || undefined;
     checkRecord("connectionStateRecovery", recovery);
     checkPath(options.path);
     checkCallable("adapter", options.adapter ?? undefined);

@@ -45,5 +45,13 @@ Deno.test("foreign options that ask for nothing, and names that nobody knows, ar
     refuseForeign({ allowEIO3: value }, FOREIGN_SERVER_OPTIONS);
   }
   refuseForeign({ rejectUnauthorized: true }, FOREIGN_CLIENT_OPTIONS);
+  // What npm's client does by itself may be said.
+  refuseForeign(
+    { timestampRequests: true, timestampParam: "t", protocolVersion: 13, transportOptions: {} },
+    FOREIGN_CLIENT_OPTIONS,
+  );
+  for (const other of [{ timestampParam: "x" }, { protocolVersion: 8 }]) {
+    assertThrows(() => refuseForeign(other, FOREIGN_CLIENT_OPTIONS), TypeError);
+  }
   refuseForeign({ rejectUnauthorized: undefined, toString: 1, mine: 1 }, FOREIGN_CLIENT_OPTIONS);
 });

@@ -106,4 +106,11 @@ Deno.test("option kinds: parts of an option that there are not are refused", () 
   );
   refusedBy((options) => server({ httpCompression: options }), ["treshold"], 5);
   server({ connectionStateRecovery: { maxPackets: 5 }, httpCompression: { threshold: 5 } });
+  for (const none of [undefined, null, false]) {
+    assertEquals(
+      server({ connectionStateRecovery: none }).sockets.adapter.constructor.name,
+      "InMemoryAdapter",
+    );
+  }
+  for (const none of [undefined, null]) client({ query: none, extraHeaders: none });
 });

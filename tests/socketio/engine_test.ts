@@ -1348,10 +1348,11 @@ Deno.test("engine listens at one place alone, and attach takes a server and noth
     assertThrows(() => new SocketIoEngine().listen(options), TypeError, text);
   }
   for (const make of [() => new SocketIoEngine(), () => new SocketIoServer()]) {
+    const attach = (...args: unknown[]) =>
+      make().attach(...args as [ReturnType<typeof createServer>]);
     for (const args of [[createServer(), { path: "/x" }], [3000], [undefined], [{ path: "/x" }]]) {
-      const attach = (...args: unknown[]) =>
-        make().attach(...args as [ReturnType<typeof createServer>]);
       assertThrows(() => attach(...args), TypeError, "Cannot attach");
     }
+    attach(createServer(), undefined); // no options, however they are handed on
   }
 });
