@@ -1,5 +1,6 @@
 // Floor 2: protocol.
 import { flag, refuseUnknown } from "./_option_kinds.ts";
+import { isThenable } from "./_thenable.ts";
 import type { CorsOptions, CorsOrigin, CorsOriginAnswer } from "./engine_options.ts";
 import type { EngineHeaders } from "./types.ts";
 
@@ -136,8 +137,8 @@ function ask(
       resolve(checked);
     });
     if (rule.length < 2) Promise.resolve(result).then(checkAnswer).then(resolve, reject);
-    else if (result instanceof Promise) {
-      result.then((answer) => {
+    else if (isThenable(result)) {
+      Promise.resolve(result).then((answer) => {
         // An empty list is what a promise of all comes to that had nothing to do.
         if (called || !isAnswer(answer) || (Array.isArray(answer) && answer.length === 0)) return;
         // Whoever means that for the answer would wait for ever. Where it is none, the callback has its turn before.

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { answerCors, checkCors } from "../../socketio/_cors.ts";
 import type { CorsOptions, CorsOriginAnswer } from "../../socketio/engine_options.ts";
+import { foreignRejection } from "../_support/foreign_promise.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
@@ -79,6 +80,7 @@ Deno.test("a function with a callback says there who is let in, as for npm's cor
   assertEquals(allowed, ["https://a.com", "https://b.com", "https://c.com"]);
   const failing: CorsOptions["origin"][] = [
     (_origin, _callback) => Promise.reject(new Error("boo")),
+    (_origin, _callback) => foreignRejection(new Error("boo")),
     (_origin, _callback) => {
       throw new Error("boo");
     },
