@@ -101,11 +101,16 @@ export function checkKeepAlive({ keepAliveInitialDelay: delay }: SocketOptions):
  *
  * @throws {TypeError} `ERR_INVALID_ARG_VALUE`.
  */
-export function refuseOptions(options: object, names: readonly string[]): void {
+export function refuseOptions(
+  options: object,
+  names: readonly string[],
+  instead: Readonly<Record<string, string>> = {},
+): void {
   for (const name of names) {
     const value = (options as Record<string, unknown>)[name];
     if (value !== undefined && value !== null && value !== false) {
-      throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot use "${name}": it is not supported`);
+      const why = instead[name] ?? "it is not supported";
+      throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot use "${name}": ${why}`);
     }
   }
 }

@@ -17,12 +17,23 @@ import { formatEndpoint, toNetError } from "./os_error.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { Transport } from "./transport.ts";
 
+const SECURE = "`cert` and `key` go to createSecureServer()";
 /**
- * What `listen` of Node's takes beside what is taken here, and what says elsewhere (an `address()`, Bun, other servers) where to listen and with which
- * certificate: without it the port would be open to all, or not encrypted.
+ * What says elsewhere (an `address()`, Bun, other servers) where to listen and with which certificate, and what does here: without it the
+ * port would be open to all, or not encrypted.
  */
+const INSTEAD: Readonly<Record<string, string>> = {
+  address: "it is `host` here",
+  interface: "it is `host` here",
+  unix: "it is `path` here",
+  tls: SECURE,
+  cert: SECURE,
+  key: SECURE,
+  secureContext: SECURE,
+};
+/** That, and what `listen` of Node's takes beside what is taken here. */
 const FOREIGN_OPTIONS = ["fd", "handle", "ipv6Only", "readableAll", "writableAll"]
-  .concat("address", "interface", "unix", "tls", "cert", "key", "secureContext");
+  .concat(Object.keys(INSTEAD));
 
 const OPTIONS: Record<keyof Required<ListenOptions>, true> = {
   port: true,
@@ -66,7 +77,7 @@ function checkListen(given: ListenOptions): ListenOptions {
     if (options[name] === null) delete options[name];
   }
   const { path, port, host, hostname, backlog } = options;
-  refuseOptions(options, FOREIGN_OPTIONS);
+  refuseOptions(options, FOREIGN_OPTIONS, INSTEAD);
   checkOptionSpelling("Cannot listen", options, OPTIONS);
   // As in Node: a mistyped name, or a path that is not known, must not come to any free port on all addresses.
   if (path === undefined && !("port" in options)) {

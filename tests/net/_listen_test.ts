@@ -115,5 +115,9 @@ Deno.test("listen options of Node's that nothing honours are refused", () => {
     const error = assertThrows(() => listenArguments([{ port: 0, [name]: 1 }]), TypeError);
     assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_VALUE");
   }
+  // Who hands on what `address()` tells is told where the address goes.
+  const addr = { port: 0, family: "IPv4", address: "127.0.0.1" };
+  assertThrows(() => listenArguments([addr]), TypeError, '"address": it is `host` here');
+  assertThrows(() => listenArguments([{ port: 0, key: "k" }]), TypeError, "createSecureServer()");
   assertEquals(listenArguments([{ port: 0, ipv6Only: false }]).options.port, 0);
 });
