@@ -67,18 +67,18 @@ function checkList(name: string, value: unknown): void {
 }
 
 /** @throws {TypeError} if the options contradict themselves, or can't be honoured. */
-export function checkCors(given: CorsOptions): void {
-  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
+export function checkCors(options: CorsOptions): void {
+  if (typeof options !== "object" || options === null || Symbol.iterator in options) {
     throw new TypeError("Cannot use the option cors: it is not an object");
   }
-  const { preflightContinue, ...options } = given as CorsOptions & { preflightContinue?: boolean };
+  const { preflightContinue, ...own } = options as CorsOptions & { preflightContinue?: boolean };
   if (preflightContinue) {
     throw new TypeError(
       "Cannot use the option cors: preflightContinue is not supported; the engine answers preflights",
     );
   }
   // Without the name that it was meant for, a rule for one origin would let in all.
-  refuseUnknown("cors", options, OPTIONS);
+  refuseUnknown("cors", own, OPTIONS);
   flag("cors.credentials", options.credentials, false);
   for (const name of ["methods", "allowedHeaders", "headers", "exposedHeaders"] as const) {
     checkList(name, options[name]);

@@ -245,6 +245,19 @@ Deno.test("any origin is let in by the star, without credentials", async () => {
   checkCors({ origin: true, credentials: true });
 });
 
+Deno.test("options that an object inherits are checked as its own", () => {
+  class Rules {
+    get origin() {
+      return "https://a.com";
+    }
+    credentials = true;
+  }
+  checkCors(new Rules());
+  for (const wrong of [{ origin: 5 }, { credentials: true }, { origin: "*", credentials: true }]) {
+    assertThrows(() => checkCors(Object.create(wrong)), TypeError, "cors");
+  }
+});
+
 Deno.test("a list with the star is the star, and never goes with credentials", async () => {
   const list = ["https://a.com", "*"];
   for (const origin of [["*"], list, ["*", /x/]]) {
