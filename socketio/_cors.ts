@@ -56,8 +56,8 @@ const OPTIONS: Record<keyof CorsOptions, true> = {
   maxAge: true,
   optionsSuccessStatus: true,
 };
-// deno-lint-ignore no-control-regex
-const FIELD_VALUE = /^[^\x00-\x1f\x7f]*$/;
+// RFC 9110 §5.5
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** @throws {TypeError} for what is no text and no list of texts, or can't be sent. */
 function checkList(name: string, value: unknown): void {

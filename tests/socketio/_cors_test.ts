@@ -332,6 +332,8 @@ Deno.test("cors refuses what it does not know, and what is of the wrong kind: a 
     [{ allowedHeaders: {} }, "allowedHeaders"],
     [{ headers: [5] }, "headers"],
     [{ exposedHeaders: new Set(["a"]) }, "exposedHeaders"],
+    [{ exposedHeaders: "x-日本" }, "exposedHeaders"],
+    [{ allowedHeaders: ["a", "b\r\nc: d"] }, "allowedHeaders"],
     [{ maxAge: NaN }, "maxAge"],
     [{ maxAge: "5" }, "maxAge"],
   ];
