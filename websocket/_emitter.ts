@@ -16,9 +16,9 @@ export function onceListener(
   remove: (wrapper: AnyListener) => void,
 ): AnyListener {
   if (typeof listener !== "function") return listener;
-  const wrapper: OnceListener = (...args: never[]) => {
+  const wrapper: OnceListener = function (this: unknown, ...args: never[]) {
     remove(wrapper);
-    return listener(...args);
+    return listener.apply(this, args);
   };
   wrapper[ORIGINAL] = listener;
   return wrapper;

@@ -255,7 +255,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /**
    * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
-   * A `close` listener that comes after the end is told of it, too, behind those messages.
+   * A `close` listener that comes after the end is told of it, too, behind those messages. Listeners are called with the
+   * connection as `this`.
    */
   on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
     if (event === "message") this.#addMessageListener(listener as AnyListener);
@@ -330,7 +331,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   ): void {
     try {
       for (let i = 0; i < listeners.length; i++) {
-        const result = (listeners[i] as WebSocketEvents["message"])(data, opcode);
+        const result = (listeners[i] as WebSocketEvents["message"]).call(this, data, opcode);
         if (result !== undefined) this.#watch(result);
       }
     } catch (error) {
@@ -345,7 +346,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (event === "close") this.#listeners!.clear(event);
     for (const listener of listeners) {
       try {
-        const result = (listener as (...args: unknown[]) => unknown)(...args);
+        const result = (listener as (...args: unknown[]) => unknown).apply(this, args);
         if (result !== undefined) this.#watch(result);
       } catch (error) {
         this.#callbackFailed(error);

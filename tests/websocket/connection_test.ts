@@ -89,6 +89,25 @@ Deno.test("events: listeners can be several, for one time, and taken off", async
   await closeBoth(client, server);
 });
 
+Deno.test("listeners are called with the connection as this, whichever event and for one time too", async () => {
+  const [client, server] = webSocketPair();
+  const log: [string, boolean][] = [];
+  const names = ["message", "ping", "pong", "close"] as const;
+  for (const name of names) {
+    server.on(name, function (this: WebSocketConnection) {
+      log.push([name, this === server]);
+    });
+    server.once(name, function (this: WebSocketConnection) {
+      log.push([`once ${name}`, this === server]);
+    });
+  }
+  await client.send("text");
+  await client.ping();
+  await server.ping();
+  await closeBoth(client, server);
+  assertEquals(log, names.flatMap((name) => [[name, true], [`once ${name}`, true]]));
+});
+
 Deno.test("events: what came before the first listener comes to it, in order and once", async () => {
   const [client, server] = webSocketPair();
   for (const text of ["1", "2", "3"]) await client.send(text);
