@@ -257,16 +257,24 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * Adds a listener. A `message` listener gets the messages that were kept, and from then on all that nobody waits for.
    * A `close` listener that comes after the end is told of it, too, behind those messages. Listeners are called with the
    * connection as `this`.
+   *
+   * @throws {TypeError} If there is no such event, or the listener is not a function.
    */
   on<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
+    checkEvent(event);
     if (event === "message") this.#addMessageListener(listener as AnyListener);
     else (this.#listeners ??= new ListenerLists()).add(event, listener as AnyListener);
     if (event === "close") this.#tellLate();
     return this;
   }
 
-  /** Adds a listener that is called once. */
+  /**
+   * Adds a listener that is called once.
+   *
+   * @throws {TypeError} If there is no such event, or the listener is not a function.
+   */
   once<E extends keyof WebSocketEvents>(event: E, listener: WebSocketEvents[E]): this {
+    checkEvent(event);
     if (event === "message") this.#addMessageListener(onceMessage(this, listener as AnyListener));
     else (this.#listeners ??= new ListenerLists()).addOnce(event, listener as AnyListener);
     if (event === "close") this.#tellLate();
@@ -898,6 +906,18 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#host?.closed();
     this.#emit("close", info);
   }
+}
+
+const EVENTS: readonly string[] = ["message", "ping", "pong", "drain", "error", "close"];
+
+/** Refuses what would never be told, as npm's `open` of a connection that is open. */
+function checkEvent(event: string): void {
+  if (EVENTS.includes(event)) return;
+  throw new TypeError(
+    `Cannot listen for "${String(event)}": the events of an open WebSocket are ${
+      EVENTS.join(", ")
+    }`,
+  );
 }
 
 /** A message listener that takes itself off. */

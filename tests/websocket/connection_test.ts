@@ -1360,6 +1360,16 @@ Deno.test("limits: what a paused connection has read is counted until it goes on
   await Promise.all([client.close(), server.close()]);
 });
 
+Deno.test("events that would never come are refused, as the open of npm's ws", async () => {
+  const [client, server] = webSocketPair();
+  for (const name of ["open", "unexpected-response", "upgrade", "data", Symbol("x")]) {
+    const text = "the events of an open WebSocket are message, ping,";
+    assertThrows(() => client.on(name as "ping", () => {}), TypeError, text);
+    assertThrows(() => client.once(name as "ping", () => {}), TypeError, text);
+  }
+  await closeBoth(client, server);
+});
+
 Deno.test("sending refuses the callback and the binary of npm's ws, which nobody would heed", async () => {
   const [client, server] = webSocketPair();
   for (const wrong of [() => {}, { binary: true }, { opcode: 3 }]) {
