@@ -45,6 +45,18 @@ export function checkSendOptions(options: { opcode?: WebSocketMessageOpcode }): 
   }
 }
 
+/**
+ * Refuses what npm's ws takes in a ping: a payload would not be sent, and a callback never be called.
+ *
+ * @throws {TypeError}
+ */
+export function checkPingOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null && !ArrayBuffer.isView(options)) return;
+  throw new TypeError(
+    "Cannot ping: it takes options alone; there is a promise to await, no payload and no callback",
+  );
+}
+
 /** A message with the opcode that was asked for. */
 export function withOpcode(
   data: string | Uint8Array,

@@ -16,7 +16,14 @@ import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
 import { MessageStreams } from "./_message_streams.ts";
-import { checkSendOptions, isParts, toBytes, toMessage, withOpcode } from "./_outgoing.ts";
+import {
+  checkPingOptions,
+  checkSendOptions,
+  isParts,
+  toBytes,
+  toMessage,
+  withOpcode,
+} from "./_outgoing.ts";
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { queueFullError, SendLine } from "./_send_line.ts";
@@ -707,12 +714,14 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   /**
-   * Sends a ping, and resolves to the time until its answer came, in ms.
+   * Sends a ping, and resolves to the time until its answer came, in ms. Its payload is its number.
    *
+   * @throws {TypeError} If the options are none, as a payload or a callback.
    * @throws {WebSocketError} `CLOSED` if the connection is closed, or closes meanwhile; `PENDING_PINGS` if too many are unanswered.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   ping(options: WaitOptions = {}): Promise<number> {
+    checkPingOptions(options);
     const bounded = isBounded("ping", options);
     const pings = this.#pings ??= new PendingPings();
     const unanswered = pings.count;

@@ -1370,6 +1370,18 @@ Deno.test("events that would never come are refused, as the open of npm's ws", a
   await closeBoth(client, server);
 });
 
+Deno.test("ping refuses the payload and the callback of npm's ws, and sends nothing for them", async () => {
+  const [client, server] = webSocketPair();
+  let pings = 0;
+  server.on("ping", () => pings++);
+  for (const wrong of [() => {}, "payload", new Uint8Array(1), null, 5]) {
+    assertThrows(() => client.ping(wrong as object), TypeError, "Cannot ping: ");
+  }
+  await client.ping({});
+  assertEquals(pings, 1);
+  await closeBoth(client, server);
+});
+
 Deno.test("sending refuses the callback and the binary of npm's ws, which nobody would heed", async () => {
   const [client, server] = webSocketPair();
   for (const wrong of [() => {}, { binary: true }, { opcode: 3 }]) {
