@@ -411,6 +411,10 @@ export class SocketIoEngine {
     if (typeof server?.on !== "function") {
       throw new TypeError("Cannot attach: it takes a server of node:http; a port goes to listen()");
     }
+    // It has `on`, and would never call the listeners.
+    if (typeof server === "function") {
+      throw new TypeError("Cannot attach: an app of Express goes to createServer() of node:http");
+    }
     if (arguments[1] !== undefined) {
       throw new TypeError("Cannot attach: it takes a server alone; options go to the constructor");
     }

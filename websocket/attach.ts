@@ -70,6 +70,10 @@ export function attachWebSocket(
   if (typeof (given as Partial<HttpServer> | undefined)?.on !== "function") {
     throw new TypeError("Cannot attach: the server is none of node:http or node:https");
   }
+  // It has `on`, and would never call the listener.
+  if (typeof given === "function") {
+    throw new TypeError("Cannot attach: an app of Express goes to createServer() of node:http");
+  }
   refuseUnknown("Cannot attach", options, KNOWN, FOREIGN);
   const core = new ServerCore(options);
   // Whoever has a node:http server has loaded most of it already; others need not.

@@ -1350,7 +1350,10 @@ Deno.test("engine listens at one place alone, and attach takes a server and noth
   for (const make of [() => new SocketIoEngine(), () => new SocketIoServer()]) {
     const attach = (...args: unknown[]) =>
       make().attach(...args as [ReturnType<typeof createServer>]);
-    for (const args of [[createServer(), { path: "/x" }], [3000], [undefined], [{ path: "/x" }]]) {
+    // Express makes a function with the methods of an emitter.
+    const app = Object.assign(() => {}, { on() {}, listen() {} });
+    const wrong = [[createServer(), { path: "/x" }], [3000], [undefined], [{ path: "/x" }], [app]];
+    for (const args of wrong) {
       assertThrows(() => attach(...args), TypeError, "Cannot attach");
     }
     attach(createServer(), undefined); // no options, however they are handed on

@@ -196,7 +196,9 @@ Deno.test("attached server refuses options that it does not know, and what is no
     const given = { default: () => {}, ...options };
     assertThrows(() => attachWebSocket(http, given), TypeError, text);
   }
-  for (const wrong of [undefined, null, { port: 80 }]) {
+  // Express makes a function with the methods of an emitter.
+  const app = Object.assign(() => {}, { on() {}, listen() {} });
+  for (const wrong of [undefined, null, { port: 80 }, app]) {
     const given = wrong as unknown as Server;
     assertThrows(() => attachWebSocket(given, { default: () => {} }), TypeError, "node:http");
   }
