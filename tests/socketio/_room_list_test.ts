@@ -28,6 +28,18 @@ Deno.test("what is no room is refused where sockets are chosen by it, and joined
   conn.close();
 });
 
+Deno.test("an object that is no list is refused as a room, in words of its own", () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  const [socket] = io.sockets.sockets.values();
+  const odd = { room: "a" } as unknown as string;
+  const text = 'Cannot choose the room "[object Object]": it is neither a text nor a list';
+  assertThrows(() => socket.join(odd), TypeError, text);
+  assertThrows(() => io.to(odd).emit("a"), TypeError, text);
+  assertThrows(() => io.socketsJoin(odd), TypeError, text);
+  conn.close();
+});
+
 Deno.test("a room that has a number for a name is joined, chosen and left like others", () => {
   const { io, join } = fakeServer();
   const conn = join();
