@@ -6,6 +6,7 @@ import { answerCors } from "./_cors.ts";
 import { Decisions, Undecided } from "./_decisions.ts";
 import { type EngineSettings, formatCookie } from "./_engine_settings.ts";
 import { type EngineSocketHost, ServerEngineSocket } from "./_engine_socket.ts";
+import type { EngineSocket } from "./engine_socket.ts";
 import type {
   EngineWebSocket,
   HttpExchange,
@@ -84,6 +85,8 @@ const aTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
  */
 export class EngineCore implements EngineSocketHost {
   readonly settings: EngineSettings;
+  /** The engine itself, which its listeners are called with. */
+  readonly engine: EngineSocket["server"];
   readonly sockets: Map<string, ServerEngineSocket> = new Map();
   readonly listeners: Listeners = new Listeners();
   readonly middleware: EngineMiddleware[] = [];
@@ -104,14 +107,13 @@ export class EngineCore implements EngineSocketHost {
   /** Their ids, where the program makes them: two must not get the same. */
   readonly #reserved = new Set<string>();
   #closed = false;
-  readonly #emitter: unknown;
   readonly #decisions: Decisions;
   /** WebSockets of a platform that are not open yet. Its clients may have gone meanwhile, and it does not tell. */
   readonly #unopened: Decisions;
 
-  constructor(settings: EngineSettings, emitter: unknown) {
+  constructor(settings: EngineSettings, engine: EngineSocket["server"]) {
     this.settings = settings;
-    this.#emitter = emitter;
+    this.engine = engine;
     const scheduler = new Scheduler();
     this.#decisions = new Decisions(scheduler, settings.decisionTimeout);
     this.#unopened = new Decisions(scheduler, settings.upgradeTimeout);
@@ -594,6 +596,6 @@ export class EngineCore implements EngineSocketHost {
   }
 
   #emit(event: string, ...args: unknown[]): void {
-    this.listeners.emit(event, this.#emitter, args, reportCallbackError);
+    this.listeners.emit(event, this.engine, args, reportCallbackError);
   }
 }

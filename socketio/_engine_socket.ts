@@ -34,6 +34,8 @@ export interface EngineSink {
 
 /** The part of an engine that a connection knows. */
 export interface EngineSocketHost {
+  /** The engine itself. */
+  readonly engine: EngineSocket["server"];
   readonly settings: EngineSettings;
   readonly pingInterval: Delay<ServerEngineSocket>;
   readonly pingTimeout: Delay<ServerEngineSocket>;
@@ -91,6 +93,10 @@ export class ServerEngineSocket
 
   get readyState(): EngineReadyState {
     return this.#session.state;
+  }
+
+  get server(): EngineSocket["server"] {
+    return this.#engine.engine;
   }
 
   get transport(): EngineTransport {

@@ -251,7 +251,7 @@ export class SocketIoEngine {
     return this.#core.settings.limits.pressure;
   }
 
-  /** The connections, by id. */
+  /** The connections, by id: a Map, where npm's engine.io has an object. */
   get clients(): ReadonlyMap<string, EngineSocket> {
     return this.#core.sockets;
   }

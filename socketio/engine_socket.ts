@@ -36,6 +36,11 @@ export interface EngineSocketEvents {
 
 /** One connection of an engine: messages in order, over polling or a WebSocket. */
 export interface EngineSocket extends EngineConnection {
+  /** The engine that the connection belongs to. */
+  readonly server: {
+    /** How many connections it has. */
+    readonly clientsCount: number;
+  };
   /** The transport in use. */
   readonly transport: EngineTransport;
   /** Whether a WebSocket is about to take over from polling. */

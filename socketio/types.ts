@@ -272,6 +272,11 @@ export interface EngineConnection {
   readonly request: EngineRequest;
   /** The address of the other end. */
   readonly remoteAddress: string;
+  /** The engine that the connection belongs to, if it tells. */
+  readonly server?: {
+    /** How many connections it has. */
+    readonly clientsCount: number;
+  };
   /** The transport in use. */
   readonly transport: {
     /** `polling` or `websocket`. */

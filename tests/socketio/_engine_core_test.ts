@@ -11,7 +11,7 @@ const POLLING = "EIO=4&transport=polling";
 const WEBSOCKET = "EIO=4&transport=websocket";
 
 function makeCore(options: SocketIoEngineOptions = {}): EngineCore {
-  return new EngineCore(resolveEngineOptions(options, "/engine.io"), undefined);
+  return new EngineCore(resolveEngineOptions(options, "/engine.io"), { clientsCount: 0 });
 }
 
 function polling(

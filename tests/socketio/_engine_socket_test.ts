@@ -39,6 +39,7 @@ function open(transport: "polling" | "websocket", options: SocketIoEngineOptions
   const times = new Times();
   const gone: ServerEngineSocket[] = [];
   const host: EngineSocketHost = {
+    engine: { clientsCount: 1 },
     settings: resolveEngineOptions(options, "/engine.io"),
     pingInterval: times.delay("pingInterval"),
     pingTimeout: times.delay("pingTimeout"),

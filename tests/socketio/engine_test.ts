@@ -109,6 +109,8 @@ for (const [name, way] of Object.entries(ways)) {
       maxPayload: 1000000,
     });
     assertEquals(engine.clientsCount, 1);
+    const [connection] = engine.clients.values();
+    assert(connection.server === engine && connection.server.clientsCount === 1);
     assertEquals([...engine.clients.keys()], [sid]);
   });
 
