@@ -128,8 +128,23 @@ export interface BroadcastOptions {
   flags?: BroadcastFlags;
 }
 
-/** Request headers by their lower-case names; a header that came more than once may be a list. */
-export type EngineHeaders = { [name: string]: string | string[] | undefined };
+/** Request headers by their lower-case names; a header that came more than once may be a list, but for those that are named here. */
+export interface EngineHeaders {
+  /** The credentials, as `Bearer …`. */
+  authorization?: string;
+  /** The cookies, all in one text. */
+  cookie?: string;
+  /** The host that the client asked for, with the port unless it is the default. */
+  host?: string;
+  /** The origin of the page that asks. */
+  origin?: string;
+  /** The page that asks. */
+  referer?: string;
+  /** The client's program. */
+  "user-agent"?: string;
+  /** Any other one. */
+  [name: string]: string | string[] | undefined;
+}
 
 /**
  * The HTTP request that opened a connection. Under `io.attach()` it is node's own `IncomingMessage`; elsewhere it is

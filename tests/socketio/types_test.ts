@@ -10,12 +10,15 @@ import type {
   AckWithError,
   AckWithResponses,
   AllButLast,
+  EngineHeaders,
+  EngineRequest,
   EventArgs,
   EventNames,
   EventNamesWithAck,
   FirstAnswer,
   IsAny,
   LastOf,
+  SocketIoHandshake,
   TimeoutEventMap,
   Untyped,
 } from "../../socketio/types.ts";
@@ -46,6 +49,16 @@ Deno.test("the types of events say what their listeners and acknowledgements get
     >,
   ] = [true, true, true, true, true, true, true, true, true, true, true];
   assertEquals(proofs.every((proof) => proof), true);
+});
+
+Deno.test("the headers of which there is one are texts by their types, and all others may be lists", () => {
+  const proofs: [
+    Same<SocketIoHandshake["headers"]["authorization" | "cookie" | "origin"], string | undefined>,
+    Same<EngineRequest["headers"]["user-agent" | "host" | "referer"], string | undefined>,
+    Same<EngineHeaders["x-forwarded-for"], string | string[] | undefined>,
+  ] = [true, true, true];
+  const headers: EngineHeaders = { authorization: "Bearer abc" };
+  assertEquals([headers.authorization?.split(" ")[1], ...proofs], ["abc", true, true, true]);
 });
 
 Deno.test("typed events refuse other names and arguments when they are compiled", () => {
