@@ -59,6 +59,12 @@ function identityOf(object: object): number {
 }
 
 function parseTarget(target: string | URL): { url: URL; nsp: string } {
+  // In a page anything else would be a path too, and no URL at all a namespace of the name "undefined".
+  if (!/^\s*(?:[a-z][a-z\d+.-]*:|\/)/i.test(String(target))) {
+    throw new TypeError(
+      `Cannot connect: the URL begins neither with a scheme nor, for the page's own server, with "/"`,
+    );
+  }
   const base = (globalThis as { location?: { href?: string } }).location?.href;
   const url = new URL(target, base);
   if (url.protocol === "ws:") url.protocol = "http:";
@@ -98,7 +104,7 @@ function makeManager(
 
 /**
  * Connects to a Socket.IO server: of this package, of npm's `socket.io`, or of any other that speaks protocol revision
- * 5. The path of the URL is the namespace.
+ * 5. The path of the URL is the namespace. In a page, `"/"` and what else begins with a slash is for its own server.
  *
  * It works in Deno, in workers and in browsers: it uses `fetch` and `WebSocket`, those of the platform unless the
  * options say otherwise. The connection comes back by itself, without end by default, and events wait meanwhile.

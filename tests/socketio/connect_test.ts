@@ -37,6 +37,23 @@ Deno.test("the path of the URL is the namespace, and the engine's path is an opt
   assertEquals(connectSocketIo("http://host", { autoConnect: false }).nsp, "/");
 });
 
+Deno.test("a page's own server is asked for by a path, and by nothing else", () => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "location")!;
+  const href = "https://example.org/page/x?y";
+  Object.defineProperty(globalThis, "location", { value: { href }, configurable: true });
+  try {
+    const asked = "https://example.org/socket.io/?EIO=4&transport=polling";
+    assertEquals([recordUrl("/"), recordUrl("/chat")], [asked, asked]);
+    assertEquals(connectSocketIo("/chat", { autoConnect: false }).nsp, "/chat");
+    // What npm's client also takes: no URL, options alone, a host.
+    for (const odd of [undefined, null, { autoConnect: false }, 80, "", "localhost"]) {
+      assertThrows(() => connectSocketIo(odd as string), TypeError, "begins neither with a scheme");
+    }
+  } finally {
+    Object.defineProperty(globalThis, "location", before);
+  }
+});
+
 Deno.test("a URL or an option that can't be used throws", () => {
   assertThrows(() => connectSocketIo("ftp://host"), TypeError, "ftp:");
   assertThrows(() => connectSocketIo("not a url"), TypeError);
