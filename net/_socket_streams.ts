@@ -39,7 +39,8 @@ export class IncomingStream {
   }
 
   #put(chunk: Uint8Array | null): void {
-    if (!this.#open) return;
+    // Refused to its reader, because the socket is read in another way, the stream has failed already.
+    if (!this.#open || this.#controller.desiredSize === null) return;
     if (chunk !== null) return this.#controller.enqueue(chunk);
     this.#open = false;
     this.#controller.close();

@@ -103,6 +103,19 @@ Deno.test("a stream in that was stopped fails, or ends when all was read", async
   other.close();
 });
 
+Deno.test("a stream in that failed its reader, as the socket is read in another way, is stopped in peace", async () => {
+  const it = rig();
+  const streams = new IncomingStream(it.incoming, () => {});
+  it.incoming.claim("events");
+  const { stream } = streams;
+  await assertRejects(() => stream.getReader().read(), TypeError, "Cannot read the socket");
+  it.incoming.flow();
+  await it.peer.closeWrite();
+  while (!it.ended()) await new Promise((resolve) => setTimeout(resolve, 0));
+  streams.stop(new Error("not told"));
+  it.close();
+});
+
 Deno.test("a stream out that was stopped fails, unless it is closing", async () => {
   const ended = Promise.withResolvers<void>();
   const make = (): OutgoingStream =>

@@ -496,6 +496,19 @@ Deno.test("socket is read in one style only; the second is a TypeError", async (
   }
 });
 
+Deno.test("a socket closes that was asked for a second style, and is not left in its server's count", async () => {
+  const limits = new Limits();
+  await using server = await createServer({ limits }, (socket) => {
+    socket.on("data", () => {});
+    socket.readable.getReader().read().catch(() => {});
+  }).listen(0, "127.0.0.1");
+  await using socket = connect(server.port, "127.0.0.1");
+  socket.resume().end("x");
+  await socket.closed;
+  while (limits.pressure.connections.used > 0) await turn();
+  assertEquals(server.connections.size, 0);
+});
+
 Deno.test("write and writable may be mixed: all leaves in the order of the calls", async () => {
   using it = rig();
   const writer = it.socket.writable.getWriter();
