@@ -315,9 +315,10 @@ export class Tracer implements AsyncDisposable {
   async #stopAll(): Promise<void> {
     const before = this.#state;
     this.#state = "stopped";
-    if (before === "starting") await this.#starting!.catch(() => {});
+    // What a start that has failed, or that this keeps from going on, has opened it closes itself.
+    if (before === "starting" || before === "stopped") return await this.#startOver();
     this.#unlisten();
-    if (before !== "starting") this.#listener?.close();
+    this.#listener?.close();
     if (this.#retry !== undefined) {
       clearTimeout(this.#retry.timer);
       this.#retry.wake();
@@ -328,6 +329,11 @@ export class Tracer implements AsyncDisposable {
     await Promise.all(sessions.map(({ finished }) => finished));
     await this.#socket?.close();
     await this.#hub.close();
+  }
+
+  /** Waits until a start is over that comes to nothing. */
+  async #startOver(): Promise<void> {
+    await this.#starting?.catch(() => {});
   }
 
   #listenError(error: unknown): TraceError {

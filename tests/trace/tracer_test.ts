@@ -600,6 +600,33 @@ Deno.test("a signal stops a tracer, before it has started too", async () => {
   await assertRejects(() => late.start(), TraceError);
 });
 
+Deno.test("a tracer whose start has failed, or is stopped in the middle, is disposed of in peace, and its sinks are closed once", async () => {
+  for (const how of ["failed", "stopped", "stopped by the sink"]) {
+    let closed = 0;
+    let stopping: Promise<void> | undefined;
+    const tracer = createTracer({
+      listen: { port: 0 },
+      to: { port: 9 },
+      sinks: [{
+        event() {},
+        open() {
+          if (how === "failed") throw new Error("no room");
+          if (how !== "stopped") stopping = tracer.stop();
+        },
+        close() {
+          if (++closed > 1) throw new Error("closed already");
+        },
+      }],
+    });
+    const starting = tracer.start();
+    if (how === "stopped") stopping = tracer.stop();
+    await assertRejects(() => starting);
+    await stopping;
+    await tracer[Symbol.asyncDispose]();
+    assertEquals([how, closed], [how, 1]);
+  }
+});
+
 Deno.test("stopping while starting stops", async () => {
   const stop = new AbortController();
   const tracer = createTracer({
