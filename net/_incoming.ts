@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { Buffer } from "node:buffer";
+import type { CloseTeller } from "./_close_watch.ts";
 import { delivery } from "./_delivery.ts";
 import { TakenOver } from "./_taken_over.ts";
 import type { Budget } from "./budget.ts";
@@ -44,6 +45,11 @@ const allocate = (size: number): Uint8Array => Buffer.from(new ArrayBuffer(size)
  * is the owner told: a loop that answers each chunk has answered the last one by then.
  */
 export class Incoming implements TransportSink {
+  /**
+   * For the socket: told when this connection has closed, by a call that `removeAllListeners` does not take away. It is kept here
+   * because the socket may be connected anew before that.
+   */
+  watcher: CloseTeller | null = null;
   readonly #owner: IncomingOwner;
   #reader: TransportReader | null = null;
   #before = 0;

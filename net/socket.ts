@@ -5,7 +5,7 @@ import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
 import { closeQuietly } from "./_close_quietly.ts";
-import { type CloseTeller, closeWatch } from "./_close_watch.ts";
+import { closeWatch } from "./_close_watch.ts";
 import {
   checkConnect,
   checkKeepAlive,
@@ -142,8 +142,6 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #writable: OutgoingStream | null = null;
   #pipes: Pipes | null = null;
   #unwatch: (() => void) | null = null;
-  /** Told of the end, by a call that `removeAllListeners` does not take away. */
-  #watcher: CloseTeller | null = null;
 
   // What the two directions tell comes in here: one object, and not a closure for each.
   static readonly #Owner = class implements IncomingOwner, OutgoingOwner {
@@ -183,7 +181,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   static {
     closeWatch.set = (socket, told) => {
-      if (socket instanceof Socket) socket.#watcher = told;
+      if (socket instanceof Socket) socket.#incoming.watcher = told;
     };
     // What an async listener throws comes here, and not to the program's end.
     Object.defineProperty(Socket.prototype, captureRejectionSymbol, {
@@ -1186,8 +1184,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.#closed = true;
       this.#settleClosed();
     }
-    const watcher = this.#watcher;
-    this.#watcher = null;
+    const { watcher } = incoming;
+    incoming.watcher = null;
     watcher?.(this, {
       remoteAddress: addressInfo(transport?.remoteAddr)?.address,
       bytesRead: incoming.bytesRead,

@@ -284,6 +284,22 @@ Deno.test("server forgets a connection that is connected anew in the turn of its
   await target.close();
 });
 
+Deno.test("a connection is given back whose socket connects anew, in vain, before it has closed", async () => {
+  const server = await createServer({ maxConnectionsPerAddress: 1 }, (socket) => {
+    socket.write("served");
+    socket.destroy();
+    socket.connect({ port: 9, host: LOOPBACK, signal: AbortSignal.abort() });
+  }).listen(0, LOOPBACK);
+  for (let i = 0; i < 2; i++) {
+    const client = connect(server.port, LOOPBACK);
+    assertEquals((await Array.fromAsync(client)).join(""), "served");
+    await client.closed;
+    while (server.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assertEquals(server.metrics().bytesWritten, 12);
+  await server.close();
+});
+
 Deno.test("server counts bytes over open and closed connections", async () => {
   const server = await createServer((socket) => void socket.pipe(socket)).listen(0, LOOPBACK);
   const counts = (): number[] => {
