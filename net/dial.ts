@@ -409,8 +409,12 @@ function ownSignal(signal?: AbortSignal): AbortSignal {
 const OwnAbortSignal = ownSignal().constructor as typeof AbortSignal;
 
 function configured(conn: Deno.TcpConn, { noDelay = true, keepAlive }: DialOptions): Deno.TcpConn {
-  conn.setNoDelay(noDelay);
-  if (keepAlive === true) conn.setKeepAlive(true);
+  try {
+    conn.setNoDelay(noDelay);
+    if (keepAlive === true) conn.setKeepAlive(true);
+  } catch {
+    // The peer has left already, which some systems tell here: reading will tell, too.
+  }
   return conn;
 }
 

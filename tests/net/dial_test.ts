@@ -9,6 +9,7 @@ import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
 import { type Blackhole, blackhole } from "../_support/blackhole.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { earlyLeavers } from "../_support/early_leavers.ts";
 import { freePort, tempFolder } from "../_support/peers.ts";
 
 const LINUX = { ignore: Deno.build.os !== "linux" };
@@ -246,6 +247,15 @@ Deno.test("dial closes a connection that is there just as its signal fires", asy
   using accepted = await listener.accept();
   const ended = accepted.read(new Uint8Array(1));
   assertEquals(await waitFor(ended, "read", { timeout: 5000 }), null);
+});
+
+Deno.test("dial gives a connection that takes no settings, as its peer has left already, to who reads that", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _ = await earlyLeavers();
+  const transport = await dial(listener.addr, { keepAlive: true });
+  (await listener.accept()).close();
+  assertEquals(await transport.read(new Uint8Array(1)), null);
+  transport.close();
 });
 
 Deno.test("dial has small writes sent at once, unless noDelay is false", async () => {
