@@ -409,8 +409,12 @@ export class Tracer implements AsyncDisposable {
 
   #take(conn: Deno.Conn): void {
     const { maxConnections = 1024, listen, to } = this.#options;
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
     const transport = new ResettableTransport(conn as Transport);
+    try {
+      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    } catch {
+      // The client has left already, which some systems tell here: reading will tell, too.
+    }
     const session = new StreamSession(this.#nextId++, this.#context);
     const full = this.#sessions.size >= maxConnections
       ? new Error(`Cannot trace the connection: ${maxConnections} are open already`)

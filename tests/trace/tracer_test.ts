@@ -13,6 +13,7 @@ import type { TraceEvent, TraceMessageEvent } from "../../trace/trace_event.ts";
 import { createTracer, type Tracer } from "../../trace/tracer.ts";
 import type { TracerOptions } from "../../trace/tracer_options.ts";
 import { identity } from "../_support/certs.ts";
+import { earlyLeavers } from "../_support/early_leavers.ts";
 import { knockedListeners } from "../_support/knocked.ts";
 import { tempFolder } from "../_support/peers.ts";
 
@@ -625,6 +626,18 @@ Deno.test("a tracer whose start has failed, or is stopped in the middle, is disp
     await tracer[Symbol.asyncDispose]();
     assertEquals([how, closed], [how, 1]);
   }
+});
+
+Deno.test("a client that leaves before its connection takes a setting does not keep the others out", async () => {
+  await using server = await shouting();
+  const log = new Log();
+  const tracer = await traced({ port: server.port }, log);
+  using _ = await earlyLeavers();
+  for (const connection of [1, 2]) {
+    (await Deno.connect({ hostname: LOCAL, port: tracer.port })).close();
+    await log.closed(connection);
+  }
+  await tracer.stop();
 });
 
 Deno.test("stopping while starting stops", async () => {
