@@ -120,6 +120,8 @@ export class Outgoing implements TransportWriterOptions {
   finished = false;
   readonly #owner: OutgoingOwner;
   #writer: TransportWriter | null = null;
+  /** The one of the transport that is being let go of. */
+  #last: TransportWriter | null = null;
   #before = 0;
   #leaving = 0;
   #early: Early | null = null;
@@ -203,8 +205,10 @@ export class Outgoing implements TransportWriterOptions {
     if (writer === null) return;
     this.#leaving = this.bytesWritten;
     this.#writer = null;
+    this.#last = writer;
     writer.flush();
     await writer.flushed(options);
+    this.#last = null;
     this.#before = this.#leaving;
   }
 
@@ -281,6 +285,7 @@ export class Outgoing implements TransportWriterOptions {
     this.#early = null;
     early?.release();
     early?.drained?.reject(reason);
+    this.#last?.stop(reason);
     return this.#writer?.stopBehindFlush(reason);
   }
 

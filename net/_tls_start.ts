@@ -426,6 +426,12 @@ export function serverContext(certificates: object | TlsServerOptions): ServerCo
   return new ServerContext(options);
 }
 
+/** How long a handshake with these certificates may take, in ms; 0 for as long as it takes. They are not checked yet. */
+export function handshakeTimeoutOf(certificates: object | TlsServerOptions): number {
+  const { handshakeTimeout } = contexts.get(certificates) ?? Object(certificates);
+  return handshakeTimeout ?? HANDSHAKE_TIMEOUT;
+}
+
 /** Waits for the handshake of a connection that `Deno.listenTls` accepted, and remembers what it came to. */
 export async function denoServerHandshake(
   conn: DenoTlsConn,

@@ -39,7 +39,7 @@ import {
 } from "./_socket_settings.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
-import { checkTlsClientOptions } from "./_tls_start.ts";
+import { checkTlsClientOptions, handshakeTimeoutOf } from "./_tls_start.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
@@ -626,7 +626,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    */
   startTls(options: StartTlsOptions = {}): Promise<this> {
     const hostname = options.hostname ?? this.#options.host ?? this.#options.hostname;
-    return this.#secure((raw) => startTls(raw, { ...options, hostname }), options, true);
+    return this.#secure(
+      (raw) => startTls(raw, { ...options, hostname }),
+      options,
+      handshakeTimeoutOf(options),
+      true,
+    );
   }
 
   /**
@@ -640,7 +645,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     certificates: TlsServerOptions | SecureContext,
     options: StartServerTlsOptions = {},
   ): Promise<this> {
-    return this.#secure((raw) => startServerTls(raw, certificates, options), options, false);
+    return this.#secure(
+      (raw) => startServerTls(raw, certificates, options),
+      options,
+      handshakeTimeoutOf(certificates),
+      false,
+    );
   }
 
   /** What the TLS handshake came to; `undefined` without TLS. */
@@ -979,13 +989,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #secure(
     start: (raw: Transport) => Promise<Transport>,
     waiting: WaitOptions,
+    limit: number,
     client: boolean,
   ): Promise<this> {
     // Quiet, what is written next would leave in the clear.
     if (this.#transport === null && !this.#destroyed) {
       return Promise.reject(startTlsError("offline"));
     }
-    const secured = this.#handshake(start, waiting, client);
+    const secured = this.#handshake(start, waiting, limit, client);
     // The peer can bring it about, and `error` tells of it, too: it must not end the program of who does not wait.
     secured.catch(() => {});
     return secured;
@@ -994,6 +1005,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   async #handshake(
     start: (raw: Transport) => Promise<Transport>,
     waiting: WaitOptions,
+    limit: number,
     client: boolean,
   ): Promise<this> {
     const transport = this.#transport;
@@ -1010,7 +1022,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const incoming = this.#incoming;
     const raw = incoming.handOver(transport);
     try {
-      const { timeout, signal } = waiting;
+      const { signal } = waiting;
+      // A peer that does not read holds the handshake up as well as one that says nothing.
+      const timeout = Math.min(waiting.timeout || Infinity, limit || Infinity);
       await this.#outgoing.detach({ timeout, signal });
       const secure = await start(raw);
       if (this.#incoming !== incoming || this.#destroyed) {

@@ -509,6 +509,30 @@ Deno.test("a socket closes that was asked for a second style, and is not left in
   assertEquals(server.connections.size, 0);
 });
 
+Deno.test("TLS that is started behind what the peer does not read has the handshake's time, and ends with the socket", async () => {
+  for (const how of ["time", "destroy"]) {
+    const limits = new Limits();
+    const starting = Promise.withResolvers<[Socket, Promise<unknown>]>();
+    const server = await createServer({ limits }, (socket) => {
+      socket.write(new Uint8Array(32 << 20));
+      const handshakeTimeout = how === "time" ? 50 : 60_000;
+      const secured = socket.startServerTls({ ...identity("server"), handshakeTimeout });
+      starting.resolve([socket, secured]);
+    }).listen(0, "127.0.0.1");
+    const peer = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const [socket, secured] = await starting.promise;
+    if (how === "destroy") {
+      socket.destroy();
+      assertEquals(limits.pressure.queuedBytes.used, 0);
+    }
+    const error = await assertRejects(() => secured, NetError);
+    assertEquals(error.code, how === "time" ? "ETIMEDOUT" : "ERR_SOCKET_CLOSED");
+    await server.close({ drain: 0 });
+    assertEquals(limits.pressure.queuedBytes.used, 0);
+    peer.close();
+  }
+});
+
 Deno.test("write and writable may be mixed: all leaves in the order of the calls", async () => {
   using it = rig();
   const writer = it.socket.writable.getWriter();
