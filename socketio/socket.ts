@@ -1,7 +1,12 @@
 // Floor 3: driver.
 import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
-import { checkMiddleware, guardCallback, reportRejection } from "./_callback.ts";
+import {
+  checkMiddleware,
+  guardCallback,
+  reportCallbackError,
+  reportRejection,
+} from "./_callback.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime } from "./_time.ts";
@@ -424,7 +429,8 @@ export class SocketIoSocket<
    * Sends an event to the client. With a callback as the last argument, the client is asked for an acknowledgement,
    * whose arguments the callback gets; after `timeout()`, with an error in front.
    *
-   * A message with a `Blob` is sent once the blob is read; later messages of this socket wait for it.
+   * A message with a `Blob` is sent once the blob is read; later messages of this socket wait for it. If it can't be read, or what is beside
+   * it not be encoded, who waits for an acknowledgement is told, or else the console.
    *
    * With `connectionStateRecovery`, what is sent after the connection was lost, and wants no acknowledgement, is kept as broadcasts are: the
    * client gets it when it comes back in time.
@@ -745,10 +751,17 @@ export class SocketIoSocket<
         packet.data = data;
         if (!this.#isLost(packet)) send();
       },
-    ).catch((error) => fail(error, this)).finally(() => {
+    ).catch((error) => this.#unsent(packet, error)).finally(() => {
       if (this.#blobs === done) this.#blobs = undefined;
     });
     this.#blobs = done;
+  }
+
+  /** A blob can't be read, or what is beside it not be encoded: who waits for the answer is told, or else the console. */
+  #unsent({ type, id }: SocketIoPacket, error: unknown): void {
+    // The number of an answer is the client's.
+    const asked = type === PacketType.EVENT && id !== undefined;
+    if (!asked || !this.#acks?.refuse(id, error)) reportCallbackError(error);
   }
 
   #buildHandshake(): SocketIoHandshake {

@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { reported } from "../_support/engine_stubs.ts";
 import { type FakeConnection, fakeServer, next } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { SocketIoServer, type SocketIoServerOptions } from "../../socketio/server.ts";
@@ -424,6 +425,37 @@ Deno.test("socket sends a blob in its place among other messages", async () => {
   socket.emit("d");
   assertEquals(conn.take(), ['2["d"]'], "at once again");
   conn.close();
+});
+
+Deno.test("socket tells who waits for an answer of a blob that can't be read, or of what can't be encoded beside it, and goes on", async () => {
+  for (const connectionStateRecovery of [undefined, {}]) {
+    const { io, socket, conn } = connect({ connectionStateRecovery });
+    conn.take();
+    const gone = new DOMException("gone", "NotReadableError");
+    const unreadable = Object.assign(new Blob(), { arrayBuffer: () => Promise.reject(gone) });
+    assertStrictEquals(
+      await socket.emitWithAck("a", unreadable).catch((error: unknown) => error),
+      gone,
+    );
+    const told = Promise.withResolvers<unknown>();
+    socket.timeout(60_000).emit("b", unreadable, (error: unknown) => told.resolve(error));
+    assertStrictEquals(await told.promise, gone);
+    const errors = await reported(async () => {
+      socket.emit("c", unreadable);
+      socket.emit("d", unreadable, () => {});
+      socket.on("e", (answer) => answer(unreadable));
+      conn.deliver('20["e"]');
+      socket.emit("f", new Blob(["x"]), 1n);
+      socket.emit("g");
+      while (conn.writes.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    });
+    assertEquals(errors.map((error) => (error as Error).name), [
+      ...Array(3).fill("NotReadableError"),
+      "TypeError",
+    ]);
+    assertEquals([socket.connected, socket.acks.size, conn.take().length], [true, 0, 1]);
+    await io.close();
+  }
 });
 
 Deno.test("socket hands its events to what a library put in place of onevent", () => {
