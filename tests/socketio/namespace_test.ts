@@ -4,6 +4,7 @@ import { fakeServer } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import type { MiddlewareError } from "../../socketio/namespace.ts";
+import type { RecoveredSession } from "../../socketio/types.ts";
 
 /** Runs something with the log of errors in an array. */
 async function logged(run: () => Promise<void> | void): Promise<unknown[]> {
@@ -324,4 +325,71 @@ Deno.test("what an adapter is rejected with is reported, and ends no process", a
   });
   const twice = ["broadcast", "addSockets", "delSockets", "disconnectSockets"];
   assertEquals(calls.sort(), [...twice, ...twice, "serverSideEmit", "close", "close"].sort());
+});
+
+Deno.test("a client that middleware has refused may ask again, and middleware that calls next twice lets it in once", () => {
+  const { io, engine } = fakeServer();
+  const log: unknown[] = [];
+  let refuse = true;
+  io.use((_socket, next) => {
+    next(refuse ? new Error("not yet") : undefined);
+    next();
+  });
+  io.use((_socket, next) => {
+    log.push("second");
+    next();
+  });
+  io.on("connection", () => log.push("connection"));
+  const conn = engine.connect();
+  conn.deliver("0");
+  assertEquals([conn.take(), log], [['4{"message":"not yet"}'], []]);
+  refuse = false;
+  conn.join();
+  assertEquals([log, conn.take(), io.sockets.sockets.size], [["second", "connection"], [], 1]);
+  conn.close();
+});
+
+Deno.test("namespace made for a client has the listeners of its parent for each connection", () => {
+  const { io, engine } = fakeServer();
+  const log: string[] = [];
+  io.of(/^\/p/).on("connection", () => log.push("connection"))
+    .on("connect", () => log.push("connect"));
+  const conns = [engine.connect(), engine.connect()];
+  for (const conn of conns) conn.join("/p1");
+  assertEquals(log, ["connect", "connection", "connect", "connection"]);
+  for (const conn of conns) conn.close();
+});
+
+Deno.test("adapter is asked only for sessions whose names are texts, and forgets that of a client that went meanwhile, or asked anew", async () => {
+  const asked: unknown[] = [];
+  const forgotten: string[] = [];
+  const found = Promise.withResolvers<RecoveredSession | null>();
+  class Asked extends InMemoryAdapter {
+    override restoreSession(pid: string, offset: string) {
+      asked.push([pid, offset]);
+      return found.promise as Promise<never>;
+    }
+    override delAll(id: string) {
+      forgotten.push(id);
+      super.delAll(id);
+    }
+  }
+  const { engine } = fakeServer({ connectionStateRecovery: {}, adapter: Asked });
+  for (const auth of ['{"pid":{"a":1},"offset":"o"}', '{"pid":"p","offset":{"a":1}}', "{}"]) {
+    const conn = engine.connect();
+    conn.join("/", JSON.parse(auth));
+    conn.close();
+  }
+  assertEquals(asked, []);
+  forgotten.length = 0;
+  const gone = engine.connect();
+  gone.deliver('0{"pid":"p","offset":"o"}');
+  gone.close();
+  const anew = engine.connect();
+  anew.deliver('0{"pid":"p","offset":"o"}', "0");
+  assertEquals(asked, [["p", "o"], ["p", "o"]]);
+  found.resolve({ sid: "old", pid: "p", rooms: [], data: {}, missedPackets: [] });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(forgotten, ["old", "old"]);
+  anew.close();
 });
