@@ -576,3 +576,47 @@ Deno.test("engine core answers 500 where a WebSocket can't be accepted, tells of
     core.close();
   }
 });
+
+Deno.test("engine core counts a WebSocket that it asks the program about twice once, in the last place too", async () => {
+  const limits = new Limits({ connections: 1 });
+  const core = makeCore({ limits, cors: { origin: "https://a.com" } });
+  core.middleware.push((_request, _response, next) => void Promise.resolve().then(() => next()));
+  const exchange = upgrade(core, WEBSOCKET, { origin: "https://a.com" });
+  await until(() => exchange.done);
+  assertEquals([exchange.refused, core.sockets.size], [undefined, 1]);
+  core.close();
+  assertEquals(limits.connections.used, 0);
+});
+
+Deno.test("engine core lets a session ask for a WebSocket again once its first request has ended, where the limits are full", async () => {
+  const limits = new Limits({ connections: 1 });
+  const core = makeCore({ limits });
+  const sid = await open(core);
+  const ends: (() => void)[] = [];
+  core.middleware.push((_request, _response, next) => void ends.push(next));
+  const query = `${WEBSOCKET}&sid=${sid}`;
+  const first = upgrade(core, query);
+  const meanwhile = upgrade(core, query);
+  await until(() => meanwhile.done);
+  assertEquals([meanwhile.refused?.status, ends.length], [503, 1]);
+  (ends[0] as (error: unknown) => void)(new Error("no"));
+  await until(() => first.done && limits.connections.used === 1);
+  const again = upgrade(core, query);
+  ends[1]();
+  await until(() => again.done);
+  assertEquals([first.refused?.status, again.refused], [400, undefined]);
+  core.close();
+});
+
+Deno.test("engine core takes an id of the program's again once its connection has ended", async () => {
+  const core = makeCore({});
+  core.generateId = () => "again";
+  for (let i = 0; i < 2; i++) {
+    const exchange = upgrade(core);
+    await until(() => exchange.done);
+    assertEquals([exchange.refused, [...core.sockets.keys()]], [undefined, ["again"]]);
+    exchange.socket.host!.onSocketClose(undefined);
+    assertEquals(core.sockets.size, 0);
+  }
+  core.close();
+});
