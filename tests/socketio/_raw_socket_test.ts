@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { Limits } from "../../net/limits.ts";
 import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
@@ -329,6 +329,17 @@ for (const [what, [frame, code]] of Object.entries(faults)) {
   });
 }
 
+Deno.test("raw socket that failed can be ended by force where the other side stays", async () => {
+  const { socket, host, peer, read, departures } = rig();
+  socket.start(host);
+  await peer.write(encodeFrame(toBytes("x"), { opcode: 1 }));
+  assertEquals([codeOf(await read()), await read()], [1002, undefined]);
+  await peer.write(masked(1, "ignored"));
+  departures.terminate();
+  await assertRejects(() => peer.write(masked(1, "nobody is there")));
+  assertEquals([host.closes.length, host.messages], [1, []]);
+});
+
 Deno.test("raw socket that failed ends once its close frame has gone, though the other side ended before", async () => {
   const { socket, host, peer, read, departures } = rig({ wire: { capacity: 1_000 } });
   socket.start(host);
@@ -463,8 +474,15 @@ Deno.test("raw socket gives all that the limits count back, with each policy", a
       assertEquals(second.host.messages, ["next"]);
     }
     if (policy === "wait") {
+      // One at a time may go on, the other waits: of it, no more is read than what is under way already.
+      for (const more of ["a", "b", "c"]) {
+        first.peer.write(encodeFrame(toBytes(more), { opcode: 0, fin: false, maskKey: 7 }));
+        await settle();
+      }
+      first.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
+      await settle();
+      assertEquals(first.host.messages, []);
       await second.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
-      await first.peer.write(encodeFrame(toBytes("end"), { opcode: 0, maskKey: 7 }));
       await settle();
       await settle();
       assertEquals([first.host.messages.length, second.host.messages.length], [1, 1]);
