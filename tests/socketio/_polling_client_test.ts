@@ -200,6 +200,18 @@ Deno.test("polling client sends no more bytes at a time than the server takes, b
   assertEquals(asked.length, 4);
 });
 
+Deno.test("polling client counts what stands between packets against what the server takes", async () => {
+  const { client, asked } = rig({ sid: "s" });
+  client.maxPayload = 20;
+  client.send(Array(50).fill(message("a")));
+  for (let sent = 0, i = 0; sent < 50; i++) {
+    const body = String(asked[i].init.body);
+    assert(body.length <= 20);
+    sent += body.split("\x1e").length;
+    await asked[i].answer("ok");
+  }
+});
+
 for (const [sid, code] of [[undefined, "ERR_CONNECT"], ["s", "ERR_TRANSPORT"]] as const) {
   Deno.test(`polling client ends with ${code} when a poll fails, and says so once`, async () => {
     for (const how of ["status", "network"] as const) {
