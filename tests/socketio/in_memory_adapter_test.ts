@@ -232,3 +232,27 @@ Deno.test("sockets that leave a room and join it again while it is sent to are r
   adapter.broadcast({ type: 2, data: ["x"] }, { rooms: set("r"), except: set() });
   assertEquals([...sent.values()].map((list) => list.length), [1, 1, 0]);
 });
+
+Deno.test("a socket that joins another one's own room is in it, and the other in no room of the first", () => {
+  const { adapter, sent } = make(["a", "b"]);
+  const log: string[] = [];
+  adapter.on("create-room", (...args: string[]) => log.push(`create ${args}`));
+  adapter.on("join-room", (...args: string[]) => log.push(`join ${args}`));
+  adapter.addAll("a", set("b"));
+  assertEquals([adapter.socketRooms("a"), adapter.socketRooms("b")], [set("a", "b"), set("b")]);
+  adapter.broadcast({ type: 2, data: ["x"] }, { rooms: set("b"), except: set() });
+  assertEquals([...sent.values()].map((list) => list.length), [1, 1]);
+  adapter.delAll("b");
+  assertEquals([adapter.rooms.get("b"), adapter.socketRooms("a")], [set("a"), set("a", "b")]);
+  adapter.addAll("c", set("c"));
+  assertEquals(log, ["join b,a", "create c", "join c,c"]);
+});
+
+Deno.test("a room with a socket that is not connected yet, as in middleware, is sent to without it", async () => {
+  const { adapter, sent } = make(["a"]);
+  adapter.addAll("waits", set("waits", "r"));
+  adapter.addAll("a", set("r"));
+  adapter.broadcast({ type: 2, data: ["x"] }, { rooms: set("r"), except: set() });
+  assertEquals(sent.get("a")!.length, 1);
+  assertEquals(await adapter.sockets(set("r")), set("a"));
+});
