@@ -84,6 +84,19 @@ Deno.test("acknowledgements of all servers are waited for", async () => {
   assertEquals((await answers).slice(0, 3), ["a", "b", "c"]);
 });
 
+Deno.test("servers that have nobody to ask are waited for, and for nothing else", async () => {
+  let told: ((count: number) => void) | undefined;
+  const { adapter } = recorder({
+    serverCount: () => Promise.resolve(2),
+    broadcastWithAck: (_packet, _options, count) => told = count,
+  });
+  const answers = new BroadcastOperator(adapter).emitWithAck("x");
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  told!(0);
+  told!(0);
+  assertEquals(await answers, []);
+});
+
 Deno.test("a cluster that can't be counted is an error", async () => {
   const { adapter } = recorder({
     serverCount: () => Promise.reject(new Error("no connection")),
@@ -117,16 +130,21 @@ Deno.test("sockets of this server are found as they are, those of others as copi
   conn.deliver("30[2]");
   assertEquals(await answer, 2);
   conn.close();
+  const handshake = { auth: { user: 1 } };
   const { adapter, log } = recorder({
     fetchSockets: () =>
-      Promise.resolve([{ id: "far", handshake: {}, rooms: ["far", "r"], data: { a: 1 } }]),
+      Promise.resolve([{ id: "far", handshake, rooms: ["far", "r"], data: { a: 1 } }]),
   });
   const [far] = await new BroadcastOperator(adapter).fetchSockets();
   assert(far instanceof RemoteSocket);
-  assertEquals([far.id, far.rooms, far.data], ["far", set("far", "r"), { a: 1 }]);
+  assertEquals(
+    [far.id, far.handshake, far.rooms, far.data],
+    ["far", handshake, set("far", "r"), { a: 1 }],
+  );
   far.emit("x", 1);
   far.join("s");
   far.leave("s");
+  far.disconnect();
   far.disconnect(true);
   const chosen = { rooms: set("far"), except: set(), flags: { expectSingleResponse: true } };
   assertEquals(log.map((entry) => (entry as unknown[])[0]), [
@@ -134,7 +152,9 @@ Deno.test("sockets of this server are found as they are, those of others as copi
     "addSockets",
     "delSockets",
     "disconnectSockets",
+    "disconnectSockets",
   ]);
+  assertEquals(log.slice(3).map((entry) => (entry as unknown[])[2]), [false, true]);
   assertEquals((log[0] as unknown[])[2], chosen);
 });
 
@@ -181,6 +201,23 @@ Deno.test("broadcasts with a blob keep their order", async () => {
   assertEquals(await answer, [1]);
   io.emit("d");
   assertEquals(conn.take(), ['2["d"]']);
+  conn.close();
+});
+
+Deno.test("a broadcast waits for the blobs of all that were made before it", async () => {
+  const { io, join } = fakeServer();
+  const conn = join();
+  conn.take();
+  const last = Promise.withResolvers<ArrayBuffer>();
+  const names = () => conn.take().map((part) => String(part).match(/"(\w)"/)?.[1] ?? "");
+  io.emit("a", new Blob(["x"]));
+  io.emit("b", Object.assign(new Blob(), { arrayBuffer: () => last.promise }));
+  while (conn.writes.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  io.emit("c");
+  assertEquals(names(), ["a", ""]);
+  last.resolve(new ArrayBuffer(1));
+  while (conn.writes.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  assertEquals(names(), ["b", "", "c"]);
   conn.close();
 });
 
