@@ -82,39 +82,60 @@ Deno.test("node exchange lets a client that is refused send the rest, and answer
   });
 });
 
-Deno.test("node exchange cuts off a refused client whose request does not end", () => {
-  const realTimeout = globalThis.setTimeout;
-  const timers: [() => void, number | undefined][] = [];
-  globalThis.setTimeout = ((callback: () => void, delay?: number) => {
-    timers.push([callback, delay]);
-    return 0;
-  }) as unknown as typeof setTimeout;
-  let destroyed = false;
-  const request = Object.assign(new EventEmitter(), {
-    complete: false,
-    headers: { "content-length": "9" },
-    socket: new EventEmitter(),
-    resume() {},
-    destroy: () => void (destroyed = true),
-  });
-  const response = Object.assign(new EventEmitter(), {
-    writableEnded: false,
-    writeHead() {},
-    end() {},
-  });
-  try {
-    const exchange = new NodeExchange(
-      request as unknown as IncomingMessage,
-      response as unknown as ServerResponse,
-    );
-    exchange.respond(413, { Connection: "close" });
-    response.emit("finish");
-  } finally {
-    globalThis.setTimeout = realTimeout;
+Deno.test("node exchange cuts off a refused client whose request does not end, and no other", () => {
+  for (const what of ["stays", "ends its request", "goes"]) {
+    const { setTimeout: realTimeout, clearTimeout: realClear } = globalThis;
+    const timers = new Map<number, [() => void, number | undefined]>();
+    globalThis.setTimeout = ((callback: () => void, delay?: number) => {
+      timers.set(timers.size + 1, [callback, delay]);
+      return timers.size;
+    }) as unknown as typeof setTimeout;
+    globalThis.clearTimeout = (id) => void timers.delete(id as number);
+    let destroyed = false;
+    const request = Object.assign(new EventEmitter(), {
+      complete: false,
+      headers: { "content-length": "9" },
+      socket: new EventEmitter(),
+      resume() {},
+      destroy: () => void (destroyed = true),
+    });
+    const response = Object.assign(new EventEmitter(), {
+      writableEnded: false,
+      writeHead() {},
+      end() {},
+    });
+    try {
+      const exchange = new NodeExchange(
+        request as unknown as IncomingMessage,
+        response as unknown as ServerResponse,
+      );
+      exchange.respond(413, { Connection: "close" });
+      response.emit("finish");
+      if (what === "ends its request") request.emit("end");
+      if (what === "goes") request.socket.emit("close");
+    } finally {
+      Object.assign(globalThis, { setTimeout: realTimeout, clearTimeout: realClear });
+    }
+    const left = [...timers.values()];
+    assertEquals([left.map(([, delay]) => delay), destroyed], [
+      what === "stays" ? [5000] : [],
+      false,
+    ]);
+    for (const [callback] of left) callback();
+    assertEquals(destroyed, what === "stays");
   }
-  assertEquals([timers.map(([, delay]) => delay), destroyed], [[5000], false]);
-  timers[0][0]();
-  assertEquals(destroyed, true);
+});
+
+Deno.test("node exchange ends the connection of a refused client that has sent all", async () => {
+  await withServer(
+    (exchange) => exchange.respond(400, { Connection: "close" }, "no"),
+    async (url) => {
+      const { hostname, port } = new URL(url);
+      using conn = await Deno.connect({ hostname, port: Number(port) });
+      await conn.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+      assertStringIncludes(await new Response(conn.readable).text(), "Connection: close");
+    },
+  );
 });
 
 const readers: Record<string, (request: IncomingMessage) => Promise<unknown> | void> = {
@@ -178,8 +199,8 @@ Deno.test("node exchange tells of a client that has gone, and then answers no mo
   const gone = Promise.withResolvers<boolean>();
   await withServer((exchange) => {
     exchange.onAbort = () => {
-      exchange.respond(200, {});
       gone.resolve(exchange.done);
+      exchange.respond(200, {});
     };
   }, async (url) => {
     const { hostname, port } = new URL(url);
