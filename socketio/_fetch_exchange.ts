@@ -276,6 +276,7 @@ export class NativeUpgrade implements UpgradeExchange {
       all = toHeaders({}, headers);
     } catch (error) {
       // A header of the program's can't be sent.
+      reportCallbackError(error);
       this.refuse(500, {}, "Internal error");
       throw error;
     }

@@ -228,24 +228,22 @@ Deno.test("fetch exchange and native upgrade respond with statuses that have no 
   }
 });
 
-Deno.test("fetch exchange and native upgrade answer with 500 for what can't be sent", async () => {
-  const { error } = console;
-  console.error = () => {};
-  try {
-    for (const [status, value] of [[403, "a\nb"], [99, "a"], [700, "a"]] as const) {
-      const exchange = new FetchExchange(new Request(URL_TEXT));
-      exchange.respond(status, { "X-A": value }, "no");
-      const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
-      upgrade.refuse(status, { "X-A": value }, "no");
-      assertEquals((await exchange.result).status, 500);
-      assertEquals((await upgrade.result).status, 500);
-    }
+Deno.test("fetch exchange and native upgrade answer with 500 for what can't be sent, and tell of it", async () => {
+  for (const [status, value] of [[403, "a\nb"], [99, "a"], [700, "a"]] as const) {
+    const exchange = new FetchExchange(new Request(URL_TEXT));
     const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
-    await assertRejects(() => upgrade.accept({ "X-A": "a\nb" }), TypeError);
-    assertEquals((await upgrade.result).status, 500);
-  } finally {
-    console.error = error;
+    const errors = await reported(() => {
+      exchange.respond(status, { "X-A": value }, "no");
+      upgrade.refuse(status, { "X-A": value }, "no");
+    });
+    assertEquals([(await exchange.result).status, (await upgrade.result).status], [500, 500]);
+    assertEquals(errors.length, 2);
   }
+  const upgrade = new NativeUpgrade(new Request(URL_TEXT), 100);
+  const errors = await reported(() =>
+    assertRejects(() => upgrade.accept({ "X-A": "a\nb" }), TypeError)
+  );
+  assertEquals([(await upgrade.result).status, errors.length], [500, 1]);
 });
 
 Deno.test("fetch exchange takes no coding of middleware that would have the body go through it", async () => {
