@@ -179,6 +179,23 @@ Deno.test("a session resets a client whose server is gone while it sends", async
   ]);
 });
 
+Deno.test("a session resets a client whose server takes nothing more and then ends as if all were well", async () => {
+  const { client, server, serverEnd, session, log, run } = rig();
+  serverEnd.write = () => Promise.reject(new NetError("gone", { code: "EPIPE" }));
+  await run();
+  await client.write(bytes("anybody?"));
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await server.write(bytes("bye"));
+  await server.closeWrite();
+  await session.finished;
+  assertEquals(log.slice(2), [
+    "data client 0 anybody?",
+    "data server 0 bye",
+    "reset server true",
+    "close 8 3",
+  ]);
+});
+
 Deno.test("a session that can't write waits five seconds for last words, and no longer", async () => {
   const { client, server, session, log, clock, run } = rig({ capacity: 4 });
   await run();
