@@ -154,6 +154,32 @@ Deno.test("a datagram session does not let more wait than it may", async () => {
     "drop client 1 too many wait already",
     "drop client 10 too many wait already",
   ]);
+  await using other = await rig({ faults: { delay: 500 } });
+  const size = 1 << 16;
+  for (let i = 0; i < (4 << 20) / size; i++) other.session.push(new Uint8Array(size));
+  other.session.push(new Uint8Array(1));
+  assertEquals(other.log.slice(1), ["drop client 1 too many wait already"]);
+});
+
+Deno.test("a datagram session goes on as long as one side sends", async () => {
+  await using it = await rig();
+  it.session.push(bytes("hello"));
+  const first = await it.server.receive({ timeout: 5000 });
+  for (const from of ["client", "server", "client", "server"]) {
+    it.clock.advance(600);
+    if (from === "client") it.session.push(bytes("x"));
+    else {
+      const count = it.answers.length;
+      await it.server.send("y", first);
+      for (let i = 0; it.answers.length === count && i < 1000; i++) {
+        await new Promise((r) => setTimeout(r, 1));
+      }
+    }
+  }
+  it.clock.advance(999);
+  assert(!it.log.includes("gone"));
+  it.clock.advance(1);
+  assert(it.log.includes("gone"));
 });
 
 Deno.test("a datagram session counts what waits, not what has gone", async () => {
@@ -184,7 +210,7 @@ Deno.test("a datagram session delays in order", async () => {
 
 Deno.test("a datagram session swallows what comes behind a cut", async () => {
   await using it = await rig({ faults: { cutAfter: 3, from: "client" } });
-  for (const part of ["ab", "c", "d", "e"]) it.session.push(bytes(part));
+  for (const part of ["ab", "c", "d", "e", "f"]) it.session.push(bytes(part));
   assertEquals(text((await it.server.receive({ timeout: 5000 })).data), "ab");
   assertEquals(text((await it.server.receive({ timeout: 5000 })).data), "c");
   await it.told("data client 2 c");
