@@ -173,6 +173,29 @@ Deno.test("pauses are kept, or made shorter, or left out", async () => {
   await replayClient(slow, { port: server.port }, { speed: Infinity });
 });
 
+Deno.test("the first connection begins at once, the others as far behind it as they were", async () => {
+  const talk = recording([[1, "client", "a", 3_600_000], [2, "client", "b", 3_600_060]]);
+  await using server = await replayServer(talk, { port: 0 });
+  const began = performance.now();
+  assert((await replayClient(talk, { port: server.port })).same);
+  assert(performance.now() - began >= 59);
+});
+
+Deno.test("a server that resets the connection is told as why it said too little", async () => {
+  const talk = recording([[1, "client", "ask"], [1, "server", "answer"]]);
+  using listener = Deno.listen({ hostname: LOCAL, port: 0 });
+  const serving = (async () => {
+    const conn = new ResettableTransport(await listener.accept());
+    await conn.read(new Uint8Array(10));
+    conn.reset();
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  const { connections: [one] } = await replayClient(talk, { port });
+  await serving;
+  assertEquals(one.error?.message, "Cannot replay connection 1: the server sent 0 of 6 and ended");
+  assertInstanceOf(one.error?.cause, Error);
+});
+
 Deno.test("without waiting, answers are not waited for", async () => {
   const talk = recording([[1, "client", "a"], [1, "server", "never"], [1, "client", "b"]]);
   const silent = recording([[1, "client", "ab"]]);
@@ -363,6 +386,9 @@ Deno.test("a recording is read from a file, up to a size", async () => {
   await Deno.writeTextFile(path, encoder.header() + encoder.encode(end).repeat(1000));
   const { header, steps } = await readRecording(path);
   assertEquals([header.server, steps.length], ["é:1", 1000]);
+  const { size } = await Deno.stat(path);
+  assertEquals((await readRecording(path, { maxSize: size })).steps.length, 1000);
+  await assertRejects(() => readRecording(path, { maxSize: size - 1 }), TraceError);
   const error = await assertRejects(() => readRecording(path, { maxSize: 1000 }), TraceError);
   assertEquals(error.code, "ERR_TRACE_RECORDING");
   await assertRejects(() => readRecording(`${path}.none`), Deno.errors.NotFound);
