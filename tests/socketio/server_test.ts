@@ -470,6 +470,7 @@ Deno.test("server refuses options that can't be honoured, when it is made", () =
   const wrong = { allowEIO3: true } as object;
   assertThrows(() => new SocketIoServer(wrong), TypeError, "allowEIO3");
   assertThrows(() => new SocketIoServer({ path: "/x", ...wrong }), TypeError, "allowEIO3");
+  assertThrows(() => new SocketIoServer({ path: 3000 as never }), TypeError, "path");
   assertThrows(() => new SocketIoServer({ cors: { credentials: true } }), TypeError, "cors");
   for (const name of ["connectTimeout", "maxPendingAcks", "maxAttachments", "attachmentTimeout"]) {
     assertThrows(() => new SocketIoServer({ [name]: -1 }), RangeError, name);
@@ -556,4 +557,23 @@ Deno.test("server refuses limits that are none: they would hold nothing", () => 
     const options = { hostname: "192.0.2.1", maxWaiting };
     assertThrows(() => io.listen(options), RangeError, "maxWaiting");
   }
+});
+
+Deno.test("server asks a function for a namespace once for each client, though it answers twice", () => {
+  const { io, engine } = fakeServer();
+  let asked = 0;
+  const twice = (_name: string, _auth: unknown, next: (error: null, allow: boolean) => void) => {
+    next(null, false);
+    next(null, true);
+  };
+  io.of(twice);
+  io.of((_name, _auth, next) => {
+    asked++;
+    next(null, false);
+  });
+  const conn = engine.connect();
+  conn.deliver("0/x,");
+  assertEquals([conn.take(), asked], [['4/x,{"message":"Invalid namespace"}'], 1]);
+  assertEquals([...io._nsps.keys()], ["/"]);
+  conn.close();
 });
