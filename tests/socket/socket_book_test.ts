@@ -97,6 +97,26 @@ Deno.test("SocketLit: the time, the most bytes and the receive delay stand where
   assertThrows(() => livre.socketLit("S", false, "soon"), RangeError);
 });
 
+Deno.test("SocketLit waits for ever unless it is told not to", async () => {
+  const asked: unknown[] = [];
+  class Asked extends SocketBook {
+    override read(_name: string, options?: unknown) {
+      asked.push(options);
+      return Promise.resolve("") as never;
+    }
+  }
+  await using livre = new Asked();
+  await livre.socketLit("S");
+  await livre.socketLit("S", false);
+  await livre.socketLit("S", false, "2 s");
+  const rest = { maxBytes: undefined, receiveDelay: undefined };
+  assertEquals(asked, [
+    { wait: true, timeout: undefined, ...rest },
+    { wait: false, timeout: undefined, ...rest },
+    { wait: false, timeout: 2000, ...rest },
+  ]);
+});
+
 Deno.test("SocketChangeModeTransmission takes the marker", async () => {
   await using server = await rawServer();
   await using livre = new SocketBook();
