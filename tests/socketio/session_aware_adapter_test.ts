@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ahead } from "../_support/ahead.ts";
 import { reported } from "../_support/engine_stubs.ts";
+import { runPeer } from "../_support/peers.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";
 import {
@@ -578,4 +579,22 @@ Deno.test("nobody waits for the session of a client that has gone", async () => 
   await settle();
   assertEquals(dropped, ["s"]);
   await io.close();
+});
+
+Deno.test("a client that is gone is in no room, though its session is kept", async () => {
+  const { io, join } = setup();
+  const { conn, sid } = await join();
+  io.sockets.sockets.get(sid)!.join("room");
+  conn.end("transport close");
+  const { rooms, sids } = io.sockets.adapter as SessionAwareAdapter;
+  assertEquals([rooms.size, sids.size], [0, 0]);
+  await io.close();
+});
+
+Deno.test("what is kept for clients does not keep the process alive", async () => {
+  const server = new URL("../../socketio/server.ts", import.meta.url);
+  const script = `import { SocketIoServer } from "${server}";
+    new SocketIoServer({ connectionStateRecovery: {} }).emit("kept");`;
+  const { code } = await runPeer(Deno.execPath(), ["eval", "--quiet", script], { timeout: 30_000 });
+  assertEquals(code, 0);
 });
