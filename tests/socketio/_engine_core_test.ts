@@ -620,3 +620,16 @@ Deno.test("engine core takes an id of the program's again once its connection ha
   }
   core.close();
 });
+
+Deno.test("engine core serves only the hosts that it may, over both transports", async () => {
+  for (const [allowed, status] of [["example.org", 200], ["other.example", 421]] as const) {
+    const core = makeCore({ allowedHosts: [allowed] });
+    const asked = await request(core, POLLING, "GET", { host: "example.org" });
+    assertEquals(asked.status, status);
+    assertEquals((await request(core, POLLING)).status, 421, "no host at all");
+    const { refused } = upgrade(core);
+    assertEquals(refused?.status, status === 200 ? undefined : 421);
+    assertEquals(core.sockets.size, status === 200 ? 2 : 0);
+    core.close();
+  }
+});
