@@ -454,7 +454,7 @@ export class SocketIoClientSocket<
       this.#join(data);
     };
     const failed = (cause: unknown) => {
-      const late = called || !this.#active || this.#joining !== joining;
+      const late = called || !this.#active || this.#connected || this.#joining !== joining;
       if (late) return reportCallbackError(cause);
       called = true;
       this.#authFailed(cause);
@@ -533,6 +533,8 @@ export class SocketIoClientSocket<
   #refused(error: SocketIoError): void {
     this.#active = false;
     clearTimeout(this.#joining);
+    // It may have let it in before.
+    this.#lose("io server disconnect", error);
     this.#tell("connect_error", error);
     this.#leave(error);
   }
@@ -585,12 +587,12 @@ export class SocketIoClientSocket<
   }
 
   #onConnect(data: unknown): void {
+    if (this.#connected) return;
     const { sid, pid } = (data ?? {}) as { sid?: unknown; pid?: unknown };
     if (typeof sid !== "string") {
       const message = "Cannot connect: the server speaks an older revision of the protocol";
       return this.#refused(new SocketIoError("ERR_PARSE", message));
     }
-    if (this.#connected) return;
     clearTimeout(this.#joining);
     this.#id = sid;
     this.#recovered = typeof pid === "string" && this.#pid === pid;

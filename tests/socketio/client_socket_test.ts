@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
 import { foreignPromise, foreignRejection } from "../_support/foreign_promise.ts";
 import { ahead } from "../_support/ahead.ts";
+import { stubOptions } from "../_support/engine_client_stubs.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
@@ -257,6 +258,54 @@ Deno.test("client is told why a namespace refuses it, and does not come back by 
     assertEquals(other.message, "Invalid namespace");
     await unknown.close();
   });
+});
+
+Deno.test("client that is refused when it was let in before is disconnected, and waits for no answers", async () => {
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    forceNew: true,
+  });
+  const log: unknown[] = [];
+  socket.on("disconnect", (reason, error) => log.push(reason, (error as SocketIoError).code));
+  socket.on("connect_error", ({ code }) => log.push(code, socket.connected));
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  // What lets it in a second time says nothing, also where it is that of an older revision.
+  sockets[0].accept(open, '40{"sid":"x"}', "40", '40{"sid":"y"}');
+  assertEquals([socket.id, socket.connected, log], ["x", true, []]);
+  const answer = socket.emitWithAck("question");
+  sockets[0].receive('44{"message":"no"}');
+  const error = await assertRejects(() => answer, SocketIoError);
+  assertEquals(error.code, "ERR_DISCONNECTED");
+  assertEquals(log, ["io server disconnect", "ERR_REFUSED", "ERR_REFUSED", false]);
+  assertFalse(socket.active);
+  await socket.close();
+});
+
+Deno.test("client whose auth fails when the server has let it in unasked is told, and stays", async () => {
+  const { options, sockets } = stubOptions();
+  const auth = Promise.withResolvers<Record<string, unknown>>();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    forceNew: true,
+    auth: () => auth.promise,
+  });
+  socket.on("connect_error", () => assert(false, "it is connected"));
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  sockets[0].accept(open, '40{"sid":"x"}');
+  const { error } = console;
+  const reported = Promise.withResolvers<unknown>();
+  console.error = (...args) => reported.resolve(args.at(-1));
+  try {
+    auth.reject(new Error("late"));
+    assert(String(await reported.promise).includes("late"));
+  } finally {
+    console.error = error;
+  }
+  assertEquals([socket.connected, socket.active], [true, true]);
+  await socket.close();
 });
 
 Deno.test("client shares one connection among namespaces", async () => {
