@@ -524,7 +524,7 @@ export class SocketIoClientSocket<
         const { message, data } = typeof packet.data === "string"
           ? { message: packet.data, data: undefined }
           : packet.data as { message?: unknown; data?: unknown };
-        this.#refused(new SocketIoError("ERR_REFUSED", String(message), { data }));
+        this.#refused(new SocketIoError("ERR_REFUSED", refusalText(message), { data }));
       }
     }
   }
@@ -876,6 +876,13 @@ export class SocketIoClientSocket<
 
 /** The method as it is here: libraries may put another one in its place, in one socket or in the prototype. */
 const ONEVENT = SocketIoClientSocket.prototype.onevent;
+
+/** Why a server refuses, in its words. Not all that may stand there is a text, or can be made one. */
+function refusalText(message: unknown): string {
+  return typeof message === "string" || typeof message === "number"
+    ? `${message}`
+    : "the server told no reason";
+}
 
 /** Whether an argument may be a server's offset, which is short and without blanks. */
 function isOffset(value: unknown): value is string {

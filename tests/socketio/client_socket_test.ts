@@ -260,6 +260,24 @@ Deno.test("client is told why a namespace refuses it, and does not come back by 
   });
 });
 
+Deno.test("client is refused with a reason that is no text, whatever it is", async () => {
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  for (const message of ['{"toString":1}', '{"toString":null,"valueOf":1}', "[[]]", "null", "7"]) {
+    const { options, sockets } = stubOptions();
+    const socket = connectSocketIo("http://example.org/", {
+      transports: ["websocket"],
+      WebSocket: options.WebSocket,
+      forceNew: true,
+    });
+    const refused = next<[SocketIoError]>(socket, "connect_error");
+    sockets[0].accept(open, `44{"message":${message},"data":1}`);
+    const [error] = await refused;
+    const text = message === "7" ? "7" : "the server told no reason";
+    assertEquals([error.code, error.message, error.data], ["ERR_REFUSED", text, 1]);
+    await socket.close();
+  }
+});
+
 Deno.test("client that is refused when it was let in before is disconnected, and waits for no answers", async () => {
   const { options, sockets } = stubOptions();
   const socket = connectSocketIo("http://example.org/", {
