@@ -28,9 +28,17 @@ export interface SocketIoSocketOptions {
   retries?: number;
   /** How long an event waits for its acknowledgement unless `timeout()` says otherwise, in ms. @default {no limit} */
   ackTimeout?: number;
-  /** The most events that wait while there is no connection; more are refused by `emit`. @default {10_000} */
+  /**
+   * The most events that wait while there is no connection; more are refused by `emit`. If the server sends more before it lets the socket in,
+   * it is not connected (`ERR_LIMIT`).
+   * @default {10_000}
+   */
   maxBufferedEvents?: number;
-  /** The most bytes that wait to be sent; more are refused by `emit`. @default {16_777_216} */
+  /**
+   * The most bytes that wait to be sent; more are refused by `emit`. If the server sends more before it lets the socket in, in several events,
+   * it is not connected (`ERR_LIMIT`).
+   * @default {16_777_216}
+   */
   maxBufferedBytes?: number;
   /** The most acknowledgements that are waited for; above it the oldest is given up. @default {10_000} */
   maxPendingAcks?: number;

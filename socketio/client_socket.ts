@@ -143,7 +143,9 @@ export class SocketIoClientSocket<
   #flags: ClientFlags = NO_FLAGS;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** Events that came before the server let the socket in, and the size of their packets. */
   #early: unknown[][] = [];
+  #earlySize = 0;
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
   #joining: ReturnType<typeof setTimeout> | undefined;
@@ -435,13 +437,12 @@ export class SocketIoClientSocket<
   _onOpen(): void {
     const { auth } = this;
     // A listener that is told of the connection may have asked for the namespace already.
-    clearTimeout(this.#joining);
+    this.#stopJoining();
     const joining = this.#joining = setTimeout(() => {
       const message =
         `Cannot connect: no answer for the namespace "${this.nsp}" within ${this.#connectTimeout} ms`;
       this.#refused(new SocketIoError("ERR_TIMEOUT", message));
     }, timerTime(this.#connectTimeout));
-    this.#early = [];
     // A server takes a second request before its answer to the first one for a fault.
     this.#stale = this.#asked === this.io._connection;
     if (this.#stale) return;
@@ -479,8 +480,8 @@ export class SocketIoClientSocket<
     this.#onEvent([...packet.data as unknown[]], packet.id);
   }
 
-  /** A packet for the namespace came. @ignore */
-  _onPacket(packet: SocketIoPacket): void {
+  /** A packet for the namespace came, of so many characters and bytes. @ignore */
+  _onPacket(packet: SocketIoPacket, size: number): void {
     const answer = packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR;
     if (answer) this.#asked = undefined;
     if (!this.#active || (answer && this.#stale)) {
@@ -489,7 +490,7 @@ export class SocketIoClientSocket<
         this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
       }
       if (!this.#active) return;
-      clearTimeout(this.#joining);
+      this.#stopJoining();
       // Not in one payload: npm's server would still have the socket that leaves.
       this.#joining = setTimeout(() => this._onOpen(), 0);
       return;
@@ -498,6 +499,7 @@ export class SocketIoClientSocket<
       case PacketType.CONNECT:
         return this.#onConnect(packet.data);
       case PacketType.EVENT:
+        if (!this.#connected && !this.#takesEarly(size)) return this.#refused(tooMuchEarly());
         if (this.onevent === ONEVENT) {
           return this.#onEvent(packet.data as unknown[], packet.id);
         }
@@ -514,7 +516,7 @@ export class SocketIoClientSocket<
         if (!this.#connected) return;
         this.#active = false;
         this.#dismissed = this.io._connection;
-        clearTimeout(this.#joining);
+        this.#stopJoining();
         this.#unset();
         // Before the listeners: the server may close the connection next, and who connects again wants another one.
         this.io._release();
@@ -532,7 +534,7 @@ export class SocketIoClientSocket<
   /** The server did not let the socket in. */
   #refused(error: SocketIoError): void {
     this.#active = false;
-    clearTimeout(this.#joining);
+    this.#stopJoining();
     // It may have let it in before.
     this.#lose("io server disconnect", error);
     this.#tell("connect_error", error);
@@ -546,7 +548,7 @@ export class SocketIoClientSocket<
 
   /** The connection is gone; whether another one is due at once. @ignore */
   _onClose(reason: ClientDisconnectReason, error: Error | undefined): boolean {
-    clearTimeout(this.#joining);
+    this.#stopJoining();
     if (this.#connected) {
       this.#lose(reason, error);
       return false;
@@ -561,7 +563,7 @@ export class SocketIoClientSocket<
   /** The connection is gone for good. @ignore */
   _onEnd(error: SocketIoError): void {
     this.#active = false;
-    clearTimeout(this.#joining);
+    this.#stopJoining();
     this.#signal?.removeEventListener("abort", this.#abort);
     this.#endIterators(error);
   }
@@ -593,14 +595,13 @@ export class SocketIoClientSocket<
       const message = "Cannot connect: the server speaks an older revision of the protocol";
       return this.#refused(new SocketIoError("ERR_PARSE", message));
     }
-    clearTimeout(this.#joining);
+    const early = this.#early;
+    this.#stopJoining();
     this.#id = sid;
     this.#recovered = typeof pid === "string" && this.#pid === pid;
     this.#pid = typeof pid === "string" ? pid : undefined;
     if (!this.#recovered) this.#offset = undefined;
     this.#connected = true;
-    const early = this.#early;
-    this.#early = [];
     // A listener may disconnect; what waits is then kept.
     for (const args of early) if (this.#connected) this.#deliver(args);
     while (this.#connected && this.#waiting.length > 0) this.#flush(this.#waiting.shift()!);
@@ -628,7 +629,22 @@ export class SocketIoClientSocket<
   #onEvent(args: unknown[], id: number | undefined): void {
     if (id !== undefined) args.push(this.#makeAck(id));
     if (this.#connected) this.#deliver(args);
-    else if (this.#early.length < this.#maxEvents) this.#early.push(args);
+    else this.#early.push(args);
+  }
+
+  /** Whether one more event may wait until the server lets the socket in. */
+  #takesEarly(size: number): boolean {
+    const before = this.#earlySize;
+    this.#earlySize += size;
+    return this.#early.length < this.#maxEvents &&
+      (before === 0 || before + size <= this.#maxBytes);
+  }
+
+  /** The server need not answer any more, and what came before its answer is told or forgotten. */
+  #stopJoining(): void {
+    clearTimeout(this.#joining);
+    this.#early = [];
+    this.#earlySize = 0;
   }
 
   #deliver(args: unknown[]): void {
@@ -824,7 +840,7 @@ export class SocketIoClientSocket<
   #disconnect(): Promise<void> {
     if (this.#connected) this.io._send({ type: PacketType.DISCONNECT, nsp: this.nsp });
     this.#active = false;
-    clearTimeout(this.#joining);
+    this.#stopJoining();
     this.#lose("io client disconnect", undefined);
     return this.#leave();
   }
@@ -854,7 +870,6 @@ export class SocketIoClientSocket<
     this.#connected = false;
     this.#losses++;
     this.#id = undefined;
-    this.#early = [];
   }
 
   #tellLoss(reason: ClientDisconnectReason, error: Error | undefined): void {
@@ -876,6 +891,11 @@ export class SocketIoClientSocket<
 
 /** The method as it is here: libraries may put another one in its place, in one socket or in the prototype. */
 const ONEVENT = SocketIoClientSocket.prototype.onevent;
+
+function tooMuchEarly(): SocketIoError {
+  const message = "Cannot connect: too much came before the server let the socket in";
+  return new SocketIoError("ERR_LIMIT", message);
+}
 
 /** Why a server refuses, in its words. Not all that may stand there is a text, or can be made one. */
 function refusalText(message: unknown): string {

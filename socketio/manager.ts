@@ -50,8 +50,8 @@ export interface ManagedSocket {
   readonly active: boolean;
   /** The connection is there. @ignore */
   _onOpen(): void;
-  /** A packet for the namespace came. @ignore */
-  _onPacket(packet: SocketIoPacket): void;
+  /** A packet for the namespace came, of so many characters and bytes. @ignore */
+  _onPacket(packet: SocketIoPacket, size: number): void;
   /** The connection could not be made. @ignore */
   _onError(error: Error): void;
   /** The connection is gone; whether another one is due at once. @ignore */
@@ -178,6 +178,8 @@ export class SocketIoManager {
   };
   #engine: EngineClient | undefined;
   #state: "closed" | "opening" | "open" = "closed";
+  /** How much came of the packet under way, in characters and bytes. */
+  #undecoded = 0;
   #connection = 0;
   #attempts = 0;
   #reconnecting = false;
@@ -378,9 +380,12 @@ export class SocketIoManager {
   /** A message came. */
   #onMessage(data: string | Uint8Array): void {
     const engine = this.#engine;
+    this.#undecoded += data.length;
     const error = this.#codec.decode(data, (packet) => {
+      const size = this.#undecoded;
+      this.#undecoded = 0;
       // A listener may have ended the connection between two packets of one message.
-      if (this.#engine === engine) this.#sockets.get(packet.nsp)?._onPacket(packet);
+      if (this.#engine === engine) this.#sockets.get(packet.nsp)?._onPacket(packet, size);
     });
     if (error !== undefined && this.#engine === engine) {
       this.#lose("parse error", error);
@@ -423,7 +428,7 @@ export class SocketIoManager {
   #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
     this.#state = "closed";
     this.#engine = undefined;
-    this.#codec.reset();
+    this.#resetCodec();
     this.#emit("close", reason, error);
     let due = false;
     for (const socket of [...this.#sockets.values()]) {
@@ -487,7 +492,7 @@ export class SocketIoManager {
     this.#reconnecting = false;
     this.#attempts = 0;
     this.#state = "closed";
-    this.#codec.reset();
+    this.#resetCodec();
     const engine = this.#engine;
     this.#engine = undefined;
     if (engine !== undefined) this.#ending = engine.close();
@@ -495,6 +500,11 @@ export class SocketIoManager {
     this.#onGone();
     if (wasOpen) this.#emit("close", reason);
     return this.#ending;
+  }
+
+  #resetCodec(): void {
+    this.#codec.reset();
+    this.#undecoded = 0;
   }
 
   #emit(event: keyof ManagerEvents, ...args: Untyped[]): void {

@@ -278,6 +278,47 @@ Deno.test("client is refused with a reason that is no text, whatever it is", asy
   }
 });
 
+Deno.test("client takes so many events, and so much of them, before the server lets it in", async () => {
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  const begin = () => {
+    const { options, sockets } = stubOptions({ maxHttpBufferSize: 1e6 });
+    const socket = connectSocketIo("http://example.org/", {
+      transports: ["websocket"],
+      WebSocket: options.WebSocket,
+      forceNew: true,
+      maxBufferedEvents: 3,
+      maxBufferedBytes: 1000,
+    });
+    const log: unknown[] = [];
+    socket.onAny((_name, value) => log.push(value.length));
+    socket.on("connect_error", ({ code, message }) => log.push(code, message));
+    sockets[0].accept(open);
+    return { socket, log, server: sockets[0] };
+  };
+  const event = (size: number) => `42["e",{"length":1,"deep":["${"x".repeat(size)}"]}]`;
+  const message = "Cannot connect: too much came before the server let the socket in";
+  const letIn = '40{"sid":"x"}';
+  const inBytes = ['451-["e",{"_placeholder":true,"num":0}]', new ArrayBuffer(600)];
+  for (
+    const [packets, expected] of [
+      [[event(1), event(1), event(1)], [1, 1, 1]],
+      [[event(1), event(1), event(1), event(1)], ["ERR_LIMIT", message]],
+      [[event(5000)], [1]],
+      [[event(400), event(400)], [1, 1]],
+      [[event(600), event(600)], ["ERR_LIMIT", message]],
+      [inBytes, [600]],
+      [[...inBytes, ...inBytes], ["ERR_LIMIT", message]],
+    ] as [(string | ArrayBuffer)[], unknown[]][]
+  ) {
+    const { socket, log, server } = begin();
+    server.receive(...packets);
+    assertEquals(socket.active, expected[0] !== "ERR_LIMIT");
+    if (socket.active) server.receive(letIn, event(2000), event(2000), event(1), event(1));
+    assertEquals(log, socket.active ? [...expected, 1, 1, 1, 1] : expected);
+    await socket.close();
+  }
+});
+
 Deno.test("client that is refused when it was let in before is disconnected, and waits for no answers", async () => {
   const { options, sockets } = stubOptions();
   const socket = connectSocketIo("http://example.org/", {
