@@ -29,8 +29,8 @@ export interface ClientTransport {
   readonly buffered: number;
   /** Begins. */
   open(): void;
-  /** Sends packets, in order. */
-  send(packets: EnginePacket[]): void;
+  /** Sends packets, in order. The answers among them weigh `answers`: a transport that queues without end ends where too many wait. */
+  send(packets: EnginePacket[], answers?: number): void;
   /** Stops once nothing is under way, without a word to the server: another transport takes over. */
   pause(done: () => void): void;
   /** Tells the server, and ends. */

@@ -8,6 +8,7 @@ import type {
 import { CookieJar } from "./_cookie_jar.ts";
 import { PollingClient } from "./_polling_client.ts";
 import { timerTime } from "./_time.ts";
+import { MAX_UNREAD_ANSWERS, unreadAnswersError, weightOfAnswer } from "./_unread_answers.ts";
 import { WebSocketClient } from "./_websocket_client.ts";
 import { decodeEngineHandshake, type EngineHandshake } from "./engine_handshake.ts";
 import type { EnginePacket } from "./engine_packet.ts";
@@ -52,6 +53,8 @@ export class EngineClient implements ClientTransportHost {
   #handshake: EngineHandshake | undefined;
   #queue: EnginePacket[] = [];
   #queuedBytes = 0;
+  /** What the answers among the queued packets weigh. */
+  #queuedAnswers = 0;
   #heartbeat: ReturnType<typeof setTimeout> | undefined;
   /** When the server must have sent a ping: timers may sleep along with the computer. */
   #expires = Infinity;
@@ -107,9 +110,9 @@ export class EngineClient implements ClientTransportHost {
     return true;
   }
 
-  /** Sends a message. */
-  write(data: string | Uint8Array): void {
-    if (this.#state !== "open") return;
+  /** Sends a message; the server decides how many of those that answer it there are, and they have a limit of their own. */
+  write(data: string | Uint8Array, answer = false): void {
+    if (this.#state !== "open" || (answer && !this.#mayAnswer(data.length))) return;
     this.#queue.push({ type: "message", data });
     this.#queuedBytes += data.length;
     if (this.#queue.length === 1) queueMicrotask(() => this.#flush());
@@ -119,6 +122,7 @@ export class EngineClient implements ClientTransportHost {
   async close(): Promise<void> {
     if (this.#state !== "closed") {
       // A transport that ends still sends what it is given, also while it waits for an answer or gives way to another.
+      this.#queuedAnswers = 0;
       if (this.#queue.length > 0) this.#sendQueue();
       this.#end();
     }
@@ -138,6 +142,7 @@ export class EngineClient implements ClientTransportHost {
       case "message":
         return this.#host.onEngineMessage(packet.data ?? "");
       case "ping":
+        if (!this.#mayAnswer(0)) return;
         this.#watch();
         this.#queue.push({ type: "pong" });
         this.#flush();
@@ -245,9 +250,19 @@ export class EngineClient implements ClientTransportHost {
 
   #sendQueue(): void {
     const packets = this.#queue;
+    const answers = this.#queuedAnswers;
     this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#transport.send(packets);
+    this.#queuedBytes = this.#queuedAnswers = 0;
+    this.#transport.send(packets, answers);
+  }
+
+  /** Counts an answer; ends the connection if the server has too many of them wait. */
+  #mayAnswer(bytes: number): boolean {
+    const before = this.#queuedAnswers;
+    this.#queuedAnswers += weightOfAnswer(bytes);
+    if (before === 0 || this.#queuedAnswers <= MAX_UNREAD_ANSWERS) return true;
+    this.#fail("transport error", unreadAnswersError());
+    return false;
   }
 
   /** The server has given a sign of life: until when the next one is due. */

@@ -7,6 +7,7 @@ import type {
 import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
+import { MAX_UNREAD_ANSWERS, UnreadAnswers, unreadAnswersError } from "./_unread_answers.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
 import { failureMessage } from "./_failure_text.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -27,6 +28,9 @@ export class WebSocketClient implements ClientTransport {
   /** Whether the session is there: a packet of it came, or it was there before. */
   #begun: boolean;
   #closed = false;
+  /** How many bytes were sent. */
+  #sent = 0;
+  readonly #answers = new UnreadAnswers();
   #gone: PromiseWithResolvers<void> | undefined;
 
   constructor(
@@ -84,10 +88,19 @@ export class WebSocketClient implements ClientTransport {
     };
   }
 
-  send(packets: EnginePacket[]): void {
+  send(packets: EnginePacket[], answers = 0): void {
+    const socket = this.#socket!;
+    const before = socket.bufferedAmount;
     for (const packet of packets) {
-      this.#socket!.send(encodeEnginePacket(packet) as string | Uint8Array<ArrayBuffer>);
+      socket.send(encodeEnginePacket(packet) as string | Uint8Array<ArrayBuffer>);
     }
+    const after = socket.bufferedAmount;
+    this.#sent += Math.max(0, after - before);
+    if (answers === 0) return;
+    const unread = this.#answers.add(answers, this.#sent, this.#sent - after);
+    if (unread === answers || unread <= MAX_UNREAD_ANSWERS) return;
+    socket.close();
+    this.#end(unreadAnswersError());
   }
 
   pause(done: () => void): void {

@@ -17,7 +17,7 @@ import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
-import { encodePacket, PacketDecoder, type SocketIoPacket } from "./packet.ts";
+import { encodePacket, PacketDecoder, PacketType, type SocketIoPacket } from "./packet.ts";
 import type { ClientDisconnectReason, Untyped } from "./types.ts";
 
 /** The events of a {@linkcode SocketIoManager}. */
@@ -333,7 +333,8 @@ export class SocketIoManager {
   _send(packet: SocketIoPacket): void {
     const engine = this.#engine;
     if (engine === undefined || !engine.open) return;
-    for (const part of this.#codec.encode(packet)) engine.write(part);
+    const answer = packet.type !== PacketType.EVENT;
+    for (const part of this.#codec.encode(packet)) engine.write(part, answer);
   }
 
   /** Throws if a packet can't be encoded. @ignore */

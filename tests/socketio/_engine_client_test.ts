@@ -117,6 +117,59 @@ Deno.test("engine client polls, and sends by requests of its own", async () => {
   await closing;
 });
 
+Deno.test("engine client that polls ends where the server asks for too many pongs, and takes none", async () => {
+  const rig = open({ transports: ["polling"], maxHttpBufferSize: 1e6 });
+  (await rig.http.next()).answer(hello());
+  const poll = await rig.http.next();
+  poll.answer("2\x1e".repeat(200_000) + "6");
+  await rig.closed;
+  assertEquals((await rig.http.next()).body, "3");
+  assertEquals([rig.log.at(-1), (rig.error as SocketIoError).code], [
+    "transport error",
+    "ERR_LIMIT",
+  ]);
+  const { length } = rig.log;
+  assert(length > 65_536 && length < 200_000, `${length} pings`);
+  await rig.client.close();
+});
+
+Deno.test("engine client ends where the server leaves too many answers unread, and not for what the program sends", async () => {
+  const rig = open();
+  const [socket] = rig.sockets;
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    socket.bufferedAmount += (data as string).length;
+    send(data);
+  };
+  socket.accept(hello());
+  const large = "x".repeat(40_000_000);
+  rig.client.write(large);
+  rig.client.write(large);
+  await Promise.resolve();
+  rig.client.write(large, true);
+  await Promise.resolve();
+  assertEquals([rig.client.open, socket.take().length], [true, 3]);
+  rig.client.write(large, true);
+  await rig.closed;
+  assertEquals([rig.log.at(-1), (rig.error as SocketIoError).code], [
+    "transport error",
+    "ERR_LIMIT",
+  ]);
+  await rig.client.close();
+});
+
+Deno.test("engine client that closes sends all answers that wait", async () => {
+  const { client, sockets: [socket], log } = open();
+  Object.defineProperty(socket, "bufferedAmount", { value: 100 });
+  socket.accept(hello());
+  const large = "x".repeat(40_000_000);
+  client.write(large, true);
+  await Promise.resolve();
+  client.write(large, true);
+  await client.close();
+  assertEquals([socket.take().length, log], [2, ["open"]]);
+});
+
 Deno.test("engine client moves from polling to a WebSocket, and loses nothing", async () => {
   const { client, http, sockets, log, poll, upgraded } = await openPolling({
     upgrades: ["websocket"],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import type { ClientTransport, ClientTransportHost } from "../../socketio/_client_transport.ts";
+import { MAX_UNREAD_ANSWERS } from "../../socketio/_unread_answers.ts";
 import { WebSocketClient } from "../../socketio/_websocket_client.ts";
 import type { EnginePacket } from "../../socketio/engine_packet.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -236,6 +237,28 @@ Deno.test("websocket client takes a message of exactly the limit", () => {
   socket.onmessage({ data: "4é€é" });
   socket.onmessage({ data: new ArrayBuffer(8) });
   assertEquals([host.packets.length, host.closes], [3, []]);
+});
+
+Deno.test("websocket client ends where the server leaves too many answers unread, and counts those that left no more", () => {
+  const half = MAX_UNREAD_ANSWERS / 2;
+  const { client, host, socket } = opened();
+  socket.send = function (data: unknown): void {
+    this.bufferedAmount += (data as string).length;
+  };
+  const pong: EnginePacket[] = [{ type: "pong" }];
+  for (let i = 0; i < 10; i++) {
+    client.send(pong, half);
+    client.send([{ type: "message", data: "x" }], 0);
+    client.send(pong, half);
+    assertEquals([socket.bufferedAmount, host.closes], [4, []]);
+    socket.bufferedAmount = 0;
+  }
+  client.send(pong, 3 * half); // a single one may be of any size
+  socket.bufferedAmount = 0;
+  client.send(pong, 2 * half);
+  assertEquals([socket.closeCalls, host.closes], [0, []]);
+  client.send(pong, 1);
+  assertEquals([socket.closeCalls, (host.closes[0] as SocketIoError).code], [1, "ERR_LIMIT"]);
 });
 
 Deno.test("websocket client closes once, and waits until the socket is gone", async () => {
