@@ -34,6 +34,9 @@ const SHORT_BODY = 4096;
 /** How long such a body may take where the status says that it is no answer, in ms. */
 const REFUSAL_TIME = 1_000;
 
+/** How many interim responses (100 to 199, but for 101) are passed over. */
+const MAX_INTERIM = 16;
+
 /** What Socket.IO's own bounds stand for: `maxBufferedBytes`, `timeout`, and the server's heartbeat. */
 const LEFT_TO_THE_CLIENT: StandardWebSocketOptions = {
   maxSendQueue: Infinity,
@@ -182,6 +185,11 @@ function fetchWith(agent: Agent, url: URL, init: RequestInit): Promise<Response>
         message.destroy();
         fail(error);
       });
+    });
+    let interim = 0;
+    request.on("information", () => {
+      if (++interim <= MAX_INTERIM) return;
+      request.destroy(codedError("EPROTO", "the server sends interim responses without end"));
     });
     // Nobody has asked for that.
     request.on("upgrade", (_message, socket) => {

@@ -362,6 +362,28 @@ Deno.test("a request through a proxy tells the status of a refusal whose body st
   await server.close();
 });
 
+Deno.test("a request through a proxy passes 16 interim responses over, and fails at the next one", async () => {
+  await using proxy = startProxy();
+  const server = await createServer((socket) => {
+    socket.on("data", (bytes) => {
+      const interim = Number(new TextDecoder().decode(bytes as Uint8Array).split(/[ /]+/)[1]);
+      const head = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+      socket.write(head.repeat(interim) + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+  }).listen(0, "127.0.0.1");
+  const base = new URL(`http://127.0.0.1:${server.port}/`);
+  const network = networkThrough({ proxy: proxy.url })(base, 1000);
+  for (let i = 0; i < 2; i++) {
+    const response = await network.fetch(new URL("/16", base));
+    assertEquals([response.status, await response.text()], [200, "ok"]);
+  }
+  const error = await assertRejects(() => network.fetch(new URL("/17", base)), NetError);
+  assertEquals(error.code, "EPROTO");
+  assertStringIncludes(error.message, "interim responses");
+  network.close();
+  await server.close();
+});
+
 Deno.test("a request through a proxy has the URL's login, encoded as fetch takes it", async () => {
   await using proxy = startProxy();
   const listen = { hostname: "127.0.0.1", port: 0, onListen() {} };
