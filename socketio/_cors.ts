@@ -1,5 +1,6 @@
 // Floor 2: protocol.
-import { flag, refuseUnknown } from "./_option_kinds.ts";
+import { checkOptionNames } from "../net/option_names.ts";
+import { flag } from "./_option_kinds.ts";
 import { isThenable } from "./_thenable.ts";
 import type { CorsOptions, CorsOrigin, CorsOriginAnswer } from "./engine_options.ts";
 import type { EngineHeaders } from "./types.ts";
@@ -78,7 +79,7 @@ export function checkCors(options: CorsOptions): void {
     );
   }
   // Without the name that it was meant for, a rule for one origin would let in all.
-  refuseUnknown("cors", own, OPTIONS);
+  checkOptionNames("Cannot use the option cors", own, OPTIONS);
   flag("cors.credentials", options.credentials, false);
   for (const name of ["methods", "allowedHeaders", "headers", "exposedHeaders"] as const) {
     checkList(name, options[name]);

@@ -1,6 +1,7 @@
 // Floor 2: protocol.
 import { Limits } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
@@ -12,14 +13,7 @@ import {
   FOREIGN_SERVER_OPTIONS,
   refuseForeign,
 } from "./_foreign_options.ts";
-import {
-  checkCallable,
-  checkPath,
-  checkTransports,
-  flag,
-  positive,
-  refuseUnknown,
-} from "./_option_kinds.ts";
+import { checkCallable, checkPath, checkTransports, flag, positive } from "./_option_kinds.ts";
 import type {
   AllowRequest,
   CorsOptions,
@@ -63,7 +57,7 @@ function threshold(option: boolean | { threshold?: number } | null = true): numb
     );
   }
   refuseForeign(option, FOREIGN_COMPRESSION_OPTIONS, "httpCompression.");
-  refuseUnknown("httpCompression", option, { threshold: true });
+  checkOptionNames("Cannot use the option httpCompression", option, { threshold: true });
   const { threshold = 1024 } = option;
   if (typeof threshold === "number" && threshold >= 0) return threshold;
   throw new RangeError(
@@ -165,7 +159,7 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
       throw new TypeError(`Cannot use the option cookie: ${attribute} is not supported`);
     }
   }
-  refuseUnknown("cookie", options, COOKIE_OPTIONS);
+  checkOptionNames("Cannot use the option cookie", options, COOKIE_OPTIONS);
   for (const attribute of ["httpOnly", "secure", "partitioned"] as const) {
     flag(`cookie.${attribute}`, options[attribute], false);
   }

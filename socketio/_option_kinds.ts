@@ -70,11 +70,3 @@ export function checkTransports(transports: readonly string[]): void {
     throw new TypeError("Cannot use the option transports: it is empty");
   }
 }
-
-/** @throws {TypeError} For a part of an option that there is not. */
-export function refuseUnknown(of: string, options: object, known: object): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || value === null || Object.hasOwn(known, name)) continue;
-    throw new TypeError(`Cannot use the option ${of}: there is no ${name} in it`);
-  }
-}

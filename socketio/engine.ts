@@ -11,6 +11,7 @@ import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { NodeTransport } from "../net/node_transport.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { toNetError } from "../net/os_error.ts";
 import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol_transport.ts";
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
@@ -114,18 +115,6 @@ const FOREIGN_LISTEN_OPTIONS: Readonly<Record<string, string>> = {
   http: "goes to attach()",
   signal: "is not supported: call close()",
 };
-
-/** @throws {TypeError} For options that nobody here knows: a server for whom `host` is nothing listens on all addresses. */
-function refuseUnknown(options: SocketIoListenOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || value === null || Object.hasOwn(LISTEN_OPTIONS, name)) continue;
-    throw new TypeError(
-      Object.hasOwn(FOREIGN_LISTEN_OPTIONS, name)
-        ? `Cannot listen: \`${name}\` ${FOREIGN_LISTEN_OPTIONS[name]}`
-        : `Cannot listen: there is no option \`${name}\`; the constructor takes others`,
-    );
-  }
-}
 
 /** @throws {TypeError} For two places to listen at, and for none that can be. */
 function checkPlace({ path, port, hostname, tls }: SocketIoListenOptions): void {
@@ -333,7 +322,7 @@ export class SocketIoEngine {
       );
     }
     const all = typeof options === "number" ? { port: options } : options;
-    refuseUnknown(all);
+    checkOptionNames("Cannot listen", all, LISTEN_OPTIONS, FOREIGN_LISTEN_OPTIONS);
     checkPlace(all);
     if (all.proxyProtocol !== undefined) {
       checkedProxyProtocol(all.proxyProtocol); // throws now, and not when it listens

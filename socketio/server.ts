@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
 import { Limits, type Pressure } from "../net/limits.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
@@ -12,7 +13,6 @@ import {
   checkRecord,
   flag,
   positive,
-  refuseUnknown,
 } from "./_option_kinds.ts";
 import { randomId } from "./_random_id.ts";
 import { Scheduler } from "./_scheduler.ts";
@@ -215,7 +215,9 @@ export class SocketIoServer<
     checkCallable("onListenerError", options.onListenerError);
     checkParser(options.parser);
     flag("serveClient", options.serveClient, true);
-    if (recovery) refuseUnknown("connectionStateRecovery", recovery, RECOVERY_OPTIONS);
+    if (recovery) {
+      checkOptionNames("Cannot use the option connectionStateRecovery", recovery, RECOVERY_OPTIONS);
+    }
     flag("skipMiddlewares", recovery?.skipMiddlewares, true);
     this.opts = {
       ...options,

@@ -2,7 +2,9 @@
 import { resolveConnectionOptions } from "./connection_options.ts";
 
 /** The names of what every connection takes. */
-export const CONNECTION_OPTIONS: readonly string[] = Object.keys(resolveConnectionOptions());
+export const CONNECTION_OPTIONS: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Object.keys(resolveConnectionOptions()).map((name) => [name, true]),
+);
 
 const IN_TLS = "goes into `tls`";
 const OTHER_SIZE = "is `maxMessageSize` here";
@@ -62,29 +64,3 @@ export const FOREIGN_SERVER_OPTIONS: Readonly<Record<string, string>> = {
   backpressureLimit: "is `maxSendQueue` here",
   compress: "is `perMessageDeflate` here",
 };
-
-/**
- * Refuses options that nobody here knows, which a program would take for heard: a server for whom `host` is nothing listens on all
- * addresses. What is undefined or null asks for nothing.
- *
- * @throws {TypeError} For an unknown option, with the name that it has here, and for what is no object of options.
- */
-export function refuseUnknown(
-  what: string,
-  options: object,
-  known: ReadonlySet<string>,
-  foreign: Readonly<Record<string, string>>,
-): void {
-  const given: unknown = options;
-  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
-    throw new TypeError(`${what}: the options are not an object`);
-  }
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || value === null || known.has(name)) continue;
-    throw new TypeError(
-      Object.hasOwn(foreign, name)
-        ? `${what}: \`${name}\` ${foreign[name]}`
-        : `${what}: there is no option \`${name}\``,
-    );
-  }
-}

@@ -3,6 +3,7 @@ import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import {
   acceptProxyProtocol,
   type AcceptProxyProtocolOptions,
@@ -20,7 +21,7 @@ import {
 import { closePayload } from "./_frame_output.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
-import { FOREIGN_SERVER_OPTIONS, refuseUnknown } from "./_option_names.ts";
+import { FOREIGN_SERVER_OPTIONS } from "./_option_names.ts";
 import { toMessage } from "./_outgoing.ts";
 import { ACCEPT_OPTIONS, type Arrival, BUSY, ServerCore } from "./_server_core.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
@@ -50,7 +51,7 @@ const OWN_OPTIONS: Record<
   http: true,
   signal: true,
 };
-const KNOWN: ReadonlySet<string> = new Set([...ACCEPT_OPTIONS, ...Object.keys(OWN_OPTIONS)]);
+const KNOWN: Readonly<Record<string, unknown>> = { ...ACCEPT_OPTIONS, ...OWN_OPTIONS };
 
 interface PublishSettings {
   except?: WebSocketConnection;
@@ -179,7 +180,7 @@ export class RunningServer implements AsyncDisposable {
 
 /** Listens, and takes in who comes. */
 export async function startAccepting(options: ServeWebSocketOptions): Promise<RunningServer> {
-  refuseUnknown("Cannot serve WebSockets", options, KNOWN, FOREIGN_SERVER_OPTIONS);
+  checkOptionNames("Cannot serve WebSockets", options, KNOWN, FOREIGN_SERVER_OPTIONS);
   const core = new ServerCore(options);
   if (options.http !== undefined && options.handler !== undefined) {
     throw new TypeError("Cannot serve WebSockets: give one of `handler` and `http`");

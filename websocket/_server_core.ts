@@ -65,10 +65,10 @@ const OWN_OPTIONS: Record<
   onError: true,
 };
 /** The names of what every server takes. */
-export const ACCEPT_OPTIONS: readonly string[] = [
+export const ACCEPT_OPTIONS: Readonly<Record<string, unknown>> = {
   ...CONNECTION_OPTIONS,
-  ...Object.keys(OWN_OPTIONS),
-];
+  ...OWN_OPTIONS,
+};
 const NO_TOPICS: ReadonlySet<string> = new Set();
 /** The most of a body that `authorize` refuses with, in bytes. */
 const MAX_REFUSAL = 65_536;

@@ -2,7 +2,8 @@
 import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { FOREIGN_SERVER_OPTIONS, refuseUnknown } from "./_option_names.ts";
+import { checkOptionNames } from "../net/option_names.ts";
+import { FOREIGN_SERVER_OPTIONS } from "./_option_names.ts";
 import { RunningServer } from "./_running_server.ts";
 import { ACCEPT_OPTIONS, ServerCore } from "./_server_core.ts";
 import type { WebSocketServer } from "./server.ts";
@@ -13,7 +14,6 @@ interface Attachment {
   pathname: string | undefined;
 }
 
-const KNOWN: ReadonlySet<string> = new Set(ACCEPT_OPTIONS);
 /** What `serveWebSocket` takes beside, and others take here. */
 const OF_THE_SERVER = "is for the HTTP server to say";
 const FOREIGN = {
@@ -74,7 +74,7 @@ export function attachWebSocket(
   if (typeof given === "function") {
     throw new TypeError("Cannot attach: an app of Express goes to createServer() of node:http");
   }
-  refuseUnknown("Cannot attach", options, KNOWN, FOREIGN);
+  checkOptionNames("Cannot attach", options, ACCEPT_OPTIONS, FOREIGN);
   const core = new ServerCore(options);
   // Whoever has a node:http server has loaded most of it already; others need not.
   const loading = import("./_upgrade_event.ts");

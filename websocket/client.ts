@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { DialOptions } from "../net/dial.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { Transport } from "../net/transport.ts";
 import { type Deadline, deadlineSignal, isBounded, type WaitOptions } from "../net/wait.ts";
@@ -13,7 +14,7 @@ import {
   receiveHead,
   writeLatin1,
 } from "./_head_exchange.ts";
-import { CONNECTION_OPTIONS, FOREIGN_CLIENT_OPTIONS, refuseUnknown } from "./_option_names.ts";
+import { CONNECTION_OPTIONS, FOREIGN_CLIENT_OPTIONS } from "./_option_names.ts";
 import { RawLink } from "./_raw_link.ts";
 import { closeQuietly } from "./_head_exchange.ts";
 import { readRefusal, toResponse } from "./_refusal.ts";
@@ -96,7 +97,7 @@ const OWN_OPTIONS: Record<
   head: true,
   signal: true,
 };
-const KNOWN: ReadonlySet<string> = new Set([...CONNECTION_OPTIONS, ...Object.keys(OWN_OPTIONS)]);
+const KNOWN: Readonly<Record<string, unknown>> = { ...CONNECTION_OPTIONS, ...OWN_OPTIONS };
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** How many interim responses (100 to 199, but for 101) are passed over. */
@@ -178,7 +179,7 @@ class ClientAttempt {
   readonly #resolved: ReturnType<typeof resolveConnectionOptions>;
 
   constructor(url: string | URL, options: ConnectWebSocketOptions) {
-    refuseUnknown("Cannot connect", options, KNOWN, FOREIGN_CLIENT_OPTIONS);
+    checkOptionNames("Cannot connect", options, KNOWN, FOREIGN_CLIENT_OPTIONS);
     this.#options = options;
     this.#url = String(url);
     this.#target = parseWebSocketUrl(url);

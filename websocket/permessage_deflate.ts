@@ -1,5 +1,5 @@
 // Floor 1: codec.
-import { refuseUnknown } from "./_option_names.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import type { ExtensionParameter, WebSocketExtension } from "./extensions.ts";
 
 /** The registered name of the extension (RFC 7692). */
@@ -81,7 +81,6 @@ const OPTIONS: Record<keyof PerMessageDeflateOptions, true> = {
   level: true,
   memLevel: true,
 };
-const KNOWN: ReadonlySet<string> = new Set(Object.keys(OPTIONS));
 
 /** What npm's ws, Python's websockets and the header have, and what that is here. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -112,7 +111,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
  * ```
  */
 export function checkDeflateOptions(options: PerMessageDeflateOptions): void {
-  refuseUnknown("Cannot compress", options, KNOWN, FOREIGN);
+  checkOptionNames("Cannot compress", options, OPTIONS, FOREIGN);
   for (const name of ["serverNoContextTakeover", "clientNoContextTakeover"] as const) {
     if (typeof (options[name] ?? false) !== "boolean") {
       throw new TypeError(`Cannot compress: \`${name}\` is neither true nor false`);
