@@ -12,6 +12,7 @@ import { Hub, type HubMember } from "./_hub.ts";
 import { CONNECTION_OPTIONS } from "./_option_names.ts";
 import { type BroadcastSource, RawLink } from "./_raw_link.ts";
 import { acceptKey } from "./_tools.ts";
+import { reportUncaught } from "./_uncaught.ts";
 import { WebSocketConnection } from "./connection.ts";
 import {
   resolveConnectionOptions,
@@ -255,11 +256,13 @@ export class ServerCore {
     return this.#clients.size + this.#arrivals.size + this.#others.size;
   }
 
-  /** Tells the user's function, which may throw what it likes. */
+  /** Tells the user's function, which may throw what it likes, or the console. */
   report(error: unknown): void {
+    const { onError } = this.options;
+    if (onError === undefined) return reportUncaught("a WebSocket server", error);
     try {
       // It may be a promise, also of another library or realm.
-      Promise.resolve(this.options.onError?.(error)).catch(() => {});
+      Promise.resolve(onError(error)).catch(() => {});
     } catch {
       // There is nobody left to tell.
     }

@@ -27,6 +27,7 @@ import {
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { queueFullError, SendLine } from "./_send_line.ts";
+import { reportUncaught } from "./_uncaught.ts";
 import { type WaiterForm, Waiters, wholeStream } from "./_waiters.ts";
 import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
 import type {
@@ -74,7 +75,8 @@ let createPort: (connection: WebSocketConnection) => LinkEvents;
  * for whoever comes next. What is kept is bounded: at `maxInbox` bytes reading stops, and so does the peer.
  * A listener that is added gets what was kept first.
  *
- * A listener that throws, or whose promise rejects, ends this connection with 1011 and nothing else.
+ * A listener that throws, or whose promise rejects, ends this connection with 1011 and nothing else; `error` tells of it, or else the
+ * console.
  *
  * @example Events
  * ```ts
@@ -377,6 +379,9 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #callbackFailed(cause: unknown): void {
+    if (this.state !== "open" || this.#listeners?.of("error") === undefined) {
+      reportUncaught("a listener of a WebSocket", cause);
+    }
     this.#link.failWith(
       new WebSocketError("The WebSocket was closed: a listener threw", {
         code: "CALLBACK",

@@ -90,7 +90,11 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   maxConnections?: number;
   /** The budget that this server shares with others. @default {Limits.shared} */
   limits?: Limits;
-  /** Told what handlers and `authorize` throw, and what goes wrong while accepting. @default {nobody is told} */
+  /**
+   * Told what handlers and `authorize` throw, and what goes wrong while accepting.
+   *
+   * @default {`console.error`, but for a `WebSocketError`: peers that leave have handlers throw those}
+   */
   onError?: (error: unknown) => void;
 }
 

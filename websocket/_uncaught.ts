@@ -1,0 +1,10 @@
+// Floor 3: driver.
+import { WebSocketError } from "./errors.ts";
+
+/**
+ * Tells the console what a callback of the program threw, where nobody else would hear of it. What a connection's own end throws in a
+ * callback, as a `send` to a peer that has left, is no fault of the program's, and peers could fill the console with it.
+ */
+export function reportUncaught(where: string, error: unknown): void {
+  if (!(error instanceof WebSocketError)) console.error(`Uncaught error in ${where}:`, error);
+}
