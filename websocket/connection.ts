@@ -247,6 +247,12 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return this.#link.open && !this.#closing ? "open" : "closing";
   }
 
+  /** The state by the number that browsers and npm's ws have for it: `WebSocket.OPEN`, `CLOSING` or `CLOSED`. */
+  get readyState(): 1 | 2 | 3 {
+    const { state } = this;
+    return state === "open" ? 1 : state === "closing" ? 2 : 3;
+  }
+
   /** Bytes that wait to be sent. */
   get bufferedAmount(): number {
     return this.#link.queued + (this.#line === undefined ? 0 : this.#line.bytes);

@@ -1110,13 +1110,15 @@ Deno.test("close can be waited for with a timeout of one's own", async () => {
 Deno.test("state goes from open to closing to closed, on both sides", async () => {
   const [client, server] = webSocketPair();
   assertEquals([client.state, server.state], ["open", "open"]);
+  assertEquals([client.readyState, server.readyState], [WebSocket.OPEN, WebSocket.OPEN]);
   const states: string[] = [];
   server.on("close", () => states.push(server.state));
   const closing = client.close();
-  assertEquals(client.state, "closing");
+  assertEquals([client.state, client.readyState], ["closing", WebSocket.CLOSING]);
   assert(client.close() !== undefined);
   await closing;
   assertEquals([client.state, states], ["closed", ["closed"]]);
+  assertEquals([client.readyState, server.readyState], [WebSocket.CLOSED, WebSocket.CLOSED]);
 });
 
 Deno.test("both ends may close at the same moment", async () => {
