@@ -230,13 +230,14 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   }
 
   /**
-   * Sends what is queued, and ends the writing direction; reading goes on.
+   * Sends what is queued, and ends the writing direction; reading goes on. Who waits no longer takes nothing back: the direction ends when
+   * the rest is sent.
    *
-   * @throws {NetError} what broke the transport
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
    */
-  closeWrite(): Promise<void> {
+  closeWrite(options: WaitOptions = {}): Promise<void> {
     this.#writeEnded = true;
-    return this.#told(this.#writer.end());
+    return this.#told(waitFor(this.#writer.end(), "close write", options));
   }
 
   /**

@@ -1,6 +1,10 @@
 // Floor 3: driver.
+import { waitFor } from "../net/wait.ts";
 import { TraceError } from "./errors.ts";
 import type { TraceEvent, TraceSink } from "./trace_event.ts";
+
+/** How long a sink may take to open, and to close, in ms. */
+const SINK_TIME = 10_000;
 
 /** Tells events to all sinks. One that fails is left out from then on. */
 export class EventHub {
@@ -10,11 +14,14 @@ export class EventHub {
   readonly #onSinkError: ((error: unknown, sink: TraceSink) => void) | undefined;
   readonly #all: readonly TraceSink[];
   readonly #failed = new Set<TraceSink>();
+  readonly #patience: number;
 
   constructor(
     sinks: readonly TraceSink[],
     onSinkError?: (error: unknown, sink: TraceSink) => void,
+    patience: number = SINK_TIME,
   ) {
+    this.#patience = patience;
     this.#all = sinks;
     this.#sinks = [...sinks];
     this.#onSinkError = onSinkError;
@@ -27,7 +34,7 @@ export class EventHub {
 
   /** Opens all sinks. @throws What the first one that can't be opened throws. */
   async open(): Promise<void> {
-    for (const sink of this.#all) await sink.open?.();
+    for (const sink of this.#all) await this.#inTime("open a sink", sink.open?.());
   }
 
   /** Tells an event. What it returns, if anything, holds back the traffic until it is settled; it never rejects. */
@@ -53,11 +60,15 @@ export class EventHub {
     this.#sinks = [];
     await Promise.all(this.#all.map(async (sink) => {
       try {
-        await sink.close?.();
+        await this.#inTime("close a sink", sink.close?.());
       } catch (error) {
         this.#fail(sink, error);
       }
     }));
+  }
+
+  async #inTime(what: string, done: void | Promise<void>): Promise<void> {
+    if (done !== undefined) await waitFor(Promise.resolve(done), what, { timeout: this.#patience });
   }
 
   #fail(sink: TraceSink, error: unknown): void {

@@ -156,8 +156,8 @@ export interface TraceSink {
    * anything. A sink that throws or rejects is left out from then on, and its error goes to the tracer's `onSinkError`.
    */
   event(event: TraceEvent): void | Promise<void>;
-  /** Called once, before the first event, when the tracer has its port. One that throws or rejects is why `start()` does. */
+  /** Called once, before the first event, when the tracer has its port. One that throws or rejects, or takes over 10 s, is why `start()` does. */
   open?(): void | Promise<void>;
-  /** Called once, after the last event. The tracer waits for it. */
+  /** Called once, after the last event. The tracer waits for it, 10 s at most. */
   close?(): void | Promise<void>;
 }

@@ -268,6 +268,20 @@ Deno.test("message socket sends what is queued before it closes", async () => {
   assertEquals(await code(one.socket.write("x")), "ERR_SOCKET_CLOSED");
 });
 
+Deno.test("message socket ends its direction behind what the peer does not read, and need not be waited for", async () => {
+  await using one = bare(rawFramer(), { pair: { capacity: 4 } });
+  const message = new Uint8Array(10).fill(7);
+  const written = one.socket.write(message);
+  assertEquals(await code(one.socket.closeWrite({ timeout: 5 })), "ETIMEDOUT");
+  assertEquals(await code(one.socket.closeWrite({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  const got: number[] = [];
+  const buffer = new Uint8Array(16);
+  for (let n; (n = await one.peer.read(buffer)) !== null;) got.push(...buffer.subarray(0, n));
+  assertEquals(got, [...message]);
+  await written;
+  await one.socket.closeWrite();
+});
+
 Deno.test("message socket closes in time when the peer does not read", async () => {
   await using one = bare(rawFramer(), { pair: { capacity: 10 } });
   const write = code(one.socket.write(new Uint8Array(100_000)));

@@ -95,6 +95,23 @@ Deno.test("the hub closes all sinks, failed ones too, and does not tell them any
   assertInstanceOf(hub.failure, Error);
 });
 
+Deno.test("the hub waits no longer than it may for a sink that neither opens nor closes", async () => {
+  const never = () => new Promise<void>(() => {});
+  const told: unknown[] = [];
+  const onSinkError = (error: unknown) => void told.push((error as { code?: string }).code);
+  const hub = new EventHub(
+    [{ event: () => {}, close: never }, { event: () => {}, close: () => void told.push("closed") }],
+    onSinkError,
+    10,
+  );
+  await hub.close();
+  assertEquals(told, ["closed", "ETIMEDOUT"]);
+  assertEquals(hub.failure?.code, "ERR_TRACE_SINK");
+  const shut = new EventHub([{ event: () => {}, open: never }], undefined, 10);
+  const error = await assertRejects(() => shut.open());
+  assertEquals((error as { code?: string }).code, "ETIMEDOUT");
+});
+
 Deno.test("the hub's time is the time of day", () => {
   const now = new EventHub([]).now();
   assertEquals(Math.abs(now - Date.now()) < 60_000, true);
