@@ -63,6 +63,8 @@ Deno.test("Memory disclosure: a number in place of bytes or of a reason is refus
   const attempts: ((ws: WebSocketConnection) => unknown)[] = [
     (ws) => ws.send(10 as unknown as string),
     (ws) => ws.send(1e9 as unknown as string),
+    (ws) => ws.ping(10 as unknown as { timeout?: number }),
+    (ws) => ws.ping(new Uint8Array(10) as { timeout?: number }),
     (ws) => ws.pong(10 as unknown as Uint8Array),
     (ws) => ws.pong("ten bytes!" as unknown as Uint8Array),
     (ws) => ws.close(1000, 5 as unknown as string),
@@ -80,14 +82,10 @@ Deno.test("Memory disclosure: a number in place of bytes or of a reason is refus
           thrown.push(error);
         }
       }
-      // What has a meaning of its own sends its own: the key of a ping, and nothing of the number's length.
-      ws.ping(10 as unknown as { timeout?: number }).catch(() => {});
       ws.send("end");
     },
   });
   using wire = await openWebSocket(server.port);
-  const ping = await wire.readFrame();
-  assertEquals([ping!.opcode, ping!.payload.length], [9, 4]);
   assertEquals(await wire.readText(), "end");
   assertEquals(thrown.length, attempts.length);
   for (const error of thrown) assert(error instanceof TypeError || error instanceof RangeError);
