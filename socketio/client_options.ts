@@ -30,13 +30,13 @@ export interface SocketIoSocketOptions {
   ackTimeout?: number;
   /**
    * The most events that wait while there is no connection; more are refused by `emit`. If the server sends more before it lets the socket in,
-   * it is not connected (`ERR_LIMIT`).
+   * it is not connected (`ERR_LIMIT`), or comes without its session if it asked for that: npm's servers send what was missed in front.
    * @default {10_000}
    */
   maxBufferedEvents?: number;
   /**
    * The most bytes that wait to be sent; more are refused by `emit`. If the server sends more before it lets the socket in, in several events,
-   * it is not connected (`ERR_LIMIT`).
+   * the same holds as for `maxBufferedEvents`.
    * @default {16_777_216}
    */
   maxBufferedBytes?: number;

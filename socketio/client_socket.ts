@@ -499,7 +499,10 @@ export class SocketIoClientSocket<
       case PacketType.CONNECT:
         return this.#onConnect(packet.data);
       case PacketType.EVENT:
-        if (!this.#connected && !this.#takesEarly(size)) return this.#refused(tooMuchEarly());
+        if (!this.#connected) {
+          if (this.#stale) return;
+          if (!this.#takesEarly(size)) return this.#onTooMuchEarly();
+        }
         if (this.onevent === ONEVENT) {
           return this.#onEvent(packet.data as unknown[], packet.id);
         }
@@ -640,11 +643,24 @@ export class SocketIoClientSocket<
       (before === 0 || before + size <= this.#maxBytes);
   }
 
+  #onTooMuchEarly(): void {
+    const missed = this.#pid !== undefined && this.#asked !== undefined;
+    if (!missed) return this.#refused(tooMuchEarly());
+    // npm's server sends what a recovered session has missed before its answer: behind that, the socket asks for a new session.
+    this.#pid = this.#offset = undefined;
+    this.#stale = true;
+    this.#forgetEarly();
+  }
+
+  #forgetEarly(): void {
+    this.#early = [];
+    this.#earlySize = 0;
+  }
+
   /** The server need not answer any more, and what came before its answer is told or forgotten. */
   #stopJoining(): void {
     clearTimeout(this.#joining);
-    this.#early = [];
-    this.#earlySize = 0;
+    this.#forgetEarly();
   }
 
   #deliver(args: unknown[]): void {

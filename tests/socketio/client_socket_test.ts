@@ -319,6 +319,37 @@ Deno.test("client takes so many events, and so much of them, before the server l
   }
 });
 
+Deno.test("client that missed more than it takes before it is let in comes without its session", async () => {
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    forceNew: true,
+    reconnectionDelay: 0,
+    maxBufferedEvents: 2,
+  });
+  const log: unknown[] = [];
+  socket.onAny((name) => log.push(name));
+  socket.on("connect", () => log.push(["connect", socket.id, socket.recovered]));
+  socket.on("connect_error", (error) => log.push(error));
+  sockets[0].accept(open);
+  sockets[0].receive('40{"sid":"a","pid":"p"}', '42["first","offset"]');
+  sockets[0].end();
+  while (sockets.length < 2) await next(socket.io, "reconnect_attempt");
+  sockets[1].accept(open);
+  const missed = ["1", "2", "3", "4", "5", "6"].map((n) => `42["missed${n}","offset${n}"]`);
+  sockets[1].receive(...missed);
+  assert(socket.active);
+  sockets[1].receive('40{"sid":"a","pid":"p"}');
+  const sent = sockets[1].sent;
+  while (sent.length < 3) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(sent, ['40{"pid":"p","offset":"offset"}', "41", "40"]);
+  sockets[1].receive('40{"sid":"b","pid":"q"}', '42["last"]');
+  assertEquals(log, [["connect", "a", false], "first", ["connect", "b", false], "last"]);
+  await socket.close();
+});
+
 Deno.test("client that is refused when it was let in before is disconnected, and waits for no answers", async () => {
   const { options, sockets } = stubOptions();
   const socket = connectSocketIo("http://example.org/", {
