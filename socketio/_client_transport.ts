@@ -49,4 +49,6 @@ export interface ClientTransportOptions {
   readonly WebSocket: typeof WebSocket;
   /** The most bytes of one response, and of one message. */
   readonly maxHttpBufferSize: number;
+  /** The most that the answers weigh which wait to be sent. @default MAX_UNREAD_ANSWERS */
+  readonly maxUnreadAnswers?: number;
 }

@@ -260,7 +260,8 @@ export class EngineClient implements ClientTransportHost {
   #mayAnswer(bytes: number): boolean {
     const before = this.#queuedAnswers;
     this.#queuedAnswers += weightOfAnswer(bytes);
-    if (before === 0 || this.#queuedAnswers <= MAX_UNREAD_ANSWERS) return true;
+    const { maxUnreadAnswers = MAX_UNREAD_ANSWERS } = this.#options;
+    if (before === 0 || this.#queuedAnswers <= maxUnreadAnswers) return true;
     this.#fail("transport error", unreadAnswersError());
     return false;
   }

@@ -1,7 +1,7 @@
 // Floor 1: codec.
 import { SocketIoError } from "./errors.ts";
 
-/** The most that a server may leave unread of what it makes a client answer, in bytes. */
+/** The most that a server may leave unread of what it makes a client answer, in bytes, unless the program lets more wait. */
 export const MAX_UNREAD_ANSWERS = 67_108_864;
 /** What an answer counts beside its own bytes, as platforms spend that and more on a message that waits. */
 const ANSWER_COST = 512;

@@ -98,7 +98,8 @@ export class WebSocketClient implements ClientTransport {
     this.#sent += Math.max(0, after - before);
     if (answers === 0) return;
     const unread = this.#answers.add(answers, this.#sent, this.#sent - after);
-    if (unread === answers || unread <= MAX_UNREAD_ANSWERS) return;
+    const { maxUnreadAnswers = MAX_UNREAD_ANSWERS } = this.#options;
+    if (unread === answers || unread <= maxUnreadAnswers) return;
     socket.close();
     this.#end(unreadAnswersError());
   }

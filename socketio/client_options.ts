@@ -36,7 +36,8 @@ export interface SocketIoSocketOptions {
   maxBufferedEvents?: number;
   /**
    * The most bytes that wait to be sent; more are refused by `emit`. If the server sends more before it lets the socket in, in several events,
-   * the same holds as for `maxBufferedEvents`.
+   * the same holds as for `maxBufferedEvents`. Acknowledgements to the server are none of these: 64 MiB of them may wait, or as much as this says for
+   * the connection's first socket if that is more, each with 512 bytes added; with more the connection is lost (`ERR_LIMIT`).
    * @default {16_777_216}
    */
   maxBufferedBytes?: number;

@@ -15,6 +15,7 @@ import {
 } from "./_option_kinds.ts";
 import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
+import { MAX_UNREAD_ANSWERS } from "./_unread_answers.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import { encodePacket, PacketDecoder, PacketType, type SocketIoPacket } from "./packet.ts";
@@ -222,6 +223,7 @@ export class SocketIoManager {
       WebSocket: options.WebSocket ?? WebSocket,
       network: networkOf(url, options),
       maxHttpBufferSize: inRange("maxHttpBufferSize", options.maxHttpBufferSize, 67_108_864, 1),
+      maxUnreadAnswers: Math.max(MAX_UNREAD_ANSWERS, options.maxBufferedBytes ?? 0),
     };
     this.#codec = makeCodec(options);
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { stubOptions } from "../_support/engine_client_stubs.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
@@ -59,6 +60,38 @@ Deno.test("manager's listeners are removed as those of npm's: one, all of an eve
     assertEquals(manager[name]("close").hasListeners("close"), false, name);
     assertEquals(manager.listeners("open"), [listener]);
     assertEquals(manager[name]().hasListeners("open"), false, name);
+  }
+});
+
+Deno.test("manager lets more answers wait where the program lets more wait of what it sends", async () => {
+  const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
+  const answer = "x".repeat(30_000_000);
+  for (
+    const [maxBufferedBytes, inOneTurn, active] of [
+      [undefined, true, false],
+      [100_000_000, true, true],
+      [undefined, false, false],
+      [100_000_000, false, true],
+    ] as const
+  ) {
+    const { options: { WebSocket }, sockets } = stubOptions();
+    const socket = connectSocketIo("http://example.org/", {
+      transports: ["websocket"],
+      WebSocket,
+      forceNew: true,
+      reconnection: false,
+      maxBufferedBytes,
+    });
+    socket.on("question", (done) => done(answer));
+    const [server] = sockets;
+    server.send = (data) => server.bufferedAmount += (data as string).length;
+    server.accept(open, '40{"sid":"a"}');
+    for (let id = 0; id < 3; id++) {
+      server.receive(`42${id}["question"]`);
+      if (!inOneTurn) await Promise.resolve();
+    }
+    assertEquals(socket.connected, active, `${maxBufferedBytes} ${inOneTurn}`);
+    await socket.close();
   }
 });
 
