@@ -73,7 +73,9 @@ export function resolveEngineOptions(
   refuseForeign(options, FOREIGN_SERVER_OPTIONS);
   const transports = options.transports ?? ["polling", "websocket"];
   checkTransports(transports);
-  if (options.cors !== undefined) checkCors(options.cors);
+  // As with npm's, what is false is none: then no page of another origin is let in.
+  const cors = options.cors || undefined;
+  if (cors !== undefined) checkCors(cors);
   checkCallable("allowRequest", options.allowRequest);
   checkPath(options.path);
   if (options.allowedHosts !== undefined) checkAllowedHosts(options.allowedHosts);
@@ -107,7 +109,7 @@ export function resolveEngineOptions(
     transports: new Set(transports),
     allowUpgrades: flag("allowUpgrades", options.allowUpgrades, true),
     allowRequest: options.allowRequest,
-    cors: options.cors,
+    cors,
     allowedHosts: options.allowedHosts,
     cookie: named,
     deflate,

@@ -37,8 +37,8 @@ export function checkCallable(name: string, value: unknown): void {
 
 /** @throws {TypeError} For what is given, and is no codec. */
 export function checkParser(parser: unknown): void {
-  if (parser === undefined) return;
-  const { Encoder, Decoder } = (parser ?? {}) as Record<string, unknown>;
+  if (parser === undefined || parser === null) return;
+  const { Encoder, Decoder } = parser as Record<string, unknown>;
   if (typeof Encoder === "function" && typeof Decoder === "function") return;
   throw new TypeError("Cannot use the option parser: it has no Encoder and Decoder");
 }

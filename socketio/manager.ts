@@ -70,7 +70,7 @@ interface Codec {
 
 function makeCodec(options: SocketIoClientOptions): Codec {
   const { parser } = options;
-  if (parser === undefined) {
+  if (!parser) {
     const decoder = new PacketDecoder({
       maxAttachments: options.maxAttachments ?? 10,
       maxAttachmentBytes: options.maxAttachmentBytes ?? 67_108_864,

@@ -238,9 +238,7 @@ export class SocketIoServer<
     };
     this.#maxMade = positive("maxChildNamespaces", options.maxChildNamespaces, 10_000);
     this.#adapter = options.adapter ?? (recovery ? SessionAwareAdapter : InMemoryAdapter);
-    this.encoder = options.parser === undefined
-      ? { encode: encodePacket }
-      : new options.parser.Encoder();
+    this.encoder = options.parser ? new options.parser.Encoder() : { encode: encodePacket };
     this.#clientServer = this.#makeClientServer(options);
     // The options of the engine are looked at now, not when the first client comes, and before an adapter begins to work.
     this.#ownEngine = this.#makeEngine();
@@ -570,7 +568,7 @@ export class SocketIoServer<
     const attachmentTimeout = positive("attachmentTimeout", options.attachmentTimeout, 30_000);
     return {
       encoder: this.encoder,
-      parser: options.parser,
+      parser: options.parser ?? undefined,
       decoderOptions: {
         maxAttachments: positive("maxAttachments", options.maxAttachments, 10),
         maxAttachmentBytes: positive("maxAttachmentBytes", options.maxAttachmentBytes, 10_000_000),

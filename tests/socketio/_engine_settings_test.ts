@@ -128,3 +128,10 @@ Deno.test("cookie refuses what it does not know, and what is of the wrong kind",
     assertThrows(() => resolveEngineOptions({ cookie }, "/"), TypeError, name);
   }
 });
+
+Deno.test("engine settings take cors of false or null for none, as npm's do", () => {
+  for (const none of [false, null]) {
+    const settings = resolveEngineOptions({ cors: none as never }, "/socket.io");
+    assertEquals(settings.cors, undefined);
+  }
+});

@@ -112,5 +112,8 @@ Deno.test("option kinds: parts of an option that there are not are refused", () 
       "InMemoryAdapter",
     );
   }
-  for (const none of [undefined, null]) client({ query: none, extraHeaders: none });
+  for (const none of [undefined, null]) {
+    client({ query: none, extraHeaders: none, parser: none });
+    assertEquals(server({ parser: none }).encoder.encode({ type: 0, nsp: "/" }), ["0"]);
+  }
 });
