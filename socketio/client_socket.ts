@@ -529,7 +529,11 @@ export class SocketIoClientSocket<
         const { message, data } = typeof packet.data === "string"
           ? { message: packet.data, data: undefined }
           : packet.data as { message?: unknown; data?: unknown };
-        this.#refused(new SocketIoError("ERR_REFUSED", refusalText(message), { data }));
+        this.#refused(
+          new SocketIoError("ERR_REFUSED", reasonText(message, "the server told no reason"), {
+            data,
+          }),
+        );
       }
     }
   }
@@ -585,7 +589,7 @@ export class SocketIoClientSocket<
   }
 
   #authFailed(cause: unknown): void {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = reasonText(cause instanceof Error ? cause.message : cause, "it told no reason");
     this.#refused(
       new SocketIoError("ERR_LISTENER", `Cannot connect: auth failed: ${why}`, { cause }),
     );
@@ -913,11 +917,9 @@ function tooMuchEarly(): SocketIoError {
   return new SocketIoError("ERR_LIMIT", message);
 }
 
-/** Why a server refuses, in its words. Not all that may stand there is a text, or can be made one. */
-function refusalText(message: unknown): string {
-  return typeof message === "string" || typeof message === "number"
-    ? `${message}`
-    : "the server told no reason";
+/** Why a server or a program refuses, in its words. Not all that may stand there is a text, or can be made one. */
+function reasonText(reason: unknown, otherwise: string): string {
+  return typeof reason === "string" || typeof reason === "number" ? `${reason}` : otherwise;
 }
 
 /** Whether an argument may be a server's offset, which is short and without blanks. */

@@ -169,6 +169,25 @@ Deno.test("client whose auth fails is told, and may connect again with another",
   });
 });
 
+Deno.test("client whose auth fails with what can't be made a text is told, too", async () => {
+  await withServer({}, async ({ url }) => {
+    for (const cause of [Object.create(null), Symbol("a"), undefined]) {
+      for (
+        const auth of [() => Promise.reject(cause), () => {
+          throw cause;
+        }]
+      ) {
+        const socket = connectSocketIo(url, { auth, forceNew: true });
+        const [error] = await next<[SocketIoError]>(socket, "connect_error");
+        assertEquals([error.code, error.cause], ["ERR_LISTENER", cause]);
+        assertEquals(error.message, "Cannot connect: auth failed: it told no reason");
+        assertFalse(socket.active);
+        await socket.close();
+      }
+    }
+  });
+});
+
 Deno.test("client whose auth can't be encoded is told, as one whose auth fails", async () => {
   await withServer({}, async ({ url }) => {
     const auth = { id: 1n };
