@@ -227,12 +227,8 @@ export class BroadcastOperator<
 
   #emitLater(queue: Promise<void> | undefined, data: unknown[], ack: Ack | undefined): void {
     const adapter = this.#adapter;
-    const read = Promise.all([readBlobs(data), queue]);
-    const done = read.then(
+    const done = Promise.all([readBlobs(data), queue]).then(
       ([read]) => this.#emit(read as unknown[], ack),
-      (cause) => {
-        throw new SocketIoError("ERR_LIMIT", "Cannot emit: a blob could not be read", { cause });
-      },
     ).catch((error) => {
       if (ack === undefined) reportCallbackError(error);
       else ack(error, this.#flags.expectSingleResponse ? undefined : []);
