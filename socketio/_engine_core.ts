@@ -19,7 +19,7 @@ import { KeptResponse } from "./_middleware_response.ts";
 import { parseQuery } from "./_query.ts";
 import { randomId } from "./_random_id.ts";
 import { type Delay, Scheduler } from "./_scheduler.ts";
-import { isThenable, onRejection } from "./_thenable.ts";
+import { isPromise, onRejection } from "./_thenable.ts";
 import { ENGINE_ERRORS, type Refusal, verifyRequest } from "./_verify.ts";
 import { type SocketTransportHost, WebSocketTransport } from "./_websocket_transport.ts";
 import type { EngineRequest, EngineResponse } from "./types.ts";
@@ -566,7 +566,7 @@ export class EngineCore implements EngineSocketHost {
         };
         try {
           const result = middleware[index](request, response, next);
-          if (isThenable(result)) Promise.resolve(result).then(endIfAnswered, failed);
+          if (isPromise(result)) Promise.resolve(result).then(endIfAnswered, failed);
           else endIfAnswered();
         } catch (error) {
           failed(error);

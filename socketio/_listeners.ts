@@ -1,5 +1,5 @@
 // Floor 2: protocol.
-import { isThenable } from "./_thenable.ts";
+import { isPromise } from "./_thenable.ts";
 import type { SocketIoListener } from "./types.ts";
 
 /** A function that is called for an event. */
@@ -22,7 +22,7 @@ export function callListener<S>(
 ): void {
   try {
     const result: unknown = listener.apply(self, args as never[]);
-    if (isThenable(result)) result.then(undefined, (error) => fail(error, self));
+    if (isPromise(result)) result.then(undefined, (error) => fail(error, self));
   } catch (error) {
     fail(error, self);
   }
