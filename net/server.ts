@@ -50,6 +50,13 @@ export interface ServerEvents {
   tlsClientError: [error: Error, socket: Socket];
 }
 
+/** When those of the connections that are still open then are destroyed. */
+interface Drain {
+  at: number;
+  sockets: Set<Socket>;
+  timer: ReturnType<typeof setTimeout>;
+}
+
 /** How long `accept` rests after it failed for want of resources, in ms. */
 const ACCEPT_REST = 50;
 
@@ -87,8 +94,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   #closing: PromiseWithResolvers<void> | null = null;
   #refed = true;
   #wake: (() => void) | null = null;
-  /** The ends that calls of `close` have set to connections. */
-  readonly #drains = new Set<ReturnType<typeof setTimeout>>();
+  /** The ends that calls of `close` have set to connections; each of these is in one of them at most. */
+  readonly #drains = new Set<Drain>();
   #unwatch: (() => void) | null = null;
   #accepted = 0;
   #dropped = 0;
@@ -505,6 +512,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #remove(socket: Socket, ended: ClosedConnection): void {
     if (!this.#sockets.delete(socket)) return;
+    // Its socket may be connected anew: that is none of this server's connections.
+    if (this.#drains.size > 0) this.#spare(socket);
     this.#count();
     this.#admission.leave(ended.remoteAddress);
     this.#read += ended.bytesRead;
@@ -527,14 +536,31 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #drainWithin(ms: number): void {
     if (ms === 0) return this.closeAllConnections();
-    if (this.#sockets.size === 0) return;
     // Who comes later, to a server that listens again, may stay; and a later call that sets a later end takes back nothing.
-    const sockets = [...this.#sockets];
+    const sockets = new Set(this.#sockets);
+    const at = performance.now() + ms;
+    for (const drain of this.#drains) {
+      if (drain.at > at) this.#endDrain(drain);
+      else for (const socket of drain.sockets) sockets.delete(socket);
+    }
+    if (sockets.size === 0) return;
     const timer = setTimeout(() => {
-      this.#drains.delete(timer);
+      this.#drains.delete(drain);
       for (const socket of sockets) socket.destroy();
     }, ms);
-    this.#drains.add(timer);
+    const drain: Drain = { at, sockets, timer };
+    this.#drains.add(drain);
+  }
+
+  #spare(socket: Socket): void {
+    for (const drain of this.#drains) {
+      if (drain.sockets.delete(socket) && drain.sockets.size === 0) this.#endDrain(drain);
+    }
+  }
+
+  #endDrain(drain: Drain): void {
+    clearTimeout(drain.timer);
+    this.#drains.delete(drain);
   }
 
   /** Ends the closing when nothing is left: no listener, no accept under way, no connection. */
@@ -544,8 +570,6 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
       this.#loops > 0 || this.#introducing > 0;
     if (closing === null || busy || this.#sockets.size > 0) return;
     this.#closing = null;
-    for (const timer of this.#drains) clearTimeout(timer);
-    this.#drains.clear();
     closing.resolve();
     this.#tell("close");
   }

@@ -936,6 +936,58 @@ Deno.test("server keeps the end that close has set when a later call sets a late
   await gone(second);
 });
 
+Deno.test("server's drain spares a socket whose connection has closed, and which is connected anew", async () => {
+  const other = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
+  const server = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
+  const clients = [connect(server.port, LOOPBACK)];
+  const accepted = await told<Socket>(server, "connection");
+  clients.push(connect(server.port, LOOPBACK));
+  await told(server, "connection");
+  for (const client of clients) client.resume();
+  const closing = server.close({ drain: 100 });
+  accepted.destroy();
+  await gone(accepted);
+  accepted.connect(other.port, LOOPBACK);
+  await accepted.opened;
+  await closing;
+  assertEquals(accepted.destroyed, false);
+  accepted.destroy();
+  await Promise.all(clients.map(gone));
+  await other.close({ drain: 0 });
+});
+
+Deno.test("server that is closed again and again keeps one timer, and none for connections that are gone", async () => {
+  const server = await createServer((socket) => void socket.resume()).listen(0, LOOPBACK);
+  const client = connect(server.port, LOOPBACK);
+  client.resume();
+  const accepted = await told<Socket>(server, "connection");
+  await client.opened;
+  const { setTimeout, clearTimeout } = globalThis;
+  const timers = new Set<unknown>();
+  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+    const timer = setTimeout(...args);
+    timers.add(timer);
+    return timer;
+  }) as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer);
+    clearTimeout(timer);
+  };
+  try {
+    for (let i = 0; i < 10; i++) server.close({ drain: 60_000 + i });
+    for (let i = 0; i < 10; i++) server.close({ drain: 50_000 - i });
+    assertEquals(timers.size, 1);
+    // It listens again, so that the end of the connection is not its own.
+    await server.listen(0, LOOPBACK);
+    client.destroy();
+    await gone(accepted);
+    assertEquals(timers.size, 0);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+  await server.close();
+});
+
 Deno.test("server's hooks may fail: the connection is dropped, the next is served", async () => {
   let calls = 0;
   class Fussy extends Server {
