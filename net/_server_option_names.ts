@@ -39,9 +39,10 @@ const FOREIGN: Readonly<Record<string, string>> = {
   ),
   ...Object.fromEntries(
     ["ALPNProtocols", "ca", "cert", "key", "passphrase", "pfx", "requestCert", "secureContext"]
-      .concat("SNICallback", "sni", "tls")
+      .concat("SNICallback", "sni")
       .map((name) => [name, "goes to `createSecureServer()`"]),
   ),
+  tls: "is none here: `cert` and `key` go to `createSecureServer()`",
   timeout: "is `setTimeout()` of a socket here",
 };
 

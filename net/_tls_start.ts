@@ -13,6 +13,7 @@ import {
 import { loadAuthorities, loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
+import { checkOptionSpelling } from "./option_names.ts";
 import { formatEndpoint } from "./os_error.ts";
 import { toTlsError } from "./tls_error.ts";
 import type {
@@ -134,32 +135,43 @@ const UNSUPPORTED: readonly string[] = [
   "ticketKeys",
 ];
 
+const namesOf = (keys: Iterable<string>): Readonly<Record<string, true>> =>
+  Object.fromEntries(Array.from(keys, (key) => [key, true]));
+
+const CLIENT_NAMES = namesOf(CLIENT);
+const SERVER_NAMES = namesOf(SERVER_KEYS);
+
 /** Parts options that stand on one level, as Node has them. */
-function split(options: object, keys: ReadonlySet<string>): [tls: object, rest: object] {
+function split(
+  options: object,
+  names: Readonly<Record<string, true>>,
+): [tls: object, rest: object] {
   const tls: Record<string, unknown> = {};
   const rest: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined && UNSUPPORTED.includes(key)) {
       throw new TypeError(`Cannot use TLS option ${JSON.stringify(key)}: it is not supported`);
     }
-    (keys.has(key) ? tls : rest)[key] = value;
+    (Object.hasOwn(names, key) ? tls : rest)[key] = value;
   }
+  // The rest is checked by others, who know none of these.
+  checkOptionSpelling("Cannot use TLS options", rest, names);
   return [tls, rest];
 }
 
-/** Parts the options of `connectTls`. @throws {TypeError} For options of node:tls that are not supported. */
+/** Parts the options of `connectTls`. @throws {TypeError} For options of node:tls that are not supported, and for misspelt ones. */
 export function splitTlsClientOptions<T extends TlsClientOptions>(
   options: T,
 ): { tls: TlsClientOptions; rest: Omit<T, keyof TlsClientOptions> } {
-  const [tls, rest] = split(options, new Set(CLIENT));
+  const [tls, rest] = split(options, CLIENT_NAMES);
   return { tls, rest: rest as Omit<T, keyof TlsClientOptions> };
 }
 
-/** Parts the options of a secure server. @throws {TypeError} For options of node:tls that are not supported. */
+/** Parts the options of a secure server. @throws {TypeError} For options of node:tls that are not supported, and for misspelt ones. */
 export function splitTlsServerOptions<T extends TlsServerOptions>(
   options: T,
 ): { tls: TlsServerOptions; rest: Omit<T, keyof TlsServerOptions> } {
-  const [tls, rest] = split(options, SERVER_KEYS);
+  const [tls, rest] = split(options, SERVER_NAMES);
   return { tls, rest: rest as Omit<T, keyof TlsServerOptions> };
 }
 

@@ -28,12 +28,18 @@ Deno.test("a server tells where an option goes that is not its own", () => {
   const told = (options: object) =>
     assertThrows(() => checkServerOptionNames(options), TypeError).message;
   assertEquals(
-    [{ hostname: "::1" }, { key: "k" }, { timeout: 5 }, { blocklist: [] }, { backlog: 5 }].map(
-      told,
-    ),
+    [
+      { hostname: "::1" },
+      { key: "k" },
+      { tls: {} },
+      { timeout: 5 },
+      { blocklist: [] },
+      { backlog: 5 },
+    ].map(told),
     [
       "Cannot make a server: `hostname` goes to `listen()`",
       "Cannot make a server: `key` goes to `createSecureServer()`",
+      "Cannot make a server: `tls` is none here: `cert` and `key` go to `createSecureServer()`",
       "Cannot make a server: `timeout` is `setTimeout()` of a socket here",
       "Cannot make a server: there is no option `blocklist`, but `blockList`",
       "Cannot make a server: `backlog` goes to `listen()`",

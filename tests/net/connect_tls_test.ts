@@ -49,6 +49,19 @@ Deno.test("connectTls refuses authorities that are no certificates at once, and 
   }
 });
 
+Deno.test("connectTls refuses misspelt options of TLS, which would ask for nothing", () => {
+  for (const name of ["minVersion", "checkServerIdentity", "ALPNProtocols", "servername", "ca"]) {
+    for (const wrong of [name.toUpperCase(), name[0].toUpperCase() + name.slice(1)]) {
+      if (wrong === name) continue;
+      assertThrows(
+        () => connectTls({ ...LOCAL, port: 1, [wrong]: "TLSv1.3" }),
+        TypeError,
+        `Cannot use TLS options: there is no option \`${wrong}\`, but \`${name}\``,
+      );
+    }
+  }
+});
+
 Deno.test("connectTls refuses an own certificate that is no good at once, before the server hears of it", async () => {
   const { cert, key } = identity("client");
   const rows: [SecureSocketOptions, string][] = [

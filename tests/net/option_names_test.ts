@@ -13,6 +13,7 @@ import { sizeHeaderFramer } from "../../net/size_header_framer.ts";
 import { MessageSocket } from "../../net/message_socket.ts";
 import { checkOptionNames, checkOptionSpelling } from "../../net/option_names.ts";
 import { pair } from "../../net/pair.ts";
+import { createSecureServer, type SecureServerOptions } from "../../net/secure_server.ts";
 
 /** The text of what `call` throws for options that its type does not know. */
 function refusal(call: () => unknown): string {
@@ -64,6 +65,7 @@ const UNKNOWN: Record<string, [call: (options: object) => unknown, name: string,
     [(o) => createServer(o), "allowlist", "no option `allowlist`, but `allowList`"],
     [(o) => createServer(o), "port", "`port` goes to `listen()`"],
     [(o) => createServer(o), "cert", "`cert` goes to `createSecureServer()`"],
+    [(o) => createSecureServer(o as SecureServerOptions), "requestcert", "but `requestCert`"],
     [(o) => createServer({ acceptRate: { perSecond: 1, ...o } }), "Burst", "but `burst`"],
     [
       (o) => createServer({ proxyProtocol: { trusted: ["unix"], ...o } }),
