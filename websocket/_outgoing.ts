@@ -51,7 +51,9 @@ export function checkSendOptions(options: { opcode?: WebSocketMessageOpcode }): 
  * @throws {TypeError}
  */
 export function checkPingOptions(options: unknown): void {
-  if (typeof options === "object" && options !== null && !ArrayBuffer.isView(options)) return;
+  const plain = typeof options === "object" && options !== null && toBytes(options) === undefined &&
+    !(options instanceof Blob) && !(Symbol.iterator in options);
+  if (plain) return;
   throw new TypeError(
     "Cannot ping: it takes options alone; there is a promise to await, no payload and no callback",
   );

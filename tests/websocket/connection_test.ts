@@ -1376,7 +1376,8 @@ Deno.test("ping refuses the payload and the callback of npm's ws, and sends noth
   const [client, server] = webSocketPair();
   let pings = 0;
   server.on("ping", () => pings++);
-  for (const wrong of [() => {}, "payload", new Uint8Array(1), null, 5]) {
+  const bytes = new Uint8Array(1);
+  for (const wrong of [() => {}, "payload", bytes, bytes.buffer, [1], new Blob([]), null, 5]) {
     assertThrows(() => client.ping(wrong as object), TypeError, "Cannot ping: ");
   }
   await client.ping({});
