@@ -438,10 +438,18 @@ export function serverContext(certificates: object | TlsServerOptions): ServerCo
   return new ServerContext(options);
 }
 
-/** How long a handshake with these certificates may take, in ms; 0 for as long as it takes. They are not checked yet. */
-export function handshakeTimeoutOf(certificates: object | TlsServerOptions): number {
-  const { handshakeTimeout } = contexts.get(certificates) ?? Object(certificates);
-  return handshakeTimeout ?? HANDSHAKE_TIMEOUT;
+/** How long a client's handshake may take, in ms; 0 for as long as it takes. @throws {TypeError} @throws {RangeError} */
+export function clientHandshakeTimeout(options: TlsClientOptions): number {
+  checkOptions(options, CLIENT_KEYS);
+  return options.handshakeTimeout ?? HANDSHAKE_TIMEOUT;
+}
+
+/** How long a server's handshake may take, in ms; 0 for as long as it takes. @throws {TypeError} @throws {RangeError} */
+export function serverHandshakeTimeout(certificates: object | TlsServerOptions): number {
+  const kept = contexts.get(certificates);
+  if (kept !== undefined) return kept.handshakeTimeout;
+  checkOptions(certificates, SERVER_KEYS);
+  return (certificates as TlsServerOptions).handshakeTimeout ?? HANDSHAKE_TIMEOUT;
 }
 
 /** Waits for the handshake of a connection that `Deno.listenTls` accepted, and remembers what it came to. */

@@ -39,7 +39,11 @@ import {
 } from "./_socket_settings.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
-import { checkTlsClientOptions, handshakeTimeoutOf } from "./_tls_start.ts";
+import {
+  checkTlsClientOptions,
+  clientHandshakeTimeout,
+  serverHandshakeTimeout,
+} from "./_tls_start.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
@@ -629,7 +633,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#secure(
       (raw) => startTls(raw, { ...options, hostname }),
       options,
-      handshakeTimeoutOf(options),
+      () => clientHandshakeTimeout(options),
       true,
     );
   }
@@ -648,7 +652,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#secure(
       (raw) => startServerTls(raw, certificates, options),
       options,
-      handshakeTimeoutOf(certificates),
+      () => serverHandshakeTimeout(certificates),
       false,
     );
   }
@@ -989,14 +993,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #secure(
     start: (raw: Transport) => Promise<Transport>,
     waiting: WaitOptions,
-    limit: number,
+    limitOf: () => number,
     client: boolean,
   ): Promise<this> {
     // Quiet, what is written next would leave in the clear.
     if (this.#transport === null && !this.#destroyed) {
       return Promise.reject(startTlsError("offline"));
     }
-    const secured = this.#handshake(start, waiting, limit, client);
+    const secured = this.#handshake(start, waiting, limitOf, client);
     // The peer can bring it about, and `error` tells of it, too: it must not end the program of who does not wait.
     secured.catch(() => {});
     return secured;
@@ -1005,7 +1009,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   async #handshake(
     start: (raw: Transport) => Promise<Transport>,
     waiting: WaitOptions,
-    limit: number,
+    limitOf: () => number,
     client: boolean,
   ): Promise<this> {
     const transport = this.#transport;
@@ -1023,6 +1027,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const raw = incoming.handOver(transport);
     try {
       const { signal } = waiting;
+      // Options that are wrong are told of before anything is waited for.
+      const limit = limitOf();
       // A peer that does not read holds the handshake up as well as one that says nothing.
       const timeout = Math.min(waiting.timeout || Infinity, limit || Infinity);
       await this.#outgoing.detach({ timeout, signal });

@@ -533,6 +533,26 @@ Deno.test("TLS that is started behind what the peer does not read has the handsh
   }
 });
 
+Deno.test("TLS with wrong options fails as such, without a wait for what the peer does not read", async () => {
+  const wrong = [
+    ["client", { minversion: "TLSv1.3" }, "Cannot use TLS option"],
+    ["client", { handshakeTimeout: NaN }, "Cannot use a handshake timeout"],
+    ["server", { minversion: "TLSv1.3" }, "Cannot use TLS option"],
+    ["server", { handshakeTimeout: -1 }, "Cannot use a handshake timeout"],
+  ] as const;
+  for (const [side, options, text] of wrong) {
+    using it = rig({}, { capacity: 1 });
+    it.socket.on("error", () => {});
+    it.socket.write(new Uint8Array(1000));
+    const waiting = { timeout: 5000 };
+    const secured = side === "client"
+      ? it.socket.startTls({ ...options, ...waiting } as object)
+      : it.socket.startServerTls({ ...identity("server"), ...options } as object, waiting);
+    const error = await assertRejects(() => secured, Error, text);
+    assertEquals([error instanceof NetError, it.socket.destroyed], [false, true]);
+  }
+});
+
 Deno.test("write and writable may be mixed: all leaves in the order of the calls", async () => {
   using it = rig();
   const writer = it.socket.writable.getWriter();
