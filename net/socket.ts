@@ -63,7 +63,7 @@ import { startServerTls, startTls, tlsInfo } from "./start_tls.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { abortError, waitFor, type WaitOptions } from "./wait.ts";
+import { abortError, isBounded, waitFor, type WaitOptions } from "./wait.ts";
 
 /** Text or bytes, as `write` takes them: of a view of another kind the bytes that it shows. */
 export type SocketChunk = string | ArrayBufferView;
@@ -631,7 +631,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   startTls(options: StartTlsOptions = {}): Promise<this> {
     const hostname = options.hostname ?? this.#options.host ?? this.#options.hostname;
     return this.#secure(
-      (raw) => startTls(raw, { ...options, hostname }),
+      (raw, timeout) => startTls(raw, { ...options, hostname, timeout }),
       options,
       () => clientHandshakeTimeout(options),
       true,
@@ -650,7 +650,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     options: StartServerTlsOptions = {},
   ): Promise<this> {
     return this.#secure(
-      (raw) => startServerTls(raw, certificates, options),
+      (raw, timeout) => startServerTls(raw, certificates, { ...options, timeout }),
       options,
       () => serverHandshakeTimeout(certificates),
       false,
@@ -991,7 +991,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   #secure(
-    start: (raw: Transport) => Promise<Transport>,
+    start: (raw: Transport, timeout?: number) => Promise<Transport>,
     waiting: WaitOptions,
     limitOf: () => number,
     client: boolean,
@@ -1007,7 +1007,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   async #handshake(
-    start: (raw: Transport) => Promise<Transport>,
+    start: (raw: Transport, timeout?: number) => Promise<Transport>,
     waiting: WaitOptions,
     limitOf: () => number,
     client: boolean,
@@ -1028,11 +1028,15 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     try {
       const { signal } = waiting;
       // Options that are wrong are told of before anything is waited for.
+      isBounded("start TLS", waiting); // throws
       const limit = limitOf();
       // A peer that does not read holds the handshake up as well as one that says nothing.
       const timeout = Math.min(waiting.timeout || Infinity, limit || Infinity);
+      const began = performance.now();
       await this.#outgoing.detach({ timeout, signal });
-      const secure = await start(raw);
+      // One time for both, or a peer that reads late would have it twice.
+      const left = waiting.timeout && Math.ceil(waiting.timeout - (performance.now() - began));
+      const secure = await start(raw, left && Math.max(1, left));
       if (this.#incoming !== incoming || this.#destroyed) {
         closeQuietly(secure);
         throw closedError("start TLS");

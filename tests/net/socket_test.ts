@@ -533,12 +533,29 @@ Deno.test("TLS that is started behind what the peer does not read has the handsh
   }
 });
 
+Deno.test("TLS has its time once, for what was written before and for the handshake", async () => {
+  for (const side of ["client", "server"]) {
+    using it = rig({}, { capacity: 4 });
+    it.socket.on("error", () => {});
+    it.socket.write("12345678");
+    const secured = side === "client"
+      ? it.socket.startTls({ timeout: 1000, hostname: "localhost" })
+      : it.socket.startServerTls(identity("server"), { timeout: 1000 });
+    const failed = assertRejects(() => secured, NetError, "timed out after ");
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    for (let n = 0; n < 8;) n += (await it.peer.read(new Uint8Array(8)))!;
+    const { code, message } = await failed;
+    assertEquals([code, Number(/after (\d+) ms/.exec(message)?.[1]) <= 900], ["ETIMEDOUT", true]);
+  }
+});
+
 Deno.test("TLS with wrong options fails as such, without a wait for what the peer does not read", async () => {
   const wrong = [
     ["client", { minversion: "TLSv1.3" }, "Cannot use TLS option"],
     ["client", { handshakeTimeout: NaN }, "Cannot use a handshake timeout"],
     ["server", { minversion: "TLSv1.3" }, "Cannot use TLS option"],
     ["server", { handshakeTimeout: -1 }, "Cannot use a handshake timeout"],
+    ["client", { timeout: "50" }, "Cannot start TLS: a timeout"],
   ] as const;
   for (const [side, options, text] of wrong) {
     using it = rig({}, { capacity: 1 });
@@ -546,7 +563,7 @@ Deno.test("TLS with wrong options fails as such, without a wait for what the pee
     it.socket.write(new Uint8Array(1000));
     const waiting = { timeout: 5000 };
     const secured = side === "client"
-      ? it.socket.startTls({ ...options, ...waiting } as object)
+      ? it.socket.startTls({ ...waiting, ...options } as object)
       : it.socket.startServerTls({ ...identity("server"), ...options } as object, waiting);
     const error = await assertRejects(() => secured, Error, text);
     assertEquals([error instanceof NetError, it.socket.destroyed], [false, true]);
