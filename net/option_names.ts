@@ -7,7 +7,7 @@
  * @param what How the error begins: what can't be done.
  * @param known The names that there are; the values say nothing.
  * @param foreign What other libraries take, and the rest of a sentence about it: "is `hostname` here".
- * @throws {TypeError} For an unknown option, with the name that it has here, and for what is no object of options.
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an unknown option, with the name that it has here, and for what is no object of options.
  *
  * @example
  * ```ts
@@ -29,12 +29,12 @@ export function checkOptionNames(
 ): void {
   const given: unknown = options;
   if (typeof given !== "object" || given === null || Symbol.iterator in given) {
-    throw new TypeError(`${what}: the options are not an object`);
+    throw refusal(`${what}: the options are not an object`);
   }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null || Object.hasOwn(known, name)) continue;
-    if (Object.hasOwn(foreign, name)) throw new TypeError(`${what}: \`${name}\` ${foreign[name]}`);
-    throw new TypeError(`${what}: there is no option \`${name}\`${meant(name, known)}`);
+    if (Object.hasOwn(foreign, name)) throw refusal(`${what}: \`${name}\` ${foreign[name]}`);
+    throw refusal(`${what}: there is no option \`${name}\`${meant(name, known)}`);
   }
 }
 
@@ -44,7 +44,7 @@ export function checkOptionNames(
  *
  * @param what How the error begins: what can't be done.
  * @param known The names that there are; the values say nothing.
- * @throws {TypeError} For such an option, with the name that it has here.
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for such an option, with the name that it has here.
  *
  * @example
  * ```ts
@@ -67,8 +67,13 @@ export function checkOptionSpelling(
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || value === null || Object.hasOwn(known, name)) continue;
     const other = meant(name, known);
-    if (other !== "") throw new TypeError(`${what}: there is no option \`${name}\`${other}`);
+    if (other !== "") throw refusal(`${what}: there is no option \`${name}\`${other}`);
   }
+}
+
+/** An error with the code that Node has for such options. */
+function refusal(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
 }
 
 /** What follows in the text where a name is spelt wrong. */

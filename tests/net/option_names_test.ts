@@ -17,7 +17,9 @@ import { createSecureServer, type SecureServerOptions } from "../../net/secure_s
 
 /** The text of what `call` throws for options that its type does not know. */
 function refusal(call: () => unknown): string {
-  return assertThrows(call, TypeError).message;
+  const error: TypeError & { code?: string } = assertThrows(call, TypeError);
+  assertEquals(error.code, "ERR_INVALID_ARG_VALUE");
+  return error.message;
 }
 
 Deno.test("option names: those that are known pass, and so does what asks for nothing", () => {
