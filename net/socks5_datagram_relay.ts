@@ -8,7 +8,7 @@ import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
 import type { Transport } from "./transport.ts";
-import { isBounded, type WaitOptions } from "./wait.ts";
+import { isBounded, timeoutError, type WaitOptions } from "./wait.ts";
 
 /** Options of {@linkcode socks5Associate}. */
 export interface Socks5AssociateOptions extends Socks5ConnectOptions {
@@ -101,9 +101,7 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
     isBounded("receive", options); // throws
     const { signal, timeout = 0 } = options;
     const start = performance.now();
-    for (;;) {
-      // What is dropped does not prolong the wait.
-      const left = timeout === 0 ? 0 : Math.max(1, timeout - (performance.now() - start));
+    for (let left = timeout;;) {
       const { data } = await this.#socket.receive({ signal, timeout: left });
       const datagram = decodeSocks5Datagram(data);
       if (datagram !== undefined && datagram.fragment === 0) {
@@ -111,6 +109,10 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
         return { data: datagram.data, address: hostname, port };
       }
       this.#dropped++;
+      if (timeout === 0) continue;
+      // What is dropped does not prolong the wait, however much of it comes.
+      left = timeout - (performance.now() - start);
+      if (left <= 0) throw timeoutError("receive", timeout);
     }
   }
 

@@ -4,7 +4,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
 import { encodeSocks5Datagram } from "../../net/socks5_codec.ts";
-import { socks5Associate } from "../../net/socks5_datagram_relay.ts";
+import { socks5Associate, Socks5DatagramRelay } from "../../net/socks5_datagram_relay.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import type { Transport } from "../../net/transport.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
@@ -117,6 +117,24 @@ Deno.test("SOCKS5 relay waits no longer than told, whatever is dropped meanwhile
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assertEquals((await receiving).code, "ETIMEDOUT");
+  proxy.close();
+});
+
+Deno.test("SOCKS5 relay waits no longer than told for a proxy that always has more to drop", async () => {
+  const [client, proxy] = pair();
+  const good = encodeSocks5Datagram({ hostname: "192.0.2.1", port: 7 }, utf8("late"));
+  const start = performance.now();
+  const flooded = {
+    receive: () => Promise.resolve({ data: performance.now() - start < 1000 ? hex("ff") : good }),
+    metrics: () => ({ dropped: 0 }),
+    close: () => Promise.resolve(),
+  };
+  await using relay = new Socks5DatagramRelay(client, flooded as unknown as DatagramSocket);
+  const error = await assertRejects(() => relay.receive({ timeout: 20 }), NetError);
+  assertEquals([error.code, error.message], [
+    "ETIMEDOUT",
+    "Cannot receive: timed out after 20 ms",
+  ]);
   proxy.close();
 });
 
