@@ -81,7 +81,8 @@ function callLookup(
       (error, address) => {
         if (error) reject(error);
         else if (typeof address === "string") resolve([address]);
-        else resolve(address?.map((each) => each.address) ?? []);
+        // Thrown here it would go to whoever calls back, and the socket would wait for ever.
+        else resolve(Array.isArray(address) ? address.map((each) => each?.address) : []);
       },
     );
     // What `dns.lookup` returns is neither.

@@ -68,7 +68,7 @@ export async function lookupWith(
   if (!Array.isArray(found)) throw notFound(hostname, "the lookup gave no list");
   for (const address of found) {
     if (typeof address !== "string" || parseIp(address) === undefined) {
-      const shown = JSON.stringify(address);
+      const shown = typeof address === "string" ? JSON.stringify(address) : typeof address;
       throw notFound(hostname, `the lookup gave ${shown}, which is no IP address`);
     }
   }

@@ -115,6 +115,12 @@ const BAD_LOOKUPS: Array<[name: string, lookup: unknown, code: string]> = [
     (_: string, _o: unknown, callback: () => void) => callback(),
     "ENOTFOUND",
   ],
+  ...[42, {}, [null]].map((answer): [string, unknown, string] => [
+    `calls back with ${JSON.stringify(answer)}`,
+    (_: string, _o: unknown, callback: (error: null, answer: unknown) => void) =>
+      void setTimeout(callback, 1, null, answer),
+    "ENOTFOUND",
+  ]),
   ["throws", () => {
     throw Object.assign(new Error("x"), { code: "EPERM" });
   }, "EPERM"],

@@ -75,6 +75,14 @@ Deno.test("lookup of the caller's own fails with its code, or ENOTFOUND for one 
   assertEquals([code, cause], ["ENOTFOUND", vague]);
 });
 
+Deno.test("lookup of the caller's own that gives what is no text is ENOTFOUND, whatever it is", async () => {
+  for (const answer of [1n, Symbol("a"), null, { toJSON: () => assert(false) }]) {
+    const lookup = () => Promise.resolve([answer as unknown as string]);
+    const error = await assertRejects(() => lookupWith(lookup, "a.example", {}), NetError);
+    assertEquals(error.code, "ENOTFOUND");
+  }
+});
+
 Deno.test("lookup without permission is EPERM", { permissions: { net: false } }, async () => {
   const error = await assertRejects(() => lookupHost("example.org"), NetError);
   assertEquals([error.code, error.message], [
