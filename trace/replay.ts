@@ -5,6 +5,7 @@ import { dial } from "../net/dial.ts";
 import { NetError } from "../net/errors.ts";
 import { isDelay, MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
+import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
@@ -40,7 +41,7 @@ export interface ReplayOptions {
    * @default {true}
    */
   wait?: boolean;
-  /** How long to wait for the other side at each step: to send, or to take what is sent; in ms, 0 for no limit. @default {30000} */
+  /** How long to wait for the other side at each step: to start TLS, to send, or to take what is sent; in ms, 0 for no limit. @default {30000} */
   timeout?: number;
   /** Ends it when it fires. */
   signal?: AbortSignal;
@@ -478,7 +479,8 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
 /**
  * Plays the server of a recording: the first client that comes is served as the first one was, and so on. When all have been played it stops to listen.
  *
- * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none.
+ * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none, and for
+ * a certificate, a key or an option of `tls` that is no good. @throws {NetError} `ERR_UNSUPPORTED` for TLS with `implementation: "deno"`.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
  *
  * @example
@@ -511,6 +513,8 @@ export async function replayServer(
   if (datagrams && (options.tls !== undefined || "path" in listen)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");
   }
+  // What is wrong with the certificates is told now, not to each client.
+  const secure = options.tls === undefined ? undefined : new SecureContext(options.tls);
   const stop = new AbortController();
   const players = makeScripts(recording.steps, "server", datagrams).map((script) =>
     new Player(script, "server", datagrams, { ...options, signal: stop.signal })
@@ -519,7 +523,7 @@ export async function replayServer(
   try {
     const { addr, finished: played } = datagrams
       ? await serveDatagrams(players, listen as { hostname?: string; port: number }, stop.signal)
-      : serveStreams(players, listen, options.tls, stop.signal);
+      : serveStreams(players, listen, secure, { timeout: options.timeout, signal: stop.signal });
     const finished = played.finally(() => given.clear());
     return {
       addr,
@@ -545,8 +549,8 @@ interface Served {
 function serveStreams(
   players: readonly Player[],
   listen: TraceEndpoint,
-  tls: TlsServerOptions | undefined,
-  signal: AbortSignal,
+  secure: SecureContext | undefined,
+  { timeout = 30_000, signal }: { timeout?: number; signal: AbortSignal },
 ): Served {
   const listener = "path" in listen
     ? Deno.listen({ transport: "unix", path: listen.path })
@@ -561,7 +565,9 @@ function serveStreams(
   const serve = async (player: Player, conn: Deno.Conn): Promise<void> => {
     const raw = new ResettableTransport(conn as Transport);
     try {
-      const transport = tls === undefined ? raw : await startServerTls(raw, tls, { signal });
+      const transport = secure === undefined
+        ? raw
+        : await startServerTls(raw, secure, { timeout, signal });
       await player.play(streamLine(transport, raw, player));
     } catch (error) {
       player.report.error = error instanceof Error ? error : new Error(String(error));

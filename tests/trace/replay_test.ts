@@ -157,6 +157,16 @@ Deno.test("a server that says too little is told, by its end or after the timeou
   }
 });
 
+Deno.test("a client that does not take part in the TLS handshake is waited for no longer than told", async () => {
+  const talk = recording([[1, "client", "ask"]]);
+  const tls = await generateCertificate();
+  const options = { tls: { cert: tls.cert, key: tls.key }, timeout: 20 };
+  await using server = await replayServer(talk, { port: 0 }, options);
+  using _silent = await Deno.connect({ hostname: LOCAL, port: server.port });
+  const report = await waitFor(server.finished, "play", { timeout: 5000 });
+  assertEquals((report.connections[0].error as NetError).code, "ETIMEDOUT");
+});
+
 Deno.test("pauses are kept, or made shorter, or left out", async () => {
   const talk = recording([[1, "client", "a", 0], [1, "client", "b", 120]]);
   const times: number[] = [];
@@ -410,6 +420,8 @@ Deno.test("what can't be played is refused", async () => {
   await assertRejects(() => replayServer(talk, { hostname: "a b", port: 0 }), TypeError);
   await assertRejects(() => replayClient(datagrams, { port: 1 }, { tls: true }), TypeError);
   await assertRejects(() => replayServer(datagrams, { path: "/x" }), TypeError);
+  const tls = { cert: "no certificate", key: "no key" };
+  await assertRejects(() => replayServer(talk, { port: 0 }, { tls }), TypeError);
   await using taken = await createDatagramSocket().bind(0, LOCAL);
   const { port } = taken.address();
   const error = await assertRejects(() => replayServer(datagrams, { port }), TraceError);
