@@ -154,10 +154,18 @@ export class EventWebSocket {
   #open(ws: WebSocketConnection): void {
     this.#ws = ws;
     this.#state = "OPEN";
-    ws.on("error", (error) => {
+    let told: WebSocketError | undefined;
+    const tell = (error: WebSocketError | undefined): void => {
+      if (error === undefined || error === told) return;
+      told = error;
       if (error.code !== "CONNECTION_LOST") this.#error(textOf(error));
+    };
+    ws.on("error", tell);
+    ws.on("close", (info) => {
+      // What came together with the server's response may have failed before anybody listened.
+      tell(info.error);
+      this.#ended(ws, info);
     });
-    ws.on("close", (info) => this.#ended(ws, info));
     const { open } = this.#handlers;
     if (open !== undefined) {
       this.#call(() => open(this, ws.protocol, headerTable(ws.headers)), () => {

@@ -170,13 +170,15 @@ export async function acceptValue(head: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-1", text)).toBase64();
 }
 
+/** The response that accepts a WebSocket's request. */
+export async function upgradeResponse(head: string): Promise<string> {
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${await acceptValue(head)}\r\n\r\n`;
+}
+
 /** Accepts a connection and answers its WebSocket handshake by the byte; frames are then the test's. */
 export async function acceptUpgrade(server: RawServer): Promise<RawPeer> {
   const peer = await server.accept();
-  const head = await peer.readUntil("\r\n\r\n");
-  await peer.write(
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-      `Sec-WebSocket-Accept: ${await acceptValue(head)}\r\n\r\n`,
-  );
+  await peer.write(await upgradeResponse(await peer.readUntil("\r\n\r\n")));
   return peer;
 }

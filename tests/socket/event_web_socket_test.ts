@@ -5,7 +5,7 @@ import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
 import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 import { CA, identity } from "../_support/certs.ts";
-import { acceptUpgrade, rawServer } from "../_support/raw_peer.ts";
+import { acceptUpgrade, rawServer, upgradeResponse } from "../_support/raw_peer.ts";
 
 const echo = (ws: WebSocketConnection): void => void ws.on("message", (data) => ws.send(data));
 
@@ -145,6 +145,28 @@ Deno.test("event WebSocket: connecting ends at its deadline", async () => {
   await until("error");
   assertEquals(log, ["error timeout"]);
   assertEquals(client.state, "CLOSED");
+});
+
+Deno.test("event WebSocket: on_error is told once what the server breaks, also together with its response", async () => {
+  const masked = new Uint8Array([0x81, 0x81, 0, 0, 0, 0, 65]);
+  const broken = "error The WebSocket failed: the server masked a frame";
+  await using raw = await rawServer();
+  const { client, log, until } = recorded();
+  for (const together of [false, true]) {
+    client.connect(url(raw));
+    using peer = await raw.accept();
+    const head = new TextEncoder().encode(await upgradeResponse(await peer.readUntil("\r\n\r\n")));
+    if (together) await peer.write(new Uint8Array([...head, ...masked]));
+    else {
+      await peer.write(head);
+      await until("open");
+      await peer.write(masked);
+    }
+    await until("error");
+    peer.close();
+    await until("close");
+    assertEquals(log.splice(0), ["open ", broken, "close false 1006 "]);
+  }
 });
 
 Deno.test("event WebSocket: what is no URL, and what can't be offered, is told to on_error", async () => {
