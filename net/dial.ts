@@ -490,11 +490,15 @@ function isIpv6(address: string): boolean {
   return address.includes(":");
 }
 
+/** How many addresses an error names: a name may have thousands. The others are in its cause. */
+const MAX_NAMED = 8;
+
 function combineErrors(errors: NetError[], { hostname, port }: HostTarget): NetError {
   if (errors.length === 1) return errors[0];
   const endpoint = formatEndpoint(hostname, port);
-  const each = errors.map((error) => `${error.code} at ${error.address}`).join(", ");
-  return new NetError(`Cannot connect to "${endpoint}": ${each}`, {
+  const named = errors.slice(0, MAX_NAMED).map((error) => `${error.code} at ${error.address}`);
+  if (errors.length > MAX_NAMED) named.push(`${errors.length - MAX_NAMED} more`);
+  return new NetError(`Cannot connect to "${endpoint}": ${named.join(", ")}`, {
     code: errors[0].code,
     syscall: "connect",
     address: hostname,

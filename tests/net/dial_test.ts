@@ -99,6 +99,10 @@ Deno.test("dial says why it can't connect, with Node's codes", async () => {
     `Cannot connect to "both.example:${port}": ECONNREFUSED at 127.0.0.1, ECONNREFUSED at ::1`,
   );
   assertEquals((both.cause as AggregateError).errors.length, 2);
+  const many = () => Promise.resolve(Array.from({ length: 1000 }, () => "127.0.0.1"));
+  const all = await fails({ hostname: "many.example", port }, { lookup: many });
+  assert(all.message.endsWith("ECONNREFUSED at 127.0.0.1, 992 more"), all.message);
+  assertEquals((all.cause as AggregateError).errors.length, 1000);
 });
 
 Deno.test("dial refuses malformed arguments", async () => {
