@@ -10,6 +10,7 @@ import {
   type Server,
   type TLSSocket,
 } from "node:tls";
+import { errorOf } from "./_error_of.ts";
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf } from "./_reset.ts";
@@ -458,7 +459,7 @@ function judge(
   try {
     error = options.checkServerIdentity(name ?? "", certificate as unknown as PeerCertificate);
   } catch (thrown) {
-    error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    error = errorOf(thrown);
   }
   if (error === undefined || error === null) return undefined;
   if (isThenable(error)) {
@@ -585,7 +586,7 @@ export class ServerContext {
       (resolve, reject) => {
         receive().then(resolve, (error) => {
           closeQuietly(inner);
-          reject(toTlsError(error instanceof Error ? error : new Error(String(error)), context));
+          reject(toTlsError(errorOf(error), context));
         });
       },
       () => closeQuietly(inner),

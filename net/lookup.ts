@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { lookup as systemLookup } from "node:dns/promises";
+import { errorOf } from "./_error_of.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
@@ -90,7 +91,9 @@ async function ask(
   } catch (error) {
     const known = toNetError(error, { syscall: "getaddrinfo", address: hostname });
     const vague = known.code === "EIO" || known.code === "ENOENT";
-    throw vague ? notFound(hostname, (error as Error)?.message ?? String(error), error) : known;
+    throw vague
+      ? notFound(hostname, (error as Error)?.message ?? errorOf(error).message, error)
+      : known;
   }
 }
 

@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { errorOf } from "./_error_of.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { toTlsError } from "./tls_error.ts";
 
@@ -115,7 +116,7 @@ export function formatEndpoint(address: string | undefined, port?: number): stri
  */
 export function toNetError(error: unknown, context: NetErrorContext): NetError {
   if (error instanceof NetError) return error;
-  const cause = error instanceof Error ? error : new Error(String(error));
+  const cause = errorOf(error);
   const code = codeOf(cause);
   const endpoint = formatEndpoint(context.address, context.port);
   const verb = VERBS[context.syscall] ?? context.syscall;

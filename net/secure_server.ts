@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "./_error_of.ts";
 import { listenDenoTls, unsupportedByDeno } from "./_deno_tls_listener.ts";
 import type { DenoTlsConn } from "./_deno_tls_transport.ts";
 import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";
@@ -146,7 +147,7 @@ export class SecureServer extends Server {
       this.emit("secureConnection", socket);
     }, fail).catch((error) => {
       // A listener of the user threw: that ends its connection and nothing else.
-      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      socket.destroy(errorOf(error));
     });
     super.welcome(socket);
   }

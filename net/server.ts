@@ -2,6 +2,7 @@
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import { errorOf } from "./_error_of.ts";
 import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
@@ -596,7 +597,7 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   /** Tells of an error that belongs to no connection. */
   #complain(event: string, error: unknown): void {
-    const known = error instanceof Error ? error : new Error(String(error));
+    const known = errorOf(error);
     if (event !== "error" && this.listenerCount("error") > 0) this.#tell("error", known);
     else reportFault("a server", known);
   }

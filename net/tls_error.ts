@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import { errorOf } from "./_error_of.ts";
 import { NetError, type NetErrorCode, type NetErrorOptions } from "./errors.ts";
 
 /**
@@ -154,7 +155,7 @@ export function toTlsError(
 ): NetError {
   if (error instanceof NetError) return error;
   const { what, ...facts } = context;
-  const cause = error instanceof Error ? error : new Error(String(error));
+  const cause = errorOf(error);
   const text = `${cause.name} ${(cause as { code?: string }).code ?? ""} ${cause.message}`;
   const code = (cause as { code?: string }).code;
   if (cause.name === "ConnectionReset" || code === "ECONNRESET" || code === "EPIPE") {

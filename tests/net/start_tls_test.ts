@@ -414,6 +414,13 @@ Deno.test("TLS checkServerIdentity decides instead of the name", async () => {
   });
   assertEquals([thrown.code, (thrown as TlsError).reason], ["ERR_TLS_CERT", "CERT_REJECTED"]);
   assert(/callback's fault/.test(thrown.message), thrown.message);
+  const textless = await refused({
+    ca: CA,
+    checkServerIdentity() {
+      throw Object.create(null);
+    },
+  });
+  assertEquals([textless.code, (textless as TlsError).reason], ["ERR_TLS_CERT", "CERT_REJECTED"]);
 });
 
 Deno.test("TLS without rejectUnauthorized tells what checkServerIdentity has against the certificate", async () => {
@@ -544,6 +551,7 @@ Deno.test("TLS server survives an SNICallback that throws, rejects, or never ans
     },
     () => Promise.reject(new Error("callback's fault")),
     () => ({ cert: "garbage", key: "garbage" }),
+    () => Promise.reject(Object.create(null)),
     () => never,
   ];
   for (const SNICallback of callbacks) {
