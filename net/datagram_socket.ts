@@ -3,6 +3,7 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import { errorOf } from "./_error_of.ts";
 import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
@@ -363,7 +364,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 
   /** A listener that throws, or rejects, ends its own socket, and nothing else. */
   #threw(thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const error = errorOf(thrown);
     if (this.#state === "closed") return reportFault(WHOSE, error);
     void this.close();
     this.#report(error);

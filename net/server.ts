@@ -632,7 +632,7 @@ function checkMost(most: number): number {
 
 /** A listener for a connection threw: that ends the connection and nothing else. */
 function blame(socket: Socket, thrown: unknown): void {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error = errorOf(thrown);
   if (socket.destroyed || socket.listenerCount("error") === 0) reportFault("a server", error);
   socket.destroy(error);
 }

@@ -4,6 +4,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
+import { errorOf } from "./_error_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { closeWatch } from "./_close_watch.ts";
 import {
@@ -1103,7 +1104,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /** A listener or a callback of the user threw. */
   #threw(thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const error = errorOf(thrown);
     if (this.#destroyed) return reportFault("a socket", error);
     thrownByListeners.add(error);
     this.destroy(error);
