@@ -38,6 +38,9 @@ export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "tran
   signal?: AbortSignal;
 }
 
+/** A connection that ends sooner is no success: the waits go on growing, where a server lets in and closes at once. In ms. */
+const STEADY = 5_000;
+
 /** What the server may do better the next time. */
 const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
 
@@ -85,7 +88,7 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
 }
 
 /**
- * Connects again and again, with growing and random waits between failed attempts.
+ * Connects again and again, with growing and random waits between failed attempts, and between connections that end within 5 s.
  *
  * What is wrong with the URL, or with what `connectWebSocket` takes, rejects the loop.
  *
@@ -139,6 +142,9 @@ class Reconnecting implements ReconnectingWebSocket {
   readonly #options: ReconnectingOptions;
   readonly #over = new AbortController();
   #failures = 0;
+  /** How many connections in a row have ended soon, and since when the last one was open. */
+  #short = 0;
+  #since: number | undefined;
   /** How the last connection ended, or why the last attempt failed. */
   #reason: WebSocketCloseInfo | Error | undefined;
   #next: PromiseWithResolvers<WebSocketConnection> | undefined;
@@ -196,9 +202,17 @@ class Reconnecting implements ReconnectingWebSocket {
     const { signal } = this.#over;
     // A loop that was left in the middle of a connection has not seen its end.
     if (this.current !== undefined) this.#reason = await this.current.closed;
+    if (this.#since !== undefined) {
+      this.#short = performance.now() - this.#since < STEADY ? this.#short + 1 : 0;
+      this.#since = undefined;
+    }
     for (;;) {
       if (this.#reason !== undefined && !signal.aborted) {
-        const delay = backoffDelay(backoff, this.#failures, Math.random());
+        const delay = backoffDelay(
+          backoff,
+          this.#failures + Math.max(0, this.#short - 1),
+          Math.random(),
+        );
         this.#tell({ reason: this.#reason, failures: this.#failures, delay });
         // Whoever is told may give up.
         if (!signal.aborted) await this.#sleep(delay);
@@ -230,6 +244,7 @@ class Reconnecting implements ReconnectingWebSocket {
     this.current = ws;
     this.connections++;
     this.#failures = 0;
+    this.#since = performance.now();
     this.#next?.resolve(ws);
     this.#next = undefined;
   }

@@ -131,6 +131,30 @@ Deno.test("reconnecting that is asked again after a loop that was left waits bef
   assertEquals([told, feed.connections], [[1012], 2]);
 });
 
+Deno.test("reconnecting waits longer and longer for a server that lets in and closes at once, until one connection lasts", async () => {
+  await using server = await serve({ default: (ws) => void ws.close(1012) });
+  const delays: number[] = [];
+  await using feed = reconnecting(urlOf(server), {
+    backoff: { initial: 2, factor: 2, max: 12, jitter: 0 },
+    onRetry: ({ delay, failures }) => void delays.push(delay, failures),
+  });
+  const clock = performance.now;
+  try {
+    for await (const ws of feed) {
+      if (feed.connections === 5) {
+        // This one lasts: the time goes on meanwhile.
+        const later = performance.now() + 5_000;
+        performance.now = () => later;
+      } else performance.now = clock;
+      await ws.closed;
+      if (feed.connections === 7) break;
+    }
+  } finally {
+    performance.now = clock;
+  }
+  assertEquals(delays, [2, 4, 8, 12, 2, 2].flatMap((delay) => [delay, 0]));
+});
+
 Deno.test("reconnecting that is closed by onRetry ends without the wait", async () => {
   await using server = await serve({ default: (ws) => ws.close(1012) });
   const feed = reconnecting(urlOf(server), {
