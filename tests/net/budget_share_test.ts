@@ -74,6 +74,18 @@ Deno.test("budget share that is closed while it waits is forgotten", () => {
   assertEquals([owner.room, budget.waiting], [0, 0]);
 });
 
+Deno.test("budget shares of nothing are not looked at: the one that is too large is told", () => {
+  const budget = new Budget(1000, "close", 100);
+  const [empty, ended, large] = [new Owner(), new Owner(), new Owner()];
+  for (const [owner, end] of [[empty, false], [ended, true]] as const) {
+    const shares = Array.from({ length: 300 }, () => new BudgetShare(budget, owner));
+    for (const share of shares) share.set(1);
+    for (const share of shares) end ? share.close() : share.set(0);
+  }
+  assertEquals(new BudgetShare(budget, large).set(1001), "go");
+  assertEquals([empty.over, ended.over, large.over, budget.used], [0, 0, 1, 0]);
+});
+
 const step = fc.record({
   who: fc.nat(7),
   amount: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })),

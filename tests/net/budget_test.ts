@@ -142,6 +142,18 @@ Deno.test("budget wakes as many as there is room for, first come first served", 
   assertEquals(log, ["a", "b", "c", "d"]);
 });
 
+Deno.test("budget of connections wakes nobody while it is still over its limit", () => {
+  const budget = new Budget(2, "wait");
+  const log: string[] = [];
+  budget.add(4);
+  for (const name of ["a", "b"]) budget.wait(waiter(log, name));
+  budget.remove(1);
+  budget.remove(1);
+  assertEquals([log, budget.waiting], [[], 2], "it is full");
+  budget.remove(1);
+  assertEquals([log, budget.waiting], [["a", "b"], 0]);
+});
+
 Deno.test("budget of connections wakes all who wait when one ends", () => {
   const budget = new Budget(2, "wait");
   const log: string[] = [];

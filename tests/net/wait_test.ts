@@ -1,8 +1,17 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
-import { abortError, deadlineSignal, timeoutError, waitFor } from "../../net/wait.ts";
+import { abortError, deadlineSignal, isBounded, timeoutError, waitFor } from "../../net/wait.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
+
+Deno.test("a wait is bounded by a timeout or a signal, and by no timeout of 0 or Infinity", () => {
+  const { signal } = new AbortController();
+  for (const timeout of [undefined, 0, Infinity]) {
+    assertEquals(isBounded("read", { timeout }), false, `${timeout}`);
+    assertEquals(isBounded("read", { timeout, signal }), true, `${timeout} and a signal`);
+  }
+  assertEquals(isBounded("read", { timeout: 1 }), true);
+});
 
 Deno.test("deadline fires once, with ETIMEDOUT", async () => {
   const deadline = deadlineSignal("read", { timeout: 1 });
