@@ -26,6 +26,7 @@ Deno.test("cookie jar forgets what is over, and what is taken back", () => {
   assertEquals(sent([`a=1; Expires=${future}`], 1e6), "a=1");
   assertEquals(sent([`a=1; Max-Age=5; Expires=${past}`]), "a=1");
   assertEquals(sent(["a=1; Max-Age=soon; Expires=never"]), "a=1");
+  assertEquals(sent(["a=1;max-age=0", `b=1;expires=${past}`]), undefined, "without blanks");
 });
 
 Deno.test("cookie jar passes over what is no cookie, and what is too large", () => {
@@ -34,6 +35,8 @@ Deno.test("cookie jar passes over what is no cookie, and what is too large", () 
   assertEquals(sent([`a=${"x".repeat(4096)}`]), undefined);
   const many = Array.from({ length: 52 }, (_, i) => `c${i}=1`);
   assertEquals(sent(many)?.split("; "), many.slice(2));
+  const full = many.slice(2);
+  assertEquals(sent([...full, "other=; Max-Age=0"])?.split("; "), full, "it takes no place");
 });
 
 Deno.test("cookie jar adds to the headers that there are", () => {
