@@ -340,9 +340,10 @@ Deno.test("cors refuses what it does not know, and what is of the wrong kind: a 
   for (const [options, text] of wrong) {
     assertThrows(() => checkCors(options as CorsOptions), TypeError, text);
   }
-  for (const optionsSuccessStatus of [999, 404, NaN, "200" as never]) {
+  for (const optionsSuccessStatus of [999, 404, 199, 300, NaN, "200" as never]) {
     assertThrows(() => checkCors({ optionsSuccessStatus }), RangeError, "optionsSuccessStatus");
   }
+  for (const optionsSuccessStatus of [200, 299]) checkCors({ optionsSuccessStatus });
   checkCors({ origin: "https://example.org", methods: ["GET"], maxAge: 5, credentials: true });
   checkCors({ preflightContinue: false } as CorsOptions);
 });

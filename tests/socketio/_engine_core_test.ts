@@ -269,6 +269,8 @@ Deno.test("engine core answers a preflight by itself", async () => {
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
   assertEquals(names["access-control-allow-origin"], "https://friend.example");
+  const own = makeCore({ cors: { optionsSuccessStatus: 200 } });
+  assertEquals((await request(own, POLLING, "OPTIONS")).status, 200);
 });
 
 Deno.test("engine core sets the cookie and the program's headers with the first response", async () => {
