@@ -70,6 +70,17 @@ Deno.test("session gives a client that sends instead of the pong the whole time 
   assertEquals(host.take(), ["timeout", "message d"]);
 });
 
+Deno.test("session waits for nothing once the pong is here: what comes then starts no time", () => {
+  const { host, session } = open();
+  session.pingDue();
+  session.receive({ type: "pong" });
+  host.take();
+  session.receiveMessage("a");
+  session.receive({ type: "message", data: "b" });
+  session.receive({ type: "noop" });
+  assertEquals(host.take(), ["message a", "message b"]);
+});
+
 Deno.test("session ends at what only a server sends", () => {
   for (const type of ["open", "upgrade"] as const) {
     const { host, session } = open();
