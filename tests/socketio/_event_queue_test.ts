@@ -63,4 +63,5 @@ Deno.test("event queue ends when the loop is left", async () => {
   }
   assertEquals(ends, 1);
   assertEquals((await queue.next()).done, true);
+  assertEquals(await queue.return(), { done: true, value: undefined });
 });

@@ -49,6 +49,19 @@ Deno.test("guests of a server take what is theirs, whoever leaves first", () => 
   }
 });
 
+Deno.test("a guest that comes when others have left is one of those that are still there", () => {
+  const { server, guest, send } = setUp();
+  const leaveA = addServerGuest(server, guest("a", "/a", 5));
+  const leaveB = addServerGuest(server, guest("b", "/b", 5));
+  leaveA();
+  const leaveC = addServerGuest(server, guest("c", "/c", 5));
+  assertEquals(send("upgrade", "/x"), "destroyed", "nobody else is here to take it");
+  leaveB();
+  assertEquals([send("upgrade", "/c"), send("upgrade", "/b")], ["c", "destroyed"]);
+  leaveC();
+  assertEquals([server.listenerCount("request"), server.listenerCount("upgrade")], [0, 0]);
+});
+
 Deno.test("the guest that came last is asked first", () => {
   const { server, guest, send } = setUp();
   addServerGuest(server, guest("old", "/x"));

@@ -29,6 +29,10 @@ Deno.test("unread answers do not add up where there is always something unread",
   assert(most <= MAX_UNREAD_ANSWERS / 64 + 11 * weight);
 });
 
+Deno.test("an answer counts more than its bytes: one of none counts, too", () => {
+  for (const bytes of [0, 1, 100_000]) assert(weightOfAnswer(bytes) >= bytes + 500);
+});
+
 Deno.test("unread answers that are too many are told with ERR_LIMIT", () => {
   assertEquals(unreadAnswersError().code, "ERR_LIMIT");
 });
