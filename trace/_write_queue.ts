@@ -53,7 +53,6 @@ export class WriteQueue {
         this.#queued -= bytes.length;
         if (this.#queued < HIGH / 2) this.#release();
       }
-      this.#release();
     } catch (error) {
       this.#error = { error };
       this.#pieces = [];

@@ -65,6 +65,25 @@ Deno.test("a write queue makes wait from 1 MiB on, until half of that", async ()
   assertEquals(Math.max(...file.writes), 65_536);
 });
 
+Deno.test("a write queue makes wait each time that it is full, not once", async () => {
+  let gate = Promise.withResolvers<void>();
+  const queue = new WriteQueue(async (p) => {
+    await gate.promise;
+    return p.length;
+  });
+  for (let round = 0; round < 3; round++) {
+    const wait = queue.push(new Uint8Array(1 << 20))!;
+    let done = false;
+    const waiting = wait.then(() => done = true);
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+    assertEquals([done, queue.queued], [false, 1 << 20], `round ${round}`);
+    gate.resolve();
+    await waiting;
+    await queue.finish();
+    gate = Promise.withResolvers();
+  }
+});
+
 Deno.test("a write queue tells a failure to who waits, who adds and who finishes", async () => {
   const file = new SlowFile();
   const queue = new WriteQueue(file.write);
