@@ -77,10 +77,12 @@ export const DEFAULT_LIMIT_POLICIES: Readonly<Record<LimitKind, LimitPolicy>> = 
 });
 
 /** @throws {TypeError} For what would limit nothing. */
-function checkKinds(what: string, given: object | null | undefined): void {
+function checkKinds(what: string, given: object | null | undefined, known: object): void {
   if (given === undefined || given === null) return;
-  if (typeof given !== "object") throw new TypeError(`Cannot make limits: ${what} is no object`);
-  const unknown = Object.keys(given).find((kind) => !Object.hasOwn(DEFAULT_LIMITS, kind));
+  if (typeof given !== "object" || Symbol.iterator in given) {
+    throw new TypeError(`Cannot make limits: ${what} is no object`);
+  }
+  const unknown = Object.keys(given).find((kind) => !Object.hasOwn(known, kind));
   if (unknown !== undefined) {
     throw new TypeError(`Cannot make limits: there is no "${unknown}" in ${what}`);
   }
@@ -137,9 +139,9 @@ export class Limits {
    * that there is not.
    */
   constructor(options: LimitsOptions = {}) {
-    const { policies, ...limits } = options;
-    checkKinds("limits", limits);
-    checkKinds("policies", policies);
+    const { policies } = options;
+    checkKinds("limits", options, { ...DEFAULT_LIMITS, policies });
+    checkKinds("policies", policies, DEFAULT_LIMITS);
     const make = (kind: LimitKind, unit: number): Budget =>
       new Budget(
         options[kind] ?? DEFAULT_LIMITS[kind],

@@ -46,8 +46,19 @@ Deno.test("limits of the process are one object", () => {
   assertEquals(Limits.shared.connections.limit, DEFAULT_LIMITS.connections);
 });
 
-Deno.test("limits refuse kinds that there are not, and texts, which would limit nothing", () => {
-  for (const wrong of [{ connection: 5 }, { policies: { queued: "drop" } }, { policies: "wait" }]) {
+Deno.test("limits refuse kinds that there are not, and what is no object, which would limit nothing", () => {
+  for (
+    const wrong of [
+      { connection: 5 },
+      { policies: { queued: "drop" } },
+      { policies: "wait" },
+      { policies: 5 },
+      5,
+      new Map([["connections", 5]]),
+      { policies: new Map([["connections", "wait"]]) },
+      true,
+    ]
+  ) {
     assertThrows(() => new Limits(wrong as never), TypeError, "limits");
   }
   assertThrows(() => new Limits({ connections: "5" as never }), RangeError);
