@@ -57,6 +57,17 @@ Deno.test("bluetoothUuid finds each of its names, however it is written", () => 
   }
 });
 
+Deno.test("bluetoothUuid takes each number of 32 bits", () => {
+  assertEquals(bluetoothUuid(0), "00000000-0000-1000-8000-00805f9b34fb");
+  assertEquals(bluetoothUuid(0xffffffff), "ffffffff-0000-1000-8000-00805f9b34fb");
+});
+
+Deno.test("names of Bluetooth UUIDs stand for one number each, but for three that have two names", () => {
+  const values: number[] = Object.values(BLUETOOTH_UUIDS);
+  const twice = values.filter((value, at) => values.indexOf(value) !== at);
+  assertEquals(twice, [0x110f, 0x111d, 0x1121]);
+});
+
 Deno.test("bluetoothUuid rejects what is no UUID", () => {
   const wrong = [
     "",

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { bluetoothUuid } from "../../net/bluetooth_uuid.ts";
 import { NetError } from "../../net/errors.ts";
-import { decodeSdpPdu, encodeSdpPdu, type SdpPdu } from "../../net/sdp_pdu.ts";
+import { decodeSdpPdu, encodeSdpPdu, SDP_ERROR, type SdpPdu } from "../../net/sdp_pdu.ts";
 import { damaged, hex } from "../_support/sdp.ts";
 import fc from "fast-check";
 
@@ -89,11 +89,32 @@ Deno.test("SDP PDU decoder rejects malformed PDUs with EPROTO", () => {
     "05 0001 0006 0002 3500 0100 00", // bytes left over
     "06 0000 0010 3503191101 ffff 3502191101 00", // a UUID as an attribute
     "07 0000 0015 0001 35 11 0000000000000000000000000000000000", // 17 bytes of continuation
+    "06 0000 000c 3503191101 ffff 35020801 00", // an attribute number of one byte
+    "06 0000 0013 3503191101 ffff 3509 0b0000000000000001 00", // one of eight
+    "02 0001 0009 3503191101 0010 00 00", // a byte behind the continuation
   ];
   for (const bytes of wrong) {
     const error = assertThrows(() => decodeSdpPdu(hex(bytes)), NetError, "Cannot decode an SDP");
     assertEquals(error.code, "EPROTO", bytes);
   }
+});
+
+Deno.test("SDP PDU decoder keeps the limits that it is given", () => {
+  const bytes = hex("02 0001 000b 3506191101191102 0010 00");
+  assertEquals(decodeSdpPdu(bytes, { maxElements: 3 }).kind, "search");
+  const error = assertThrows(() => decodeSdpPdu(bytes, { maxElements: 2 }), NetError);
+  assertEquals(error.code, "EPROTO");
+});
+
+Deno.test("SDP errors have the codes of the specification", () => {
+  assertEquals(SDP_ERROR, {
+    InvalidVersion: 1,
+    InvalidRecordHandle: 2,
+    InvalidSyntax: 3,
+    InvalidPduSize: 4,
+    InvalidContinuation: 5,
+    InsufficientResources: 6,
+  });
 });
 
 Deno.test("SDP PDU decoder rejects a pattern of more than 12 UUIDs", () => {

@@ -75,6 +75,10 @@ Deno.test("SDP query keeps its limits of bytes and answers", () => {
   const small = new SdpQuery({ uuids: ["SerialPort"], transaction: 1, maxBytes: 10 });
   assertEquals(small.receive(answer(1, new Uint8Array(10), hex("01"))), false);
   rejects(small, answer(2, new Uint8Array(1), hex("01")), "longer than 10 bytes");
+  const usual = new SdpQuery({ uuids: ["SerialPort"], transaction: 1 });
+  assertEquals(usual.receive(answer(1, new Uint8Array(40_000), hex("01"))), false);
+  assertEquals(usual.receive(answer(2, new Uint8Array(25_536), hex("01"))), false);
+  rejects(usual, answer(3, new Uint8Array(1), hex("01")), "longer than 65536 bytes");
   // A server that goes on for ever, with nothing.
   const endless = new SdpQuery({ uuids: ["SerialPort"], transaction: 0 });
   for (let i = 0; i < 256; i++) assertEquals(endless.receive(answer(i, NONE, hex("01"))), false);
