@@ -26,6 +26,8 @@ Deno.test("environment excepts hosts, with the port that their URL means", () =>
     find("ws://example.org", { ...all, NO_PROXY: "example.org:443" }),
     "socks5://a:1080",
   );
+  assertEquals(find("http://example.org", { ...all, NO_PROXY: "example.org:80" }), undefined);
+  assertEquals(find("ws://example.org", { ...all, NO_PROXY: "example.org:80" }), undefined);
   assertEquals(find(new URL("tcp://[::1]:7"), { ...all, NO_PROXY: "[::1]:7" }), undefined);
   assertEquals(find({ hostname: "example.org", port: 5 }, { ...all, NO_PROXY: "*" }), undefined);
   assertEquals(
