@@ -192,6 +192,18 @@ Deno.test("event WebSocket: who closed while connecting may connect anew at once
   assertEquals(log, ["close false 1006 ", "open ", "close true 1000 "]);
 });
 
+Deno.test("event WebSocket: who closes while connecting leaves no connection, and hears of it by on_close alone", async () => {
+  await using silent = await rawServer();
+  const { client, log } = recorded({ connectTimeout: 60_000 });
+  client.connect(url(silent));
+  using peer = await silent.accept();
+  await peer.readUntil("\r\n\r\n");
+  client.close();
+  await peer.readAll();
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([client.state, log], ["CLOSED", ["close false 1006 "]]);
+});
+
 Deno.test("event WebSocket: a handler that throws ends its connection with 1011", async () => {
   for (const at of ["open", "message"]) {
     const codes = Promise.withResolvers<number>();
