@@ -50,7 +50,14 @@ Deno.test("foreign options that ask for nothing, and names that nobody knows, ar
     { timestampRequests: true, timestampParam: "t", protocolVersion: 13, transportOptions: {} },
     FOREIGN_CLIENT_OPTIONS,
   );
-  for (const other of [{ timestampParam: "x" }, { protocolVersion: 8 }]) {
+  for (
+    const other of [
+      { timestampParam: "x" },
+      { protocolVersion: 8 },
+      { protocols: ["x"] },
+      { transportOptions: { polling: {} } },
+    ]
+  ) {
     assertThrows(() => refuseForeign(other, FOREIGN_CLIENT_OPTIONS), TypeError);
   }
   refuseForeign({ rejectUnauthorized: undefined, toString: 1, mine: 1 }, FOREIGN_CLIENT_OPTIONS);
