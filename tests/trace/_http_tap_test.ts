@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { HttpTap } from "../../trace/_http_tap.ts";
 import { maskRanges, secretNames } from "../../trace/_secrets.ts";
@@ -133,10 +133,29 @@ Deno.test("http tap keeps what a client sends before its upgrade is answered", (
 });
 
 Deno.test("http tap does not keep more than 64 KiB of it", () => {
+  for (const [size, kept] of [[65_536, true], [65_537, false]] as const) {
+    const rig = new Rig();
+    rig.push("client", `${ASK}${"x".repeat(size)}`);
+    rig.push("server", YES);
+    assertEquals(rig.tap.takeEarly()?.length, kept ? 1 : undefined);
+  }
+});
+
+Deno.test("http tap keeps nothing any more of what is over that, however much comes", () => {
   const rig = new Rig();
-  rig.push("client", `${ASK}${"x".repeat(65_537)}`);
-  rig.push("server", YES);
-  assertEquals(rig.tap.takeEarly(), undefined);
+  rig.push("client", ASK);
+  const piece = new Uint8Array(1 << 20);
+  const before = Deno.memoryUsage().external;
+  for (let i = 0; i < 64; i++) rig.tap.push("client", piece, []);
+  assert(Deno.memoryUsage().external - before < 16 << 20);
+});
+
+Deno.test("http tap skips a body of one byte", () => {
+  const rig = new Rig();
+  const post = `POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx`;
+  rig.push("client", `${post}${ASK}`);
+  rig.push("server", `HTTP/1.1 204 No Content\r\n\r\n${YES}`);
+  assertEquals(rig.tap.upgrade !== undefined, true);
 });
 
 Deno.test("http tap goes on with HTTP when an upgrade is refused", () => {

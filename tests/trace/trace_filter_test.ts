@@ -92,6 +92,28 @@ Deno.test("a filter searches messages and what they mean", () => {
   assertFalse(filter.accepts({ ...message, bytes: bytes("2") }));
 });
 
+Deno.test("a filter finds a single character that is all there is", () => {
+  for (const content of ["n", /n/]) {
+    const filter = new TraceFilter({ content });
+    filter.accepts(opened(1, "h", "udp"));
+    assert(filter.accepts(data("n")), "a datagram");
+    filter.accepts(opened(2, "h"));
+    assert(filter.accepts(data("n", 2)), "a stream");
+    const message: TraceEvent = {
+      type: "message",
+      time: 0,
+      connection: 2,
+      from: "client",
+      kind: "text",
+      bytes: bytes("n"),
+      size: 1,
+      frames: 1,
+      compressed: false,
+    };
+    assert(filter.accepts(message), "a message");
+  }
+});
+
 Deno.test("trace filter refuses what nothing would ever fit", () => {
   for (
     const [options, text] of [
