@@ -18,6 +18,11 @@ Deno.test("size header framer writes the length in bytes, CRLF and the bytes", (
   assertEquals(frameMessage(sizeHeaderFramer(), long).length, 5006);
 });
 
+Deno.test("size header framer takes zeros in front of the length", () => {
+  const { messages, error } = unframe(sizeHeaderFramer(), [utf8("005\r\nHello0\r\n00\r\n")]);
+  assertEquals([messages, error], [[utf8("Hello"), hex(""), hex("")], undefined]);
+});
+
 Deno.test("size header framer tells how much is missing", () => {
   const { messages, error } = unframe(sizeHeaderFramer(), [utf8("1\r\na11\r\nHello")]);
   assertEquals(messages, [utf8("a")]);
