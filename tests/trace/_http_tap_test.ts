@@ -150,6 +150,21 @@ Deno.test("http tap keeps nothing any more of what is over that, however much co
   assert(Deno.memoryUsage().external - before < 16 << 20);
 });
 
+Deno.test("http tap keeps at most 4,096 bytes of the line that tells a chunk's size", () => {
+  const body = "\r\nCookie: abc\r\n";
+  for (const [length, shown] of [[4096, body], [4097, body.replace("abc", "***")]] as const) {
+    for (const piece of [Infinity, 1000, 1]) {
+      const rig = new Rig();
+      rig.push("client", "GET / HTTP/1.1\r\n\r\n");
+      const size = `${body.length.toString(16)};`;
+      const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+      const line = `${size}${"x".repeat(length - size.length - 1)}\r\n`;
+      rig.push("server", `${head}${line}${body}`, piece);
+      assertEquals(rig.shown.server, `${head}${line}${shown}`, `${length} by ${piece}`);
+    }
+  }
+});
+
 Deno.test("http tap skips a body of one byte", () => {
   const rig = new Rig();
   const post = `POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx`;
