@@ -81,6 +81,9 @@ Deno.test("messages tell their kind, their size and what was done to them", () =
   assertEquals(lines(message({ kind: "close", bytes: bytes("\x03\x68bye") })), [
     "client <- server  [close, 5 bytes] 872 bye",
   ]);
+  assertEquals(lines(message({ kind: "close", bytes: Uint8Array.of(0x03, 0xe8) })), [
+    "client <- server  [close, 2 bytes] 1000",
+  ]);
   assertEquals(lines(message({ kind: "close", bytes: bytes("") })), [
     "client <- server  [close, 0 bytes]",
   ]);
