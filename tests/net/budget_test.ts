@@ -75,6 +75,20 @@ Deno.test("budget with close spares who is not watched, and gives up when nobody
   assertEquals([log, budget.used], [["seen"], 500]);
 });
 
+Deno.test("budget has one place for a holder that is watched twice, and forgets it at once", () => {
+  const budget = new Budget(100, "close", 10);
+  const log: string[] = [];
+  const twice = holder(budget, 90, log, "twice");
+  budget.watch(twice);
+  const other = holder(budget, 5, log, "other");
+  budget.watch(twice);
+  budget.unwatch(twice);
+  budget.unwatch(twice);
+  budget.add(20);
+  budget.relieve();
+  assertEquals([log, twice.entry?.next, other.entry?.next], [["other"], null, null]);
+});
+
 Deno.test("budget looks at 256 holders at most, those that were there first", () => {
   const budget = new Budget(1, "close", 1);
   const log: string[] = [];

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { bluetoothUuid } from "../../net/bluetooth_uuid.ts";
 import { NetError } from "../../net/errors.ts";
-import { decodeSdpPdu, encodeSdpPdu, SDP_ERROR, type SdpPdu } from "../../net/sdp_pdu.ts";
+import { decodeSdpPdu, encodeSdpPdu, SDP_ERROR, SDP_PDU, type SdpPdu } from "../../net/sdp_pdu.ts";
 import { damaged, hex } from "../_support/sdp.ts";
 import fc from "fast-check";
 
@@ -106,7 +106,16 @@ Deno.test("SDP PDU decoder keeps the limits that it is given", () => {
   assertEquals(error.code, "EPROTO");
 });
 
-Deno.test("SDP errors have the codes of the specification", () => {
+Deno.test("SDP PDUs and errors have the numbers of the specification", () => {
+  assertEquals(SDP_PDU, {
+    ErrorResponse: 1,
+    ServiceSearchRequest: 2,
+    ServiceSearchResponse: 3,
+    ServiceAttributeRequest: 4,
+    ServiceAttributeResponse: 5,
+    ServiceSearchAttributeRequest: 6,
+    ServiceSearchAttributeResponse: 7,
+  });
   assertEquals(SDP_ERROR, {
     InvalidVersion: 1,
     InvalidRecordHandle: 2,
