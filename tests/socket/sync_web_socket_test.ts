@@ -54,7 +54,7 @@ Deno.test("sync WebSocket sends text as text, and bytes as binary, or as it is t
   await using ws = new SyncWebSocket();
   await ws.connect(url(server));
   const { TEXT, BINARY } = SyncWebSocket;
-  await ws.send("é");
+  assertEquals(await ws.send("é"), [true]);
   assertEquals(await ws.receive(), ["é", TEXT]);
   await ws.send(new Uint8Array([0xc3, 0xa9]));
   assertEquals(await ws.receive(), [new Uint8Array([0xc3, 0xa9]), BINARY]);
