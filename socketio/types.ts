@@ -131,17 +131,17 @@ export interface BroadcastOptions {
 /** Request headers by their lower-case names; a header that came more than once may be a list, but for those that are named here. */
 export interface EngineHeaders {
   /** The credentials, as `Bearer …`. */
-  authorization?: string;
+  authorization?: string | undefined;
   /** The cookies, all in one text. */
-  cookie?: string;
+  cookie?: string | undefined;
   /** The host that the client asked for, with the port unless it is the default. */
-  host?: string;
+  host?: string | undefined;
   /** The origin of the page that asks. */
-  origin?: string;
+  origin?: string | undefined;
   /** The page that asks. */
-  referer?: string;
+  referer?: string | undefined;
   /** The client's program. */
-  "user-agent"?: string;
+  "user-agent"?: string | undefined;
   /** Any other one. */
   [name: string]: string | string[] | undefined;
 }
