@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = ["ws@8", "socket.io@4"];
 
 /** The package that holds the binary of Bun for this machine. */
-export function bunPackage(): string | undefined {
+function bunPackage(): string | undefined {
   const os = ({ linux: "linux", darwin: "darwin", windows: "windows" } as Record<string, string>)[
     Deno.build.os
   ];

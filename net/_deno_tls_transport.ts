@@ -75,8 +75,7 @@ class DenoTlsTransport implements DenoTlsConn {
 }
 
 /** Makes connections with Deno's TLS ones that are gone when they are closed, where the C library may be asked for that. */
-export function makeClosable(libc: Libc | undefined = grantedLibc()): (
-  conn: DenoTlsConn,
-) => DenoTlsConn {
+export function makeClosable(): (conn: DenoTlsConn) => DenoTlsConn {
+  const libc = grantedLibc();
   return (conn) => libc === undefined ? conn : new DenoTlsTransport(conn, libc);
 }

@@ -8,12 +8,12 @@ export const MAX_DEPTH = 512;
 export type Binary = Uint8Array | ArrayBuffer | ArrayBufferView;
 
 /** Whether a value goes on the wire as an attachment. */
-export function isBinary(value: unknown): value is Binary {
+function isBinary(value: unknown): value is Binary {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
 }
 
 /** Whether a value is a `Blob` (or `File`), whose bytes must be read before it can be encoded. */
-export function isBlob(value: unknown): value is Blob {
+function isBlob(value: unknown): value is Blob {
   return typeof Blob !== "undefined" && value instanceof Blob;
 }
 

@@ -20,7 +20,7 @@ function addressOf({ remoteAddr }: SocketIoRequestInfo): string {
 }
 
 /** A request of the web, as the engine sees it. */
-export function toEngineRequest(request: Request, remoteAddress: string): EngineRequest {
+function toEngineRequest(request: Request, remoteAddress: string): EngineRequest {
   const url = new URL(request.url);
   const headers: EngineHeaders = Object.create(null);
   for (const [name, value] of request.headers) headers[name] = value;

@@ -120,7 +120,7 @@ export class PollingTransport {
     const repeated = number !== undefined && number === this.#pollNumber;
     if (this.#poll !== undefined && !repeated) {
       exchange.respond(400, {});
-      return this.#fault("transport error", "two requests wait at a time");
+      return this.#fault("two requests wait at a time");
     }
     if (this.#poll !== undefined) this.#giveUp(this.#poll);
     else if (repeated && this.#lastPayload !== undefined) {
@@ -135,7 +135,7 @@ export class PollingTransport {
     exchange.onAbort = () => {
       if (this.#poll !== exchange) return;
       this.#poll = undefined;
-      this.#fault("transport error", "a waiting request was given up");
+      this.#fault("a waiting request was given up");
     };
     this.#host.onPollingReady();
     if (this.#poll === exchange) this.#held = exchange.hold(() => this.#headers(exchange, TEXT));
@@ -169,18 +169,18 @@ export class PollingTransport {
   #receive(exchange: HttpExchange): void {
     if (this.#post !== undefined) {
       exchange.respond(400, {});
-      return this.#fault("transport error", "two requests bring packets at a time");
+      return this.#fault("two requests bring packets at a time");
     }
     if (exchange.request.headers["content-type"] === "application/octet-stream") {
       exchange.respond(400, {});
-      return this.#fault("transport error", "a request has the content type of revision 3");
+      return this.#fault("a request has the content type of revision 3");
     }
     this.#post = exchange;
     const starve = () => {
       if (this.#post !== exchange) return;
       this.#post = undefined;
       exchange.respond(503, { Connection: "close" });
-      this.#fault("transport error", "there is no room for a request");
+      this.#fault("there is no room for a request");
     };
     // A request does not wait for room.
     const share = new BudgetShare(this.#settings.limits.receivedBytes, {
@@ -201,11 +201,11 @@ export class PollingTransport {
       if (body === "aborted") {
         // Nobody reads it, but a platform's server waits for a response before it ends.
         exchange.respond(400, { Connection: "close" });
-        return this.#fault("transport error", "a request ended before its body did");
+        return this.#fault("a request ended before its body did");
       }
       if (body === "too large") {
         exchange.respond(413, { Connection: "close" });
-        return this.#fault("transport error", "a request is too large");
+        return this.#fault("a request is too large");
       }
       this.#deliver(exchange, body);
     }).catch(fail);
@@ -263,8 +263,8 @@ export class PollingTransport {
     return headers;
   }
 
-  #fault(reason: ServerDisconnectReason, why: string): void {
+  #fault(why: string): void {
     const error = new SocketIoError("ERR_TRANSPORT", `Cannot go on with polling: ${why}`);
-    this.#host.onPollingError(reason, error);
+    this.#host.onPollingError("transport error", error);
   }
 }

@@ -47,7 +47,6 @@ interface ClientFlags {
   volatile?: boolean;
   compress?: boolean;
   timeout?: number;
-  fromQueue?: boolean;
 }
 
 interface Waiting {

@@ -326,11 +326,6 @@ export class SocketIoManager {
     return this.#end("io client disconnect");
   }
 
-  /** Resolves when nothing is left of a connection that ended. @ignore */
-  get _ended(): Promise<void> {
-    return this.#ending;
-  }
-
   /** Sends a packet. @ignore */
   _send(packet: SocketIoPacket): void {
     const engine = this.#engine;

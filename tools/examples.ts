@@ -9,7 +9,7 @@
 import { report, repositoryRoot, runDeno } from "./tree.ts";
 
 /** What can't be run on any machine, and why: its example is marked `ignore`. */
-export const OUTSIDE: Readonly<Record<string, string>> = {
+const OUTSIDE: Readonly<Record<string, string>> = {
   connectBluetooth: "takes a Bluetooth adapter and a device",
   connectInfrared: "takes a kernel with IrDA",
   discoverBluetooth: "takes a Bluetooth adapter",

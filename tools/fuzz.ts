@@ -24,7 +24,7 @@ export interface FuzzSeeds {
 }
 
 /** Where the seeds are kept. */
-export const SEEDS_FILE: string = `${repositoryRoot()}/tests/fuzz/seeds.json`;
+const SEEDS_FILE: string = `${repositoryRoot()}/tests/fuzz/seeds.json`;
 
 /** Reads the seeds. */
 export function readSeeds(file: string = SEEDS_FILE): FuzzSeeds {

@@ -344,7 +344,7 @@ export function tell(value: unknown): string {
 }
 
 /** What of an error must not depend on how the bytes were cut. */
-export function tellError(error: Error): string {
+function tellError(error: Error): string {
   const { code } = error as { code?: unknown };
   return `${error.name} ${String(code)}: ${error.message}`;
 }

@@ -237,7 +237,7 @@ export async function tlsPort({ timeout }: PortOptions = {}): Promise<Port> {
 }
 
 /** A server of bytes that come back, behind the PROXY protocol. */
-export async function proxyProtocolPort({ timeout }: PortOptions = {}): Promise<Port> {
+async function proxyProtocolPort({ timeout }: PortOptions = {}): Promise<Port> {
   const server = createServer({ proxyProtocol: { trusted: ["127.0.0.1"], timeout } }, (socket) => {
     socket.on("error", () => {});
     socket.pipe(socket);

@@ -274,7 +274,7 @@ export function recordingHandler(): {
 }
 
 /** Messages of all kinds and sizes up to 1 MiB. */
-export function corpus(): WebSocketData[] {
+function corpus(): WebSocketData[] {
   const sizes = [0, 1, 125, 126, 127, 65_535, 65_536];
   const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * i >> 3) & 255);
   const random = new Uint8Array(200_000);
@@ -390,7 +390,7 @@ function about(message: WebSocketData): string {
 }
 
 /** The parameter sets of compression that are tried with peers. */
-export const DEFLATES: readonly (readonly [string, boolean | PerMessageDeflateOptions])[] = [
+const DEFLATES: readonly (readonly [string, boolean | PerMessageDeflateOptions])[] = [
   ["uncompressed", false],
   ["compressed", true],
   ["compressed, no context takeover", {

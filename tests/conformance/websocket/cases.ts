@@ -520,7 +520,7 @@ function sizes(): Case[] {
 }
 
 /** Offers of permessage-deflate that cover each parameter in both directions. */
-export const DEFLATE_OFFERS = [
+const DEFLATE_OFFERS = [
   "",
   "server_no_context_takeover",
   "client_no_context_takeover",

@@ -198,7 +198,7 @@ export const packetMessages: fc.Arbitrary<(string | Uint8Array)[]> = fc.array(
 ).map((all) => all.flat());
 
 /** The packets that a decoder makes of messages up to a fault. */
-export function decodeMessages(
+function decodeMessages(
   messages: readonly (string | Uint8Array)[],
 ): { packets: SocketIoPacket[]; fault: PacketFault | undefined; at: number } {
   const decoder = new PacketDecoder({ maxAttachments: 10, maxAttachmentBytes: 1000 });
