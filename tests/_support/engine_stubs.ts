@@ -164,16 +164,3 @@ export class StubUpgrade implements UpgradeExchange {
     return this.#valid ? this.socket : undefined;
   }
 }
-
-/** Runs something that reports errors to the console, and returns them. */
-export async function reported(run: () => unknown): Promise<unknown[]> {
-  const original = console.error;
-  const errors: unknown[] = [];
-  console.error = (...args: unknown[]) => void errors.push(...args);
-  try {
-    await run();
-  } finally {
-    console.error = original;
-  }
-  return errors;
-}

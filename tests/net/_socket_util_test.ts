@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { addressInfo, encodeChunk, tell } from "../../net/_socket_util.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
+import { consoleErrors } from "../_support/console_errors.ts";
 
 Deno.test("addresses are told as Node and Luvit tell them", () => {
   assertEquals(addressInfo({ transport: "tcp", hostname: "192.0.2.1", port: 80 }), {
@@ -17,10 +18,7 @@ Deno.test("addresses are told as Node and Luvit tell them", () => {
 });
 
 Deno.test("what a function that is told of something throws or rejects with is said on the console", async () => {
-  const { error: original } = console;
-  const said: unknown[][] = [];
-  console.error = (...args: unknown[]) => said.push(args);
-  try {
+  const said = await consoleErrors(async () => {
     tell("a test", () => {
       throw "thrown";
     });
@@ -28,9 +26,7 @@ Deno.test("what a function that is told of something throws or rejects with is s
     tell("a test", () => foreignRejection("rejected elsewhere"));
     tell("a test", () => undefined);
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  } finally {
-    console.error = original;
-  }
+  });
   const text = "Uncaught error in a listener of a test:";
   assertEquals(said, [[text, "thrown"], [text, "rejected"], [text, "rejected elsewhere"]]);
 });

@@ -12,6 +12,7 @@ import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 import { findProgram, runPeer } from "../_support/peers.ts";
+import { reported } from "../_support/console_errors.ts";
 
 const LOOPBACK = "127.0.0.1";
 const gone = (socket: Socket): Promise<void> => socket.closed.catch(() => {});
@@ -600,19 +601,6 @@ Deno.test("server drops who is no trusted proxy, and a header that does not come
   assertThrows(() => createServer({ proxyProtocol: { trusted: ["example.org"] } }), TypeError);
 });
 
-/** What goes to the console while `body` runs. */
-async function consoleOf(body: () => Promise<void>): Promise<unknown[]> {
-  const told: unknown[] = [];
-  const { error } = console;
-  console.error = (...args: unknown[]): void => void told.push(args.at(-1));
-  try {
-    await body();
-  } finally {
-    console.error = error;
-  }
-  return told;
-}
-
 Deno.test("server has its address as soon as listen returns, as Node's has", async () => {
   const server = createServer();
   const events: string[] = [];
@@ -640,7 +628,7 @@ Deno.test("server that has closed listens no more: the next connect is refused",
 Deno.test("server tells the console what a listener throws after it has destroyed its connection", async () => {
   const late = new Error("too late for the socket");
   const errors: unknown[] = [];
-  const reported = await consoleOf(async () => {
+  const told = await reported(async () => {
     const server = await createServer((socket) => {
       socket.on("error", (error) => errors.push(error));
       socket.destroy();
@@ -649,12 +637,12 @@ Deno.test("server tells the console what a listener throws after it has destroye
     await rejected(server.port);
     await server.close();
   });
-  assertEquals([reported, errors], [[late], []]);
+  assertEquals([told, errors], [[late], []]);
 });
 
 Deno.test("server outlives an async listener that rejects: only that connection ends", async () => {
   const fault = new Error("rejected");
-  const told = await consoleOf(async () => {
+  const told = await reported(async () => {
     let served = 0;
     const server = await createServer(async (socket) => {
       await Promise.resolve();
@@ -674,7 +662,7 @@ Deno.test("server tells a connection's own error listener what the connection's 
   const faults = [new Error("thrown"), new Error("rejected")];
   for (const [i, fault] of faults.entries()) {
     const heard: unknown[] = [];
-    const told = await consoleOf(async () => {
+    const told = await reported(async () => {
       const server = await createServer((socket) => {
         socket.on("error", (error) => heard.push(error));
         if (i === 1) return Promise.reject(fault) as unknown as void;
@@ -691,7 +679,7 @@ Deno.test("server outlives listeners of its own events that throw", async () => 
   const events = ["listening", "drop", "close"] as const;
   for (const heard of [true, false]) {
     const errors: unknown[] = [];
-    const told = await consoleOf(async () => {
+    const told = await reported(async () => {
       const server = createServer({ maxConnections: 0 });
       for (const event of events) {
         server.on(event as "close", () => {
@@ -707,7 +695,7 @@ Deno.test("server outlives listeners of its own events that throw", async () => 
     const all = heard ? errors : told;
     assertEquals(all.map((error) => (error as Error).message), [...events]);
   }
-  const told = await consoleOf(async () => {
+  const told = await reported(async () => {
     const server = createServer({ maxConnections: 0 });
     server.on("drop", () => {
       throw new Error("drop");

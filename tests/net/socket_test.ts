@@ -22,6 +22,7 @@ import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 import { readText } from "../_support/transport_io.ts";
+import { reported } from "../_support/console_errors.ts";
 
 const once = (socket: Socket, event: string): Promise<unknown[]> =>
   new Promise((resolve) => socket.once(event as "close", (...args) => resolve(args)));
@@ -1092,19 +1093,6 @@ Deno.test("a socket refuses limits that make no sense", () => {
   }
 });
 
-/** What goes to the console while `body` runs. */
-async function consoleOf(body: () => Promise<void>): Promise<unknown[][]> {
-  const told: unknown[][] = [];
-  const { error } = console;
-  console.error = (...args: unknown[]): void => void told.push(args);
-  try {
-    await body();
-  } finally {
-    console.error = error;
-  }
-  return told;
-}
-
 Deno.test("whatever listener throws, sync or async, ends its own socket, and nothing else", async () => {
   const events = [
     "connect",
@@ -1121,7 +1109,7 @@ Deno.test("whatever listener throws, sync or async, ends its own socket, and not
     for (const isAsync of [false, true]) {
       const fault = new Error(`in ${event}`);
       const errors: Error[] = [];
-      const told = await consoleOf(() =>
+      const told = await reported(() =>
         withServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket), async (port) => {
           const socket = connect({ port, host: "127.0.0.1", highWaterMark: 3, timeout: 20 });
           if (event !== "error") socket.on("error", (error) => void errors.push(error));
@@ -1140,7 +1128,7 @@ Deno.test("whatever listener throws, sync or async, ends its own socket, and not
       );
       // What is thrown when the socket has closed already goes to the console.
       const late = event === "close" || event === "error" || isAsync && told.length > 0;
-      assertEquals([event, late ? told.map((args) => args.at(-1)) : errors], [event, [fault]]);
+      assertEquals([event, late ? told : errors], [event, [fault]]);
     }
   }
 });
@@ -1163,27 +1151,27 @@ Deno.test("a callback that throws ends its own socket only", async () => {
     assertStrictEquals((await failed)[0], fault);
   }
   using it = rig();
-  const told = await consoleOf(async () => {
+  const told = await reported(async () => {
     it.socket.write("x", throwing);
     it.socket.end(throwing);
     it.socket.destroy();
     it.socket.end(throwing);
     await once(it.socket, "close");
   });
-  assertEquals(told.map((args) => args.at(-1)), [fault, fault, fault]);
+  assertEquals(told, [fault, fault, fault]);
   using late = rig();
   const failed = once(late.socket, "error");
-  const also = await consoleOf(async () => {
+  const also = await reported(async () => {
     late.socket.end();
     late.socket.write("late", throwing);
     assertEquals(((await failed)[0] as NetError).code, "ERR_STREAM_WRITE_AFTER_END");
   });
-  assertEquals(also.map((args) => args.at(-1)), [fault]);
+  assertEquals(also, [fault]);
 });
 
 Deno.test("what a listener throws that nobody hears of goes to the console", async () => {
   const fault = new Error("unheard");
-  const told = await consoleOf(async () => {
+  const told = await reported(async () => {
     using it = rig();
     it.socket.on("data", () => {
       throw fault;
@@ -1195,7 +1183,7 @@ Deno.test("what a listener throws that nobody hears of goes to the console", asy
     await once(quiet.socket, "close");
     assertEquals((await assertRejects(() => quiet.socket.closed, NetError)).code, "ECONNRESET");
   });
-  assertEquals(told.map((args) => args.at(-1)), [fault]);
+  assertEquals(told, [fault]);
 });
 
 Deno.test("a loop that takes its time with each chunk can still answer the last one", async () => {

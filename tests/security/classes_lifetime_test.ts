@@ -14,6 +14,7 @@ import { CA, identity } from "../_support/certs.ts";
 import { delay, PORTS, socketIoPort, socks5Port, within } from "../_support/ports.ts";
 import { hex, joined } from "../_support/websocket_rig.ts";
 import { serve, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
+import { reported } from "../_support/console_errors.ts";
 import { createServer } from "../../net/create_server.ts";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { dial } from "../../net/dial.ts";
@@ -43,13 +44,7 @@ const MISDEEDS = {
 
 /** Runs with the console silent: it is told of the faults that are planned here. */
 async function quietly(run: () => Promise<void>): Promise<void> {
-  const { error } = console;
-  console.error = () => {};
-  try {
-    await run();
-  } finally {
-    console.error = error;
-  }
+  await reported(run);
 }
 
 // Callbacks. CVE-2026-21637 (Node), CVE-2022-41940 (engine.io), CVE-2024-38355 (socket.io).

@@ -25,6 +25,7 @@ import {
 import { next } from "../_support/socketio_rig.ts";
 import { joined } from "../_support/websocket_rig.ts";
 import { serve, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
+import { reported } from "../_support/console_errors.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
@@ -385,13 +386,12 @@ Deno.test("Header injection: a server sends no line break that it is given", asy
     // The engine, whose program adds headers to a response, and is told what is wrong with them.
     await withSocketIo({}, async (port, io) => {
       io.engine.on("headers", (headers) => headers["X-A"] = `v${text}`);
-      const { error: original } = console;
-      console.error = () => {};
-      const { wire, head, status } = await askForWebSocket(port, { path: SOCKET_IO });
-      console.error = original;
-      assertEquals(status, 500);
-      assert(!/x-a|x-evil/i.test(head), head);
-      wire.close();
+      await reported(async () => {
+        const { wire, head, status } = await askForWebSocket(port, { path: SOCKET_IO });
+        assertEquals(status, 500);
+        assert(!/x-a|x-evil/i.test(head), head);
+        wire.close();
+      });
     });
   }
   assertThrows(() => new SocketIoServer({ cookie: { path: "/\r\nX-Evil: 1" } }), TypeError);
@@ -609,10 +609,8 @@ for (const [how, fail] of Object.entries(FAILURES)) {
     };
     for (const [name, [options, prepare]] of Object.entries(servers)) {
       const quiet = { onListenerError: () => {}, decisionTimeout: 300, connectTimeout: 1_000 };
-      const original = console.error;
-      console.error = () => {};
-      try {
-        await withSocketIo({ ...quiet, ...options }, async (port, io) => {
+      await reported(() =>
+        withSocketIo({ ...quiet, ...options }, async (port, io) => {
           io.on("connection", (socket) => {
             socket.on("echo", (text) => void socket.emit("echo", text));
           });
@@ -638,10 +636,8 @@ for (const [how, fail] of Object.entries(FAILURES)) {
           wire.close();
           await served();
           await until(() => io.engine.clientsCount === 0);
-        });
-      } finally {
-        console.error = original;
-      }
+        })
+      );
     }
   });
 }

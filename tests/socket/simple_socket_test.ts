@@ -8,6 +8,7 @@ import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_sock
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
+import { reported } from "../_support/console_errors.ts";
 
 /** A socket whose handlers write down what happens. */
 function recorded(options?: SimpleSocketOptions) {
@@ -313,11 +314,8 @@ Deno.test("simple socket: a handler that throws ends its own connection", async 
 
 Deno.test("simple socket: an onerror handler that throws is written to the console", async () => {
   const port = await unusedPort();
-  const written: unknown[] = [];
-  const { error } = console;
-  console.error = (...args) => written.push(args.at(-1));
-  try {
-    const thrown = new Error("in onerror");
+  const thrown = new Error("in onerror");
+  const written = await reported(async () => {
     const socket = new SimpleSocket();
     socket.onerror(() => {
       throw thrown;
@@ -328,10 +326,8 @@ Deno.test("simple socket: an onerror handler that throws is written to the conso
     socket.onerror(() => foreignRejection(thrown));
     await assertRejects(() => socket.write("x"));
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-    assertEquals(written, [thrown, thrown, thrown]);
-  } finally {
-    console.error = error;
-  }
+  });
+  assertEquals(written, [thrown, thrown, thrown]);
 });
 
 Deno.test("simple socket: a handler is replaced by the next one, and taken off by null", async () => {

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { reported } from "../_support/console_errors.ts";
 import {
   checkMiddleware,
   guardCallback,
@@ -6,23 +7,11 @@ import {
   reportRejection,
 } from "../../socketio/_callback.ts";
 
-function logged(run: () => void): unknown[] {
-  const { error } = console;
-  const calls: unknown[] = [];
-  console.error = (...args) => calls.push(...args);
-  try {
-    run();
-  } finally {
-    console.error = error;
-  }
-  return calls;
-}
-
-Deno.test("what a guarded callback throws is logged, and goes no further", () => {
+Deno.test("what a guarded callback throws is logged, and goes no further", async () => {
   const guarded = guardCallback((value: string) => {
     throw `thrown ${value}`;
   });
-  assertEquals(logged(() => guarded("x")), ["thrown x"]);
+  assertEquals(await reported(() => guarded("x")), ["thrown x"]);
 });
 
 Deno.test("what a guarded callback rejects with is logged, and goes no further", async () => {
@@ -49,24 +38,19 @@ Deno.test("a guarded callback gets its arguments", () => {
   assertEquals(seen, [[1, 2]]);
 });
 
-Deno.test("an error that belongs to no connection is logged", () => {
+Deno.test("an error that belongs to no connection is logged", async () => {
   const error = new Error("x");
-  assertEquals(logged(() => reportCallbackError(error)), [error]);
+  assertEquals(await reported(() => reportCallbackError(error)), [error]);
 });
 
 Deno.test("what goes on by itself is reported if it is rejected", async () => {
-  const { error } = console;
-  const calls: unknown[] = [];
-  console.error = (...args) => calls.push(...args);
-  try {
+  const calls = await reported(async () => {
     reportRejection("no promise");
     reportRejection(Promise.resolve("fulfilled"));
     const rejected = Promise.reject("rejected");
     reportRejection(rejected);
     await rejected.catch(() => {});
-  } finally {
-    console.error = error;
-  }
+  });
   assertEquals(calls, ["rejected"]);
 });
 

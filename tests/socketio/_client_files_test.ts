@@ -2,7 +2,8 @@ import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } f
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { clientFileName, serveClientFile } from "../../socketio/_client_files.ts";
-import { reported, StubExchange } from "../_support/engine_stubs.ts";
+import { StubExchange } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { runPeer } from "../_support/peers.ts";
 
 const NAME = "socket.io.min.js";

@@ -5,7 +5,8 @@ import type { EngineWebSocket } from "../../socketio/_exchange.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
-import { reported, StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
+import { StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 
 const POLLING = "EIO=4&transport=polling";
 const WEBSOCKET = "EIO=4&transport=websocket";

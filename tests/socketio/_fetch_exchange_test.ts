@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FetchExchange, NativeUpgrade } from "../../socketio/_fetch_exchange.ts";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 
 const URL_TEXT = "http://example.org/socket.io/?EIO=4";

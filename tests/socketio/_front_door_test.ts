@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor as within } from "../../net/wait.ts";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { watchResponse } from "../../websocket/request_listener.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { EventEmitter } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { Budget } from "../../net/budget.ts";
 import type { RequestBody } from "../../socketio/_exchange.ts";
 import { NodeExchange, nodeRequest } from "../../socketio/_node_exchange.ts";

@@ -3,7 +3,7 @@ import { gunzipSync, inflateSync } from "node:zlib";
 import { BudgetShare } from "../../net/budget_share.ts";
 import { Limits } from "../../net/limits.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "../../socketio/_exchange.ts";
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 import { type PollingHost, PollingTransport } from "../../socketio/_polling_transport.ts";

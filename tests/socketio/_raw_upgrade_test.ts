@@ -5,6 +5,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { reported } from "../_support/console_errors.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
 import { type HttpRequestHead, parseRequestHead } from "../../websocket/http_head.ts";
 import { Departures } from "../../socketio/_departures.ts";
@@ -101,11 +102,10 @@ Deno.test("raw upgrade tells whose handshake is not valid", async () => {
 });
 
 Deno.test("raw upgrade sends no header that would break the response", async () => {
-  const { error } = console;
-  console.error = () => {};
   const { upgrade, far } = request();
-  assertEquals(await upgrade.accept({ "X-A": "b\r\nX-Evil: c" }), undefined);
-  console.error = error;
+  await reported(async () => {
+    assertEquals(await upgrade.accept({ "X-A": "b\r\nX-Evil: c" }), undefined);
+  });
   assertMatch(await readAll(far), /^HTTP\/1\.1 500 /);
   far.close();
 });
@@ -155,16 +155,12 @@ Deno.test("headers have no prototype", () => {
 });
 
 Deno.test("raw upgrade refuses with a status and headers that can't be sent", async () => {
-  const { error } = console;
-  console.error = () => {};
-  try {
+  await reported(async () => {
     for (const [status, value] of [[403, "a\nb"], [700, "a"]] as const) {
       const { upgrade, far } = request();
       upgrade.refuse(status, { "X-A": value }, "no");
       assertMatch(await readAll(far), /^HTTP\/1\.1 500 /);
       far.close();
     }
-  } finally {
-    console.error = error;
-  }
+  });
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
 import { SocketIoError } from "../../socketio/errors.ts";

@@ -3,6 +3,7 @@ import { foreignPromise, foreignRejection } from "../_support/foreign_promise.ts
 import { ahead } from "../_support/ahead.ts";
 import { stubOptions } from "../_support/engine_client_stubs.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
+import { reported } from "../_support/console_errors.ts";
 import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -217,16 +218,11 @@ Deno.test("client that leaves before its auth fails is told nothing more", async
     socket.on("connect_error", () => assert(false, "nobody waits any more"));
     await asked.promise;
     await socket.close();
-    const { error } = console;
-    const reported: unknown[] = [];
-    console.error = (...args) => void reported.push(...args);
-    try {
+    const errors = await reported(async () => {
       reject("late");
       await new Promise((resolve) => setTimeout(resolve, 1));
-    } finally {
-      console.error = error;
-    }
-    assertEquals(reported, ["late"]);
+    });
+    assertEquals(errors, ["late"]);
   });
 });
 
@@ -405,11 +401,11 @@ Deno.test("client whose auth fails when the server has let it in unasked is told
   const open = '0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}';
   sockets[0].accept(open, '40{"sid":"x"}');
   const { error } = console;
-  const reported = Promise.withResolvers<unknown>();
-  console.error = (...args) => reported.resolve(args.at(-1));
+  const told = Promise.withResolvers<unknown>();
+  console.error = (...args) => told.resolve(args.at(-1));
   try {
     auth.reject(new Error("late"));
-    assert(String(await reported.promise).includes("late"));
+    assert(String(await told.promise).includes("late"));
   } finally {
     console.error = error;
   }
@@ -661,11 +657,11 @@ Deno.test("client tells who waits for an answer of a blob that can't be read, or
       cycle.push(cycle);
       await assertRejects(() => socket.emitWithAck("a", cycle), TypeError, "contains itself");
       // Where nobody waits, the console is told.
-      const reported = Promise.withResolvers<unknown>();
+      const told = Promise.withResolvers<unknown>();
       const { error } = console;
-      console.error = reported.resolve;
+      console.error = told.resolve;
       socket.emit("a", unreadable);
-      assert(await reported.promise instanceof DOMException);
+      assert(await told.promise instanceof DOMException);
       console.error = error;
       // While it waits for the connection, too.
       socket.disconnect();
@@ -1004,11 +1000,8 @@ Deno.test("client sends again what was not acknowledged, one event after the oth
 });
 
 Deno.test("a client's listener that throws harms nothing else", async () => {
-  const { error } = console;
-  const logged: unknown[] = [];
-  console.error = (...args) => logged.push(...args);
-  try {
-    await withServer({}, async ({ io, url }) => {
+  const errors = await reported(() =>
+    withServer({}, async ({ io, url }) => {
       io.on("connection", (socket) => socket.emit("a"));
       const socket = connectSocketIo(url);
       socket.on("a", () => {
@@ -1017,11 +1010,9 @@ Deno.test("a client's listener that throws harms nothing else", async () => {
       await next(socket, "a");
       assert(socket.connected);
       await socket.close();
-    }).catch(() => {});
-  } finally {
-    console.error = error;
-  }
-  assertEquals(logged.includes("thrown"), true);
+    }).catch(() => {})
+  );
+  assert(errors.includes("thrown"));
 });
 
 Deno.test("client is gone at the end of an `await using` block, and when its signal says so", async () => {
@@ -1105,15 +1096,8 @@ Deno.test("client refuses what can't be encoded at once, and sends the rest when
     io.on("connection", (peer) => peer.on("d", (_value, answer) => answer("here")));
     // What can't be encoded any more harms nothing else.
     changed.value = 3n;
-    const { error } = console;
-    const reported: unknown[] = [];
-    console.error = (problem) => reported.push(problem);
-    try {
-      await next(socket, "connect");
-    } finally {
-      console.error = error;
-    }
-    assert(reported[0] instanceof TypeError);
+    const errors = await reported(() => next(socket, "connect"));
+    assert(errors[0] instanceof TypeError);
     assertEquals(await last, "here");
     assertEquals(seen.map((args) => (args as unknown[]).slice(0, 2)), [["a", 1], ["d", 4]]);
     await socket.close();

@@ -7,7 +7,7 @@ import { NetError } from "../../net/errors.ts";
 import { MAX_DELAY } from "../../net/max_delay.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
@@ -494,14 +494,10 @@ for (const [name, way] of Object.entries(ways)) {
   });
 
   test("keeps a connection out if the program fails to decide", async (url) => {
-    const { error } = console;
-    console.error = () => {};
-    try {
+    await reported(async () => {
       assertEquals((await get(`${url}?EIO=4&transport=polling`)).status, 403);
       assertEquals((await get(`${url}?EIO=4&transport=polling&reject`)).status, 403);
-    } finally {
-      console.error = error;
-    }
+    });
   }, {
     allowRequest: (request) => {
       if (request.url!.includes("reject")) return Promise.reject(new Error("x"));

@@ -1,23 +1,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
+import { reported } from "../_support/console_errors.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import type { MiddlewareError } from "../../socketio/namespace.ts";
 import type { RecoveredSession } from "../../socketio/types.ts";
-
-/** Runs something with the log of errors in an array. */
-async function logged(run: () => Promise<void> | void): Promise<unknown[]> {
-  const { error } = console;
-  const calls: unknown[] = [];
-  console.error = (...args) => calls.push(...args);
-  try {
-    await run();
-  } finally {
-    console.error = error;
-  }
-  return calls;
-}
 
 async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
@@ -112,7 +100,7 @@ Deno.test("middleware that gives a text as its error has the client told that te
 });
 
 Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
-  const errors = await logged(async () => {
+  const errors = await reported(async () => {
     for (const fail of ["throw", "reject", "reject of another realm"]) {
       const { io, engine } = fakeServer();
       io.use(() => {
@@ -183,7 +171,7 @@ Deno.test("a listener for connections that throws ends that connection", async (
     throw new Error("broken");
   });
   const conn = engine.connect();
-  const errors = await logged(() => conn.deliver("0"));
+  const errors = await reported(() => conn.deliver("0"));
   assertEquals(errors.map((error) => (error as Error).message), ["broken"]);
   assertEquals(conn.readyState, "closed");
   assertEquals(io.sockets.sockets.size, 0);
@@ -253,7 +241,7 @@ Deno.test("what the callback of an event to other servers throws ends no process
     }
   }
   const { io } = fakeServer({ adapter: LateAdapter });
-  const calls = await logged(async () => {
+  const calls = await reported(async () => {
     io.serverSideEmit("hello", 1, (_error: unknown, [answer]: string[]) => {
       throw answer;
     });
@@ -273,7 +261,7 @@ Deno.test("namespace takes events of other servers, but not those that are its o
   });
   io.sockets._onServerSideEmit(["hello", 1, 2]);
   io.sockets._onServerSideEmit(["connection"]);
-  assertEquals(await logged(() => io.sockets._onServerSideEmit(["bad"])), ["thrown"]);
+  assertEquals(await reported(() => io.sockets._onServerSideEmit(["bad"])), ["thrown"]);
   assertEquals(seen, [[1, 2]]);
 });
 
@@ -309,7 +297,7 @@ Deno.test("what an adapter is rejected with is reported, and ends no process", a
   const parent = io.of(/^\/p/);
   const conn = engine.connect();
   conn.join("/p1");
-  const calls = await logged(async () => {
+  const calls = await reported(async () => {
     for (const namespace of [io.sockets, parent]) {
       namespace.emit("a");
       namespace.socketsJoin("r");

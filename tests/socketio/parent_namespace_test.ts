@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/ass
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
+import { reported } from "../_support/console_errors.ts";
 
 Deno.test("clients make namespaces that a regular expression lets pass", () => {
   const { io, engine } = fakeServer();
@@ -33,14 +34,13 @@ Deno.test("clients make namespaces that a function lets pass, now or later", asy
     else throw new Error("x");
     return undefined;
   });
-  const { error } = console;
-  console.error = () => {};
   const conn = engine.connect();
-  conn.join("/now", { token: "ok" });
-  conn.deliver("0/later,");
-  conn.deliver("0/error,", "0/throws,", "0/rejects,", "0/foreign,");
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  console.error = error;
+  await reported(async () => {
+    conn.join("/now", { token: "ok" });
+    conn.deliver("0/later,");
+    conn.deliver("0/error,", "0/throws,", "0/rejects,", "0/foreign,");
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  });
   assertEquals((conn.take() as string[]).map((text) => text.slice(0, 8)), [
     "4/error,",
     "4/throws",

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ahead } from "../_support/ahead.ts";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { runPeer } from "../_support/peers.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";

@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { reported } from "../_support/engine_stubs.ts";
+import { reported } from "../_support/console_errors.ts";
 import { type FakeConnection, fakeServer, next } from "../_support/socketio_rig.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { SocketIoServer, type SocketIoServerOptions } from "../../socketio/server.ts";
@@ -368,11 +368,8 @@ Deno.test("a listener whose promise is rejected ends its own connection", async 
   assertEquals(errors, ["rejected"]);
 });
 
-Deno.test("whatever takes the errors of listeners may throw too", () => {
-  const { error } = console;
-  const logged: unknown[] = [];
-  console.error = (...args) => logged.push(...args);
-  try {
+Deno.test("whatever takes the errors of listeners may throw too", async () => {
+  const errors = await reported(() => {
     const { io, join } = fakeServer({
       onListenerError: () => {
         throw "thrown by the taker";
@@ -381,16 +378,9 @@ Deno.test("whatever takes the errors of listeners may throw too", () => {
     io.on("connection", () => {
       throw "thrown by the listener";
     });
-    const conn = fakeConnect(join);
-    assertEquals(conn.readyState, "closed");
-  } finally {
-    console.error = error;
-  }
-  assertEquals(logged, ["thrown by the taker"]);
-
-  function fakeConnect(join: () => FakeConnection): FakeConnection {
-    return join();
-  }
+    assertEquals(join().readyState, "closed");
+  });
+  assertEquals(errors, ["thrown by the taker"]);
 });
 
 Deno.test("an event called error with no listener harms nobody", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { reported } from "../_support/engine_stubs.ts";
+import { consoleErrors, reported } from "../_support/console_errors.ts";
 import { reportUncaught } from "../../websocket/_uncaught.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
@@ -9,29 +9,25 @@ import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
 Deno.test("what a callback throws goes to the console, but for what a connection's end throws in it", async () => {
   const broken = new Error("broken");
-  const errors = await reported(() => {
+  const calls = await consoleErrors(() => {
     reportUncaught("a callback", broken);
     reportUncaught("a callback", new WebSocketError("closed", { code: "CLOSED" }));
     reportUncaught("a callback", undefined);
   });
-  assertEquals(errors, [
-    "Uncaught error in a callback:",
-    broken,
-    "Uncaught error in a callback:",
-    undefined,
-  ]);
+  const where = "Uncaught error in a callback:";
+  assertEquals(calls, [[where, broken], [where, undefined]]);
 });
 
 /** What the console is told while a client says "hello" to such a server, and the close code that it gets. */
-async function told(options: ServeWebSocketOptions): Promise<[unknown[], number]> {
+async function told(options: ServeWebSocketOptions): Promise<[unknown[][], number]> {
   let code = 0;
-  const errors = await reported(async () => {
+  const calls = await consoleErrors(async () => {
     await using server = await serveWebSocket({ hostname: "127.0.0.1", ...options });
     const ws = await connectWebSocket(`ws://127.0.0.1:${server.port}/`);
     await ws.send("hello").catch(() => {});
     code = (await ws.closed).code;
   });
-  return [errors, code];
+  return [calls, code];
 }
 
 Deno.test("what a server's handler throws goes to the console where there is no onError", async () => {
@@ -43,9 +39,9 @@ Deno.test("what a server's handler throws goes to the console where there is no 
         throw broken;
       },
     }),
-    [[where, broken], 1011],
+    [[[where, broken]], 1011],
   );
-  assertEquals(await told({ default: () => Promise.reject(broken) }), [[where, broken], 1011]);
+  assertEquals(await told({ default: () => Promise.reject(broken) }), [[[where, broken]], 1011]);
   const heard: unknown[] = [];
   const onError = (error: unknown) => void heard.push(error);
   assertEquals(await told({ default: () => Promise.reject(broken), onError }), [[], 1011]);
@@ -78,12 +74,12 @@ Deno.test("what a listener throws goes to the console where nobody listens for e
     throw broken;
   };
   assertEquals(await told({ default: (ws) => void ws.on("message", fail) }), [
-    [where, broken],
+    [[where, broken]],
     1011,
   ]);
   const rejects = () => Promise.reject(broken);
   assertEquals(await told({ default: (ws) => void ws.on("message", rejects) }), [
-    [where, broken],
+    [[where, broken]],
     1011,
   ]);
   const heard: unknown[] = [];
@@ -106,6 +102,6 @@ Deno.test("what a listener for error or close throws goes to the console", async
       throw broken[1];
     });
   };
-  const [errors] = await told({ default: listen });
-  assertEquals(errors.filter((error) => error instanceof Error), broken);
+  const [calls] = await told({ default: listen });
+  assertEquals(calls.map((args) => args.at(-1)), broken);
 });

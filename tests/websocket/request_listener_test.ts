@@ -20,6 +20,7 @@ import { Duplex, finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
+import { reported } from "../_support/console_errors.ts";
 import {
   answerClientError,
   createRequestListener,
@@ -95,13 +96,7 @@ Deno.test("request listener tells what goes wrong, to the console where nobody e
     assertEquals([response.status, await response.text()], [500, ""]);
   };
   await withServer(createRequestListener(fail, { onError: (error) => told.push(error) }), ask);
-  const { error } = console;
-  console.error = (error) => told.push(error);
-  try {
-    await withServer(createRequestListener(fail), ask);
-  } finally {
-    console.error = error;
-  }
+  told.push(...await reported(() => withServer(createRequestListener(fail), ask)));
   assertEquals(told.map((error) => (error as Error).message), ["mine", "mine"]);
   assertThrows(
     () => createRequestListener({} as HttpHandler),
@@ -114,9 +109,6 @@ Deno.test("request listener answers though nobody can be told what went wrong", 
   const fail: HttpHandler = () => {
     throw new Error("mine");
   };
-  const told: unknown[] = [];
-  const { error } = console;
-  console.error = (error) => told.push(error);
   const listeners = [
     () => {
       throw new Error("no log");
@@ -124,16 +116,14 @@ Deno.test("request listener answers though nobody can be told what went wrong", 
     () => Promise.reject(new Error("no log either")),
     () => foreignRejection(new Error("nor this")),
   ];
-  try {
+  const told = await reported(async () => {
     for (const onError of listeners) {
       await withServer(createRequestListener(fail, { onError }), async (port) => {
         const response = await fetch(`http://127.0.0.1:${port}/`);
         assertEquals([response.status, await response.text()], [500, ""]);
       });
     }
-  } finally {
-    console.error = error;
-  }
+  });
   assertEquals(told.map(String), ["Error: no log", "Error: no log either", "Error: nor this"]);
   assertThrows(
     () => createRequestListener(fail, { onError: {} as () => void }),
