@@ -10,13 +10,14 @@ import { createSecureServer } from "../../net/secure_server.ts";
 import type { Server } from "../../net/server.ts";
 import type { Socket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { reconnecting } from "../../websocket/reconnecting.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "./certs.ts";
-import { readBytes, writeAll } from "./transport_io.ts";
+import { readBytes } from "./transport_io.ts";
 
 const ALIVE = { keepAliveInterval: 500, keepAliveTimeout: 1500, closeTimeout: 500 };
 

@@ -1,7 +1,8 @@
 /** What holds for every transport, as tests: run it over each new one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Transport } from "../../net/transport.ts";
-import { readAll, readBytes, writeAll } from "./transport_io.ts";
+import { writeAll } from "../../net/write_all.ts";
+import { readAll, readBytes } from "./transport_io.ts";
 
 /** Bytes that tell where they are from, so that none can be lost, doubled or swapped unnoticed. */
 function pattern(length: number): Uint8Array {

@@ -1,11 +1,7 @@
-/** The few lines that every test of a transport needs: write all, read so much, read to the end, echo. */
+/** The few lines that every test of a transport needs: read so much, read to the end, echo. */
 import { concat } from "@std/bytes";
 import type { Transport } from "../../net/transport.ts";
-
-/** Writes all of the bytes. */
-export async function writeAll(transport: Transport, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
-}
+import { writeAll } from "../../net/write_all.ts";
 
 /** Reads so many bytes, or up to the end. */
 export async function readBytes(transport: Transport, length: number): Promise<Uint8Array> {

@@ -1,6 +1,7 @@
 // Two WebSocket connections over a pair in memory, and a peer that speaks in raw frames.
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
 import type { WebSocketConnectionInit } from "../../websocket/connection_types.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../websocket/frame.ts";
@@ -46,7 +47,7 @@ export class RawPeer {
 
   /** Writes bytes. */
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await this.transport.write(bytes.subarray(at));
+    await writeAll(this.transport, bytes);
   }
 
   /** Writes a frame, masked if the other end is a server. */

@@ -1,4 +1,5 @@
 // A WebSocket server on a free port of the loopback, and clients in raw bytes.
+import { writeAll } from "../../net/write_all.ts";
 import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
 import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
@@ -53,7 +54,7 @@ export class RawClient implements Disposable {
 
   async write(text: string | Uint8Array): Promise<void> {
     const bytes = typeof text === "string" ? Uint8Array.from(text, (c) => c.charCodeAt(0)) : text;
-    for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
+    await writeAll(this.conn, bytes);
   }
 
   /** Reads until `done`, or the end; returns all that came so far. */

@@ -12,6 +12,7 @@ import { connectThroughProxies } from "../../net/proxy_chain.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
@@ -21,7 +22,7 @@ import { FaultRelay } from "../_support/fault_relay.ts";
 import { inTime, MemoryListener } from "../_support/kill_switch.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
-import { echo, readBytes, writeAll } from "../_support/transport_io.ts";
+import { echo, readBytes } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 

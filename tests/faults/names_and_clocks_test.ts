@@ -5,6 +5,7 @@ import { dial } from "../../net/dial.ts";
 import { NetError } from "../../net/errors.ts";
 import type { HostLookup } from "../../net/lookup_options.ts";
 import { pair } from "../../net/pair.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { reconnecting } from "../../websocket/reconnecting.ts";
@@ -12,7 +13,7 @@ import { serveWebSocket } from "../../websocket/server.ts";
 import { inTime } from "../_support/kill_switch.ts";
 import { echoServer } from "../_support/raw_peer.ts";
 import { FakeConnection, FakeEngine, next } from "../_support/socketio_rig.ts";
-import { readBytes, writeAll } from "../_support/transport_io.ts";
+import { readBytes } from "../_support/transport_io.ts";
 import { closeBoth, webSocketPair } from "../_support/websocket_pair.ts";
 
 // --- names -----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import { connectThroughProxies } from "../../net/proxy_chain.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
@@ -14,7 +15,7 @@ import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { cutEverywhere, KillSwitch, MemoryListener } from "../_support/kill_switch.ts";
 import { echoServer } from "../_support/raw_peer.ts";
-import { echo, readBytes, writeAll } from "../_support/transport_io.ts";
+import { echo, readBytes } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 

@@ -6,13 +6,14 @@ import { dial } from "../../net/dial.ts";
 import { NetError } from "../../net/errors.ts";
 import { createSecureServer } from "../../net/secure_server.ts";
 import type { Server } from "../../net/server.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { FaultRelay } from "../_support/fault_relay.ts";
 import { inTime } from "../_support/kill_switch.ts";
 import { withServer } from "../_support/socketio_rig.ts";
-import { readBytes, writeAll } from "../_support/transport_io.ts";
+import { readBytes } from "../_support/transport_io.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 const CUTS = ["reset", "end"] as const;

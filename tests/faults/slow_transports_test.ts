@@ -10,12 +10,13 @@ import { createSocks5Server } from "../../net/socks5_server.ts";
 import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { Transport, TransportAddr } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { MemoryListener } from "../_support/kill_switch.ts";
 import { randomFrom } from "../_support/random.ts";
-import { echo, readAll, readText, writeAll } from "../_support/transport_io.ts";
+import { echo, readAll, readText } from "../_support/transport_io.ts";
 
 /** Nothing here takes so long, however busy the machine is, in ms. */
 const STUCK = 60_000;

@@ -7,6 +7,7 @@ import { socks5Connect } from "../../net/socks5.ts";
 import { socks5Associate } from "../../net/socks5_datagram_relay.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { CA, certPath } from "../_support/certs.ts";
 import {
   freePort,
@@ -61,7 +62,7 @@ async function checkEcho(transport: Transport, ends = true): Promise<void> {
   const sent = new Uint8Array((1 << 20) + 1).map((_, i) => seed[i % 65536] ^ (i >> 16));
   const got = new Uint8Array(sent.length);
   const writing = (async () => {
-    for (let at = 0; at < sent.length;) at += await transport.write(sent.subarray(at));
+    await writeAll(transport, sent);
   })();
   for (let at = 0; at < got.length;) at += (await transport.read(got.subarray(at)))!;
   await writing;

@@ -9,6 +9,7 @@ import { startServerTls, startTls, tlsInfo } from "../../net/start_tls.ts";
 import type { TlsError } from "../../net/tls_error.ts";
 import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { CA, certPath, identity, OTHER_CA } from "../_support/certs.ts";
 import {
   freePort,
@@ -18,7 +19,6 @@ import {
   spawnPeer,
   tempFolder,
 } from "../_support/peers.ts";
-import { writeAll } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const SERVER = identity("server");

@@ -16,8 +16,9 @@ import {
 import { listenBluetooth, type ListenBluetoothOptions } from "../../net/bluetooth_listener.ts";
 import { NetError } from "../../net/errors.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
-import { readAll, writeAll } from "../_support/transport_io.ts";
+import { readAll } from "../_support/transport_io.ts";
 
 const ABSENT = "00:AA:01:77:77:77";
 

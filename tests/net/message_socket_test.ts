@@ -22,8 +22,8 @@ import { rawFramer } from "../../net/raw_framer.ts";
 import { Socket } from "../../net/socket.ts";
 import type { Framer } from "../../net/framer.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
-import { writeAll } from "../_support/transport_io.ts";
 
 /** Two sockets over a pair in memory. */
 function sockets<T>(

@@ -12,8 +12,9 @@ import { pair } from "../../net/pair.ts";
 import { prefixTransport } from "../../net/prefixed_transport.ts";
 import type { Socket as OwnSocket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
-import { readAll, writeAll } from "../_support/transport_io.ts";
+import { readAll } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

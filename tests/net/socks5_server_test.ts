@@ -7,6 +7,7 @@ import { connectThroughProxies } from "../../net/proxy_chain.ts";
 import { socks5Connect } from "../../net/socks5.ts";
 import { createSocks5Server, type Socks5Server } from "../../net/socks5_server.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { blackhole } from "../_support/blackhole.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
 
@@ -48,7 +49,7 @@ function echoServer(): AsyncDisposable & { addr: Deno.NetAddr } {
 async function echo(transport: Transport, message: Uint8Array): Promise<Uint8Array> {
   const answer = new Uint8Array(message.length);
   const writing = (async () => {
-    for (let at = 0; at < message.length;) at += await transport.write(message.subarray(at));
+    await writeAll(transport, message);
   })();
   for (let at = 0; at < message.length;) at += (await transport.read(answer.subarray(at)))!;
   await writing;

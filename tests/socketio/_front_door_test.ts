@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { Budget } from "../../net/budget.ts";
 import type { Transport } from "../../net/transport.ts";
 import { waitFor as within } from "../../net/wait.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { reported } from "../_support/console_errors.ts";
 import { watchResponse } from "../../websocket/request_listener.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
@@ -56,7 +57,7 @@ async function talk(port: number, texts: string[], until = /(?!)/): Promise<stri
   try {
     for (const text of texts) {
       const bytes = encoder.encode(text);
-      for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+      await writeAll(conn, bytes);
       if (texts.length > 1) await new Promise((resolve) => setTimeout(resolve, 2));
     }
     while (!until.test(got)) {

@@ -7,6 +7,7 @@ import { NetError } from "../../net/errors.ts";
 import { MAX_DELAY } from "../../net/max_delay.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { reported } from "../_support/console_errors.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
@@ -974,7 +975,7 @@ Deno.test("engine answers what comes behind a polling request that is too large"
       `POST ${pathname}${search} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${body}`;
     const get = "GET /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     const bytes = new TextEncoder().encode(post + get);
-    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+    await writeAll(conn, bytes);
     assertMatch(await new Response(conn.readable).text(), /^HTTP\/1.1 4[^]*HTTP\/1.1 404 /);
   }
   await engine.close();

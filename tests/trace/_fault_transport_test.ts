@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { ManualClock } from "../../net/clock.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair, type PairEnd } from "../../net/pair.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { FaultTransport, Pace } from "../../trace/_fault_transport.ts";
 import type { TraceFaults } from "../../trace/tracer_options.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
-import { writeAll } from "../_support/transport_io.ts";
 
 interface Rig {
   faulty: FaultTransport;

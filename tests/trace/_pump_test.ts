@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { Pump, type PumpHooks } from "../../trace/_pump.ts";
-import { readAll, writeAll } from "../_support/transport_io.ts";
+import { readAll } from "../_support/transport_io.ts";
 
 interface Rig {
   /** The far end of the source, to write to. */

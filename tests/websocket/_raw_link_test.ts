@@ -4,6 +4,7 @@ import { ManualClock } from "../../net/clock.ts";
 import { Limits } from "../../net/limits.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import { TransportReader } from "../../net/reader.ts";
+import { writeAll } from "../../net/write_all.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { DeadlineQueue } from "../../websocket/_deadlines.ts";
 import { RawLink } from "../../websocket/_raw_link.ts";
@@ -811,7 +812,7 @@ Deno.test("link hands out views that nothing changes later, among texts whose pl
           const rest = new Uint8Array(4096);
           while (await far.read(rest) !== null);
         })();
-        for (let at = 0; at < bytes.length;) at += await far.write(bytes.subarray(at));
+        await writeAll(far, bytes);
         await draining;
         far.close();
         await over.promise;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { writeAll } from "../../net/write_all.ts";
 import { joined, toBytes } from "../_support/websocket_rig.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
@@ -125,7 +126,7 @@ Deno.test("standard WebSocket holds back a server that sends faster than it tell
   let written = 0;
   const writing = (async () => {
     for (; written < 4000; written++) {
-      for (let at = 0; at < frame.length;) at += await far.write(frame.subarray(at));
+      await writeAll(far, frame);
     }
   })();
   let told = 0;

@@ -8,6 +8,7 @@ import { pair, type PairOptions } from "../../../net/pair.ts";
 import { createSocks5Server } from "../../../net/socks5_server.ts";
 import { encodeSocks5Address } from "../../../net/socks5_codec.ts";
 import type { Transport } from "../../../net/transport.ts";
+import { writeAll } from "../../../net/write_all.ts";
 import { connectSocketIo } from "../../../socketio/connect.ts";
 import { SocketIoError } from "../../../socketio/errors.ts";
 import { SocketIoServer } from "../../../socketio/server.ts";
@@ -51,7 +52,7 @@ async function speak(transport: Transport, bytes: Uint8Array): Promise<void> {
     while (await transport.read(buffer) !== null);
   };
   const talk = async (): Promise<void> => {
-    for (let at = 0; at < bytes.length;) at += await transport.write(bytes.subarray(at));
+    await writeAll(transport, bytes);
     await transport.closeWrite();
   };
   await Promise.allSettled([listen(), talk()]);
