@@ -1,5 +1,6 @@
 // Floor 1: codec.
 // The part of DER (ITU-T X.690) that certificates need.
+import { concat } from "@std/bytes";
 
 /** The tags of universal types. */
 const TAG = {
@@ -13,16 +14,6 @@ const TAG = {
   UTC_TIME: 0x17,
   GENERALIZED_TIME: 0x18,
 } as const;
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 /** A value with its tag and its length. */
 export function derValue(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
