@@ -236,12 +236,21 @@ async function* received(socket: DatagramSocket): AsyncGenerator<Datagram, void,
   }
 }
 
-/** Reads and forgets what comes on the connection that an association lives by, until it ends. */
-export async function untilEnd(control: Transport): Promise<void> {
+/** What may come on the connection that an association lives by; RFC 1928 knows nothing that would, and reading it costs time. */
+const MAX_STRAY = 4096;
+
+/** Reads and forgets what comes on the connection that an association lives by, until it ends. Resolves to whether it sent too much instead. */
+export async function untilEnd(control: Transport): Promise<boolean> {
   const buffer = new Uint8Array(64);
   try {
-    while (await control.read(buffer) !== null);
+    for (let stray = 0; stray <= MAX_STRAY;) {
+      const n = await control.read(buffer);
+      if (n === null) return false;
+      stray += n;
+    }
+    return true;
   } catch {
     // Broken is as good as ended.
+    return false;
   }
 }

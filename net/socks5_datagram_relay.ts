@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { driveHandshake, HANDSHAKE_TIMEOUT } from "./_handshake_driver.ts";
+import { untilEnd } from "./_socks5_association.ts";
 import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
 import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
@@ -60,6 +61,8 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
   readonly #closed = Promise.withResolvers<void>();
   #dropped = 0;
   #open = true;
+  /** What the proxy did that ended it. */
+  #fault: NetError | undefined;
 
   /** Takes over the connection to the proxy and a socket that is connected to its relay: see {@linkcode socks5Associate}. */
   constructor(control: Transport, socket: DatagramSocket) {
@@ -68,7 +71,7 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
     this.#watch();
   }
 
-  /** Settles when the relay is closed, by this side or by the proxy. */
+  /** Settles when the relay is closed, by this side or by the proxy, or for what the proxy did: `receive` tells it. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
@@ -83,26 +86,34 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
    *
    * @throws {TypeError} when the address is no valid host
    * @throws {NetError} `EMSGSIZE` when it is too large together with its header, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`,
-   * `ERR_SOCKET_CLOSED`
+   * `ERR_SOCKET_CLOSED`, `ERR_PROXY_PROTOCOL` as `receive`
    */
   async send(data: Uint8Array, to: RelaySendOptions): Promise<number> {
     const { address, port, signal, timeout } = to;
     const bytes = encodeSocks5Datagram({ hostname: address, port }, data);
-    await this.#socket.send(bytes, { signal, timeout });
+    try {
+      await this.#socket.send(bytes, { signal, timeout });
+    } catch (error) {
+      throw this.#told(error);
+    }
     return data.length;
   }
 
   /**
    * Takes the next datagram.
    *
-   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`
+   * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`; `ERR_PROXY_PROTOCOL` when the relay is closed because the proxy sent
+   * more than 4 KiB on its connection, where nothing is to come (RFC 1928)
    */
   async receive(options: WaitOptions = {}): Promise<RelayedDatagram> {
     isBounded("receive", options); // throws
     const { signal, timeout = 0 } = options;
     const start = performance.now();
     for (let left = timeout;;) {
-      const { data } = await this.#socket.receive({ signal, timeout: left });
+      const { data } = await this.#socket.receive({ signal, timeout: left })
+        .catch((error) => {
+          throw this.#told(error);
+        });
       const datagram = decodeSocks5Datagram(data);
       if (datagram !== undefined && datagram.fragment === 0) {
         const { hostname, port } = datagram.address;
@@ -147,15 +158,21 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
     return this.close();
   }
 
-  /** The relay ends with its connection (RFC 1928 §6); what comes there means nothing. */
+  /** The relay ends with its connection (RFC 1928 §6). */
   async #watch(): Promise<void> {
-    const buffer = new Uint8Array(64);
-    try {
-      while (await this.#control.read(buffer) !== null);
-    } catch {
-      // Broken is as good as ended.
+    if (await untilEnd(this.#control) && this.#open) {
+      this.#fault = new NetError(
+        "Cannot relay datagrams through proxy: it sends what is none on its connection",
+        { code: "ERR_PROXY_PROTOCOL" },
+      );
     }
     await this.close();
+  }
+
+  /** What is told of a failure of the socket: why it is closed, if the proxy is to blame. */
+  #told(error: unknown): unknown {
+    const closed = error instanceof NetError && error.code === "ERR_SOCKET_CLOSED";
+    return closed ? this.#fault ?? error : error;
   }
 }
 

@@ -299,6 +299,18 @@ Deno.test("SOCKS5 association lives until its connection ends or breaks", async 
   there.close();
 });
 
+Deno.test("SOCKS5 association ends when more than 4 KiB come on its connection", async () => {
+  const [here, there] = pair();
+  let over: boolean | undefined;
+  const ended = untilEnd(there).then((flooded) => over = flooded);
+  await here.write(new Uint8Array(4096));
+  assertEquals(over, undefined);
+  await here.write(new Uint8Array(1));
+  assertEquals(await ended, true);
+  here.close();
+  there.close();
+});
+
 /** Has the next call of a method of all datagram sockets fail. */
 function failOnce(method: "bind" | "receive", code: NetErrorCode): void {
   const { [method]: original } = DatagramSocket.prototype;

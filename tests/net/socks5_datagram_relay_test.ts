@@ -81,6 +81,22 @@ Deno.test("SOCKS5 relay ends with its connection, on both sides", async () => {
   assertEquals(server.connections, 0);
 });
 
+Deno.test("SOCKS5 relay ends when its proxy sends on the connection without end, and says so", async () => {
+  const [client, proxy] = await deafProxy(9);
+  await using relay = await socks5Associate(client);
+  const receiving = assertRejects(() => relay.receive({ timeout: 5000 }), NetError);
+  for (let sent = 0; sent < 8192; sent += 64) {
+    if (!await proxy.write(new Uint8Array(64)).then(() => true, () => false)) break;
+  }
+  assertEquals((await receiving).code, "ERR_PROXY_PROTOCOL");
+  await relay.closed;
+  const to = { address: "192.0.2.1", port: 7 };
+  for (const late of [relay.receive(), relay.send(utf8("x"), to)]) {
+    assertEquals((await assertRejects(() => late, NetError)).code, "ERR_PROXY_PROTOCOL");
+  }
+  proxy.close();
+});
+
 Deno.test("SOCKS5 relay is closed by a server for which it is idle", async () => {
   await using server = createSocks5Server({ udp: true, idleTimeout: 30 });
   const relay = await socks5Associate(await Deno.connect(server.listen()));
