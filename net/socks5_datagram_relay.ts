@@ -2,6 +2,7 @@
 import { driveHandshake, HANDSHAKE_TIMEOUT } from "./_handshake_driver.ts";
 import { untilEnd } from "./_socks5_association.ts";
 import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
+import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
 import { lookupHost } from "./lookup.ts";
@@ -17,6 +18,12 @@ export interface Socks5AssociateOptions extends Socks5ConnectOptions {
   maxQueue?: number;
   /** The most bytes that wait to be received. @default {4 MiB} */
   maxQueueBytes?: number;
+  /**
+   * Where a proxy may have datagrams sent that tells another address for them than its own, which is not judged. It tells what it likes:
+   * without a policy, any host and any port that this machine reaches.
+   * @default {everywhere}
+   */
+  policy?: DialPolicyInit;
 }
 
 /** A datagram that came through a {@linkcode Socks5DatagramRelay}. */
@@ -181,9 +188,9 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
  *
  * Whatever fails closes the transport.
  *
- * @throws {TypeError} when the credentials can't be sent
+ * @throws {TypeError} when the credentials can't be sent, or the policy is malformed
  * @throws {ProxyError} when the proxy refuses; each reply code has its error code
- * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ENOTFOUND`, or what broke the transport
+ * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ENOTFOUND`, `ERR_DIAL_POLICY`, or what broke the transport
  *
  * @example
  * ```ts
@@ -216,6 +223,7 @@ export async function socks5Associate(
   let socket: DatagramSocket | undefined;
   try {
     isBounded("relay datagrams through proxy", options); // throws
+    const policy = DialPolicy.from(options.policy);
     // Where the datagrams will come from is not known yet: zeros (RFC 1928 §6).
     const handshake = new Socks5ClientHandshake({ hostname: "0.0.0.0", port: 0 }, {
       command: "associate",
@@ -223,7 +231,7 @@ export async function socks5Associate(
       password,
     });
     await driveHandshake(transport, handshake, "relay datagrams through proxy", left());
-    const { address, port } = await relayAddress(handshake.bound!, transport, left());
+    const { address, port } = await relayAddress(handshake.bound!, transport, policy, left());
     const type = address.includes(":") ? "udp6" : "udp4";
     socket = createDatagramSocket({ type, maxQueue, maxQueueBytes });
     await socket.connect(port, address, left());
@@ -243,23 +251,26 @@ export async function socks5Associate(
 async function relayAddress(
   bound: Socks5Address,
   transport: Transport,
+  policy: DialPolicy | undefined,
   options: WaitOptions,
 ): Promise<{ address: string; port: number }> {
-  let { hostname } = bound;
-  if (bound.port === 0) {
+  const { hostname, port } = bound;
+  if (port === 0) {
     throw new NetError("Cannot relay datagrams through proxy: it tells no port for them", {
       code: "ERR_PROXY_PROTOCOL",
     });
   }
+  const { remoteAddr } = transport;
+  const own = "hostname" in remoteAddr ? remoteAddr.hostname : undefined;
   if (parseIp(hostname)?.bytes.every((byte) => byte === 0)) {
-    const { remoteAddr } = transport;
-    if (!("hostname" in remoteAddr)) {
+    if (own === undefined) {
       throw new NetError("Cannot relay datagrams through proxy: it does not tell where to", {
         code: "ERR_PROXY_PROTOCOL",
       });
     }
-    hostname = remoteAddr.hostname;
+    return { address: own, port };
   }
-  const [address] = await lookupHost(hostname, options);
-  return { address, port: bound.port };
+  const addresses = await lookupHost(hostname, options);
+  if (addresses[0] !== own) policy?.check(hostname, port, addresses);
+  return { address: addresses[0], port };
 }

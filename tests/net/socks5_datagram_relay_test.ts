@@ -176,6 +176,32 @@ Deno.test("SOCKS5 relay sends to the proxy itself when that tells no address", a
   far.close();
 });
 
+Deno.test("SOCKS5 relay sends to no address but the proxy's own that its policy refuses", async () => {
+  const [near, far] = await deafProxy(9, "0a000001");
+  const error = await assertRejects(() => socks5Associate(near, { policy: "public" }), NetError);
+  assertEquals([error.code, error.address], ["ERR_DIAL_POLICY", "10.0.0.1"]);
+  far.close();
+
+  // Nor to an allowed one at a port that is not.
+  const [here, there] = await deafProxy(9, "cb007101");
+  const policy = { allow: ["203.0.113.1"], ports: [1080] };
+  const refused = await assertRejects(() => socks5Associate(here, { policy }), NetError);
+  assertEquals(refused.code, "ERR_DIAL_POLICY");
+  there.close();
+
+  await using server = createSocks5Server({ udp: true });
+  const own = await Deno.connect(server.listen());
+  await using relay = await socks5Associate(own, { policy: "public" });
+  await using echo = await echoSocket();
+  await relay.send(utf8("x"), echo.address());
+  assertEquals(text((await relay.receive({ timeout: 5000 })).data), "x");
+
+  const [third, fourth] = await deafProxy(9);
+  const bad = { policy: { alow: [] } } as object;
+  await assertRejects(() => socks5Associate(third, bad), TypeError, "there is no such rule");
+  fourth.close();
+});
+
 Deno.test("SOCKS5 relay fails when the proxy tells no port", async () => {
   const [near, far] = await deafProxy(0);
   const error = await assertRejects(() => socks5Associate(near), NetError);
