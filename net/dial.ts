@@ -101,8 +101,8 @@ const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
 /**
  * Connects to a TCP port or a Unix socket file, through proxies and with TLS if asked to, and gives the transport.
  *
- * A name's addresses are tried as RFC 8305 (Happy Eyeballs) says. One deadline covers everything. Whatever fails leaves nothing open.
- * Through a proxy, a name is resolved by the proxy, unless there is a policy.
+ * A name's addresses are tried as RFC 8305 (Happy Eyeballs) says, 64 of them at most. One deadline covers everything. Whatever fails leaves
+ * nothing open. Through a proxy, a name is resolved by the proxy, unless there is a policy.
  *
  * @throws {TypeError} For a malformed host (a NUL, over 255 bytes), or an option that can't be honoured.
  * @throws {RangeError} For a port or a time out of range.
@@ -290,13 +290,15 @@ async function connectHost(
   const { port } = target;
   const addresses = await addressesOf(target, options, signal);
   if (addresses === undefined) return await connectByName(target, options, signal);
+  const tried = interleaveFamilies(addresses).slice(0, MAX_ADDRESSES);
+  const untried = addresses.length - tried.length;
   return await raceAddresses(
-    interleaveFamilies(addresses),
+    tried,
     (address, stop) => connectAddress(address, port, options, stop),
     {
       delay: options.attemptDelay ?? 250,
       signal,
-      combine: (errors) => combineErrors(errors as NetError[], target),
+      combine: (errors) => combineErrors(errors as NetError[], untried, target),
     },
   );
 }
@@ -490,14 +492,22 @@ function isIpv6(address: string): boolean {
   return address.includes(":");
 }
 
-/** How many addresses an error names: a name may have thousands. The others are in its cause. */
+/** How many addresses of a name are tried: whoever answers for the name may tell thousands. */
+const MAX_ADDRESSES = 64;
+
+/** How many addresses an error names. The others are in its cause. */
 const MAX_NAMED = 8;
 
-function combineErrors(errors: NetError[], { hostname, port }: HostTarget): NetError {
+function combineErrors(
+  errors: NetError[],
+  untried: number,
+  { hostname, port }: HostTarget,
+): NetError {
   if (errors.length === 1) return errors[0];
   const endpoint = formatEndpoint(hostname, port);
   const named = errors.slice(0, MAX_NAMED).map((error) => `${error.code} at ${error.address}`);
   if (errors.length > MAX_NAMED) named.push(`${errors.length - MAX_NAMED} more`);
+  if (untried > 0) named.push(`${untried} not tried`);
   return new NetError(`Cannot connect to "${endpoint}": ${named.join(", ")}`, {
     code: errors[0].code,
     syscall: "connect",

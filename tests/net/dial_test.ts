@@ -101,8 +101,21 @@ Deno.test("dial says why it can't connect, with Node's codes", async () => {
   assertEquals((both.cause as AggregateError).errors.length, 2);
   const many = () => Promise.resolve(Array.from({ length: 1000 }, () => "127.0.0.1"));
   const all = await fails({ hostname: "many.example", port }, { lookup: many });
-  assert(all.message.endsWith("ECONNREFUSED at 127.0.0.1, 992 more"), all.message);
-  assertEquals((all.cause as AggregateError).errors.length, 1000);
+  assert(all.message.endsWith("at 127.0.0.1, 56 more, 936 not tried"), all.message);
+  assertEquals((all.cause as AggregateError).errors.length, 64);
+});
+
+Deno.test("dial tries no more than 64 addresses of a name, of both families", async () => {
+  using listener = listen();
+  const { port } = listener.addr;
+  const six = Array.from({ length: 1000 }, () => "::1");
+  const lookup = () => Promise.resolve([...six, "127.0.0.1"]);
+  const [a, b] = await meet(listener, { hostname: "many.example", port }, { lookup });
+  await closes(a, b);
+  const late = () => Promise.resolve([...six, ...Array(32).fill("127.0.0.2"), "127.0.0.1"]);
+  const error = await fails({ hostname: "many.example", port }, { lookup: late });
+  const { errors } = error.cause as AggregateError;
+  assertEquals(errors.map(({ address }) => address), Array(32).fill(["::1", "127.0.0.2"]).flat());
 });
 
 Deno.test("dial refuses malformed arguments", async () => {
