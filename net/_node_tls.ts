@@ -11,6 +11,7 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { errorOf } from "./_error_of.ts";
+import { foreignText } from "./_foreign_text.ts";
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf } from "./_reset.ts";
@@ -469,7 +470,7 @@ function judge(
   }
   // Then it ends nothing, and is told as `authorizationError`, by the code or the text that it has, if it has one to tell.
   if (options.rejectUnauthorized === false && saysWhy(error)) return error;
-  return new TlsError(`Cannot trust the certificate: ${error.message}`, {
+  return new TlsError(`Cannot trust the certificate: ${foreignText(error.message)}`, {
     reason: "CERT_REJECTED",
     cause: error,
   });

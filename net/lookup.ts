@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { lookup as systemLookup } from "node:dns/promises";
 import { errorOf } from "./_error_of.ts";
+import { foreignText } from "./_foreign_text.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
@@ -70,7 +71,7 @@ export async function lookupWith(
   for (const address of found) {
     if (typeof address !== "string" || parseIp(address) === undefined) {
       const shown = typeof address === "string" ? JSON.stringify(address) : typeof address;
-      throw notFound(hostname, `the lookup gave ${shown}, which is no IP address`);
+      throw notFound(hostname, `the lookup gave what is no IP address: ${shown}`);
     }
   }
   const addresses = found.filter((address) =>
@@ -131,7 +132,7 @@ export const systemHostLookup: HostLookup = async (hostname, options): Promise<s
 };
 
 function notFound(hostname: string, why: string, cause?: unknown): NetError {
-  return new NetError(`Cannot look up "${hostname}": ${why}`, {
+  return new NetError(`Cannot look up "${hostname}": ${foreignText(why)}`, {
     code: "ENOTFOUND",
     syscall: "getaddrinfo",
     address: hostname,

@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { errorOf } from "./_error_of.ts";
+import { foreignText } from "./_foreign_text.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { toTlsError } from "./tls_error.ts";
 
@@ -126,7 +127,7 @@ export function toNetError(error: unknown, context: NetErrorContext): NetError {
     const { syscall, address, port } = context;
     return toTlsError(error, { what, syscall, address, port });
   }
-  return new NetError(`${what}: ${code}, ${cause.message}`, {
+  return new NetError(`${what}: ${code}, ${foreignText(cause.message)}`, {
     code,
     cause: error,
     syscall: context.syscall,

@@ -1,5 +1,6 @@
 // Floor 0: vocabulary.
 import { errorOf } from "./_error_of.ts";
+import { foreignText } from "./_foreign_text.ts";
 import { NetError, type NetErrorCode, type NetErrorOptions } from "./errors.ts";
 
 /**
@@ -175,7 +176,7 @@ export function toTlsError(
   const reason = PATTERNS.find(([pattern]) => pattern.test(text))?.[1] ?? "HANDSHAKE_FAILURE";
   const later = facts.syscall === "read" || facts.syscall === "write";
   const why = later && reason === "HANDSHAKE_FAILURE" ? "TLS failed" : TEXTS[reason];
-  return new TlsError(`${what}: ${why}, ${cause.message}`, {
+  return new TlsError(`${what}: ${why}, ${foreignText(cause.message)}`, {
     ...facts,
     reason,
     cause: error,
