@@ -124,8 +124,11 @@ export class RawLink
   /** Deadlines, in ms; 0 for none. */
   #closeAt = 0;
   #messageAt = 0;
+  /** What a message that is not complete has left, in ms: of the peer's time, and of that in which the limits hold it back. */
+  #messageLeft = 0;
+  #roomLeft = 0;
   #keepAliveAt = 0;
-  #messagesSeen = 0;
+  #messagesSeen = -1;
   #readSeen = -1;
   #writtenSeen = 0;
   /** When the peer that was pinged is given up, in ms; 0 when it is not waited for. */
@@ -267,7 +270,7 @@ export class RawLink
       if (core.missing > 0) this.#expect(core.missing);
       if (this.#limits !== undefined) this.#account(this.#limits);
     } else {
-      this.#messageAt = 0;
+      this.#forgetMessage();
       if (
         this.#limits !== undefined &&
         (this.#received !== undefined || this.#inflated !== undefined || this.#paused ||
@@ -326,9 +329,11 @@ export class RawLink
     if (answer === "drop" && this.#core.dropMessage()) {
       this.dropped++;
       share.set(share === this.#inflated ? 0 : this.#events!.kept);
-    } else if (answer === "wait" && !this.#paused) {
+    } else if (answer === "wait" && !this.#paused && !this.#starved) {
+      this.#stopMessageClock();
       this.#starved = true;
       this.#reader.pause();
+      this.#watchMessage();
     }
   }
 
@@ -371,7 +376,9 @@ export class RawLink
   }
 
   #unstarve(): void {
+    this.#stopMessageClock();
     this.#starved = false;
+    this.#watchMessage();
     this.#read();
   }
 
@@ -599,9 +606,9 @@ export class RawLink
   /** Stops reading. */
   pause(): void {
     if (this.#ending || this.#finished || this.#paused) return;
-    this.#paused = true;
     // The time in which this end holds the peer back is not the peer's.
-    this.#messageAt = 0;
+    this.#stopMessageClock();
+    this.#paused = true;
     this.#core.pause();
     this.#reader.pause();
     this.#heldLately = true;
@@ -615,8 +622,8 @@ export class RawLink
     this.#writer.cork();
     this.#core.resume();
     this.#writer.uncork();
-    // A pause ended its time, or it began in what was held.
-    if (this.#core.midMessage) this.#watchMessage();
+    // A pause stopped its time, or it began in what was held.
+    this.#watchMessage();
     if (this.#limits !== undefined && this.#received !== undefined) this.#account(this.#limits);
     this.#read();
   }
@@ -743,20 +750,42 @@ export class RawLink
 
   // Deadlines.
 
-  /** A message is under way: it has its time from its first byte on. */
+  /**
+   * A message that is under way has its time from its first byte on, less what this end did not read in. While the limits hold it
+   * back it has as long once more: what it holds must come free in the end.
+   */
   #watchMessage(): void {
     const { messageTimeout } = this.#options;
-    const { messagesReceived } = this.#core;
-    if (messageTimeout === 0 || this.#paused) return;
-    if (this.#messageAt > 0 && messagesReceived === this.#messagesSeen) return;
-    this.#messagesSeen = messagesReceived;
-    this.#messageAt = this.#later(messageTimeout);
-    this.#schedule(this.#messageAt);
+    const { messagesReceived, midMessage } = this.#core;
+    if (messageTimeout === 0 || this.#paused || !midMessage) return;
+    if (messagesReceived !== this.#messagesSeen) {
+      this.#messagesSeen = messagesReceived;
+      this.#messageLeft = this.#roomLeft = Math.ceil(messageTimeout);
+    } else if (this.#messageAt > 0) return;
+    const left = this.#starved ? this.#roomLeft : this.#messageLeft;
+    // Rounded here and at the stop alike: many short stretches add up to what they are.
+    this.#messageAt = Math.ceil(this.#deadlines.now()) + left;
+    this.#schedule(rounded(this.#messageAt, messageTimeout));
+  }
+
+  /** Before reading stops or goes on. */
+  #stopMessageClock(): void {
+    const left = this.#messageAt - Math.ceil(this.#deadlines.now());
+    // What is over already ends at the wake-up, whatever comes between.
+    if (left <= 0) return;
+    if (this.#starved) this.#roomLeft = left;
+    else this.#messageLeft = left;
+    this.#messageAt = 0;
+  }
+
+  /** The next message has its whole time. */
+  #forgetMessage(): void {
+    this.#messageAt = 0;
+    this.#messagesSeen = -1;
   }
 
   #later(delay: number): number {
-    const step = Math.max(1, Math.floor(delay / ROUNDING));
-    return Math.ceil((this.#deadlines.now() + delay) / step) * step;
+    return rounded(this.#deadlines.now() + delay, delay);
   }
 
   #schedule(at: number): void {
@@ -771,20 +800,31 @@ export class RawLink
       return;
     }
     if (this.#messageAt > 0 && now >= this.#messageAt) {
-      this.#messageAt = 0;
+      this.#forgetMessage();
       // Nor is that of a reader that takes the message as it comes.
-      if (!this.#core.receivingStream && this.#core.midMessage) {
-        this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
-      }
+      if (!this.#core.receivingStream && this.#core.midMessage) this.#messageTimedOut();
     }
     if (this.#keepAliveAt > 0 && now >= this.#keepAliveAt) this.#keepAlive(now);
     if (this.#finished) return;
     const next = Math.min(
       this.#closeAt || Infinity,
-      this.#messageAt || Infinity,
+      rounded(this.#messageAt, this.#options.messageTimeout) || Infinity,
       this.#keepAliveAt || Infinity,
     );
     if (next < Infinity) this.#schedule(next);
+  }
+
+  #messageTimedOut(): void {
+    if (!this.#starved) {
+      this.#core.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
+      return;
+    }
+    this.failWith(
+      new WebSocketError(
+        "The WebSocket was closed: all connections together hold as much as the limits allow, and the rest of a message waited too long for room",
+        { code: "OVERLOADED", closeCode: 1013 },
+      ),
+    );
   }
 
   #closeTimedOut(): void {
@@ -826,6 +866,12 @@ export class RawLink
     const next = this.#later(keepAliveInterval * LOOK);
     this.#keepAliveAt = Math.min(next, this.#lostAt || Infinity);
   }
+}
+
+/** A time, rounded up to a part of the delay that it ends: see {@linkcode ROUNDING}. */
+function rounded(at: number, delay: number): number {
+  const step = Math.max(1, Math.floor(delay / ROUNDING));
+  return Math.ceil(at / step) * step;
 }
 
 function lostError(cause: unknown): WebSocketError {

@@ -46,7 +46,12 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    * @default {20_000}
    */
   keepAliveTimeout?: number;
-  /** How long a message may take from its first byte to its last, in ms; 0 for no limit. Streamed messages have none. @default {60_000} */
+  /**
+   * How long a message may take from its first byte to its last, in ms; 0 for no limit. Streamed messages have none. While this end
+   * does not read, the time stands still: without end in a pause, and as long once more while `limits` have no room (1013).
+   *
+   * @default {60_000}
+   */
   messageTimeout?: number;
   /**
    * How long the peer has to answer the close frame, in ms, before the transport is closed. When sending has failed, messages

@@ -33,7 +33,7 @@
  * | `SLOW_READER` | the peer reads too slowly: the send queue reached its limit |
  * | `SEND_QUEUE_FULL` | the message was not sent: the send queue is at its limit |
  * | `INBOX_FULL` | messages were not taken in time, and the peer could not be held back (`upgradeWebSocket` only) |
- * | `OVERLOADED` | all connections together hold as much as the limits allow, and this one the most |
+ * | `OVERLOADED` | all connections together hold as much as the limits allow, and this one the most, or it waited too long for room |
  * | `PENDING_PINGS` | the ping was not sent: too many are unanswered |
  * | `CONNECTION_LOST` | the transport failed or ended without a close handshake |
  * | `CLOSED` | the connection is closing or closed |

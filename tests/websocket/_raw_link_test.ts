@@ -240,6 +240,47 @@ for (const pauses of ["in a message", "as another one comes"]) {
   });
 }
 
+for (const [stretch, pause] of [[10, 90], [0.25, 0.5], [300, 5000], [1, 1000 / 32 - 1]]) {
+  Deno.test(`link that is paused ${pause} ms after every ${stretch} gives half a message no more time for that`, async () => {
+    const { link, far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+    await far.write(masked(1, "a", false));
+    await settle();
+    let read = 0;
+    for (; read < 2000 && log.length === 0; read += stretch) {
+      clock.advance(stretch);
+      link.pause();
+      clock.advance(pause);
+      link.resume();
+    }
+    assertEquals(log[0], "error MESSAGE_TIMEOUT");
+    assert(read >= 990 && read <= 1200, `${read} ms`);
+    far.close();
+    await settle();
+  });
+}
+
+Deno.test("link gives each message its whole time, whatever the last one has used in and before a pause", async () => {
+  const { link, far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+  for (const end of ["b", "c"]) {
+    await far.write(masked(1, "a", false));
+    await settle();
+    clock.advance(900);
+    link.pause();
+    clock.advance(5000);
+    link.resume();
+    await far.write(masked(0, end));
+    await settle();
+  }
+  await far.write(masked(1, "a", false));
+  await settle();
+  clock.advance(900);
+  assertEquals(log, ["message ab", "message ac"]);
+  clock.advance(200);
+  assertEquals(log.slice(2), ["error MESSAGE_TIMEOUT"]);
+  far.close();
+  await settle();
+});
+
 Deno.test("link cuts a peer off that does not answer the close frame", async () => {
   const { link, far, clock, deadlines, log } = rig({ closeTimeout: 3000 });
   link.close(1000, "");
@@ -424,7 +465,7 @@ Deno.test("link passes a failure of the transport on as its cause", async () => 
 const small = (policy: "wait" | "drop" | "close") =>
   new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
 
-Deno.test("link whose message has no room waits, goes on in its turn, and its deadline runs meanwhile", async () => {
+Deno.test("link whose message has no room waits, goes on in its turn, and does not wait for ever", async () => {
   const limits = small("wait");
   const first = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
   const second = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
@@ -443,7 +484,7 @@ Deno.test("link whose message has no room waits, goes on in its turn, and its de
   await settle();
   assertEquals([first.log.length, second.log.length], [1, 1]);
   assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
-  // One that waits is ended by its own deadline.
+  // One that waits has a deadline, too, and is not blamed.
   limits.receivedBytes.add(500);
   limits.receivedBytes.ask({ onRoom() {} });
   await first.far.write(masked(1, "late", false));
@@ -451,12 +492,75 @@ Deno.test("link whose message has no room waits, goes on in its turn, and its de
   assertEquals(limits.receivedBytes.waiting, 1);
   first.clock.advance(1100);
   await settle();
-  assertEquals(first.log.slice(1), ["error MESSAGE_TIMEOUT"]);
+  assertEquals(first.log.slice(1), ["error OVERLOADED"]);
   assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [500, 0]);
-  for (const { link, far } of [first, second]) {
-    link.terminate();
-    far.close();
+  first.far.close();
+  await settle();
+  assertEquals(first.log.at(-1), "closed 1006 false OVERLOADED");
+  second.link.terminate();
+  second.far.close();
+});
+
+Deno.test("link that the limits hold back counts that time against nobody, and not twice", async () => {
+  const limits = new Limits({ receivedBytes: 50_000 });
+  const { far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
+  const more = async () => {
+    await far.write(masked(0, "a".repeat(5000), false));
+    await settle();
+  };
+  await far.write(masked(1, "a", false));
+  await settle();
+  clock.advance(300);
+  for (let i = 0; i < 2; i++) {
+    const other = { onRoom() {} };
+    limits.receivedBytes.add(50_000);
+    limits.receivedBytes.ask(other);
+    await more();
+    assertEquals(limits.receivedBytes.waiting, 1);
+    clock.advance(450);
+    limits.receivedBytes.remove(50_000);
+    limits.receivedBytes.leave(other);
+    await settle();
+    assertEquals([limits.receivedBytes.waiting, log], [0, []]);
+    clock.advance(300);
   }
+  // 900 ms of its own are over, and 900 in which it waited.
+  assertEquals(log, []);
+  limits.receivedBytes.add(50_000);
+  limits.receivedBytes.ask({ onRoom() {} });
+  await more();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  clock.advance(50);
+  assertEquals(log, []);
+  clock.advance(100);
+  assertEquals(log, ["error OVERLOADED"]);
+  far.close();
+  await settle();
+});
+
+Deno.test("link goes on with a message's time where it was when the limits have room again", async () => {
+  const limits = small("wait");
+  const { far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 }, limits);
+  await far.write(masked(1, "a", false));
+  await settle();
+  clock.advance(600);
+  const other = { onRoom() {} };
+  limits.receivedBytes.add(500);
+  limits.receivedBytes.ask(other);
+  await far.write(masked(0, "a", false));
+  await settle();
+  assertEquals(limits.receivedBytes.waiting, 1);
+  clock.advance(900);
+  assertEquals(log, []);
+  limits.receivedBytes.leave(other);
+  limits.receivedBytes.remove(500);
+  await settle();
+  clock.advance(300);
+  assertEquals(log, []);
+  clock.advance(200);
+  assertEquals(log, ["error MESSAGE_TIMEOUT"]);
+  far.close();
+  await settle();
 });
 
 Deno.test("link that the application holds does not keep others from the room there is", async () => {
