@@ -10,8 +10,8 @@ import {
   type Server,
   type TLSSocket,
 } from "node:tls";
-import { errorOf } from "./_error_of.ts";
 import { foreignText } from "./_foreign_text.ts";
+import { errorOf } from "./error_of.ts";
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { resetOf } from "./_reset.ts";

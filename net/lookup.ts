@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { lookup as systemLookup } from "node:dns/promises";
-import { errorOf } from "./_error_of.ts";
 import { foreignText } from "./_foreign_text.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";

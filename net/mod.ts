@@ -47,6 +47,7 @@ export * from "./datagram_socket.ts";
 export * from "./delimiter_framer.ts";
 export * from "./dial.ts";
 export * from "./dial_policy.ts";
+export * from "./error_of.ts";
 export * from "./errors.ts";
 export * from "./fixed_size_framer.ts";
 export * from "./framer.ts";

@@ -1,6 +1,6 @@
 // Floor 1: codec.
-import { errorOf } from "./_error_of.ts";
 import { foreignText } from "./_foreign_text.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError, type NetErrorCode } from "./errors.ts";
 import { toTlsError } from "./tls_error.ts";
 

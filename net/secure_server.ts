@@ -1,5 +1,5 @@
 // Floor 3: driver.
-import { errorOf } from "./_error_of.ts";
+import { errorOf } from "./error_of.ts";
 import { listenDenoTls, unsupportedByDeno } from "./_deno_tls_listener.ts";
 import type { DenoTlsConn } from "./_deno_tls_transport.ts";
 import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";

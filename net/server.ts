@@ -2,7 +2,7 @@
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
-import { errorOf } from "./_error_of.ts";
+import { errorOf } from "./error_of.ts";
 import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";

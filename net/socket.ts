@@ -4,7 +4,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
-import { errorOf } from "./_error_of.ts";
+import { errorOf } from "./error_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { closeWatch } from "./_close_watch.ts";
 import {

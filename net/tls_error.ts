@@ -1,6 +1,6 @@
 // Floor 0: vocabulary.
-import { errorOf } from "./_error_of.ts";
 import { foreignText } from "./_foreign_text.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError, type NetErrorCode, type NetErrorOptions } from "./errors.ts";
 
 /**

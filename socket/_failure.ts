@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import { errorOf } from "../net/error_of.ts";
 import { NetError, type NetErrorCode } from "../net/errors.ts";
 import { FramingError } from "../net/framing_error.ts";
 import { WebSocketError } from "../websocket/errors.ts";
@@ -99,7 +100,7 @@ export function toBookError(
       { kind: error.kind, socketName, cause: error.cause },
     );
   }
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorOf(error).message;
   return new SocketBookError(`${why} (socket ${JSON.stringify(socketName)})`, {
     kind: kindOf(error, operation),
     socketName,

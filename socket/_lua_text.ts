@@ -1,4 +1,5 @@
 // Floor 0: vocabulary.
+import { errorOf } from "../net/error_of.ts";
 import { NetError, type NetErrorCode } from "../net/errors.ts";
 import { WebSocketHandshakeError } from "../websocket/errors.ts";
 
@@ -16,7 +17,7 @@ const TEXTS: Partial<Record<NetErrorCode, string>> = {
 export function luaText(error: unknown): string {
   if (error instanceof NetError) return TEXTS[error.code] ?? error.message;
   if (!(error instanceof WebSocketHandshakeError)) {
-    return error instanceof Error ? error.message : String(error);
+    return errorOf(error).message;
   }
   if (error.code === "HANDSHAKE_TIMEOUT") return "timeout";
   if (error.code === "HANDSHAKE_CLOSED") return "closed";

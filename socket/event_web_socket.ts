@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
 import { deadlineSignal, isBounded } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
@@ -180,7 +181,7 @@ export class EventWebSocket {
     try {
       await handler();
     } catch (error) {
-      this.#error(error instanceof Error ? error.message : String(error));
+      this.#error(errorOf(error).message);
       failed?.();
     }
   }
@@ -260,7 +261,7 @@ function connectText(error: unknown): string {
 function textOf(error: unknown): string {
   if (error instanceof WebSocketError && error.code === "CALLBACK") {
     const { cause } = error;
-    return cause instanceof Error ? cause.message : String(cause);
+    return errorOf(cause).message;
   }
   return luaText(error);
 }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { NetError } from "../net/errors.ts";
@@ -301,7 +302,7 @@ export class SimpleSocket implements AsyncDisposable {
     const handler = this.#handlers[name] as ((arg?: unknown) => unknown) | null | undefined;
     const socket = this.#socket;
     const failed = (error: unknown): void => {
-      const reason = error instanceof Error ? error : new Error(String(error));
+      const reason = errorOf(error);
       if (socket === null || socket.destroyed) this.#report(reason);
       else socket.destroy(reason);
     };

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import type { Clock } from "../net/clock.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import type { TransportAddr } from "../net/transport.ts";
@@ -114,7 +115,7 @@ class Queue {
       try {
         await this.#send(bytes, offset);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorOf(error).message;
         if (!this.#closed) this.#drop(bytes.length, why);
       }
       this.#waiting.shift();

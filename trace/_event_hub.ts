@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { waitFor } from "../net/wait.ts";
 import { TraceError } from "./errors.ts";
 import type { TraceEvent, TraceSink } from "./trace_event.ts";
@@ -76,7 +77,7 @@ export class EventHub {
     if (this.#failed.has(sink)) return;
     this.#failed.add(sink);
     this.#sinks = this.#sinks.filter((each) => each !== sink);
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorOf(error).message;
     this.failure ??= new TraceError(`Cannot tell what is traced: ${why}`, "ERR_TRACE_SINK", {
       cause: error,
     });

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import type { Clock } from "../net/clock.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { Transport } from "../net/transport.ts";
@@ -40,7 +41,7 @@ export class OpenFailure extends Error {
   readonly error: Error;
 
   constructor(side: TraceSide, cause: unknown) {
-    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const error = errorOf(cause);
     super(error.message, { cause });
     this.side = side;
     this.error = error;

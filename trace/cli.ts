@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { encodeUtf8 } from "../buffer/utf8.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import { showAddr, showEndpoint } from "./_address.ts";
@@ -278,7 +279,7 @@ export async function runTraceCommand(
     if (isBrokenPipe(error)) return 0;
     const usage = error instanceof UsageError || error instanceof TypeError ||
       error instanceof RangeError;
-    await run.note(error instanceof Error ? error.message : String(error));
+    await run.note(errorOf(error).message);
     if (usage) await run.note('Use "--help" to see how it is used.');
     return usage ? 2 : 1;
   }

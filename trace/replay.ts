@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
@@ -229,7 +230,7 @@ class Player {
       if (reset) await this.#reset(line);
       else await this.#await(script.expectedUnits, script.expectsEnd);
     } catch (error) {
-      this.report.error = error instanceof Error ? error : new Error(String(error));
+      this.report.error = errorOf(error);
     }
     this.report.received = this.#comparison.bytes;
     this.report.difference = this.#comparison.difference;
@@ -433,7 +434,7 @@ async function playClients(
       const line = await opened;
       playing.push(player.play(line));
     } catch (error) {
-      player.report.error = error instanceof Error ? error : new Error(String(error));
+      player.report.error = errorOf(error);
       player.report.difference = player.report.expected > 0 ? 0 : undefined;
     }
   }
@@ -536,7 +537,7 @@ export async function replayServer(
     };
   } catch (error) {
     given.clear();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorOf(error).message;
     throw new TraceError(`Cannot listen to replay: ${why}`, "ERR_TRACE_LISTEN", { cause: error });
   }
 }
@@ -570,7 +571,7 @@ function serveStreams(
         : await startServerTls(raw, secure, { timeout, signal });
       await player.play(streamLine(transport, raw, player));
     } catch (error) {
-      player.report.error = error instanceof Error ? error : new Error(String(error));
+      player.report.error = errorOf(error);
       raw.close();
     }
   };
@@ -580,7 +581,7 @@ function serveStreams(
       try {
         playing.push(serve(player, await acceptFrom(listener)));
       } catch (error) {
-        player.report.error = error instanceof Error ? error : new Error(String(error));
+        player.report.error = errorOf(error);
         if (signal.aborted) continue;
       }
     }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
@@ -337,7 +338,7 @@ export class Tracer implements AsyncDisposable {
   }
 
   #listenError(error: unknown): TraceError {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorOf(error).message;
     return new TraceError(
       `Cannot listen on "${
         describeEndpoint(this.#options.listen)

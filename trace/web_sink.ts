@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { utf8ByteLength } from "../buffer/utf8.ts";
 import { checkPort } from "../net/host.ts";
 import { serveWebSocket, type WebSocketServer } from "../websocket/server.ts";
@@ -258,7 +259,7 @@ export async function createWebSink(options: WebSinkOptions = {}): Promise<WebSi
     page = new LivePage(server, maxBytes, maxEvents);
     return page;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorOf(error).message;
     throw new TraceError(`Cannot show the live page: ${why}`, "ERR_TRACE_LISTEN", { cause: error });
   }
 }

@@ -226,6 +226,19 @@ Deno.test("event WebSocket: a handler that throws ends its connection with 1011"
   }
 });
 
+Deno.test("event WebSocket: a handler may throw what has no text", async () => {
+  for (const at of ["open", "message"]) {
+    await using server = await serve({ default: (ws) => void ws.send("x") });
+    const { client, log, until } = recorded();
+    const fail = () => Promise.reject(Object.create(null));
+    if (at === "open") client.on_open(fail);
+    else client.on_message(fail);
+    client.connect(url(server));
+    await until("close");
+    assert(log.includes("error what was thrown has no text"), log.join());
+  }
+});
+
 Deno.test("event WebSocket: what on_close throws goes to on_error, and what on_error throws to the console", async () => {
   const written: unknown[] = [];
   const { error } = console;

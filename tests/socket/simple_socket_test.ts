@@ -312,6 +312,22 @@ Deno.test("simple socket: a handler that throws ends its own connection", async 
   assertEquals((await failed).message, "in onclose");
 });
 
+Deno.test("simple socket: a handler may throw what has no text", async () => {
+  await using server = await echoServer();
+  const thrown = Object.create(null);
+  for (
+    const fail of [() => Promise.reject(thrown), () => {
+      throw thrown;
+    }]
+  ) {
+    const failed = Promise.withResolvers<Error>();
+    const socket = new SimpleSocket().onconnect(fail).onerror((error) => failed.resolve(error));
+    await socket.connect("127.0.0.1", server.port);
+    assertEquals((await failed.promise).message, "what was thrown has no text");
+    await socket.close();
+  }
+});
+
 Deno.test("simple socket: an onerror handler that throws is written to the console", async () => {
   const port = await unusedPort();
   const thrown = new Error("in onerror");

@@ -63,6 +63,23 @@ Deno.test("the hub tells of a sink that failed once, however much it was to do",
   assertEquals(told.length, 1);
 });
 
+Deno.test("the hub leaves out a sink that throws what has no text", async () => {
+  const silent = Object.assign(new Error(), { message: Object.create(null) });
+  for (const thrown of [Object.create(null), silent]) {
+    const told: unknown[] = [];
+    const hub = new EventHub([{
+      event() {
+        throw thrown;
+      },
+    }, { event: () => Promise.reject(thrown) }], (error) => void told.push(error));
+    await hub.emit(EVENT);
+    assertEquals(told.length, 2);
+    assertStrictEquals(hub.failure?.cause, thrown);
+    assertEquals(hub.failure?.message, "Cannot tell what is traced: what was thrown has no text");
+    await hub.close();
+  }
+});
+
 Deno.test("the hub opens all sinks, up to the first that can't be", async () => {
   const opened: string[] = [];
   const hub = new EventHub([

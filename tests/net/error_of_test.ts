@@ -1,11 +1,19 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { errorOf } from "../../net/_error_of.ts";
+import { errorOf } from "../../net/error_of.ts";
 
 Deno.test("what was thrown is an error, whatever it is", () => {
   const error = new RangeError("x");
   assertStrictEquals(errorOf(error), error);
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
+  const silent = new Error();
+  Object.defineProperty(silent, "message", { value: Object.create(null) });
+  const hostile = new Error();
+  Object.defineProperty(hostile, "message", {
+    get() {
+      throw new Error("no");
+    },
+  });
   const none = "what was thrown has no text";
   for (
     const [thrown, text] of [
@@ -15,6 +23,8 @@ Deno.test("what was thrown is an error, whatever it is", () => {
       [Symbol("x"), "Symbol(x)"],
       [Object.create(null), none],
       [proxy, none],
+      [silent, none],
+      [hostile, none],
     ] as const
   ) assertEquals(errorOf(thrown).message, text);
 });
