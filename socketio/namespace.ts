@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { waitFor } from "../net/wait.ts";
 import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
@@ -451,7 +452,8 @@ export class SocketIoNamespace<
       } else if (error) {
         socket._cleanUp();
         done(undefined);
-        const message = typeof error === "string" ? error : String(error.message);
+        // Not all that may stand there can be made a text.
+        const message = typeof error === "string" ? error : errorOf(error.message).message;
         socket._refuse({ message, data: error.data });
       } else this.#connect(socket, done);
     });

@@ -99,6 +99,21 @@ Deno.test("middleware that gives a text as its error has the client told that te
   conn.close();
 });
 
+Deno.test("middleware whose error has no text keeps the client out all the same", () => {
+  for (const text of [Object.create(null), undefined, 7]) {
+    const { io, engine } = fakeServer();
+    let tell: (error: Error) => void;
+    io.use((_socket, next) => void (tell = next));
+    const conn = engine.connect();
+    conn.deliver("0");
+    tell!(Object.assign(new Error(), { message: text }));
+    const message = typeof text === "object" ? "what was thrown has no text" : String(text);
+    assertEquals(conn.take(), [`4${JSON.stringify({ message })}`]);
+    assertEquals(io.sockets.sockets.size, 0);
+    conn.close();
+  }
+});
+
 Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
   const errors = await reported(async () => {
     for (const fail of ["throw", "reject", "reject of another realm"]) {
