@@ -80,7 +80,7 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   reconnectionDelay?: number;
   /** How long the longest wait before a new attempt is, in ms. @default {5_000} */
   reconnectionDelayMax?: number;
-  /** How much of a wait is left to chance, from 0 to 1. @default {0.5} */
+  /** How much longer or shorter chance may make a wait, from 0 to 1: by half of it, for 0.5. The longest wait is no longer. @default {0.5} */
   randomizationFactor?: number;
   /** How long one attempt to connect may take, in ms. @default {20_000} */
   timeout?: number;

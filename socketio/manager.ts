@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import { backoffDelay } from "../websocket/backoff.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
@@ -470,17 +469,14 @@ export class SocketIoManager {
     }, timerTime(delay));
   }
 
-  /** As long as the options say, give or take what they leave to chance. */
+  /** As long as the options say, give or take what they leave to chance, and then no longer than the longest, as with npm's. */
   #nextDelay(): number {
     const { reconnectionDelay = 1_000, reconnectionDelayMax = 5_000, randomizationFactor = 0.5 } =
       this.#options;
-    const initial = reconnectionDelay * (1 + randomizationFactor);
-    const jitter = 2 * randomizationFactor / (1 + randomizationFactor);
-    return backoffDelay(
-      { initial, max: reconnectionDelayMax, jitter },
-      this.#attempts++,
-      Math.random(),
-    );
+    // Infinity, times 0, would be no number.
+    const full = reconnectionDelay * 2 ** Math.min(this.#attempts++, 64);
+    const delay = full * (1 + randomizationFactor * (2 * Math.random() - 1));
+    return Math.min(delay, reconnectionDelayMax);
   }
 
   #end(reason: ClientDisconnectReason): Promise<void> {

@@ -319,7 +319,14 @@ Deno.test("manager waits twice as long each time, as much longer or shorter as m
   const { random } = Math;
   const { setTimeout } = globalThis;
   try {
-    for (const [chance, max, waits] of [[0, 90, [5, 10, 20]], [1, 50, [15, 30, 50]]] as const) {
+    const cases = [
+      [0, 90, [5, 10, 20]],
+      [1, 50, [15, 30, 50]],
+      // The longest wait is no longer, and what is left to chance makes it no shorter: as with npm's.
+      [0.25, 25, [8, 15, 25]],
+      [0, 15, [5, 10, 15]],
+    ] as const;
+    for (const [chance, max, waits] of cases) {
       Math.random = () => chance;
       const seen: number[] = [];
       globalThis.setTimeout = ((run: () => void, ms: number) => {
