@@ -3,17 +3,31 @@ import { SocketIoError } from "./errors.ts";
 
 type Event = [name: string, ...args: unknown[]];
 
+interface Unfetched {
+  readonly event: Event;
+  readonly size: number;
+}
+
+/** Limits of an {@linkcode EventQueue}. */
+export interface EventQueueLimits {
+  /** The most events that may wait. */
+  readonly maxEvents: number;
+  /** The most that they may have together, in characters and bytes; a first one may always wait. */
+  readonly maxBytes: number;
+}
+
 /** Events that wait for a `for await` loop. Bounded: a loop that is too slow ends with an error. */
 export class EventQueue implements AsyncIterableIterator<Event> {
-  readonly #limit: number;
+  readonly #limits: EventQueueLimits;
   readonly #onend: () => void;
-  #events: Event[] = [];
+  #events: Unfetched[] = [];
+  #bytes = 0;
   #waiting: PromiseWithResolvers<IteratorResult<Event>>[] = [];
   #ended = false;
   #error: SocketIoError | undefined;
 
-  constructor(limit: number, onend: () => void) {
-    this.#limit = limit;
+  constructor(limits: EventQueueLimits, onend: () => void) {
+    this.#limits = limits;
     this.#onend = onend;
   }
 
@@ -21,16 +35,19 @@ export class EventQueue implements AsyncIterableIterator<Event> {
     return this;
   }
 
-  /** Puts an event in. */
-  push(event: Event): void {
+  /** Puts an event in, of so many characters and bytes. */
+  push(event: Event, size: number): void {
     if (this.#ended) return;
     const waiting = this.#waiting.shift();
-    if (waiting !== undefined) waiting.resolve({ done: false, value: [...event] });
-    else if (this.#events.length < this.#limit) this.#events.push([...event]);
-    else {
-      const message = `Cannot go on with the loop: ${this.#limit} events wait for it`;
-      this.end(new SocketIoError("ERR_LIMIT", message));
+    if (waiting !== undefined) return waiting.resolve({ done: false, value: [...event] });
+    const { maxEvents, maxBytes } = this.#limits;
+    const count = this.#events.length;
+    if (count >= maxEvents) return this.#overflow(`${count} events`);
+    if (count > 0 && this.#bytes + size > maxBytes) {
+      return this.#overflow(`events of ${this.#bytes} bytes`);
     }
+    this.#events.push({ event: [...event], size });
+    this.#bytes += size;
   }
 
   /** Nothing more will come. What came is still handed out. */
@@ -47,8 +64,11 @@ export class EventQueue implements AsyncIterableIterator<Event> {
   }
 
   next(): Promise<IteratorResult<Event>> {
-    const event = this.#events.shift();
-    if (event !== undefined) return Promise.resolve({ done: false, value: event });
+    const unfetched = this.#events.shift();
+    if (unfetched !== undefined) {
+      this.#bytes -= unfetched.size;
+      return Promise.resolve({ done: false, value: unfetched.event });
+    }
     if (this.#ended) {
       const failure = this.#takeError();
       if (failure !== undefined) return Promise.reject(failure);
@@ -63,6 +83,10 @@ export class EventQueue implements AsyncIterableIterator<Event> {
     this.#events = [];
     this.end();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #overflow(what: string): void {
+    this.end(new SocketIoError("ERR_LIMIT", `Cannot go on with the loop: ${what} wait for it`));
   }
 
   /** An error is told once. */

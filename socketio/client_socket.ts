@@ -65,6 +65,8 @@ interface Retried {
 const NO_FLAGS: ClientFlags = Object.freeze({});
 /** How many events may wait for a loop. */
 const MAX_UNFETCHED = 10_000;
+/** How much they may have together, in characters and bytes. */
+const MAX_UNFETCHED_BYTES = 67_108_864;
 
 /** The numbers among the options, and the least that each may be. */
 const LEAST = {
@@ -142,8 +144,10 @@ export class SocketIoClientSocket<
   #flags: ClientFlags = NO_FLAGS;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** The size of the packet that came last, in characters and bytes. */
+  #size = 0;
   /** Events that came before the server let the socket in, and the size of their packets. */
-  #early: unknown[][] = [];
+  #early: { readonly args: unknown[]; readonly size: number }[] = [];
   #earlySize = 0;
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
@@ -424,10 +428,11 @@ export class SocketIoClientSocket<
   /**
    * All events of the server from now on, each as its name and its arguments; the last argument is a function where the
    * server asks for an acknowledgement. Ends when the socket is disconnected for good; events that are not fetched in
-   * time, more than 10,000, end it with an error.
+   * time, more than 10,000 or of more than 64 MiB, end it with an error.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<[event: string, ...args: Untyped[]]> {
-    const queue = new EventQueue(MAX_UNFETCHED, () => this.#iterators.delete(queue));
+    const limits = { maxEvents: MAX_UNFETCHED, maxBytes: MAX_UNFETCHED_BYTES };
+    const queue = new EventQueue(limits, () => this.#iterators.delete(queue));
     this.#iterators.add(queue);
     return queue;
   }
@@ -481,6 +486,7 @@ export class SocketIoClientSocket<
 
   /** A packet for the namespace came, of so many characters and bytes. @ignore */
   _onPacket(packet: SocketIoPacket, size: number): void {
+    this.#size = size;
     const answer = packet.type === PacketType.CONNECT || packet.type === PacketType.CONNECT_ERROR;
     if (answer) this.#asked = undefined;
     if (!this.#active || (answer && this.#stale)) {
@@ -609,7 +615,7 @@ export class SocketIoClientSocket<
     if (!this.#recovered) this.#offset = undefined;
     this.#connected = true;
     // A listener may disconnect; what waits is then kept.
-    for (const args of early) if (this.#connected) this.#deliver(args);
+    for (const { args, size } of early) if (this.#connected) this.#deliver(args, size);
     while (this.#connected && this.#waiting.length > 0) this.#flush(this.#waiting.shift()!);
     this.#drainRetried();
     if (this.#connected) this.#tell("connect");
@@ -634,8 +640,8 @@ export class SocketIoClientSocket<
 
   #onEvent(args: unknown[], id: number | undefined): void {
     if (id !== undefined) args.push(this.#makeAck(id));
-    if (this.#connected) this.#deliver(args);
-    else this.#early.push(args);
+    if (this.#connected) this.#deliver(args, this.#size);
+    else this.#early.push({ args, size: this.#size });
   }
 
   /** Whether one more event may wait until the server lets the socket in. */
@@ -666,12 +672,12 @@ export class SocketIoClientSocket<
     this.#forgetEarly();
   }
 
-  #deliver(args: unknown[]): void {
+  #deliver(args: unknown[], size: number): void {
     // The server's offset for recovery comes behind the arguments.
     const last = args[args.length - 1];
     if (this.#pid !== undefined && args.length > 1 && isOffset(last)) this.#offset = last;
     for (const listener of this.#any) callListener(listener, this, args, reportCallbackError);
-    for (const iterator of this.#iterators) iterator.push(args as [string, ...unknown[]]);
+    for (const iterator of this.#iterators) iterator.push(args as [string, ...unknown[]], size);
     const [event, ...rest] = args;
     this.#listeners.emit(String(event), this, rest, reportCallbackError);
   }

@@ -918,6 +918,25 @@ Deno.test("client's events can be looped over, until it is disconnected for good
   });
 });
 
+Deno.test("a loop over a client's events that is too slow ends with an error by their bytes, too, those before it was let in among them", async () => {
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    forceNew: true,
+  });
+  const events = socket[Symbol.asyncIterator]();
+  const [server] = sockets;
+  server.accept('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+  const head = '451-["e",{"_placeholder":true,"num":0}]';
+  const half = new ArrayBuffer(33_554_432);
+  server.receive(head, half, '40{"sid":"x"}', head, half);
+  assertEquals((await events.next()).value[1].length, half.byteLength);
+  const error = await assertRejects(() => events.next(), SocketIoError);
+  assertEquals(error.code, "ERR_LIMIT");
+  await socket.close();
+});
+
 Deno.test("a loop over a client's events ends with an error where the connection is given up, and its signal is let go", async () => {
   for (const lost of [true, false]) {
     await withServer({}, async ({ io, url }) => {
