@@ -66,9 +66,5 @@ server.on("error", (error) => {
 server.listen(port, "127.0.0.1", () => {
   console.log(`The news are at http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 });
-await untilInterrupted(async () => {
-  await io.close();
-  server.close();
-  // Browsers keep connections, and may open one in advance.
-  server.closeAllConnections();
-});
+// It closes the server as well, and cuts the connections that browsers keep, or have opened in advance.
+await untilInterrupted(() => io.close());

@@ -59,6 +59,8 @@ import type {
 
 /** How long a server that closes waits for its adapters, in ms. */
 const ADAPTER_TIME = 5_000;
+/** How long a server of `attach()` has to close when nothing is said, in ms. */
+const GRACE = 1_000;
 
 /** Options of a {@linkcode SocketIoServer}; those of its engine are among them. */
 export interface SocketIoServerOptions extends SocketIoEngineOptions {
@@ -190,6 +192,8 @@ export class SocketIoServer<
   readonly #maxMade: number;
   #adapter: SocketIoAdapterFactory;
   #engine: EngineServer | undefined;
+  /** The servers of `attach()` that have not closed. */
+  readonly #attached: Set<HttpServer> = new Set();
   readonly #ownEngine: SocketIoEngine;
   readonly #clientServer: ClientServer;
 
@@ -270,12 +274,13 @@ export class SocketIoServer<
 
   /**
    * Takes the requests on the server's path from a server of `node:http` or `node:https`, for example that of Express;
-   * all others stay with its own listeners.
+   * all others stay with its own listeners. `close()` closes that server.
    *
    * @throws {TypeError} for what is no server, and for a second argument: options go to the constructor.
    */
   attach(server: HttpServer): this {
     this.engine.attach(...arguments as unknown as [typeof server]); // refuses what is too many
+    this.#attached.add(server);
     return this;
   }
 
@@ -302,9 +307,10 @@ export class SocketIoServer<
   }
 
   /**
-   * Disconnects all clients, and closes the ports of `listen()`: from the call on nobody is let in. Servers that it was
-   * attached to are left open. Clients that take their time, and responses of `listen()`'s handler that are under way, have a
-   * second, or, where one of the two is given, until `timeout` ms have passed (0: as long as it takes) or `signal` fires; then they are cut.
+   * Disconnects all clients, and closes the ports of `listen()` and the servers of `attach()`: from the call on nobody is let in. Clients that take
+   * their time, and responses of `listen()`'s handler and of those servers that are under way, have a second, or, where one of the two is given, until
+   * `timeout` ms have passed (0: as long as it takes) or `signal` fires; then they are cut. What others have upgraded on those servers is theirs.
+   * A server that was attached to the engine, by `io.engine.attach(server)`, is left open.
    * Adapters have 5 s to close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
    *
    * @throws {RangeError} If the timeout is out of range; nothing is closed then.
@@ -331,6 +337,7 @@ export class SocketIoServer<
   async #close(options: WaitOptions | undefined): Promise<void> {
     const deadline = deadlineSignal("close the server", options ?? {});
     const closing: Promise<void>[] = [];
+    const attached = this.#closeAttached(options ?? {});
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
       // One that throws keeps the ports open as little as one that rejects.
@@ -346,7 +353,34 @@ export class SocketIoServer<
     await Promise.allSettled([engine, Promise.race([Promise.allSettled(closing), overdue])]);
     clearTimeout(timer);
     deadline.clear();
+    await attached;
     await engine;
+  }
+
+  /** Closes the servers of `attach()`, and cuts their connections when the time is over. It never rejects. */
+  async #closeAttached(options: WaitOptions): Promise<void> {
+    const servers = [...this.#attached];
+    if (servers.length === 0) return;
+    const { timeout, signal } = options;
+    const told = timeout !== undefined || signal !== undefined;
+    const deadline = deadlineSignal("close the server", told ? options : { timeout: GRACE });
+    // One that does not listen is closed already.
+    const closed = servers.map((server) =>
+      new Promise<void>((resolve) =>
+        server.close(() => {
+          this.#attached.delete(server);
+          resolve();
+        })
+      )
+    );
+    const { promise: overdue, resolve } = Promise.withResolvers<void>();
+    deadline.onfire(() => {
+      for (const server of servers) server.closeAllConnections();
+      // Those that others have upgraded are no more the server's, and may stay.
+      resolve();
+    });
+    await Promise.race([Promise.all(closed), overdue]);
+    deadline.clear();
   }
 
   /** Closes the server at the end of an `await using` block. */

@@ -36,8 +36,6 @@ const ways: Record<string, (options?: SocketIoServerOptions) => Promise<Running>
       url: `http://127.0.0.1:${port}`,
       async [Symbol.asyncDispose]() {
         await io.close();
-        http.closeAllConnections();
-        await new Promise((resolve) => http.close(resolve));
       },
     };
   },

@@ -64,8 +64,6 @@ async function behind(
       await run((http.address() as AddressInfo).port, io);
     } finally {
       await io.close();
-      http.closeAllConnections();
-      await new Promise((resolve) => http.close(resolve));
     }
   } else {
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, io.handler());

@@ -1,13 +1,15 @@
 import {
   assert,
   assertEquals,
+  assertFalse,
   assertMatch,
   assertRejects,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
@@ -66,7 +68,7 @@ Deno.test("server's burst of broadcasts in one turn keeps to what may wait for a
   }
 });
 
-Deno.test("server runs on a server of node:http, and leaves that to its program", async () => {
+Deno.test("server runs on a server of node:http, and closes it when it closes, as npm's does", async () => {
   const http = createServer((_request, response) => response.end("page"));
   const io = new SocketIoServer().attach(http);
   io.on("connection", (socket) => socket.emit("hello"));
@@ -77,9 +79,70 @@ Deno.test("server runs on a server of node:http, and leaves that to its program"
   assertEquals(await (await fetch(url)).text(), "page");
   await socket.close();
   await io.close();
-  assertEquals(await (await fetch(url)).text(), "page");
-  http.closeAllConnections();
-  await new Promise((resolve) => http.close(resolve));
+  assertFalse(http.listening);
+  await assertRejects(() => fetch(url), TypeError);
+  await io.close();
+});
+
+Deno.test("server that closes lets a server of node:http have its responses, or cuts them when its time is over", async () => {
+  for (const time of [undefined, 10, 0]) {
+    const cut = time === 10;
+    const asked = Promise.withResolvers<ServerResponse>();
+    const http = createServer((_request, response) => asked.resolve(response));
+    const io = new SocketIoServer().attach(http);
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const answer = fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
+      .then((response) => response.text());
+    const late = cut ? assertRejects(() => answer, TypeError) : answer;
+    const response = await asked.promise;
+    const closed = io.close(time === undefined ? undefined : { timeout: time });
+    assertFalse(http.listening);
+    if (!cut) response.end("page");
+    await closed;
+    const text = await late;
+    if (!cut) assertEquals(text, "page");
+  }
+});
+
+Deno.test("server closes servers of node:http that do not listen, its callback comes behind, and one of its engine stays", async () => {
+  const [never, listening, engines] = [createServer(), createServer(), createServer()];
+  const io = new SocketIoServer().attach(never).attach(listening);
+  io.engine.attach(engines);
+  for (const http of [listening, engines]) {
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  }
+  const log: string[] = [];
+  listening.on("close", () => log.push("closed"));
+  await new Promise<void>((resolve) => {
+    io.close((error) => {
+      log.push(`told ${error}`);
+      resolve();
+    });
+  });
+  assertEquals(log, ["closed", "told undefined"]);
+  assert(engines.listening);
+  await new Promise((resolve) => engines.close(resolve));
+});
+
+Deno.test("server that closes waits no longer than it is told for connections of node:http that others have upgraded", async () => {
+  const http = createServer();
+  const upgraded = Promise.withResolvers<Duplex>();
+  http.on("upgrade", (_request, socket: Duplex) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    upgraded.resolve(socket);
+  });
+  const io = new SocketIoServer().attach(http);
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const { port } = http.address() as AddressInfo;
+  const client = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+  await client.write(new TextEncoder().encode(request));
+  const socket = await upgraded.promise;
+  await io.close({ timeout: 20 });
+  const closed = new Promise((resolve) => http.once("close", resolve));
+  socket.destroy();
+  client.close();
+  await closed;
 });
 
 Deno.test("server runs in a handler of Deno.serve", async () => {
@@ -164,11 +227,6 @@ Deno.test("server serves the browser's client to pages of other origins that it 
     assertEquals(await ask("GET", "https://bad.com"), [200, null, "Origin, Accept-Encoding"]);
     assertEquals(await ask("OPTIONS", "https://good.com"), [204, "https://good.com", "Origin"]);
     await io.close();
-    if (http !== undefined) {
-      const closed = new Promise((resolve) => http.close(resolve));
-      http.closeAllConnections();
-      await closed;
-    }
   }
 });
 
