@@ -85,7 +85,7 @@ export function checkCors(options: CorsOptions): void {
     checkList(name, options[name]);
   }
   const { maxAge = 0, optionsSuccessStatus: status = 204 } = options;
-  if (!Number.isFinite(maxAge)) {
+  if (typeof maxAge === "string" ? !/^\d+$/.test(maxAge) : !Number.isFinite(maxAge)) {
     throw new TypeError("Cannot use the option cors: its maxAge is no number of seconds");
   }
   if (!Number.isInteger(status) || status < 200 || status > 299) {

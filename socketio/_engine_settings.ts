@@ -126,7 +126,14 @@ export function resolveEngineOptions(
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // deno-lint-ignore no-control-regex
 const ATTRIBUTE = /^[^;\x00-\x1f\x7f]*$/;
-const SAME_SITE: ReadonlySet<string> = new Set(["strict", "lax", "none"]);
+/** What each value adds; texts in lower case. */
+const SAME_SITE: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  ["strict", "; SameSite=Strict"],
+  ["lax", "; SameSite=Lax"],
+  ["none", "; SameSite=None"],
+  [true, "; SameSite=Strict"],
+  [false, ""],
+]);
 /** By a type that has them all: one that is missing here does not compile. */
 const COOKIE_OPTIONS: Record<keyof EngineCookieOptions, true> = {
   name: true,
@@ -151,9 +158,12 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
   if (typeof name !== "string" || !TOKEN.test(name)) {
     throw new TypeError("Cannot use the option cookie: its name is no token");
   }
-  if (!SAME_SITE.has(String(sameSite).toLowerCase())) {
+  const site = SAME_SITE.get(
+    typeof sameSite === "string" ? sameSite.toLowerCase() : sameSite,
+  );
+  if (site === undefined) {
     throw new TypeError(
-      'Cannot use the option cookie: sameSite is neither "strict", "lax" nor "none"',
+      'Cannot use the option cookie: sameSite is neither "strict", "lax", "none", true nor false',
     );
   }
   for (const attribute of NO_ATTRIBUTES) {
@@ -175,7 +185,7 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
   }
   let cookie = `${name}=${encodeURIComponent(value)}`;
   for (const [attribute, text] of [["Path", path], ["Domain", domain]] as const) {
-    if (text === undefined) continue;
+    if (text === undefined || attribute === "Path" && text === false) continue;
     if (typeof text !== "string" || !ATTRIBUTE.test(text)) {
       throw new TypeError(`Cannot use the option cookie: its ${attribute} can't be sent`);
     }
@@ -185,5 +195,5 @@ export function formatCookie(options: EngineCookieOptions, value: string): strin
   if (httpOnly) cookie += "; HttpOnly";
   if (secure) cookie += "; Secure";
   if (partitioned) cookie += "; Partitioned";
-  return `${cookie}; SameSite=${sameSite[0].toUpperCase()}${sameSite.slice(1)}`;
+  return cookie + site;
 }

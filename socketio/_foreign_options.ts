@@ -68,8 +68,9 @@ export const FOREIGN_CLIENT_OPTIONS: ForeignOptions = {
   useNativeTimers: "the timers are those that globalThis has when they are set",
 };
 
-/** What npm's clients do unless they are told otherwise, and what is done here, too. */
+/** What npm's clients do unless they are told otherwise, and what is done here, too, as far as the platform's WebSocket does it. */
 const DONE_ANYWAY: Readonly<Record<string, unknown>> = {
+  perMessageDeflate: { threshold: 1024 },
   protocolVersion: 13,
   timestampParam: "t",
   timestampRequests: true,
@@ -79,7 +80,8 @@ const DONE_ANYWAY: Readonly<Record<string, unknown>> = {
 function asksNothing(name: string, value: unknown): boolean {
   if (name === "rejectUnauthorized") return value !== false;
   if (name === "transportOptions" && Object.keys(Object(value)).length === 0) return true;
-  return !value || Array.isArray(value) && value.length === 0 || DONE_ANYWAY[name] === value;
+  if (!value || Array.isArray(value) && value.length === 0) return true;
+  return name in DONE_ANYWAY && JSON.stringify(DONE_ANYWAY[name]) === JSON.stringify(value);
 }
 
 /**

@@ -32,7 +32,7 @@ let nextIdentity = 0;
 /** What two sockets must have in common to share a connection; `undefined` if that can't be told. */
 function sharingKey(url: URL, options: SocketIoClientOptions): string | undefined {
   const own = Object.entries(options).filter(([name, value]) =>
-    !SOCKET_OPTIONS.has(name) && value !== undefined
+    !SOCKET_OPTIONS.has(name) && value !== undefined && value !== null
   );
   if (own.some(([, value]) => typeof value === "function" || "parser" in options)) return undefined;
   own.sort(([a], [b]) => a < b ? -1 : 1);

@@ -53,8 +53,8 @@ export interface CorsOptions {
   headers?: string | readonly string[];
   /** The headers of the response that a page may read. */
   exposedHeaders?: string | readonly string[];
-  /** How long a browser may keep the answer, in seconds. */
-  maxAge?: number;
+  /** How long a browser may keep the answer, in seconds; a text has digits alone. */
+  maxAge?: number | string;
   /**
    * The status of the answer to a preflight request.
    *
@@ -70,12 +70,17 @@ export type EngineTransportName = "polling" | "websocket";
 export interface EngineCookieOptions {
   /** The name. @default {"io"} */
   name?: string;
-  /** The path. @default {"/"} */
-  path?: string;
+  /** The path; with `false` it is that of the requests. @default {"/"} */
+  path?: string | false;
   /** Whether scripts of the page can't read it. @default {true} */
   httpOnly?: boolean;
-  /** Which requests of other sites carry it. Browsers take `"none"` with `secure` only. @default {"lax"} */
-  sameSite?: "strict" | "lax" | "none";
+  /**
+   * Which requests of other sites carry it. Browsers take `"none"` with `secure` only. `true` is `"strict"`, and with `false` it is the browser's
+   * default.
+   *
+   * @default {"lax"}
+   */
+  sameSite?: "strict" | "lax" | "none" | boolean;
   /** Whether it goes over TLS only. @default {false} */
   secure?: boolean;
   /**

@@ -124,7 +124,8 @@ function makeCodec(options: SocketIoClientOptions): Codec {
 
 function networkOf(url: URL, options: SocketIoClientOptions): OpenNetwork | undefined {
   const { proxy, tls, proxyTls, policy, fetch, WebSocket } = options;
-  if (proxy === undefined) {
+  // As with npm's options, null is none.
+  if (proxy === undefined || proxy === null) {
     const name = (["tls", "proxyTls", "policy"] as const).find((name) => options[name]);
     if (name === undefined) return undefined;
     throw new TypeError(`Cannot use the option ${name}: it is for connections through a proxy`);
@@ -134,10 +135,15 @@ function networkOf(url: URL, options: SocketIoClientOptions): OpenNetwork | unde
       "Cannot use the option proxy: `fetch` or `WebSocket` would not go through it",
     );
   }
-  if (tls !== undefined && url.protocol !== "https:") {
+  if (tls && url.protocol !== "https:") {
     throw new TypeError("Cannot use the option tls: it is for https: and wss: URLs");
   }
-  return networkThrough({ proxy, tls, proxyTls, policy });
+  return networkThrough({
+    proxy,
+    tls: tls ?? undefined,
+    proxyTls: proxyTls ?? undefined,
+    policy: policy ?? undefined,
+  });
 }
 
 /**

@@ -309,6 +309,9 @@ Deno.test("a preflight is told methods, headers and age", async () => {
   assertEquals(set["Access-Control-Max-Age"], "60");
   const named = await ask({ headers: ["X-A", "X-B"] }, "https://a.com", true);
   assertEquals(named["Access-Control-Allow-Headers"], "X-A,X-B");
+  checkCors({ maxAge: "600" });
+  const text = await ask({ maxAge: "600" }, "https://a.com", true);
+  assertEquals(text["Access-Control-Max-Age"], "600");
 });
 
 Deno.test("a page may read the headers that are exposed to it", async () => {
@@ -335,7 +338,8 @@ Deno.test("cors refuses what it does not know, and what is of the wrong kind: a 
     [{ exposedHeaders: "x-日本" }, "exposedHeaders"],
     [{ allowedHeaders: ["a", "b\r\nc: d"] }, "allowedHeaders"],
     [{ maxAge: NaN }, "maxAge"],
-    [{ maxAge: "5" }, "maxAge"],
+    [{ maxAge: "5s" }, "maxAge"],
+    [{ maxAge: ["5"] }, "maxAge"],
   ];
   for (const [options, text] of wrong) {
     assertThrows(() => checkCors(options as CorsOptions), TypeError, text);

@@ -101,8 +101,9 @@ Deno.test("cookie with what would end its header throws", () => {
 Deno.test("cookie with what npm's takes and this one does not throws, and says what it is", () => {
   for (
     const [option, why] of [
-      [{ path: false }, "Path"],
-      [{ sameSite: true }, "sameSite"],
+      [{ path: true }, "Path"],
+      [{ domain: false }, "Domain"],
+      [{ sameSite: "true" }, "sameSite"],
       [{ sameSite: "Lax; Domain=a" }, "sameSite"],
       [{ expires: new Date(0) }, "expires"],
       [{ priority: "high" }, "priority"],
@@ -115,6 +116,11 @@ Deno.test("cookie with what npm's takes and this one does not throws, and says w
     const cookie = option as unknown as EngineCookieOptions;
     assertThrows(() => resolveEngineOptions({ cookie }, "/"), TypeError, why);
   }
+  assertEquals(
+    formatCookie({ path: false, sameSite: true }, "v"),
+    "io=v; HttpOnly; SameSite=Strict",
+  );
+  assertEquals(formatCookie({ sameSite: false }, "v"), "io=v; Path=/; HttpOnly");
   const sameSite = "Strict" as "strict";
   assertEquals(formatCookie({ sameSite }, "v"), "io=v; Path=/; HttpOnly; SameSite=Strict");
 });

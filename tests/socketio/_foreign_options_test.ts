@@ -11,7 +11,7 @@ import type { AdapterNamespace } from "../../socketio/types.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 
 /** What asks for something, whatever the option is; only `rejectUnauthorized` does so by `false`. */
-const asked = (name: string) => ({ [name]: name !== "rejectUnauthorized" && { threshold: 1024 } });
+const asked = (name: string) => ({ [name]: name !== "rejectUnauthorized" && { threshold: 1 } });
 
 Deno.test("a client refuses every option of npm's that is not here, and says what to use", () => {
   for (const name of Object.keys(FOREIGN_CLIENT_OPTIONS)) {
@@ -50,8 +50,11 @@ Deno.test("foreign options that ask for nothing, and names that nobody knows, ar
     { timestampRequests: true, timestampParam: "t", protocolVersion: 13, transportOptions: {} },
     FOREIGN_CLIENT_OPTIONS,
   );
+  refuseForeign({ perMessageDeflate: { threshold: 1024 } }, FOREIGN_CLIENT_OPTIONS);
   for (
     const other of [
+      { perMessageDeflate: true },
+      { perMessageDeflate: { threshold: 1024, level: 9 } },
       { timestampParam: "x" },
       { protocolVersion: 8 },
       { protocols: ["x"] },

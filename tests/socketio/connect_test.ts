@@ -83,6 +83,15 @@ Deno.test("options of a proxy without one, or with what goes past it, throw", ()
   assertThrows(() => connectSocketIo(url, { proxy, fetch }), TypeError, "not go through it");
   assertThrows(() => connectSocketIo(url, { proxy, WebSocket }), TypeError, "not go through it");
   assertThrows(() => connectSocketIo("http://host", { proxy, tls: {} }), TypeError, "tls");
+  // What is null is none, as in npm's client.
+  const none = { proxy: null, tls: null, proxyTls: null, policy: null } as never as Parameters<
+    typeof connectSocketIo
+  >[1];
+  const direct = connectSocketIo("http://null.example", { ...none, autoConnect: false });
+  const plain = connectSocketIo("http://null.example/a", { autoConnect: false });
+  assertEquals(direct.io === plain.io, true);
+  direct.disconnect();
+  connectSocketIo("http://null.example", { ...none, proxy, autoConnect: false }).disconnect();
 });
 
 Deno.test("sockets share a connection only if they want the same of it", () => {
