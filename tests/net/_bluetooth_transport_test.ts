@@ -7,6 +7,7 @@ import { TransportReader } from "../../net/reader.ts";
 import type { Transport } from "../../net/transport.ts";
 import { TransportWriter } from "../../net/writer.ts";
 import { HAS_FFI, socketPair } from "../_support/ffi_sockets.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 import fc from "fast-check";
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -20,10 +21,12 @@ const ADDR: FfiTransportOptions = {
 
 const PACKETS: FfiTransportOptions = { ...ADDR, packets: { outgoing: 10, incoming: 10 } };
 
-async function transportPair(options = ADDR): Promise<[FfiTransport, FfiTransport]> {
+async function transportPair(options: FfiTransportOptions = ADDR): Promise<[FfiTransport, FfiTransport]> {
   const [a, b] = await socketPair(options.packets && SOCK_SEQPACKET);
   return [new FfiTransport(a, options), new FfiTransport(b, options)];
 }
+
+testTransportContract("system transport", () => transportPair(), { ignore: !HAS_FFI });
 
 /** A socket whose reads and writes give these results in turn: a count, or an errno. */
 function scripted(results: number[], hungUp = true): FfiSocket {

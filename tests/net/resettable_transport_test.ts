@@ -7,6 +7,7 @@ import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { Transport } from "../../net/transport.ts";
+import { testTransportContract } from "../_support/transport_contract.ts";
 
 const possible = grantedLibc() !== undefined;
 
@@ -19,6 +20,11 @@ async function connected(hostname: string): Promise<[Deno.TcpConn, Deno.TcpConn]
   listener.close();
   return [a, b];
 }
+
+testTransportContract("resettable transport", () => {
+  const [here, there] = pair();
+  return [new ResettableTransport(here), there];
+});
 
 for (const hostname of ["127.0.0.1", "::1"]) {
   Deno.test({
