@@ -6,6 +6,7 @@ import { NetError } from "../../net/errors.ts";
 import { TransportReader } from "../../net/reader.ts";
 import type { Transport } from "../../net/transport.ts";
 import { TransportWriter } from "../../net/writer.ts";
+import { codeOf } from "../_support/code_of.ts";
 import { HAS_FFI, socketPair } from "../_support/ffi_sockets.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import fc from "fast-check";
@@ -21,7 +22,9 @@ const ADDR: FfiTransportOptions = {
 
 const PACKETS: FfiTransportOptions = { ...ADDR, packets: { outgoing: 10, incoming: 10 } };
 
-async function transportPair(options: FfiTransportOptions = ADDR): Promise<[FfiTransport, FfiTransport]> {
+async function transportPair(
+  options: FfiTransportOptions = ADDR,
+): Promise<[FfiTransport, FfiTransport]> {
   const [a, b] = await socketPair(options.packets && SOCK_SEQPACKET);
   return [new FfiTransport(a, options), new FfiTransport(b, options)];
 }
@@ -46,10 +49,6 @@ function scripted(results: number[], hungUp = true): FfiSocket {
     close: () => closed = true,
     settled: () => Promise.resolve(),
   } as unknown as FfiSocket;
-}
-
-async function code(promise: Promise<unknown>): Promise<string> {
-  return (await assertRejects(() => promise, NetError)).code;
 }
 
 test("is one for the reader and the writer", async () => {
@@ -86,7 +85,7 @@ test("ends its writing half alone where the socket can", async () => {
   assertEquals(await b.read(buffer), null);
   await b.write(Uint8Array.of(5));
   assertEquals(await a.read(buffer), 1);
-  assertEquals(await code(a.write(Uint8Array.of(1))), "EPIPE");
+  assertEquals(await codeOf(a.write(Uint8Array.of(1))), "EPIPE");
   a.close();
   b.close();
 });
@@ -104,11 +103,11 @@ test("rejects what waits when it is closed, and everything afterwards", async ()
   const reading = a.read(new Uint8Array(8));
   a.close();
   a.close();
-  assertEquals(await code(reading), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(a.read(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(a.read(new Uint8Array(0))), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(a.write(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(a.closeWrite()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(reading), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(a.read(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(a.read(new Uint8Array(0))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(a.write(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(a.closeWrite()), "ERR_SOCKET_CLOSED");
   assertEquals(await b.read(new Uint8Array(8)), null);
   const error = await assertRejects(() => b.write(new Uint8Array(8)), NetError);
   assertEquals(error.message, 'Cannot write to "there": EPIPE, broken pipe');
@@ -187,8 +186,8 @@ test("takes a reset for the end where it means that", async () => {
     return await transport.read(buffer);
   };
   assertEquals(await reads([3, -104], { ...ADDR, resetIsEnd: true }), null);
-  assertEquals(await code(reads([3, -104], ADDR)), "ECONNRESET");
-  assertEquals(await code(reads([3, -110], { ...ADDR, resetIsEnd: true })), "ETIMEDOUT");
+  assertEquals(await codeOf(reads([3, -104], ADDR)), "ECONNRESET");
+  assertEquals(await codeOf(reads([3, -110], { ...ADDR, resetIsEnd: true })), "ETIMEDOUT");
 });
 
 test("takes 'not connected' for the end once it has ended itself", async () => {
@@ -196,7 +195,7 @@ test("takes 'not connected' for the end once it has ended itself", async () => {
   await transport.closeWrite();
   assertEquals(await transport.read(new Uint8Array(4)), null);
   assertEquals(
-    await code(new FfiTransport(scripted([-107]), ADDR).read(new Uint8Array(4))),
+    await codeOf(new FfiTransport(scripted([-107]), ADDR).read(new Uint8Array(4))),
     "ENOTCONN",
   );
 });

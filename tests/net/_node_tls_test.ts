@@ -10,18 +10,11 @@ import type { TlsClientOptions } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { deadlineSignal } from "../../net/wait.ts";
 import { CA, identity, OTHER_CA } from "../_support/certs.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { readText } from "../_support/transport_io.ts";
 
 const SERVER = identity("server");
 const CONTEXT = { what: "Cannot start TLS", syscall: "startTls" };
-
-async function tcp(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
-}
 
 async function secured(
   context: ServerContext,
@@ -66,7 +59,7 @@ async function fill(transport: Transport, limit: number): Promise<number> {
 }
 
 Deno.test("node TLS stops a writer whose peer does not read, and can be closed nevertheless", async () => {
-  const [client, server] = await tcp();
+  const [client, server] = await tcpPair();
   const [a, b] = await secured(new ServerContext(SERVER), [client, server]);
   const limit = 64 << 20;
   for (const [writer, name] of [[a, "client"], [b, "server"]] as const) {
@@ -85,7 +78,7 @@ Deno.test("node TLS stops a writer whose peer does not read, and can be closed n
 for (const ender of ["client", "server"]) {
   Deno.test(`node TLS goes on in one direction after the ${ender} has ended the other`, async () => {
     const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-    const [client, server] = await secured(new ServerContext(SERVER), await tcp());
+    const [client, server] = await secured(new ServerContext(SERVER), await tcpPair());
     const [a, b] = ender === "client" ? [client, server] : [server, client];
     const question = readText(b);
     await a.write(encode("question"));
@@ -103,7 +96,7 @@ for (const ender of ["client", "server"]) {
 }
 
 Deno.test("node TLS tells a stream that was cut, also after the other direction had ended", async () => {
-  const [c, d] = await tcp();
+  const [c, d] = await tcpPair();
   const [a, b] = await secured(new ServerContext(SERVER), [c, d]);
   await b.closeWrite();
   assertEquals(await readText(a), "");
@@ -117,7 +110,7 @@ Deno.test("node TLS tells a stream that was cut, also after the other direction 
 Deno.test("node TLS sends its last records before the connection is closed", async () => {
   const context = new ServerContext(SERVER);
   for (let round = 0; round < 20; round++) {
-    const [a, b] = await secured(context, await tcp());
+    const [a, b] = await secured(context, await tcpPair());
     await a.closeWrite();
     const p = new Uint8Array(100);
     assertEquals(await b.read(p), null);
@@ -196,7 +189,7 @@ Deno.test("node TLS hands a keep-alive delay on, and says that there is none, as
 Deno.test("node TLS over a connection of Deno's is reset where the C library can be called", {
   ignore: grantedLibc() === undefined,
 }, async () => {
-  const [a, b] = await secured(new ServerContext(SERVER), await tcp());
+  const [a, b] = await secured(new ServerContext(SERVER), await tcpPair());
   (a as Transport & { reset(): void }).reset();
   const error = await assertRejects(async () => await b.read(new Uint8Array(1)), NetError);
   assertEquals(error.code, "ECONNRESET");
@@ -206,7 +199,7 @@ Deno.test("node TLS over a connection of Deno's is reset where the C library can
 Deno.test("node TLS over a connection of Deno's says that there is no reset without a permission", {
   permissions: { net: true, read: true, ffi: false },
 }, async () => {
-  const [a, b] = await secured(new ServerContext(SERVER), await tcp());
+  const [a, b] = await secured(new ServerContext(SERVER), await tcpPair());
   assertThrows(() => (a as Transport & { reset(): void }).reset(), NetError, "no reset");
   a.close();
   b.close();
@@ -293,7 +286,7 @@ Deno.test("underDeadlines takes what comes first", async () => {
 
 Deno.test("node TLS writes nothing, and goes on", async () => {
   const context = new ServerContext(identity("server"));
-  const [client, server] = await secured(context, await tcp());
+  const [client, server] = await secured(context, await tcpPair());
   assertEquals(await server.write(new Uint8Array(0)), 0);
   assertEquals(await client.write(new Uint8Array(0)), 0);
   await server.write(new TextEncoder().encode("behind"));

@@ -8,16 +8,9 @@ import { prefixTransport } from "../../net/prefixed_transport.ts";
 import { ProxiedTransport } from "../../net/proxy_protocol_transport.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { Transport, TransportAddr } from "../../net/transport.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 
 const ignore = grantedLibc() === undefined;
-
-async function connected(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
-}
 
 function isTcp(addr: TransportAddr): asserts addr is Deno.NetAddr {
   assert("hostname" in addr);
@@ -39,8 +32,8 @@ function claiming(transport: Transport, source: TransportAddr, destination: Tran
 Deno.test("reset is that of the connection itself, whatever its addresses are said to be", {
   ignore,
 }, async () => {
-  const [client, server] = await connected();
-  const [other, victim] = await connected();
+  const [client, server] = await tcpPair();
+  const [other, victim] = await tcpPair();
   const proxied = claiming(server, victim.remoteAddr, victim.localAddr);
   assertEquals(proxied.remoteAddr, victim.remoteAddr);
   resetOf(prefixTransport(proxied, Uint8Array.of(1)))!();
@@ -51,7 +44,7 @@ Deno.test("reset is that of the connection itself, whatever its addresses are sa
 });
 
 Deno.test("reset is none of a transport that shares its connection's addresses", async () => {
-  const [client, server] = await connected();
+  const [client, server] = await tcpPair();
   const [a, b] = pair();
   const { localAddr, remoteAddr } = server;
   const stream = { ...bound(a), localAddr, remoteAddr };
@@ -70,7 +63,7 @@ Deno.test("reset is none where there is only the name of one", async () => {
 });
 
 Deno.test("sending is over when the other end's system has all", { ignore }, async () => {
-  const [client, server] = await connected();
+  const [client, server] = await tcpPair();
   const isSending = sendingOf(claiming(server, client.localAddr, client.remoteAddr))!;
   assertEquals(isSending(), false);
   let sent = 0;

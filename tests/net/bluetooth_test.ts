@@ -17,14 +17,11 @@ import { listenBluetooth, type ListenBluetoothOptions } from "../../net/bluetoot
 import { NetError } from "../../net/errors.ts";
 import type { Transport } from "../../net/transport.ts";
 import { writeAll } from "../../net/write_all.ts";
+import { codeOf } from "../_support/code_of.ts";
 import { bluetoothTest, HAS_FFI, hasFamily } from "../_support/ffi_sockets.ts";
 import { readAll } from "../_support/transport_io.ts";
 
 const ABSENT = "00:AA:01:77:77:77";
-
-async function code(promise: Promise<unknown>): Promise<string> {
-  return (await assertRejects(() => promise, NetError)).code;
-}
 
 /** A connection from the near adapter to the far one. */
 async function connected(
@@ -138,7 +135,7 @@ bluetoothTest("RFCOMM sends all that was written before closeWrite", async (near
   await writeAll(client, sent);
   await client.closeWrite();
   await client.closeWrite();
-  assertEquals(await code(client.write(Uint8Array.of(1))), "EPIPE");
+  assertEquals(await codeOf(client.write(Uint8Array.of(1))), "EPIPE");
   assertEquals(await readAll(server), sent);
   assertEquals(await client.read(new Uint8Array(8)), null);
   await client[Symbol.asyncDispose]();
@@ -149,7 +146,9 @@ bluetoothTest("RFCOMM refuses a write once the peer has closed", async (near, fa
   const [client, server] = await connected(near, far, {});
   await server[Symbol.asyncDispose]();
   assertEquals(await client.read(new Uint8Array(8)), null);
-  assert(["EPIPE", "ENOTCONN", "ECONNRESET"].includes(await code(client.write(Uint8Array.of(1)))));
+  assert(
+    ["EPIPE", "ENOTCONN", "ECONNRESET"].includes(await codeOf(client.write(Uint8Array.of(1)))),
+  );
   await client[Symbol.asyncDispose]();
 });
 
@@ -161,10 +160,10 @@ bluetoothTest(
       const reading = client.read(new Uint8Array(8));
       client.close();
       client.close();
-      assertEquals(await code(reading), "ERR_SOCKET_CLOSED");
-      assertEquals(await code(client.read(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
-      assertEquals(await code(client.write(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
-      assertEquals(await code(client.closeWrite()), "ERR_SOCKET_CLOSED");
+      assertEquals(await codeOf(reading), "ERR_SOCKET_CLOSED");
+      assertEquals(await codeOf(client.read(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
+      assertEquals(await codeOf(client.write(new Uint8Array(8))), "ERR_SOCKET_CLOSED");
+      assertEquals(await codeOf(client.closeWrite()), "ERR_SOCKET_CLOSED");
       assertEquals(await server.read(new Uint8Array(8)), null);
       await server[Symbol.asyncDispose]();
     }
@@ -201,9 +200,9 @@ bluetoothTest("connectBluetooth says why: nobody listens, no such adapter", asyn
     `Cannot connect to Bluetooth "${far}", channel 29: ECONNREFUSED, refused`,
   );
   assertEquals([error.code, error.address, error.port], ["ECONNREFUSED", far, 29]);
-  assertEquals(await code(connectBluetooth({ address: far, psm: 0x1efd })), "ECONNREFUSED");
+  assertEquals(await codeOf(connectBluetooth({ address: far, psm: 0x1efd })), "ECONNREFUSED");
   const foreign = { address: far, localAddress: ABSENT, channel: 1 };
-  assertEquals(await code(connectBluetooth(foreign)), "EADDRNOTAVAIL");
+  assertEquals(await codeOf(connectBluetooth(foreign)), "EADDRNOTAVAIL");
 });
 
 bluetoothTest("connectBluetooth gives up at its deadline and at its signal", async (near, far) => {
@@ -222,7 +221,7 @@ bluetoothTest("connectBluetooth gives up at its deadline and at its signal", asy
   const controller = new AbortController();
   const connecting = connectBluetooth(target, { signal: controller.signal });
   controller.abort();
-  assertEquals(await code(connecting), "ABORT_ERR");
+  assertEquals(await codeOf(connecting), "ABORT_ERR");
   silent.close();
 });
 

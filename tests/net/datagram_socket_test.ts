@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Datagram, DatagramSocketOptions } from "../../net/datagram_options.ts";
 import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
+import { codeOf } from "../_support/code_of.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
@@ -9,11 +10,6 @@ const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 function bound(options: DatagramSocketOptions = {}): Promise<DatagramSocket> {
   const address = options.type === "udp6" ? "::1" : "127.0.0.1";
   return createDatagramSocket(options).bind(0, address);
-}
-
-async function code(promise: Promise<unknown>): Promise<string> {
-  const error = await assertRejects(() => promise, NetError);
-  return error.code;
 }
 
 function thrown(fn: () => unknown): string {
@@ -48,7 +44,7 @@ Deno.test("datagram socket over IPv6 reaches IPv4 unless it is IPv6 only", async
   await six.send("mapped", four.address().port, "127.0.0.1");
   assertEquals(text((await four.receive({ timeout: 5000 })).data), "mapped");
   await using only = await createDatagramSocket({ type: "udp6", ipv6Only: true }).bind();
-  assertEquals(await code(only.send("x", four.address().port, "127.0.0.1")), "ENOTFOUND");
+  assertEquals(await codeOf(only.send("x", four.address().port, "127.0.0.1")), "ENOTFOUND");
 });
 
 Deno.test("datagram socket gives datagrams to its listener, those that waited first", async () => {
@@ -117,7 +113,7 @@ Deno.test("datagram socket with maxDatagramSize sends and lets in nothing larger
   await client.send("1234");
   assertEquals(text((await server.receive({ timeout: 5000 })).data), "1234");
   assertEquals(server.metrics().oversize, 1);
-  assertEquals(await code(server.send("12345", client.address().port)), "EMSGSIZE");
+  assertEquals(await codeOf(server.send("12345", client.address().port)), "EMSGSIZE");
 });
 
 async function flood(options: DatagramSocketOptions): Promise<[string[], number]> {
@@ -157,7 +153,7 @@ Deno.test("datagram socket connects once, also when two calls are under way", as
   await using socket = createDatagramSocket();
   const { port } = target.address();
   const [first, second] = [socket.connect(port), socket.connect(9)];
-  assertEquals(await code(second), "EINVAL");
+  assertEquals(await codeOf(second), "EINVAL");
   await first;
   assertEquals(socket.remoteAddress().port, port);
 });
@@ -175,15 +171,15 @@ Deno.test("datagram socket that is connected takes its peer in mapped form", asy
 
 Deno.test("datagram socket says when there is no address, or one too many", async () => {
   await using socket = await bound();
-  assertEquals(await code(socket.send("x")), "ENOTCONN");
+  assertEquals(await codeOf(socket.send("x")), "ENOTCONN");
   assertEquals(thrown(() => socket.remoteAddress()), "ENOTCONN");
   assertEquals(thrown(() => socket.disconnect()), "ENOTCONN");
   await socket.connect(9);
-  assertEquals(await code(socket.connect(9)), "EINVAL");
-  assertEquals(await code(socket.send("x", 9, "127.0.0.1")), "EINVAL");
-  assertEquals(await code(socket.bind()), "EINVAL");
+  assertEquals(await codeOf(socket.connect(9)), "EINVAL");
+  assertEquals(await codeOf(socket.send("x", 9, "127.0.0.1")), "EINVAL");
+  assertEquals(await codeOf(socket.bind()), "EINVAL");
   await using unbound = createDatagramSocket();
-  assertEquals(await code(unbound.receive()), "EINVAL");
+  assertEquals(await codeOf(unbound.receive()), "EINVAL");
   assertEquals(thrown(() => unbound.address()), "EINVAL");
 });
 
@@ -224,12 +220,12 @@ Deno.test("datagram socket tells why it can't bind", async () => {
   await using first = await bound();
   const second = createDatagramSocket();
   const { port } = first.address();
-  assertEquals(await code(second.bind(port, "127.0.0.1")), "EADDRINUSE");
+  assertEquals(await codeOf(second.bind(port, "127.0.0.1")), "EADDRINUSE");
   await second.bind(0, "127.0.0.1"); // may be tried again
   await second.close();
   const third = createDatagramSocket();
-  assertEquals(await code(third.bind(0, "192.0.2.77")), "EADDRNOTAVAIL");
-  assertEquals(await code(third.bind(0, "::1")), "ENOTFOUND");
+  assertEquals(await codeOf(third.bind(0, "192.0.2.77")), "EADDRNOTAVAIL");
+  assertEquals(await codeOf(third.bind(0, "::1")), "ENOTFOUND");
   await third.close();
 });
 
@@ -274,8 +270,8 @@ Deno.test("datagram socket receive ends at its deadline and its signal", async (
   const controller = new AbortController();
   const pending = socket.receive({ signal: controller.signal });
   controller.abort();
-  assertEquals(await code(pending), "ABORT_ERR");
-  assertEquals(await code(socket.receive({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  assertEquals(await codeOf(pending), "ABORT_ERR");
+  assertEquals(await codeOf(socket.receive({ signal: AbortSignal.abort() })), "ABORT_ERR");
   // a receive that gave up takes no datagram away
   await socket.send("still", socket.address().port);
   assertEquals(text((await socket.receive({ timeout: 5000 })).data), "still");
@@ -286,8 +282,8 @@ Deno.test("datagram socket send ends at its deadline while a name is looked up",
   await using socket = createDatagramSocket({ lookup: () => never });
   const first = socket.send("x", { port: 9, address: "slow.example", timeout: 5 });
   const behind = socket.send("y", { port: 9, address: "127.0.0.1", timeout: 5 });
-  assertEquals(await code(first), "ETIMEDOUT");
-  assertEquals(await code(behind), "ETIMEDOUT");
+  assertEquals(await codeOf(first), "ETIMEDOUT");
+  assertEquals(await codeOf(behind), "ETIMEDOUT");
 });
 
 Deno.test("datagram socket goes on after a send that gave up while its name was looked up", async () => {
@@ -299,7 +295,7 @@ Deno.test("datagram socket goes on after a send that gave up while its name was 
     return new Promise(() => {});
   };
   await using socket = createDatagramSocket({ lookup });
-  const slow = code(socket.send("lost", { port, address: "slow.example", timeout: 5 }));
+  const slow = codeOf(socket.send("lost", { port, address: "slow.example", timeout: 5 }));
   const behind = socket.send("behind", { port, address: "127.0.0.1", timeout: 5000 });
   assertEquals(await slow, "ETIMEDOUT");
   assertEquals(await behind, 6);
@@ -311,9 +307,9 @@ Deno.test("datagram socket goes on after a send that gave up while its name was 
 Deno.test("datagram socket close ends a bind and a connect whose lookup never comes back", async () => {
   const lookup = () => new Promise<string[]>(() => {});
   const binding = createDatagramSocket({ lookup });
-  const first = code(binding.bind(0, "slow.example"));
+  const first = codeOf(binding.bind(0, "slow.example"));
   const connecting = await createDatagramSocket({ lookup }).bind();
-  const second = code(connecting.connect(9, "slow.example", { timeout: 60_000 }));
+  const second = codeOf(connecting.connect(9, "slow.example", { timeout: 60_000 }));
   await Promise.all([binding.close(), connecting.close()]);
   assertEquals([await first, await second], ["ERR_SOCKET_CLOSED", "ERR_SOCKET_CLOSED"]);
 });
@@ -326,9 +322,9 @@ Deno.test("datagram socket limits what waits to be sent", async () => {
     maxSendQueueBytes: 10,
   });
   const first = socket.send("12345", 9, "a.example");
-  assertEquals(await code(socket.send("123456", 9)), "ERR_BUFFER_LIMIT");
+  assertEquals(await codeOf(socket.send("123456", 9)), "ERR_BUFFER_LIMIT");
   const second = socket.send("1", 9);
-  assertEquals(await code(socket.send("1", 9)), "ERR_BUFFER_LIMIT");
+  assertEquals(await codeOf(socket.send("1", 9)), "ERR_BUFFER_LIMIT");
   gate.resolve(["127.0.0.1"]);
   assertEquals(await Promise.all([first, second]), [5, 1]);
 });
@@ -340,12 +336,12 @@ Deno.test("datagram socket sends only where its policy allows", async () => {
     policy: "public",
     lookup: () => Promise.resolve(["127.0.0.1"]),
   });
-  assertEquals(await code(socket.send("x", port)), "ERR_DIAL_POLICY");
-  assertEquals(await code(socket.send("x", port, "0x7f.1")), "ERR_DIAL_POLICY");
-  assertEquals(await code(socket.send("x", port, "rebind.example")), "ERR_DIAL_POLICY");
-  assertEquals(await code(socket.connect(port, "localhost")), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(socket.send("x", port)), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(socket.send("x", port, "0x7f.1")), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(socket.send("x", port, "rebind.example")), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(socket.connect(port, "localhost")), "ERR_DIAL_POLICY");
   await using six = createDatagramSocket({ type: "udp6", policy: "public" });
-  assertEquals(await code(six.send("x", port, "127.0.0.1")), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(six.send("x", port, "127.0.0.1")), "ERR_DIAL_POLICY");
   await using allowed = createDatagramSocket({ policy: { allow: ["loopback"] } });
   assertEquals(await allowed.send("x", port), 1);
 });
@@ -355,7 +351,7 @@ Deno.test("datagram socket binds to an address that its policy does not let it s
     await using socket = createDatagramSocket({ type: type as "udp4", policy: {} });
     await socket.bind({ address });
     const { port } = socket.address();
-    assertEquals(await code(socket.send("no", { address, port })), "ERR_DIAL_POLICY");
+    assertEquals(await codeOf(socket.send("no", { address, port })), "ERR_DIAL_POLICY");
   }
 });
 
@@ -367,7 +363,7 @@ Deno.test("datagram socket judges a datagram by where it goes, whatever the sock
   })
     .bind(0, "127.0.0.1");
   const first = socket.send("1", port);
-  const refused = code(socket.send("2", port === 9 ? 7 : 9, "127.0.0.1"));
+  const refused = codeOf(socket.send("2", port === 9 ? 7 : 9, "127.0.0.1"));
   await socket.connect(port, "127.0.0.1");
   assertEquals([await first, await refused], [1, "ERR_DIAL_POLICY"]);
 });
@@ -385,7 +381,7 @@ Deno.test("datagram socket sends what was sent to its peer, also when it is disc
   assertEquals(await Promise.all(sends), [1, 1]);
   assertEquals(text((await server.receive({ timeout: 5000 })).data), "1");
   assertEquals(text((await server.receive({ timeout: 5000 })).data), "2");
-  assertEquals(await code(socket.send("3", port, "127.0.0.1")), "ERR_DIAL_POLICY");
+  assertEquals(await codeOf(socket.send("3", port, "127.0.0.1")), "ERR_DIAL_POLICY");
 });
 
 Deno.test("datagram socket resolves the name of its peer once", async () => {
@@ -410,9 +406,9 @@ Deno.test("datagram socket says that a name does not resolve", async () => {
 Deno.test("datagram socket that can't be bound tells who waits to receive already", async () => {
   await using taken = await bound();
   await using socket = createDatagramSocket();
-  const binding = code(socket.bind(taken.address().port, "127.0.0.1"));
-  const waiting = code(socket.receive());
-  const iterating = code(socket[Symbol.asyncIterator]().next());
+  const binding = codeOf(socket.bind(taken.address().port, "127.0.0.1"));
+  const waiting = codeOf(socket.receive());
+  const iterating = codeOf(socket[Symbol.asyncIterator]().next());
   assertEquals([await binding, await waiting, await iterating], Array(3).fill("EADDRINUSE"));
   await socket.bind(0, "127.0.0.1");
   await socket.send("now", socket.address().port);
@@ -424,22 +420,22 @@ Deno.test("datagram socket close ends every wait, and a second close too", async
   let closed = 0;
   socket.on("close", () => closed++);
   const waiting = socket.receive();
-  const ended = code(waiting);
+  const ended = codeOf(waiting);
   await socket.close();
   await socket.close();
   assertEquals(await ended, "ERR_SOCKET_CLOSED");
   assertEquals(closed, 1);
-  assertEquals(await code(socket.receive()), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(socket.send("x", 9)), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(socket.bind()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(socket.receive()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(socket.send("x", 9)), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(socket.bind()), "ERR_SOCKET_CLOSED");
   assertEquals(thrown(() => socket.address()), "ERR_SOCKET_CLOSED");
 });
 
 Deno.test("datagram socket close ends sends that wait", async () => {
   const gate = Promise.withResolvers<string[]>();
   const socket = createDatagramSocket({ lookup: () => gate.promise });
-  const first = code(socket.send("1", 9, "a.example"));
-  const second = code(socket.send("2", 9));
+  const first = codeOf(socket.send("1", 9, "a.example"));
+  const second = codeOf(socket.send("2", 9));
   await socket.close();
   assertEquals(await second, "ERR_SOCKET_CLOSED");
   gate.resolve(["127.0.0.1"]);
@@ -472,16 +468,16 @@ Deno.test("datagram socket close ends a loop that waits", async () => {
 Deno.test("datagram socket is closed by its signal, also while it binds", async () => {
   const controller = new AbortController();
   const socket = await createDatagramSocket({ signal: controller.signal }).bind();
-  const waiting = code(socket.receive());
+  const waiting = codeOf(socket.receive());
   controller.abort();
   assertEquals(await waiting, "ERR_SOCKET_CLOSED");
   await socket.close();
   const gone = createDatagramSocket({ signal: AbortSignal.abort() });
-  assertEquals(await code(gone.bind()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(gone.bind()), "ERR_SOCKET_CLOSED");
   await gone.close();
   const gate = Promise.withResolvers<string[]>();
   const late = new DatagramSocket({ lookup: () => gate.promise });
-  const binding = code(late.bind(0, "slow.example"));
+  const binding = codeOf(late.bind(0, "slow.example"));
   await late.close();
   gate.resolve(["127.0.0.1"]);
   assertEquals(await binding, "ERR_SOCKET_CLOSED");
@@ -490,15 +486,15 @@ Deno.test("datagram socket is closed by its signal, also while it binds", async 
 Deno.test("datagram socket takes signals of another class, to close and to receive", async () => {
   const [life, wait] = [foreignSignal(), foreignSignal()];
   const socket = await bound({ signal: life.signal });
-  const pending = code(socket.receive({ signal: wait.signal }));
+  const pending = codeOf(socket.receive({ signal: wait.signal }));
   wait.abort();
   assertEquals(await pending, "ABORT_ERR");
-  const waiting = code(socket.receive());
+  const waiting = codeOf(socket.receive());
   life.abort();
   assertEquals(await waiting, "ERR_SOCKET_CLOSED");
   await socket.close();
   await using gone = createDatagramSocket({ signal: foreignSignal(true).signal });
-  assertEquals(await code(gone.bind()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(gone.bind()), "ERR_SOCKET_CLOSED");
   // One signal may outlive many sockets.
   const shared = foreignSignal();
   const some = await Promise.all([1, 2, 3].map(() => bound({ signal: shared.signal })));
@@ -801,7 +797,7 @@ Deno.test("datagram socket's connect keeps to its signal and its timeout for add
   await using socket = await bound();
   const connect = (options: { signal?: AbortSignal; timeout?: number }): Promise<unknown> =>
     socket.connect(9, "127.0.0.1", options);
-  assertEquals(await code(connect({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  assertEquals(await codeOf(connect({ signal: AbortSignal.abort() })), "ABORT_ERR");
   await assertRejects(() => connect({ timeout: NaN }), RangeError, "NaN ms");
   await assertRejects(() => connect({ signal: {} as never }), TypeError, '"signal"');
   await socket.close();

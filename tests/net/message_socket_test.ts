@@ -23,7 +23,9 @@ import { Socket } from "../../net/socket.ts";
 import type { Framer } from "../../net/framer.ts";
 import type { Transport } from "../../net/transport.ts";
 import { writeAll } from "../../net/write_all.ts";
+import { codeOf } from "../_support/code_of.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 
 /** Two sockets over a pair in memory. */
 function sockets<T>(
@@ -60,10 +62,6 @@ function bare<T>(
   };
 }
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  return (await assertRejects(() => promise, NetError)).code;
-}
-
 Deno.test("message socket carries messages both ways, byte by byte", async () => {
   await using both = sockets(jsonLinesFramer(), { pair: { split: 1 } });
   await both.a.write({ n: 1 });
@@ -77,11 +75,7 @@ Deno.test("message socket carries messages both ways, byte by byte", async () =>
 });
 
 Deno.test("message socket carries messages over TCP, in a loop until the end", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [server, client] = await Promise.all([
-    listener.accept(),
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-  ]);
+  const [client, server] = await tcpPair();
   await using there = new MessageSocket(server, lengthPrefixFramer());
   await using here = new MessageSocket(client, lengthPrefixFramer());
   assertEquals(here.remoteAddr, there.localAddr);
@@ -116,13 +110,13 @@ Deno.test("message socket loses no message to a read that gave up", async () => 
   const late = both.b.read({ timeout: 1 });
   const last = both.b.read();
   controller.abort();
-  assertEquals(await code(aborted), "ABORT_ERR");
+  assertEquals(await codeOf(aborted), "ABORT_ERR");
   const error = await assertRejects(() => late, NetError);
   assertEquals(error.message, "Cannot read message: timed out after 1 ms");
   await both.a.write("x");
   assertEquals(await last, "x");
   await both.a.write("y");
-  assertEquals(await code(both.b.read({ signal: controller.signal })), "ABORT_ERR");
+  assertEquals(await codeOf(both.b.read({ signal: controller.signal })), "ABORT_ERR");
   assertEquals(await both.b.read(), "y");
 });
 
@@ -156,8 +150,8 @@ Deno.test("message socket reports a reset after the messages that came before", 
   await using socket = new MessageSocket(there, lineFramer());
   await writeAll(here, utf8("a\nb"));
   assertEquals(await socket.read(), "a");
-  assertEquals(await code(socket.read()), "ECONNRESET");
-  assertEquals(await code(socket.read()), "ECONNRESET");
+  assertEquals(await codeOf(socket.read()), "ECONNRESET");
+  assertEquals(await codeOf(socket.read()), "ECONNRESET");
   here.close();
 });
 
@@ -167,7 +161,7 @@ Deno.test("message socket reports what did not fit, and not the reset behind it"
   await using socket = new MessageSocket(there, netstringFramer());
   await writeAll(here, utf8("1:a,nonsense"));
   // The reset has come, and nothing was read as a message yet.
-  assertEquals(await code(here.read(new Uint8Array(1))), "ECONNRESET");
+  assertEquals(await codeOf(here.read(new Uint8Array(1))), "ECONNRESET");
   assertEquals(await socket.read(), utf8("a"));
   for (let i = 0; i < 2; i++) {
     const error = await assertRejects(() => socket.read(), FramingError);
@@ -213,7 +207,7 @@ Deno.test("message socket takes a message larger than its inbox", async () => {
 Deno.test("message socket waits while its queue is full, and gives up with the message queued", async () => {
   await using one = bare(rawFramer(), { highWaterMark: 1000, pair: { capacity: 100 } });
   const waiting = one.socket.write(new Uint8Array(2000).fill(1), { timeout: 1 });
-  assertEquals(await code(waiting), "ETIMEDOUT");
+  assertEquals(await codeOf(waiting), "ETIMEDOUT");
   const waited = one.socket.write(hex("02"));
   let received = 0;
   const buffer = new Uint8Array(500);
@@ -231,7 +225,7 @@ Deno.test("message socket refuses to queue without end, and breaks no message by
   });
   const message = new Uint8Array(1500).fill(65);
   const writes = [1, 2, 3].map(() => one.socket.write(message));
-  assertEquals(await code(writes[2]), "ERR_BUFFER_LIMIT");
+  assertEquals(await codeOf(writes[2]), "ERR_BUFFER_LIMIT");
   let seen = "";
   const buffer = new Uint8Array(500);
   const whole = `1500:${"A".repeat(1500)},`.repeat(2);
@@ -258,22 +252,22 @@ Deno.test("message socket rejects what the framing can't carry, and stays usable
 Deno.test("message socket sends what is queued before it closes", async () => {
   await using one = bare(lineFramer());
   one.socket.write("last words");
-  const pending = code(one.socket.read());
+  const pending = codeOf(one.socket.read());
   await Promise.all([one.socket.close(), one.socket.close()]);
   assertEquals(await pending, "ERR_SOCKET_CLOSED");
   const buffer = new Uint8Array(100);
   assertEquals(text(buffer.subarray(0, (await one.peer.read(buffer))!)), "last words\n");
   assertStrictEquals(await one.peer.read(buffer), null);
-  assertEquals(await code(one.socket.read()), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(one.socket.write("x")), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(one.socket.read()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(one.socket.write("x")), "ERR_SOCKET_CLOSED");
 });
 
 Deno.test("message socket ends its direction behind what the peer does not read, and need not be waited for", async () => {
   await using one = bare(rawFramer(), { pair: { capacity: 4 } });
   const message = new Uint8Array(10).fill(7);
   const written = one.socket.write(message);
-  assertEquals(await code(one.socket.closeWrite({ timeout: 5 })), "ETIMEDOUT");
-  assertEquals(await code(one.socket.closeWrite({ signal: AbortSignal.abort() })), "ABORT_ERR");
+  assertEquals(await codeOf(one.socket.closeWrite({ timeout: 5 })), "ETIMEDOUT");
+  assertEquals(await codeOf(one.socket.closeWrite({ signal: AbortSignal.abort() })), "ABORT_ERR");
   const got: number[] = [];
   const buffer = new Uint8Array(16);
   for (let n; (n = await one.peer.read(buffer)) !== null;) got.push(...buffer.subarray(0, n));
@@ -284,7 +278,7 @@ Deno.test("message socket ends its direction behind what the peer does not read,
 
 Deno.test("message socket closes in time when the peer does not read", async () => {
   await using one = bare(rawFramer(), { pair: { capacity: 10 } });
-  const write = code(one.socket.write(new Uint8Array(100_000)));
+  const write = codeOf(one.socket.write(new Uint8Array(100_000)));
   await one.socket.close({ timeout: 1 });
   assertEquals(await write, "ERR_SOCKET_CLOSED");
 });
@@ -308,8 +302,8 @@ Deno.test("message socket closes in time when the option is there without a valu
 
 Deno.test("message socket is destroyed at once", async () => {
   await using one = bare(rawFramer(), { pair: { capacity: 10 } });
-  const pending = code(one.socket.read());
-  const write = code(one.socket.write(new Uint8Array(100_000)));
+  const pending = codeOf(one.socket.read());
+  const write = codeOf(one.socket.write(new Uint8Array(100_000)));
   one.socket.destroy();
   one.socket.destroy();
   assertEquals(await pending, "ERR_SOCKET_CLOSED");
@@ -320,7 +314,7 @@ Deno.test("message socket ends its direction and goes on reading", async () => {
   await using both = sockets(lineFramer());
   await both.a.write("question");
   await both.a.closeWrite();
-  assertEquals(await code(both.a.write("x")), "ERR_STREAM_WRITE_AFTER_END");
+  assertEquals(await codeOf(both.a.write("x")), "ERR_STREAM_WRITE_AFTER_END");
   assertEquals([await both.b.read(), await both.b.read()], ["question", undefined]);
   await both.b.write("answer");
   assertEquals(await both.a.read(), "answer");
@@ -328,10 +322,10 @@ Deno.test("message socket ends its direction and goes on reading", async () => {
 
 Deno.test("message socket reports a broken transport to writers", async () => {
   await using one = bare(rawFramer(), { highWaterMark: 10, pair: { capacity: 10 } });
-  const full = code(one.socket.write(new Uint8Array(100)));
+  const full = codeOf(one.socket.write(new Uint8Array(100)));
   one.peer.close();
   assert(["EPIPE", "ECONNRESET"].includes(await full));
-  assert(["EPIPE", "ECONNRESET"].includes(await code(one.socket.write(hex("01")))));
+  assert(["EPIPE", "ECONNRESET"].includes(await codeOf(one.socket.write(hex("01")))));
 });
 
 Deno.test("message socket goes on after a loop that was left", async () => {
@@ -354,7 +348,7 @@ Deno.test("message socket's loop ends when the socket is closed, in the loop or 
   assertEquals([seen, await waiting], [["1"], []]);
   await using broken = bare(lengthPrefixFramer());
   await broken.peer.write(hex("ffffffff"));
-  assertEquals(await code(Array.fromAsync(broken.socket)), "ERR_FRAMING");
+  assertEquals(await codeOf(Array.fromAsync(broken.socket)), "ERR_FRAMING");
 });
 
 Deno.test("message socket refuses limits that make no sense", () => {
@@ -410,7 +404,7 @@ Deno.test("a message socket over a socket that can't connect tells why", async (
   const { port } = listener.addr;
   listener.close();
   const socket = new MessageSocket(connect(port, "127.0.0.1"), lineFramer());
-  assertEquals(await code(socket.read()), "ECONNREFUSED");
+  assertEquals(await codeOf(socket.read()), "ECONNREFUSED");
   await socket.close();
 });
 

@@ -13,6 +13,8 @@ import { prefixTransport } from "../../net/prefixed_transport.ts";
 import type { Socket as OwnSocket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
 import { writeAll } from "../../net/write_all.ts";
+import { codeOf } from "../_support/code_of.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll } from "../_support/transport_io.ts";
 
@@ -42,10 +44,6 @@ async function ownSockets(): Promise<[OwnSocket, OwnSocket]> {
   return sockets;
 }
 
-async function code(promise: Promise<unknown>): Promise<string> {
-  return (await assertRejects(() => promise, NetError)).code;
-}
-
 testTransportContract("node transport", async () => {
   const [client, server] = await nodeSockets();
   return [new NodeTransport(client), new NodeTransport(server)];
@@ -61,7 +59,7 @@ Deno.test("node transport over a socket of this module is closed by a reset, at 
   const transport = new NodeTransport(client);
   const closed = server.on("error", () => {}).resume().closed.catch(() => {});
   transport.reset();
-  assertEquals(await code(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
   server.end();
   await closed;
 });
@@ -74,7 +72,7 @@ Deno.test("node transport passes bytes both ways over node:net, half closed too"
   await a.write(utf8("question"));
   await a.closeWrite();
   await a.closeWrite(); // again does nothing
-  assertEquals(await code(a.write(utf8("more"))), "EPIPE"); // and it can be read on
+  assertEquals(await codeOf(a.write(utf8("more"))), "EPIPE"); // and it can be read on
   assertEquals(await readAll(b), utf8("question"));
   await b.write(utf8("late answer"));
   await b.closeWrite();
@@ -192,9 +190,9 @@ Deno.test("node transport writes wait for the stream", async () => {
 Deno.test("node transport close ends reads and writes that wait", async () => {
   const stream = new Duplex({ read() {}, write() {} });
   const transport = new NodeTransport(stream);
-  const read = code(transport.read(new Uint8Array(1)));
-  const write = code(transport.write(utf8("x")));
-  const ended = code(transport.closeWrite());
+  const read = codeOf(transport.read(new Uint8Array(1)));
+  const write = codeOf(transport.write(utf8("x")));
+  const ended = codeOf(transport.closeWrite());
   transport.close();
   transport.close();
   assertEquals(await Promise.all([read, write, ended]), [
@@ -202,14 +200,14 @@ Deno.test("node transport close ends reads and writes that wait", async () => {
     "ERR_SOCKET_CLOSED",
     "ERR_SOCKET_CLOSED",
   ]);
-  assertEquals(await code(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(transport.write(utf8("x"))), "ERR_SOCKET_CLOSED");
-  assertEquals(await code(transport.closeWrite()), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(transport.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(transport.write(utf8("x"))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(transport.closeWrite()), "ERR_SOCKET_CLOSED");
 });
 
 Deno.test("node transport allows one read at a time", async () => {
   const transport = new NodeTransport(new PassThrough());
-  const first = code(transport.read(new Uint8Array(1)));
+  const first = codeOf(transport.read(new Uint8Array(1)));
   await assertRejects(() => transport.read(new Uint8Array(1)), TypeError, "another read");
   transport.close();
   await first;
@@ -223,9 +221,9 @@ Deno.test("node transport gives what came before an error, then the error", asyn
   stream.destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(await transport.read(new Uint8Array(10)), 4);
-  assertEquals(await code(transport.read(new Uint8Array(10))), "ECONNRESET");
-  assertEquals(await code(transport.write(utf8("x"))), "ECONNRESET");
-  assertEquals(await code(transport.closeWrite()), "ECONNRESET");
+  assertEquals(await codeOf(transport.read(new Uint8Array(10))), "ECONNRESET");
+  assertEquals(await codeOf(transport.write(utf8("x"))), "ECONNRESET");
+  assertEquals(await codeOf(transport.closeWrite()), "ECONNRESET");
   transport.close();
 });
 
@@ -242,12 +240,12 @@ Deno.test("node transport takes a stream that is over already", async () => {
   const destroyed = new PassThrough();
   destroyed.destroy();
   const closed = new NodeTransport(destroyed);
-  assertEquals(await code(closed.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  assertEquals(await codeOf(closed.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
   const failed = new PassThrough();
   failed.on("error", () => {});
   failed.destroy(Object.assign(new Error("x"), { code: "EPIPE" }));
   const broken = new NodeTransport(failed);
-  assertEquals(await code(broken.read(new Uint8Array(1))), "EPIPE");
+  assertEquals(await codeOf(broken.read(new Uint8Array(1))), "EPIPE");
 });
 
 Deno.test("node transport resets the connection, and sets what the socket can", async () => {
@@ -281,7 +279,7 @@ Deno.test("node transport asks at the end whether it is one", async () => {
   });
   stream.end("rest");
   assertEquals(await transport.read(new Uint8Array(10)), 4);
-  assertEquals(await code(transport.read(new Uint8Array(10))), "ERR_TLS_TRUNCATED");
+  assertEquals(await codeOf(transport.read(new Uint8Array(10))), "ERR_TLS_TRUNCATED");
   transport.close();
 });
 
@@ -541,15 +539,11 @@ Deno.test("transport duplex gives the failures of its transport Node's codes", a
 });
 
 Deno.test("transport duplex has the addresses and the setters of a socket", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [client, server] = await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
+  const [client, server] = await tcpPair();
   const duplex = new TransportDuplex(client);
   assertEquals(
     [duplex.remoteAddress, duplex.remotePort, duplex.remoteFamily, duplex.localAddress],
-    ["127.0.0.1", listener.addr.port, "IPv4", "127.0.0.1"],
+    ["127.0.0.1", server.localAddr.port, "IPv4", "127.0.0.1"],
   );
   assertEquals(duplex.localPort, (server.remoteAddr as Deno.NetAddr).port);
   duplex.setNoDelay().setKeepAlive(true).setTimeout(5).unref().ref();
@@ -566,11 +560,7 @@ Deno.test("transport duplex has the addresses and the setters of a socket", asyn
 });
 
 Deno.test("transport duplex says how far it is, in the words of a socket", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [conn, peer] = await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
+  const [conn, peer] = await tcpPair();
   const duplex = new TransportDuplex(conn, { allowHalfOpen: true });
   const { port } = conn.localAddr;
   assertEquals(duplex.address(), { address: "127.0.0.1", ip: "127.0.0.1", family: "IPv4", port });

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ManualClock } from "../../net/clock.ts";
-import { NetError } from "../../net/errors.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
+import { codeOf } from "../_support/code_of.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
@@ -24,9 +24,6 @@ async function readAll(transport: Transport, size: number): Promise<number[]> {
   for (let part; (part = await read(transport, size)) !== null;) out.push(...part);
   return out;
 }
-
-const codeOf = async (promise: Promise<unknown>): Promise<string> =>
-  (await assertRejects(() => promise, NetError)).code;
 
 testTransportContract("pair", () => pair());
 testTransportContract("pair that splits", () => pair({ split: 3 }));

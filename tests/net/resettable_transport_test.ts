@@ -7,19 +7,10 @@ import { NodeTransport, TransportDuplex } from "../../net/node_transport.ts";
 import { pair } from "../../net/pair.ts";
 import { ResettableTransport } from "../../net/resettable_transport.ts";
 import type { Transport } from "../../net/transport.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
 const possible = grantedLibc() !== undefined;
-
-async function connected(hostname: string): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  const listener = Deno.listen({ hostname, port: 0 });
-  const [a, b] = await Promise.all([
-    Deno.connect({ hostname, port: listener.addr.port }),
-    listener.accept(),
-  ]);
-  listener.close();
-  return [a, b];
-}
 
 testTransportContract("resettable transport", () => {
   const [here, there] = pair();
@@ -31,7 +22,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
     name: `a connection over ${hostname} is reset, and what was written before still arrives`,
     ignore: !possible,
     async fn() {
-      const [a, b] = await connected(hostname);
+      const [a, b] = await tcpPair(hostname);
       await a.write(Uint8Array.of(1, 2, 3));
       const reading = assertRejects(() => a.read(new Uint8Array(1)));
       const transport = new ResettableTransport(a);
@@ -48,7 +39,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
 }
 
 Deno.test("a resettable transport is the connection, and closes once", async () => {
-  const [a, b] = await connected("127.0.0.1");
+  const [a, b] = await tcpPair("127.0.0.1");
   const transport = new ResettableTransport(a);
   assertEquals(transport.resets, possible);
   assertEquals(transport.localAddr, a.localAddr);
@@ -68,7 +59,7 @@ Deno.test("a resettable transport is the connection, and closes once", async () 
 Deno.test("what was written has arrived when the other end's system has it", {
   ignore: !possible,
 }, async () => {
-  const [a, b] = await connected("127.0.0.1");
+  const [a, b] = await tcpPair("127.0.0.1");
   const transport = new ResettableTransport(a);
   await transport.arrived();
   // More than the other end's system takes as long as nobody reads.
@@ -94,7 +85,7 @@ Deno.test("what was written has arrived when the other end's system has it", {
 });
 
 Deno.test("nobody waits for what is to arrive once the connection is closed", async () => {
-  const [a, b] = await connected("127.0.0.1");
+  const [a, b] = await tcpPair("127.0.0.1");
   const transport = new ResettableTransport(a);
   const writing = (async () => {
     for (;;) await transport.write(new Uint8Array(1 << 20));
@@ -127,7 +118,7 @@ Deno.test("a resettable transport uses the reset of what it stands before", asyn
 Deno.test("a resettable transport closes instead where nothing can reset", {
   permissions: { net: true, ffi: false },
 }, async () => {
-  const [a, b] = await connected("127.0.0.1");
+  const [a, b] = await tcpPair("127.0.0.1");
   const transport = new ResettableTransport(a);
   assertFalse(transport.resets);
   await transport.arrived();
@@ -137,7 +128,7 @@ Deno.test("a resettable transport closes instead where nothing can reset", {
 });
 
 Deno.test("a resettable transport can be set to what the one below can", async () => {
-  const [a, b] = await connected("127.0.0.1");
+  const [a, b] = await tcpPair("127.0.0.1");
   const over: Transport & TransportExtras = new ResettableTransport(a);
   over.setNoDelay!(true);
   over.unref!();

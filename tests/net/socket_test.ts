@@ -21,6 +21,7 @@ import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { readText } from "../_support/transport_io.ts";
 import { reported } from "../_support/console_errors.ts";
 
@@ -720,11 +721,7 @@ Deno.test("resetAndDestroy resets Deno's own connections where the C library can
 Deno.test("resetAndDestroy says so on TLS over Deno's own connections, too", {
   permissions: { net: true, read: true, ffi: false },
 }, async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [client, server] = await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
+  const [client, server] = await tcpPair();
   const [a, b] = await Promise.all([
     startTls(client, { hostname: "localhost", ca: CA, implementation: "node" }),
     startServerTls(server, { ...identity("server"), implementation: "node" }),

@@ -9,20 +9,12 @@ import type { TlsImplementation, TlsServerOptions } from "../../net/tls_options.
 import type { Transport } from "../../net/transport.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { CA, type CertName, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { readText } from "../_support/transport_io.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const SERVER = identity("server");
 const IMPLEMENTATIONS: TlsImplementation[] = ["deno", "node"];
-
-/** A TCP connection of Deno's own, and the server's end of it. */
-async function tcp(): Promise<[Deno.TcpConn, Deno.TcpConn]> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-    listener.accept(),
-  ]);
-}
 
 /** Both handshakes at once; what fails is told for each side. */
 async function handshake(
@@ -30,7 +22,7 @@ async function handshake(
   server: TlsServerOptions,
   ends?: [Transport, Transport],
 ): Promise<[Transport | NetError, Transport | NetError]> {
-  const [a, b] = ends ?? await tcp();
+  const [a, b] = ends ?? await tcpPair();
   const tell = (error: unknown): NetError => {
     if (error instanceof NetError) return error;
     throw error;
@@ -136,7 +128,7 @@ for (const implementation of IMPLEMENTATIONS) {
   });
 
   Deno.test(`TLS by ${implementation} refuses to start without a name`, async () => {
-    const [client, server] = await tcp();
+    const [client, server] = await tcpPair();
     const failed = assertRejects(() => startTls(client, { ...trusting, timeout: 5000 }));
     const other = startServerTls(server, SERVER, { timeout: 5000 }).catch(() => undefined);
     const error = await failed;
@@ -169,7 +161,7 @@ for (const implementation of IMPLEMENTATIONS) {
   });
 
   Deno.test(`TLS by ${implementation} takes a stream that is cut for an error, after what came before`, async () => {
-    const [client, server] = await tcp();
+    const [client, server] = await tcpPair();
     const [a, b] = await secured(trusting, SERVER, [client, server]);
     await b.write(utf8("partial"));
     const p = new Uint8Array(100);
@@ -185,7 +177,7 @@ for (const implementation of IMPLEMENTATIONS) {
 
   Deno.test(`TLS by ${implementation} ends at its deadline with a silent peer`, async () => {
     for (const option of ["timeout", "handshakeTimeout"]) {
-      const [client, server] = await tcp();
+      const [client, server] = await tcpPair();
       const error = await assertRejects(
         () => startTls(client, { hostname: "localhost", ...trusting, [option]: 20 }),
         NetError,
@@ -200,7 +192,7 @@ for (const implementation of IMPLEMENTATIONS) {
 
   Deno.test(`TLS by ${implementation} ends when its signal fires, before and during the handshake`, async () => {
     for (const late of [false, true]) {
-      const [client, server] = await tcp();
+      const [client, server] = await tcpPair();
       const controller = new AbortController();
       if (!late) controller.abort();
       const promise = startTls(client, {
@@ -220,7 +212,7 @@ for (const implementation of IMPLEMENTATIONS) {
 
   Deno.test(`TLS by ${implementation} tells when the peer speaks something else, or hangs up`, async () => {
     for (const answer of ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", ""]) {
-      const [client, server] = await tcp();
+      const [client, server] = await tcpPair();
       const promise = startTls(client, { hostname: "localhost", ...trusting, timeout: 5000 });
       const rejected = assertRejects(() => promise, NetError);
       await server.read(new Uint8Array(2000));
@@ -241,7 +233,7 @@ Deno.test("TLS client that may choose takes Deno's TLS where it can do what was 
   ];
   for (const [expected, options, ends] of rows) {
     const client: StartTlsOptions = { hostname: "localhost", implementation: "auto", ...options };
-    const [a, b] = await handshake(client, SERVER, ends ?? await tcp());
+    const [a, b] = await handshake(client, SERVER, ends ?? await tcpPair());
     assert(!(a instanceof Error) && !(b instanceof Error), `${a} ${b}`);
     assertEquals(tlsInfo(a)?.implementation, expected);
     a.close();
@@ -561,7 +553,7 @@ Deno.test("TLS server survives an SNICallback that throws, rejects, or never ans
 });
 
 Deno.test("TLS server ends at its deadline with a silent client", async () => {
-  const [client, server] = await tcp();
+  const [client, server] = await tcpPair();
   const error = await assertRejects(
     () => startServerTls(server, { ...SERVER, handshakeTimeout: 20 }),
     NetError,
@@ -612,7 +604,7 @@ Deno.test("TLS client survives anything that is not TLS", async () => {
 });
 
 Deno.test("TLS over a cut connection is reset, not an end", async () => {
-  const [client, server] = await tcp();
+  const [client, server] = await tcpPair();
   const [a, b] = await secured({ ca: CA }, SERVER, [client, server]);
   const reading = assertRejects(async () => await a.read(new Uint8Array(1)), NetError);
   server.close();

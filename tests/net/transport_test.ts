@@ -1,15 +1,9 @@
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
 // What Deno's own connections hold, the other transports are held to in their tests.
 
-testTransportContract("transport: a TCP connection of Deno, as it stands,", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  return await Promise.all([
-    Deno.connect({ hostname: "127.0.0.1", port }),
-    listener.accept(),
-  ]);
-});
+testTransportContract("transport: a TCP connection of Deno, as it stands,", () => tcpPair());
 
 testTransportContract("transport: a Unix connection of Deno, as it stands,", async () => {
   const folder = await Deno.makeTempDir();

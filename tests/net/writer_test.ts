@@ -5,6 +5,7 @@ import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { TransportWriter, type TransportWriterOptions } from "../../net/writer.ts";
+import { codeOf } from "../_support/code_of.ts";
 
 /** A transport that takes what `take` says of each write, and keeps it. */
 function taker(take: (size: number) => number | Promise<number> = (size) => size): {
@@ -45,8 +46,6 @@ function taker(take: (size: number) => number | Promise<number> = (size) => size
   };
 }
 
-const codeOf = async (promise: Promise<unknown>): Promise<string> =>
-  (await assertRejects(() => promise, NetError)).code;
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 const action = fc.oneof(

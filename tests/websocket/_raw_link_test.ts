@@ -15,6 +15,7 @@ import {
 } from "../../websocket/connection_options.ts";
 import { decodeFrame, encodeFrame } from "../../websocket/frame.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
+import { tcpPair } from "../_support/tcp_pair.ts";
 import { joined, toBytes } from "../_support/websocket_rig.ts";
 
 /** A server's link on a clock of its own, and the far end of its transport. */
@@ -928,12 +929,8 @@ Deno.test("link hands out views that nothing changes later, among texts whose pl
 });
 
 Deno.test("link whose transport somebody else has closed ends as one that is lost", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   for (const terminated of [false, true]) {
-    const [conn, peer] = await Promise.all([
-      Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
-      listener.accept(),
-    ]);
+    const [conn, peer] = await tcpPair();
     const ws = new WebSocketConnection(conn, { role: "client" });
     conn.close();
     if (terminated) ws.terminate();
