@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Adapter, ClusterAdapterWithHeartbeat } from "socket.io-adapter";
+import { microtasks } from "../_support/microtasks.ts";
 import { peerTest } from "../_support/peers.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoAdapterFactory } from "../../socketio/types.ts";
@@ -36,10 +37,6 @@ function bus(): SocketIoAdapterFactory {
   return Member;
 }
 
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await Promise.resolve();
-}
-
 peerTest("npm's plain adapter keeps our rooms", { needs }, async () => {
   const { io, join } = fakeServer({ adapter: Adapter });
   assert(io.sockets.adapter instanceof Adapter);
@@ -65,17 +62,17 @@ const test = { sanitizeOps: false, sanitizeResources: false };
 peerTest("npm's cluster adapter with a heartbeat joins our servers", { needs, test }, async () => {
   const adapter = bus();
   const [one, two] = [fakeServer({ adapter }), fakeServer({ adapter })];
-  await settle();
+  await microtasks(20);
   assertEquals(await one.io.sockets.adapter.serverCount(), 2);
   const conns = [one.join(), two.join()];
   one.io.emit("x", 1);
-  await settle();
+  await microtasks(20);
   assertEquals(conns.map((conn) => conn.take()), [['2["x",1]'], ['2["x",1]']]);
   one.io.socketsJoin("room");
-  await settle();
+  await microtasks(20);
   assertEquals((await two.io.in("room").fetchSockets()).length, 2);
   const answers = two.io.timeout(1000).emitWithAck("z");
-  await settle();
+  await microtasks(20);
   for (const conn of conns) {
     const [text] = conn.take() as string[];
     conn.deliver(`3${text.match(/\d+/)![0].slice(1)}["ok"]`);
@@ -84,7 +81,7 @@ peerTest("npm's cluster adapter with a heartbeat joins our servers", { needs, te
   two.io.on("hello", (value, answer) => answer(`heard ${value}`));
   assertEquals(await one.io.serverSideEmitWithAck("hello", 1), ["heard 1"]);
   one.io.disconnectSockets();
-  await settle();
+  await microtasks(20);
   assertEquals([one.io.sockets.sockets.size, two.io.sockets.sockets.size], [0, 0]);
   for (const conn of conns) conn.close();
   await Promise.all([one.io.close(), two.io.close()]);

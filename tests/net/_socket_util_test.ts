@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { addressInfo, encodeChunk, tell } from "../../net/_socket_util.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { consoleErrors } from "../_support/console_errors.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 Deno.test("addresses are told as Node and Luvit tell them", () => {
   assertEquals(addressInfo({ transport: "tcp", hostname: "192.0.2.1", port: 80 }), {
@@ -25,7 +26,7 @@ Deno.test("what a function that is told of something throws or rejects with is s
     tell("a test", () => Promise.reject("rejected"));
     tell("a test", () => foreignRejection("rejected elsewhere"));
     tell("a test", () => undefined);
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    await microtasks();
   });
   const text = "Uncaught error in a listener of a test:";
   assertEquals(said, [[text, "thrown"], [text, "rejected"], [text, "rejected elsewhere"]]);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import { TransportReader, type TransportReaderOptions } from "../../net/reader.ts";
 import type { Transport } from "../../net/transport.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 async function writeAll(transport: Transport, data: Uint8Array): Promise<void> {
   for (let at = 0; at < data.length;) at += await transport.write(data.subarray(at));
@@ -143,7 +144,7 @@ Deno.test("reader that is paused takes one chunk at most, and gives it on resume
   const writing = (async () => {
     while (written < 100) written += await it.a.write(new Uint8Array(16));
   })();
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   assertEquals([written <= 48, it.chunks.length], [true, 0]);
   it.reader.resume();
   await writing;
@@ -185,7 +186,7 @@ Deno.test("reader that starts paused reads nothing before resume", async () => {
   it.reader.pause();
   it.reader.start();
   await writeAll(it.a, new Uint8Array([1, 2]));
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  await microtasks(20);
   assertEquals(it.chunks, []);
   it.reader.resume();
   it.reader.resume();
@@ -222,7 +223,7 @@ Deno.test("reader that was stopped is silent", async () => {
   await it.a.write(new Uint8Array(5));
   it.reader.resume();
   it.reader.start();
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  await microtasks(20);
   assertEquals([it.chunks, it.reader.bytesRead], [[], 0]);
 });
 
@@ -234,7 +235,7 @@ Deno.test("reader stopped inside a chunk gives no more", async () => {
   };
   it.reader.start();
   await it.a.write(new Uint8Array(12));
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   assertEquals(it.chunks.length, 1);
 });
 
@@ -452,7 +453,7 @@ Deno.test("reader delivers to another sink after redirect, what it kept while pa
   it.reader.start();
   it.reader.pause();
   await it.a.write(new Uint8Array([1, 2]));
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  await microtasks(20);
   const got: number[] = [];
   const ended = new Promise<void>((resolve, error) =>
     it.reader.redirect({ data: (chunk) => void got.push(...chunk), end: resolve, error })

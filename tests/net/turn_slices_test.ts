@@ -1,10 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TurnSlices } from "../../net/turn_slices.ts";
-
-/** Lets all microtasks run that are queued now, and what they queue for a while. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 1000; i++) await Promise.resolve();
-}
+import { microtasks } from "../_support/microtasks.ts";
 
 /** Work of so many pieces, the sizes of the slices it was done in, and the turns that were asked for. */
 function rig(pieces: number, idle: (slice: number) => boolean | undefined) {
@@ -24,29 +20,29 @@ Deno.test("slices go on in one turn while writes are done at once", async () => 
   const { slices, turns, sizes } = rig(20, () => true);
   slices.start();
   assertEquals(sizes, [], "not before the end of the microtask");
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8, 8, 4], 0]);
 });
 
 Deno.test("slices go on in the next turn when writes have to wait, with a long one", async () => {
   const { slices, turns, sizes } = rig(300, () => false);
   slices.start();
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8], 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8, 120], 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8, 120, 120, 52], 0]);
 });
 
 Deno.test("slices of connections that are all slow wait for none of them", async () => {
   const { slices, turns, sizes } = rig(20, () => undefined);
   slices.start();
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8, 8, 4], 0]);
 });
 
@@ -54,16 +50,16 @@ Deno.test("slices are started anew when all is done, and once while they are und
   const { slices, turns, sizes, add } = rig(9, (slice) => slice > 0);
   slices.start();
   slices.start();
-  await settle();
+  await microtasks(1000);
   slices.start();
-  await settle();
+  await microtasks(1000);
   assertEquals([sizes, turns.length], [[8], 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals(sizes, [8, 1]);
   add(1);
   slices.start();
-  await settle();
+  await microtasks(1000);
   assertEquals(sizes, [8, 1, 1]);
 });
 
@@ -84,6 +80,6 @@ Deno.test("slices whose work throws can be started anew", async () => {
   removeEventListener("error", listener);
   assertEquals(failures, ["once"]);
   slices.start();
-  await settle();
+  await microtasks(1000);
   assertEquals(calls, 2);
 });

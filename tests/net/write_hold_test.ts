@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { WriteHold } from "../../net/write_hold.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 function recorded(): { log: string[]; hold: WriteHold } {
   const log: string[] = [];
@@ -26,7 +27,7 @@ Deno.test("hold ends when it is told to, and each call counts once", async () =>
 Deno.test("hold ends in the next turn at the latest, and not in a microtask", async () => {
   const { log, hold } = recorded();
   hold.begin();
-  for (let i = 0; i < 100; i++) await Promise.resolve();
+  await microtasks(100);
   assertEquals(log, ["cork"]);
   await turn();
   assertEquals(log, ["cork", "uncork"]);

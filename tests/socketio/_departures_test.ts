@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Departing, Departures } from "../../socketio/_departures.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 /** Something that is closed only by force, and then says so. */
 class Stubborn implements Departing {
@@ -25,7 +26,7 @@ class Stubborn implements Departing {
 async function settled(promise: Promise<unknown>): Promise<boolean> {
   let done = false;
   promise.then(() => done = true);
-  for (let i = 0; i < 5; i++) await Promise.resolve();
+  await microtasks(5);
   return done;
 }
 

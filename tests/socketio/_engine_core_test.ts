@@ -7,6 +7,7 @@ import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { StubExchange, StubUpgrade } from "../_support/engine_stubs.ts";
 import { reported } from "../_support/console_errors.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 const POLLING = "EIO=4&transport=polling";
 const WEBSOCKET = "EIO=4&transport=websocket";
@@ -153,7 +154,7 @@ Deno.test("engine core keeps no room for whom it did not let in", async () => {
   const open = makeCore({ maxConnections: 1 });
   upgrade(open, WEBSOCKET, { valid: false });
   upgrade(open, WEBSOCKET, { valid: "rejects" });
-  for (let i = 0; i < 5; i++) await Promise.resolve();
+  await microtasks(5);
   assertEquals([open.sockets.size, upgrade(open).refused], [0, undefined]);
   open.close();
 });
@@ -397,26 +398,11 @@ Deno.test("engine core gives a WebSocket to the session that asks for it, once",
   fixed.close();
 });
 
-Deno.test("engine core keeps no room for an answer that throws", async () => {
-  const core = makeCore({ maxConnections: 1 });
-  const exchange = new StubUpgrade(WEBSOCKET, {});
-  const { accept } = exchange;
-  exchange.accept = (() => {
-    throw new Error("of the program");
-  }) as typeof accept;
-  await reported(async () => {
-    core.handleUpgrade(exchange);
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-  });
-  assertEquals([core.sockets.size, upgrade(core).refused], [0, undefined]);
-  core.close();
-});
-
 Deno.test("engine core gives two connections that open at once no common id", async () => {
   const core = makeCore();
   core.generateId = () => "same";
   const both = [upgrade(core), upgrade(core)];
-  for (let i = 0; i < 20; i++) await Promise.resolve();
+  await microtasks(20);
   assertEquals(core.sockets.size, 1);
   assertEquals(both.filter(({ refused }) => refused !== undefined).length, 1);
   core.close();
@@ -485,7 +471,7 @@ Deno.test("engine core does nothing for an answer that comes too late", async ()
   const { refusal } = upgrade(core);
   await refusal;
   for (const answer of answers) answer();
-  for (let i = 0; i < 10; i++) await Promise.resolve();
+  await microtasks();
   assertEquals([answers.length, core.sockets.size], [2, 0]);
   core.close();
 });
@@ -503,7 +489,7 @@ Deno.test("engine core waits no longer once a middleware has answered, now, by a
     assertEquals((await request(core, POLLING)).body, "done");
     assertEquals((await upgrade(core).refusal).message, "done");
     // No timer is left, as the sanitizers see, although the engine is not closed.
-    for (let i = 0; i < 10; i++) await Promise.resolve();
+    await microtasks();
     assertEquals(limits.connections.used, 0);
   }
 });
@@ -513,27 +499,40 @@ Deno.test("engine core waits for no middleware when the client has gone", async 
   core.middleware.push(() => {});
   polling(core).abort();
   // No timer is left.
-  for (let i = 0; i < 10; i++) await Promise.resolve();
+  await microtasks();
 });
+
+/** Asks for a WebSocket that opens late: when the function that this returns is called, which waits until the engine has cut it. */
+function upgradeLate(core: EngineCore, query = WEBSOCKET): () => Promise<void> {
+  const late = Promise.withResolvers<EngineWebSocket>();
+  const exchange = new StubUpgrade(query);
+  exchange.accept = () => late.promise;
+  core.handleUpgrade(exchange);
+  return async () => {
+    const terminated = Promise.withResolvers<void>();
+    exchange.socket.terminate = terminated.resolve;
+    late.resolve(exchange.socket);
+    await terminated.promise;
+  };
+}
+
+/** Waits until the limits count so many connections. */
+async function untilUsed({ connections }: Limits, count: number): Promise<void> {
+  for (let i = 0; connections.used !== count && i < 1000; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
 
 Deno.test("engine does not wait for ever for a platform's WebSocket to open, nor when it closes", async () => {
   for (const closes of [false, true]) {
     const limits = new Limits();
     const core = makeCore({ limits, upgradeTimeout: closes ? 10_000 : 5 });
-    const late = Promise.withResolvers<EngineWebSocket>();
-    const exchange = new StubUpgrade(WEBSOCKET);
-    exchange.accept = () => late.promise;
-    core.handleUpgrade(exchange);
+    const opens = upgradeLate(core);
     assertEquals(limits.connections.used, 1);
     if (closes) core.close();
-    for (let i = 0; limits.connections.used > 0 && i < 1000; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await untilUsed(limits, 0);
     assertEquals([limits.connections.used, core.sockets.size], [0, 0]);
-    const terminated = Promise.withResolvers<void>();
-    exchange.socket.terminate = terminated.resolve;
-    late.resolve(exchange.socket);
-    await terminated.promise;
+    await opens();
     assertEquals([limits.connections.used, core.sockets.size], [0, 0]);
   }
 });
@@ -543,19 +542,11 @@ Deno.test("engine does not wait for ever for a platform's WebSocket of a session
   const core = makeCore({ limits, upgradeTimeout: 5 });
   core.middleware.push((_request, _response, next) => next());
   const sid = await open(core);
-  const late = Promise.withResolvers<EngineWebSocket>();
-  const exchange = new StubUpgrade(`${WEBSOCKET}&sid=${sid}`);
-  exchange.accept = () => late.promise;
-  core.handleUpgrade(exchange);
+  const opens = upgradeLate(core, `${WEBSOCKET}&sid=${sid}`);
   assertEquals(limits.connections.used, 2);
-  for (let i = 0; limits.connections.used > 1 && i < 1000; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await untilUsed(limits, 1);
   assertEquals([limits.connections.used, core.sockets.size], [1, 1]);
-  const terminated = Promise.withResolvers<void>();
-  exchange.socket.terminate = terminated.resolve;
-  late.resolve(exchange.socket);
-  await terminated.promise;
+  await opens();
   core.close();
   assertEquals(limits.connections.used, 0);
 });

@@ -4,6 +4,7 @@ import { BudgetShare } from "../../net/budget_share.ts";
 import { Limits } from "../../net/limits.ts";
 import { resolveEngineOptions } from "../../socketio/_engine_settings.ts";
 import { reported } from "../_support/console_errors.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import type { HttpExchange, RequestBody, ResponseHeaders } from "../../socketio/_exchange.ts";
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 import { type PollingHost, PollingTransport } from "../../socketio/_polling_transport.ts";
@@ -71,10 +72,6 @@ function open(options: SocketIoEngineOptions = {}): {
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await Promise.resolve();
-}
-
 Deno.test("a request waits until there is something to send", () => {
   const { transport, log } = open();
   const get = new FakeExchange("GET");
@@ -109,7 +106,7 @@ Deno.test("a request brings packets, until one of them ends the session", async 
   const post = new FakeExchange("POST");
   transport.handle(post);
   post.body.resolve(bytes("4a\x1e4b\x1e4c\x1e4d"));
-  await settle();
+  await microtasks(5);
   assertEquals(packets.map(({ data }) => data), ["a", "b", "c"]);
   assertEquals([post.status, post.answers[0].body], [200, "ok"]);
 });
@@ -120,7 +117,7 @@ Deno.test("a request with what is no packet, or no UTF-8, ends the session", asy
     const post = new FakeExchange("POST");
     transport.handle(post);
     post.body.resolve(body);
-    await settle();
+    await microtasks(5);
     assertEquals(post.status, 400);
     assert(errors[0].startsWith("parse error"));
   }
@@ -132,7 +129,7 @@ Deno.test("a request that is too large, or ends too soon, ends the session", asy
     const post = new FakeExchange("POST");
     transport.handle(post);
     post.body.resolve(result);
-    await settle();
+    await microtasks(5);
     assertEquals(post.status, status);
     assert(errors[0].startsWith("transport error"));
   }
@@ -149,7 +146,7 @@ Deno.test("two requests of a kind at a time end the session", async () => {
     if (method === "GET") assertEquals(first.answers[0].body, "1");
     else assertEquals(first.status, 400);
     first.body.resolve(bytes("4late"));
-    await settle();
+    await microtasks(5);
     assertEquals(first.answers.length, 1);
   }
 });
@@ -212,7 +209,7 @@ Deno.test("packets that come when the transport is closed are not taken", async 
   transport.handle(post);
   transport.close({ type: "close" });
   post.body.resolve(bytes("4late"));
-  await settle();
+  await microtasks(5);
   assertEquals([packets, errors, post.answers.map(({ status }) => status)], [[], [], [400]]);
 });
 
@@ -254,7 +251,7 @@ Deno.test("packets that are sent again, as the answer was lost, are taken once",
     const exchange = new FakeExchange("POST", {}, false, seq);
     transport.handle(exchange);
     exchange.body.resolve(bytes(body));
-    await settle();
+    await microtasks(5);
     return exchange.answers[0]?.body;
   };
   assertEquals(await post("0", "4a"), "ok");
@@ -372,7 +369,7 @@ Deno.test("a request that has no room is refused with 503, and what it held is g
     transport.handle(post);
     const room = post.hasRoom!(150);
     if (!room) post.body.resolve("no room");
-    await settle();
+    await microtasks(5);
     assertEquals(post.answers.map(({ status, headers }) => [status, headers]), [
       [503, { Connection: "close" }],
     ]);
@@ -380,7 +377,7 @@ Deno.test("a request that has no room is refused with 503, and what it held is g
       "transport error: Cannot go on with polling: there is no room for a request",
     ]);
     post.body.resolve("aborted");
-    await settle();
+    await microtasks(5);
     other.close();
     assertEquals([limits.receivedBytes.used, limits.receivedBytes.waiting], [0, 0]);
   }

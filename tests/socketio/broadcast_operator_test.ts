@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { reported } from "../_support/console_errors.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -91,7 +92,7 @@ Deno.test("servers that have nobody to ask are waited for, and for nothing else"
     broadcastWithAck: (_packet, _options, count) => told = count,
   });
   const answers = new BroadcastOperator(adapter).emitWithAck("x");
-  for (let i = 0; i < 5; i++) await Promise.resolve();
+  await microtasks(5);
   told!(0);
   told!(0);
   assertEquals(await answers, []);

@@ -1,15 +1,12 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { foreignRejection } from "../_support/foreign_promise.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { reported } from "../_support/console_errors.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import type { MiddlewareError } from "../../socketio/namespace.ts";
 import type { RecoveredSession } from "../../socketio/types.ts";
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await Promise.resolve();
-}
 
 Deno.test("namespace and server have the methods of Node's emitters that libraries call", () => {
   for (const which of ["sockets", "io"] as const) {
@@ -125,7 +122,7 @@ Deno.test("middleware that throws, or rejects, keeps the client out without tell
       });
       const conn = engine.connect();
       conn.deliver("0");
-      await settle();
+      await microtasks(5);
       assertEquals(conn.take(), ['4{"message":"Internal error"}']);
       conn.close();
     }
@@ -146,7 +143,7 @@ Deno.test("what middleware throws, or rejects with, goes to onListenerError with
   for (const name of ["early", "in time", "late"]) {
     const conn = engine.connect();
     conn.deliver(`0${JSON.stringify({ name })}`);
-    await settle();
+    await microtasks(5);
     assertEquals(conn.readyState, "open", name);
     assertEquals((conn.take()[0] as string)[0], name === "late" ? "0" : "4");
     conn.close();
@@ -261,7 +258,7 @@ Deno.test("what the callback of an event to other servers throws ends no process
       throw answer;
     });
     await done.promise;
-    await settle();
+    await microtasks(5);
   });
   assertEquals(calls, ["answer"]);
 });
@@ -324,7 +321,7 @@ Deno.test("what an adapter is rejected with is reported, and ends no process", a
     assertEquals(failed.cause, "serverSideEmit");
     conn.close();
     io.adapter(InMemoryAdapter);
-    await settle();
+    await microtasks(5);
   });
   const twice = ["broadcast", "addSockets", "delSockets", "disconnectSockets"];
   assertEquals(calls.sort(), [...twice, ...twice, "serverSideEmit", "close", "close"].sort());

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { fakeServer } from "../_support/socketio_rig.ts";
 import { reported } from "../_support/console_errors.ts";
 
@@ -39,7 +40,7 @@ Deno.test("clients make namespaces that a function lets pass, now or later", asy
     conn.join("/now", { token: "ok" });
     conn.deliver("0/later,");
     conn.deliver("0/error,", "0/throws,", "0/rejects,", "0/foreign,");
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    await microtasks();
   });
   assertEquals((conn.take() as string[]).map((text) => text.slice(0, 8)), [
     "4/error,",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ahead } from "../_support/ahead.ts";
 import { reported } from "../_support/console_errors.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { runPeer } from "../_support/peers.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";
@@ -22,11 +23,6 @@ interface Setup {
   join(auth?: { pid?: string; offset?: string }): Promise<Joined>;
 }
 
-/** Lets pending promises settle. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await Promise.resolve();
-}
-
 function setup(connectionStateRecovery: ConnectionStateRecoveryOptions = {}): Setup {
   const { io, engine } = fakeServer({ connectionStateRecovery });
   return {
@@ -34,7 +30,7 @@ function setup(connectionStateRecovery: ConnectionStateRecoveryOptions = {}): Se
     async join(auth = {}) {
       const conn = engine.connect();
       conn.deliver(`0${JSON.stringify(auth)}`);
-      await settle();
+      await microtasks(5);
       const [answer, ...missed] = conn.take();
       return { conn, ...JSON.parse((answer as string).slice(1)), missed: missed.map(name) };
     },
@@ -476,10 +472,10 @@ Deno.test("a client that comes back misses nothing while middleware looks at it"
   const connect = async (auth: unknown, meanwhile: () => void) => {
     const conn = engine.connect();
     conn.deliver(`0${JSON.stringify(auth)}`);
-    await settle();
+    await microtasks(5);
     meanwhile();
     go();
-    await settle();
+    await microtasks(5);
     return conn;
   };
   const first = await connect({}, () => {});
@@ -556,7 +552,7 @@ Deno.test("a client whose session an adapter does not find in time is let in as 
   assertEquals([id === first.sid, recovered, conn.readyState], [false, false, "closed"]);
   assertEquals(dropped, []);
   found.resolve({ sid: first.sid, pid: first.pid, rooms: [], missedPackets: [] });
-  await settle();
+  await microtasks(5);
   assertEquals(dropped, [first.sid]);
   await io.close();
 });
@@ -572,11 +568,11 @@ Deno.test("nobody waits for the session of a client that has gone", async () => 
   conn.deliver('0{"pid":"p","offset":"a"}');
   assertEquals(io.sockets._empty, false);
   conn.end("transport close");
-  await settle();
+  await microtasks(5);
   // The test has no timer at its end.
   assertEquals([io.sockets._empty, dropped], [true, []]);
   found.resolve({ sid: "s", pid: "p", rooms: [], missedPackets: [] });
-  await settle();
+  await microtasks(5);
   assertEquals(dropped, ["s"]);
   await io.close();
 });

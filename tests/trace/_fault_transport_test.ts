@@ -6,6 +6,7 @@ import { pair, type PairEnd } from "../../net/pair.ts";
 import { writeAll } from "../../net/write_all.ts";
 import { FaultTransport, Pace } from "../../trace/_fault_transport.ts";
 import type { TraceFaults } from "../../trace/tracer_options.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 
 interface Rig {
@@ -23,17 +24,12 @@ function rig(faults: TraceFaults): Rig {
   return it;
 }
 
-/** All that can happen without the time going on. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 50; i++) await Promise.resolve();
-}
-
 /** Reads what is there, without waiting for more. */
 async function readNow(far: PairEnd): Promise<number[]> {
   const p = new Uint8Array(1000);
   let got: number | null | undefined;
   const reading = far.read(p).then((n) => got = n);
-  await settle();
+  await microtasks(50);
   if (got === undefined) {
     far.close();
     await reading.catch(() => {});
@@ -59,10 +55,10 @@ Deno.test("a delay keeps bytes back, all of them for as long", async () => {
   let got: number | null | undefined;
   void far.read(p).then((n) => got = n);
   clock.advance(39);
-  await settle();
+  await microtasks(50);
   assertEquals(got, undefined);
   clock.advance(1);
-  await settle();
+  await microtasks(50);
   assertEquals(got, 2);
   const next = far.read(p);
   clock.advance(60);
@@ -92,7 +88,7 @@ Deno.test("the end comes as late as bytes do", async () => {
   let got: number | null | undefined;
   const reading = far.read(new Uint8Array(9)).then((n) => got = n);
   clock.advance(49);
-  await settle();
+  await microtasks(50);
   assertEquals(got, undefined);
   clock.advance(1);
   await Promise.all([ending, reading]);
@@ -109,10 +105,10 @@ Deno.test("what was taken is told from what the other side does not take", async
   let drained = false;
   const all = faulty.drained().then(() => drained = true);
   clock.advance(99);
-  await settle();
+  await microtasks(50);
   assertEquals([faulty.holds, drained], [true, false]);
   clock.advance(1);
-  await settle();
+  await microtasks(50);
   assertEquals(await readNow(far), [1, 2]);
   await all;
   assertEquals(faulty.holds, false);
@@ -130,12 +126,12 @@ Deno.test("a rate lets through so many bytes a second", async () => {
   })();
   for (const [ms, bytes] of [[49, 0], [1, 50], [49, 50], [1, 100]]) {
     clock.advance(ms);
-    await settle();
+    await microtasks(50);
     assertEquals(arrived, bytes);
   }
   for (let i = 0; i < 9; i++) {
     clock.advance(50);
-    await settle();
+    await microtasks(50);
   }
   await writing;
   assertEquals(arrived, 500);
@@ -168,7 +164,7 @@ Deno.test("a cut comes after exactly so many bytes, and nothing after it", async
       NetError,
       "as asked for",
     );
-    await settle();
+    await microtasks(50);
     clock.advance(delay);
     await cutting;
     assertEquals(it.cuts, 1);
@@ -197,7 +193,7 @@ Deno.test("with a delay no more than 1 MiB is on its way", async () => {
   const writing = (async () => {
     for (;;) taken += await faulty.write(new Uint8Array(100_000));
   })().catch(() => {});
-  await settle();
+  await microtasks(50);
   assertEquals(taken, 1_000_000);
   faulty.close();
   await writing;
@@ -210,7 +206,7 @@ Deno.test("what breaks the transport below reaches who writes", async () => {
   await faulty.write(Uint8Array.of(1));
   far.close();
   clock.advance(5);
-  await settle();
+  await microtasks(50);
   await assertRejects(() => faulty.write(Uint8Array.of(2)), NetError);
   await assertRejects(() => faulty.closeWrite(), NetError);
   faulty.close();
@@ -250,7 +246,7 @@ Deno.test("faults never lose or reorder a byte", async () => {
           await faulty.closeWrite();
         })();
         while (!done) {
-          await settle();
+          await microtasks(50);
           clock.advance(10);
         }
         await Promise.all([reading, writing]);

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
 import { writeAll } from "../../net/write_all.ts";
 import { Pump, type PumpHooks } from "../../trace/_pump.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { readAll } from "../_support/transport_io.ts";
 
 interface Rig {
@@ -75,7 +76,7 @@ Deno.test("a pump does not read on when the target takes nothing", async () => {
     for (;;) taken += await it.source.write(new Uint8Array(1000));
   })().catch(() => {});
   // Whatever can go on has gone on after some turns.
-  for (let i = 0; i < 2000; i++) await Promise.resolve();
+  await microtasks(2000);
   assert(taken <= 6000, `${taken}`);
   it.close();
   await Promise.all([running, writing]);
@@ -95,7 +96,7 @@ Deno.test("a pump waits for who holds it back", async () => {
   assertEquals(await it.target.read(new Uint8Array(9)), 1); // passed on before
   await it.source.write(Uint8Array.of(2));
   await it.source.closeWrite();
-  for (let i = 0; i < 100; i++) await Promise.resolve();
+  await microtasks(100);
   assertEquals([calls, it.log.length], [1, 0]);
   gate.resolve();
   await running;

@@ -11,6 +11,7 @@ import {
 } from "../../trace/_stream_session.ts";
 import type { TraceEvent } from "../../trace/trace_event.ts";
 import type { TraceFaults } from "../../trace/tracer_options.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 interface Rig {
   client: PairEnd;
@@ -147,15 +148,15 @@ Deno.test("a session passes on what was sent before a reset though it is late", 
   await run();
   await client.write(bytes("abcd"));
   const words = read(server);
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   clock.advance(200);
   client.reset();
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   assert(log.includes("reset client true"));
   clock.advance(100);
   assertEquals(await words, "abcd");
   const after = codeOf(read(server));
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   assertEquals(log.at(-1), "reset client true");
   clock.advance(200); // the reset is late, too
   assertEquals(await after, "ECONNRESET");
@@ -184,7 +185,7 @@ Deno.test("a session resets a client whose server takes nothing more and then en
   serverEnd.write = () => Promise.reject(new NetError("gone", { code: "EPIPE" }));
   await run();
   await client.write(bytes("anybody?"));
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   await server.write(bytes("bye"));
   await server.closeWrite();
   await session.finished;
@@ -204,7 +205,7 @@ Deno.test("a session that can't write waits five seconds for last words, and no 
   await server.write(bytes("ijkl"));
   server.close();
   await client.write(bytes("x"));
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   clock.advance(5000);
   assert(log.includes("reset server true"));
   // What is left can't be written either: its own deadline is in real time, so the client takes it now.
@@ -295,7 +296,7 @@ Deno.test("a session is held back by a sink", async () => {
   await client.write(bytes("a"));
   assertEquals(await read(server), "a");
   await client.write(bytes("b"));
-  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await microtasks(50);
   assertEquals(log.length, 3);
   gate.resolve();
   assertEquals(await read(server), "b");

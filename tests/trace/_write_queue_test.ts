@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WriteQueue } from "../../trace/_write_queue.ts";
+import { microtasks } from "../_support/microtasks.ts";
 
 /** A file that takes bytes when it is let. */
 class SlowFile {
@@ -75,7 +76,7 @@ Deno.test("a write queue makes wait each time that it is full, not once", async 
     const wait = queue.push(new Uint8Array(1 << 20))!;
     let done = false;
     const waiting = wait.then(() => done = true);
-    for (let i = 0; i < 5; i++) await Promise.resolve();
+    await microtasks(5);
     assertEquals([done, queue.queued], [false, 1 << 20], `round ${round}`);
     gate.resolve();
     await waiting;

@@ -4,6 +4,7 @@ import { Hub, type HubMember } from "../../websocket/_hub.ts";
 import type { RawLink } from "../../websocket/_raw_link.ts";
 import type { WebSocketData } from "../../websocket/types.ts";
 import { decodeFrame } from "../../websocket/frame.ts";
+import { microtasks } from "../_support/microtasks.ts";
 import { Rig } from "../_support/websocket_rig.ts";
 
 /** A member whose link records the frames that it is given. */
@@ -170,11 +171,6 @@ Deno.test("hub's frames are those that a receiver understands", () => {
   assertEquals(rig.events.map(([kind]) => kind), ["text", "text", "binary"]);
 });
 
-/** Lets all microtasks run that are queued now, and what they queue for a while. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 1000; i++) await Promise.resolve();
-}
-
 /** A hub, and the turns of the event loop that it asks for. */
 function turningHub(): { hub: Hub; turns: Array<() => void> } {
   const turns: Array<() => void> = [];
@@ -185,7 +181,7 @@ Deno.test("hub serves a large group in one turn while writes are done at once", 
   const { hub, turns } = turningHub();
   const members = Array.from({ length: 100 }, () => new Member(hub));
   hub.send(new Set(members), "a", undefined, undefined);
-  await settle();
+  await microtasks(1000);
   assertEquals([turns.length, hub.pending], [0, false]);
   for (const { got } of members) assertEquals(got, ["a"]);
 });
@@ -206,23 +202,23 @@ Deno.test("hub serves a large group in several turns when writes have to wait, a
   const group = new Set(members);
   const served = () => members.filter(({ got }) => got.length > 0).length;
   hub.send(group, "a", undefined, undefined);
-  await settle();
+  await microtasks(1000);
   assertEquals([served(), turns.length, hub.pending], [8, 1, true]);
   hub.send(group, "b", undefined, members[299]);
   assertEquals([members[299].got, members[0].got], [["a"], ["a"]]);
   hub.catchUp(members[298]);
   assertEquals(members[298].got, ["a", "b"]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals([served(), turns.length], [130, 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals([served(), turns.length], [250, 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   assertEquals([served(), turns.length], [300, 1]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   // All have something to write now: nothing tells that the system makes writes wait.
   assertEquals([turns.length, hub.pending], [0, false]);
   for (const { got } of members.slice(0, 299)) assertEquals(got, ["a", "b"]);
@@ -240,14 +236,14 @@ Deno.test("hub ends at once what it has begun when it is flushed", async () => {
     };
   });
   hub.send(new Set(members), "a", undefined, undefined);
-  await settle();
+  await microtasks(1000);
   assertEquals(members[39].got, []);
   hub.flush();
   assertEquals([members[39].got, hub.pending], [["a"], false]);
   turns.shift()!();
-  await settle();
+  await microtasks(1000);
   hub.send(new Set(members), "b", undefined, undefined);
-  await settle();
+  await microtasks(1000);
   for (const { got } of members) assertEquals(got, ["a", "b"]);
 });
 
@@ -287,7 +283,7 @@ Deno.test("hub keeps the order of a large group's messages, whatever comes betwe
         if (step.kind === "flush") hub.flush();
         else if (step.kind === "catchUp") hub.catchUp(members[step.member]);
         else if (step.kind === "turn") turns.shift()?.();
-        else if (step.kind === "settle") await settle();
+        else if (step.kind === "settle") await microtasks(1000);
         else if (step.kind === "leave") {
           hub.flush();
           groups[0].delete(members[step.member]);
@@ -301,7 +297,7 @@ Deno.test("hub keeps the order of a large group's messages, whatever comes betwe
         }
       }
       while (hub.pending) {
-        await settle();
+        await microtasks(1000);
         turns.shift()?.();
       }
       for (const [{ got }, wanted] of expected) assertEquals(got, wanted);
