@@ -353,18 +353,15 @@ function answerBarely(
   }
 }
 
-async function respond(
-  handler: HttpHandler,
+/** What a handler is asked for one of node's requests; or the status that answers a request that handlers can't be asked for. */
+function toRequest(
   incoming: IncomingMessage,
-  outgoing: ServerResponse,
   signal: AbortSignal,
-  onError: (error: unknown) => void,
-): Promise<void> {
+): { request: Request; upload: Upload | undefined } | number {
   const { method = "GET", headers, rawHeaders, url = "/" } = incoming;
   const secure = (incoming.socket as unknown as { encrypted?: boolean }).encrypted === true;
   const pairs: [string, string][] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) pairs.push([rawHeaders[i], rawHeaders[i + 1]]);
-  const hasBody = method !== "GET" && method !== "HEAD";
   const fields = new HttpFields(pairs);
   // "A server MUST respond with a 400 to any request that contains more than one Host header field line." RFC 9112 §3.2
   // That of the whole server has no URL: it gets the one that Deno.serve gives it.
@@ -372,34 +369,40 @@ async function respond(
   const target = fields.getAll("host").length > 1
     ? undefined
     : requestUrl(path, headers.host, secure);
-  if (target === undefined || method === "TRACE") {
-    // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
-    answerOnly(outgoing, target === undefined ? 400 : 501, ENDS);
-    return;
-  }
-  const upload = hasBody ? new Upload(incoming) : undefined;
+  if (target === undefined) return 400;
+  // A `Request` can't be one of TRACE (Fetch §2.2.1). RFC 9110 §15.6.2
+  if (method === "TRACE") return 501;
+  const upload = method === "GET" || method === "HEAD" ? undefined : new Upload(incoming);
   const request = new Request(target, {
     method,
     headers: headerPairs(fields),
     body: upload?.stream,
     signal,
   });
+  return { request, upload };
+}
+
+async function respond(
+  handler: HttpHandler,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  signal: AbortSignal,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  const asked = toRequest(incoming, signal);
+  if (typeof asked === "number") return answerOnly(outgoing, asked, ENDS);
+  const { request, upload } = asked;
   outgoing.once("close", () => upload?.leave());
   const response = await handler(request, { remoteAddr: clientOf(incoming.socket) });
   const { status, body } = response;
   // Behind a response of status 101 its client would wait for another.
   if (status < 200) throw new TypeError(`Cannot answer: ${status} is not the status of a response`);
-  const answered: Record<string, string | string[]> = Object.create(null);
   const sent = headersToSend(response);
-  for (const [name, value] of sent) {
-    if (name !== "set-cookie") answered[name] = value;
-  }
-  const cookies = sent.getSetCookie();
-  if (cookies.length > 0) answered["set-cookie"] = cookies;
+  const answered = toNodeHeaders(sent);
   if (response.bodyUsed || body?.locked) {
     throw new TypeError("Cannot answer: the body of the response was read already");
   }
-  const isHead = method === "HEAD";
+  const isHead = request.method === "HEAD";
   const bodiless = status === 204 || status === 304;
   const told = sent.has("content-length");
   const promised = isHead || bodiless ? undefined : promisedLength(sent, body);
@@ -424,6 +427,17 @@ async function respond(
   }
   // Whether or when the source takes notice is nothing for the client to wait for.
   if (start === undefined || isHead) source?.cancel().catch(onError);
+}
+
+/** Headers as `writeHead` takes them: each cookie is a line of its own. */
+function toNodeHeaders(headers: Headers): Record<string, string | string[]> {
+  const all: Record<string, string | string[]> = Object.create(null);
+  for (const [name, value] of headers) {
+    if (name !== "set-cookie") all[name] = value;
+  }
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) all["set-cookie"] = cookies;
+  return all;
 }
 
 /**
