@@ -29,7 +29,7 @@ function unsupported(what: string): TypeError {
 }
 
 /** How long the socket may take to open, in ms. The runtime tells nothing of a client who has gone before. */
-const OPEN_WITHIN = 10_000;
+const OPEN_TIMEOUT = 10_000;
 
 /**
  * How slowly a client may take a message, in bytes a millisecond. The runtime tells only of those that have left as a whole, so that in the
@@ -40,7 +40,7 @@ const SLOWEST = 16;
 /** How long a {@linkcode NativeLink} waits, in ms. */
 export interface NativeTimes {
   /** For the socket to open. @default {10_000} */
-  openWithin?: number;
+  openTimeout?: number;
   /** For a client that takes nothing of what is queued, and sends nothing; 0 for ever. @default {0} */
   idleTimeout?: number;
 }
@@ -65,7 +65,7 @@ export class NativeLink implements Link, Expiring {
 
   readonly #socket: WebSocket;
   readonly #options: ResolvedConnectionOptions;
-  readonly #openWithin: number;
+  readonly #openTimeout: number;
   readonly #idleTimeout: number;
   #events: LinkEvents | undefined;
   /** What was sent before the socket was open. */
@@ -91,9 +91,9 @@ export class NativeLink implements Link, Expiring {
     protocol: string,
     options: ResolvedConnectionOptions,
     { localAddr, remoteAddr }: NativeAddresses,
-    { openWithin = OPEN_WITHIN, idleTimeout = 0 }: NativeTimes = {},
+    { openTimeout = OPEN_TIMEOUT, idleTimeout = 0 }: NativeTimes = {},
   ) {
-    this.#openWithin = openWithin;
+    this.#openTimeout = openTimeout;
     this.#idleTimeout = idleTimeout;
     this.#socket = socket;
     this.protocol = protocol;
@@ -136,7 +136,7 @@ export class NativeLink implements Link, Expiring {
       });
     };
     socket.onclose = ({ code, reason, wasClean }) => this.#closed(code, reason, wasClean);
-    if (socket.readyState === 0) DEADLINES.set(this, DEADLINES.now() + this.#openWithin);
+    if (socket.readyState === 0) DEADLINES.set(this, DEADLINES.now() + this.#openTimeout);
   }
 
   #opened(): void {

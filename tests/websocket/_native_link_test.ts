@@ -98,13 +98,13 @@ Deno.test("native link says what it can't do", () => {
 });
 
 Deno.test("native link is lost when the runtime's socket does not open", async () => {
-  const { socket, link, log } = rig({}, { openWithin: 5 });
+  const { socket, link, log } = rig({}, { openTimeout: 5 });
   for (let i = 0; log.length < 2 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
   assertEquals(log, ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
   assertEquals([link.open, link.deadlineIndex], [false, -1]);
   socket.onopen(); // too late
   assertEquals(socket.closes, [[]]);
-  const opened = rig({}, { openWithin: 5 });
+  const opened = rig({}, { openTimeout: 5 });
   opened.socket.readyState = 1;
   opened.socket.onopen();
   assertEquals([opened.link.open, opened.link.deadlineIndex], [true, -1]);
