@@ -64,7 +64,14 @@ import { startServerTls, startTls, tlsInfo } from "./start_tls.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { abortError, isBounded, waitFor, type WaitOptions } from "./wait.ts";
+import {
+  abortError,
+  type Deadline,
+  deadlineSignal,
+  isBounded,
+  waitFor,
+  type WaitOptions,
+} from "./wait.ts";
 
 /** Text or bytes, as `write` takes them: of a view of another kind the bytes that it shows. */
 export type SocketChunk = string | ArrayBufferView;
@@ -632,7 +639,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   startTls(options: StartTlsOptions = {}): Promise<this> {
     const hostname = options.hostname ?? this.#options.host ?? this.#options.hostname;
     return this.#secure(
-      (raw, timeout) => startTls(raw, { ...options, hostname, timeout }),
+      (raw, until) => startTls(raw, { ...options, hostname, ...until }),
       options,
       () => clientHandshakeTimeout(options),
       true,
@@ -651,7 +658,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     options: StartServerTlsOptions = {},
   ): Promise<this> {
     return this.#secure(
-      (raw, timeout) => startServerTls(raw, certificates, { ...options, timeout }),
+      (raw, until) => startServerTls(raw, certificates, { ...options, ...until }),
       options,
       () => serverHandshakeTimeout(certificates),
       false,
@@ -992,7 +999,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   #secure(
-    start: (raw: Transport, timeout?: number) => Promise<Transport>,
+    start: (raw: Transport, until: Required<WaitOptions>) => Promise<Transport>,
     waiting: WaitOptions,
     limitOf: () => number,
     client: boolean,
@@ -1008,7 +1015,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   async #handshake(
-    start: (raw: Transport, timeout?: number) => Promise<Transport>,
+    start: (raw: Transport, until: Required<WaitOptions>) => Promise<Transport>,
     waiting: WaitOptions,
     limitOf: () => number,
     client: boolean,
@@ -1026,18 +1033,19 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     this.#securing = true;
     const incoming = this.#incoming;
     const raw = incoming.handOver(transport);
+    let deadline: Deadline | undefined;
     try {
-      const { signal } = waiting;
       // Options that are wrong are told of before anything is waited for.
       isBounded("start TLS", waiting); // throws
       const limit = limitOf();
-      // A peer that does not read holds the handshake up as well as one that says nothing.
-      const timeout = Math.min(waiting.timeout || Infinity, limit || Infinity);
-      const began = performance.now();
-      await this.#outgoing.detach({ timeout, signal });
       // One time for both, or a peer that reads late would have it twice.
-      const left = waiting.timeout && Math.ceil(waiting.timeout - (performance.now() - began));
-      const secure = await start(raw, left && Math.max(1, left));
+      deadline = deadlineSignal("start TLS", waiting);
+      const aborter = new AbortController();
+      deadline.onfire((error) => aborter.abort(error));
+      const { signal } = aborter;
+      // A peer that does not read holds the handshake up as well as one that says nothing.
+      await this.#outgoing.detach({ timeout: limit, signal });
+      const secure = await start(raw, { timeout: 0, signal });
       if (this.#incoming !== incoming || this.#destroyed) {
         closeQuietly(secure);
         throw closedError("start TLS");
@@ -1056,10 +1064,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         });
       }
       return this;
-    } catch (error) {
+    } catch (thrown) {
+      const error = deadline?.fired ?? thrown;
       if (this.#incoming === incoming) this.destroy(error as Error);
       throw error;
     } finally {
+      deadline?.clear();
       if (this.#incoming === incoming) this.#securing = false;
     }
   }

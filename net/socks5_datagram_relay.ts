@@ -10,7 +10,13 @@ import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
 import type { Transport } from "./transport.ts";
-import { isBounded, timeoutError, type WaitOptions } from "./wait.ts";
+import {
+  type Deadline,
+  deadlineSignal,
+  isBounded,
+  timeoutError,
+  type WaitOptions,
+} from "./wait.ts";
 
 /** Options of {@linkcode socks5Associate}. */
 export interface Socks5AssociateOptions extends Socks5ConnectOptions {
@@ -119,7 +125,8 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
     for (let left = timeout;;) {
       const { data } = await this.#socket.receive({ signal, timeout: left })
         .catch((error) => {
-          throw this.#told(error);
+          const late = error instanceof NetError && error.code === "ETIMEDOUT";
+          throw late ? timeoutError("receive", timeout) : this.#told(error);
         });
       const datagram = decodeSocks5Datagram(data);
       if (datagram !== undefined && datagram.fragment === 0) {
@@ -215,14 +222,13 @@ export async function socks5Associate(
 ): Promise<Socks5DatagramRelay> {
   const { username, password, maxQueue, maxQueueBytes, signal } = options;
   const { timeout = HANDSHAKE_TIMEOUT } = options;
-  const start = performance.now();
-  const left = (): WaitOptions => {
-    if (timeout === 0) return { signal };
-    return { signal, timeout: Math.max(1, timeout - (performance.now() - start)) };
-  };
+  let deadline: Deadline | undefined;
   let socket: DatagramSocket | undefined;
   try {
-    isBounded("relay datagrams through proxy", options); // throws
+    deadline = deadlineSignal("relay datagrams through proxy", { timeout, signal });
+    const aborter = new AbortController();
+    deadline.onfire((error) => aborter.abort(error));
+    const until = { timeout: 0, signal: aborter.signal };
     const policy = DialPolicy.from(options.policy);
     // Where the datagrams will come from is not known yet: zeros (RFC 1928 §6).
     const handshake = new Socks5ClientHandshake({ hostname: "0.0.0.0", port: 0 }, {
@@ -230,11 +236,11 @@ export async function socks5Associate(
       username,
       password,
     });
-    await driveHandshake(transport, handshake, "relay datagrams through proxy", left());
-    const { address, port } = await relayAddress(handshake.bound!, transport, policy, left());
+    await driveHandshake(transport, handshake, "relay datagrams through proxy", until);
+    const { address, port } = await relayAddress(handshake.bound!, transport, policy, until);
     const type = address.includes(":") ? "udp6" : "udp4";
     socket = createDatagramSocket({ type, maxQueue, maxQueueBytes });
-    await socket.connect(port, address, left());
+    await socket.connect(port, address, until);
     return new Socks5DatagramRelay(transport, socket);
   } catch (error) {
     await socket?.close();
@@ -243,7 +249,9 @@ export async function socks5Associate(
     } catch {
       // It is closed already.
     }
-    throw error;
+    throw deadline?.fired ?? error;
+  } finally {
+    deadline?.clear();
   }
 }
 

@@ -119,6 +119,25 @@ Deno.test("SOCKS5 relay drops fragments and broken headers, and counts them", as
   proxy.close();
 });
 
+Deno.test("SOCKS5 relay whose proxy says nothing fails in time, or with its signal", async () => {
+  const what = "Cannot relay datagrams through proxy";
+  for (const answer of ["", "0500", "0500 050000"]) {
+    const [client, proxy] = pair();
+    if (answer !== "") await proxy.write(hex(answer));
+    const late = await assertRejects(() => socks5Associate(client, { timeout: 20 }), NetError);
+    assertEquals([late.code, late.message], ["ETIMEDOUT", `${what}: timed out after 20 ms`]);
+    proxy.close();
+  }
+  const [client, proxy] = pair();
+  const reason = new Error("enough");
+  const { code, cause } = await assertRejects(
+    () => socks5Associate(client, { signal: AbortSignal.abort(reason) }),
+    NetError,
+  );
+  assertEquals([code, cause], ["ABORT_ERR", reason]);
+  proxy.close();
+});
+
 Deno.test("SOCKS5 relay waits no longer than told, whatever is dropped meanwhile", async () => {
   await using proxyRelay = await createDatagramSocket().bind({ address: "127.0.0.1" });
   const [client, proxy] = await deafProxy(proxyRelay.address().port);
@@ -132,7 +151,8 @@ Deno.test("SOCKS5 relay waits no longer than told, whatever is dropped meanwhile
     await proxyRelay.send(hex("ff"), from);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  assertEquals((await receiving).code, "ETIMEDOUT");
+  const { code, message } = await receiving;
+  assertEquals([code, message], ["ETIMEDOUT", "Cannot receive: timed out after 60 ms"]);
   proxy.close();
 });
 
