@@ -157,7 +157,8 @@ export function connectArguments(
   return { options: { port: first as number | undefined, host }, listener };
 }
 
-const CONNECT_OPTIONS: Record<keyof Required<ConnectOptions>, true> = {
+/** What every socket takes, also those that a server accepts. */
+export const SOCKET_OPTIONS: Record<keyof Required<SocketOptions>, true> = {
   allowHalfOpen: true,
   highWaterMark: true,
   writeLimit: true,
@@ -165,6 +166,10 @@ const CONNECT_OPTIONS: Record<keyof Required<ConnectOptions>, true> = {
   keepAlive: true,
   keepAliveInitialDelay: true,
   limits: true,
+};
+
+const CONNECT_OPTIONS: Record<keyof Required<ConnectOptions>, true> = {
+  ...SOCKET_OPTIONS,
   port: true,
   host: true,
   hostname: true,

@@ -1,18 +1,7 @@
 // Floor 1: codec.
-import { FOREIGN_SOCKET_OPTIONS } from "./_connect_arguments.ts";
+import { FOREIGN_SOCKET_OPTIONS, SOCKET_OPTIONS } from "./_connect_arguments.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { ServerOptions } from "./server_options.ts";
-import type { SocketOptions } from "./socket_options.ts";
-
-const SOCKET_OPTIONS: Record<keyof Required<SocketOptions>, true> = {
-  allowHalfOpen: true,
-  highWaterMark: true,
-  writeLimit: true,
-  noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: true,
-  limits: true,
-};
 
 const OPTIONS: Record<keyof Required<ServerOptions>, true> = {
   ...SOCKET_OPTIONS,
