@@ -185,8 +185,11 @@ export class Registry {
     this.#entries.delete(name);
     const closing = entry.socket.close({ timeout });
     this.#closing.add(closing);
-    await closing;
-    this.#closing.delete(closing);
+    try {
+      await closing;
+    } finally {
+      this.#closing.delete(closing);
+    }
   }
 
   /** Closes everything, and waits for what is being closed already. */

@@ -73,6 +73,15 @@ Deno.test("registry: closeAll waits for what is being closed already", async () 
   await Promise.all([closing, all]);
 });
 
+Deno.test("registry: closeAll is told nothing of a close that failed before", async () => {
+  const registry = new Registry(false, 10);
+  const socket = new FakeSocket();
+  socket.close = () => Promise.reject(new Error("no close"));
+  await registry.make("A", () => ({ socket }));
+  await assertRejects(() => registry.close("A", 10), Error, "no close");
+  await registry.closeAll(10);
+});
+
 Deno.test("registry: names of channels are new ones", async () => {
   const registry = new Registry(false, 10);
   await registry.make("S#2", () => ({ socket: new FakeSocket() }));
