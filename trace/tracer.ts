@@ -180,13 +180,13 @@ export class Tracer implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
   #accepting: Promise<void> | undefined;
   #retry: { timer: ReturnType<typeof setTimeout>; wake(): void } | undefined;
-  readonly #unlisten: () => void;
+  #unlisten: () => void = () => {};
 
   /** Makes a tracer that is not started; {@linkcode createTracer} does the same. */
   constructor(options: TracerOptions) {
     checkOptions(options);
     this.#options = options;
-    const { onEvent, sinks = [], signal, secrets = false } = options;
+    const { onEvent, sinks = [], secrets = false } = options;
     const all = onEvent === undefined ? sinks : [{ event: onEvent }, ...sinks];
     this.#hub = new EventHub(all, options.onSinkError);
     this.#context = {
@@ -201,10 +201,6 @@ export class Tracer implements AsyncDisposable {
       faults: options.faults ?? {},
       open: (client, abort) => this.#open(client, abort),
     };
-    const abort = () => void this.#stop();
-    signal?.addEventListener("abort", abort, { once: true });
-    this.#unlisten = () => signal?.removeEventListener("abort", abort);
-    if (signal?.aborted) abort();
   }
 
   /** Where clients are to connect; `undefined` before it is started. */
@@ -234,6 +230,8 @@ export class Tracer implements AsyncDisposable {
    * What a sink's `open` throws goes to the caller, too.
    */
   async start(): Promise<this> {
+    const { signal } = this.#options;
+    if (signal?.aborted) await this.#stop();
     if (this.#state === "stopped") {
       throw new TraceError("Cannot start the tracer: it was stopped", "ERR_TRACE_STOPPED");
     }
@@ -244,6 +242,10 @@ export class Tracer implements AsyncDisposable {
       );
     }
     this.#state = "starting";
+    // Not before: a tracer that nobody starts leaves nothing with a signal that lives on.
+    const abort = () => void this.#stop();
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#unlisten = () => signal?.removeEventListener("abort", abort);
     return await (this.#starting = this.#start());
   }
 

@@ -601,6 +601,42 @@ Deno.test("a signal stops a tracer, before it has started too", async () => {
   await assertRejects(() => late.start(), TraceError);
 });
 
+Deno.test("a tracer leaves nothing with its signal when it is never started, or over", async () => {
+  const { signal } = new AbortController();
+  let listening = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listening++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listening--;
+    removeEventListener.apply(signal, args);
+  };
+  const options = { to: { port: 9 }, signal };
+  createTracer({ ...options, listen: { port: 0 } });
+  assertEquals(listening, 0);
+  const tracer = await createTracer({ ...options, listen: { port: 0 } }).start();
+  assertEquals(listening, 1);
+  const failed = createTracer({ ...options, listen: { port: tracer.port } });
+  await assertRejects(() => failed.start(), TraceError);
+  assertEquals(listening, 1);
+  await tracer.stop();
+  assertEquals(listening, 0);
+});
+
+Deno.test("a signal that fires before a tracer is started closes its sinks, when it is", async () => {
+  const stop = new AbortController();
+  let closed = 0;
+  const sinks = [{ event() {}, close: () => void closed++ }];
+  const tracer = createTracer({ listen: { port: 0 }, to: { port: 9 }, sinks, signal: stop.signal });
+  stop.abort();
+  const error = await assertRejects(() => tracer.start(), TraceError);
+  assertEquals([error.code, closed], ["ERR_TRACE_STOPPED", 1]);
+  await tracer[Symbol.asyncDispose]();
+  assertEquals(closed, 1);
+});
+
 Deno.test("a tracer whose start has failed, or is stopped in the middle, is disposed of in peace, and its sinks are closed once", async () => {
   for (const how of ["failed", "stopped", "stopped by the sink"]) {
     let closed = 0;
