@@ -122,11 +122,11 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
 <script nonce="{nonce}">
 "use strict";
 (function () {
-  var MOST_EVENTS = 20000, MOST_ROWS = 500, MOST_LANES = 8, MOST_LISTED = 200;
+  var MOST_EVENTS = 20000, MOST_ROWS = 500, MOST_LANES = 8, MOST_LISTED = 200, MOST_PRESSED = 1000;
   var byId = function (id) { return document.getElementById(id); };
   var events = [], connections = new Map(), waiting = [], missed = 0, lastN = -1;
   var chosen = 0, selected = null, paused = false, live = false, dirty = true, search = null, follow = true;
-  var shown = [], places = [], run = "";
+  var shown = [], places = [], run = "", pressed = -Infinity, asked = false, detail = null;
 
   function make(tag, className, text) {
     var element = document.createElement(tag);
@@ -163,7 +163,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
   }
   function textOf(event) {
     if (event.plain === undefined) {
-      event.plain = event.bytes === undefined ? "" : safe(new TextDecoder().decode(bytesOf(event)).replace(/\r\n/g, "\n"));
+      event.plain = event.bytes === undefined ? "" : safe(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytesOf(event)).replace(/\r\n/g, "\n"));
     }
     return event.plain;
   }
@@ -211,9 +211,14 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     if (events.length > MOST_EVENTS * 1.2) {
       events.splice(0, events.length - MOST_EVENTS);
       var alive = new Set(events.map(function (each) { return each.connection; }));
-      connections.forEach(function (each, id) { if (!alive.has(id) && each.state === "over") connections.delete(id); });
+      forget(function (id) { return !alive.has(id); });
     }
     dirty = true;
+  }
+  // Connections that are over; the one that is chosen may be among them.
+  function forget(which) {
+    connections.forEach(function (each, id) { if (each.state === "over" && which(id)) connections.delete(id); });
+    if (!connections.has(chosen)) chosen = 0;
   }
 
   function parseSearch(text) {
@@ -251,9 +256,14 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
 
   function drawConnections() {
     var list = byId("connections"), items = [];
-    var all = Array.from(connections.values()).slice(-MOST_LISTED).reverse();
-    all.forEach(function (each) {
+    var focused = list.contains(document.activeElement) ? document.activeElement.value : "", focus = null;
+    var all = Array.from(connections.values()), rest = all.length - MOST_LISTED;
+    // The newest, and the one that is chosen: where else would it be let go?
+    if (rest > 0) all = all.filter(function (each, i) { return i >= rest || each.id === chosen; });
+    all.reverse().forEach(function (each) {
       var button = make("button");
+      button.value = each.id;
+      if (button.value === focused) focus = button;
       button.setAttribute("aria-pressed", String(each.id === chosen));
       var dot = make("span", "dot" + (each.bad ? " bad" : each.state === "over" ? " over" : ""));
       dot.title = each.state === "over" ? "closed" : "open";
@@ -266,6 +276,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
       items.push(item);
     });
     list.replaceChildren.apply(list, items);
+    if (focus) focus.focus({ preventScroll: true });
   }
   function drawRows() {
     shown = [];
@@ -362,6 +373,9 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     var words = selected.type === "data" ? selected.size + " bytes at " + selected.offset : safe(selected.text || "");
     byId("what").textContent = clock(selected.time) + "  #" + selected.connection + "  " +
       (connection ? safe(connection.client) + "  " : "") + who + "  " + words;
+    // What is marked in them stays marked.
+    if (detail && detail.event === selected && detail.search === search) return;
+    detail = { event: selected, search: search };
     byId("hex").textContent = selected.bytes === undefined ? "" : hexOf(selected);
     highlight(byId("text"), textOf(selected));
   }
@@ -371,7 +385,9 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     dirty = true;
   }
   function draw() {
-    if (dirty) {
+    asked = false;
+    // What is pressed has to be there still when it is let go; not all presses are told the end of.
+    if (dirty && performance.now() - pressed > MOST_PRESSED) {
       dirty = false;
       drawConnections();
       drawRows();
@@ -384,7 +400,10 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
         (missed > 0 ? ", " + missed + " missed" : "") + (paused ? ", paused: " + waiting.length + " wait" : "");
     }
   }
-  function later() { if (dirty) requestAnimationFrame(draw); setTimeout(later, 60); }
+  function later() {
+    if (dirty && !asked) { asked = true; requestAnimationFrame(draw); }
+    setTimeout(later, 60);
+  }
 
   byId("pause").onclick = function () {
     paused = !paused;
@@ -397,7 +416,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     events = [];
     selected = null;
     missed = 0;
-    connections.forEach(function (each, id) { if (each.state === "over") connections.delete(id); });
+    forget(function () { return true; });
     dirty = true;
   };
   byId("search").oninput = function () {
@@ -428,6 +447,11 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
     var row = byId("rows").children[shown.indexOf(next)];
     if (row) row.scrollIntoView({ block: "nearest" });
   });
+  window.addEventListener("pointerdown", function (press) {
+    if (press.button === 0 && press.target.closest("#rows, #connections")) pressed = performance.now();
+  });
+  // Behind the click.
+  window.addEventListener("pointerup", function () { setTimeout(function () { pressed = -Infinity; }); });
   window.addEventListener("resize", function () { dirty = true; });
 
   // A tracer that was started anew counts from the beginning.
@@ -447,7 +471,9 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
       var batch = JSON.parse(message.data);
       if (!Array.isArray(batch)) { meet(batch.run); return; }
       if (!paused) { batch.forEach(take); return; }
-      for (var i = 0; i < batch.length; i++) waiting.push(batch[i]);
+      // One that was connected anew is told again what it has.
+      var last = waiting.length > 0 ? waiting[waiting.length - 1].n : lastN;
+      for (var i = 0; i < batch.length; i++) if (batch[i].n > last) waiting.push(batch[i]);
       if (waiting.length > MOST_EVENTS) waiting.splice(0, waiting.length - MOST_EVENTS);
       dirty = true;
     };
