@@ -27,6 +27,8 @@ export interface ClientTransport {
   readonly writable: boolean;
   /** How many bytes were given to `send` and have not left, as far as that is known. */
   readonly buffered: number;
+  /** How many packets these are, as far as that is known. */
+  readonly bufferedPackets: number;
   /** Begins. */
   open(): void;
   /** Sends packets, in order. The answers among them weigh `answers`: a transport that queues without end ends where too many wait. */

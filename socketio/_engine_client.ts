@@ -97,6 +97,11 @@ export class EngineClient implements ClientTransportHost {
     return this.#queuedBytes + this.#transport.buffered;
   }
 
+  /** How many packets wait. */
+  get bufferedPackets(): number {
+    return this.#queue.length + this.#transport.bufferedPackets;
+  }
+
   /**
    * Whether the server should have been heard of long ago: the connection is dead, and nobody has noticed yet. From then on it is
    * over, whatever still comes: what is not sent for this reason is sent over the next one.

@@ -59,6 +59,10 @@ export class PollingClient implements ClientTransport {
     return this.#bytes;
   }
 
+  get bufferedPackets(): number {
+    return this.#waiting.length;
+  }
+
   open(): void {
     this.#poll();
   }

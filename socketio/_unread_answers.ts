@@ -17,30 +17,49 @@ export function unreadAnswersError(): SocketIoError {
   return new SocketIoError("ERR_LIMIT", message);
 }
 
-interface Answers {
+interface Part {
   weight: number;
-  /** At how many bytes of all that was sent they end. */
+  /** At how many bytes of all that was sent it ends. */
   end: number;
 }
 
-/** The answers that were given to a WebSocket, and may not have left. Neighbours are joined, and have left when the last of them has. */
-export class UnreadAnswers {
-  readonly #parts: Answers[] = [];
+/** What was given to a WebSocket, and may not have left. Neighbours are joined, and have left when the last of them has. */
+export class Unread {
+  /** What joined neighbours weigh at most. */
+  readonly #most: number;
+  readonly #parts: Part[] = [];
   #weight = 0;
 
-  /** Adds answers that end at `end` of the bytes sent, `left` of which have left; what all that have not weigh now. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Adds what ends at `end` of the bytes sent, `left` of which have left; what all that has not weighs now. */
   add(weight: number, end: number, left: number): number {
+    this.weigh(left);
+    this.#weight += weight;
+    const last = this.#parts.at(-1);
+    if (last !== undefined && last.weight + weight <= this.#most) {
+      last.weight += weight;
+      last.end = end;
+    } else this.#parts.push({ weight, end });
+    return this.#weight;
+  }
+
+  /** What all weighs that has not left, where `left` of the bytes sent have. */
+  weigh(left: number): number {
     const parts = this.#parts;
     const gone = parts.findIndex((part) => part.end > left);
     for (const part of parts.splice(0, gone === -1 ? parts.length : gone)) {
       this.#weight -= part.weight;
     }
-    this.#weight += weight;
-    const last = parts.at(-1);
-    if (last !== undefined && last.weight + weight <= MAX_UNREAD_ANSWERS / 64) {
-      last.weight += weight;
-      last.end = end;
-    } else parts.push({ weight, end });
     return this.#weight;
+  }
+}
+
+/** The answers that were given to a WebSocket, and may not have left. */
+export class UnreadAnswers extends Unread {
+  constructor() {
+    super(MAX_UNREAD_ANSWERS / 64);
   }
 }

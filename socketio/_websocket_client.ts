@@ -7,7 +7,12 @@ import type {
 import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
-import { MAX_UNREAD_ANSWERS, UnreadAnswers, unreadAnswersError } from "./_unread_answers.ts";
+import {
+  MAX_UNREAD_ANSWERS,
+  Unread,
+  UnreadAnswers,
+  unreadAnswersError,
+} from "./_unread_answers.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
 import { failureMessage } from "./_failure_text.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -16,6 +21,8 @@ import { PacketFault, SocketIoError } from "./errors.ts";
 const CLOSE_TIME = 2_000;
 /** From how many bytes on the server counts as slow. */
 const HIGH_WATER_MARK = 1_048_576;
+/** So many packets are counted as one: they have left when the last of them has. */
+const JOINED_PACKETS = 16;
 const TOO_LARGE = "Cannot accept a message: it is too large";
 
 /** A WebSocket, of the platform or of any class with its interface. */
@@ -30,6 +37,7 @@ export class WebSocketClient implements ClientTransport {
   #closed = false;
   /** How many bytes were sent. */
   #sent = 0;
+  readonly #packets = new Unread(JOINED_PACKETS);
   readonly #answers = new UnreadAnswers();
   #gone: PromiseWithResolvers<void> | undefined;
 
@@ -50,6 +58,10 @@ export class WebSocketClient implements ClientTransport {
 
   get buffered(): number {
     return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  get bufferedPackets(): number {
+    return this.#packets.weigh(this.#sent - this.buffered);
   }
 
   open(): void {
@@ -96,6 +108,7 @@ export class WebSocketClient implements ClientTransport {
     }
     const after = socket.bufferedAmount;
     this.#sent += Math.max(0, after - before);
+    this.#packets.add(packets.length, this.#sent, this.#sent - after);
     if (answers === 0) return;
     const unread = this.#answers.add(answers, this.#sent, this.#sent - after);
     const { maxUnreadAnswers = MAX_UNREAD_ANSWERS } = this.#options;

@@ -41,6 +41,12 @@ export interface SocketIoSocketOptions {
    * @default {16_777_216}
    */
   maxBufferedBytes?: number;
+  /**
+   * The most packets that wait to be sent on a connection; more are refused by `emit`. An event is one, and one more for each of its attachments.
+   * Platforms spend half a kB on each that waits, however small it is.
+   * @default {65_536}
+   */
+  maxBufferedPackets?: number;
   /** The most acknowledgements that are waited for; above it the oldest is given up. @default {10_000} */
   maxPendingAcks?: number;
 }

@@ -73,6 +73,7 @@ const LEAST = {
   connectTimeout: Number.MIN_VALUE,
   maxBufferedEvents: Number.MIN_VALUE,
   maxBufferedBytes: Number.MIN_VALUE,
+  maxBufferedPackets: Number.MIN_VALUE,
   maxPendingAcks: 1,
   retries: 0,
   ackTimeout: 0,
@@ -126,6 +127,7 @@ export class SocketIoClientSocket<
   readonly #abort = (): void => void this.close();
   readonly #maxEvents: number;
   readonly #maxBytes: number;
+  readonly #maxPackets: number;
   readonly #connectTimeout: number;
   readonly #acks: AckMap;
   readonly #listeners: Listeners = new Listeners();
@@ -173,6 +175,7 @@ export class SocketIoClientSocket<
     this.#signal = signal;
     this.#maxEvents = options.maxBufferedEvents ?? 10_000;
     this.#maxBytes = options.maxBufferedBytes ?? 16_777_216;
+    this.#maxPackets = options.maxBufferedPackets ?? 65_536;
     this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
     this.#connectTimeout = options.connectTimeout ?? 45_000;
     checkNumbers(options);
@@ -724,7 +727,10 @@ export class SocketIoClientSocket<
     }
     const size = approximateSize(data);
     const held = this.#waitingBytes + this.io._buffered;
-    if (this.#waiting.length >= this.#maxEvents || (held > 0 && held + size > this.#maxBytes)) {
+    if (
+      this.#waiting.length >= this.#maxEvents || this.io._bufferedPackets >= this.#maxPackets ||
+      (held > 0 && held + size > this.#maxBytes)
+    ) {
       throw new SocketIoError("ERR_LIMIT", `Cannot emit "${data[0]}": too much waits to be sent`);
     }
     if (ack !== undefined) {

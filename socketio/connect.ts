@@ -17,6 +17,7 @@ const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
   "ackTimeout",
   "maxBufferedEvents",
   "maxBufferedBytes",
+  "maxBufferedPackets",
   "maxPendingAcks",
   "autoConnect",
   "multiplex",

@@ -359,6 +359,11 @@ export class SocketIoManager {
     return this.#engine?.buffered ?? 0;
   }
 
+  /** How many packets wait. @ignore */
+  get _bufferedPackets(): number {
+    return this.#engine?.bufferedPackets ?? 0;
+  }
+
   /** Whether the connection is dead, though nobody has noticed: the server has been silent for too long. @ignore */
   get _expired(): boolean {
     return this.#engine?.expired === true;

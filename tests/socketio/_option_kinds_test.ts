@@ -86,6 +86,7 @@ Deno.test("option kinds: a client takes no texts for numbers, and nothing else o
     "ackTimeout",
     "maxBufferedEvents",
     "maxBufferedBytes",
+    "maxBufferedPackets",
   ]
     .concat("maxPendingAcks", "reconnectionAttempts", "reconnectionDelay", "reconnectionDelayMax")
     .concat("randomizationFactor", "timeout", "maxHttpBufferSize");

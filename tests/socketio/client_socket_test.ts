@@ -570,6 +570,62 @@ Deno.test("client refuses reserved events, and more than may wait", () => {
   many.volatile.emit("d");
 });
 
+Deno.test("client refuses more packets than may wait for its WebSocket, however small they are, until some have left", async () => {
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    maxBufferedPackets: 3,
+  });
+  const [server] = sockets;
+  // As a platform's whose server does not read.
+  server.send = (data) => void (server.bufferedAmount += String(data).length);
+  server.accept('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+  server.receive('40{"sid":"x"}');
+  await Promise.resolve();
+  server.bufferedAmount = 0;
+  const refused = () => assertThrows(() => socket.emit("c"), SocketIoError).code;
+  socket.emit("a", new Uint8Array(1)).emit("b");
+  assertEquals([refused(), server.bufferedAmount], ["ERR_LIMIT", 0]); // in the turn itself
+  await Promise.resolve();
+  assertEquals([refused(), server.bufferedAmount > 0], ["ERR_LIMIT", true]); // and given to the WebSocket
+  server.bufferedAmount = 0;
+  socket.emit("c");
+  await socket.close();
+});
+
+Deno.test("client refuses more packets than may wait for its next request, however small they are, until some have left", async () => {
+  const { options, http } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["polling"],
+    fetch: options.fetch,
+    maxBufferedPackets: 3,
+  });
+  const next = async (method: string) => {
+    for (;;) {
+      const request = await http.next();
+      if (request.method === method) return request;
+    }
+  };
+  (await next("GET")).answer('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+  const connected = new Promise<void>((resolve) => void socket.on("connect", resolve));
+  const both = [await http.next(), await http.next()];
+  const joins = both.find(({ method }) => method === "POST")!;
+  both.find(({ method }) => method === "GET")!.answer('40{"sid":"x"}');
+  await connected;
+  socket.emit("a", new Uint8Array(1)).emit("b");
+  assertEquals(assertThrows(() => socket.emit("c"), SocketIoError).code, "ERR_LIMIT");
+  joins.answer("ok");
+  const request = await next("POST");
+  assertEquals(request.body.split("\x1e").length, 3);
+  socket.emit("c");
+  request.answer("ok");
+  (await next("POST")).answer("ok");
+  const closed = socket.close();
+  (await next("POST")).answer("ok");
+  await closed;
+});
+
 Deno.test("client comes back when the server does, and sends what waited", async () => {
   let io = new SocketIoServer();
   const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
@@ -1359,7 +1415,13 @@ Deno.test("client's socket hands its events to what a library put in the prototy
 
 Deno.test("client refuses numbers that can't be, with which its limits would hold no more", () => {
   const names = ["maxBufferedEvents", "maxBufferedBytes", "maxPendingAcks", "retries"]
-    .concat("ackTimeout", "connectTimeout", "maxAttachments", "maxAttachmentBytes");
+    .concat(
+      "maxBufferedPackets",
+      "ackTimeout",
+      "connectTimeout",
+      "maxAttachments",
+      "maxAttachmentBytes",
+    );
   for (const name of names) {
     for (const value of [NaN, -1]) {
       assertThrows(
