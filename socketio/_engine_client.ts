@@ -206,6 +206,8 @@ export class EngineClient implements ClientTransportHost {
     if (transport instanceof PollingClient) {
       transport.sid = handshake.sid;
       transport.maxPayload = handshake.maxPayload;
+      // Whoever has no pong for so long has given the client up.
+      transport.postTimeout = handshake.pingInterval + handshake.pingTimeout;
     }
     this.#watch();
     this.#host.onEngineOpen();

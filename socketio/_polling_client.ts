@@ -14,6 +14,7 @@ import {
 import { REQUEST_NUMBER } from "./_exchange.ts";
 import { failureMessage } from "./_failure_text.ts";
 import { SocketIoError } from "./errors.ts";
+import { timerTime } from "./_time.ts";
 
 /** How long the server may take to be told of the end, in ms. */
 const CLOSE_TIME = 2_000;
@@ -34,6 +35,8 @@ export class PollingClient implements ClientTransport {
   sid: string | undefined;
   /** The most bytes of one request, once the server has named it. */
   maxPayload = Infinity;
+  /** How long the server may take to answer what is sent, in ms, once it has said so. */
+  postTimeout = Infinity;
   readonly #options: ClientTransportOptions;
   readonly #host: ClientTransportHost;
   readonly #abort = new AbortController();
@@ -161,14 +164,29 @@ export class PollingClient implements ClientTransport {
 
   async #postAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const response = await this.#request("POST", this.#takePayload());
-      await response.body?.cancel();
+      const response = await this.#postOne(this.#takePayload());
       if (response.status !== 200) {
         throw new SocketIoError(
           "ERR_TRANSPORT",
           `Cannot send: the server answered with status ${response.status}`,
         );
       }
+    }
+  }
+
+  async #postOne(body: string): Promise<Response> {
+    // The heartbeat does not look after it: pings come by the other requests. `close` has a time of its own.
+    const { postTimeout } = this;
+    const timer = this.#closed ? undefined : setTimeout(() => {
+      const message = `Cannot send: the server gave no answer within ${postTimeout} ms`;
+      this.#fail(new SocketIoError("ERR_TIMEOUT", message));
+    }, timerTime(postTimeout));
+    try {
+      const response = await this.#request("POST", body);
+      await response.body?.cancel();
+      return response;
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -315,6 +315,30 @@ Deno.test("engine client ends when the server does not ping in time", async () =
   await rig.client.close();
 });
 
+Deno.test("engine client ends when the server answers no request that sends, though it pings by the others", async () => {
+  const rig = open({ transports: ["polling"] });
+  (await rig.http.next()).answer(hello({ pingInterval: 30, pingTimeout: 30 }));
+  const poll = await rig.http.next();
+  rig.client.write("never taken");
+  let over = false;
+  rig.closed.then(() => over = true);
+  poll.answer("2");
+  // Enough pings for the deadline many times over.
+  for (let i = 0; i < 100 && !over; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (rig.http.pending === 0) continue;
+    const request = await rig.http.next();
+    if (request.method === "GET") request.answer("2");
+  }
+  assertEquals(rig.log.at(-1), "transport error");
+  assertInstanceOf(rig.error, SocketIoError);
+  assertEquals([rig.error.code, rig.error.message], [
+    "ERR_TIMEOUT",
+    "Cannot send: the server gave no answer within 60 ms",
+  ]);
+  await rig.client.close();
+});
+
 Deno.test("engine client knows that it has expired though no timer ran, as after a sleep", async () => {
   const rig = open();
   const { client, sockets: [socket] } = rig;
