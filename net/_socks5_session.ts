@@ -2,7 +2,7 @@
 import { closeQuietly } from "./_close_quietly.ts";
 import { readInto } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
-import { ReadAhead } from "./_read_ahead.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { relay } from "./_relay.ts";
 import { Socks5Association, untilEnd } from "./_socks5_association.ts";
 import { dial } from "./dial.ts";

@@ -411,6 +411,7 @@ export class EngineCore implements EngineSocketHost {
       this.#asked.set(exchange, sid);
       if (sid) this.#better.add(sid);
       this.#count();
+      exchange.watch?.(() => this.#forget(exchange));
     }
     return await ask();
   }

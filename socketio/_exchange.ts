@@ -55,6 +55,8 @@ export interface UpgradeExchange {
   readonly done: boolean;
   /** Whether the connection has waited until there was room for it. */
   readonly hasRoom?: boolean;
+  /** Has `left` called if the other side goes before the request is answered, where the platform tells. */
+  watch?(left: () => void): void;
   /** Refuses the request with a status and a text. */
   refuse(status: number, headers: ResponseHeaders, message: string): void;
   /**

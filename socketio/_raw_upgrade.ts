@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { TlsInfo } from "../net/tls_options.ts";
+import { ReadAhead } from "../net/read_ahead.ts";
 import type { Transport } from "../net/transport.ts";
 import {
   buildRefusal,
@@ -19,6 +20,9 @@ import { parseQuery } from "./_query.ts";
 import { RawSocket, type RawSocketOptions } from "./_raw_socket.ts";
 import { acceptKey } from "./_websocket_tools.ts";
 import type { EngineHeaders, EngineRequest } from "./types.ts";
+
+/** So much is read before the program has decided, once, to notice when the client leaves. */
+const EARLY_BYTES = 512;
 
 /** The headers of a request as node has them. */
 export function toEngineHeaders(head: HttpRequestHead): EngineHeaders {
@@ -98,11 +102,14 @@ export class RawUpgrade implements UpgradeExchange {
   readonly remoteAddress: string;
   readonly #raw: RawRequest;
   readonly #options: RawSocketOptions;
+  #transport: Transport;
+  #ahead: ReadAhead | undefined;
   #done = false;
 
   constructor(raw: RawRequest, options: RawSocketOptions, request?: EngineRequest) {
     this.#raw = raw;
     this.#options = options;
+    this.#transport = raw.transport;
     this.remoteAddress = hostnameOf(raw.transport);
     this.request = request ?? new RawEngineRequest(raw, this.remoteAddress);
   }
@@ -123,9 +130,22 @@ export class RawUpgrade implements UpgradeExchange {
     return this.#done;
   }
 
+  watch(left: () => void): void {
+    const ahead = this.#transport = this.#ahead = new ReadAhead(
+      this.#transport,
+      EARLY_BYTES,
+      () => {
+        this.#done = true;
+        ahead.close();
+        left();
+      },
+    );
+  }
+
   refuse(status: number, headers: ResponseHeaders, message: string): void {
     if (this.#done) return;
     this.#done = true;
+    this.#ahead?.unwatch();
     let response: string;
     try {
       response = buildRefusal(status, message, lines(headers));
@@ -134,11 +154,12 @@ export class RawUpgrade implements UpgradeExchange {
       reportCallbackError(error);
       response = buildRefusal(500, "Internal error");
     }
-    refuseRaw(this.#raw.transport, response);
+    refuseRaw(this.#transport, response);
   }
 
   accept(headers: ResponseHeaders): EngineWebSocket | Promise<EngineWebSocket> | undefined {
-    const { head, transport, rest } = this.#raw;
+    const { head, rest } = this.#raw;
+    const transport = this.#transport;
     const { deflate } = this.#options;
     const client = checkClientHandshake(head);
     if (!("key" in client)) {
@@ -162,6 +183,7 @@ export class RawUpgrade implements UpgradeExchange {
       return undefined;
     }
     this.#done = true;
+    this.#ahead?.unwatch();
     if (this.request instanceof RawEngineRequest) this.request.forget();
     if (agreed !== undefined) return this.#acceptDeflated(response, agreed.parameters);
     const socket = new RawSocket(transport, rest, this.#options);
@@ -173,7 +195,8 @@ export class RawUpgrade implements UpgradeExchange {
     response: string,
     deflate: PerMessageDeflateParameters,
   ): Promise<EngineWebSocket> {
-    const { transport, rest } = this.#raw;
+    const { rest } = this.#raw;
+    const transport = this.#transport;
     const { deflate: perMessageDeflate = {}, maxMessageSize, departures } = this.#options;
     const { limits, messageTimeout } = this.#options;
     try {

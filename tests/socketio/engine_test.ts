@@ -4,6 +4,7 @@ import { type AddressInfo, connect as connectNode } from "node:net";
 import type { Duplex } from "node:stream";
 import { CA, identity } from "../_support/certs.ts";
 import { NetError } from "../../net/errors.ts";
+import { Limits } from "../../net/limits.ts";
 import { MAX_DELAY } from "../../net/max_delay.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
@@ -1358,3 +1359,70 @@ Deno.test("engine listens at one place alone, and attach takes a server and noth
     attach(createServer(), undefined); // no options, however they are handed on
   }
 });
+
+for (const way of ["listen", "attach"] as const) {
+  const serve = async (options: SocketIoEngineOptions) => {
+    const engine = new SocketIoEngine(options);
+    const http = createServer();
+    if (way === "listen") {
+      const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+      return { engine, port, close: () => engine.close() };
+    }
+    engine.attach(http);
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const close = async () => {
+      await engine.close();
+      await new Promise((resolve) => http.close(resolve));
+    };
+    return { engine, port: (http.address() as AddressInfo).port, close };
+  };
+  const head = "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n" +
+    "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n" +
+    "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+
+  Deno.test(`engine counts no client any more that leaves while middleware decides, under ${way}`, async () => {
+    const limits = new Limits();
+    const asked = Promise.withResolvers<() => void>();
+    const { engine, port, close } = await serve({ limits, decisionTimeout: 2_000 });
+    engine.use((_request, _response, next) => asked.resolve(next));
+    const client = await Deno.connect({ hostname: "127.0.0.1", port });
+    await client.write(new TextEncoder().encode(head));
+    const answer = await asked.promise;
+    assertEquals(limits.connections.used, 1);
+    client.close();
+    for (let i = 0; i < 100 && limits.connections.used > 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assertEquals(limits.connections.used, 0);
+    answer(); // too late: it changes nothing
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals([limits.connections.used, engine.clientsCount], [0, 0]);
+    await close();
+  });
+
+  for (const perMessageDeflate of [false, true]) {
+    Deno.test(`engine keeps what a client sends while middleware decides, under ${way}${perMessageDeflate ? " with compression" : ""}`, async () => {
+      const asked = Promise.withResolvers<() => void>();
+      const { engine, port, close } = await serve({ perMessageDeflate });
+      engine.use((_request, _response, next) => asked.resolve(next));
+      const came = Promise.withResolvers<unknown>();
+      engine.on("connection", (socket) => socket.on("data", came.resolve));
+      const client = await Deno.connect({ hostname: "127.0.0.1", port });
+      const extension = "\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n";
+      await client.write(new TextEncoder().encode(
+        perMessageDeflate ? head.replace(/\r\n\r\n$/, extension) : head,
+      ));
+      const answer = await asked.promise;
+      // A masked frame of 700 bytes, in two parts, more than is read ahead.
+      const text = new TextEncoder().encode("4" + "x".repeat(699));
+      const frame = new Uint8Array([0x81, 0xfe, 2, 188, 0, 0, 0, 0, ...text]);
+      await client.write(frame.subarray(0, 600));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      answer();
+      await client.write(frame.subarray(600));
+      assertEquals(await came.promise, "x".repeat(699));
+      client.close();
+      await close();
+    });
+  }
+}

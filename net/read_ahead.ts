@@ -7,6 +7,19 @@ const NOTHING = new Uint8Array(0);
 /**
  * A transport whose next bytes are read before anybody asks for them, once, to learn whether the peer leaves; who reads afterwards
  * gets what that brought.
+ *
+ * @example
+ * ```ts
+ * import { pair, ReadAhead } from "@sluice/sockets/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [here, there] = pair();
+ * const left = Promise.withResolvers<string>();
+ * const watched = new ReadAhead(here, 512, () => left.resolve("it has left"));
+ * there.close();
+ * assertEquals(await left.promise, "it has left");
+ * watched.close();
+ * ```
  */
 export class ReadAhead implements Transport {
   readonly #transport: Transport;

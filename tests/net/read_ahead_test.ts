@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ReadAhead } from "../../net/_read_ahead.ts";
+import { ReadAhead } from "../../net/read_ahead.ts";
 import { pair } from "../../net/pair.ts";
 import { hex } from "../_support/framing.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
