@@ -5,6 +5,12 @@ import { reportCallbackError } from "./_callback.ts";
 import type { ResponseHeaders } from "./_exchange.ts";
 import type { EngineResponse } from "./types.ts";
 
+/** What node's `writeHead` takes as headers. */
+type GivenHeaders =
+  | Record<string, number | string | string[]>
+  | readonly (number | string)[]
+  | readonly (readonly (number | string)[])[];
+
 /**
  * What middleware gets as the response where there is none of node's: it keeps the headers for the real response, and a
  * body that ends the request.
@@ -81,11 +87,29 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
     return this.#headers.has(name.toLowerCase());
   }
 
-  writeHead(status: number, headers: Record<string, number | string | string[]> = {}): this {
+  /** Adds a line to those that a header has. */
+  appendHeader(name: string, value: string | readonly string[]): this {
+    return this.setHeader(name, [this.getHeader(name) ?? [], value].flat());
+  }
+
+  writeHead(status: number, message?: string | GivenHeaders, headers?: GivenHeaders): this {
     this.#began = true;
     this.statusCode = status;
-    for (const [name, value] of Object.entries(headers)) this.setHeader(name, value);
+    // As in node, the reason may be left out. What is sent has that of the status.
+    const given = (typeof message === "string" ? headers : headers ?? message) ?? {};
+    if (Array.isArray(given)) this.#setList(given.flat());
+    else for (const [name, value] of Object.entries(given)) this.setHeader(name, value);
     return this;
+  }
+
+  /** Names and values by turns; a name that comes more than once makes several lines. */
+  #setList(list: readonly (number | string)[]): void {
+    for (let i = 0; i < list.length; i += 2) this.removeHeader(`${list[i]}`);
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      const [name, value] = [`${list[i]}`, `${list[i + 1]}`];
+      if (this.hasHeader(name)) this.appendHeader(name, value);
+      else this.setHeader(name, value);
+    }
   }
 
   write(chunk: string | Uint8Array): boolean {

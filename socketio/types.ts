@@ -249,8 +249,12 @@ export interface EngineResponse {
   getHeader(name: string): number | string | string[] | undefined;
   /** Removes a header that was set. */
   removeHeader(name: string): void;
-  /** Sets the status, and headers. */
-  writeHead(status: number, headers?: Record<string, number | string | string[]>): unknown;
+  /** Sets the status, and headers; a reason between them is sent by node's own response alone. */
+  writeHead(
+    status: number,
+    reason?: string | Record<string, number | string | string[]>,
+    headers?: Record<string, number | string | string[]>,
+  ): unknown;
   /** Writes a part of the body. */
   write(chunk: string | Uint8Array): boolean;
   /** Ends the response: the request is answered, and goes no further. */

@@ -62,3 +62,18 @@ Deno.test("kept response begins once, at its first write or its end, as node's d
     assertEquals([begun, response.began], [[403], true]);
   }
 });
+
+Deno.test("kept response takes a reason and lists of headers in writeHead, as node's does", () => {
+  const kept = (...args: Parameters<KeptResponse["writeHead"]>) => {
+    const response = new KeptResponse(() => {});
+    response.setHeader("x-a", "old").writeHead(...args);
+    return [response.statusCode, response.headers];
+  };
+  assertEquals(kept(401, "Unauthorized"), [401, { "x-a": "old" }]);
+  assertEquals(kept(401, "Unauthorized", { "X-A": 1 }), [401, { "X-A": "1" }]);
+  assertEquals(kept(401, undefined, { "X-A": "1" }), [401, { "X-A": "1" }]);
+  const list = ["X-A", "1", "Set-Cookie", "a=b", "set-cookie", "c=d"];
+  const headers = { "X-A": "1", "set-cookie": ["a=b", "c=d"] };
+  assertEquals(kept(401, list), [401, headers]);
+  assertEquals(kept(401, "No", [["X-A", 1], list.slice(2, 4), list.slice(4)]), [401, headers]);
+});
