@@ -153,6 +153,9 @@ export class SocketIoClientSocket<
   #earlySize = 0;
   #retried: Retried[] = [];
   #blobs: Promise<void> | undefined;
+  /** Events that wait until their blobs are read, or those before them, and their size. */
+  #reading = 0;
+  #readingBytes = 0;
   #joining: ReturnType<typeof setTimeout> | undefined;
   /** The connection on which the server has been asked for the namespace, until it answers. */
   #asked: number | undefined;
@@ -726,9 +729,11 @@ export class SocketIoClientSocket<
       return this.#dropped(String(data[0]), flags, ack, withError);
     }
     const size = approximateSize(data);
-    const held = this.#waitingBytes + this.io._buffered;
+    const held = this.#waitingBytes + this.#readingBytes + this.io._buffered;
+    const events = this.#waiting.length + (usable ? 0 : this.#reading);
+    const packets = this.io._bufferedPackets + this.#reading;
     if (
-      this.#waiting.length >= this.#maxEvents || this.io._bufferedPackets >= this.#maxPackets ||
+      events >= this.#maxEvents || packets >= this.#maxPackets ||
       (held > 0 && held + size > this.#maxBytes)
     ) {
       throw new SocketIoError("ERR_LIMIT", `Cannot emit "${data[0]}": too much waits to be sent`);
@@ -746,7 +751,7 @@ export class SocketIoClientSocket<
           this.#waiting.push({ packet, size });
           this.#waitingBytes += size;
         }
-      });
+      }, size);
     } catch (error) {
       if (packet.id !== undefined) this.#acks.delete(packet.id);
       throw error;
@@ -801,14 +806,18 @@ export class SocketIoClientSocket<
   }
 
   /** Events leave in the order in which they were emitted, those with a blob too. */
-  #inOrder(packet: SocketIoPacket, send: (packet: SocketIoPacket) => void): void {
+  #inOrder(packet: SocketIoPacket, send: (packet: SocketIoPacket) => void, size = 0): void {
     if (this.#blobs === undefined && !hasBlob(packet.data)) return send(packet);
+    this.#reading++;
+    this.#readingBytes += size;
     const done: Promise<void> = Promise.all([readBlobs(packet.data), this.#blobs]).then(
       ([data]) => {
         packet.data = data;
         send(packet);
       },
     ).catch((error) => this.#unsent(packet, error)).finally(() => {
+      this.#reading--;
+      this.#readingBytes -= size;
       if (this.#blobs === done) this.#blobs = undefined;
     });
     this.#blobs = done;
@@ -944,6 +953,7 @@ function approximateSize(args: readonly unknown[]): number {
   for (const arg of args) {
     if (typeof arg === "string") size += arg.length;
     else if (ArrayBuffer.isView(arg) || arg instanceof ArrayBuffer) size += arg.byteLength;
+    else if (arg instanceof Blob) size += arg.size;
     else size += 16;
   }
   return size;

@@ -570,6 +570,24 @@ Deno.test("client refuses reserved events, and more than may wait", () => {
   many.volatile.emit("d");
 });
 
+Deno.test("client refuses more events than may wait, those whose blobs are being read among them", async () => {
+  const make = (options: { maxBufferedEvents?: number; maxBufferedBytes?: number }) =>
+    connectSocketIo("http://127.0.0.1:1", { autoConnect: false, ...options });
+  const blob = new Blob(["x".repeat(500)]);
+  const many = make({ maxBufferedEvents: 2 });
+  many.emit("a", blob).emit("behind it");
+  const large = make({ maxBufferedBytes: 1000 });
+  large.emit("a", blob);
+  const refused = () =>
+    [many, large].map((socket) =>
+      assertThrows(() => socket.emit("c", blob, "x".repeat(100)), SocketIoError).code
+    );
+  assertEquals(refused(), ["ERR_LIMIT", "ERR_LIMIT"]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(refused(), ["ERR_LIMIT", "ERR_LIMIT"]); // they are read, and wait
+  large.emit("d", "x".repeat(400));
+});
+
 Deno.test("client refuses more packets than may wait for its WebSocket, however small they are, until some have left", async () => {
   const { options, sockets } = stubOptions();
   const socket = connectSocketIo("http://example.org/", {
