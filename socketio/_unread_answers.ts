@@ -49,10 +49,9 @@ export class Unread {
   /** What all weighs that has not left, where `left` of the bytes sent have. */
   weigh(left: number): number {
     const parts = this.#parts;
-    const gone = parts.findIndex((part) => part.end > left);
-    for (const part of parts.splice(0, gone === -1 ? parts.length : gone)) {
-      this.#weight -= part.weight;
-    }
+    let gone = 0;
+    while (gone < parts.length && parts[gone].end <= left) this.#weight -= parts[gone++].weight;
+    if (gone > 0) parts.splice(0, gone);
     return this.#weight;
   }
 }
