@@ -1,8 +1,12 @@
 /** What the tests of all framers share: decoding of pieces, and the properties that each framer has. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { concat as join } from "@std/bytes";
 import fc from "fast-check";
 import { frameMessage, type Framer } from "../../net/framer.ts";
 import type { FramingError } from "../../net/framing_error.ts";
+
+export { hex } from "./hex.ts";
+export { join };
 
 /** Text as UTF-8. */
 export function utf8(text: string): Uint8Array {
@@ -12,22 +16,6 @@ export function utf8(text: string): Uint8Array {
 /** UTF-8 as text. */
 export function text(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-}
-
-/** Bytes from hexadecimal digits; spaces do not count. */
-export function hex(digits: string): Uint8Array {
-  return Uint8Array.from(digits.replaceAll(/\s/g, "").match(/../g) ?? [], (d) => parseInt(d, 16));
-}
-
-/** All bytes in one array. */
-export function join(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }
 
 /** Pieces of `bytes` of the sizes given, again and again; each in memory of its own. */

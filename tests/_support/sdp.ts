@@ -5,11 +5,6 @@ import fc from "fast-check";
 
 const text = new TextEncoder();
 
-/** A byte string in hex, spaces allowed. */
-export function hex(string: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.fromHex(string.replaceAll(/\s/g, ""));
-}
-
 const integers: fc.Arbitrary<SdpElement>[] = [1, 2, 4].flatMap((size) => [
   fc.integer({ min: 0, max: 2 ** (8 * size) - 1 }).map((value): SdpElement => ({
     type: "uint",

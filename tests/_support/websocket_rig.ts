@@ -11,11 +11,6 @@ import type {
 } from "../../websocket/protocol_types.ts";
 import type { WebSocketRole } from "../../websocket/types.ts";
 
-/** Bytes from hex digits, spaces between them or not. */
-export function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/[0-9a-f]{2}/gi) ?? [], (byte) => parseInt(byte, 16));
-}
-
 /** UTF-8 bytes of a text, or the bytes themselves. */
 export function toBytes(data: string): Uint8Array<ArrayBuffer>;
 export function toBytes(data: string | Uint8Array): Uint8Array;

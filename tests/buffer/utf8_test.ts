@@ -11,12 +11,9 @@ import {
   Utf8Decoder,
   Utf8Validator,
 } from "../../buffer/utf8.ts";
+import { hex } from "../_support/hex.ts";
 
 const encoder = new TextEncoder();
-
-function hex(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text.split(" ").filter(Boolean), (byte) => parseInt(byte, 16));
-}
 
 /** Splits `bytes` at the given fractions of its length. */
 function split(bytes: Uint8Array, cuts: number[]): Uint8Array[] {

@@ -11,7 +11,7 @@ import { SOCK_SEQPACKET, SystemError } from "../../net/_bluetooth_sys.ts";
 import { NetError } from "../../net/errors.ts";
 import { deadlineSignal } from "../../net/wait.ts";
 import { bluetoothTest, HAS_FFI, socketPair } from "../_support/ffi_sockets.ts";
-import { hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
 
 const NEVER = deadlineSignal("test", {});
 const ON_AIR = "1371da7d1a00";

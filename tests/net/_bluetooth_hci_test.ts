@@ -8,7 +8,8 @@ import {
   encodeRemoteNameRequest,
   INQUIRY,
 } from "../../net/_bluetooth_hci.ts";
-import { bytesOf, hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
+import { bytesOf } from "../_support/sdp.ts";
 import fc from "fast-check";
 
 const ADDRESS = "00:1A:7D:DA:71:13";

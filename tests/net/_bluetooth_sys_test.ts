@@ -16,8 +16,8 @@ import {
   systemToNetError,
 } from "../../net/_bluetooth_sys.ts";
 import { NetError } from "../../net/errors.ts";
-import { hex } from "../_support/sdp.ts";
 import fc from "fast-check";
+import { hex } from "../_support/hex.ts";
 
 const ADDRESS = "00:1A:7D:DA:71:13";
 

@@ -5,7 +5,8 @@ import { decodeSdpElement, encodeSdpElement, sdpString } from "../../net/sdp.ts"
 import { decodeSdpPdu, encodeSdpPdu, SDP_ERROR, type SdpPdu } from "../../net/sdp_pdu.ts";
 import { SDP_ATTRIBUTE, sdpRecordFromElement } from "../../net/sdp_record.ts";
 import { serviceRecord } from "../../net/sdp_service.ts";
-import { damaged, hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
+import { damaged } from "../_support/sdp.ts";
 import fc from "fast-check";
 
 const NONE = new Uint8Array(0);

@@ -2,7 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { bluetoothUuid } from "../../net/bluetooth_uuid.ts";
 import { NetError } from "../../net/errors.ts";
 import { decodeSdpPdu, encodeSdpPdu, SDP_ERROR, SDP_PDU, type SdpPdu } from "../../net/sdp_pdu.ts";
-import { damaged, hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
+import { damaged } from "../_support/sdp.ts";
 import fc from "fast-check";
 
 const NONE = new Uint8Array(0);

@@ -5,7 +5,8 @@ import { SdpDatabase } from "../../net/sdp_database.ts";
 import { encodeSdpPdu, type SdpPdu } from "../../net/sdp_pdu.ts";
 import { SdpQuery } from "../../net/sdp_query.ts";
 import { describeService, serviceRecord } from "../../net/sdp_service.ts";
-import { damaged, hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
+import { damaged } from "../_support/sdp.ts";
 import fc from "fast-check";
 
 const NONE = new Uint8Array(0);

@@ -13,7 +13,7 @@ import {
   sdpRecordFromElement,
   sdpRecordToElement,
 } from "../../net/sdp_record.ts";
-import { hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
 
 const RECORD: SdpRecord = new Map([
   [SDP_ATTRIBUTE.ServiceName, sdpText("COM")],

@@ -8,7 +8,7 @@ import {
   serviceRecord,
   type ServiceRecordOptions,
 } from "../../net/sdp_service.ts";
-import { hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
 
 const OWN = "6fb4e2a0-0001-4b6e-9b62-2e1f5c0a0001";
 

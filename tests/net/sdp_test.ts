@@ -11,7 +11,8 @@ import {
   sdpUint,
   sdpUuid,
 } from "../../net/sdp.ts";
-import { anyElement, bytesOf, damaged, hex } from "../_support/sdp.ts";
+import { hex } from "../_support/hex.ts";
+import { anyElement, bytesOf, damaged } from "../_support/sdp.ts";
 import fc from "fast-check";
 
 // Core specification, Vol 3, Part B, §3: one byte of type (5 bits) and size index (3 bits), then the value, big-endian.

@@ -11,8 +11,9 @@ import {
   Wire,
 } from "../_support/attack.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { hex } from "../_support/hex.ts";
 import { delay, PORTS, socketIoPort, socks5Port, within } from "../_support/ports.ts";
-import { hex, joined } from "../_support/websocket_rig.ts";
+import { joined } from "../_support/websocket_rig.ts";
 import { serve, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import { reported } from "../_support/console_errors.ts";
 import { createServer } from "../../net/create_server.ts";

@@ -16,8 +16,9 @@ import {
   serverFrame,
   Wire,
 } from "../_support/attack.ts";
+import { hex } from "../_support/hex.ts";
 import { drip, readToEnd, socketIoPort, webSocketPort, within } from "../_support/ports.ts";
-import { hex, joined } from "../_support/websocket_rig.ts";
+import { joined } from "../_support/websocket_rig.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoSocket } from "../../socketio/socket.ts";

@@ -2,8 +2,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { byteServer, latin1, openWebSocket, Wire } from "../_support/attack.ts";
 import { CA, type CertName, identity } from "../_support/certs.ts";
+import { hex } from "../_support/hex.ts";
 import { drip, readToEnd, socks5Port, textOf, within } from "../_support/ports.ts";
-import { hex, joined } from "../_support/websocket_rig.ts";
+import { joined } from "../_support/websocket_rig.ts";
 import { serve, until } from "../_support/websocket_server.ts";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { dial, type DialOptions } from "../../net/dial.ts";

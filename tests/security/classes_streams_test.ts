@@ -1,8 +1,8 @@
 // Known classes of attacks on streams of messages and on datagrams: framings, floods and forged senders.
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { byteServer, growthDuring, latin1, repeated } from "../_support/attack.ts";
+import { hex } from "../_support/hex.ts";
 import { delay, linePort, textOf, within } from "../_support/ports.ts";
-import { hex } from "../_support/websocket_rig.ts";
 import { until } from "../_support/websocket_server.ts";
 import { cobsFramer } from "../../net/cobs_framer.ts";
 import { createServer } from "../../net/create_server.ts";

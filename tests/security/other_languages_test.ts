@@ -14,8 +14,9 @@ import {
   serverFrame,
   Wire,
 } from "../_support/attack.ts";
+import { hex } from "../_support/hex.ts";
 import { delay, drip, readToEnd, socketIoPort, webSocketPort, within } from "../_support/ports.ts";
-import { hex, joined } from "../_support/websocket_rig.ts";
+import { joined } from "../_support/websocket_rig.ts";
 import { serve, until, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import { timingSafeEqual } from "../../buffer/timing_safe_equal.ts";
 import { createServer } from "../../net/create_server.ts";

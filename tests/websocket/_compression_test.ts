@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { hex, joined, toBytes } from "../_support/websocket_rig.ts";
+import { hex } from "../_support/hex.ts";
+import { joined, toBytes } from "../_support/websocket_rig.ts";
 import {
   clearCompressionPool,
   createCompression,

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { faultOfStart, readClosePayload } from "../../websocket/_frame_rules.ts";
 import { isWebSocketCloseCode } from "../../websocket/close_code.ts";
 import { readFrameHeader, WebSocketFrameHeader } from "../../websocket/frame.ts";
-import { hex, plainTools } from "../_support/websocket_rig.ts";
+import { hex } from "../_support/hex.ts";
+import { plainTools } from "../_support/websocket_rig.ts";
 
 const FLAGS = [false, true];
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { inflateRawSync } from "node:zlib";
-import { hex, toBytes } from "../_support/websocket_rig.ts";
+import { hex } from "../_support/hex.ts";
+import { toBytes } from "../_support/websocket_rig.ts";
 import { SyncZlib } from "../../websocket/_zlib.ts";
 
 Deno.test("zlib stream works synchronously and says what is left over", () => {

@@ -9,10 +9,7 @@ import {
   WebSocketFrameHeader,
   writeFrameHeader,
 } from "../../websocket/frame.ts";
-
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (byte) => parseInt(byte, 16));
-}
+import { hex } from "../_support/hex.ts";
 
 function decode(bytes: Uint8Array): DecodedFrame {
   const frame = decodeFrame(bytes);

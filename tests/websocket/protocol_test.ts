@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { hex, joined, Rig, toBytes } from "../_support/websocket_rig.ts";
+import { hex } from "../_support/hex.ts";
+import { joined, Rig, toBytes } from "../_support/websocket_rig.ts";
 import { WebSocketError, type WebSocketErrorCode } from "../../websocket/errors.ts";
 import type { WebSocketProtocolOptions } from "../../websocket/protocol_types.ts";
 import type { WebSocketRole } from "../../websocket/types.ts";

@@ -8,7 +8,7 @@ import type { TlsIdentity } from "../../net/tls_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
-import { hex } from "../_support/websocket_rig.ts";
+import { hex } from "../_support/hex.ts";
 import {
   ACCEPT,
   ask,
