@@ -3,7 +3,8 @@
 /** The most bytes of a varint: those of a 64-bit number. */
 export const MAX_BYTES = 10;
 
-const MAX_UINT64 = (1n << 64n) - 1n;
+/** The largest number of 64 bits. */
+export const MAX_UINT64: bigint = (1n << 64n) - 1n;
 
 /**
  * The number of bytes of the varint at `offset`; -1 if it goes on behind `end`.

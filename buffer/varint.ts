@@ -1,10 +1,9 @@
 // Floor 1: codec.
-import { MAX_BYTES, varintBigValue, varintSize, varintValue } from "./_leb128.ts";
+import { MAX_BYTES, MAX_UINT64, varintBigValue, varintSize, varintValue } from "./_leb128.ts";
 
 /** The most bytes of a varint: those of a 64-bit number. */
 export const MAX_VARINT_BYTES: number = MAX_BYTES;
 
-const MAX_UINT64 = (1n << 64n) - 1n;
 const MIN_INT64 = -(1n << 63n);
 const MAX_INT64 = (1n << 63n) - 1n;
 
