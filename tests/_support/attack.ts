@@ -193,8 +193,8 @@ export async function openWebSocket(port: number, options: OpenOptions = {}): Pr
 }
 
 /** Checks that a server of WebSockets with an echo serves a new client. */
-export async function assertEchoes(port: number, path = "/"): Promise<void> {
-  using wire = await openWebSocket(port, { path });
+export async function assertEchoes(port: number): Promise<void> {
+  using wire = await openWebSocket(port);
   await wire.write(clientFrame(1, "still there?"));
   const answer = await wire.readText();
   assert(answer === "still there?", `The server does not echo: ${answer}`);

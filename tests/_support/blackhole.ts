@@ -4,9 +4,9 @@ export interface Blackhole extends AsyncDisposable {
 }
 
 /** Makes a port that lets nobody in. */
-export async function blackhole(hostname = "127.0.0.1", port = 0): Promise<Blackhole> {
+export async function blackhole(hostname = "127.0.0.1"): Promise<Blackhole> {
   // Such a queue has one place.
-  const listener = Deno.listen({ hostname, port, tcpBacklog: 0 });
+  const listener = Deno.listen({ hostname, port: 0, tcpBacklog: 0 });
   const conn = await Deno.connect({ hostname, port: listener.addr.port });
   return {
     port: listener.addr.port,

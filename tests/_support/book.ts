@@ -12,10 +12,10 @@ export function assertError(book: SocketBook, kind: SocketBookErrorKind | undefi
 }
 
 /** A book with the server "S" and a raw client at its other end, not accepted yet. */
-export async function bookWithRawClient(
-  options?: SocketBookOptions,
-): Promise<AsyncDisposable & { book: SocketBook; peer: RawPeer }> {
-  const book = new SocketBook(options);
+export async function bookWithRawClient(): Promise<
+  AsyncDisposable & { book: SocketBook; peer: RawPeer }
+> {
+  const book = new SocketBook();
   assertEquals(await book.create("S", 0, { address: "127.0.0.1" }), true, book.lastError?.message);
   const peer = await RawPeer.connect(book.localPort("S"));
   return {
@@ -49,10 +49,10 @@ export async function bookWithRawServer(
 }
 
 /** A book with the server "S", the client "C", and the channel between them at the server's side. */
-export async function connectedBook(
-  options?: SocketBookOptions,
-): Promise<AsyncDisposable & { book: SocketBook; channel: string }> {
-  const book = new SocketBook(options);
+export async function connectedBook(): Promise<
+  AsyncDisposable & { book: SocketBook; channel: string }
+> {
+  const book = new SocketBook();
   await book.create("S", 0, { address: "127.0.0.1" });
   const connected = await book.connect("C", book.localPort("S"), "127.0.0.1");
   assertEquals(connected, true, book.lastError?.message);

@@ -47,7 +47,8 @@ export function hasFamily(domain: number, protocol: number): boolean {
 let count = 0;
 
 /** struct sockaddr_un with a name in the abstract namespace, which leaves no file. */
-export function abstractAddr(name = `sluice-test-${Deno.pid}-${count++}`): Uint8Array<ArrayBuffer> {
+export function abstractAddr(): Uint8Array<ArrayBuffer> {
+  const name = `sluice-test-${Deno.pid}-${count++}`;
   return Uint8Array.of(AF_UNIX, 0, 0, ...new TextEncoder().encode(name));
 }
 
