@@ -190,8 +190,13 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
         // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
         if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {
-        this.destroy();
-        return;
+        // While too much waits for its turn to leave, node:http reads nothing: the rest may have come in time.
+        if ((this as { _paused?: boolean })._paused !== true) {
+          this.destroy();
+          return;
+        }
+        const { requestTimeout } = this.#server;
+        if (requestTimeout > 0) this.#dueAt = now + requestTimeout;
       }
     }
     if (now >= this.#idleAt) {

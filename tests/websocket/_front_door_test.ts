@@ -1140,6 +1140,36 @@ Deno.test("a request behind a slow response has the time of others for its body"
   assertMatch(client.text, /^HTTP\/1.1 200 [^]*pageHTTP\/1.1 200 [^]*uploaded$/);
 });
 
+Deno.test("a request that is not read while 100 responses wait has its time afterwards, and no more", async () => {
+  const settings = { headersTimeout: 200, requestTimeout: 200 };
+  for (const rest of ["", "67890"]) {
+    const waiting: ServerResponse[] = [];
+    const asked = Promise.withResolvers<void>();
+    const http = createServer(settings, (request, response) => {
+      if (request.method === "GET") waiting.push(response);
+      else {
+        asked.resolve();
+        request.resume().once("end", () => response.end("uploaded"));
+      }
+    });
+    const limits = new Limits();
+    await using server = await serve({ http, limits });
+    using client = await RawClient.connect(server.port);
+    await client.write(
+      `${GET.repeat(99)}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345`,
+    );
+    await asked.promise;
+    if (rest !== "") await client.write(rest);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assertEquals(limits.connections.used, 1);
+    for (const response of waiting) response.end("page");
+    await client.readUntil((text) => text.includes("uploaded")).catch(() => {});
+    assertEquals(client.text.split("page").length - 1, 99);
+    assertEquals(client.text.endsWith("uploaded"), rest !== "");
+    if (rest === "") await emptied(limits);
+  }
+});
+
 Deno.test("handler's client that drips nonsense behind its last response is let go of, without a warning", async () => {
   const limits = new Limits();
   const warnings: unknown[] = [];
