@@ -62,5 +62,6 @@ Deno.test("a message for the page tells what it is", () => {
   assertEquals(text({ compressed: true, note: "cut" }), "[text, cut]");
   assertEquals(text({ packet: "PING" }), "[text] PING");
   assertEquals(toWebEvent({ ...message, packet: "PING" }, 0, 9).text, "[text] PI");
+  assertEquals(toWebEvent({ ...message, size: 70_000 }, 0, 9).size, 70_000);
   assertEquals(toWebEvent(message, 0, 2).bytes, "QUI=");
 });
