@@ -315,6 +315,9 @@ liveTest(
     open(1);
     data(1, "client", "before");
     await page.waitForSelector("#rows >> text=before");
+    await page.click("#rows tr:nth-child(2)");
+    await page.click("#connections button");
+    await page.waitForSelector("#detail:visible");
     await page.click("text=Pause");
     data(1, "client", "meanwhile");
     await page.waitForSelector("#state >> text=paused: 1 wait");
@@ -332,6 +335,7 @@ liveTest(
     await page.waitForSelector("#state:not(.off)");
     await page.click("text=Resume");
     await page.waitForSelector("text=Nothing yet. Connect a client to the tracer.");
+    assert(await page.locator("#detail").isHidden());
     open(7);
     data(7, "client", "after");
     await page.waitForSelector("#rows >> text=after");
@@ -581,6 +585,9 @@ liveTest("the live page counts what it has missed", async (live) => {
   const state = (await page.textContent("#state"))!;
   const [, events, missed] = /(\d+) events, (\d+) missed/.exec(state)!;
   assertEquals(Number(events) + Number(missed), 101);
+  // Who comes late has missed nothing of what it could have.
+  await page.reload();
+  await page.waitForSelector("#state >> text=/^1 open, 1 in all, 1[0-2] events$/");
   await page.click("text=Clear");
   await page.waitForSelector("#state >> text=/ 0 events$/");
 }, { maxEvents: 10 });
