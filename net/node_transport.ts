@@ -373,7 +373,10 @@ export interface TransportDuplexOptions {
   head?: Uint8Array;
   /** From how many bytes on it pushes back, in both directions. @default {65536} */
   highWaterMark?: number;
-  /** Whether the own direction stays open when the peer's ends. Servers of node:http have it on. @default {false} */
+  /**
+   * Whether the own direction stays open when the peer's ends. Servers of node:http have it on. Without it, as in node:net, what
+   * `duplex.pipe(transform).pipe(duplex)` has not written back by then is lost. @default {false}
+   */
   allowHalfOpen?: boolean;
   /** Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all. @default {false} */
   transient?: boolean;

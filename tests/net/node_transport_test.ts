@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { once } from "node:events";
 import { createServer as createHttpServer, request } from "node:http";
 import { connect as nodeConnect, createServer as createNodeServer, type Socket } from "node:net";
-import { Duplex, PassThrough } from "node:stream";
+import { Duplex, PassThrough, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
@@ -821,6 +822,20 @@ Deno.test("transport duplex leaves in the end although its peer goes on to send"
     clearInterval(dripping);
     far.close();
   }
+});
+
+Deno.test("with allowHalfOpen a pipe through a transform brings back all that came before the peer's end", async () => {
+  const [own, other] = pair();
+  const duplex = new TransportDuplex(own, { allowHalfOpen: true });
+  const late = new Transform({
+    transform: (chunk, _encoding, done) => void setTimeout(() => done(null, chunk), 10),
+  });
+  const passed = pipeline(duplex, late, duplex);
+  await writeAll(other, utf8("hello"));
+  await other.closeWrite();
+  assertEquals(new TextDecoder().decode(await readAll(other)), "hello");
+  await passed;
+  other.close();
 });
 
 Deno.test("transport duplex that is destroyed has nothing to set any more, as a socket of node:net", async () => {
