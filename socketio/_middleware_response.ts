@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { concat } from "@std/bytes";
 import { reportCallbackError } from "./_callback.ts";
@@ -10,6 +11,12 @@ type GivenHeaders =
   | Record<string, number | string | string[]>
   | readonly (number | string)[]
   | readonly (readonly (number | string)[])[];
+
+/** Called once a chunk is kept. */
+type Written = () => void;
+
+/** What may stand behind a chunk, as in node. */
+type BehindChunk = [encoding?: BufferEncoding | Written, written?: Written];
 
 /**
  * What middleware gets as the response where there is none of node's: it keeps the headers for the real response, and a
@@ -83,13 +90,23 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
     this.#headers.delete(name.toLowerCase());
   }
 
+  getHeaderNames(): string[] {
+    return [...this.#headers.keys()];
+  }
+
+  /** The headers by lower-case name, as node has them. */
+  getHeaders(): ResponseHeaders {
+    return Object.fromEntries([...this.#headers].map(([key, [, value]]) => [key, value]));
+  }
+
   hasHeader(name: string): boolean {
     return this.#headers.has(name.toLowerCase());
   }
 
   /** Adds a line to those that a header has. */
   appendHeader(name: string, value: string | readonly string[]): this {
-    return this.setHeader(name, [this.getHeader(name) ?? [], value].flat());
+    const before = this.getHeader(name);
+    return this.setHeader(name, before === undefined ? value : [before, value].flat());
   }
 
   writeHead(status: number, message?: string | GivenHeaders, headers?: GivenHeaders): this {
@@ -105,24 +122,24 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
   /** Names and values by turns; a name that comes more than once makes several lines. */
   #setList(list: readonly (number | string)[]): void {
     for (let i = 0; i < list.length; i += 2) this.removeHeader(`${list[i]}`);
-    for (let i = 0; i + 1 < list.length; i += 2) {
-      const [name, value] = [`${list[i]}`, `${list[i + 1]}`];
-      if (this.hasHeader(name)) this.appendHeader(name, value);
-      else this.setHeader(name, value);
-    }
+    for (let i = 0; i + 1 < list.length; i += 2) this.appendHeader(`${list[i]}`, `${list[i + 1]}`);
   }
 
-  write(chunk: string | Uint8Array): boolean {
+  write(chunk: string | Uint8Array, ...rest: BehindChunk): boolean {
     if (!this.#began) this.writeHead(this.statusCode);
-    // Who wrote the bytes may use their place again.
-    this.#chunks.push(typeof chunk === "string" ? chunk : new Uint8Array(chunk));
+    this.#chunks.push(kept(chunk, rest[0]));
+    callWritten(rest);
     return true;
   }
 
-  end(chunk?: string | Uint8Array): this {
+  end(chunk?: string | Uint8Array | Written | null, ...rest: BehindChunk): this {
     if (this.#ended) return this;
-    if (chunk !== undefined) this.write(chunk);
-    else if (!this.#began) this.writeHead(this.statusCode);
+    if (typeof chunk === "function") return this.end(null, chunk);
+    if (chunk !== undefined && chunk !== null) this.write(chunk, ...rest);
+    else {
+      if (!this.#began) this.writeHead(this.statusCode);
+      callWritten(rest);
+    }
     this.#ended = true;
     this.#onend(this);
     return this;
@@ -136,4 +153,23 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
       reportCallbackError(error);
     }
   }
+}
+
+/** What stays of a chunk: who wrote bytes may use their place again. */
+function kept(chunk: string | Uint8Array, encoding: unknown): string | Uint8Array {
+  if (typeof chunk !== "string") return new Uint8Array(chunk);
+  if (typeof encoding !== "string" || /^utf-?8$/i.test(encoding)) return chunk;
+  return new Uint8Array(Buffer.from(chunk, encoding as BufferEncoding));
+}
+
+function callWritten(rest: BehindChunk): void {
+  const written = rest.find((one) => typeof one === "function");
+  if (written === undefined) return;
+  queueMicrotask(() => {
+    try {
+      written();
+    } catch (error) {
+      reportCallbackError(error);
+    }
+  });
 }

@@ -77,3 +77,29 @@ Deno.test("kept response takes a reason and lists of headers in writeHead, as no
   assertEquals(kept(401, list), [401, headers]);
   assertEquals(kept(401, "No", [["X-A", 1], list.slice(2, 4), list.slice(4)]), [401, headers]);
 });
+
+Deno.test("kept response takes encodings and callbacks behind what is written, as node's does", async () => {
+  const ended: string[] = [];
+  const response = new KeptResponse(({ text }) => ended.push(text));
+  await new Promise<void>((resolve) => response.write("a", resolve));
+  await new Promise<void>((resolve) => response.write("YmM=", "base64", resolve));
+  response.write("é", "utf8");
+  await new Promise<void>((resolve) => response.end("64", "hex", resolve));
+  assertEquals(ended, ["abcéd"]);
+  for (const chunk of [null, undefined]) {
+    const empty = new KeptResponse(({ text }) => ended.push(text));
+    await new Promise<void>((resolve) => empty.end(chunk, resolve));
+  }
+  const empty = new KeptResponse(({ text }) => ended.push(text));
+  await new Promise<void>((resolve) => empty.end(resolve));
+  assertEquals(ended, ["abcéd", "", "", ""]);
+});
+
+Deno.test("kept response adds to a header, and tells all headers by lower-case names", () => {
+  const response = new KeptResponse(() => {});
+  response.setHeader("X-A", "1").appendHeader("x-a", "2").appendHeader("Set-Cookie", ["a", "b"]);
+  assertEquals(response.appendHeader("X-B", "b").getHeader("x-b"), "b");
+  response.removeHeader("x-b");
+  assertEquals(response.getHeaders(), { "x-a": ["1", "2"], "set-cookie": ["a", "b"] });
+  assertEquals(response.getHeaderNames(), ["x-a", "set-cookie"]);
+});
