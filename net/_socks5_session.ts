@@ -2,7 +2,7 @@
 import { closeQuietly } from "./_close_quietly.ts";
 import { readInto } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
-import { ReadAhead } from "./read_ahead.ts";
+import { ReadAheadTransport } from "./read_ahead_transport.ts";
 import { relay } from "./_relay.ts";
 import { Socks5Association, untilEnd } from "./_socks5_association.ts";
 import { dial } from "./dial.ts";
@@ -196,7 +196,7 @@ export class Socks5Session {
       throw new NetError("Cannot serve SOCKS5 client: not authorized", { code: "EACCES" });
     };
     let left: NetError | undefined;
-    const ahead = new ReadAhead(this.#transport, EARLY_BYTES, (cause) => {
+    const ahead = new ReadAheadTransport(this.#transport, EARLY_BYTES, (cause) => {
       left = new NetError("Cannot serve SOCKS5 client: it left before its answer", {
         code: "ECONNRESET",
         cause,

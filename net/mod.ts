@@ -85,7 +85,7 @@ export * from "./proxy_protocol_parser.ts";
 export * from "./proxy_protocol_transport.ts";
 export * from "./proxy_url.ts";
 export * from "./raw_framer.ts";
-export * from "./read_ahead.ts";
+export * from "./read_ahead_transport.ts";
 export * from "./reader.ts";
 export * from "./resettable_transport.ts";
 export * from "./sdp.ts";

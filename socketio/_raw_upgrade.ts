@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import type { TlsInfo } from "../net/tls_options.ts";
-import { ReadAhead } from "../net/read_ahead.ts";
+import { ReadAheadTransport } from "../net/read_ahead_transport.ts";
 import type { Transport } from "../net/transport.ts";
 import {
   buildRefusal,
@@ -103,7 +103,7 @@ export class RawUpgrade implements UpgradeExchange {
   readonly #raw: RawRequest;
   readonly #options: RawSocketOptions;
   #transport: Transport;
-  #ahead: ReadAhead | undefined;
+  #ahead: ReadAheadTransport | undefined;
   #done = false;
 
   constructor(raw: RawRequest, options: RawSocketOptions, request?: EngineRequest) {
@@ -131,7 +131,7 @@ export class RawUpgrade implements UpgradeExchange {
   }
 
   watch(left: () => void): void {
-    const ahead = this.#transport = this.#ahead = new ReadAhead(
+    const ahead = this.#transport = this.#ahead = new ReadAheadTransport(
       this.#transport,
       EARLY_BYTES,
       () => {

@@ -44,7 +44,7 @@ export interface SocketIoSocketOptions {
   /**
    * The most packets that wait to be sent on a connection; more are refused by `emit`. An event is one, and one more for each of its attachments.
    * Platforms spend half a kB on each that waits, however small it is.
-   * @default {65_536}
+   * @default {262_144}
    */
   maxBufferedPackets?: number;
   /** The most acknowledgements that are waited for; above it the oldest is given up. @default {10_000} */

@@ -178,7 +178,7 @@ export class SocketIoClientSocket<
     this.#signal = signal;
     this.#maxEvents = options.maxBufferedEvents ?? 10_000;
     this.#maxBytes = options.maxBufferedBytes ?? 16_777_216;
-    this.#maxPackets = options.maxBufferedPackets ?? 65_536;
+    this.#maxPackets = options.maxBufferedPackets ?? 262_144;
     this.#acks = new AckMap(options.maxPendingAcks ?? 10_000);
     this.#connectTimeout = options.connectTimeout ?? 45_000;
     checkNumbers(options);

@@ -10,18 +10,18 @@ const NOTHING = new Uint8Array(0);
  *
  * @example
  * ```ts
- * import { pair, ReadAhead } from "@sluice/sockets/net";
+ * import { pair, ReadAheadTransport } from "@sluice/sockets/net";
  * import { assertEquals } from "@std/assert";
  *
  * const [here, there] = pair();
  * const left = Promise.withResolvers<string>();
- * const watched = new ReadAhead(here, 512, () => left.resolve("it has left"));
+ * const watched = new ReadAheadTransport(here, 512, () => left.resolve("it has left"));
  * there.close();
  * assertEquals(await left.promise, "it has left");
  * watched.close();
  * ```
  */
-export class ReadAhead implements Transport {
+export class ReadAheadTransport implements Transport {
   readonly #transport: Transport;
   #bytes: Uint8Array;
   /** The read ahead, until somebody has taken all that it brought. */

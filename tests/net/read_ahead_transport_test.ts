@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ReadAhead } from "../../net/read_ahead.ts";
+import { ReadAheadTransport } from "../../net/read_ahead_transport.ts";
 import { pair } from "../../net/pair.ts";
 import { hex } from "../_support/framing.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
@@ -11,12 +11,12 @@ const never = (): never => {
 
 testTransportContract("read ahead, nothing there yet", () => {
   const [here, there] = pair();
-  return [new ReadAhead(here, 16, () => {}), there];
+  return [new ReadAheadTransport(here, 16, () => {}), there];
 });
 
 Deno.test("read ahead gives what it brought to who reads, before and after it came", async () => {
   const [here, there] = pair();
-  const transport = new ReadAhead(here, 3, never);
+  const transport = new ReadAheadTransport(here, 3, never);
   const buffer = new Uint8Array(2);
   const first = transport.read(buffer);
   await there.write(hex("0102030405"));
@@ -33,7 +33,7 @@ Deno.test("read ahead tells of an end and of a fault, and gives them to who read
   for (const fault of [false, true]) {
     const [here, there] = pair();
     const left = Promise.withResolvers<unknown>();
-    const transport = new ReadAhead(here, 16, (why) => left.resolve(why));
+    const transport = new ReadAheadTransport(here, 16, (why) => left.resolve(why));
     if (fault) here.close();
     else await there.closeWrite();
     assertEquals(await left.promise instanceof Error, fault);
@@ -47,7 +47,7 @@ Deno.test("read ahead tells of an end and of a fault, and gives them to who read
 
 Deno.test("read ahead tells nobody when nobody watches, or it is closed itself", async () => {
   const [here, there] = pair();
-  const transport = new ReadAhead(here, 16, never);
+  const transport = new ReadAheadTransport(here, 16, never);
   transport.unwatch();
   await there.closeWrite();
   assertEquals(await transport.read(new Uint8Array(1)), null);
@@ -55,7 +55,7 @@ Deno.test("read ahead tells nobody when nobody watches, or it is closed itself",
   there.close();
 
   const [mine, theirs] = pair();
-  const closed = new ReadAhead(mine, 16, never);
+  const closed = new ReadAheadTransport(mine, 16, never);
   closed.close();
   await assertRejects(() => closed.read(new Uint8Array(1)));
   theirs.close();
