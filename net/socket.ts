@@ -498,7 +498,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     event: K,
     listener: (...args: SocketEvents[K]) => void,
   ): this {
-    if (event === "data") this.#listen();
+    this.#onListener(event);
     // deno-lint-ignore no-explicit-any
     return super.on(event as any, listener as any);
   }
@@ -518,7 +518,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     event: K,
     listener: (...args: SocketEvents[K]) => void,
   ): this {
-    if (event === "data") this.#listen();
+    this.#onListener(event);
     // deno-lint-ignore no-explicit-any
     return super.once(event as any, listener as any);
   }
@@ -1157,6 +1157,17 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         else resolve();
       });
     });
+  }
+
+  #onListener(event: string): void {
+    if (event === "data") this.#listen();
+    else if (event === "readable") {
+      // Whoever listens for it reads nothing in another way, and would wait without end.
+      throw codedTypeError(
+        "ERR_INVALID_ARG_VALUE",
+        'Cannot listen for "readable": a Socket has no read(); listen for "data", or make it a stream.Duplex by `new TransportDuplex(new NodeTransport(socket))`',
+      );
+    }
   }
 
   #listen(): void {

@@ -850,6 +850,20 @@ Deno.test("pipe goes on after unpipe, and after pause", async () => {
   assertEquals(await readText(to.peer), "a");
 });
 
+Deno.test("who listens for readable is told that there is no read()", () => {
+  const socket = new Socket();
+  const readable = "readable" as "data";
+  for (const method of ["on", "addListener", "once"] as const) {
+    const error = assertThrows(
+      () => socket[method](readable, () => {}),
+      TypeError,
+      "TransportDuplex",
+    );
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  }
+  assertEquals(socket.listenerCount(readable), 0);
+});
+
 Deno.test("a listener that throws ends its own socket only", async () => {
   const fault = new Error("in a listener");
   await withServer({}, (socket) => {
