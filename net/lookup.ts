@@ -92,9 +92,7 @@ async function ask(
   } catch (error) {
     const known = toNetError(error, { syscall: "getaddrinfo", address: hostname });
     const vague = known.code === "EIO" || known.code === "ENOENT";
-    throw vague
-      ? notFound(hostname, (error as Error)?.message ?? errorOf(error).message, error)
-      : known;
+    throw vague ? notFound(hostname, errorOf(error).message, error) : known;
   }
 }
 

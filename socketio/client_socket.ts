@@ -56,6 +56,7 @@ interface Waiting {
 
 interface Retried {
   readonly args: unknown[];
+  readonly size: number;
   readonly flags: ClientFlags;
   readonly ack: ((...args: unknown[]) => void) | undefined;
   tries: number;
@@ -152,6 +153,7 @@ export class SocketIoClientSocket<
   #early: { readonly args: unknown[]; readonly size: number }[] = [];
   #earlySize = 0;
   #retried: Retried[] = [];
+  #retriedBytes = 0;
   #blobs: Promise<void> | undefined;
   /** Events that wait until their blobs are read, or those before them, and their size. */
   #reading = 0;
@@ -728,26 +730,24 @@ export class SocketIoClientSocket<
     if (flags.volatile && (!usable || !this.io._writable)) {
       return this.#dropped(String(data[0]), flags, ack, withError);
     }
+    const event = String(data[0]);
     const size = approximateSize(data);
     const held = this.#waitingBytes + this.#readingBytes + this.io._buffered;
     const events = this.#waiting.length + (usable ? 0 : this.#reading);
     const packets = this.io._bufferedPackets + this.#reading;
-    if (
-      events >= this.#maxEvents || packets >= this.#maxPackets ||
-      (held > 0 && held + size > this.#maxBytes)
-    ) {
-      throw new SocketIoError("ERR_LIMIT", `Cannot emit "${data[0]}": too much waits to be sent`);
-    }
+    if (events >= this.#maxEvents || packets >= this.#maxPackets) throw tooMuchWaits(event);
+    this.#refuse(event, held, size);
     if (ack !== undefined) {
       packet.id = this.#nextAck++;
-      this.#register(packet.id, String(data[0]), flags, ack, withError);
+      this.#register(packet.id, event, flags, ack, withError);
     }
     try {
       this.#inOrder(packet, (packet) => {
         if (this.#connected && !this.io._expired) this.#write(packet);
         else {
-          // Later nobody is there to catch it.
-          this.io._check(packet);
+          // Later nobody is there to catch it; and what is in an object is known only now.
+          const size = this.io._measure(packet);
+          this.#refuse(event, this.#waitingBytes, size);
           this.#waiting.push({ packet, size });
           this.#waitingBytes += size;
         }
@@ -756,6 +756,11 @@ export class SocketIoClientSocket<
       if (packet.id !== undefined) this.#acks.delete(packet.id);
       throw error;
     }
+  }
+
+  /** Throws if an event that large has no room beside what is held; alone it has. */
+  #refuse(event: string, held: number, size: number): void {
+    if (held > 0 && held + size > this.#maxBytes) throw tooMuchWaits(event);
   }
 
   /** An event is not sent: who waits for its answer is told as if it had been lost on its way. */
@@ -828,12 +833,15 @@ export class SocketIoClientSocket<
     flags: ClientFlags,
     ack: ((...args: unknown[]) => void) | undefined,
   ): void {
-    if (this.#retried.length >= this.#maxEvents) {
-      throw new SocketIoError("ERR_LIMIT", `Cannot emit "${args[0]}": too much waits to be sent`);
-    }
-    if (!hasBlob(args)) this.io._check({ type: PacketType.EVENT, nsp: this.nsp, data: args });
-    const entry = { args, flags, ack, tries: 0, pending: false };
+    const event = String(args[0]);
+    if (this.#retried.length >= this.#maxEvents) throw tooMuchWaits(event);
+    const size = hasBlob(args)
+      ? approximateSize(args)
+      : this.io._measure({ type: PacketType.EVENT, nsp: this.nsp, data: args });
+    this.#refuse(event, this.#retriedBytes, size);
+    const entry = { args, size, flags, ack, tries: 0, pending: false };
     this.#retried.push(entry);
+    this.#retriedBytes += size;
     this.#drainRetried(entry);
   }
 
@@ -845,13 +853,18 @@ export class SocketIoClientSocket<
       try {
         return this.#sendRetried(entry);
       } catch (error) {
-        this.#retried.shift();
+        this.#forgetRetried();
         // Its caller is still there, those of the others are not.
         if (entry === fresh) throw error;
         if (entry.ack === undefined) reportCallbackError(error);
         else guardCallback(entry.ack)(error);
       }
     }
+  }
+
+  #forgetRetried(): void {
+    const entry = this.#retried.shift();
+    if (entry !== undefined) this.#retriedBytes -= entry.size;
   }
 
   #sendRetried(entry: Retried): void {
@@ -869,7 +882,7 @@ export class SocketIoClientSocket<
       // It can't be sent: the next time, it could not either.
       const unsent = error !== null && !(error instanceof SocketIoError);
       if (error === null || unsent || entry.tries > this.#options.retries!) {
-        this.#retried.shift();
+        this.#forgetRetried();
         if (entry.ack !== undefined) guardCallback(entry.ack)(error, ...answer);
         else if (unsent) reportCallbackError(error);
       }
@@ -931,6 +944,10 @@ export class SocketIoClientSocket<
 
 /** The method as it is here: libraries may put another one in its place, in one socket or in the prototype. */
 const ONEVENT = SocketIoClientSocket.prototype.onevent;
+
+function tooMuchWaits(event: string): SocketIoError {
+  return new SocketIoError("ERR_LIMIT", `Cannot emit "${event}": too much waits to be sent`);
+}
 
 function tooMuchEarly(): SocketIoError {
   const message = "Cannot connect: too much came before the server let the socket in";

@@ -339,9 +339,9 @@ export class SocketIoManager {
     for (const part of this.#codec.encode(packet)) engine.write(part, answer);
   }
 
-  /** Throws if a packet can't be encoded. @ignore */
-  _check(packet: SocketIoPacket): void {
-    this.#codec.encode(packet);
+  /** How large a packet is when it is sent, in characters and bytes. Throws if it can't be encoded. @ignore */
+  _measure(packet: SocketIoPacket): number {
+    return this.#codec.encode(packet).reduce((size, part) => size + part.length, 0);
   }
 
   /** Which connection this is: each has a number of its own. @ignore */

@@ -570,6 +570,46 @@ Deno.test("client refuses reserved events, and more than may wait", () => {
   many.volatile.emit("d");
 });
 
+Deno.test("client counts what is in the objects of the events that wait, those to be sent again among them", () => {
+  for (const retries of [0, 2]) {
+    const socket = connectSocketIo("http://127.0.0.1:1", {
+      autoConnect: false,
+      maxBufferedBytes: 1000,
+      retries,
+    });
+    socket.emit("a", { text: "x".repeat(2000) }); // a first one always may
+    const error = assertThrows(() => socket.emit("b", { text: "x" }), SocketIoError);
+    assertEquals(error.code, "ERR_LIMIT");
+    socket.disconnect();
+
+    const small = connectSocketIo("http://127.0.0.1:1", {
+      autoConnect: false,
+      maxBufferedBytes: 1000,
+      retries,
+    });
+    small.emit("a", { text: "x".repeat(400) }).emit("a", [{ text: "x".repeat(400) }]);
+    assertThrows(() => small.emit("a", [[{ text: "x".repeat(400) }]]), SocketIoError);
+    small.emit("a", "y");
+    small.disconnect();
+  }
+});
+
+Deno.test("client has room again for what is sent until it is answered, once it was", async () => {
+  const io = new SocketIoServer();
+  io.on("connection", (socket) => socket.on("large", (_text, done) => done("taken")));
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const socket = connectSocketIo(`http://127.0.0.1:${port}`, {
+    maxBufferedBytes: 1000,
+    retries: 2,
+    ackTimeout: 10_000,
+  });
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await socket.emitWithAck("large", ["x".repeat(700)]), "taken");
+  }
+  socket.disconnect();
+  await io.close();
+});
+
 Deno.test("client refuses more events than may wait, those whose blobs are being read among them", async () => {
   const make = (options: { maxBufferedEvents?: number; maxBufferedBytes?: number }) =>
     connectSocketIo("http://127.0.0.1:1", { autoConnect: false, ...options });
