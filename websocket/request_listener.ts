@@ -25,6 +25,9 @@ const AT_ONCE_TURNS = 10;
  */
 const MAX_UNANSWERED = 100;
 
+/** How much may follow behind nonsense while responses before it are due, in bytes: who sends more does not wait for them, and is cut. */
+const MAX_STRAY = 16_777_216;
+
 /** What a fetched response tells of the connection that it came on, beside what every response may not say. */
 const BETWEEN_NEIGHBOURS = ["upgrade", "te", "proxy-connection"];
 
@@ -292,7 +295,11 @@ const FAULTS: ReadonlyMap<string | undefined, string> = new Map([
 export function answerClientError(error: Error, socket: Duplex): void {
   const status = FAULTS.get((error as { code?: string }).code) ?? "400 Bad Request";
   // What follows is thrown away; node:http would find fault with each piece of it.
-  socket.removeAllListeners("data").resume();
+  let stray = 0;
+  socket.removeAllListeners("data").on("data", (chunk: Uint8Array) => {
+    stray += chunk.length;
+    if (stray > MAX_STRAY) socket.destroy();
+  }).resume();
   const key = socket as IncomingMessage["socket"];
   const responses = unfinished.get(key) ?? new Set();
   // A body that is broken ends in no other way, and its handler may wait for it: its response is not awaited, unless it was given already.

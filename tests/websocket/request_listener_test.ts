@@ -841,6 +841,38 @@ Deno.test("answer to a client's error comes behind the responses that are due, a
   await new Promise((resolve) => server.close(resolve));
 });
 
+Deno.test("answer to a client's error cuts who goes on sending while a response is due, and not who sends little", async () => {
+  const asked = new Map<string, AbortSignal>();
+  const server = createServer(createRequestListener((request) => {
+    asked.set(new URL(request.url).pathname, request.signal);
+    return new Promise(() => {});
+  }));
+  server.on("clientError", answerClientError);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const piece = "x".repeat(65_536);
+  const send = async (conn: Deno.Conn, path: string, stray: number): Promise<string> => {
+    try {
+      await writeAll(conn, `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n@@@\r\n\r\n`);
+      for (let sent = 0; sent < stray; sent += piece.length) await writeAll(conn, piece);
+      return "sent";
+    } catch {
+      return "cut";
+    }
+  };
+  using little = await Deno.connect({ hostname: "127.0.0.1", port });
+  assertEquals(await send(little, "/little", 8_000_000), "sent");
+  using much = await Deno.connect({ hostname: "127.0.0.1", port });
+  assertEquals(await send(much, "/much", 64_000_000), "cut");
+  await until(() => asked.get("/much")?.aborted === true);
+  assertEquals([...asked].map(([path, { aborted }]) => [path, aborted]).sort(), [
+    ["/little", false],
+    ["/much", true],
+  ]);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
 Deno.test("answer to a client's error tells a request that took too long, and what is too large, as Node does", async () => {
   const faults = [
     ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
