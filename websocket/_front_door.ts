@@ -81,6 +81,10 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     if (this.#answering > 0) this.#startedAt = DEADLINES.now();
     this.#answering++;
     this.#responses.add(response);
+    // Before that lets it go on.
+    response.once("close", () => {
+      if (this.#isHeldBack() && this.#request?.complete === false) this.#prolong(DEADLINES.now());
+    });
     watchResponse(request, response);
     this.#request = request;
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
@@ -190,19 +194,29 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
         // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
         if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {
-        // While too much waits for its turn to leave, node:http reads nothing: the rest may have come in time.
-        if ((this as { _paused?: boolean })._paused !== true) {
+        if (!this.#isHeldBack()) {
           this.destroy();
           return;
         }
-        const { requestTimeout } = this.#server;
-        if (requestTimeout > 0) this.#dueAt = now + requestTimeout;
+        this.#prolong(now);
       }
     }
     if (now >= this.#idleAt) {
       this.#idleAt = Infinity;
       if (!this.emit("timeout")) this.destroy();
     }
+    this.#arm();
+  }
+
+  /** Whether node:http reads nothing, as too much waits for its turn to leave: what a request lacks may have come in time. */
+  #isHeldBack(): boolean {
+    return (this as { _paused?: boolean })._paused === true;
+  }
+
+  /** Gives the request whose body is awaited its time anew. */
+  #prolong(now: number): void {
+    const { requestTimeout } = this.#server;
+    this.#dueAt = requestTimeout > 0 ? now + requestTimeout : Infinity;
     this.#arm();
   }
 
