@@ -362,6 +362,7 @@ liveTest(
         "^ a|b {1} \\\\d?*+",
         "/\\$5\\.00/",
         "refused BY",
+        "/refused B./i",
         "DE AD",
         "be ef",
       ]
