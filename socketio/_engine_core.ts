@@ -266,6 +266,8 @@ export class EngineCore implements EngineSocketHost {
     const foreign = this.#checkOrigin(exchange, query.sid);
     if (foreign === undefined) return this.#letIn(exchange, query, response);
     return foreign.then((refusal) => {
+      // The client may have left meanwhile.
+      if (exchange.done) return;
       if (refusal !== undefined) this.#refuseUpgrade(exchange, refusal);
       else return this.#letIn(exchange, query, response);
     });

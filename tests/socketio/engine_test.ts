@@ -1400,6 +1400,49 @@ for (const way of ["listen", "attach"] as const) {
     await close();
   });
 
+  Deno.test(`engine's session can be upgraded after a WebSocket for it left while cors decided, under ${way}`, async () => {
+    const limits = new Limits();
+    const origin = "http://page.example";
+    let ask: (allow: () => void) => void = (allow) => allow();
+    const { engine, port, close } = await serve({
+      limits,
+      cors: { origin: (_origin, answer) => ask(() => answer(null, true)) },
+    });
+    const url = `http://127.0.0.1:${port}/engine.io/?EIO=4&transport=polling`;
+    const opened = await (await fetch(url, { headers: { origin } })).text();
+    const session = `websocket&sid=${JSON.parse(opened.slice(1)).sid}`;
+    const request = (client: Deno.Conn) =>
+      client.write(new TextEncoder().encode(
+        head.replace("websocket", session).replace("host: x", `host: x\r\norigin: ${origin}`),
+      ));
+    const asked = Promise.withResolvers<() => void>();
+    ask = asked.resolve;
+    const client = await Deno.connect({ hostname: "127.0.0.1", port });
+    await request(client);
+    const allow = await asked.promise;
+    const counted = limits.connections.used;
+    client.close();
+    for (let i = 0; i < 100 && limits.connections.used === counted; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    allow(); // too late: the session goes on as if nobody had asked
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    ask = (allow) => allow();
+    const second = await Deno.connect({ hostname: "127.0.0.1", port });
+    await request(second);
+    const bytes = new Uint8Array(1024);
+    const answer = new TextDecoder().decode(bytes.subarray(0, await second.read(bytes) ?? 0));
+    assertMatch(answer, /^HTTP\/1.1 101 /);
+    await second.write(
+      new Uint8Array([0x81, 0x86, 0, 0, 0, 0, ...new TextEncoder().encode("2probe")]),
+    );
+    const n = await second.read(bytes);
+    assertEquals(new TextDecoder().decode(bytes.subarray(2, n ?? 0)), "3probe");
+    second.close();
+    assertEquals(engine.clientsCount, 1);
+    await close();
+  });
+
   for (const perMessageDeflate of [false, true]) {
     Deno.test(`engine keeps what a client sends while middleware decides, under ${way}${perMessageDeflate ? " with compression" : ""}`, async () => {
       const asked = Promise.withResolvers<() => void>();
