@@ -309,7 +309,8 @@ export class SocketIoServer<
   /**
    * Disconnects all clients, and closes the ports of `listen()` and the servers of `attach()`: from the call on nobody is let in. Clients that take
    * their time, and responses of `listen()`'s handler and of those servers that are under way, have a second, or, where one of the two is given, until
-   * `timeout` ms have passed (0: as long as it takes) or `signal` fires; then they are cut. What others have upgraded on those servers is theirs.
+   * `timeout` ms have passed (0: as long as it takes) or `signal` fires; then they are cut. What others have upgraded on those servers is theirs, and
+   * a server of `node:http2`, whose connections can't be cut, is not waited for any longer then.
    * A server that was attached to the engine, by `io.engine.attach(server)`, is left open.
    * Adapters have 5 s to close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
    *
@@ -375,7 +376,8 @@ export class SocketIoServer<
     );
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     deadline.onfire(() => {
-      for (const server of servers) server.closeAllConnections();
+      // One of node:http2 has no such method.
+      for (const server of servers) server.closeAllConnections?.();
       // Those that others have upgraded are no more the server's, and may stay.
       resolve();
     });

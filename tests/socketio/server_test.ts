@@ -7,7 +7,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type Server as HttpServer, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
@@ -141,6 +142,23 @@ Deno.test("server that closes waits no longer than it is told for connections of
   await io.close({ timeout: 20 });
   const closed = new Promise((resolve) => http.once("close", resolve));
   socket.destroy();
+  client.close();
+  await closed;
+});
+
+Deno.test("server that closes waits no longer than it is told for connections of node:http2, which it can't cut", async () => {
+  const http2 = createHttp2Server();
+  const io = new SocketIoServer().attach(http2 as unknown as HttpServer);
+  await new Promise<void>((resolve) => http2.listen(0, "127.0.0.1", resolve));
+  const connected = new Promise((resolve) => http2.once("connection", resolve));
+  const client = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: (http2.address() as AddressInfo).port,
+  });
+  await connected;
+  await io.close({ timeout: 20 });
+  assertFalse(http2.listening);
+  const closed = new Promise((resolve) => http2.once("close", resolve));
   client.close();
   await closed;
 });
