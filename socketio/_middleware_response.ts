@@ -9,8 +9,8 @@ import type { EngineResponse } from "./types.ts";
 /** What node's `writeHead` takes as headers. */
 type GivenHeaders =
   | Record<string, number | string | string[]>
-  | readonly (number | string)[]
-  | readonly (readonly (number | string)[])[];
+  | readonly (number | string | string[])[]
+  | readonly (readonly (number | string | string[])[])[];
 
 /** Called once a chunk is kept. */
 type Written = () => void;
@@ -75,9 +75,11 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
   }
 
   setHeader(name: string, value: number | string | readonly string[]): this {
-    const text = typeof value === "number" || typeof value === "string"
-      ? String(value)
-      : [...value];
+    if (value === undefined) {
+      throw new TypeError(`Cannot set the header "${name}": it has no value`);
+    }
+    // Of what is neither a number nor a text, as true, node makes a text, too.
+    const text = Array.isArray(value) ? value.map(String) : String(value);
     this.#headers.set(name.toLowerCase(), [name, text]);
     return this;
   }
@@ -114,15 +116,18 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
     this.statusCode = status;
     // As in node, the reason may be left out. What is sent has that of the status.
     const given = (typeof message === "string" ? headers : headers ?? message) ?? {};
-    if (Array.isArray(given)) this.#setList(given.flat());
+    if (Array.isArray(given)) this.#setList(Array.isArray(given[0]) ? given.flat() : given);
     else for (const [name, value] of Object.entries(given)) this.setHeader(name, value);
     return this;
   }
 
   /** Names and values by turns; a name that comes more than once makes several lines. */
-  #setList(list: readonly (number | string)[]): void {
+  #setList(list: readonly (number | string | string[])[]): void {
     for (let i = 0; i < list.length; i += 2) this.removeHeader(`${list[i]}`);
-    for (let i = 0; i + 1 < list.length; i += 2) this.appendHeader(`${list[i]}`, `${list[i + 1]}`);
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      const value = list[i + 1];
+      this.appendHeader(`${list[i]}`, Array.isArray(value) ? value : `${value}`);
+    }
   }
 
   write(chunk: string | Uint8Array, ...rest: BehindChunk): boolean {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { KeptResponse } from "../../socketio/_middleware_response.ts";
 
 Deno.test("kept response keeps headers by name without case", () => {
@@ -75,6 +75,9 @@ Deno.test("kept response takes a reason and lists of headers in writeHead, as no
   const list = ["X-A", "1", "Set-Cookie", "a=b", "set-cookie", "c=d"];
   const headers = { "X-A": "1", "set-cookie": ["a=b", "c=d"] };
   assertEquals(kept(401, list), [401, headers]);
+  const cookies = ["a=b", "c=d"];
+  assertEquals(kept(401, ["X-A", "1", "set-cookie", cookies]), [401, headers]);
+  assertEquals(kept(401, [["X-A", "1"], ["set-cookie", cookies]]), [401, headers]);
   assertEquals(kept(401, "No", [["X-A", 1], list.slice(2, 4), list.slice(4)]), [401, headers]);
 });
 
@@ -102,4 +105,16 @@ Deno.test("kept response adds to a header, and tells all headers by lower-case n
   response.removeHeader("x-b");
   assertEquals(response.getHeaders(), { "x-a": ["1", "2"], "set-cookie": ["a", "b"] });
   assertEquals(response.getHeaderNames(), ["x-a", "set-cookie"]);
+});
+
+Deno.test("kept response makes texts of a header's values, as node's does, and takes none that is missing", () => {
+  const response = new KeptResponse(() => {});
+  for (const value of [true, 1, null, [true, 1]]) {
+    response.setHeader("x-a", value as unknown as string);
+    assertEquals(
+      response.getHeader("x-a"),
+      Array.isArray(value) ? ["true", "1"] : String(value),
+    );
+  }
+  assertThrows(() => response.setHeader("x-a", undefined as unknown as string), TypeError, "x-a");
 });
