@@ -452,9 +452,15 @@ export class SocketIoNamespace<
       } else if (error) {
         socket._cleanUp();
         done(undefined);
-        // Not all that may stand there can be made a text.
-        const message = typeof error === "string" ? error : errorOf(error.message).message;
-        socket._refuse({ message, data: error.data });
+        try {
+          // Not all that may stand there can be made a text.
+          const message = typeof error === "string" ? error : errorOf(error.message).message;
+          socket._refuse({ message, data: error.data });
+        } catch (fault) {
+          // Its data can't be encoded. Where `next` was called, nobody may be there to catch it.
+          this.server._onMiddlewareError(fault, socket);
+          socket._refuse({ message: "Internal error" });
+        }
       } else this.#connect(socket, done);
     });
   }

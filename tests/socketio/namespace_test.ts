@@ -111,6 +111,23 @@ Deno.test("middleware whose error has no text keeps the client out all the same"
   }
 });
 
+Deno.test("middleware whose error has data that can't be encoded keeps the client out all the same, and it is reported", () => {
+  const circular: Record<string, unknown> = {};
+  circular.itself = circular;
+  for (const data of [circular, 1n]) {
+    const errors: unknown[] = [];
+    const { io, engine } = fakeServer({ onListenerError: (error) => errors.push(error) });
+    let tell: (error: Error) => void;
+    io.use((_socket, next) => void (tell = next));
+    const conn = engine.connect();
+    conn.deliver("0");
+    tell!(Object.assign(new Error("no"), { data }));
+    assertEquals(conn.take(), ['4{"message":"Internal error"}']);
+    assertEquals([errors.length, errors[0] instanceof TypeError], [1, true]);
+    conn.close();
+  }
+});
+
 Deno.test("middleware that throws, or rejects, keeps the client out without telling it why", async () => {
   const errors = await reported(async () => {
     for (const fail of ["throw", "reject", "reject of another realm"]) {
