@@ -13,7 +13,7 @@ function isBinary(value: unknown): value is Binary {
 }
 
 /** Whether a value is a `Blob` (or `File`), whose bytes must be read before it can be encoded. */
-function isBlob(value: unknown): value is Blob {
+export function isBlob(value: unknown): value is Blob {
   return typeof Blob !== "undefined" && value instanceof Blob;
 }
 

@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { AckMap } from "./_acks.ts";
-import { hasBlob, readBlobs } from "./_attachments.ts";
+import { hasBlob, isBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
 import { callListener, Listeners } from "./_listeners.ts";
@@ -970,7 +970,7 @@ function approximateSize(args: readonly unknown[]): number {
   for (const arg of args) {
     if (typeof arg === "string") size += arg.length;
     else if (ArrayBuffer.isView(arg) || arg instanceof ArrayBuffer) size += arg.byteLength;
-    else if (arg instanceof Blob) size += arg.size;
+    else if (isBlob(arg)) size += arg.size;
     else size += 16;
   }
   return size;

@@ -610,6 +610,17 @@ Deno.test("client has room again for what is sent until it is answered, once it 
   await io.close();
 });
 
+Deno.test("client emits where the platform has no Blob", () => {
+  const socket = connectSocketIo("http://127.0.0.1:1", { autoConnect: false, forceNew: true });
+  const { Blob } = globalThis;
+  try {
+    Reflect.deleteProperty(globalThis, "Blob");
+    socket.emit("a", { b: 1 });
+  } finally {
+    globalThis.Blob = Blob;
+  }
+});
+
 Deno.test("client refuses more events than may wait, those whose blobs are being read among them", async () => {
   const make = (options: { maxBufferedEvents?: number; maxBufferedBytes?: number }) =>
     connectSocketIo("http://127.0.0.1:1", { autoConnect: false, ...options });
