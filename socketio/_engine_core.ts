@@ -251,6 +251,8 @@ export class EngineCore implements EngineSocketHost {
       exchange,
       sid,
       () => this.#askMiddleware(exchange, response),
+      // As node's does; and nobody waits for the middleware any more.
+      () => response.tell("close"),
     );
     if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
     if (exchange.done) return;
@@ -405,6 +407,7 @@ export class EngineCore implements EngineSocketHost {
     exchange: UpgradeExchange,
     sid: string,
     ask: () => Promise<Refusal | undefined>,
+    onleave?: () => void,
   ): Promise<Refusal | undefined> {
     if (!this.#asked.has(exchange)) {
       const full = this.settings.limits.connections.full && !exchange.hasRoom;
@@ -413,7 +416,10 @@ export class EngineCore implements EngineSocketHost {
       this.#asked.set(exchange, sid);
       if (sid) this.#better.add(sid);
       this.#count();
-      exchange.watch?.(() => this.#forget(exchange));
+      exchange.watch?.(() => {
+        this.#forget(exchange);
+        onleave?.();
+      });
     }
     return await ask();
   }

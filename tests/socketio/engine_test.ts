@@ -1400,6 +1400,23 @@ for (const way of ["listen", "attach"] as const) {
     await close();
   });
 
+  Deno.test(`engine tells middleware's response that the client of a WebSocket has left, under ${way}`, async () => {
+    const { engine, port, close } = await serve({});
+    const asked = Promise.withResolvers<void>();
+    let left = false;
+    engine.use((_request, response) => {
+      (response as unknown as Duplex).on("close", () => left = true);
+      asked.resolve();
+    });
+    const client = await Deno.connect({ hostname: "127.0.0.1", port });
+    await client.write(new TextEncoder().encode(head));
+    await asked.promise;
+    client.close();
+    for (let i = 0; i < 100 && !left; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert(left);
+    await close();
+  });
+
   Deno.test(`engine's session can be upgraded after a WebSocket for it left while cors decided, under ${way}`, async () => {
     const limits = new Limits();
     const origin = "http://page.example";
