@@ -52,6 +52,8 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #dueAt = Infinity;
   /** The request whose body is awaited. */
   #request: IncomingMessage | undefined;
+  /** It was due while nothing was read: it has its time from when reading goes on. */
+  #heldBack = false;
 
   constructor(
     server: Server,
@@ -81,10 +83,6 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     if (this.#answering > 0) this.#startedAt = DEADLINES.now();
     this.#answering++;
     this.#responses.add(response);
-    // Before that lets it go on.
-    response.once("close", () => {
-      if (this.#isHeldBack() && this.#request?.complete === false) this.#prolong(DEADLINES.now());
-    });
     watchResponse(request, response);
     this.#request = request;
     this.#dueAt = requestTimeout > 0 ? this.#startedAt + requestTimeout : Infinity;
@@ -171,6 +169,18 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     return super.push(chunk, encoding);
   }
 
+  override resume(): this {
+    if (this.#heldBack) {
+      this.#heldBack = false;
+      const { requestTimeout } = this.#server;
+      if (requestTimeout > 0 && this.#request?.complete === false) {
+        this.#dueAt = DEADLINES.now() + requestTimeout;
+        this.#arm();
+      }
+    }
+    return super.resume();
+  }
+
   override _write(
     chunk: Uint8Array,
     encoding: string,
@@ -194,29 +204,18 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
         // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
         if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {
-        if (!this.#isHeldBack()) {
+        // While too much waits for its turn to leave, node:http reads nothing: the rest may have come in time.
+        if ((this as { _paused?: boolean })._paused !== true) {
           this.destroy();
           return;
         }
-        this.#prolong(now);
+        this.#heldBack = true;
       }
     }
     if (now >= this.#idleAt) {
       this.#idleAt = Infinity;
       if (!this.emit("timeout")) this.destroy();
     }
-    this.#arm();
-  }
-
-  /** Whether node:http reads nothing, as too much waits for its turn to leave: what a request lacks may have come in time. */
-  #isHeldBack(): boolean {
-    return (this as { _paused?: boolean })._paused === true;
-  }
-
-  /** Gives the request whose body is awaited its time anew. */
-  #prolong(now: number): void {
-    const { requestTimeout } = this.#server;
-    this.#dueAt = requestTimeout > 0 ? now + requestTimeout : Infinity;
     this.#arm();
   }
 
