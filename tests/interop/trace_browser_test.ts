@@ -265,7 +265,9 @@ liveTest(
     try {
       // A press that lasts as long as a person's.
       const press = async (selector: string) => {
-        const box = (await page.locator(selector).boundingBox())!;
+        // It is null when the page drew anew between finding it and measuring it.
+        const measure = () => page.locator(selector).boundingBox();
+        const box = (await measure() ?? await measure() ?? await measure())!;
         await page.mouse.move(box.x + 20, box.y + box.height / 2);
         await page.mouse.down();
         await new Promise((resolve) => setTimeout(resolve, 300));
