@@ -450,8 +450,13 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
   window.addEventListener("pointerdown", function (press) {
     if (press.button === 0 && press.target.closest("#rows, #connections")) pressed = performance.now();
   });
+  window.addEventListener("keydown", function (key) {
+    if (key.key === " " && !key.repeat && key.target.closest("#connections")) pressed = performance.now();
+  });
   // Behind the click.
-  window.addEventListener("pointerup", function () { setTimeout(function () { pressed = -Infinity; }); });
+  function release() { setTimeout(function () { pressed = -Infinity; }); }
+  window.addEventListener("pointerup", release);
+  window.addEventListener("keyup", release);
   window.addEventListener("resize", function () { dirty = true; });
 
   // A tracer that was started anew counts from the beginning.

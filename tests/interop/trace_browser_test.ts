@@ -287,6 +287,9 @@ liveTest(
       await page.locator("#connections button").focus();
       await until(() => Promise.resolve(n > before + 60));
       assertEquals(await page.evaluate("document.activeElement.textContent.includes('#1')"), true);
+      // The space bar presses at its end.
+      await page.keyboard.press(" ", { delay: 300 });
+      await page.waitForSelector("#connections button[aria-pressed=false]", { timeout: 2000 });
     } finally {
       clearInterval(busy);
     }
