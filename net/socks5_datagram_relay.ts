@@ -141,7 +141,11 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
     }
   }
 
-  /** Gives every datagram that comes, until the relay is closed. Leaving the loop does not close it. */
+  /**
+   * Gives every datagram that comes, until the relay is closed. Leaving the loop does not close it.
+   *
+   * @throws {NetError} `ERR_PROXY_PROTOCOL` as `receive`
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<RelayedDatagram, void, void> {
     while (this.#open) {
       try {
@@ -151,6 +155,8 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
         throw error;
       }
     }
+    // It may have come while nobody waited.
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** Closes the relay and the connection to the proxy. A second call waits for the first. */

@@ -97,6 +97,23 @@ Deno.test("SOCKS5 relay ends when its proxy sends on the connection without end,
   proxy.close();
 });
 
+Deno.test("SOCKS5 relay tells a loop what its proxy did, also one that was not waiting then", async () => {
+  await using proxyRelay = await createDatagramSocket().bind({ address: "127.0.0.1" });
+  const [client, proxy] = await deafProxy(proxyRelay.address().port);
+  await using relay = await socks5Associate(client);
+  await relay.send(utf8("x"), { address: "192.0.2.1", port: 7 });
+  const { data, ...from } = await proxyRelay.receive({ timeout: 5000 });
+  await proxyRelay.send(data, from);
+  const error = await assertRejects(async () => {
+    for await (const _ of relay) {
+      while (await proxy.write(new Uint8Array(64)).then(() => true, () => false));
+      await relay.closed;
+    }
+  }, NetError);
+  assertEquals(error.code, "ERR_PROXY_PROTOCOL");
+  proxy.close();
+});
+
 Deno.test("SOCKS5 relay is closed by a server for which it is idle", async () => {
   await using server = createSocks5Server({ udp: true, idleTimeout: 30 });
   const relay = await socks5Associate(await Deno.connect(server.listen()));
