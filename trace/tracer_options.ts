@@ -56,6 +56,6 @@ export interface TracerOptions {
   connectTimeout?: number;
   /** After how long without a datagram a client is forgotten, in ms. Only for datagrams. @default {60000} */
   idleTimeout?: number;
-  /** Stops the tracer when it fires. */
+  /** Stops the tracer when it fires. If that is before `start()`, its sinks are closed when `start()` is called, which fails. */
   signal?: AbortSignal;
 }
