@@ -28,7 +28,7 @@ export class ReadAheadTransport implements Transport {
   #ahead: Promise<number | null> | undefined;
   #onleave: ((fault?: unknown) => void) | undefined;
 
-  /** Reads up to `size` bytes; `onleave` is told when there is an end, or a fault, in place of bytes. */
+  /** Reads up to `size` bytes; `onleave`, which must not throw, is told when there is an end, or a fault, in place of bytes. */
   constructor(transport: Transport, size: number, onleave: (fault?: unknown) => void) {
     this.#transport = transport;
     this.#bytes = new Uint8Array(size);

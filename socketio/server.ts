@@ -280,7 +280,8 @@ export class SocketIoServer<
    */
   attach(server: HttpServer): this {
     this.engine.attach(...arguments as unknown as [typeof server]); // refuses what is too many
-    this.#attached.add(server);
+    // An emitter of a program's own may have nothing to close.
+    if (typeof server.close === "function") this.#attached.add(server);
     return this;
   }
 

@@ -7,6 +7,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { EventEmitter } from "node:events";
 import { createServer, type Server as HttpServer, type ServerResponse } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -103,6 +104,15 @@ Deno.test("server that closes lets a server of node:http have its responses, or 
     const text = await late;
     if (!cut) assertEquals(text, "page");
   }
+});
+
+Deno.test("server closes although what it was attached to can't be closed", async () => {
+  const emitter = new EventEmitter();
+  const http = createServer();
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const io = new SocketIoServer().attach(emitter as unknown as HttpServer).attach(http);
+  await io.close();
+  assertEquals(http.listening, false);
 });
 
 Deno.test("server closes servers of node:http that do not listen, its callback comes behind, and one of its engine stays", async () => {
