@@ -81,7 +81,8 @@ function asksNothing(name: string, value: unknown): boolean {
   if (name === "rejectUnauthorized") return value !== false;
   if (name === "transportOptions" && Object.keys(Object(value)).length === 0) return true;
   if (!value || Array.isArray(value) && value.length === 0) return true;
-  return name in DONE_ANYWAY && JSON.stringify(DONE_ANYWAY[name]) === JSON.stringify(value);
+  return Object.hasOwn(DONE_ANYWAY, name) &&
+    JSON.stringify(DONE_ANYWAY[name]) === JSON.stringify(value);
 }
 
 /**

@@ -68,6 +68,8 @@ const NO_FLAGS: ClientFlags = Object.freeze({});
 const MAX_UNFETCHED = 10_000;
 /** How much they may have together, in characters and bytes. */
 const MAX_UNFETCHED_BYTES = 67_108_864;
+/** After how long it is looked again whether a full connection has room for what is sent until it is answered, in ms. */
+const ROOM_PAUSE = 100;
 
 /** The numbers among the options, and the least that each may be. */
 const LEAST = {
@@ -154,6 +156,8 @@ export class SocketIoClientSocket<
   #earlySize = 0;
   #retried: Retried[] = [];
   #retriedBytes = 0;
+  /** Until it is looked again whether there is room for them. */
+  #room: ReturnType<typeof setTimeout> | undefined;
   #blobs: Promise<void> | undefined;
   /** Events that wait until their blobs are read, or those before them, and their size. */
   #reading = 0;
@@ -732,11 +736,7 @@ export class SocketIoClientSocket<
     }
     const event = String(data[0]);
     const size = approximateSize(data);
-    const held = this.#waitingBytes + this.#readingBytes + this.io._buffered;
-    const events = this.#waiting.length + (usable ? 0 : this.#reading);
-    const packets = this.io._bufferedPackets + this.#reading;
-    if (events >= this.#maxEvents || packets >= this.#maxPackets) throw tooMuchWaits(event);
-    this.#refuse(event, held, size);
+    if (this.#isFull(size)) throw tooMuchWaits(event);
     if (ack !== undefined) {
       packet.id = this.#nextAck++;
       this.#register(packet.id, event, flags, ack, withError);
@@ -747,7 +747,7 @@ export class SocketIoClientSocket<
         else {
           // Later nobody is there to catch it; and what is in an object is known only now.
           const size = this.io._measure(packet);
-          this.#refuse(event, this.#waitingBytes, size);
+          if (this.#exceeds(this.#waitingBytes, size)) throw tooMuchWaits(event);
           this.#waiting.push({ packet, size });
           this.#waitingBytes += size;
         }
@@ -758,9 +758,18 @@ export class SocketIoClientSocket<
     }
   }
 
-  /** Throws if an event that large has no room beside what is held; alone it has. */
-  #refuse(event: string, held: number, size: number): void {
-    if (held > 0 && held + size > this.#maxBytes) throw tooMuchWaits(event);
+  /** Whether one more event, of that size, has no room. */
+  #isFull(size: number): boolean {
+    const usable = this.#connected && !this.io._expired;
+    const events = this.#waiting.length + (usable ? 0 : this.#reading);
+    const packets = this.io._bufferedPackets + this.#reading;
+    const held = this.#waitingBytes + this.#readingBytes + this.io._buffered;
+    return events >= this.#maxEvents || packets >= this.#maxPackets || this.#exceeds(held, size);
+  }
+
+  /** Whether that much more is too much beside what is held; alone it never is. */
+  #exceeds(held: number, size: number): boolean {
+    return held > 0 && held + size > this.#maxBytes;
   }
 
   /** An event is not sent: who waits for its answer is told as if it had been lost on its way. */
@@ -835,10 +844,11 @@ export class SocketIoClientSocket<
   ): void {
     const event = String(args[0]);
     if (this.#retried.length >= this.#maxEvents) throw tooMuchWaits(event);
-    const size = hasBlob(args)
-      ? approximateSize(args)
+    const exact = hasBlob(args)
+      ? 0
       : this.io._measure({ type: PacketType.EVENT, nsp: this.nsp, data: args });
-    this.#refuse(event, this.#retriedBytes, size);
+    const size = Math.max(approximateSize(args), exact);
+    if (this.#exceeds(this.#retriedBytes, size)) throw tooMuchWaits(event);
     const entry = { args, size, flags, ack, tries: 0, pending: false };
     this.#retried.push(entry);
     this.#retriedBytes += size;
@@ -850,6 +860,8 @@ export class SocketIoClientSocket<
     for (;;) {
       const entry = this.#retried[0];
       if (!this.#connected || entry === undefined || entry.pending) return;
+      // Its caller may be told that too much waits; later that is no fault of the event's.
+      if (entry !== fresh && this.#isFull(entry.size)) return this.#awaitRoom();
       try {
         return this.#sendRetried(entry);
       } catch (error) {
@@ -860,6 +872,14 @@ export class SocketIoClientSocket<
         else guardCallback(entry.ack)(error);
       }
     }
+  }
+
+  /** Looks again after a while, if the connection is the same then. */
+  #awaitRoom(): void {
+    this.#room ??= setTimeout(() => {
+      this.#room = undefined;
+      this.#drainRetried();
+    }, ROOM_PAUSE);
   }
 
   #forgetRetried(): void {
@@ -921,6 +941,8 @@ export class SocketIoClientSocket<
 
   #unset(): void {
     this.#connected = false;
+    clearTimeout(this.#room);
+    this.#room = undefined;
     this.#losses++;
     this.#id = undefined;
   }

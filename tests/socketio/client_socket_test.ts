@@ -663,6 +663,53 @@ Deno.test("client refuses more packets than may wait for its WebSocket, however 
   await socket.close();
 });
 
+Deno.test("client whose connection is full goes on with what it sends until it is answered, once there is room", async () => {
+  for (const limit of [{ maxBufferedPackets: 3 }, { maxBufferedBytes: 40 }]) {
+    const { options, sockets } = stubOptions();
+    const socket = connectSocketIo("http://example.org/", {
+      transports: ["websocket"],
+      WebSocket: options.WebSocket,
+      retries: 5,
+      ackTimeout: 20,
+      forceNew: true,
+      ...limit,
+    });
+    const [server] = sockets;
+    const sent: string[] = [];
+    let reads = false;
+    server.send = (data) => {
+      sent.push(String(data));
+      if (!reads) server.bufferedAmount += String(data).length;
+      const id = /^42(\d+)\["(?:a|b|c)"\]$/.exec(String(data))?.[1];
+      if (reads && id !== undefined) queueMicrotask(() => server.receive(`43${id}["taken"]`));
+    };
+    server.accept('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+    server.receive('40{"sid":"x"}');
+    await Promise.resolve();
+    const answers: unknown[] = [];
+    const emit = (event: string) =>
+      socket.emitWithAck(event).then((answer) => answers.push([event, answer]), (error) => {
+        answers.push([event, error.code]);
+      });
+    const all = ["a", "b", "c"].map(emit);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    assertEquals(answers, []);
+    reads = true;
+    server.bufferedAmount = 0;
+    await Promise.all(all);
+    assertEquals(answers, [["a", "taken"], ["b", "taken"], ["c", "taken"]]);
+    // A client that is closed meanwhile looks no more.
+    reads = false;
+    socket.emit("d");
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const before = sent.length;
+    const closed = socket.close();
+    server.bufferedAmount = 0;
+    await closed;
+    assertEquals(sent.slice(before).filter((data) => data.startsWith("42")), []);
+  }
+});
+
 Deno.test("client refuses more packets than may wait for its next request, however small they are, until some have left", async () => {
   const { options, http } = stubOptions();
   const socket = connectSocketIo("http://example.org/", {
