@@ -10,15 +10,15 @@ import {
   type Server,
   type TLSSocket,
 } from "node:tls";
-import { foreignText } from "./_foreign_text.ts";
-import { errorOf } from "./error_of.ts";
 import { ClientHelloReader } from "./_client_hello.ts";
 import { closeQuietly } from "./_close_quietly.ts";
+import { foreignText } from "./_foreign_text.ts";
 import { resetOf } from "./_reset.ts";
 import { isThenable } from "./_thenable.ts";
 import { loadAuthorities, type LoadedIdentity, loadIdentity } from "./_tls_material.ts";
 import type { TransportExtras } from "./_transport_extras.ts";
 import { VerifiedClients } from "./_verified_clients.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";

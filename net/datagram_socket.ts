@@ -3,7 +3,6 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
-import { errorOf } from "./error_of.ts";
 import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
@@ -30,6 +29,7 @@ import type {
   DatagramSocketOptions,
   DatagramSocketType,
 } from "./datagram_options.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { toNetError } from "./os_error.ts";

@@ -1,9 +1,9 @@
 // Floor 3: driver.
-import { errorOf } from "./error_of.ts";
 import { listenDenoTls, unsupportedByDeno } from "./_deno_tls_listener.ts";
 import type { DenoTlsConn } from "./_deno_tls_transport.ts";
 import { checkTlsServerOptions, denoServerHandshake, splitTlsServerOptions } from "./_tls_start.ts";
 import { loadIdentity } from "./_tls_material.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { SecureContext } from "./secure_context.ts";
 import { Server } from "./server.ts";

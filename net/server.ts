@@ -2,7 +2,6 @@
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
-import { errorOf } from "./error_of.ts";
 import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
@@ -11,6 +10,7 @@ import { listenArguments, openListener } from "./_listen.ts";
 import { checkServerOptionNames } from "./_server_option_names.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
 import { AcceptFailures } from "./accept_failures.ts";
+import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { Limits, type Pressure } from "./limits.ts";
 import { isDelay } from "./max_delay.ts";

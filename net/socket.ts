@@ -4,7 +4,6 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
-import { errorOf } from "./error_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { closeWatch } from "./_close_watch.ts";
 import {
@@ -48,6 +47,7 @@ import {
 import type { TransportExtras } from "./_transport_extras.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
+import { errorOf } from "./error_of.ts";
 import type { NetError } from "./errors.ts";
 import { toNetError } from "./os_error.ts";
 import type { SecureContext } from "./secure_context.ts";

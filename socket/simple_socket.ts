@@ -1,7 +1,7 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
+import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
 import type { ProxyUrl } from "../net/proxy_url.ts";
 import { Socket } from "../net/socket.ts";

@@ -7,12 +7,8 @@ import type {
 import { isConnectionLoss } from "./_connection_loss.ts";
 import { isLarger } from "./_message_size.ts";
 import { transportUrl } from "./_polling_client.ts";
-import {
-  MAX_UNREAD_ANSWERS,
-  Unread,
-  UnreadAnswers,
-  unreadAnswersError,
-} from "./_unread_answers.ts";
+import { Unread } from "./_unread.ts";
+import { MAX_UNREAD_ANSWERS, UnreadAnswers, unreadAnswersError } from "./_unread_answers.ts";
 import { decodeEnginePacket, encodeEnginePacket, type EnginePacket } from "./engine_packet.ts";
 import { failureMessage } from "./_failure_text.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";

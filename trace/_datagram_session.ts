@@ -1,7 +1,7 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import type { Clock } from "../net/clock.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
+import { errorOf } from "../net/error_of.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { EventHub } from "./_event_hub.ts";
 import { Pace } from "./_fault_transport.ts";

@@ -1,6 +1,6 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import type { Clock } from "../net/clock.ts";
+import { errorOf } from "../net/error_of.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { Transport } from "../net/transport.ts";
 import { waitFor } from "../net/wait.ts";

@@ -1,6 +1,6 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import { encodeUtf8 } from "../buffer/utf8.ts";
+import { errorOf } from "../net/error_of.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
 import { showAddr, showEndpoint } from "./_address.ts";
 import {

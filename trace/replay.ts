@@ -1,8 +1,8 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { dial } from "../net/dial.ts";
+import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
 import { isDelay, MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";

@@ -1,10 +1,10 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
 import type { DatagramAddress } from "../net/datagram_options.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
+import { errorOf } from "../net/error_of.ts";
 import { parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";

@@ -1,6 +1,6 @@
 // Floor 3: driver.
-import { errorOf } from "../net/error_of.ts";
 import { utf8ByteLength } from "../buffer/utf8.ts";
+import { errorOf } from "../net/error_of.ts";
 import { checkPort } from "../net/host.ts";
 import { serveWebSocket, type WebSocketServer } from "../websocket/server.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";

@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   MAX_UNREAD_ANSWERS,
-  Unread,
   UnreadAnswers,
   unreadAnswersError,
   weightOfAnswer,
@@ -36,13 +35,4 @@ Deno.test("an answer counts more than its bytes: one of none counts, too", () =>
 
 Deno.test("unread answers that are too many are told with ERR_LIMIT", () => {
   assertEquals(unreadAnswersError().code, "ERR_LIMIT");
-});
-
-Deno.test("unread parts weigh what has not left, also when nothing is added", () => {
-  const packets = new Unread(2);
-  assertEquals(packets.weigh(0), 0);
-  assertEquals(packets.add(1, 10, 0), 1);
-  assertEquals(packets.add(1, 20, 0), 2);
-  assertEquals(packets.add(5, 30, 0), 7);
-  assertEquals([packets.weigh(19), packets.weigh(20), packets.weigh(30)], [7, 5, 0]);
 });
