@@ -52,7 +52,7 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
   #dueAt = Infinity;
   /** The request whose body is awaited. */
   #request: IncomingMessage | undefined;
-  /** It was due while nothing was read: it has its time from when reading goes on. */
+  /** While too much waits for its turn to leave, node:http reads nothing: a request has its time from when reading goes on. */
   #heldBack = false;
 
   constructor(
@@ -169,6 +169,11 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
     return super.push(chunk, encoding);
   }
 
+  override pause(): this {
+    if (this.#isHeldBack()) this.#heldBack = true;
+    return super.pause();
+  }
+
   override resume(): this {
     if (this.#heldBack) {
       this.#heldBack = false;
@@ -204,12 +209,11 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
         // Somebody has taken the connection over, for another protocol; or an upgrade waits for the responses before it.
         if (this.#answering === 0) this.#answering = Infinity;
       } else if (this.#request?.complete !== true) {
-        // While too much waits for its turn to leave, node:http reads nothing: the rest may have come in time.
-        if ((this as { _paused?: boolean })._paused !== true) {
+        // The rest may have come in time, unread.
+        if (!this.#isHeldBack()) {
           this.destroy();
           return;
         }
-        this.#heldBack = true;
       }
     }
     if (now >= this.#idleAt) {
@@ -217,6 +221,10 @@ class FrontDoorSocket extends TransportDuplex implements Expiring {
       if (!this.emit("timeout")) this.destroy();
     }
     this.#arm();
+  }
+
+  #isHeldBack(): boolean {
+    return (this as { _paused?: boolean })._paused === true;
   }
 
   #touch(): void {

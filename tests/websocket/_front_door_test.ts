@@ -1170,6 +1170,29 @@ Deno.test("a request that is not read while 100 responses wait has its time afte
   }
 });
 
+Deno.test("a request that is read again shortly before it is due has its whole time, too", async () => {
+  const settings = { headersTimeout: 1000, requestTimeout: 1000 };
+  const waiting: ServerResponse[] = [];
+  const asked = Promise.withResolvers<void>();
+  const http = createServer(settings, (request, response) => {
+    if (request.method === "GET") waiting.push(response);
+    else {
+      asked.resolve();
+      request.resume().once("end", () => response.end("uploaded"));
+    }
+  });
+  await using server = await serve({ http });
+  using client = await RawClient.connect(server.port);
+  await client.write(`${GET.repeat(99)}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n`);
+  await asked.promise;
+  await new Promise((resolve) => setTimeout(resolve, 800));
+  for (const response of waiting) response.end("page");
+  await client.readUntil((text) => text.split("page").length === 100);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await client.write("1");
+  assertStringIncludes(await client.readUntil((text) => text.endsWith("uploaded")), "uploaded");
+});
+
 Deno.test("handler's client that drips nonsense behind its last response is let go of, without a warning", async () => {
   const limits = new Limits();
   const warnings: unknown[] = [];
