@@ -382,7 +382,8 @@ export class SocketIoServer<
       // Those that others have upgraded are no more the server's, and may stay.
       resolve();
     });
-    await Promise.race([Promise.all(closed), overdue]);
+    // One that throws keeps the others as little as one that does not end.
+    await Promise.race([Promise.allSettled(closed), overdue]);
     deadline.clear();
   }
 

@@ -107,10 +107,19 @@ Deno.test("server that closes lets a server of node:http have its responses, or 
 });
 
 Deno.test("server closes although what it was attached to can't be closed", async () => {
-  const emitter = new EventEmitter();
+  const emitters = [
+    new EventEmitter(),
+    Object.assign(new EventEmitter(), {
+      close() {
+        throw new Error("it can't be closed");
+      },
+    }),
+  ];
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const io = new SocketIoServer().attach(emitter as unknown as HttpServer).attach(http);
+  const io = new SocketIoServer();
+  for (const emitter of emitters) io.attach(emitter as unknown as HttpServer);
+  io.attach(http);
   await io.close();
   assertEquals(http.listening, false);
 });
