@@ -28,6 +28,7 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
   readonly #chunks: (string | Uint8Array)[] = [];
   #ended = false;
   #began = false;
+  #closed = false;
   readonly #onend: (response: KeptResponse) => void;
 
   constructor(onend: (response: KeptResponse) => void) {
@@ -150,8 +151,10 @@ export class KeptResponse extends EventEmitter implements EngineResponse {
     return this;
   }
 
-  /** Emits an event, whatever the listeners do. */
+  /** Emits an event, whatever the listeners do; "close" once, as node's does. */
   tell(event: "finish" | "close"): void {
+    if (this.#closed) return;
+    this.#closed = event === "close";
     try {
       this.emit(event);
     } catch (error) {
