@@ -99,6 +99,10 @@ export class RawSocket
   #share: BudgetShare | undefined;
   #message = -1;
   #starved = false;
+  /** How long the limits have held that message back, in ms, since when they do, and whether it had its time twice for that. */
+  #held = 0;
+  #heldSince = 0;
+  #late = false;
   #ending = false;
   #finished = false;
   /** Whether the other side has ended its direction. */
@@ -226,6 +230,8 @@ export class RawSocket
     const message = protocol.midMessage && !this.#finished ? protocol.messagesReceived : -1;
     if (message !== this.#message) {
       this.#message = message;
+      this.#held = 0;
+      this.#late = false;
       if (message < 0) messageDelay?.stop(this);
       else messageDelay?.start(this);
     }
@@ -236,13 +242,22 @@ export class RawSocket
     if (answer === "drop" && protocol.dropMessage()) share.set(0);
     else if (answer === "wait" && !this.#ending) {
       this.#starved = true;
+      this.#heldSince = performance.now();
       this.#reader.pause();
     }
   }
 
-  /** A message takes too long. */
+  /** A message takes too long. One that the limits have held back has as long once more: that time is not its sender's. */
   overdue(): void {
-    this.#protocol.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
+    const { messageDelay, messageTimeout = 0 } = this.#options;
+    const held = this.#held + (this.#starved ? performance.now() - this.#heldSince : 0);
+    if (held > 0 && !this.#late) {
+      this.#late = true;
+      messageDelay?.start(this);
+    } else if (held >= messageTimeout && held > 0) {
+      const reason = "there was no room for the rest of a message in time";
+      this.#protocol.fail("OVERLOADED", 1013, reason);
+    } else this.#protocol.fail("MESSAGE_TIMEOUT", 1008, "a message was not complete in time");
   }
 
   /** For the limits: of all connections this one holds the most. */
@@ -261,6 +276,7 @@ export class RawSocket
   #feed(): void {
     if (!this.#starved || this.#finished) return;
     this.#starved = false;
+    this.#held += performance.now() - this.#heldSince;
     this.#reader.resume();
   }
 

@@ -203,6 +203,11 @@ export interface SocketIoEngineOptions {
    * @default {Limits.shared}
    */
   limits?: Limits;
-  /** How long a WebSocket message may take from its first byte to its last, in ms. @default {60_000} */
+  /**
+   * How long a WebSocket message may take from its first byte to its last, in ms: twice as long if `limits` have held it back. Without
+   * compression; with it the time stands still then.
+   *
+   * @default {60_000}
+   */
   messageTimeout?: number;
 }

@@ -457,6 +457,69 @@ Deno.test("raw socket gives a message its time, and every message anew", async (
   assertEquals(messageDelay.running.size, 0);
 });
 
+for (const blame of ["limits", "peer"] as const) {
+  Deno.test(`raw socket gives a message that the limits hold back its time twice, no more, and blames the ${blame}`, async () => {
+    const limits = new Limits({ receivedBytes: 100 });
+    const other = { onRoom() {} };
+    const messageDelay = new Deadlines();
+    const messageTimeout = blame === "limits" ? 1 : 60_000;
+    const { socket, host, peer, read } = rig({ more: { limits, messageDelay, messageTimeout } });
+    const overdue = () => [...messageDelay.running].forEach((late) => late.overdue());
+    socket.start(host);
+    for (const end of [" whole", undefined]) {
+      limits.receivedBytes.add(500);
+      limits.receivedBytes.ask(other);
+      await peer.write(begun("half"));
+      await settle();
+      assertEquals(limits.receivedBytes.waiting, 1);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (blame === "peer" || end !== undefined) {
+        limits.receivedBytes.leave(other);
+        limits.receivedBytes.remove(500);
+        await settle();
+        assertEquals(limits.receivedBytes.waiting, 0);
+      }
+      overdue();
+      await settle();
+      assertEquals([messageDelay.running.size, host.closes.length], [1, 0]);
+      if (end !== undefined) {
+        await peer.write(encodeFrame(toBytes(end), { opcode: 0, maskKey: 7 }));
+        await settle();
+        assertEquals([messageDelay.running.size, host.messages], [0, ["half whole"]]);
+      }
+    }
+    overdue();
+    assertEquals(codeOf(await read()), blame === "limits" ? 1013 : 1008);
+    assert(await host.closed.promise instanceof Error);
+    socket.terminate();
+    assertEquals([messageDelay.running.size, limits.receivedBytes.waiting], [0, 0]);
+  });
+}
+
+Deno.test("raw socket gives a message no more time than others for what held the last one back", async () => {
+  const limits = new Limits({ receivedBytes: 100 });
+  const messageDelay = new Deadlines();
+  const { socket, host, peer, read } = rig({
+    more: { limits, messageDelay, messageTimeout: 60_000 },
+  });
+  socket.start(host);
+  const other = { onRoom() {} };
+  limits.receivedBytes.add(500);
+  limits.receivedBytes.ask(other);
+  await peer.write(begun("half"));
+  await settle();
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  limits.receivedBytes.leave(other);
+  limits.receivedBytes.remove(500);
+  await peer.write(encodeFrame(toBytes(" whole"), { opcode: 0, maskKey: 7 }));
+  await peer.write(begun("never"));
+  await settle();
+  assertEquals(host.messages, ["half whole"]);
+  for (const late of messageDelay.running) late.overdue();
+  assertEquals(codeOf(await read()), 1008);
+  socket.terminate();
+});
+
 Deno.test("raw socket gives all that the limits count back, with each policy", async () => {
   for (const policy of ["close", "drop", "wait"] as const) {
     const limits = new Limits({ receivedBytes: 100, policies: { receivedBytes: policy } });
