@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { STATUS_CODES } from "node:http";
 import {
   WebSocketHandshakeError,
   type WebSocketHandshakeErrorCode,
@@ -415,6 +416,21 @@ Deno.test("handshake error shows foreign bytes as question marks, and not withou
   assert(error.message.length < 300);
 });
 
+Deno.test("a refusal has the registered reason of each status", () => {
+  // Names that have changed since, jokes, and what a maker of servers has made up.
+  const others = new Map([
+    ["413", "Content Too Large"],
+    ["422", "Unprocessable Content"],
+    ["418", ""],
+    ["509", ""],
+  ]);
+  for (const [status, reason] of Object.entries(STATUS_CODES)) {
+    if (Number(status) < 200) continue;
+    const [line] = buildRefusal(Number(status), "no").split("\r\n");
+    assertEquals(line, `HTTP/1.1 ${status} ${others.get(status) ?? reason}`);
+  }
+});
+
 Deno.test("refusal is a response that ends the connection", () => {
   const text = buildRefusal(426, "This is a WebSocket server", [["Upgrade", "websocket"]]);
   const [head, body] = text.split("\r\n\r\n");
@@ -424,7 +440,7 @@ Deno.test("refusal is a response that ends the connection", () => {
   assertEquals(Number(fields.get("content-length")), body.length);
   assertEquals(body, "This is a WebSocket server\n");
   assertEquals(buildRefusal(499, "x").startsWith("HTTP/1.1 499 \r\n"), true);
-  assertEquals(buildRefusal(204, ""), "HTTP/1.1 204 \r\nConnection: close\r\n\r\n");
+  assertEquals(buildRefusal(204, ""), "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
   assertThrows(() => buildRefusal(101, "x"), RangeError);
   assertThrows(() => buildRefusal(400, "x", [["a", "b\r\nc"]]), TypeError);
 });
