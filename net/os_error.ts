@@ -64,6 +64,15 @@ const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
 const VERBS: Partial<Record<string, string>> = { connect: "connect to", listen: "listen on" };
 
 function codeOf(error: Error): NetErrorCode {
+  try {
+    return knownCode(error);
+  } catch {
+    // What somebody's own lookup threw may throw when it is looked at.
+    return "EIO";
+  }
+}
+
+function knownCode(error: Error): NetErrorCode {
   const own = (error as { code?: unknown }).code;
   if (typeof own === "string" && KNOWN.has(own)) return own as NetErrorCode;
   const byName = BY_NAME[error.name];
@@ -116,8 +125,8 @@ export function formatEndpoint(address: string | undefined, port?: number): stri
  * ```
  */
 export function toNetError(error: unknown, context: NetErrorContext): NetError {
-  if (error instanceof NetError) return error;
   const cause = errorOf(error);
+  if (cause instanceof NetError) return cause;
   const code = codeOf(cause);
   const endpoint = formatEndpoint(context.address, context.port);
   const verb = VERBS[context.syscall] ?? context.syscall;

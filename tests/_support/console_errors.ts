@@ -15,3 +15,22 @@ export async function consoleErrors(run: () => unknown): Promise<unknown[][]> {
 export async function reported(run: () => unknown): Promise<unknown[]> {
   return (await consoleErrors(run)).map((args) => args.at(-1));
 }
+
+/** What can't be looked at, nor shown by the console: a proxy that was revoked. */
+export function unshowable(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+/** As `consoleErrors`, with a console that shows what it gets, as the real one does, and throws where it can't. */
+export function shownErrors(run: () => unknown): Promise<unknown[][]> {
+  return consoleErrors(() => {
+    const keep = console.error;
+    console.error = (...args) => {
+      for (const arg of args) Deno.inspect(arg);
+      keep(...args);
+    };
+    return run();
+  });
+}

@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { unshowable } from "../_support/console_errors.ts";
 import { NetError, type NetErrorCode } from "../../net/errors.ts";
 import { formatEndpoint, toNetError } from "../../net/os_error.ts";
 import { TlsError } from "../../net/tls_error.ts";
@@ -117,4 +118,21 @@ Deno.test("toNetError says where nothing could be listened on", () => {
     toNetError(taken, { syscall: "listen" }).message,
     "Cannot listen: EADDRINUSE, taken",
   );
+});
+
+Deno.test("toNetError makes an error of what throws when it is looked at", () => {
+  const fail = () => {
+    throw new Error("not to be seen");
+  };
+  const error = new Error("x");
+  for (const name of ["code", "name"]) {
+    const odd = Object.defineProperty(new Error("x"), name, { get: fail });
+    const known = toNetError(odd, { syscall: "connect", address: "::1", port: 9 });
+    assertEquals([known.code, known.cause === odd], ["EIO", true]);
+  }
+  assertEquals(codeOf(Object.assign(error, { code: Symbol("odd") })), "EIO");
+  const revoked = unshowable();
+  assertStrictEquals(toNetError(revoked, { syscall: "read" }).cause, revoked);
+  const own = new NetError("own", { code: "EPIPE" });
+  assertStrictEquals(toNetError(own, { syscall: "read" }), own);
 });
