@@ -19,7 +19,12 @@ export function addressInfo(addr: TransportAddr | undefined): SocketAddressInfo 
 
 /** Says on the console what a listener threw that nobody else hears of. */
 export function reportFault(whose: string, error: unknown): void {
-  console.error(`Uncaught error in a listener of ${whose}:`, error);
+  try {
+    console.error(`Uncaught error in a listener of ${whose}:`, error);
+  } catch (thrown) {
+    // Not everything that can be thrown can be shown.
+    console.error(`Uncaught error in a listener of ${whose}:`, thrown);
+  }
 }
 
 /** Calls a function of the user that is told of something; what it throws or rejects with is said on the console. */

@@ -6,7 +6,12 @@ import { onRejection } from "./_thenable.ts";
  * does with those of its handlers. It never ends the process.
  */
 export function reportCallbackError(error: unknown): void {
-  console.error(error);
+  try {
+    console.error(error);
+  } catch (thrown) {
+    // Not everything that can be thrown can be shown.
+    console.error(thrown);
+  }
 }
 
 /** @throws {TypeError} For a middleware that is none: no client would be let in any more. */

@@ -6,5 +6,10 @@ import { WebSocketError } from "./errors.ts";
  * callback, as a `send` to a peer that has left, is no fault of the program's, and peers could fill the console with it.
  */
 export function reportUncaught(where: string, error: unknown): void {
-  if (!(error instanceof WebSocketError)) console.error(`Uncaught error in ${where}:`, error);
+  try {
+    if (!(error instanceof WebSocketError)) console.error(`Uncaught error in ${where}:`, error);
+  } catch (thrown) {
+    // Not everything that can be thrown can be shown.
+    console.error(`Uncaught error in ${where}:`, thrown);
+  }
 }

@@ -19,7 +19,7 @@ const cutOff = new WeakSet<object>();
 
 /** Whether an error tells that a body was cut off, and nothing else. */
 export function isCutOff(error: unknown): boolean {
-  return error instanceof Error && cutOff.has(error);
+  return cutOff.has(error as Error);
 }
 
 /** The bodies that have not come whole, by their connection. */

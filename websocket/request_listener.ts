@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import type { Duplex } from "node:stream";
+import { errorOf } from "../net/error_of.ts";
 import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
@@ -139,7 +140,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   // The body may be cut off a moment before the signal fires.
   if (isCutOff(error)) return true;
   return signal.aborted &&
-    (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
+    (error === signal.reason || errorOf(error).name === "AbortError");
 }
 
 /** The responses that have not left, by their connection. */

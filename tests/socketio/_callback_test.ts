@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { reported } from "../_support/console_errors.ts";
+import { reported, shownErrors, unshowable } from "../_support/console_errors.ts";
 import {
   checkMiddleware,
   guardCallback,
@@ -59,4 +59,9 @@ Deno.test("middleware is a function", () => {
   for (const wrong of [undefined, null, {}]) {
     assertThrows(() => checkMiddleware(wrong), TypeError, "not a function");
   }
+});
+
+Deno.test("what can't be shown is said on the console, and goes no further", async () => {
+  const calls = await shownErrors(() => reportCallbackError(unshowable()));
+  assertEquals(calls.map(([error]) => error instanceof TypeError), [true]);
 });

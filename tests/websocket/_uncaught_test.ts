@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { consoleErrors, reported } from "../_support/console_errors.ts";
+import { consoleErrors, reported, shownErrors, unshowable } from "../_support/console_errors.ts";
 import { reportUncaught } from "../../websocket/_uncaught.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
@@ -46,6 +46,15 @@ Deno.test("what a server's handler throws goes to the console where there is no 
   const onError = (error: unknown) => void heard.push(error);
   assertEquals(await told({ default: () => Promise.reject(broken), onError }), [[], 1011]);
   assertEquals(heard, [broken]);
+});
+
+Deno.test("what can't be shown ends a connection as anything that a callback throws", async () => {
+  let code = 0;
+  const calls = await shownErrors(async () => {
+    [, code] = await told({ default: () => Promise.reject(unshowable()) });
+    reportUncaught("a callback", unshowable());
+  });
+  assertEquals([calls.length, code], [1, 1011]);
 });
 
 Deno.test("a client that leaves has its handler tell the console nothing", async () => {

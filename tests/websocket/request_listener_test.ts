@@ -20,7 +20,7 @@ import { Duplex, finished, Transform } from "node:stream";
 import { waitFor } from "../../net/wait.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { ALL_TOLD, endlessHandler, PATHS } from "../_support/endless_handler.ts";
-import { reported } from "../_support/console_errors.ts";
+import { reported, shownErrors, unshowable } from "../_support/console_errors.ts";
 import {
   answerClientError,
   createRequestListener,
@@ -897,4 +897,16 @@ Deno.test("answer to a client's error tells a request that took too long, and wh
     await closed;
     assertEquals(text, `HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
   }
+});
+
+Deno.test("request listener answers 500 for what can't be looked at, nor shown", async () => {
+  const fail = () => Promise.reject(unshowable());
+  const calls = await shownErrors(() =>
+    withServer(createRequestListener(fail), async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}`);
+      await response.body?.cancel();
+      assertEquals(response.status, 500);
+    })
+  );
+  assertEquals(calls.map(([error]) => error instanceof TypeError), [true]);
 });
