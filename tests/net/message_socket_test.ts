@@ -310,6 +310,42 @@ Deno.test("message socket is destroyed at once", async () => {
   assertEquals(await write, "ERR_SOCKET_CLOSED");
 });
 
+Deno.test("message socket that is destroyed has nobody wait for a transport that does not say so", async () => {
+  const [here, there] = pair();
+  const never = new Promise<never>(() => {});
+  const transport: Transport = {
+    read: (buffer) => here.read(buffer),
+    write: () => never,
+    closeWrite: () => never,
+    close: () => here.close(),
+    localAddr: here.localAddr,
+    remoteAddr: here.remoteAddr,
+  };
+  const socket = new MessageSocket(transport, rawFramer());
+  const waiting = [
+    socket.write(new Uint8Array(100_000)),
+    socket.flushed(),
+    socket.closeWrite(),
+  ].map(codeOf);
+  socket.destroy();
+  assertEquals(await Promise.all(waiting), Array(3).fill("ERR_SOCKET_CLOSED"));
+  there.close();
+});
+
+Deno.test("message socket that is being closed tells so to who reads, and not of the end or of bytes that do not fit", async () => {
+  for (const sent of ["", "ffffffff"]) {
+    await using one = bare(lengthPrefixFramer(), { pair: { capacity: 10 } });
+    await one.peer.write(hex(sent));
+    const write = codeOf(one.socket.write(new Uint8Array(100_000)));
+    const closing = one.socket.close();
+    assertEquals(await codeOf(one.socket.read()), "ERR_SOCKET_CLOSED");
+    assertEquals(await Array.fromAsync(one.socket), []);
+    one.socket.destroy();
+    assertEquals(await write, "ERR_SOCKET_CLOSED");
+    await closing;
+  }
+});
+
 Deno.test("message socket ends its direction and goes on reading", async () => {
   await using both = sockets(lineFramer());
   await both.a.write("question");
@@ -482,6 +518,20 @@ Deno.test("answers to messages that came together leave in few writes, by iterat
   assertLessOrEqual(writes(), 10);
   await peer.closeWrite();
   await echo;
+  await lines.close();
+  peer.close();
+});
+
+Deno.test("answers to messages that came before anybody read leave in few writes", async () => {
+  const { lines, peer, writes } = counted();
+  await writeAll(peer, utf8(BURST));
+  while (lines.received < BURST.length) await new Promise((resolve) => setTimeout(resolve));
+  for await (const line of lines) {
+    await lines.write(line);
+    if (line === "199") break;
+  }
+  assertEquals(await readText(peer, BURST.length), BURST);
+  assertLessOrEqual(writes(), 5);
   await lines.close();
   peer.close();
 });
