@@ -114,6 +114,19 @@ Deno.test("SOCKS5 relay tells a loop what its proxy did, also one that was not w
   proxy.close();
 });
 
+Deno.test("SOCKS5 relay ends a loop that waits when it is closed, by this side or by the proxy", async () => {
+  for (const close of ["here", "there"]) {
+    const [client, proxy] = await deafProxy(9);
+    const relay = await socks5Associate(client);
+    const seen = Array.fromAsync(relay);
+    if (close === "here") await relay.close();
+    else proxy.close();
+    assertEquals(await seen, []);
+    await relay.closed;
+    proxy.close();
+  }
+});
+
 Deno.test("SOCKS5 relay is closed by a server for which it is idle", async () => {
   await using server = createSocks5Server({ udp: true, idleTimeout: 30 });
   const relay = await socks5Associate(await Deno.connect(server.listen()));
