@@ -665,8 +665,12 @@ export class NamedSockets implements AsyncDisposable {
       transmission: SIZE_HEADER,
       open: (transport, mode) => {
         const { setNoDelay, setKeepAlive } = transport as Configurable;
-        setNoDelay?.call(transport, !nagle);
-        if (keepAlive) setKeepAlive?.call(transport, true);
+        try {
+          setNoDelay?.call(transport, !nagle);
+          if (keepAlive) setKeepAlive?.call(transport, true);
+        } catch {
+          // The client has left already, which some systems tell here: reading will tell, too.
+        }
         return this.#openStream(transport, mode);
       },
     });

@@ -36,6 +36,7 @@ import {
   connectedBook,
 } from "../_support/book.ts";
 import { CA, identity, LOCKED_KEY, OTHER_CA } from "../_support/certs.ts";
+import { earlyLeavers } from "../_support/early_leavers.ts";
 import { hasFamily } from "../_support/ffi_sockets.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 import { RawPeer, rawServer } from "../_support/raw_peer.ts";
@@ -61,6 +62,21 @@ Deno.test("book: a standard server and its client write, read and close", async 
   assertEquals(book.lastError?.code, 100031);
   assert(await book.close(channel));
   assert(book.exists("SERVER"));
+});
+
+Deno.test("book: a client that has left when it is accepted, and whose settings can't be set, disturbs nobody", async () => {
+  await using book = new SocketBook();
+  await book.create("S", 0, { address: "127.0.0.1" });
+  book.parameter({ keepAlive: true });
+  await book.create("K", 0, { address: "127.0.0.1" });
+  using _leavers = await earlyLeavers();
+  for (const name of ["S", "K"]) {
+    using _first = await RawPeer.connect(book.localPort(name));
+    const early = await book.accept(name, 5000);
+    const accepting = book.accept(name, 5000);
+    using _second = await RawPeer.connect(book.localPort(name));
+    for (const channel of [early, await accepting]) assert(await book.close(channel));
+  }
 });
 
 Deno.test("book: a simplified server is read and written under its own name", async () => {
