@@ -109,11 +109,13 @@ Deno.test("SocketLit waits for ever unless it is told not to", async () => {
   await livre.socketLit("S");
   await livre.socketLit("S", false);
   await livre.socketLit("S", false, "2 s");
+  await livre.socketLit("S", true, undefined, 10, "5 cs");
   const rest = { maxBytes: undefined, receiveDelay: undefined };
   assertEquals(asked, [
     { wait: true, timeout: undefined, ...rest },
     { wait: false, timeout: undefined, ...rest },
     { wait: false, timeout: 2000, ...rest },
+    { wait: true, timeout: undefined, maxBytes: 10, receiveDelay: 50 },
   ]);
 });
 
@@ -159,6 +161,23 @@ Deno.test("SocketCréeSSL and SocketConnecteSSL take protocols, a wait and a cli
   assertError(livre, "INVALID_ARGUMENT");
   assertEquals(await livre.socketCréeSSL("T", 0, "serveur", TlsProtocol.TLS1), false);
   assertError(livre, "INVALID_ARGUMENT");
+});
+
+Deno.test("what connects with TLS or as a WebSocket waits no longer than it is told, in each form", async () => {
+  await using deaf = await rawServer();
+  await using livre = new SocketBook();
+  const { port } = deaf;
+  const all = TlsProtocol.TLS1_2 + TlsProtocol.TLS1_3;
+  const calls = [
+    () => livre.socketConnecteSSL("C", port, "localhost", all, "2 cs"),
+    () => livre.socketConnecteSSL("C", port, "localhost", all, { timeout: 20 }),
+    () => livre.webSocketClientConnecte("C", LOCAL, port, "/", "", 20),
+    () => livre.webSocketClientConnecteSSL("C", LOCAL, port, "/", "", all, "20 ms"),
+  ];
+  for (const call of calls) {
+    assertEquals(await call(), false);
+    assertError(livre, "TIMED_OUT");
+  }
 });
 
 Deno.test("Bluetooth and infrared by their French names", async () => {
@@ -207,6 +226,9 @@ Deno.test("WebSocketClientConnecte takes port, path, subprotocols and wait in th
   assertEquals(await livre.socketLit("B"), "/");
   assert(await livre.webSocketClientConnecte("C", LOCAL, { port, path: "/options" }));
   assertEquals(await livre.socketLit("C"), "/options");
+  const chat = { port, path: "/", protocols: "chat" };
+  assert(await livre.webSocketClientConnecte("F", LOCAL, chat));
+  assertEquals(await livre.socketLit("F"), "chat /");
   assert(await livre.webSocketClientConnecte("D", `ws://${LOCAL}:${port}/url`));
   assertEquals(await livre.socketLit("D"), "/url");
 
