@@ -204,6 +204,35 @@ Deno.test("reader tells what the transport's failure was", async () => {
   assertEquals(joined(it.chunks).length, 2);
 });
 
+Deno.test("reader tells what its transport or its allocator throws instead of a failing read", async () => {
+  const [here, there] = pair();
+  let reads = 0;
+  const transport: Transport = {
+    ...here,
+    read(buffer) {
+      if (++reads === 2) throw new Error("closed already");
+      return here.read(buffer);
+    },
+  };
+  const seen: unknown[] = [];
+  const sink = {
+    data: (chunk: Uint8Array) => void seen.push(chunk.length),
+    end: () => void seen.push("end"),
+    error: (error: unknown) => void seen.push((error as Error).message),
+  };
+  await there.write(new Uint8Array(3));
+  new TransportReader(transport, sink).start();
+  await microtasks();
+  assertEquals(seen.splice(0), [3, "closed already"]);
+  const allocate = (): never => {
+    throw new Error("no memory");
+  };
+  new TransportReader(here, sink, { allocate }).start();
+  assertEquals(seen, ["no memory"]);
+  here.close();
+  there.close();
+});
+
 Deno.test("reader whose sink throws stops, and tells it", async () => {
   using it = rig();
   const fault = new Error("in the sink");
@@ -570,6 +599,20 @@ Deno.test("reader tells where the bytes are that it has moved to the start of it
   await writeAll(it.a, Uint8Array.of(1, 2, 3, 4, 5));
   await it.over;
   assertEquals(moved, [[0, 4, 5]]);
+});
+
+Deno.test("reader that had to keep a slab reads into the next one again and again", async () => {
+  using it = rig({ minSlab: 64, maxSlab: 64 });
+  const moved: boolean[] = [];
+  it.onchunk = (chunk): void => {
+    if (moved.length === 0) it.reader.keep();
+    moved.push(it.reader.rewind(chunk, 0) !== undefined);
+  };
+  it.reader.start();
+  await it.a.write(new Uint8Array(64));
+  await writeAll(it.a, new Uint8Array(10));
+  await it.over;
+  assertEquals(moved, [false, true]);
 });
 
 Deno.test("reader uses one slab for all that nobody holds, and a larger one when reads fill it", async () => {
