@@ -304,7 +304,11 @@ class Acceptor {
       transport.write(bytes).then(close, close);
       return;
     }
-    (transport as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+    try {
+      (transport as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+    } catch {
+      // The client has left already, which some systems tell here: reading will tell, too.
+    }
     if (this.#introduction === undefined && this.#listening.startTls === undefined) {
       takeHead(transport, "request", this.#options.head, new Entrance(this, arrival));
     } else this.#introduce(arrival);

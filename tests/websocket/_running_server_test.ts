@@ -2,6 +2,8 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RunningServer, startAccepting } from "../../websocket/_running_server.ts";
 import { ServerCore } from "../../websocket/_server_core.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
+import { reported } from "../_support/console_errors.ts";
+import { earlyLeavers } from "../_support/early_leavers.ts";
 
 Deno.test("running server stops once, and is finished when nobody is left", async () => {
   let stops = 0;
@@ -35,4 +37,17 @@ Deno.test("server that is closed has given its port back, clients or none", asyn
   Deno.listen({ hostname: "127.0.0.1", port }).close();
   await client.close();
   await next.close();
+});
+
+Deno.test("server takes a client whose connection can't be set up as one that reading tells of", async () => {
+  const server = await startAccepting({ default: () => {}, hostname: "127.0.0.1", port: 0 });
+  using _leavers = await earlyLeavers();
+  const told = await reported(async () => {
+    const client = await connectWebSocket(`ws://127.0.0.1:${server.port}/`, {
+      handshakeTimeout: 5000,
+    });
+    await client.close();
+  });
+  assertEquals(told, []);
+  await server.close();
 });
