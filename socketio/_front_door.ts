@@ -321,8 +321,12 @@ export class FrontDoor {
 
   async #greet(raw: Transport): Promise<void> {
     let transport = raw;
-    // Whatever is written is meant to leave: the system must not wait for more.
-    (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
+    try {
+      // Whatever is written is meant to leave: the system must not wait for more.
+      (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
+    } catch {
+      // The client has left already, which some systems tell here: reading will tell, too.
+    }
     const waiting: Waiting = { transport };
     this.#waiting.add(waiting);
     this.#count();

@@ -6,6 +6,7 @@ import type { Transport } from "../../net/transport.ts";
 import { waitFor as within } from "../../net/wait.ts";
 import { writeAll } from "../../net/write_all.ts";
 import { reported } from "../_support/console_errors.ts";
+import { earlyLeavers } from "../_support/early_leavers.ts";
 import { watchResponse } from "../../websocket/request_listener.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
@@ -330,6 +331,15 @@ Deno.test("front door does not wait for clients that reset before they are accep
   const request = `GET /page HTTP/1.1\r\n${HEAD}\r\n`;
   assertMatch(await talk(real.addr.port, [request], /page /), /GET \/page $/);
   assert(performance.now() - start < 20_000); // with a wait for each it would be 25 seconds
+  await close();
+});
+
+Deno.test("front door takes a client whose connection can't be set up as one that reading tells of", async () => {
+  const { port, close } = open();
+  {
+    using _leavers = await earlyLeavers();
+    assertMatch(await talk(port, [`GET /a HTTP/1.1\r\n${HEAD}\r\n`], /GET \/a/), /GET \/a/);
+  }
   await close();
 });
 
