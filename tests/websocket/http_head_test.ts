@@ -87,6 +87,7 @@ for (
     ["an empty line and a folded header", "\r\n A: b\r\nGET / HTTP/1.1\r\n\r\n", 400],
     ["two spaces in the first line", "GET  / HTTP/1.1\r\n\r\n", 400],
     ["no version", "GET /\r\n\r\n", 400],
+    ["more behind the version", "GET / HTTP/1.1 x\r\n\r\n", 400],
     ["a tab in the first line", "GET\t/\tHTTP/1.1\r\n\r\n", 400],
     ["a method that is no token", "G(T / HTTP/1.1\r\n\r\n", 400],
     ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505],
@@ -280,6 +281,18 @@ Deno.test("a fault of the first line is told before one behind it, however the b
   assertEquals(status("GET / HTTP/2.0\r\n folded\r\n\r\n"), 505);
 });
 
+Deno.test("head reader that has refused a head stays with that, whatever comes behind", () => {
+  for (const kind of ["request", "response"] as const) {
+    const reader = new HttpHeadReader(kind);
+    assertEquals(reader.push(latin1("nonsense\n")), -1);
+    const { fault, size } = reader;
+    assertEquals(fault?.status, 400);
+    const good = kind === "request" ? "GET / HTTP/1.1" : "HTTP/1.1 200 OK";
+    assertEquals(reader.push(latin1(`${good}\r\nA: b\r\n\r\n`)), -1);
+    assertEquals([reader.fault, reader.text, reader.size], [fault, "", size]);
+  }
+});
+
 Deno.test("head reader never throws, and any pieces give the same result", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary-ascii", maxLength: 80 }),
@@ -302,5 +315,11 @@ Deno.test("limits of a head that let nothing in, or mean nothing, are refused", 
     for (const limit of [0, -1, NaN]) {
       assertThrows(() => checkHttpHeadLimits({ [name]: limit }), RangeError, name);
     }
+    // From a configuration that was read, perhaps.
+    assertThrows(() => checkHttpHeadLimits({ [name]: "5" as never }), RangeError, name);
+  }
+  assertThrows(() => checkHttpHeadLimits({ maxHeads: 1 } as never), TypeError, "maxHeads");
+  for (const none of [null, 5, "5"]) {
+    assertThrows(() => checkHttpHeadLimits(none as never), TypeError, "no object");
   }
 });
