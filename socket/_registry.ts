@@ -13,6 +13,9 @@ export interface MadeSocket {
 /** For how many names an error is remembered. */
 const MAX_ERRORS = 1024;
 
+/** After so many failed calls everything else gets a turn. */
+const FAILURES_A_TURN = 64;
+
 /** A name that is taken by a socket which is being made. */
 class Reservation {
   readonly aborter = new AbortController();
@@ -40,6 +43,7 @@ export class Registry {
   readonly #errors = new Map<string, SocketBookError>();
   readonly #closing = new Set<Promise<void>>();
   #channels = 0;
+  #failures = 0;
   /** Why the call that ended last failed. */
   lastError: SocketBookError | null = null;
 
@@ -91,6 +95,10 @@ export class Registry {
       this.#succeeded(operation, name);
       return result;
     } catch (error) {
+      // Most fail at once: a loop that does not look at errors would let no timer and no socket go on.
+      if (++this.#failures % FAILURES_A_TURN === 0) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
       return this.#fail(error, operation, name, failed);
     }
   }

@@ -865,6 +865,24 @@ Deno.test("book: there is a limit of sockets", async () => {
   assertError(book, "LIMIT_REACHED");
 });
 
+Deno.test("book: loops that do not look at errors let everything else go on", async () => {
+  await using book = new SocketBook({ maxSockets: 2 });
+  await book.create("S", 0, { address: "127.0.0.1" });
+  await book.connect("C", book.localPort("S"), "127.0.0.1");
+  const calls: Record<string, () => Promise<unknown>> = {
+    // The client waits on, since there is no room for a channel.
+    accept: async () => await book.waitForConnection("S") && await book.accept("S"),
+    read: () => book.read("NOBODY"),
+    write: () => book.write("NOBODY", "x"),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    let turned = false;
+    setTimeout(() => turned = true);
+    for (let i = 0; i < 1000; i++) await call();
+    assert(turned, name);
+  }
+});
+
 Deno.test("book: a message that is too long is an error, and is not waited for", async () => {
   await using rig = await bookWithRawServer({ maxMessageBytes: 10 });
   const { book, peer } = rig;
