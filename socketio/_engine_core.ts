@@ -41,6 +41,8 @@ const NOBODY: SocketTransportHost = {
 };
 
 const CLOSING = "The server is closing";
+/** Nobody hears of it. */
+const LEFT = "The client has left";
 
 /** How a request is refused that the program was asked about in vain. */
 function refusalOf({ message }: Undecided): Refusal {
@@ -233,8 +235,9 @@ export class EngineCore implements EngineSocketHost {
     if (refusal !== undefined) return this.#refuse(exchange, refusal);
     const { sid } = query;
     if (sid) return this.sockets.get(sid)!.handle(exchange);
-    const id = await this.#admit(exchange.request);
-    if (typeof id !== "string") return this.#refuse(exchange, id);
+    const watch = (leave: () => void) => exchange.onAbort = leave;
+    const id = await this.#admit(request, watch);
+    if (typeof id !== "string") return exchange.done ? undefined : this.#refuse(exchange, id);
     if (exchange.done) return this.#giveUp(id);
     const socket = new ServerEngineSocket(this, id, request, exchange.remoteAddress);
     this.#open(socket);
@@ -283,7 +286,8 @@ export class EngineCore implements EngineSocketHost {
     if (query.sid) return this.#upgrade(exchange, query.sid, response);
     // Who was counted already has a place, which goes over.
     const hasPlace = this.#asked.delete(exchange);
-    const id = this.#admit(exchange.request, exchange.hasRoom || hasPlace);
+    const watch = (leave: () => void) => exchange.watch?.(leave);
+    const id = this.#admit(exchange.request, watch, exchange.hasRoom || hasPlace);
     if (typeof id === "string") return this.#accept(exchange, id, response);
     if (!(id instanceof Promise)) {
       this.#count();
@@ -291,7 +295,7 @@ export class EngineCore implements EngineSocketHost {
     }
     return id.then((id) => {
       if (typeof id === "string") return this.#accept(exchange, id, response);
-      this.#refuseUpgrade(exchange, id);
+      if (!exchange.done) this.#refuseUpgrade(exchange, id);
     });
   }
 
@@ -445,9 +449,13 @@ export class EngineCore implements EngineSocketHost {
     return foreignOrigin(origin);
   }
 
-  /** Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. */
+  /**
+   * Lets a new connection in: its id, or why not. After an id, `#opening` counts it until it is open. While the program is asked,
+   * what `watch` is given is to be called when the client leaves.
+   */
   #admit(
     request: EngineRequest,
+    watch: (leave: () => void) => void,
     hasRoom = false,
   ): Promise<string | Refusal> | string | Refusal {
     if (this.#closed) return { code: 4, context: { message: CLOSING } };
@@ -459,13 +467,17 @@ export class EngineCore implements EngineSocketHost {
     this.#opening++;
     this.#count();
     if (this.settings.allowRequest === undefined && this.generateId === randomId) return randomId();
-    return this.#admitAfterAsking(request);
+    return this.#admitAfterAsking(request, watch);
   }
 
-  async #admitAfterAsking(request: EngineRequest): Promise<string | Refusal> {
+  async #admitAfterAsking(
+    request: EngineRequest,
+    watch: (leave: () => void) => void,
+  ): Promise<string | Refusal> {
     let refusal: Refusal;
     try {
-      const decision = await this.#decisions.wait(this.#decide(request));
+      const left = new Promise<Undecided>((resolve) => watch(() => resolve(new Undecided(LEFT))));
+      const decision = await this.#decisions.wait(Promise.race([left, this.#decide(request)]));
       if (decision instanceof Undecided) refusal = refusalOf(decision);
       else if (decision.message !== undefined) {
         refusal = { code: 4, context: { message: decision.message } };

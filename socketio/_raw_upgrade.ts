@@ -104,6 +104,7 @@ export class RawUpgrade implements UpgradeExchange {
   readonly #options: RawSocketOptions;
   #transport: Transport;
   #ahead: ReadAheadTransport | undefined;
+  readonly #onleft: (() => void)[] = [];
   #done = false;
 
   constructor(raw: RawRequest, options: RawSocketOptions, request?: EngineRequest) {
@@ -131,13 +132,15 @@ export class RawUpgrade implements UpgradeExchange {
   }
 
   watch(left: () => void): void {
+    this.#onleft.push(left);
+    if (this.#ahead !== undefined) return;
     const ahead = this.#transport = this.#ahead = new ReadAheadTransport(
       this.#transport,
       EARLY_BYTES,
       () => {
         this.#done = true;
         ahead.close();
-        left();
+        for (const left of this.#onleft) left();
       },
     );
   }

@@ -1400,6 +1400,54 @@ for (const way of ["listen", "attach"] as const) {
     await close();
   });
 
+  for (const transport of ["websocket", "polling"]) {
+    for (const who of ["allowRequest", "generateId", "allowRequest behind middleware"] as const) {
+      Deno.test(`engine counts no client of ${transport} any more that leaves while ${who} decides, under ${way}`, async () => {
+        const limits = new Limits();
+        const asked = Promise.withResolvers<() => void>();
+        const decide = () => new Promise<void>(asked.resolve);
+        const { engine, port, close } = await serve({
+          limits,
+          maxConnections: 1,
+          allowRequest: (_request, answer) => {
+            if (who === "generateId") answer(null, true);
+            else decide().then(() => answer(null, true));
+          },
+        });
+        if (who === "generateId") engine.generateId = () => decide().then(() => "late");
+        let told = who !== "allowRequest behind middleware";
+        if (!told) {
+          engine.use((_request, response, next) => {
+            (response as unknown as Duplex).on("close", () => told = true);
+            next();
+          });
+        }
+        const codes: number[] = [];
+        engine.on("connection_error", ({ code }) => codes.push(code));
+        const client = await Deno.connect({ hostname: "127.0.0.1", port });
+        await client.write(
+          new TextEncoder().encode(
+            transport === "websocket"
+              ? head
+              : "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nhost: x\r\n\r\n",
+          ),
+        );
+        const answer = await asked.promise;
+        assert(limits.connections.used > 0);
+        client.close();
+        for (let i = 0; i < 200 && limits.connections.used > 0; i++) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        assertEquals(limits.connections.used, 0);
+        answer(); // too late: it changes nothing
+        await new Promise((resolve) => setTimeout(resolve));
+        assertEquals([limits.connections.used, engine.clientsCount, codes], [0, 0, []]);
+        assert(told);
+        await close();
+      });
+    }
+  }
+
   Deno.test(`engine tells middleware's response that the client of a WebSocket has left, once, under ${way}`, async () => {
     const { engine, port, close } = await serve({});
     const asked = Promise.withResolvers<void>();
