@@ -218,6 +218,17 @@ Deno.test("engine core runs middleware in order, before anything else", async ()
   core.close();
 });
 
+Deno.test("engine core lets no foreign page open a WebSocket where there are no CORS rules", async () => {
+  const core = makeCore();
+  const sid = await open(core);
+  for (const query of [WEBSOCKET, `${WEBSOCKET}&sid=${sid}`]) {
+    const foreign = await upgrade(core, query, { origin: "https://evil.example" }).refusal;
+    assertEquals(foreign.status, 403);
+    assert(upgrade(core, query, { origin: "https://example.org" }).accepted);
+  }
+  core.close();
+});
+
 Deno.test("engine core lets no foreign page open a WebSocket, unless it is allowed to", async () => {
   const core = makeCore({ cors: { origin: "https://friend.example" } });
   const foreign = await upgrade(core, WEBSOCKET, { origin: "https://evil.example" }).refusal;
@@ -626,4 +637,74 @@ Deno.test("engine core serves only the hosts that it may, over both transports",
     assertEquals(core.sockets.size, status === 200 ? 2 : 0);
     core.close();
   }
+});
+
+Deno.test("engine core gives the place back of a client that left while its id was made", async () => {
+  const core = makeCore({ maxConnections: 1 });
+  const made = Promise.withResolvers<string>();
+  core.generateId = () => made.promise;
+  const left = polling(core);
+  await microtasks();
+  left.abort();
+  made.resolve("same");
+  await microtasks(20);
+  assertEquals(core.sockets.size, 0);
+  assertEquals(await open(core), "same");
+  core.close();
+});
+
+Deno.test("engine core asks no more about a WebSocket that middleware has answered", async () => {
+  const limits = new Limits();
+  let asked = 0;
+  const core = makeCore({
+    limits,
+    allowRequest: (_, decide) => {
+      asked++;
+      decide(null, true);
+    },
+  });
+  const codes = watchErrors(core);
+  core.middleware.push((_, response) => void response.end("done"));
+  for (const query of [WEBSOCKET, `${WEBSOCKET}&sid=nobody`]) {
+    assertEquals((await upgrade(core, query).refusal).message, "done");
+    await microtasks(20);
+  }
+  assertEquals([asked, codes, limits.connections.used], [0, [], 0]);
+});
+
+Deno.test("engine core lets in no id of a connection that there is", async () => {
+  const core = makeCore();
+  core.generateId = () => "same";
+  await open(core);
+  const [first] = core.sockets.values();
+  assertEquals((await request(core, POLLING)).status, 400);
+  assertEquals([...core.sockets.values()], [first]);
+  core.close();
+});
+
+Deno.test("engine core closes a connection that it let in while it was closed", async () => {
+  const core = makeCore();
+  let opened = 0;
+  core.listeners.add("connection", () => opened++, false);
+  const late = Promise.withResolvers<EngineWebSocket>();
+  const exchange = new StubUpgrade(WEBSOCKET);
+  const { accept } = exchange;
+  // As a listener of its headers may.
+  exchange.accept = function (headers) {
+    core.close();
+    return accept.call(this, headers);
+  };
+  core.handleUpgrade(exchange);
+  late.resolve(exchange.socket);
+  await microtasks();
+  assertEquals([opened, core.sockets.size, exchange.socket.closed], [0, 0, [["close", 1000]]]);
+});
+
+Deno.test("engine core keeps out whom middleware fails for without a reason", async () => {
+  const core = makeCore();
+  core.middleware.push(() => Promise.reject(undefined));
+  const told = await reported(async () => {
+    assertEquals((await request(core, POLLING)).status, 400);
+  });
+  assertEquals([told.length, core.sockets.size], [1, 0]);
 });

@@ -446,3 +446,48 @@ Deno.test("engine socket shows packets to those who listen, until they leave", (
   assertEquals(socket.listenerCount("close"), 0);
   socket.close();
 });
+
+Deno.test("engine socket has no use for a WebSocket that comes after the upgrade was given up", async () => {
+  const { socket, web, closes } = open("polling");
+  await poll(socket);
+  assert(socket.beginUpgrade());
+  socket.abortUpgrade();
+  socket.probe(new WebSocketTransport(web, socket));
+  assertEquals(web.closed, [["close", 1000]]);
+  assertEquals([socket.upgrading, socket.transport.name, closes], [false, "polling", []]);
+  socket.close(true);
+});
+
+Deno.test("engine socket that polls tells a client that is not asking just then of its end", async () => {
+  const { socket, closes } = open("polling");
+  await poll(socket);
+  socket.close();
+  assertEquals([socket.readyState, closes.length], ["closing", 0]);
+  assertEquals(await poll(socket), "1");
+  assertEquals(closes.map(([reason]) => reason), ["forced close"]);
+});
+
+Deno.test("engine socket that is over gives up the WebSocket that was about to take over", async () => {
+  const { socket, web, times } = open("polling");
+  await poll(socket);
+  socket.beginUpgrade();
+  socket.probe(new WebSocketTransport(web, socket));
+  web.receive("2probe");
+  socket.close(true);
+  assertEquals([web.closed, times.size], [[["close", 1000]], 0]);
+});
+
+Deno.test("engine socket that is over answers the request that waits, with what was queued", async () => {
+  for (const reason of ["forced", "parse"]) {
+    const { socket } = open("polling");
+    await poll(socket);
+    const waiting = poll(socket);
+    socket.write("last");
+    if (reason === "forced") socket.close(true);
+    else assertEquals(await post(socket, "x"), 400);
+    assertEquals(await waiting, reason === "forced" ? "4last\x1e1" : "4last", reason);
+    const late = new StubExchange("GET", "");
+    socket.handle(late);
+    assertEquals(late.status, 400);
+  }
+});

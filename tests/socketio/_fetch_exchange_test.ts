@@ -118,6 +118,12 @@ Deno.test("fetch exchange reads a body up to the limit, and no further", async (
     headers: { "content-length": "5" },
   });
   assertEquals(await new FetchExchange(declared).readBody(4), "too large");
+  const whole = new Request(URL_TEXT, {
+    method: "POST",
+    body: "abcd",
+    headers: { "content-length": "4" },
+  });
+  assertEquals(await new FetchExchange(whole).readBody(4), bytes);
 });
 
 Deno.test("fetch exchange reads bodies of all kinds", async () => {
@@ -271,6 +277,13 @@ Deno.test("fetch exchange leaves a coding of the engine's, or of middleware that
   const compressed = new FetchExchange(new Request(URL_TEXT));
   compressed.respond(200, { "Content-Encoding": "deflate" }, "x");
   assertEquals((await compressed.result).headers.get("content-encoding"), "deflate");
+  const asked = new FetchExchange(new Request(URL_TEXT));
+  const own = asked.response.writeHead;
+  asked.response.writeHead = function (...args) {
+    return own.apply(this, args).setHeader("Content-Encoding", "br");
+  };
+  asked.respond(200, { "Content-Encoding": "deflate" }, "x");
+  assertEquals((await asked.result).headers.get("content-encoding"), "deflate", "not br");
   const { response, result } = new FetchExchange(new Request(URL_TEXT));
   const { writeHead } = response;
   let calls = 0;

@@ -207,6 +207,48 @@ Deno.test("raw socket joins the shared frames of a turn, and keeps their order a
   socket.terminate();
 });
 
+Deno.test("raw sockets of a large room get what nothing follows, and what is sent to others meanwhile", async () => {
+  const rigs = Array.from({ length: 300 }, () => rig());
+  const [room, others] = [rigs.slice(0, 290), rigs.slice(290)];
+  for (const { socket, host } of rigs) socket.start(host);
+  const tell = (to: Rig[], text: string) => {
+    const message = shareMessage(text, {});
+    for (const { socket } of to) socket.sendShared(message);
+  };
+  tell(room, "news");
+  // The first of them are served by now.
+  for (let hops = 0; hops < 3; hops++) await Promise.resolve();
+  tell(others, "others");
+  const got = await Promise.all(rigs.map(async ({ read }) => textOf(await read())));
+  assertEquals(got, [...room.map(() => "4news"), ...others.map(() => "4others")]);
+  for (const { socket } of rigs) socket.terminate();
+});
+
+Deno.test("raw socket that was closed in order has no error, though the other side ends at once", async () => {
+  for (const first of ["socket", "peer"]) {
+    const { socket, host, send, peer, read } = rig();
+    socket.start(host);
+    if (first === "socket") {
+      socket.close(1000);
+      assertEquals((await read())?.opcode, 8);
+    }
+    await Promise.all([send(8, new Uint8Array([0x03, 0xe8])), peer.closeWrite()]);
+    assertEquals([await host.closed.promise, host.closes.length], [undefined, 1], first);
+  }
+});
+
+Deno.test("raw socket answers the last of the pings that came while the other side did not read", async () => {
+  const { socket, host, send, read } = rig({ wire: { capacity: 1_000 } });
+  socket.start(host);
+  socket.send(new Uint8Array(70_000));
+  for (const ping of ["a", "b", "c"]) await send(9, ping);
+  await settle();
+  assertEquals((await read())?.payload.length, 70_000);
+  const { opcode, payload } = (await read())!;
+  assertEquals([opcode, new TextDecoder().decode(payload)], [10, "c"]);
+  socket.terminate();
+});
+
 Deno.test("raw sockets of a large room get all in order, over several turns, though some are slow", async () => {
   const rigs = Array.from(
     { length: 300 },

@@ -403,3 +403,74 @@ Deno.test("client gives its sockets the request and the connection", () => {
   assertStrictEquals(seen!.request, conn.request);
   conn.close();
 });
+
+Deno.test("client may send late packets only for the namespaces that it left last", () => {
+  const { io, engine } = fakeServer({ maxNamespacesPerClient: 2 });
+  for (const name of ["/a", "/b", "/c"]) io.of(name);
+  const conn = engine.connect();
+  for (const name of ["/a", "/b", "/c"]) {
+    conn.join(name);
+    conn.deliver(`1${name},`);
+  }
+  conn.deliver('2/c,["late"]', '2/b,["late"]');
+  assertEquals(conn.readyState, "open");
+  conn.deliver('2/a,["late"]');
+  assertEquals(conn.readyState, "closed");
+});
+
+Deno.test("client has room for another namespace once it has left one", () => {
+  const { io, engine } = fakeServer({ maxNamespacesPerClient: 2 });
+  for (const name of ["/a", "/b"]) io.of(name);
+  const conn = engine.connect();
+  for (const first of ["/", "/a"]) {
+    conn.join("/");
+    conn.join("/a");
+    conn.deliver(first === "/" ? "1" : "1/a,");
+    conn.join("/b");
+    conn.deliver("1/b,", first === "/" ? "1/a," : "1");
+  }
+  conn.join("/");
+  conn.close();
+});
+
+Deno.test("client that middleware throws out, or has not answered in time, leaves nothing in the namespace", async () => {
+  for (const ends of [true, false]) {
+    const { io, engine } = fakeServer({ connectTimeout: 5 });
+    const { adapter } = io.of("/a").use((socket) => {
+      socket.join("room");
+      if (ends) socket.conn.close();
+    });
+    const conn = engine.connect();
+    conn.join("/");
+    conn.deliver("0/a,");
+    while (!ends && conn.writes.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assertEquals([adapter.rooms.size, conn.readyState], [0, ends ? "closed" : "open"]);
+    conn.close();
+  }
+});
+
+Deno.test("client that says nothing of itself has an empty auth, for functions that make namespaces, too", () => {
+  const { io, engine } = fakeServer();
+  const asked: unknown[] = [];
+  io.of((_name, auth, next) => {
+    asked.push(auth);
+    next(null, true);
+  }).on("connection", (socket) => asked.push(socket.handshake.auth));
+  const conn = engine.connect();
+  conn.join("/a");
+  assertEquals(asked, [{}, {}]);
+  conn.close();
+});
+
+Deno.test("client of another engine may bring its bytes as an ArrayBuffer", () => {
+  const { io, engine } = fakeServer();
+  const got: unknown[] = [];
+  io.on("connection", (socket) => socket.on("x", (data) => got.push(data)));
+  const conn = engine.connect();
+  conn.join();
+  conn.deliver('51-["x",{"_placeholder":true,"num":0}]', new Uint8Array([7]).buffer as never);
+  assertEquals(got, [new Uint8Array([7])]);
+  conn.close();
+});

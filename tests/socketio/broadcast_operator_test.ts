@@ -325,3 +325,48 @@ Deno.test("the ids of all sockets are those of all servers, also where the adapt
   assertEquals(await operator.allSockets(), set("here", "there"));
   assertEquals(asked, [{ rooms: set("a"), except: set("b"), flags: {} }]);
 });
+
+Deno.test("the chosen sockets keep their connections unless these are to be closed", () => {
+  const { adapter, log } = recorder();
+  new BroadcastOperator(adapter).disconnectSockets();
+  assertEquals(log, [["disconnectSockets", { rooms: set(), except: set(), flags: {} }, false]]);
+});
+
+Deno.test("a local broadcast waits for an adapter that tells later whom it asked", async () => {
+  const { adapter } = recorder({
+    broadcastWithAck: (_packet, _options, count, done) => {
+      queueMicrotask(() => {
+        count(1);
+        done("late");
+      });
+    },
+  });
+  assertEquals(await new BroadcastOperator(adapter).local.emitWithAck("x"), ["late"]);
+});
+
+Deno.test("acknowledgements that are given up, as the cluster can't be counted or is counted late, are told of once", async () => {
+  const counted = Promise.withResolvers<number>();
+  let told = (_count: number) => {};
+  for (const serverCount of [() => counted.promise, () => Promise.reject(new Error("no"))]) {
+    const { adapter } = recorder({
+      serverCount,
+      broadcastWithAck: (_packet, _options, count, done) => {
+        count(1);
+        done("a");
+        told = count;
+      },
+    });
+    const calls: [SocketIoError | null, unknown][] = [];
+    const called = Promise.withResolvers<void>();
+    new BroadcastOperator(adapter).timeout(1).emit("x", (error: SocketIoError, got: unknown) => {
+      calls.push([error, got]);
+      called.resolve();
+    });
+    await called.promise;
+    counted.resolve(1);
+    await microtasks(10);
+    told(0);
+    assertEquals(calls.length, 1);
+    assertEquals([calls[0][0]!.responses, calls[0][1]], [["a"], ["a"]]);
+  }
+});

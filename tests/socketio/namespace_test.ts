@@ -410,3 +410,36 @@ Deno.test("adapter is asked only for sessions whose names are texts, and forgets
   assertEquals(forgotten, ["old", "old"]);
   anew.close();
 });
+
+Deno.test("adapter is not asked for sessions where the server recovers none", () => {
+  let asked = 0;
+  class Asked extends InMemoryAdapter {
+    override restoreSession() {
+      asked++;
+      return Promise.resolve(null) as Promise<never>;
+    }
+  }
+  const { join } = fakeServer({ adapter: Asked });
+  join("/", { pid: "p", offset: "o" }).close();
+  assertEquals(asked, 0);
+});
+
+Deno.test("an adapter whose search for a session is faulty is reported, and the client is let in anew", async () => {
+  class Faulty extends InMemoryAdapter {
+    override restoreSession(pid: string): Promise<never> {
+      const error = new TypeError("faulty");
+      if (pid === "throws") throw error;
+      return Promise.reject(error);
+    }
+  }
+  for (const pid of ["throws", "rejects"]) {
+    const { io, engine } = fakeServer({ connectionStateRecovery: {}, adapter: Faulty });
+    const conn = engine.connect();
+    const told = await reported(async () => {
+      conn.deliver(`0{"pid":"${pid}","offset":"o"}`);
+      while (io.sockets.sockets.size === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    });
+    assertEquals(told.length, 1, pid);
+    conn.close();
+  }
+});

@@ -336,6 +336,70 @@ Deno.test("socket's flags hold for one message", () => {
   conn.close();
 });
 
+Deno.test("socket's flags add up, and go along with a choice of others", () => {
+  const { io, join } = fakeServer();
+  const conns = [join(), join()];
+  const [a, b] = io.sockets.sockets.values();
+  for (const first of ["volatile", "compress"] as const) {
+    const flagged = () =>
+      first === "volatile" ? a.volatile.compress(false) : a.compress(false).volatile;
+    for (const conn of conns) conn.take();
+    flagged().emit("1");
+    flagged().timeout(1000).broadcast.emit("2");
+    a.emit("3");
+    a.broadcast.emit("4");
+    const seen = conns.map(({ writes }) =>
+      writes.map(({ data, options }) => [data, options?.compress, options?.volatile ?? false])
+    );
+    assertEquals(seen, [
+      [['2["1"]', false, true], ['2["3"]', undefined, false]],
+      [['2["2"]', false, true], ['2["4"]', undefined, false]],
+    ], first);
+  }
+  assert(b.connected);
+  for (const conn of conns) conn.close();
+});
+
+Deno.test("socket of another namespace says so in all that it sends", async () => {
+  const { io, engine } = fakeServer();
+  io.of("/a").on("connection", (socket) => {
+    socket.on("ask", (answer) => answer("yes"));
+  });
+  const conn = engine.connect();
+  conn.join("/a");
+  const [socket] = io.of("/a").sockets.values();
+  socket.emit("x");
+  socket.emit("y", () => {});
+  const answer = socket.emitWithAck("z");
+  conn.deliver('2/a,7["ask"]');
+  socket.compress(false).disconnect();
+  assertEquals(conn.take(), ['2/a,["x"]', '2/a,0["y"]', '2/a,1["z"]', '3/a,7["yes"]', "1/a,"]);
+  await assertRejects(() => answer, SocketIoError);
+  conn.close();
+});
+
+Deno.test("socket does not take an event of the client as the answer with the same number", async () => {
+  const { socket, conn } = connect();
+  const answer = socket.emitWithAck("x");
+  conn.deliver('20["an event"]', '30["the answer"]');
+  assertEquals(await answer, "the answer");
+  assert(socket.connected);
+  conn.close();
+});
+
+Deno.test("socket that leaves before its blob is read sends nothing any more", async () => {
+  const { socket, conn } = connect();
+  const read = Promise.withResolvers<ArrayBuffer>();
+  const blob = Object.assign(new Blob(["x"]), { arrayBuffer: () => read.promise });
+  conn.take();
+  socket.emit("x", blob);
+  socket.disconnect();
+  read.resolve(new ArrayBuffer(1));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([conn.take(), conn.readyState], [["1"], "open"]);
+  conn.close();
+});
+
 Deno.test("a listener that throws ends its own connection, and is reported", () => {
   const errors: unknown[] = [];
   const { io, join } = fakeServer({ onListenerError: (error) => errors.push(error) });
