@@ -1,9 +1,17 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { NetError } from "../../net/errors.ts";
 import { DEADLINES } from "../../websocket/_deadlines.ts";
 import { NativeLink, type NativeTimes } from "../../websocket/_native_link.ts";
 import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { resolveConnectionOptions } from "../../websocket/connection_options.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
+import type { WebSocketCloseInfo } from "../../websocket/types.ts";
 
 /** A stand-in for the runtime's socket. */
 class FakeSocket {
@@ -37,18 +45,19 @@ function rig(options = {}, times?: NativeTimes) {
     times,
   );
   const log: unknown[] = [];
+  const opcodes: number[] = [];
   const events: Partial<LinkEvents> = {
-    message: (data) => void log.push(data),
+    message: (data, opcode) => void (log.push(data), opcodes.push(opcode)),
     error: (error) => void log.push(error.code),
     drain: () => void log.push("drain"),
     closed: ({ code, wasClean, error }) => void log.push([code, wasClean, error?.code]),
   };
   link.start(events as LinkEvents);
-  return { socket, link, log };
+  return { socket, link, log, opcodes };
 }
 
 Deno.test("native link sends what was queued before it was open, and closes after that", () => {
-  const { socket, link } = rig();
+  const { socket, link, log } = rig();
   const bytes = new Uint8Array([1]);
   link.send("a", undefined);
   link.send(bytes, undefined);
@@ -58,7 +67,114 @@ Deno.test("native link sends what was queued before it was open, and closes afte
   socket.readyState = 1;
   socket.onopen();
   assertEquals([socket.sent, socket.closes], [["a", new Uint8Array([1])], [[1000, "x"]]]);
+  assertEquals(link.queued, 0);
   socket.onclose({ code: 1000, reason: "", wasClean: true });
+  // A clean end has no error.
+  assertEquals([log, link.deadlineIndex], [[[1000, true, undefined]], -1]);
+});
+
+Deno.test("native link tells the addresses of both ends, and why the runtime has lost it", async () => {
+  const socket = new FakeSocket();
+  const localAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
+  const remoteAddr = { transport: "tcp", hostname: "127.0.0.1", port: 2 } as const;
+  const link = new NativeLink(
+    socket as unknown as WebSocket,
+    "",
+    resolveConnectionOptions({}),
+    { localAddr, remoteAddr },
+  );
+  assertEquals([link.localAddr, link.remoteAddr], [localAddr, remoteAddr]);
+  const { promise: closed, resolve } = Promise.withResolvers<WebSocketCloseInfo>();
+  link.start({ closed: resolve } as Partial<LinkEvents> as LinkEvents);
+  socket.readyState = 1;
+  socket.onopen();
+  socket.onerror({ message: "reset by peer" });
+  socket.onclose({ code: 1006, reason: "", wasClean: false });
+  const { error } = await closed;
+  assertStringIncludes(error!.message, "reset by peer");
+  assertEquals(error!.code, "CONNECTION_LOST");
+});
+
+Deno.test("native link measures texts in bytes, and tells text from bytes", () => {
+  for (const data of ["123456", "\u00e9\u00e9\u00e9", new Uint8Array(6).buffer]) {
+    const { socket, link, log, opcodes } = rig({ maxMessageSize: 6 });
+    socket.readyState = 1;
+    socket.onopen();
+    socket.onmessage({ data });
+    const binary = typeof data !== "string";
+    assertEquals([log, opcodes], [[binary ? new Uint8Array(6) : data], [binary ? 2 : 1]]);
+    // One more is too much: seven bytes, or the four characters that take eight.
+    socket.onmessage({ data: binary ? new ArrayBuffer(7) : data + data[0] });
+    assertEquals([log.slice(1), socket.closes], [["MESSAGE_TOO_BIG"], [[4009, ""]]]);
+    link.terminate();
+  }
+});
+
+Deno.test("native link that does not get an answer to its close frame ends in time", async () => {
+  const { socket, link, log } = rig({ closeTimeout: 5 });
+  socket.readyState = 1;
+  socket.onopen();
+  link.close(undefined, "");
+  link.close(3000, "again"); // does nothing
+  assertEquals([socket.closes, link.open], [[[]], false]);
+  assertThrows(() => link.send("x", undefined), WebSocketError);
+  for (let i = 0; log.length < 2 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(log, ["CLOSE_TIMEOUT", [1006, false, "CLOSE_TIMEOUT"]]);
+  assertEquals(link.deadlineIndex, -1);
+});
+
+for (const slowReader of ["wait", "drop", "close"] as const) {
+  Deno.test(`native link does what its policy says at the queue's limit: ${slowReader}`, () => {
+    const { socket, link, log } = rig({ highWaterMark: 10, maxSendQueue: 10, slowReader });
+    socket.readyState = 1;
+    socket.onopen();
+    socket.bufferedAmount = 9;
+    assertEquals([link.send("x", undefined), link.full], ["sent", false]);
+    socket.bufferedAmount = 10;
+    assertEquals(link.full, true);
+    const outcome = link.send("y", undefined);
+    assertEquals([outcome, socket.sent], [slowReader === "wait" ? "refused" : "dropped", ["x"]]);
+    const closed = slowReader === "close";
+    assertEquals(log, closed ? ["SLOW_READER", [1006, false, "SLOW_READER"]] : []);
+    assertEquals([link.dropped, link.open], [slowReader === "wait" ? 0 : 1, !closed]);
+    // Where nobody waits, who would wait is closed.
+    if (slowReader === "wait") {
+      assertEquals([link.overLimit(false), link.dropped, link.open], ["dropped", 1, false]);
+    } else link.terminate();
+  });
+}
+
+Deno.test("native link wakes those who wait for its queue once half of it is gone, or at its end", async () => {
+  const { socket, link, log } = rig({ highWaterMark: 10 });
+  socket.readyState = 1;
+  socket.onopen();
+  await link.drained(); // there is room
+  socket.send = () => void (socket.bufferedAmount = 20);
+  link.send("x", undefined);
+  const first = link.drained();
+  const { signal } = new AbortController();
+  assertEquals(
+    (await assertRejects(() => link.drained({ timeout: 20, signal }), NetError)).code,
+    "ETIMEDOUT",
+  );
+  const controller = new AbortController();
+  const aborted = link.drained({ signal: controller.signal });
+  controller.abort();
+  assertEquals((await assertRejects(() => aborted, NetError)).code, "ABORT_ERR");
+  assertEquals(
+    (await assertRejects(() => link.drained({ signal: controller.signal }), NetError)).code,
+    "ABORT_ERR",
+  );
+  assertEquals(log, []);
+  socket.bufferedAmount = 5;
+  await first;
+  assertEquals(log, ["drain"]);
+  // And again.
+  link.send("x", undefined);
+  const second = assertRejects(() => link.drained(), WebSocketError);
+  link.terminate();
+  assertEquals((await second).code, "CLOSED");
+  assertEquals((await assertRejects(() => link.drained(), WebSocketError)).code, "CLOSED");
 });
 
 Deno.test("native link tells one end, and 1006 for the runtime's 0", () => {
