@@ -154,7 +154,8 @@ export class Registry {
     if (this.#entries.size >= this.#maxSockets) {
       throw new SocketFailure(
         "LIMIT_REACHED",
-        `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets}`,
+        `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets} (maxSockets); ` +
+          "those whose peer has gone count until they are closed",
       );
     }
     // Not `AbortSignal.any`, which takes none of a polyfill's.

@@ -17,6 +17,7 @@ import type { Transport } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
+import { checkBookOptions, checkListenOptions } from "./_book_option_names.ts";
 import { changeParameters, DEFAULT_PARAMETERS } from "./_book_parameters.ts";
 import { proxyOf, webSocketUrl } from "./_book_targets.ts";
 import { DatagramName } from "./_datagram_name.ts";
@@ -82,10 +83,11 @@ export class NamedSockets implements AsyncDisposable {
   /**
    * Makes an empty book.
    *
-   * @throws {TypeError} if there is no such encoding.
+   * @throws {TypeError} if there is no such encoding or option.
    * @throws {RangeError} if a limit is not a positive integer.
    */
   constructor(options: SocketBookOptions = {}) {
+    checkBookOptions(options);
     const maxSockets = limit("maxSockets", options.maxSockets ?? 4096);
     this.#registry = new Registry(options.throws === true, maxSockets);
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
@@ -132,6 +134,7 @@ export class NamedSockets implements AsyncDisposable {
    */
   create(name: string, port: number, options: CreateSocketOptions = {}): Promise<boolean> {
     return this.#make("create", name, () => {
+      checkListenOptions(options, "tcp");
       const { address, backlog } = options;
       const source = listenTcp(checkPort(port, 0), address, backlog);
       return this.#listener({ source }, source.addr.port);
@@ -146,6 +149,7 @@ export class NamedSockets implements AsyncDisposable {
    */
   createUdp(name: string, port: number, options: CreateUdpOptions = {}): Promise<boolean> {
     return this.#make("create", name, async () => {
+      checkListenOptions(options, "udp");
       const { address, broadcast = false } = options;
       const type = address !== undefined && parseIp(address)?.family === 6 ? "udp6" : "udp4";
       const socket = createDatagramSocket({ type });
@@ -177,6 +181,7 @@ export class NamedSockets implements AsyncDisposable {
       const identity = this.#identity(certificate);
       // Made now, so that a certificate that is no good is told of here, and not by every client.
       const context = new SecureContext({ ...this.#tlsVersions(protocols), ...tls, ...identity });
+      checkListenOptions(options, "tls");
       const source = listenTcp(checkPort(port, 0), address, backlog);
       const prepare: ListenerSettings["prepare"] = (transport, signal) => {
         const { handshakeTimeout: timeout } = this.#parameters;

@@ -3,6 +3,7 @@ import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import type { ProxyUrl } from "../net/proxy_url.ts";
 import { Socket } from "../net/socket.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
@@ -25,6 +26,17 @@ export interface SimpleSocketOptions {
   /** How many bytes may be queued for sending; a `write` on a longer queue ends the connection. @default {16777216} */
   writeLimit?: number;
 }
+
+const OPTIONS: Readonly<Record<keyof SimpleSocketOptions, true>> = {
+  encoding: true,
+  tls: true,
+  proxy: true,
+  connectTimeout: true,
+  closeTimeout: true,
+  writeLimit: true,
+};
+
+const FOREIGN_OPTIONS = { ssl: "is `tls` here", timeout: "is `connectTimeout` here" };
 
 /** What a handler may be: a function, or nothing to take it off. Its result is not looked at, but a promise that rejects is a failure. */
 export type SimpleSocketHandler<A extends unknown[]> = ((...args: A) => unknown) | null | undefined;
@@ -83,10 +95,11 @@ export class SimpleSocket implements AsyncDisposable {
   /**
    * Makes a socket that is not connected yet.
    *
-   * @throws {TypeError} if there is no such encoding. @throws {RangeError} if `writeLimit` or a time is negative or no
-   * number, or a time is too long for a timer.
+   * @throws {TypeError} if there is no such encoding or option.
+   * @throws {RangeError} if `writeLimit` or a time is negative or no number, or a time is too long for a timer.
    */
   constructor(options: SimpleSocketOptions = {}) {
+    checkOptionNames("Cannot make a socket", options, OPTIONS, FOREIGN_OPTIONS);
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
     const { writeLimit = 0 } = options;
     if (!(writeLimit >= 0)) {

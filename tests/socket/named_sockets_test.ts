@@ -23,7 +23,9 @@ import { SocketBook } from "../../socket/socket_book.ts";
 import type {
   ConnectionParameters,
   ConnectTlsOptions,
+  CreateSocketOptions,
   CreateTlsOptions,
+  SocketBookOptions,
   SocketBookParameters,
 } from "../../socket/socket_book_options.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
@@ -933,6 +935,23 @@ Deno.test("book: what waits to be sent is bounded", async () => {
   assertEquals(await first, false);
   assertError(book, "TIMED_OUT");
   book.parameter({ closeTimeout: 1 });
+});
+
+Deno.test("book: an address that would not be heard is refused, not listened for on all", async () => {
+  await using book = new SocketBook();
+  const options = { host: "127.0.0.1" } as CreateSocketOptions;
+  assertEquals(await book.create("S", 0, options), false);
+  assertError(book, "INVALID_ARGUMENT");
+  assertMatch(book.lastError!.message, /`host` is `address` here/);
+  assertEquals(await book.createUdp("S", 0, "127.0.0.1" as CreateSocketOptions), false);
+  assertError(book, "INVALID_ARGUMENT");
+  assertEquals(await book.createTls("S", 0, identity("server"), options), false);
+  assertError(book, "INVALID_ARGUMENT");
+  assertThrows(
+    () => new SocketBook({ throw: true } as SocketBookOptions),
+    TypeError,
+    "no option `throw`",
+  );
 });
 
 Deno.test("book: the options of the book are checked", () => {

@@ -115,6 +115,12 @@ Deno.test("simple socket writes text in its encoding and puts split characters t
   assertThrows(() => new SimpleSocket({ encoding: "ebcdic" as "utf8" }), TypeError, "ebcdic");
 });
 
+Deno.test("simple socket refuses options that it does not have", () => {
+  for (const [name, text] of [["ssl", "is `tls` here"], ["TLS", "no option `TLS`, but `tls`"]]) {
+    assertThrows(() => new SimpleSocket({ [name]: true }), TypeError, text);
+  }
+});
+
 Deno.test("simple socket gives an unfinished character at the end of the stream", async () => {
   await using server = await rawServer();
   const socket = new SimpleSocket();
