@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { wrongKind } from "./_bytes.ts";
+import { defineInspect } from "./define_inspect.ts";
 
 /** Options of {@linkcode ByteQueue}. */
 export interface ByteQueueOptions {
@@ -53,6 +54,10 @@ const EMPTY = new Uint8Array(0);
  * ```
  */
 export class ByteQueue {
+  static {
+    defineInspect(ByteQueue, ({ length, chunks, maxBytes }) => ({ length, chunks, maxBytes }));
+  }
+
   /** Most bytes that it may hold. */
   readonly maxBytes: number;
   /** Most chunks that it may hold. */

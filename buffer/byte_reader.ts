@@ -8,11 +8,15 @@ import { bitsToFloat16 } from "./_float16.ts";
 import { getUint24, getUint40, getUint48, toSigned } from "./_integers.ts";
 import { findCString, findLine, findString, findText, takeText } from "./_text.ts";
 import { hasVarint, readVarint, readVarint64, readZigzag, readZigzag64 } from "./_varints.ts";
+import { defineInspect } from "./define_inspect.ts";
 import { decodeText, encodeText } from "./encodings.ts";
 import { BufferUnderflowError } from "./errors.ts";
 import { hexdump, type HexdumpOptions } from "./hexdump.ts";
 import { MAX_VARINT_BYTES } from "./varint.ts";
 import type { ByteOrder, ByteOrderName, BytesLike, Encoding, EncodingName } from "./types.ts";
+
+/** How many of the bytes that are not read are shown. */
+const SHOWN_BYTES = 16;
 
 /** Options of {@linkcode ByteReader}. */
 export interface ByteReaderOptions {
@@ -49,6 +53,14 @@ export interface ByteReaderOptions {
  * ```
  */
 export class ByteReader {
+  static {
+    defineInspect(ByteReader, ({ length, position, available, encoding, byteOrder, cursor }) => {
+      const start = cursor.bytes.subarray(position, position + Math.min(available, SHOWN_BYTES));
+      const more = available > SHOWN_BYTES ? " …" : "";
+      return { length, position, unread: encodeHex(start, " ") + more, encoding, byteOrder };
+    });
+  }
+
   /** @internal */
   protected readonly cursor: Cursor;
 

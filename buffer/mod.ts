@@ -23,6 +23,7 @@
 export * from "./byte_buffer.ts";
 export * from "./byte_queue.ts";
 export * from "./byte_reader.ts";
+export * from "./define_inspect.ts";
 export * from "./encodings.ts";
 export * from "./errors.ts";
 export * from "./hexdump.ts";

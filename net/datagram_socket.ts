@@ -3,6 +3,7 @@ import { createSocket, type Socket as NodeDatagramSocket } from "node:dgram";
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
@@ -78,6 +79,15 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         this.#threw(error);
       },
     });
+    defineInspect(DatagramSocket, (socket) => ({
+      type: socket.type,
+      state: socket.#state,
+      local: socket.#state === "bound" ? socket.address() : undefined,
+      remote: socket.#remote && socket.remoteAddress(),
+      received: socket.#counts.received,
+      sent: socket.#outbox.sent,
+      queued: socket.#inbox.length,
+    }));
   }
 
   /** IPv4 or IPv6. */

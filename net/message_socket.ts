@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { Duplex } from "node:stream";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { NetError } from "./errors.ts";
 import type { Framer, FramingDecoder } from "./framer.ts";
 import { NodeTransport } from "./node_transport.ts";
@@ -63,6 +64,16 @@ const UNKNOWN: TransportAddr = { transport: "memory" };
  * ```
  */
 export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, AsyncDisposable {
+  static {
+    defineInspect(MessageSocket, (socket) => ({
+      closed: socket.#closed,
+      localAddr: socket.localAddr,
+      remoteAddr: socket.remoteAddr,
+      received: socket.received,
+      queued: socket.queued,
+    }));
+  }
+
   readonly #transport: Transport;
   readonly #over: Transport | Socket;
   readonly #framer: Framer<T>;

@@ -2,6 +2,7 @@
 import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
@@ -118,6 +119,13 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
         else this.#complain(event, error);
       },
     });
+    defineInspect(Server, (server) => ({
+      listening: server.listening,
+      addr: server.#listener?.addr,
+      connections: server.#sockets.size,
+      accepted: server.#accepted,
+      dropped: server.#dropped,
+    }));
   }
 
   /**

@@ -4,6 +4,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { closeWatch } from "./_close_watch.ts";
 import {
@@ -201,6 +202,16 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
         this.#threw(error);
       },
     });
+    defineInspect(Socket, (socket) => ({
+      readyState: socket.readyState,
+      encrypted: socket.encrypted,
+      localAddr: socket.localAddr,
+      remoteAddr: socket.remoteAddr,
+      bytesRead: socket.bytesRead,
+      bytesWritten: socket.bytesWritten,
+      writableLength: socket.writableLength,
+      errored: socket.#error?.message,
+    }));
   }
 
   /**

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
 import { deadlineSignal, isBounded } from "../net/wait.ts";
@@ -52,6 +53,13 @@ interface EventHandlers {
  * ```
  */
 export class EventWebSocket {
+  static {
+    defineInspect(
+      EventWebSocket,
+      ({ state, connection }) => ({ state, connection: connection ?? undefined }),
+    );
+  }
+
   readonly #options: EventWebSocketOptions;
   readonly #handlers: EventHandlers = {
     error: (_ws, error) => console.error("Error", error),

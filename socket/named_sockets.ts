@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { decodeText, encodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding } from "../buffer/types.ts";
 import { connectBluetooth } from "../net/bluetooth.ts";
@@ -70,6 +71,13 @@ const SIZE_HEADER = transmission(TransmissionMode.SIZE_HEADER);
  * ```
  */
 export class NamedSockets implements AsyncDisposable {
+  static {
+    defineInspect(
+      NamedSockets,
+      ({ names, lastError }) => ({ names, lastError: lastError?.message }),
+    );
+  }
+
   readonly #registry: Registry;
   readonly #encoding: Encoding;
   readonly #certificates: Readonly<Record<string, TlsIdentity>>;

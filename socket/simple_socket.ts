@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { decodeText, normalizeEncoding } from "../buffer/encodings.ts";
 import type { Encoding, EncodingName } from "../buffer/types.ts";
 import { errorOf } from "../net/error_of.ts";
@@ -84,6 +85,15 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
  * ```
  */
 export class SimpleSocket implements AsyncDisposable {
+  static {
+    defineInspect(SimpleSocket, (socket) => ({
+      state: socket.#state,
+      encoding: socket.#encoding,
+      localAddr: socket.#socket?.localAddr,
+      remoteAddr: socket.#socket?.remoteAddr,
+    }));
+  }
+
   readonly #encoding: Encoding;
   readonly #options: SimpleSocketOptions;
   readonly #handlers: Handlers = {};

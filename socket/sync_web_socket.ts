@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { abortError, deadlineSignal, isBounded } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
@@ -69,6 +70,13 @@ const WRONG_STATE: SyncCloseResult = [false, 1006, "wrong state"];
  * ```
  */
 export class SyncWebSocket implements AsyncDisposable {
+  static {
+    defineInspect(
+      SyncWebSocket,
+      ({ state, connection }) => ({ state, connection: connection ?? undefined }),
+    );
+  }
+
   /** The opcode of a further fragment: 0. */
   static readonly CONTINUATION: 0 = WebSocketOpcode.CONTINUATION;
   /** The opcode of a text message: 1. */

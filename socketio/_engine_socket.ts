@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { nextTick } from "node:process";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { toBytes } from "./_attachments.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { isConnectionLoss } from "./_connection_loss.ts";
@@ -51,6 +52,18 @@ export interface EngineSocketHost {
 /** One connection of the engine: a session, with the transport that it has at the time. */
 export class ServerEngineSocket
   implements EngineSocket, EngineSessionHost, PollingHost, SocketTransportHost {
+  static {
+    // By the name that programs know, and without its id, which is a secret.
+    const shown = { prototype: ServerEngineSocket.prototype, name: "EngineSocket" };
+    defineInspect(shown, (socket) => ({
+      readyState: socket.readyState,
+      transport: socket.#transport.name,
+      upgrading: socket.upgrading,
+      remoteAddress: socket.remoteAddress,
+      bufferedAmount: socket.bufferedAmount,
+    }));
+  }
+
   readonly id: string;
   readonly protocol = 4;
   readonly request: EngineRequest;

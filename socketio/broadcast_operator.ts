@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
@@ -72,6 +73,14 @@ export class BroadcastOperator<
   EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
   SocketData = Untyped,
 > {
+  static {
+    defineInspect(BroadcastOperator, (operator) => ({
+      rooms: [...operator.#rooms],
+      except: [...operator.#except],
+      flags: operator.#flags,
+    }));
+  }
+
   readonly #adapter: SocketIoAdapter;
   readonly #rooms: Set<Room>;
   readonly #except: Set<Room>;
@@ -350,6 +359,14 @@ export class RemoteSocket<
   EmitEvents extends EventMap<EmitEvents> = DefaultEventMap,
   SocketData = Untyped,
 > implements FetchedSocket<EmitEvents, SocketData> {
+  static {
+    // Not what the handshake said, nor the program's own data.
+    defineInspect(RemoteSocket, ({ id, rooms }) => ({
+      id,
+      rooms: [...rooms].filter((room) => room !== id),
+    }));
+  }
+
   /** The public id. */
   readonly id: SocketId;
   /** What its first request and connect packet said. */

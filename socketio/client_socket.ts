@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { AckMap } from "./_acks.ts";
 import { hasBlob, isBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
@@ -119,6 +120,17 @@ export class SocketIoClientSocket<
   ListenEvents extends EventMap<ListenEvents> = DefaultEventMap,
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
 > implements ManagedSocket {
+  static {
+    defineInspect(SocketIoClientSocket, (socket) => ({
+      id: socket.id,
+      nsp: socket.nsp,
+      connected: socket.connected,
+      active: socket.active,
+      recovered: socket.recovered,
+      waiting: socket.#waiting.length,
+    }));
+  }
+
   /** The connection, which sockets of other namespaces may share. */
   readonly io: SocketIoManager;
   /** The namespace. */

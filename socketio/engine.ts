@@ -6,6 +6,7 @@ import type {
   ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
@@ -205,6 +206,10 @@ export interface SocketIoEngineEvents {
  * ```
  */
 export class SocketIoEngine {
+  static {
+    defineInspect(SocketIoEngine, ({ path, clientsCount }) => ({ path, clientsCount }));
+  }
+
   readonly #core: EngineCore;
   readonly #socketOptions: RawSocketOptions;
   readonly #doors: Set<FrontDoor> = new Set();

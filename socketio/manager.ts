@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { reportCallbackError } from "./_callback.ts";
 import { networkThrough, type OpenNetwork } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
@@ -170,6 +171,17 @@ function networkOf(url: URL, options: SocketIoClientOptions): OpenNetwork | unde
  * ```
  */
 export class SocketIoManager {
+  static {
+    defineInspect(SocketIoManager, (manager) => ({
+      // Not the query or the password.
+      url: manager.#engineOptions.url.origin + manager.#engineOptions.url.pathname,
+      state: manager.#state,
+      reconnecting: manager.#reconnecting,
+      transport: manager.transport,
+      namespaces: [...manager.#sockets.keys()],
+    }));
+  }
+
   readonly #options: SocketIoClientOptions;
   readonly #engineOptions: EngineClientOptions;
   readonly #codec: Codec;

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { errorOf } from "../net/error_of.ts";
 import { waitFor } from "../net/wait.ts";
 import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
@@ -132,6 +133,10 @@ export class SocketIoNamespace<
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
 > extends Broadcaster<EmitEvents, SocketData> implements SocketNamespace<EmitEvents, SocketData> {
+  static {
+    defineInspect(SocketIoNamespace, ({ name, sockets }) => ({ name, sockets: sockets.size }));
+  }
+
   /** The name; the main namespace is `/`. */
   readonly name: string;
   /** The server. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { forgetAcks } from "./_acks.ts";
 import { reportRejection } from "./_callback.ts";
 import { InMemoryAdapter } from "./in_memory_adapter.ts";
@@ -127,6 +128,13 @@ export class ParentNamespace<
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
 > extends SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+  static {
+    defineInspect(ParentNamespace, ({ name, children }) => ({
+      name,
+      children: [...children].map((child) => child.name),
+    }));
+  }
+
   /** The namespaces that were made and still exist. */
   readonly children: Set<
     SocketIoNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { Limits, type Pressure } from "../net/limits.ts";
 import { checkOptionNames } from "../net/option_names.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
@@ -165,6 +166,16 @@ export class SocketIoServer<
   ServerSideEvents extends EventMap<ServerSideEvents> = DefaultEventMap,
   SocketData = Untyped,
 > extends Broadcaster<EmitEvents, SocketData> implements NamespaceServer<EmitEvents, SocketData> {
+  static {
+    // The getter `engine` would start one.
+    defineInspect(SocketIoServer, (io) => ({
+      path: io.opts.path,
+      clients: (io.#engine as Partial<SocketIoEngine> | undefined)?.clientsCount ?? 0,
+      sockets: io.sockets.sockets.size,
+      namespaces: [...io._nsps.keys()],
+    }));
+  }
+
   /** The options. */
   readonly opts: ResolvedServerOptions;
   /** Encodes packets. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { AckMap } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import {
@@ -175,6 +176,19 @@ export class SocketIoSocket<
   SocketData = Untyped,
 > extends RoomChooser<EmitEvents, SocketData>
   implements AdapterSocket, FetchedSocket<EmitEvents, SocketData> {
+  static {
+    // Not the connection's id, which is a secret, nor what the handshake said, nor the program's own data.
+    defineInspect(SocketIoSocket, (socket) => ({
+      id: socket.id,
+      nsp: socket.nsp.name,
+      connected: socket.connected,
+      recovered: socket.recovered,
+      rooms: [...socket.rooms].filter((room) => room !== socket.id),
+      transport: socket.conn.transport.name,
+      remoteAddress: socket.conn.remoteAddress,
+    }));
+  }
+
   /** The public id: random, and another one after each reconnection unless the session was recovered. */
   readonly id: SocketId;
   /** The namespace. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
@@ -68,6 +69,16 @@ interface CloseSettings extends WaitOptions {
 
 /** What `serveWebSocket` and `attachWebSocket` return. */
 export class RunningServer implements AsyncDisposable {
+  static {
+    // By the name that programs know.
+    const shown = { prototype: RunningServer.prototype, name: "WebSocketServer" };
+    defineInspect(shown, (server) => ({
+      addr: server.addr,
+      clients: server.clients.size,
+      closed: server.#stopped,
+    }));
+  }
+
   readonly addr: TransportAddr | undefined;
   readonly #core: ServerCore;
   readonly #stop: () => unknown;

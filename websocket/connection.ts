@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { WriteHold } from "../net/write_hold.ts";
 import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
@@ -27,6 +28,7 @@ import {
 import { PendingPings } from "./_pending_pings.ts";
 import { RawLink } from "./_raw_link.ts";
 import { queueFullError, SendLine } from "./_send_line.ts";
+import { shownUrl } from "./_shown_url.ts";
 import { reportUncaught } from "./_uncaught.ts";
 import { type WaiterForm, Waiters, wholeStream } from "./_waiters.ts";
 import { resolveConnectionOptions, type ResolvedConnectionOptions } from "./connection_options.ts";
@@ -160,6 +162,15 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const linkOf = (connection: object) => (connection as WebSocketConnection).#link;
     bytesOf.written = (connection) => linkOf(connection).written;
     bytesOf.queued = (connection) => linkOf(connection).queued;
+    defineInspect(WebSocketConnection, (ws) => ({
+      state: ws.state,
+      url: shownUrl(ws.url) || undefined,
+      protocol: ws.protocol || undefined,
+      extensions: ws.extensions || undefined,
+      localAddr: ws.localAddr,
+      remoteAddr: ws.remoteAddr,
+      bufferedAmount: ws.bufferedAmount,
+    }));
   }
 
   readonly #link: Link;

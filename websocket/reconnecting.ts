@@ -1,8 +1,10 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { NetError } from "../net/errors.ts";
 import type { WaitOptions } from "../net/wait.ts";
 import { waitFor } from "../net/wait.ts";
 import { closePayload } from "./_frame_output.ts";
+import { shownUrl } from "./_shown_url.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
@@ -136,6 +138,17 @@ export function reconnecting(
 }
 
 class Reconnecting implements ReconnectingWebSocket {
+  static {
+    // By the name that programs know.
+    const shown = { prototype: Reconnecting.prototype, name: "ReconnectingWebSocket" };
+    defineInspect(shown, (ws) => ({
+      url: shownUrl(ws.#url),
+      connections: ws.connections,
+      current: ws.current?.state,
+      closed: ws.#over.signal.aborted,
+    }));
+  }
+
   current: WebSocketConnection | undefined;
   connections = 0;
   readonly #url: string | URL;

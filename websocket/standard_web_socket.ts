@@ -1,7 +1,9 @@
 // Floor 3: driver.
 import { setImmediate } from "node:timers";
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { bytesOf } from "./_connection_parts.ts";
 import { Inbox } from "./_inbox.ts";
+import { shownUrl } from "./_shown_url.ts";
 import { expectedChoice } from "./_tokens.ts";
 import { UnsentMessages } from "./_unsent_messages.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
@@ -82,6 +84,14 @@ export class StandardWebSocket extends EventTarget {
         Object.defineProperty(holder, name, { value, enumerable: true });
       }
     });
+    defineInspect(StandardWebSocket, (ws) => ({
+      readyState: ws.readyState,
+      url: shownUrl(ws.#url),
+      protocol: ws.protocol || undefined,
+      extensions: ws.extensions || undefined,
+      binaryType: ws.binaryType,
+      bufferedAmount: ws.bufferedAmount,
+    }));
   }
 
   readonly #url: string;

@@ -12,10 +12,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { grantedLibc } from "../../net/_tcp_descriptors.ts";
 import { connect } from "../../net/connect.ts";
 import { createServer } from "../../net/create_server.ts";
+import { createDatagramSocket, DatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
 import { Limits } from "../../net/limits.ts";
+import { lineFramer } from "../../net/line_framer.ts";
+import { MessageSocket } from "../../net/message_socket.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
-import type { Server } from "../../net/server.ts";
+import { Server } from "../../net/server.ts";
 import { Socket } from "../../net/socket.ts";
 import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
@@ -25,6 +28,7 @@ import { foreignSignal } from "../_support/foreign_signal.ts";
 import { tcpPair } from "../_support/tcp_pair.ts";
 import { readText } from "../_support/transport_io.ts";
 import { reported } from "../_support/console_errors.ts";
+import { assertShown } from "../_support/shown.ts";
 
 const once = (socket: Socket, event: string): Promise<unknown[]> =>
   new Promise((resolve) => socket.once(event as "close", (...args) => resolve(args)));
@@ -1944,4 +1948,97 @@ Deno.test("socket is made of a transport, and of nothing else", () => {
     const error = assertThrows(() => Socket.from(wrong as never), TypeError, "no transport");
     assertEquals((error as { code?: unknown }).code, "ERR_INVALID_ARG_TYPE");
   }
+});
+
+Deno.test("socket, server, and sockets of messages and datagrams are shown by what one wants to know, and it has no effect", async () => {
+  const waiting = new Socket();
+  const nothing = "bytesRead: 0,\n  bytesWritten: 0,\n  writableLength: 0";
+  assertShown(waiting, `Socket {\n  readyState: "closed",\n  encrypted: false,\n  ${nothing}\n}`);
+  waiting.on("error", () => {});
+  // A look at `opened` or `closed` would make a promise that nobody catches.
+  waiting.destroy(new Error("enough"));
+  assertShown(
+    waiting,
+    `Socket {\n  readyState: "closed",\n  encrypted: false,\n  ${nothing},\n  errored: "enough"\n}`,
+  );
+
+  const server = createServer();
+  assertShown(server, "Server { listening: false, connections: 0, accepted: 0, dropped: 0 }");
+  await server.listen(0, "127.0.0.1");
+  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  const client = connect(server.port, "127.0.0.1");
+  await client.opened;
+  const peer = await accepted;
+  client.end("hello");
+  for await (const chunk of peer) assertEquals(`${chunk}`, "hello");
+  const addr = (port: number) => `{ hostname: "127.0.0.1", port: ${port}, transport: "tcp" }`;
+  assertShown(
+    server,
+    `Server {
+  listening: true,
+  addr: ${addr(server.port)},
+  connections: ${server.connections.size},
+  accepted: 1,
+  dropped: 0
+}`,
+  );
+  assertShown(
+    peer,
+    `Socket {
+  readyState: "${peer.readyState}",
+  encrypted: false,
+  localAddr: ${addr(server.port)},
+  remoteAddr: ${addr(client.localPort!)},
+  bytesRead: 5,
+  bytesWritten: 0,
+  writableLength: 0
+}`,
+  );
+  await client.closed;
+  await server.close();
+  assertShown(server, "Server { listening: false, connections: 0, accepted: 1, dropped: 0 }");
+
+  const datagrams = createDatagramSocket("udp4");
+  const counts = "received: 0,\n  sent: 0,\n  queued: 0";
+  assertShown(datagrams, `DatagramSocket {\n  type: "udp4",\n  state: "new",\n  ${counts}\n}`);
+  await datagrams.bind(0, "127.0.0.1");
+  const { port } = datagrams.address();
+  await datagrams.connect(port, "127.0.0.1");
+  const local = `{ address: "127.0.0.1", port: ${port}, family: "IPv4" }`;
+  assertShown(
+    datagrams,
+    `DatagramSocket {
+  type: "udp4",
+  state: "bound",
+  local: ${local},
+  remote: ${local},
+  ${counts}
+}`,
+  );
+  await datagrams.close();
+  assertShown(
+    datagrams,
+    `DatagramSocket {\n  type: "udp4",\n  state: "closed",\n  remote: ${local},\n  ${counts}\n}`,
+  );
+
+  const [here, there] = pair();
+  const messages = new MessageSocket(here, lineFramer());
+  assertShown(
+    messages,
+    `MessageSocket {
+  closed: false,
+  localAddr: ${Deno.inspect(here.localAddr)},
+  remoteAddr: ${Deno.inspect(here.remoteAddr)},
+  received: 0,
+  queued: 0
+}`,
+  );
+  there.close();
+  await messages.close();
+  assertEquals(Deno.inspect(messages).includes("closed: true"), true);
+  for (const Class of [Socket, Server, DatagramSocket, MessageSocket]) {
+    assertShown(Class.prototype, `${Class.name} {}`);
+  }
+  class Mine extends Socket {}
+  assertEquals(Deno.inspect(new Mine()).split("\n")[0], "Mine {");
 });

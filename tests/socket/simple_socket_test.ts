@@ -4,12 +4,16 @@ import { NetError } from "../../net/errors.ts";
 import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { createSecureServer } from "../../net/secure_server.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
+import { EventWebSocket } from "../../socket/event_web_socket.ts";
 import { SimpleSocket, type SimpleSocketOptions } from "../../socket/simple_socket.ts";
+import { SocketBook } from "../../socket/socket_book.ts";
+import { SyncWebSocket } from "../../socket/sync_web_socket.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { microtasks } from "../_support/microtasks.ts";
 import { echoServer, rawServer } from "../_support/raw_peer.ts";
 import { reported } from "../_support/console_errors.ts";
+import { assertShown } from "../_support/shown.ts";
 
 /** A socket whose handlers write down what happens. */
 function recorded(options?: SimpleSocketOptions) {
@@ -458,4 +462,40 @@ Deno.test("simple socket: closed as soon as its connection is there", async () =
   await closing;
   assertEquals([code, socket.connected(), socket.connection], ["ERR_SOCKET_CLOSED", false, null]);
   assertEquals(log, []);
+});
+
+Deno.test("simple sockets, books and Lua's WebSockets are shown by what one wants to know", async () => {
+  const server = await echoServer();
+  const socket = new SimpleSocket();
+  assertShown(socket, 'SimpleSocket { state: "idle", encoding: "utf8" }');
+  await socket.connect("127.0.0.1", server.port);
+  const { localPort } = socket.connection!;
+  assertShown(
+    socket,
+    `SimpleSocket {
+  state: "open",
+  encoding: "utf8",
+  localAddr: { hostname: "127.0.0.1", port: ${localPort}, transport: "tcp" },
+  remoteAddr: { hostname: "127.0.0.1", port: ${server.port}, transport: "tcp" }
+}`,
+  );
+  await socket.close();
+  assertShown(socket, 'SimpleSocket { state: "idle", encoding: "utf8" }');
+
+  const book = new SocketBook();
+  assertShown(book, "SocketBook { names: [] }");
+  await book.connect("A", server.port, "127.0.0.1");
+  assertShown(book, 'SocketBook { names: [ "A" ] }');
+  assertEquals(await book.write("B", "hello"), false);
+  assertShown(
+    book,
+    `SocketBook { names: [ "A" ], lastError: ${Deno.inspect(book.lastError!.message)} }`,
+  );
+  await book[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  assertShown(new SyncWebSocket(), 'SyncWebSocket { state: "CLOSED" }');
+  assertShown(new EventWebSocket(), 'EventWebSocket { state: "CLOSED" }');
+  for (const Class of [SimpleSocket, SyncWebSocket, EventWebSocket]) {
+    assertShown(Class.prototype, `${Class.name} {}`);
+  }
 });

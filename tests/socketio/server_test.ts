@@ -12,11 +12,14 @@ import { createServer, type Server as HttpServer, type ServerResponse } from "no
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { assertShown } from "../_support/shown.ts";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
+import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
+import { SocketIoManager } from "../../socketio/manager.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
-import type { SocketIoSocket } from "../../socketio/socket.ts";
+import { SocketIoSocket } from "../../socketio/socket.ts";
 import type { AdapterNamespace } from "../../socketio/types.ts";
 
 Deno.test("server serves clients of both transports, with events and answers", async () => {
@@ -671,4 +674,102 @@ Deno.test("server asks a function for a namespace once for each client, though i
   assertEquals([conn.take(), asked], [['4/x,{"message":"Invalid namespace"}'], 1]);
   assertEquals([...io._nsps.keys()], ["/"]);
   conn.close();
+});
+
+Deno.test("servers, namespaces, sockets, managers and engines are shown by what one wants to know, without what is secret", async () => {
+  const fresh = new SocketIoServer({ path: "/chat/" });
+  assertShown(
+    fresh,
+    'SocketIoServer { path: "/chat", clients: 0, sockets: 0, namespaces: [ "/" ] }',
+  );
+  // Nobody has started the server's own engine by that.
+  const engine = new FakeEngine();
+  fresh.bind(engine);
+  assertEquals(Deno.inspect(fresh).includes("clients: 0"), true);
+
+  await withServer({ connectionStateRecovery: {} }, async ({ io, url }) => {
+    const parent = io.of(/^\/room-\d$/);
+    const came = next<[SocketIoSocket]>(parent, "connection");
+    const client = connectSocketIo(`${url.replace("//", "//ann:s3cret@")}/room-1?token=s3cret`, {
+      auth: { token: "s3cret" },
+      query: { token: "s3cret" },
+      extraHeaders: { "x-token": "s3cret" },
+      transports: ["websocket"],
+    });
+    const shownClient = (id: string, connected: boolean, active = true) =>
+      `SocketIoClientSocket {
+${id}  nsp: "/room-1",
+  connected: ${connected},
+  active: ${active},
+  recovered: false,
+  waiting: 0
+}`;
+    assertShown(client, shownClient("", false));
+    const connected = next(client, "connect");
+    const [socket] = await came;
+    await connected;
+    socket.data.token = "s3cret";
+    socket.join(["red", "blue"]);
+    assertShown(client, shownClient(`  id: "${socket.id}",\n`, true));
+    const shownSocket = (connected: boolean, rooms: string) =>
+      `SocketIoSocket {
+  id: "${socket.id}",
+  nsp: "/room-1",
+  connected: ${connected},
+  recovered: false,
+  rooms: ${rooms},
+  transport: "websocket",
+  remoteAddress: "127.0.0.1"
+}`;
+    assertShown(socket, shownSocket(true, '[ "red", "blue" ]'));
+    assertShown(
+      socket.conn,
+      `EngineSocket {
+  readyState: "open",
+  transport: "websocket",
+  upgrading: false,
+  remoteAddress: "127.0.0.1",
+  bufferedAmount: 0
+}`,
+    );
+    assertShown(
+      client.io,
+      `SocketIoManager {
+  url: "${url}/socket.io/",
+  state: "open",
+  reconnecting: false,
+  transport: "websocket",
+  namespaces: [ "/room-1" ]
+}`,
+    );
+    assertShown(
+      io,
+      'SocketIoServer { path: "/socket.io", clients: 1, sockets: 0, namespaces: [ "/", "/room-1" ] }',
+    );
+    assertShown(io.engine, 'SocketIoEngine { path: "/socket.io/", clientsCount: 1 }');
+    assertShown(socket.nsp, 'SocketIoNamespace { name: "/room-1", sockets: 1 }');
+    assertShown(parent, `ParentNamespace { name: "${parent.name}", children: [ "/room-1" ] }`);
+    assertShown(
+      io.of("/room-1").to("red").except(["blue", "green"]).volatile,
+      'BroadcastOperator { rooms: [ "red" ], except: [ "blue", "green" ], flags: { volatile: true } }',
+    );
+    const remote = new RemoteSocket(socket.nsp.adapter, socket);
+    assertShown(remote, `RemoteSocket { id: "${socket.id}", rooms: [ "red", "blue" ] }`);
+    // It sees through to nothing of the connection either.
+    const all = Deno.inspect([io, parent, socket, socket.conn, client, client.io, remote], {
+      depth: 20,
+      showHidden: true,
+    });
+    assertFalse(all.includes("s3cret"));
+    assertFalse(all.includes(socket.conn.id));
+    const gone = next(socket, "disconnect");
+    await client.close();
+    await gone;
+    assertShown(client, shownClient("", false, false));
+    assertShown(socket, shownSocket(false, "[]"));
+    assertEquals(Deno.inspect(client.io).includes('state: "closed"'), true);
+  });
+  for (const Class of [SocketIoServer, SocketIoSocket, SocketIoManager, BroadcastOperator]) {
+    assertShown(Class.prototype, `${Class.name} {}`);
+  }
 });

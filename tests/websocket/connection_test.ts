@@ -3,11 +3,16 @@ import { pair } from "../../net/pair.ts";
 import { NetError } from "../../net/errors.ts";
 import { Limits } from "../../net/limits.ts";
 import { hex } from "../_support/hex.ts";
+import { assertShown } from "../_support/shown.ts";
 import { closeBoth, rawPeer, webSocketPair } from "../_support/websocket_pair.ts";
 import { joined, toBytes } from "../_support/websocket_rig.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
 import { encodeFrame } from "../../websocket/frame.ts";
+import { reconnecting } from "../../websocket/reconnecting.ts";
+import { serveWebSocket } from "../../websocket/server.ts";
+import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../../websocket/types.ts";
 
 const DEFLATE = {
@@ -1396,4 +1401,69 @@ Deno.test("sending refuses the callback and the binary of npm's ws, which nobody
   await client.send("y");
   assertEquals((await server.receive()).data, "y");
   await closeBoth(client, server);
+});
+
+Deno.test("connections, clients and servers are shown by what one wants to know, without what may be secret", async () => {
+  const server = await serveWebSocket({ hostname: "127.0.0.1", protocols: { chat: () => {} } });
+  const addr = (port: number) => `{ hostname: "127.0.0.1", port: ${port}, transport: "tcp" }`;
+  const shownServer = (clients: number, closed: boolean) =>
+    `WebSocketServer {\n  addr: ${
+      addr(server.port)
+    },\n  clients: ${clients},\n  closed: ${closed}\n}`;
+  assertShown(server, shownServer(0, false));
+  const url = `ws://ann:s3cret@127.0.0.1:${server.port}/room?token=s3cret`;
+  const client = await connectWebSocket(url, { protocols: ["chat"] });
+  const { port } = client.localAddr as Deno.NetAddr;
+  const shown = (state: string, local: number, remote: number) =>
+    `WebSocketConnection {
+  state: "${state}",
+  url: "ws://127.0.0.1:${server.port}/room",
+  protocol: "chat",
+  localAddr: ${addr(local)},
+  remoteAddr: ${addr(remote)},
+  bufferedAmount: 0
+}`;
+  assertShown(client, shown("open", port, server.port));
+  const [accepted] = server.clients;
+  assertShown(accepted, shown("open", server.port, port));
+  assertShown(server, shownServer(1, false));
+  await client.close();
+  assertShown(client, shown("closed", port, server.port));
+
+  const standard = new StandardWebSocket(url, "chat", { perMessageDeflate: false });
+  const shownStandard = (state: number, protocol: string) =>
+    `StandardWebSocket {
+  readyState: ${state},
+  url: "ws://127.0.0.1:${server.port}/room",${protocol}
+  binaryType: "blob",
+  bufferedAmount: 0
+}`;
+  assertShown(standard, shownStandard(0, ""));
+  await new Promise((resolve) => standard.onopen = resolve);
+  await settle();
+  assertShown(standard, shownStandard(1, '\n  protocol: "chat",'));
+  const closed = new Promise((resolve) => standard.onclose = resolve);
+  standard.close();
+  await closed;
+  assertShown(standard, shownStandard(3, '\n  protocol: "chat",'));
+
+  const feed = reconnecting(url, { protocols: ["chat"] });
+  const shownFeed = (rest: string) =>
+    `ReconnectingWebSocket { url: "ws://127.0.0.1:${server.port}/room", ${rest} }`;
+  assertShown(feed, shownFeed("connections: 0, closed: false"));
+  for await (const _ of feed) {
+    assertShown(feed, shownFeed('connections: 1, current: "open", closed: false'));
+    break;
+  }
+  await feed.close();
+  assertShown(feed, shownFeed("connections: 1, closed: true"));
+
+  await server.close();
+  assertShown(server, shownServer(0, true));
+  const bare = new WebSocketConnection(pair()[0], { role: "client" });
+  assertEquals(Deno.inspect(bare).includes("url"), false);
+  bare.terminate();
+  for (const Class of [WebSocketConnection, StandardWebSocket]) {
+    assertShown(Class.prototype, `${Class.name} {}`);
+  }
 });
