@@ -4,11 +4,16 @@ import type { TransportAddr } from "../net/transport.ts";
 import type { TraceEndpoint } from "./tracer_options.ts";
 
 /**
- * Checks where to listen, or to connect to; `lowest` is the lowest port.
+ * Checks where to listen, or to connect to: `name` is the option's, `lowest` the lowest port.
  *
- * @throws {TypeError} For a host or a path that is none. @throws {RangeError} For a port out of range.
+ * @throws {TypeError} For what is no address, a host or a path that is none. @throws {RangeError} For a port out of range.
  */
-export function checkEndpoint(endpoint: TraceEndpoint, lowest: number): void {
+export function checkEndpoint(name: string, endpoint: TraceEndpoint, lowest: number): void {
+  if (typeof endpoint !== "object" || endpoint === null) {
+    throw new TypeError(
+      `Cannot use the option ${name}: it is an object with a port, or with a path`,
+    );
+  }
   if ("path" in endpoint) {
     if (endpoint.path === "" || endpoint.path.includes("\0")) {
       throw new TypeError("Cannot use the path: it is empty or holds a NUL character");

@@ -390,7 +390,7 @@ export async function replayClient(
   options: ReplayClientOptions = {},
 ): Promise<ReplayReport> {
   checkReplay(options);
-  checkEndpoint(to, 1);
+  checkEndpoint("to", to, 1);
   const datagrams = recording.header.transport === "udp";
   if (datagrams && (options.tls || "path" in to)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");
@@ -509,7 +509,7 @@ export async function replayServer(
   options: ReplayServerOptions = {},
 ): Promise<ReplayServer> {
   checkReplay(options);
-  checkEndpoint(listen, 0);
+  checkEndpoint("listen", listen, 0);
   const datagrams = recording.header.transport === "udp";
   if (datagrams && (options.tls !== undefined || "path" in listen)) {
     throw new TypeError("Cannot replay datagrams over TLS or a Unix socket file");

@@ -92,8 +92,8 @@ function checkOptions(options: TracerOptions): void {
     throw new TypeError(`Cannot trace the transport ${JSON.stringify(transport)}`);
   }
   const udp = transport === "udp";
-  checkEndpoint(listen, 0);
-  checkEndpoint(to, 1);
+  checkEndpoint("listen", listen, 0);
+  checkEndpoint("to", to, 1);
   if (udp && ("path" in listen || "path" in to)) {
     throw new TypeError("Cannot trace datagrams over Unix socket files");
   }

@@ -12,10 +12,19 @@ Deno.test("addresses are shown as people write them", () => {
 });
 
 Deno.test("places to listen or to connect to are checked", () => {
-  checkEndpoint({ port: 0 }, 0);
-  checkEndpoint({ hostname: "[::1]", port: 1 }, 1);
-  checkEndpoint({ path: "/tmp/s" }, 1);
-  assertThrows(() => checkEndpoint({ port: 0 }, 1), RangeError);
-  assertThrows(() => checkEndpoint({ hostname: "a b", port: 1 }, 1), TypeError);
-  for (const path of ["", "/tmp/\0s"]) assertThrows(() => checkEndpoint({ path }, 1), TypeError);
+  checkEndpoint("to", { port: 0 }, 0);
+  checkEndpoint("to", { hostname: "[::1]", port: 1 }, 1);
+  checkEndpoint("to", { path: "/tmp/s" }, 1);
+  assertThrows(() => checkEndpoint("to", { port: 0 }, 1), RangeError);
+  assertThrows(() => checkEndpoint("to", { hostname: "a b", port: 1 }, 1), TypeError);
+  for (const none of [undefined, null, 80, "127.0.0.1:80"]) {
+    assertThrows(
+      () => checkEndpoint("to", none as never, 1),
+      TypeError,
+      "option to: it is an object",
+    );
+  }
+  for (const path of ["", "/tmp/\0s"]) {
+    assertThrows(() => checkEndpoint("to", { path }, 1), TypeError);
+  }
 });
