@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { defineInspect } from "../buffer/define_inspect.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import { SYSTEM_CLOCK } from "../net/clock.ts";
 import { dial } from "../net/dial.ts";
@@ -165,6 +166,10 @@ function isSamePlace(listen: TransportAddr, to: TraceEndpoint): boolean {
  * ```
  */
 export class Tracer implements AsyncDisposable {
+  static {
+    defineInspect(Tracer, ({ addr, connections }) => ({ addr, connections }));
+  }
+
   readonly #options: TracerOptions;
   readonly #hub: EventHub;
   readonly #sessions = new Set<Session>();

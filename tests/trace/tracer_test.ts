@@ -767,3 +767,13 @@ Deno.test("tracer refuses what would show secrets, tell nobody or disturb nothin
     "idleTimeout",
   );
 });
+
+Deno.test("console.log shows where a tracer listens", async () => {
+  await using tracer = await createTracer({
+    listen: { hostname: LOCAL, port: 0 },
+    to: { hostname: LOCAL, port: 9 },
+  }).start();
+  const shown = Deno.inspect(tracer).replace(/\s+/g, " ");
+  const addr = `{ hostname: "127.0.0.1", port: ${tracer.port}, transport: "tcp" }`;
+  assertEquals(shown, `Tracer { addr: ${addr}, connections: 0 }`);
+});
