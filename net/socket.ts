@@ -789,7 +789,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.destroy();
   }
 
-  /** Ends the socket, waits up to five seconds until all is written, and closes it. */
+  /**
+   * Ends the socket, waits up to five seconds until all is written, and closes it. It never rejects: an error, also one that the socket was
+   * destroyed with, is told by the `error` event and by `closed`.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#destroyed) {
       try {

@@ -650,6 +650,21 @@ Deno.test("await using waits until a socket that was destroyed has closed", asyn
   far.close();
 });
 
+Deno.test("await using does not fail with what a socket was destroyed with: its error event and closed tell it", async () => {
+  const [near, far] = pair();
+  const heard: string[] = [];
+  let closed: Promise<void>;
+  {
+    await using socket = Socket.from(near);
+    socket.on("error", (error) => heard.push(error.message));
+    socket.destroy(new Error("mine"));
+    closed = socket.closed;
+  }
+  assertEquals(heard, ["mine"]);
+  await assertRejects(() => closed, Error, "mine");
+  far.close();
+});
+
 Deno.test("opened and closed tell how it went, also when asked late", async () => {
   await withServer({}, (socket) => socket.resume(), async (port) => {
     const socket = connect(port, "127.0.0.1");
