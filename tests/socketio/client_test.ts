@@ -19,7 +19,9 @@ Deno.test("client alone takes nothing of Deno or Node, nor of the server", async
   for (const { specifier, local } of modules) {
     assert(specifier.startsWith("file:"), specifier);
     assert(!/\/(server|engine|namespace|socket|_front_door)\.ts$/.test(specifier), specifier);
-    const code = (await Deno.readTextFile(local!)).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    // The name of a symbol, which is anybody's, is nothing of Deno.
+    const code = (await Deno.readTextFile(local!))
+      .replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$|"Deno\.customInspect"/gm, "");
     assertEquals(code.match(/\bDeno\b/), null, specifier);
   }
 });
