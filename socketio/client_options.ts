@@ -21,7 +21,8 @@ export interface SocketIoSocketOptions {
   connectTimeout?: number;
   /**
    * How often an event is sent again if no acknowledgement comes in time. Events are then sent one after the other, each
-   * when the one before was acknowledged, and they reach the server at least once.
+   * when the one before was acknowledged, and they reach the server at least once. One whose turn comes while the connection is full waits
+   * for room, for which `ackTimeout` does not run: it can last as long as the connection.
    *
    * @default {0}
    */

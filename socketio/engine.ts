@@ -5,6 +5,8 @@ import type {
   Server as HttpServer,
   ServerResponse,
 } from "node:http";
+import type { Http2SecureServer, Http2Server } from "node:http2";
+import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { checkPort } from "../net/host.ts";
@@ -395,13 +397,13 @@ export class SocketIoEngine {
   }
 
   /**
-   * Takes the engine's requests of a server of `node:http` or `node:https`; all others stay with its own listeners. A request for another
+   * Takes the engine's requests of a server of `node:http`, `node:https` or `node:http2`; all others stay with its own listeners. A request for another
    * protocol that nobody takes is ended: see `destroyUpgrade`.
    * Closing that server is up to the program.
    *
    * @throws {TypeError} for what is no server, and for a second argument: options go to the constructor.
    */
-  attach(server: HttpServer): this {
+  attach(server: HttpServer | HttpsServer | Http2Server | Http2SecureServer): this {
     if (typeof server?.on !== "function") {
       throw new TypeError("Cannot attach: it takes a server of node:http; a port goes to listen()");
     }
@@ -413,7 +415,7 @@ export class SocketIoEngine {
       throw new TypeError("Cannot attach: it takes a server alone; options go to the constructor");
     }
     this.#core.reopen();
-    const leave = addServerGuest(server, {
+    const leave = addServerGuest(server as HttpServer, {
       takesRequest: (request, response) => this.#takes(request, response),
       takesUpgrade: (request, socket, head) => {
         if (!this.#isEnginePath(request.url)) return false;

@@ -1,5 +1,7 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
+import type { Http2SecureServer, Http2Server } from "node:http2";
+import type { Server as HttpsServer } from "node:https";
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { Limits, type Pressure } from "../net/limits.ts";
 import { checkOptionNames } from "../net/option_names.ts";
@@ -284,15 +286,16 @@ export class SocketIoServer<
   }
 
   /**
-   * Takes the requests on the server's path from a server of `node:http` or `node:https`, for example that of Express;
-   * all others stay with its own listeners. `close()` closes that server.
+   * Takes the requests on the server's path from a server of `node:http`, `node:https` or `node:http2`, for example that of Express;
+   * all others stay with its own listeners. WebSockets need HTTP/1.1: a secure server of `node:http2` has it with `allowHTTP1`. `close()`
+   * closes that server.
    *
    * @throws {TypeError} for what is no server, and for a second argument: options go to the constructor.
    */
-  attach(server: HttpServer): this {
+  attach(server: HttpServer | HttpsServer | Http2Server | Http2SecureServer): this {
     this.engine.attach(...arguments as unknown as [typeof server]); // refuses what is too many
     // An emitter of a program's own may have nothing to close.
-    if (typeof server.close === "function") this.#attached.add(server);
+    if (typeof server.close === "function") this.#attached.add(server as HttpServer);
     return this;
   }
 

@@ -9,10 +9,11 @@ import {
 } from "@std/assert";
 import { EventEmitter } from "node:events";
 import { createServer, type Server as HttpServer, type ServerResponse } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
+import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { assertShown } from "../_support/shown.ts";
+import { CA, identity } from "../_support/certs.ts";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
 import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operator.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
@@ -20,6 +21,7 @@ import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import { SocketIoManager } from "../../socketio/manager.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { SocketIoSocket } from "../../socketio/socket.ts";
+import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 import type { AdapterNamespace } from "../../socketio/types.ts";
 
 Deno.test("server serves clients of both transports, with events and answers", async () => {
@@ -170,7 +172,7 @@ Deno.test("server that closes waits no longer than it is told for connections of
 
 Deno.test("server that closes waits no longer than it is told for connections of node:http2, which it can't cut", async () => {
   const http2 = createHttp2Server();
-  const io = new SocketIoServer().attach(http2 as unknown as HttpServer);
+  const io = new SocketIoServer().attach(http2);
   await new Promise<void>((resolve) => http2.listen(0, "127.0.0.1", resolve));
   const connected = new Promise((resolve) => http2.once("connection", resolve));
   const client = await Deno.connect({
@@ -183,6 +185,34 @@ Deno.test("server that closes waits no longer than it is told for connections of
   const closed = new Promise((resolve) => http2.once("close", resolve));
   client.close();
   await closed;
+});
+
+Deno.test("server serves the clients of a secure server of node:http2, both transports", async () => {
+  const http2 = createSecureServer({ allowHTTP1: true, ...identity("server") });
+  const io = new SocketIoServer().attach(http2);
+  const versions = new Set<string | undefined>();
+  io.on("connection", (socket) => {
+    versions.add((socket.request as { httpVersion?: string }).httpVersion);
+    socket.on("echo", (value, answer) => answer(value));
+  });
+  await new Promise<void>((resolve) => http2.listen(0, "127.0.0.1", resolve));
+  const { port } = http2.address() as AddressInfo;
+  using client = Deno.createHttpClient({ caCerts: [CA] });
+  for (const transports of [["polling"], ["websocket"]] as const) {
+    const socket = connectSocketIo(`https://localhost:${port}`, {
+      transports,
+      fetch: (input, init) => fetch(input, { ...init, client }),
+      WebSocket: class extends StandardWebSocket {
+        constructor(url: string | URL) {
+          super(url, { tls: { ca: CA } });
+        }
+      },
+    });
+    assertEquals(await socket.timeout(5000).emitWithAck("echo", "é"), "é");
+    await socket.close();
+  }
+  assertEquals(versions, new Set(["2.0", "1.1"]));
+  await io.close();
 });
 
 Deno.test("server runs in a handler of Deno.serve", async () => {
