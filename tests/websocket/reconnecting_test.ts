@@ -3,6 +3,7 @@ import { NetError } from "../../net/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 import { toBytes } from "../_support/websocket_rig.ts";
 import { acceptKey } from "../../websocket/_tools.ts";
+import { connectWebSocket } from "../../websocket/client.ts";
 import { reconnecting, type ReconnectingOptions } from "../../websocket/reconnecting.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../../websocket/errors.ts";
 
@@ -427,4 +428,87 @@ Deno.test("reconnecting tells what became of a message that it sends", async () 
     throw new Error("no more");
   })();
   await assertRejects(() => feed.send(parts), Error, "no more");
+});
+
+Deno.test("reconnecting tells of an option that is out of range, and does not try again", async () => {
+  let asked = 0;
+  const feed = reconnecting("ws://127.0.0.1:1", {
+    backoff: { ...FAST, attempts: 3 },
+    maxMessageSize: -1,
+    onRetry: () => void asked++,
+  });
+  await assertRejects(() => Array.fromAsync(feed), RangeError);
+  assertEquals(asked, 0);
+});
+
+Deno.test("reconnecting opens nothing before the wait that it told of is over", async () => {
+  let visits = 0;
+  await using server = await serve({ default: (ws) => (visits++, void ws.close(1012)) });
+  const told = Promise.withResolvers<void>();
+  const feed = reconnecting(urlOf(server), {
+    backoff: { initial: 600_000, max: 600_000, jitter: 0 },
+    onRetry: () => told.resolve(),
+  });
+  const iterator = feed[Symbol.asyncIterator]();
+  await iterator.next();
+  const second = iterator.next();
+  await told.promise;
+  // Whoever comes behind it is let in.
+  const other = await connectWebSocket(urlOf(server));
+  await other.closed;
+  assertEquals([visits, feed.connections], [2, 1]);
+  await feed.close();
+  assertEquals((await second).done, true);
+});
+
+Deno.test("reconnecting counts attempts from the last connection that it opened", async () => {
+  let asked = 0;
+  await using server = await serve({
+    authorize: () => ++asked % 2 === 0,
+    default: (ws) => void ws.close(1012),
+  });
+  await using feed = reconnecting(urlOf(server), {
+    backoff: { ...FAST, attempts: 2 },
+    retry: () => true,
+  });
+  for await (const _ of feed) if (feed.connections === 3) break;
+  assertEquals(asked, 6);
+});
+
+Deno.test("reconnecting that wants no more is closed, and one that is closed does not ask its judge", async () => {
+  await using server = await serve({ default: (ws) => void ws.close(4000) });
+  let asked = 0;
+  const retry = () => (asked++, false);
+  const ended = reconnecting(urlOf(server), { retry });
+  assertEquals((await Array.fromAsync(ended)).length, 1);
+  const error = await assertRejects(() => ended.connected({ timeout: 1000 }), WebSocketError);
+  assertEquals([error.code, asked], ["CLOSED", 1]);
+  const closed = reconnecting(urlOf(server), { retry });
+  for await (const _ of closed) await closed.close();
+  assertEquals(asked, 1);
+});
+
+Deno.test("reconnecting that is disposed of has closed its connection with 1000, also if that was closing already", async () => {
+  const codes: number[] = [];
+  await using server = await serve({
+    default: (ws) => void ws.closed.then(({ code }) => codes.push(code)),
+  });
+  for (const closing of [false, true]) {
+    const feed = reconnecting(urlOf(server));
+    const { value: ws } = await feed[Symbol.asyncIterator]().next();
+    if (closing) ws!.close(4001);
+    await feed[Symbol.asyncDispose]();
+    assertEquals([ws!.state, feed.current], ["closed", undefined]);
+    assertEquals((await assertRejects(() => feed.connected(), WebSocketError)).code, "CLOSED");
+  }
+  await until(() => codes.length === 2);
+  assertEquals(codes, [1000, 4001]);
+});
+
+Deno.test("reconnecting that is closed when nobody waits for a connection any more rejects nothing", async () => {
+  for (const options of [{ timeout: 1 }, { timeout: NaN }]) {
+    const feed = reconnecting("ws://127.0.0.1:1");
+    await assertRejects(() => feed.connected(options));
+    await feed.close();
+  }
 });
