@@ -154,6 +154,25 @@ for (
   });
 }
 
+Deno.test("listener of a ping that rejects ends its connection as one of messages does", async () => {
+  const [client, server] = webSocketPair();
+  server.on("ping", () => Promise.reject(new Error("mine"))).on("error", () => {});
+  await client.ping();
+  assertEquals((await client.closed).code, 1011);
+  assertEquals((await server.closed).error?.code, "CALLBACK");
+});
+
+Deno.test("listeners may give back anything that is no promise", async () => {
+  const [client, server] = webSocketPair();
+  for (const nothing of [null, 0, "then", {}, () => {}]) {
+    server.on("message", () => nothing).on("ping", () => nothing);
+  }
+  client.send("x");
+  await client.ping();
+  assertEquals(server.state, "open");
+  await closeBoth(client, server);
+});
+
 Deno.test("listener of close that comes after the end is told once, behind the messages", async () => {
   const [client, server] = webSocketPair();
   const log: unknown[] = [];
@@ -344,6 +363,20 @@ Deno.test("close does not hang on an inbox that nobody reads", async () => {
   const info = await server.close(1000);
   assertEquals(info.wasClean, true);
   await client.closed;
+});
+
+Deno.test("messages that the peer had sent before it heard of the end still come, in order", async () => {
+  const { ws, peer } = rawPeer({ role: "server" });
+  const closed = ws.close(1000);
+  for (const text of ["one", "two"]) await peer.send(1, text);
+  await peer.send(8, hex("03 e8"));
+  assertEquals((await closed).wasClean, true);
+  const first = await ws.receive();
+  const second = await ws.receive();
+  assert("data" in first && "data" in second);
+  assertEquals([first.data, second.data], ["one", "two"]);
+  assertEquals("data" in await ws.receive(), false);
+  peer.transport.close();
 });
 
 // Pausing.
@@ -739,6 +772,21 @@ Deno.test("streamer who gives up between two messages holds the peer back as bef
       await closeBoth(client, server);
     }
   }
+});
+
+Deno.test("who took a stream, and then waits for a whole message in vain, holds nobody back", async () => {
+  const [client, server] = webSocketPair();
+  const streaming = server.receiveStream();
+  client.send(["one"]);
+  const one = await streaming;
+  assert("readable" in one);
+  assertEquals(await new Response(one.readable).text(), "one");
+  await assertRejects(() => server.receive({ timeout: 1 }), NetError);
+  client.send("two");
+  await client.ping({ timeout: 5000 });
+  const two = await server.receive();
+  assertEquals("data" in two && two.data, "two");
+  await closeBoth(client, server);
 });
 
 Deno.test("stream of a message that is there already is that message", async () => {
