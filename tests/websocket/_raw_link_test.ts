@@ -159,6 +159,36 @@ Deno.test("link gives a message its time from its first byte, whatever comes mea
   assertEquals(log.at(-1), "closed 1006 false MESSAGE_TIMEOUT");
 });
 
+Deno.test("link gives a frame of which a byte came, and no more, the time of a message", async () => {
+  for (const [opcode, bytes] of [[1, 1], [2, 5], [9, 1], [9, 7]]) {
+    const { far, clock, log } = rig({ keepAliveInterval: 0, messageTimeout: 1000 });
+    await far.write(masked(opcode, "late").subarray(0, bytes));
+    await settle();
+    clock.advance(900);
+    assertEquals(log, []);
+    clock.advance(200);
+    await settle();
+    assertEquals(log, ["error MESSAGE_TIMEOUT"]);
+    far.close();
+  }
+});
+
+Deno.test("link whose queue is full answers the last of the pings when it has drained", async () => {
+  const { link, far } = rig({ keepAliveInterval: 0, highWaterMark: 1000 }, undefined, {
+    capacity: 100,
+  });
+  link.send(new Uint8Array(3000), undefined);
+  await far.write(joined(masked(9, "1"), masked(9, "2")));
+  await settle();
+  const frame = encodeFrame(toBytes("2"), { opcode: 10 });
+  const got = new Uint8Array(3004 + frame.length);
+  for (let at = 0; at < got.length;) at += (await far.read(got.subarray(at)))!;
+  assertEquals(got.subarray(3004), frame);
+  assertEquals(link.queued, 0);
+  link.terminate();
+  far.close();
+});
+
 Deno.test("link that is told to close again has no more time for it", () => {
   const { link, far, clock, log } = rig({ closeTimeout: 3000, keepAliveInterval: 0 });
   for (let i = 0; i < 4; i++) {
@@ -293,6 +323,17 @@ Deno.test("link cuts a peer off that does not answer the close frame", async () 
   assertEquals(deadlines.size, 0);
   far.close();
   await settle();
+});
+
+Deno.test("link that closes behind what never ends has its time for all of it", async () => {
+  const { link, far, clock, log } = rig({ keepAliveInterval: 0, closeTimeout: 1000 });
+  link.close(1000, "", new Promise(() => {}));
+  clock.advance(900);
+  assertEquals(log, []);
+  clock.advance(200);
+  await settle();
+  assertEquals(log, ["error CLOSE_TIMEOUT", "closed 1006 false CLOSE_TIMEOUT"]);
+  far.close();
 });
 
 Deno.test("link lets a peer that broke a rule read why for a second", async () => {
@@ -600,6 +641,20 @@ function served(limits: Limits, options: WebSocketConnectionOptions = {}) {
     return { ws, far };
   });
 }
+
+Deno.test("connection that ended among what had come is not counted for what it keeps", async () => {
+  const limits = new Limits({ receivedBytes: 1000 });
+  const [{ ws, far }, { ws: other, far: otherFar }] = served(limits);
+  ws.on("ping", () => ws.terminate());
+  await far.write(joined(masked(1, "a".repeat(80)), masked(9, "")));
+  await ws.closed;
+  assertEquals(limits.receivedBytes.used, 0);
+  assertEquals((await ws.receive()).data?.length, 80);
+  assertEquals(limits.receivedBytes.used, 0);
+  other.terminate();
+  far.close();
+  otherFar.close();
+});
 
 Deno.test("link with whole messages that nobody takes does not keep others from the room there is", async () => {
   // With a small inbox it is held back, too.
@@ -926,6 +981,24 @@ Deno.test("link hands out views that nothing changes later, among texts whose pl
     ),
     { numRuns: 60 },
   );
+});
+
+Deno.test("link hands out large messages that nothing changes later, those too that came in one read", async () => {
+  const { link, far, events } = rig({ keepAliveInterval: 0 });
+  const got: Uint8Array[] = [];
+  events.message = (data) => void got.push(data as Uint8Array);
+  for (let i = 0; i < 40; i++) {
+    const data = new Uint8Array(20_000).fill(i);
+    await writeAll(far, encodeFrame(data, { opcode: 2, maskKey: 0x1b2c3d4e }));
+    await settle();
+  }
+  assertEquals(
+    got.map((data) => [data.length, new Set(data)]),
+    got.map((_, i) => [20_000, new Set([i])]),
+  );
+  assertEquals(got.length, 40);
+  link.terminate();
+  far.close();
 });
 
 Deno.test("link whose transport somebody else has closed ends as one that is lost", async () => {

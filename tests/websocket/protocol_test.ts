@@ -483,6 +483,31 @@ Deno.test("frames that were encoded before go out as they are", () => {
   assertEquals(rig.sent().length, 2);
 });
 
+Deno.test("frames that were encoded before are refused behind a close frame, and inside a message", () => {
+  const frames = hex("81 01 61");
+  const inside = new Rig("server");
+  inside.protocol.sendFragment(toBytes("a"), 1, false);
+  assertThrows(() => inside.protocol.sendEncoded(frames, false), TypeError);
+  for (const closedBy of ["this end", "the peer"]) {
+    const rig = new Rig("server");
+    if (closedBy === "this end") rig.protocol.close(1000);
+    else rig.feed(rig.frame(8, hex("03 e8")));
+    const error = assertThrows(() => rig.protocol.sendEncoded(frames, false), WebSocketError);
+    assertEquals([error.code, rig.sent().map((f) => f.opcode)], ["CLOSED", [8]]);
+  }
+});
+
+Deno.test("frame whose header comes in parts is judged by its own length, not by that of another connection's", () => {
+  const small = new Rig("server", { maxMessageSize: 100 });
+  const wire = small.frame(1, "short");
+  for (let at = 0; at < wire.length; at++) {
+    const other = new Rig("server");
+    other.feed(other.frame(2, new Uint8Array(500)));
+    small.feed(wire.subarray(at, at + 1));
+  }
+  assertEquals(small.events, [["text", "short"]]);
+});
+
 Deno.test("connection that this end fails tells the peer why", () => {
   const rig = new Rig("server");
   rig.protocol.fail("MESSAGE_TIMEOUT", 1008, "too slow");
