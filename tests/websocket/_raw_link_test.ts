@@ -864,6 +864,22 @@ Deno.test("link with the longest queue is lost when another one needs room, and 
   assertEquals(limits.pressure.queuedBytes.used, 0);
 });
 
+Deno.test("link that passes the limits in the middle of a message tells of it as of any that is lost", () => {
+  for (const whole of [true, false]) {
+    const limits = new Limits({ queuedBytes: 100_000 });
+    const { link, far } = rig({ keepAliveInterval: 0 }, limits, { capacity: 100 });
+    link.send(new Uint8Array(99_990), undefined);
+    const data = new Uint8Array(20_000);
+    const error = assertThrows(
+      () => whole ? link.send(data, undefined) : link.sendFragment(data, 2, true, undefined),
+      WebSocketError,
+    );
+    assertEquals(error.code, "CLOSED");
+    link.terminate();
+    far.close();
+  }
+});
+
 Deno.test("connection that has just passed the limits can be closed, and is lost", async () => {
   const limits = new Limits({ queuedBytes: 100_000 });
   const [{ ws, far }, { ws: other, far: otherFar }] = served(limits);

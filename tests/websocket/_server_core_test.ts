@@ -236,6 +236,101 @@ Deno.test("server core cancels the body of a refusal whose client has gone", asy
   }
 });
 
+Deno.test("server core does not let in who has left while it was judged", async () => {
+  let handled = 0;
+  const left = Promise.withResolvers<void>();
+  const core = new ServerCore({
+    default: () => void handled++,
+    authorize({ signal }) {
+      signal.onabort = () => left.resolve();
+      return left.promise;
+    },
+  });
+  const [far, near] = pair();
+  await writeLatin1(far, upgradeRequest());
+  const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  far.close();
+  await admitted;
+  assertEquals([handled, core.size, core.connections.size], [0, 0, 0]);
+});
+
+Deno.test("server core keeps no place for a client that leaves while it is let in", async () => {
+  // So many microtasks after it was decided.
+  for (let behind = 0; behind < 12; behind++) {
+    const judged = Promise.withResolvers<void>();
+    const core = new ServerCore({
+      protocols: { a: () => {} },
+      authorize: () => judged.promise,
+    });
+    const [far, near] = pair();
+    const request = upgradeRequest({ "Sec-WebSocket-Protocol": "a" });
+    await writeLatin1(far, request);
+    const received = await receiveHead(near, "request");
+    const ended = (async () => {
+      await judged.promise;
+      for (let i = 0; i < behind; i++) await undefined;
+      return null;
+    })();
+    near.read = () => ended;
+    const admitted = core.admit(core.arrive(near)!, received, false);
+    judged.resolve();
+    await admitted;
+    await core.idle();
+    assertEquals([core.size, core.connections.size], [0, 0]);
+    assertEquals(core.broadcast("x", undefined, "a", undefined), 0);
+    far.close();
+  }
+});
+
+Deno.test("server core leaves a client that it refuses the time to read why, and ends with it", async () => {
+  const core = new ServerCore({ default: () => {}, pathname: "/here" });
+  const [far, near] = pair();
+  let closed = 0;
+  const { close } = near;
+  near.close = () => {
+    closed++;
+    close.call(near);
+  };
+  await writeLatin1(far, upgradeRequest({}, "GET /there HTTP/1.1"));
+  const admitted = core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+  const { text } = await receiveHead(far, "response");
+  assert(text.startsWith("HTTP/1.1 404 "), text);
+  while (await far.read(new Uint8Array(1000)) !== null);
+  // The end of a connection with something unread could take the response away from its client.
+  await writeLatin1(far, "GET /other HTTP/1.1\r\n\r\n");
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals([closed, core.size], [0, 1]);
+  far.close();
+  await admitted;
+  assertEquals([closed, core.size], [1, 0]);
+});
+
+Deno.test("server core keeps nothing of a topic without subscribers, and a client that left has none", async () => {
+  const core = new ServerCore({
+    default(ws) {
+      for (const topic of ["a", "b"]) ws.subscribe(topic);
+    },
+  });
+  for (let round = 0; round < 2; round++) {
+    const [far, near] = pair();
+    await writeLatin1(far, upgradeRequest());
+    await core.admit(core.arrive(near)!, await receiveHead(near, "request"), false);
+    const [ws] = core.connections;
+    const groups = [core.group("a"), core.group("b")];
+    ws.unsubscribe("a");
+    assertEquals([[...ws.topics], groups.map(({ size }) => size)], [["b"], [0, 1]]);
+    let idle = false;
+    const leaving = core.idle().then(() => idle = true);
+    await undefined;
+    assertEquals([idle, ws.extensions], [false, ""]);
+    ws.terminate();
+    await leaving;
+    assertEquals([ws.topics.size, core.size], [0, 0]);
+    assert(core.group("a") !== groups[0] && core.group("b") !== groups[1]);
+    far.close();
+  }
+});
+
 Deno.test("server core drops who has not finished the handshake", async () => {
   const core = new ServerCore({ default: () => {} });
   const [a, b] = pair();
