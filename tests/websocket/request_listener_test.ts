@@ -249,6 +249,26 @@ Deno.test("request listener sends no body that is not what its headers say, or n
   ]);
 });
 
+Deno.test("request listener cancels a body of which a chunk is not bytes, whenever that comes", async () => {
+  const cancelled: string[] = [];
+  const handler: HttpHandler = (request) => {
+    const { pathname } = new URL(request.url);
+    const chunks: unknown[] = ["text"];
+    if (pathname === "/later") chunks.unshift(...new Array(100).fill(new Uint8Array(1000)));
+    const body = new ReadableStream<unknown>({
+      pull: (controller) => controller.enqueue(chunks.shift()),
+      cancel: () => void cancelled.push(pathname),
+    });
+    return new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>);
+  };
+  await withServer(createRequestListener(handler, { onError() {} }), async (port) => {
+    const response = await fetch(`http://127.0.0.1:${port}/now`);
+    assertEquals([response.status, await response.text(), cancelled], [500, "", ["/now"]]);
+    await assertRejects(() => fetch(`http://127.0.0.1:${port}/later`).then((r) => r.bytes()));
+  });
+  assertEquals(cancelled, ["/now", "/later"]);
+});
+
 Deno.test("request listener sends a body that comes slowly with the length that was told, and cuts any other", async () => {
   const told: unknown[] = [];
   const bodies: Record<string, string[]> = {
