@@ -286,6 +286,23 @@ Deno.test("front door ends a client that takes too long for the rest of a body t
   assertEquals(performance.now() - start < 4000, true);
 });
 
+Deno.test("front door gives a request behind the rest of a body that was answered all the time for its response", async () => {
+  const http = createServer((request, response) => {
+    if (request.method === "POST") response.end("early");
+    else setTimeout(() => response.end("late"), 700);
+  });
+  http.headersTimeout = 200;
+  await using server = await serve({ http });
+  for (const together of [true, false]) {
+    using client = await RawClient.connect(server.port);
+    await client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo");
+    await client.readUntil((text) => text.endsWith("early"));
+    if (together) await client.write("dy" + GET);
+    else for (const part of ["dy", GET]) await client.write(part);
+    assertMatch(await client.readUntil((text) => text.endsWith("late")), /late$/);
+  }
+});
+
 Deno.test("handler server tells TLS by the URL, and turns bad requests away", async () => {
   const server = createHandlerServer((request) => new Response(request.url), () => {});
   assertStringIncludes(
