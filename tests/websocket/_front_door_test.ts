@@ -85,6 +85,29 @@ Deno.test("front door keeps connections alive, and puts the server back as it wa
   assertEquals(server.listening, false);
 });
 
+Deno.test("front door's connection that is to end has the response to its head first, and ends at once where none is due", async () => {
+  const server = createServer((request, response) => {
+    const socket: unknown = request.socket;
+    if (isInjected(socket)) socket.begin(request, response);
+    response.end("x");
+  });
+  const restore = keepAliveWithoutListening(server);
+  for (const answered of [false, true]) {
+    const [a, b] = pair();
+    await writeLatin1(a, GET);
+    const socket = injectConnection(server, b, await receiveHead(b, "request"), false);
+    let text = "";
+    const buffer = new Uint8Array(1000);
+    while (answered && !text.endsWith("x")) {
+      text += String.fromCharCode(...buffer.subarray(0, (await a.read(buffer))!));
+    }
+    socket.finish();
+    text += await waitFor(readAll(a), "read", { timeout: 3000 });
+    assertMatch(text, /^HTTP\/1.1 200 OK\r\n[^]*x$/);
+  }
+  restore();
+});
+
 Deno.test("front door ends connections that are idle for longer than the server allows", async () => {
   const server = createServer((_request, response) => response.end("x"));
   server.keepAliveTimeout = 1;
