@@ -118,6 +118,23 @@ Deno.test("front door ends connections that are idle for longer than the server 
   restore();
 });
 
+Deno.test("front door takes a connection on which a body comes for one that is not idle", async () => {
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => response.end("whole"));
+  });
+  server.timeout = 1000;
+  const length = 6;
+  const far = await inject(
+    server,
+    `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n`,
+  );
+  for (let i = 0; i < length; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    await writeLatin1(far, "a");
+  }
+  assertMatch(await readAll(far), /whole$/);
+});
+
 Deno.test("front door's connections tell the time that they may be idle, and forget a listener with it", async () => {
   const [a, b] = pair();
   await writeLatin1(a, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
