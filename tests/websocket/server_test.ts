@@ -1260,3 +1260,31 @@ Deno.test("server names the option that is out of range", async () => {
     await assertRejects(() => serveWebSocket(given), RangeError, `${name} NaN is out of range`);
   }
 });
+
+Deno.test("server serves only the hosts that it may, to WebSockets and to plain requests", async () => {
+  const seen: string[] = [];
+  await using server = await serve({
+    allowedHosts: ["example.org"],
+    default: () => {},
+    handler: (request) => {
+      seen.push(request.url);
+      return new Response("page");
+    },
+  });
+  const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  const statusOf = async (host: string, more: string) => {
+    using client = await RawClient.connect(server.port);
+    await client.write(`GET / HTTP/1.1\r\n${host}${more}\r\n`);
+    return (await client.readUntil((text) => text.includes("\r\n\r\n"))).split(" ")[1];
+  };
+  for (const more of [upgrade, ""]) {
+    const served = more === "" ? "200" : "101";
+    assertEquals(await statusOf("Host: example.org\r\n", more), served);
+    assertEquals(await statusOf(`Host: EXAMPLE.org:${server.port}\r\n`, more), served);
+    for (const host of ["127.0.0.1", "evil.example", "example.org.evil.example"]) {
+      assertEquals(await statusOf(`Host: ${host}\r\n`, more), "421", host);
+    }
+  }
+  assertEquals(seen.length, 2);
+});
