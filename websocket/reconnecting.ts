@@ -1,8 +1,7 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { NetError } from "../net/errors.ts";
-import type { WaitOptions } from "../net/wait.ts";
-import { waitFor } from "../net/wait.ts";
+import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { closePayload } from "./_frame_output.ts";
 import { shownUrl } from "./_shown_url.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
@@ -73,9 +72,10 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
   /**
    * Sends on the connection that is open, or on the next one.
    *
-   * Only somebody who iterates opens connections: without a loop it waits for good.
+   * Only somebody who iterates opens connections: without a loop it waits for good. `timeout` is one time for all that it waits for.
    *
    * @throws {WebSocketError} `CLOSED` after `close()`, or when it was given up.
+   * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void>;
   /** Resolves to the next connection, or at once to the one that is open. @throws {WebSocketError} `CLOSED` as `send`. */
@@ -296,9 +296,20 @@ class Reconnecting implements ReconnectingWebSocket {
   }
 
   async send(data: WebSocketSendable, options: WebSocketSendOptions = {}): Promise<void> {
-    const { timeout, signal } = options;
-    const ws = await this.connected({ timeout, signal });
-    await ws.send(data, options);
+    if (!isBounded("send", options)) return await (await this.connected()).send(data, options);
+    // One time for both: for the connection, and for room on it.
+    const deadline = deadlineSignal("send", options);
+    const aborter = new AbortController();
+    deadline.onfire((error) => aborter.abort(error));
+    const { signal } = aborter;
+    try {
+      const ws = await this.connected({ signal });
+      await ws.send(data, { ...options, timeout: undefined, signal });
+    } catch (error) {
+      throw deadline.fired ?? error;
+    } finally {
+      deadline.clear();
+    }
   }
 
   async connected(options: WaitOptions = {}): Promise<WebSocketConnection> {

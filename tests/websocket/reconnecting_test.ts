@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 import { toBytes } from "../_support/websocket_rig.ts";
@@ -223,6 +223,34 @@ Deno.test("reconnecting goes on if it is to be closed with what can't be sent", 
   await assertRejects(() => feed.close(1000, "x".repeat(124)), TypeError);
   await feed.send("still here");
   assertEquals((await first).value, "still here");
+});
+
+Deno.test("reconnecting has one time for the connection and for room on it, when it sends", async () => {
+  await using server = await serve({ default: (ws) => ws.pause() });
+  await using feed = reconnecting(urlOf(server), { backoff: FAST });
+  const sending = feed.send(new Uint8Array(16_000_000), { timeout: 1000 });
+  const ended = sending.then(() => "sent", (error) => error);
+  await new Promise((resolve) => setTimeout(resolve, 900));
+  const messages = feed.messages();
+  const first = messages.next();
+  await feed.connected();
+  const { promise: late, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve("late"), 600);
+  const error = await Promise.race([ended, late]);
+  assertInstanceOf(error, NetError);
+  assertEquals(
+    [error.code, error.message],
+    ["ETIMEDOUT", "Cannot send: timed out after 1000 ms"],
+  );
+  clearTimeout(timer);
+  const gone = AbortSignal.abort("gone");
+  for (const options of [{ signal: gone }, { signal: gone, timeout: 5 }]) {
+    const aborted = await assertRejects(() => feed.send("x", options), NetError);
+    assertEquals([aborted.code, aborted.cause], ["ABORT_ERR", "gone"]);
+  }
+  feed.current!.terminate();
+  await feed.close();
+  await first;
 });
 
 Deno.test("reconnecting refuses a bad backoff at once", () => {
