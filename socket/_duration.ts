@@ -25,5 +25,9 @@ export function milliseconds(time: number | string): number {
     }
     if (!Number.isNaN(sum)) return sum;
   }
-  throw new RangeError(`Cannot wait for ${JSON.stringify(time)}: it is no duration`);
+  throw new RangeError(
+    `Cannot wait for ${
+      JSON.stringify(time)
+    }: it is no duration, such as 500 (ms), "500 ms" or "1 min 30 s"`,
+  );
 }

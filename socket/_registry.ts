@@ -155,7 +155,7 @@ export class Registry {
       throw new SocketFailure(
         "LIMIT_REACHED",
         `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets} (maxSockets); ` +
-          "those whose peer has gone count until they are closed",
+          "one whose peer has gone counts until it is closed",
       );
     }
     // Not `AbortSignal.any`, which takes none of a polyfill's.

@@ -29,7 +29,7 @@ export interface SocketBookOptions {
   inboxBytes?: number;
   /** How much may wait to be sent on each connection, in bytes; a `write` beyond fails with `LIMIT_REACHED`. @default {16777216} */
   outboxBytes?: number;
-  /** How many sockets there may be at once. @default {4096} */
+  /** How many sockets there may be at once; a channel whose client has gone is one until it is closed. @default {4096} */
   maxSockets?: number;
   /** How many connections a listening socket holds until they are accepted; more wait in the system. @default {16} */
   maxPending?: number;

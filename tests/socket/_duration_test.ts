@@ -15,7 +15,7 @@ Deno.test("durations are read as WLangage writes them", () => {
 
 Deno.test("what is no duration is refused", () => {
   for (const time of ["", "1", "s", "1 parsec", "1 s later", "-1 s"]) {
-    assertThrows(() => milliseconds(time), RangeError, "no duration");
+    assertThrows(() => milliseconds(time), RangeError, "no duration, such as 500 (ms)");
   }
   assertThrows(() => milliseconds(-1), RangeError);
   assertThrows(() => milliseconds(NaN), RangeError);

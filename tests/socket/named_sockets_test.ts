@@ -861,6 +861,7 @@ Deno.test("book: there is a limit of sockets", async () => {
   await book.connect("C", book.localPort("S"), "127.0.0.1");
   assertEquals(await book.accept("S"), "");
   assertError(book, "LIMIT_REACHED");
+  assertMatch(book.lastError!.message, /whose peer has gone counts until it is closed/);
   await book.close("C");
   assertNotEquals(await book.accept("S"), "");
   assertEquals(await book.create("T", 0), false);
