@@ -61,7 +61,8 @@ export function checkText(name: string, value: unknown): string {
 /**
  * A time in ms that a timer can take; 0 for none.
  *
- * @throws {TypeError} `ERR_INVALID_ARG_TYPE`. @throws {RangeError} `ERR_OUT_OF_RANGE`.
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`.
  */
 export function checkTimeout(ms: unknown, name = "the timeout"): number {
   if (typeof ms !== "number") {

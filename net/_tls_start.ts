@@ -420,7 +420,8 @@ export function keepContext(key: object, context: ServerContext): void {
 /**
  * What does the handshakes for a `SecureContext`, or for options.
  *
- * @throws {TypeError} When they are no good. @throws {NetError} `ERR_UNSUPPORTED`.
+ * @throws {TypeError} When they are no good.
+ * @throws {NetError} `ERR_UNSUPPORTED`.
  */
 export function serverContext(certificates: object | TlsServerOptions): ServerContext {
   const kept = contexts.get(certificates);

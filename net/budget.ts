@@ -96,7 +96,8 @@ export class Budget {
    * Makes a budget of `limit`; Infinity only counts.
    *
    * @param unit How much one who waits will take, about. With 1, all who wait are woken at once.
-   * @throws {RangeError} When `limit` is negative or not a number. @throws {TypeError} When `policy` is none of its words.
+   * @throws {RangeError} When `limit` is negative or not a number.
+   * @throws {TypeError} When `policy` is none of its words.
    */
   constructor(limit: number, policy: LimitPolicy = "close", unit = 1) {
     if (typeof limit !== "number" || !(limit >= 0)) {

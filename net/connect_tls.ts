@@ -25,7 +25,8 @@ export function connectTls(
  * Makes a {@linkcode Socket} and connects it with TLS, as Node's `tls.connect` does. Returns at once: wait for the event
  * `secureConnect`, or for `socket.opened`. The certificate is checked for `servername`, or else for the host.
  *
- * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {TypeError} For options that are malformed or not supported.
+ * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+ * @throws {TypeError} For options that are malformed or not supported.
  * @throws {NetError} `ERR_UNSUPPORTED` for what the chosen implementation can't do.
  *
  * @example

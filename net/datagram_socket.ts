@@ -221,7 +221,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * resolved once.
    *
    * @throws {NetError} `ENOTFOUND`, `ERR_DIAL_POLICY`, `ETIMEDOUT`, `ABORT_ERR`, `EINVAL` when it is connected already, `ERR_SOCKET_CLOSED`.
-   * @throws {RangeError} For a port or a timeout out of range. @throws {TypeError} For a host or a signal that is none.
+   * @throws {RangeError} For a port or a timeout out of range.
+   * @throws {TypeError} For a host or a signal that is none.
    */
   async connect(port: number, address?: string, options: WaitOptions = {}): Promise<this> {
     refuseCallbacks("connect", arguments);
@@ -469,7 +470,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /**
    * Sets how many routers a datagram may pass: 1 to 255. Deno can do it for IPv4 only: over IPv6 it throws `ERR_UNSUPPORTED`.
    *
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number. @throws {RangeError} `EINVAL` for any other. Both as in Node.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number.
+   * @throws {RangeError} `EINVAL` for any other. Both as in Node.
    */
   setTTL(ttl: number): void {
     this.#requireVersion4("setTTL");
@@ -480,7 +482,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /**
    * Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1}
    *
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number. @throws {RangeError} `EINVAL` for any other. Both as in Node.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number.
+   * @throws {RangeError} `EINVAL` for any other. Both as in Node.
    * @throws {NetError} `ERR_UNSUPPORTED` for 0, which Deno refuses.
    */
   setMulticastTTL(ttl: number): void {
@@ -682,7 +685,8 @@ function checkTtl(name: string, ttl: unknown): void {
 /**
  * Makes a UDP socket, as Node's `dgram.createSocket` does. No unstable flag is needed.
  *
- * @throws {TypeError} `ERR_SOCKET_BAD_TYPE`, `ERR_INVALID_ARG_TYPE`; options that contradict one another. @throws {RangeError} For limits that are none.
+ * @throws {TypeError} `ERR_SOCKET_BAD_TYPE`, `ERR_INVALID_ARG_TYPE`; options that contradict one another.
+ * @throws {RangeError} For limits that are none.
  * @throws {NetError} `ERR_UNSUPPORTED` when an option can't be honoured.
  *
  * @example

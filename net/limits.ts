@@ -135,7 +135,8 @@ export class Limits {
   /**
    * Makes a budget for servers to share.
    *
-   * @throws {RangeError} When a limit is negative or not a number. @throws {TypeError} When a policy is none of its words, and for a kind
+   * @throws {RangeError} When a limit is negative or not a number.
+   * @throws {TypeError} When a policy is none of its words, and for a kind
    * that there is not.
    */
   constructor(options: LimitsOptions = {}) {

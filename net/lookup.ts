@@ -13,7 +13,8 @@ import { abortError, isBounded, waitFor } from "./wait.ts";
  * Finds the addresses of a host as the system does (hosts file and DNS), best first. An address, in any spelling, comes
  * back as it is, in its canonical form.
  *
- * @throws {TypeError} When the host is malformed, or the family or the signal is none. @throws {RangeError} For a timeout out of range.
+ * @throws {TypeError} When the host is malformed, or the family or the signal is none.
+ * @throws {RangeError} For a timeout out of range.
  * @throws {NetError} `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`; `EPERM` without permission.
  *
  * @example

@@ -578,7 +578,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
    * Emits `timeout` when nothing has passed for `ms` milliseconds, and again after that only when something has passed meanwhile; 0
    * switches it off. The stream stays open.
    *
-   * @throws {RangeError} `ERR_OUT_OF_RANGE`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
    */
   setTimeout(ms: number, listener?: () => void): this {
     checkTimeout(ms);

@@ -81,7 +81,8 @@ export class SecureServer extends Server {
   /**
    * Changes the certificate, and the authorities of clients' when `ca` is given, for the connections to come.
    *
-   * @throws {TypeError} When they are no good; nothing has changed then. @throws {NetError} `ERR_UNSUPPORTED` with
+   * @throws {TypeError} When they are no good; nothing has changed then.
+   * @throws {NetError} `ERR_UNSUPPORTED` with
    * implementation `"deno"`.
    */
   setSecureContext(identity: TlsIdentity & Pick<TlsServerOptions, "ca">): void {
@@ -91,7 +92,8 @@ export class SecureServer extends Server {
   /**
    * Adds or changes the certificate for a name that clients ask for, `"a.example.org"` or `"*.example.org"`.
    *
-   * @throws {TypeError} When the name or the certificate is no good. @throws {NetError} `ERR_UNSUPPORTED` with
+   * @throws {TypeError} When the name or the certificate is no good.
+   * @throws {NetError} `ERR_UNSUPPORTED` with
    * implementation `"deno"`.
    */
   addContext(name: string, identity: TlsIdentity): void {

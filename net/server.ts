@@ -131,7 +131,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /**
    * Makes a server that does not listen yet; `listener`, which may come first and alone, is called with every connection.
    *
-   * @throws {RangeError} When a cap, a rate or a limit is out of range. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   * @throws {RangeError} When a cap, a rate or a limit is out of range.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
    */
   constructor(
     given?: ServerOptions | ((socket: Socket) => void) | null,
@@ -172,7 +173,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   /**
    * Listens as the options say. `listener` is called once on `listening`.
    *
-   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
+   * @throws {RangeError} `ERR_SOCKET_BAD_PORT`.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`.
    * @throws {NetError} `ERR_SERVER_ALREADY_LISTEN`, and, to who awaits it, what kept the server from listening.
    */
   listen(options: ListenOptions, listener?: () => void): this & PromiseLike<this>;

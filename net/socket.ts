@@ -811,7 +811,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
    * Emits `timeout` when nothing has passed for `ms` milliseconds, and again after that only when something has passed
    * meanwhile; 0 switches it off. The socket stays open. A socket is timed from `connect()` on.
    *
-   * @throws {RangeError} `ERR_OUT_OF_RANGE`. @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`.
    */
   setTimeout(ms: number, listener?: () => void): this {
     checkTimeout(ms);

@@ -22,7 +22,8 @@ export const DEFAULT_PARAMETERS: Required<SocketBookParameters> = {
 /**
  * The parameters `before` with what is given changed: an object, or flags of `SocketBookOption`.
  *
- * @throws {TypeError} For a name or a kind of value that there is not. @throws {RangeError} For a time below 0, or too long for a timer.
+ * @throws {TypeError} For a name or a kind of value that there is not.
+ * @throws {RangeError} For a time below 0, or too long for a timer.
  */
 export function changeParameters(
   before: Required<SocketBookParameters>,

@@ -5,7 +5,8 @@ import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
 /**
  * The URL of a server that is told by its address, port and path, or by a URL.
  *
- * @throws {TypeError} When it can't be one, or is of another scheme. @throws {RangeError} For a port out of range.
+ * @throws {TypeError} When it can't be one, or is of another scheme.
+ * @throws {RangeError} For a port out of range.
  */
 export function webSocketUrl(
   scheme: "ws:" | "wss:",
@@ -35,7 +36,8 @@ export function webSocketUrl(
 /**
  * A SOCKS5 proxy by its address, or any by its URL.
  *
- * @throws {TypeError} When it can't be one. @throws {RangeError} For a port out of range.
+ * @throws {TypeError} When it can't be one.
+ * @throws {RangeError} For a port out of range.
  */
 export function proxyOf(
   address: string,

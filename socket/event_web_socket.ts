@@ -229,7 +229,8 @@ export class EventWebSocket {
    * Closes the connection; `on_close` follows, at the latest after `timeout` ms, then with `false`, 1006 and `timeout`. While it is connecting, that is
    * given up, and `on_close` gets `false` and 1006. Otherwise it does nothing.
    *
-   * @throws {RangeError} for a code that must not be sent. @throws {TypeError} for a reason that is too long.
+   * @throws {RangeError} for a code that must not be sent.
+   * @throws {TypeError} for a reason that is too long.
    */
   close(code: number = 1000, reason: string = "", timeout: number = 3000): void {
     const ws = this.#ws;

@@ -220,7 +220,8 @@ export class SyncWebSocket implements AsyncDisposable {
    * @param code 1000, or another that may be sent. @default {1000}
    * @param reason up to 123 bytes of text.
    * @returns Whether the peer answered, and the code and the reason that it answered with.
-   * @throws {RangeError} (rejects) for a code that must not be sent. @throws {TypeError} (rejects) for a reason that is too long.
+   * @throws {RangeError} (rejects) for a code that must not be sent.
+   * @throws {TypeError} (rejects) for a reason that is too long.
    */
   async close(code: number = 1000, reason: string = ""): Promise<SyncCloseResult> {
     const ws = this.#ws;

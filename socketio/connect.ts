@@ -112,7 +112,8 @@ function makeManager(
  *
  * The type parameters type the events: those of the server, and those of the client.
  *
- * @throws {TypeError} for a URL or an option that can't be used, those of npm's `socket.io-client` included that are not here. @throws {RangeError} for a number out of range.
+ * @throws {TypeError} for a URL or an option that can't be used, those of npm's `socket.io-client` included that are not here.
+ * @throws {RangeError} for a number out of range.
  *
  * @example
  * ```ts

@@ -222,7 +222,8 @@ export class SocketIoEngine {
   /**
    * Makes an engine that does not run yet.
    *
-   * @throws {TypeError} for an option that can't be honoured. @throws {RangeError} for a number out of range.
+   * @throws {TypeError} for an option that can't be honoured.
+   * @throws {RangeError} for a number out of range.
    */
   constructor(options: SocketIoEngineOptions = {}) {
     const settings = resolveEngineOptions(options, "/engine.io");

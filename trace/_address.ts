@@ -6,7 +6,8 @@ import type { TraceEndpoint } from "./tracer_options.ts";
 /**
  * Checks where to listen, or to connect to: `name` is the option's, `lowest` the lowest port.
  *
- * @throws {TypeError} For what is no address, a host or a path that is none. @throws {RangeError} For a port out of range.
+ * @throws {TypeError} For what is no address, a host or a path that is none.
+ * @throws {RangeError} For a port out of range.
  */
 export function checkEndpoint(name: string, endpoint: TraceEndpoint, lowest: number): void {
   if (typeof endpoint !== "object" || endpoint === null) {

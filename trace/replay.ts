@@ -352,7 +352,8 @@ function pause(
 /**
  * Plays the clients of a recording against a server: the same bytes, in the same pieces, with the same pauses, after the same answers.
  *
- * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none.
+ * @throws {RangeError} For a port, a speed or a time out of range.
+ * @throws {TypeError} For a host or a path that is none.
  * @returns How it went: a server that does something else, or can't be reached, is no exception.
  *
  * @example
@@ -480,7 +481,8 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
 /**
  * Plays the server of a recording: the first client that comes is served as the first one was, and so on. When all have been played it stops to listen.
  *
- * @throws {RangeError} For a port, a speed or a time out of range. @throws {TypeError} For a host or a path that is none, and for
+ * @throws {RangeError} For a port, a speed or a time out of range.
+ * @throws {TypeError} For a host or a path that is none, and for
  * a certificate, a key or an option of `tls` that is no good. @throws {NetError} `ERR_UNSUPPORTED` for TLS with `implementation: "deno"`.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
  *

@@ -550,7 +550,8 @@ const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
  * Writes a response that refuses a handshake and ends the connection: status, a text as its body, and headers. Its characters are
  * the response's bytes; the text is sent as UTF-8.
  *
- * @throws {TypeError} If a header has characters that can't be sent. @throws {RangeError} For a status below 200 or above 599.
+ * @throws {TypeError} If a header has characters that can't be sent.
+ * @throws {RangeError} For a status below 200 or above 599.
  *
  * @example
  * ```ts

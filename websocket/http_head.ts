@@ -22,7 +22,8 @@ const LIMITS: Record<keyof HttpHeadLimits, true> = {
 /**
  * Checks limits that somebody else gave.
  *
- * @throws {RangeError} For one that is not at least 1. @throws {TypeError} For one that there is not, and for what is no object.
+ * @throws {RangeError} For one that is not at least 1.
+ * @throws {TypeError} For one that there is not, and for what is no object.
  *
  * @example
  * ```ts
