@@ -12,6 +12,7 @@ import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { resolveConnectionOptions } from "../../websocket/connection_options.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
 import type { WebSocketCloseInfo } from "../../websocket/types.ts";
+import { foreignSignal } from "../_support/foreign_signal.ts";
 
 /** A stand-in for the runtime's socket. */
 class FakeSocket {
@@ -151,12 +152,15 @@ Deno.test("native link wakes those who wait for its queue once half of it is gon
   await link.drained(); // there is room
   socket.send = () => void (socket.bufferedAmount = 20);
   link.send("x", undefined);
-  const first = link.drained();
-  const { signal } = new AbortController();
+  const lasting = foreignSignal();
+  const first = link.drained({ signal: lasting.signal });
+  const patient = foreignSignal();
+  const { signal } = patient;
   assertEquals(
     (await assertRejects(() => link.drained({ timeout: 20, signal }), NetError)).code,
     "ETIMEDOUT",
   );
+  assertEquals(patient.listeners, 0);
   const controller = new AbortController();
   const aborted = link.drained({ signal: controller.signal });
   controller.abort();
@@ -168,7 +172,7 @@ Deno.test("native link wakes those who wait for its queue once half of it is gon
   assertEquals(log, []);
   socket.bufferedAmount = 5;
   await first;
-  assertEquals(log, ["drain"]);
+  assertEquals([log, lasting.listeners], [["drain"], 0]);
   // And again.
   link.send("x", undefined);
   const second = assertRejects(() => link.drained(), WebSocketError);
@@ -200,6 +204,42 @@ Deno.test("native link moves codes that the runtime does not send to the private
   assertEquals([socket.closes, log], [[[4011, ""]], ["CALLBACK"]]);
   socket.onclose({ code: 4011, reason: "", wasClean: true });
   assertEquals(log[1], [4011, false, "CALLBACK"]);
+});
+
+Deno.test("native link that is ended with a code for private use sends that one", () => {
+  const { socket, link } = rig();
+  socket.readyState = 1;
+  socket.onopen();
+  link.failWith(new WebSocketError("x", { code: "CALLBACK", closeCode: 3000 }));
+  assertEquals(socket.closes, [[3000, ""]]);
+  link.terminate();
+});
+
+Deno.test("native link closes behind what is still being sent", async () => {
+  const { socket, link, log } = rig();
+  socket.readyState = 1;
+  socket.onopen();
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  link.close(4000, "done", sent);
+  link.send("the last one", undefined);
+  assertEquals([socket.sent, socket.closes], [["the last one"], []]);
+  resolve();
+  await sent;
+  await Promise.resolve();
+  assertEquals([socket.closes, link.open], [[[4000, "done"]], false]);
+  socket.onclose({ code: 4000, reason: "done", wasClean: true });
+  assertEquals(log, [[4000, true, undefined]]);
+});
+
+Deno.test("native link that ends cleanly with a full queue tells those who wait that it was not sent", async () => {
+  const { socket, link, log } = rig({ highWaterMark: 10 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.bufferedAmount = 10;
+  const waiting = assertRejects(() => link.drained(), WebSocketError);
+  socket.onclose({ code: 1000, reason: "", wasClean: true });
+  assertEquals((await waiting).code, "CLOSED");
+  assertEquals(log, [[1000, true, undefined]]);
 });
 
 Deno.test("native link says what it can't do", () => {
