@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ManualClock } from "../../net/clock.ts";
 import { Limits } from "../../net/limits.ts";
@@ -403,6 +403,24 @@ async function lostWhilePaused() {
   await settle();
   return parts;
 }
+
+Deno.test("link whose writing has failed is not open while it reads on, and takes nothing more to send", async () => {
+  const { link, clock, log } = await lostWhilePaused();
+  assertEquals([link.open, link.takesEncoded], [false, false]);
+  const bytes = toBytes("more");
+  for (
+    const send of [
+      () => link.send("more", undefined),
+      () => link.sendFragment(bytes, 1, false, undefined),
+      () => link.sendPing(bytes),
+      () => link.sendPong(bytes),
+    ]
+  ) assertEquals(assertThrows(send, WebSocketError).code, "CLOSED");
+  assertEquals((await assertRejects(() => link.drained(), WebSocketError)).code, "CLOSED");
+  assertEquals(log, []);
+  clock.advance(6000);
+  assertEquals(log, ["error CONNECTION_LOST", "closed 1006 false CONNECTION_LOST"]);
+});
 
 Deno.test("link that is held back when its writing fails has the time to close for what had come", async () => {
   const { clock, deadlines, log } = await lostWhilePaused();
