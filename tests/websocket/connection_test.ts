@@ -397,6 +397,22 @@ Deno.test("pause stops events at once, in the middle of a burst, and resume goes
   await closeBoth(client, server);
 });
 
+Deno.test("listener of a paused connection that is ended gets what was kept for it, and then the end", async () => {
+  const [client, server] = webSocketPair();
+  client.send("a");
+  client.send("b");
+  await settle();
+  server.pause();
+  const log: unknown[] = [];
+  server.on("message", (data) => log.push(data));
+  server.on("close", ({ code }) => log.push(code));
+  await settle();
+  assertEquals(log, []);
+  server.terminate();
+  assertEquals(log, ["a", "b", 1006]);
+  await client.closed;
+});
+
 Deno.test("close behind a pause is clean, though what was held has no room", async () => {
   const [client, server] = webSocketPair({ server: { maxInbox: 10 } });
   const pausing = () => void server.pause();
@@ -638,6 +654,19 @@ Deno.test("a Blob need not have the method bytes: an imitated page's has none", 
   await client.send(blob);
   assertEquals((await server.receive()).data, toBytes("blob"));
   await closeBoth(client, server);
+});
+
+Deno.test("a small Blob waits for room as bytes do, and tells when it waited in vain", async () => {
+  const { ws, peer } = rawPeer({ role: "server", highWaterMark: 1000 }, { capacity: 100 });
+  const blob = new Blob(["x".repeat(2000)]);
+  const error = await assertRejects(() => ws.send(blob, { timeout: 50 }), NetError);
+  assertEquals(error.code, "ETIMEDOUT");
+  const waiting = ws.send(blob);
+  waiting.catch(() => {});
+  for (let i = 0; i < 1000 && ws.bufferedAmount < 3500; i++) await settle();
+  ws.terminate();
+  await rejectsWith("CLOSED", () => waiting);
+  peer.transport.close();
 });
 
 Deno.test("bytes behind a message that is being made may be reused at once", async () => {
