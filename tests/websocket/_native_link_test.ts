@@ -153,7 +153,7 @@ Deno.test("native link wakes those who wait for its queue once half of it is gon
   socket.send = () => void (socket.bufferedAmount = 20);
   link.send("x", undefined);
   const lasting = foreignSignal();
-  const first = link.drained({ signal: lasting.signal });
+  const first = link.drained({ timeout: 60_000, signal: lasting.signal });
   const patient = foreignSignal();
   const { signal } = patient;
   assertEquals(
@@ -229,6 +229,30 @@ Deno.test("native link closes behind what is still being sent", async () => {
   assertEquals([socket.closes, link.open], [[[4000, "done"]], false]);
   socket.onclose({ code: 4000, reason: "done", wasClean: true });
   assertEquals(log, [[4000, true, undefined]]);
+});
+
+Deno.test("native link tells that its queue has drained though nobody waits for that", async () => {
+  const { socket, link, log } = rig({ highWaterMark: 10 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 20);
+  link.send("x", undefined);
+  socket.bufferedAmount = 0;
+  for (let i = 0; log.length < 1 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(log, ["drain"]);
+  link.terminate();
+});
+
+Deno.test("native link does not look after a peer that has taken all at once", () => {
+  const { socket, link } = rig({}, { idleTimeout: 20 });
+  socket.readyState = 1;
+  socket.onopen();
+  link.send("x", undefined);
+  assertEquals([socket.sent, link.deadlineIndex], [["x"], -1]);
+  // The last of the codes that there are.
+  link.close(4999, "");
+  assertEquals(socket.closes, [[4999, ""]]);
+  link.terminate();
 });
 
 Deno.test("native link that ends cleanly with a full queue tells those who wait that it was not sent", async () => {
