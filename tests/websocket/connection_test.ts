@@ -669,6 +669,19 @@ Deno.test("a small Blob waits for room as bytes do, and tells when it waited in 
   peer.transport.close();
 });
 
+Deno.test("client masks what it answers to many messages that came at once", async () => {
+  const { ws, peer } = rawPeer({ role: "client" });
+  ws.on("message", (data) => void ws.send(data));
+  const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
+  await peer.write(joined(...texts.map((text) => encodeFrame(toBytes(text), { opcode: 1 }))));
+  for (const text of texts) {
+    const { payload, masked } = (await peer.read())!;
+    assertEquals([new TextDecoder().decode(payload), masked], [text, true]);
+  }
+  ws.terminate();
+  peer.transport.close();
+});
+
 Deno.test("bytes behind a message that is being made may be reused at once", async () => {
   const [client, server] = webSocketPair();
   const bytes = toBytes("first");
