@@ -516,6 +516,16 @@ Deno.test("reconnecting that wants no more is closed, and one that is closed doe
   assertEquals(asked, 1);
 });
 
+Deno.test("reconnecting that sends with a timeout leaves no timer, and tells that it was given up", async () => {
+  await using server = await serve();
+  const feed = reconnecting(urlOf(server));
+  await feed[Symbol.asyncIterator]().next();
+  await feed.send("in time", { timeout: 60_000 });
+  await feed.close();
+  const late = () => feed.send("late", { timeout: 60_000 });
+  assertEquals((await assertRejects(late, WebSocketError)).code, "CLOSED");
+});
+
 Deno.test("reconnecting that is disposed of has closed its connection with 1000, also if that was closing already", async () => {
   const codes: number[] = [];
   await using server = await serve({
