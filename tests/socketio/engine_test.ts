@@ -1539,3 +1539,57 @@ for (const way of ["listen", "attach"] as const) {
     });
   }
 }
+
+Deno.test("engine that may serve only some hosts hands its handler no request for another", async () => {
+  const engine = echo({ allowedHosts: ["good.example"] });
+  const hosts: (string | null)[] = [];
+  const handler = (request: Request) => {
+    hosts.push(request.headers.get("host"));
+    return new Response();
+  };
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", handler });
+  for (const [host, status] of [["evil.example", 421], ["good.example", 200]] as const) {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    const text = `GET /page HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await conn.write(new TextEncoder().encode(text));
+    assertMatch(await new Response(conn.readable).text(), new RegExp(`^HTTP/1.1 ${status} `));
+  }
+  assertEquals(hosts, ["good.example"]);
+  await engine.close();
+});
+
+/** Asks for a WebSocket, and then neither reads nor sends anything. */
+async function silentWebSocket(url: string): Promise<Deno.TcpConn> {
+  const { hostname, port, host, pathname } = new URL(url);
+  const conn = await Deno.connect({ hostname, port: Number(port) });
+  const text = `GET ${pathname}?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\n` +
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  await conn.write(new TextEncoder().encode(text));
+  return conn;
+}
+
+for (const way of ["listen", "attach"]) {
+  Deno.test(`engine under ${way} counts what waits for a WebSocket in the limits, and gives it back`, async () => {
+    const limits = new Limits();
+    const engine = new SocketIoEngine({ limits });
+    const opened = new Promise<EngineSocket>((resolve) => engine.once("connection", resolve));
+    await ways[way](engine, async (url) => {
+      const conn = await silentWebSocket(url);
+      (await opened).write("x".repeat(100_000));
+      assert(limits.queuedBytes.used >= 100_000);
+      conn.close();
+    });
+    assertEquals([limits.queuedBytes.used, limits.connections.used], [0, 0]);
+  });
+}
+
+Deno.test("engine that closes cuts WebSockets that do not answer its close frame when its time is over", async () => {
+  const engine = new SocketIoEngine({ closeTimeout: MAX_DELAY });
+  const opened = new Promise<EngineSocket>((resolve) => engine.once("connection", resolve));
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1" });
+  const conn = await silentWebSocket(`http://127.0.0.1:${port}/engine.io/`);
+  await opened;
+  await engine.close({ timeout: 20 });
+  conn.close();
+});
