@@ -456,3 +456,40 @@ Deno.test("manager listens to a codec once for each decoder, not for each messag
     assert(destroyed > 0);
   });
 });
+
+Deno.test("manager tells each failed attempt, and that it gave up only where it tries again", async () => {
+  for (
+    const [options, expected] of [
+      [{ reconnection: false }, ["error", "end"]],
+      [
+        { reconnection: true, reconnectionAttempts: 1, reconnectionDelay: 0 },
+        ["error", "reconnect_attempt", "error", "reconnect_error", "reconnect_failed", "end"],
+      ],
+    ] as const
+  ) {
+    const socket = connectSocketIo("http://host", { ...scripted([400, 400]), ...options });
+    const log: string[] = [];
+    const events = ["error", "reconnect_attempt", "reconnect_error", "reconnect_failed"] as const;
+    for (const event of events) socket.io.on(event, () => log.push(event));
+    while (socket.active) await next(socket, "connect_error").then(() => Promise.resolve());
+    log.push("end");
+    assertEquals(log, [...expected]);
+    await socket.close();
+  }
+});
+
+Deno.test("manager that was closed counts its attempts anew", async () => {
+  const socket = connectSocketIo("http://host", {
+    ...scripted([400, 400, 400, 400]),
+    reconnection: true,
+    reconnectionDelay: 0,
+  });
+  const attempts: number[] = [];
+  socket.io.on("reconnect_attempt", (attempt) => attempts.push(attempt));
+  for (const counted of [2, 3]) {
+    while (attempts.length < counted) await next(socket.io, "reconnect_attempt");
+    await socket.close();
+    if (counted === 2) socket.connect();
+  }
+  assertEquals(attempts, [1, 2, 1]);
+});
