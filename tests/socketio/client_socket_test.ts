@@ -1548,3 +1548,75 @@ Deno.test("client refuses numbers that can't be, with which its limits would hol
     }
   }
 });
+
+/** A client whose connections are the test's. */
+function stubbed() {
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    reconnectionDelay: 0,
+    maxBufferedBytes: 1_000,
+    retries: 5,
+    forceNew: true,
+  });
+  return {
+    socket,
+    /** Takes the client's next connection, of which so many bytes wait, and lets its socket in. Returns what it asked with. */
+    async accept(answer: string, waiting = 0) {
+      const server = sockets.at(-1)!;
+      server.accept('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+      await Promise.resolve();
+      const asked = server.take();
+      server.bufferedAmount = waiting;
+      server.receive(answer);
+      await Promise.resolve();
+      return { server, asked };
+    },
+    /** The connection is lost, and the client has begun another one. */
+    async lose() {
+      const count = sockets.length;
+      sockets.at(-1)!.end(1006);
+      while (sockets.length === count) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  };
+}
+
+Deno.test("client whose connection was full when it was lost looks for room on the next one, too", async () => {
+  const { socket, accept, lose } = stubbed();
+  const first = await accept('40{"sid":"x"}');
+  const answers = [socket.emitWithAck("a"), socket.emitWithAck("b")];
+  await Promise.resolve();
+  const take = (server: typeof first.server, event: string) => {
+    const sent = server.take();
+    assertEquals(sent.map((text) => String(text).replace(/\d+/, "")), [`["${event}"]`]);
+    return /^42(\d+)/.exec(String(sent[0]))![1];
+  };
+  const id = take(first.server, "a");
+  first.server.bufferedAmount = 10_000;
+  first.server.receive(`43${id}["taken"]`);
+  await Promise.resolve();
+  assertEquals(first.server.sent, []);
+  await lose();
+  const { server } = await accept('40{"sid":"y"}', 10_000);
+  assertEquals(server.sent, []);
+  server.bufferedAmount = 0;
+  while (server.sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  server.receive(`43${take(server, "b")}["taken"]`);
+  assertEquals(await Promise.all(answers), ["taken", "taken"]);
+  await socket.close();
+});
+
+Deno.test("client that was not given its session back asks with nothing of that one", async () => {
+  const { socket, accept, lose } = stubbed();
+  const { server } = await accept('40{"sid":"x","pid":"first"}');
+  server.receive('42["e","offset"]');
+  await lose();
+  const again = await accept('40{"sid":"y","pid":"second"}');
+  assertEquals(again.asked, ['40{"pid":"first","offset":"offset"}']);
+  assertEquals([socket.recovered, socket.id], [false, "y"]);
+  await lose();
+  assertEquals((await accept('40{"sid":"y","pid":"second"}')).asked, ['40{"pid":"second"}']);
+  assert(socket.recovered);
+  await socket.close();
+});
