@@ -114,6 +114,11 @@ Deno.test("what is shown can be chosen", () => {
   assertEquals(trace("--from", "server").filter.from, "server");
   assertEquals(trace("--secret-header", "a", "--secret-header", "b").secretHeaders, ["a", "b"]);
   assertEquals(trace("--no-decode").decode, false);
+  const { quiet, all, secrets, format } = trace(
+    ...["--quiet", "--all", "--secrets", "--frames", "--client-name", "a", "--server-name", "b"],
+  );
+  assertEquals([quiet, all, secrets, format.frames], [true, true, true, true]);
+  assertEquals([format.clientName, format.serverName], ["a", "b"]);
 });
 
 Deno.test("numbers take units", () => {
@@ -146,6 +151,7 @@ Deno.test("replay has its own options", () => {
 for (
   const [args, why] of [
     [["--listen", "1"], "--listen and --to are needed"],
+    [["--to", "1"], "--listen and --to are needed"],
     [["--listen", "1", "--to", "2", "x"], '"x" is no option'],
     [["--listen", "1", "--to", "2", "--odd"], "Unknown option"],
     [["--listen", "1", "--to"], "argument missing"],

@@ -194,6 +194,31 @@ Deno.test("http tap looks into a tunnel that a proxy opens", () => {
   assertEquals(rig.push("server", YES + "x"), YES.length);
 });
 
+Deno.test("http tap takes answers on the way for none", () => {
+  const rig = new Rig();
+  rig.push("client", `HEAD / HTTP/1.1\r\n\r\n${ASK}`);
+  const early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 1\r\n\r\n";
+  const head = `HTTP/1.1 200 OK\r\nContent-Length: 9\r\nSet-${SECRET}\r\n`;
+  const all = `${early}${early}${head}${YES}`;
+  assertEquals(rig.push("server", `${all}frame`), all.length);
+  assert(rig.shown.server.includes(`Set-${MASKED}`));
+});
+
+Deno.test("http tap takes what a proxy refuses a tunnel with for an answer like others", () => {
+  const rig = new Rig();
+  const ask = "CONNECT h:80 HTTP/1.1\r\n\r\n";
+  rig.push("client", ask);
+  const body = `no.\r\n${SECRET}`;
+  const no = `HTTP/1.1 407 No\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  rig.push("server", no);
+  assertEquals(rig.shown.server, no);
+  rig.push("client", ask);
+  rig.push("server", "HTTP/1.1 200 Established\r\n\r\n");
+  rig.push("client", ASK);
+  assertEquals(rig.push("server", YES), -1);
+  assert(rig.tap.upgrade !== undefined);
+});
+
 Deno.test("http tap leaves alone what is upgraded to something else", () => {
   const rig = new Rig();
   rig.push("client", "GET / HTTP/1.1\r\nUpgrade: other\r\n\r\n");

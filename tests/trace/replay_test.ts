@@ -233,6 +233,27 @@ Deno.test("datagrams are played in both roles", async () => {
   assert((await server.finished).same);
 });
 
+Deno.test("datagrams of a client that is not in the recording are left alone", async () => {
+  const talk = recording([[1, "client", "a"], [1, "server", "b"], [1, "client", "c"]], "udp");
+  await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+  await using first = await createDatagramSocket().bind(0, LOCAL);
+  await using second = await createDatagramSocket().bind(0, LOCAL);
+  const to = { address: LOCAL, port: server.port };
+  await first.send(bytes("a"), to);
+  assertEquals((await first.receive({ timeout: 5000 })).data, bytes("b"));
+  await second.send(bytes("a"), to);
+  await first.send(bytes("c"), to);
+  const { same, connections } = await server.finished;
+  assertEquals([same, connections[0].received], [true, 2]);
+});
+
+Deno.test("a recording of no connection is played at once, over datagrams, too", async () => {
+  for (const transport of ["tcp", "udp"] as const) {
+    await using server = await replayServer(recording([], transport), { port: 0 });
+    assertEquals(await server.finished, { connections: [], same: true });
+  }
+});
+
 Deno.test("a recorded client plays over TLS", async () => {
   const talk = recording([[1, "client", "ask"], [1, "server", "answer"]]);
   const { cert, key } = await generateCertificate();
@@ -253,6 +274,11 @@ Deno.test({
     await using server = await replayServer(talk, { port: 0 }, { timeout: 5000 });
     const report = await replayClient(talk, { port: server.port }, { timeout: 5000 });
     assertEquals([report.same, report.connections[0].error], [true, undefined]);
+    await using again = await replayServer(talk, { port: 0 }, { timeout: 5000 });
+    const client = await Deno.connect({ hostname: LOCAL, port: again.port });
+    await client.write(bytes("ask"));
+    await assertRejects(() => client.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+    client.close();
     const back = recording([[1, "client", "ask"], [1, "client", "<reset>"]]);
     await using other = await replayServer(back, { port: 0 }, { timeout: 5000 });
     const conn = await Deno.connect({ hostname: LOCAL, port: other.port });
