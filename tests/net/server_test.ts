@@ -521,6 +521,24 @@ Deno.test("server behind a proxy learns its clients from the PROXY protocol", as
   await Promise.all([gone(first), gone(silent)]);
 });
 
+Deno.test("server behind a proxy that was closed while one had yet to say who it is takes others when it listens again", async () => {
+  const server = await createServer({ proxyProtocol: { trusted: [LOOPBACK] } }).listen(0, LOOPBACK);
+  const before = server.pressure.connections.used;
+  const silent = connect(server.port, LOOPBACK);
+  await silent.resume().opened;
+  while (server.pressure.connections.used === before) await new Promise((go) => setTimeout(go, 1));
+  await server.close();
+  await gone(silent);
+  await server.listen(0, LOOPBACK);
+  const came = told(server, "connection");
+  const client = connect(server.port, LOOPBACK);
+  client.resume().write("PROXY TCP4 192.0.2.7 198.51.100.1 5000 80\r\n");
+  await came;
+  assertEquals([server.connections.size, server.metrics().dropped], [1, 1]);
+  await server.close({ drain: 0 });
+  await gone(client);
+});
+
 Deno.test("server behind a proxy counts a connection once while its listeners are called", async () => {
   const limits = new Limits({ connections: 1 });
   const used: number[] = [];
@@ -575,6 +593,24 @@ Deno.test("server counts who has yet to send its PROXY protocol header, for its 
   assertEquals([limits.pressure.connections.used, server.metrics().open], [3, 2]);
   await server.close({ drain: 0 });
   await Promise.all([known, last, ...silent].map(gone));
+  assertEquals(limits.pressure.connections.used, 0);
+});
+
+Deno.test("server whose limits have it wait drops nobody who comes when another server has taken the last place", async () => {
+  const limits = new Limits({ connections: 1, policies: { connections: "wait" } });
+  const [one, other] = await Promise.all(
+    [1, 2].map(async () => await createServer({ limits }).listen(0, LOOPBACK)),
+  );
+  // Both are accepting now.
+  const clients: Socket[] = [];
+  for (const server of [one, other]) {
+    const came = Promise.race([told(server, "connection"), told(server, "drop")]);
+    clients.push(connect(server.port, LOOPBACK).resume());
+    await came;
+  }
+  assertEquals([one, other].map((server) => server.metrics().dropped), [0, 0]);
+  await Promise.all([one, other].map(async (server) => await server.close({ drain: 0 })));
+  await Promise.all(clients.map(gone));
   assertEquals(limits.pressure.connections.used, 0);
 });
 
