@@ -247,6 +247,11 @@ Deno.test("node transport takes a stream that is over already", async () => {
   failed.destroy(Object.assign(new Error("x"), { code: "EPIPE" }));
   const broken = new NodeTransport(failed);
   assertEquals(await codeOf(broken.read(new Uint8Array(1))), "EPIPE");
+  // Also when nothing will be emitted any more.
+  await new Promise<void>((resolve) => failed.once("close", resolve));
+  const late = new NodeTransport(failed);
+  assertEquals(await codeOf(late.read(new Uint8Array(1))), "EPIPE");
+  assertEquals(await codeOf(late.write(new Uint8Array(1))), "EPIPE");
 });
 
 Deno.test("node transport resets the connection, and sets what the socket can", async () => {
@@ -271,6 +276,17 @@ Deno.test("node transport resets the connection, and sets what the socket can", 
   const outcome = await b.read(new Uint8Array(1)).catch((error) => error.code);
   assertEquals(outcome, "ECONNRESET");
   b.close();
+});
+
+Deno.test("node transport says whether its stream has a reset, and closes without one", async () => {
+  const without = new NodeTransport(new PassThrough());
+  assertEquals(without.resets, false);
+  without.reset();
+  assertEquals(await codeOf(without.read(new Uint8Array(1))), "ERR_SOCKET_CLOSED");
+  const [client, server] = await nodeSockets();
+  const ends = [new NodeTransport(client), new NodeTransport(server)];
+  assertEquals(ends.map(({ resets }) => resets), [true, true]);
+  for (const end of ends) end.close();
 });
 
 Deno.test("node transport asks at the end whether it is one", async () => {
@@ -408,6 +424,36 @@ Deno.test("transport duplex pushes back on the transport, and can be held", asyn
   await sending;
 });
 
+Deno.test("transport duplex that was held while it waited for more gives it when it is let go", async () => {
+  const [a, b] = pair();
+  const duplex = new TransportDuplex(a);
+  const got: string[] = [];
+  duplex.on("data", (chunk: Uint8Array) => got.push(new TextDecoder().decode(chunk)));
+  await b.write(utf8("one"));
+  await once(duplex, "data");
+  duplex.hold();
+  await b.write(utf8("two"));
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(got, ["one"]);
+  const more = once(duplex, "data");
+  duplex.release();
+  await more;
+  assertEquals(got, ["one", "two"]);
+  duplex.destroy();
+  b.close();
+});
+
+Deno.test("transport duplex without a writeTimeout waits for a peer that reads late", async () => {
+  const [a, b] = pair({ capacity: 4 });
+  const duplex = new TransportDuplex(a);
+  duplex.end("12345678");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(duplex.destroyed, false);
+  assertEquals(new TextDecoder().decode(await readAll(b)), "12345678");
+  duplex.destroy();
+  b.close();
+});
+
 Deno.test("transport duplex tells when nothing has passed for a time", async () => {
   const [a, b] = pair();
   const duplex = new TransportDuplex(a);
@@ -422,9 +468,11 @@ Deno.test("transport duplex tells when nothing has passed for a time", async () 
   const again = once(duplex, "timeout");
   duplex.write("y");
   await again;
+  await new Promise<void>((resolve) => duplex.setTimeout(5, resolve));
+  assertEquals(told, 4);
   const unwanted = () => told = 100;
   duplex.setTimeout(60_000, unwanted).setTimeout(0, unwanted); // or a timer leaks here
-  assertEquals([duplex.timeout, duplex.listenerCount("timeout"), told], [0, 1, 3]);
+  assertEquals([duplex.timeout, duplex.listenerCount("timeout"), told], [0, 1, 4]);
   assertThrows(() => duplex.setTimeout(-1), RangeError);
   duplex.timeout = 5; // libraries do so with sockets of node:net
   duplex.connecting = true;
