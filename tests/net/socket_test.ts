@@ -540,6 +540,31 @@ Deno.test("TLS that is started behind what the peer does not read has the handsh
   }
 });
 
+Deno.test("TLS that is being started is not started again, and goes on", async () => {
+  const [near, far] = pair();
+  const client = Socket.from(near);
+  const server = Socket.from(far);
+  const starting = [
+    client.startTls({ hostname: "localhost", ca: CA }),
+    server.startServerTls(identity("server")),
+  ];
+  for (
+    const again of [
+      client.startTls({ hostname: "localhost", ca: CA }),
+      server.startServerTls(identity("server")),
+    ]
+  ) {
+    assertEquals((await assertRejects(() => again, NetError)).code, "EINVAL");
+  }
+  await Promise.all(starting);
+  assertEquals([client.encrypted, server.encrypted, client.authorized], [true, true, true]);
+  const got = once(server, "data");
+  client.write("x");
+  assertEquals(String((await got)[0]), "x");
+  client.destroy();
+  server.destroy();
+});
+
 Deno.test("TLS has its time once, for what was written before and for the handshake", async () => {
   for (const side of ["client", "server"]) {
     using it = rig({}, { capacity: 4 });
@@ -1613,6 +1638,9 @@ Deno.test("setTimeout's listener comes once, and not when it is switched off", a
   it.socket.setTimeout(5, listener);
   it.socket.setTimeout(0, listener);
   await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(called, 0);
+  // Nor when it is switched on again, for another one.
+  await new Promise<void>((resolve) => it.socket.setTimeout(5, resolve));
   assertEquals(called, 0);
 });
 
