@@ -1631,6 +1631,33 @@ Deno.test("setTimeout refuses what is no number, with Node's code", () => {
   assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_TYPE");
 });
 
+Deno.test("socket that is destroyed by the listener for its last characters tells of no end", async () => {
+  using it = rig();
+  const events: string[] = [];
+  it.socket.setEncoding("utf8").on("end", () => events.push("end"));
+  it.socket.on("data", (text) => {
+    events.push(String(text));
+    it.socket.destroy();
+  });
+  await it.peer.write(new Uint8Array([0xe2, 0x82]));
+  await it.peer.closeWrite();
+  await it.socket.closed;
+  assertEquals([events, it.socket.readableAborted], [["\ufffd"], true]);
+});
+
+Deno.test("socket whose both directions have ended is closed in its state, though it still sends", async () => {
+  using it = rig({ allowHalfOpen: true }, { capacity: 4 });
+  it.socket.resume().write("12345678");
+  const ended = once(it.socket, "end");
+  await it.peer.closeWrite();
+  await ended;
+  assertEquals(it.socket.readyState, "writeOnly");
+  it.socket.end();
+  assertEquals([it.socket.readyState, it.socket.destroyed], ["closed", false]);
+  assertEquals(await readText(it.peer), "12345678");
+  await it.socket.closed;
+});
+
 Deno.test("setTimeout's listener comes once, and not when it is switched off", async () => {
   using it = rig();
   let called = 0;
