@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { FramingError } from "../../net/framing_error.ts";
-import { pair, type PairEnd } from "../../net/pair.ts";
+import { pair, type PairEnd, type PairOptions } from "../../net/pair.ts";
 import type { Transport } from "../../net/transport.ts";
 import { SocketFailure } from "../../socket/_failure.ts";
 import { type ListenerSettings, ListenerSocket } from "../../socket/_listener_socket.ts";
@@ -43,8 +43,8 @@ class Source {
     else waiting.resolve(what);
   }
 
-  connect(): PairEnd {
-    const [here, there] = pair();
+  connect(options: PairOptions = {}): PairEnd {
+    const [here, there] = pair(options);
     this.#give(here);
     return there;
   }
@@ -202,6 +202,25 @@ Deno.test("listener: close gives up clients that are being made ready, and those
   assert(await ended(end));
   end.close();
   await assertRejects(() => r.listener.pending({}), SocketFailure);
+});
+
+Deno.test("listener: close waits for the clients that are being closed already", async () => {
+  const r = rig();
+  const first = r.source.connect({ capacity: 100 });
+  await first.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
+  await assertRejects(() => r.listener.read(READ), FramingError);
+  // More than it takes: closing the former client waits for this.
+  const answer = new Uint8Array(900).fill(7);
+  const written = r.listener.write(answer, { address: undefined, port: undefined });
+  const reading = r.listener.read(READ).catch(() => {});
+  let closed = false;
+  const closing = r.listener.close({}).then(() => closed = true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(closed, false);
+  const p = new Uint8Array(2000);
+  while (await first.read(p) !== null);
+  await Promise.all([closing, reading, written]);
+  first.close();
 });
 
 Deno.test("listener: close closes the connections that nobody accepted", async () => {

@@ -711,6 +711,7 @@ Deno.test("book: create fails for ports and addresses that can't be", async () =
   assertError(book, "CREATE_FAILED");
   assertEquals(await book.createUdp("A", 0, { address: "192.0.2.1" }), false);
   assertError(book, "CREATE_FAILED");
+  assertEquals((book.lastError?.cause as { code?: string }).code, "EADDRNOTAVAIL");
 });
 
 Deno.test("book: without an address it listens on all, for IPv4 clients, too", async () => {
@@ -1232,6 +1233,8 @@ Deno.test("book: a WebSocket client writes, reads, tells its server, and closes"
   assertEquals(await book.read("W", { bytes: true }), new Uint8Array([0xc3, 0xa9]));
   await book.write("W", new Uint8Array([0xe9]));
   assertEquals(await book.read("W", { encoding: "latin1" }), "é");
+  assert(await book.write("W", new ByteBuffer().writeString("ab")), book.lastError?.message);
+  assertEquals(await book.read("W", { bytes: true }), new Uint8Array([2, 97, 98]));
   assertEquals(await book.read("W", { timeout: 5 }), "");
   assertError(book, undefined);
   assertEquals(book.changeTransmissionMode("W", END_MARKER), false);
