@@ -159,7 +159,7 @@ function encodeAddresses(
   if ("path" in source || "path" in destination) {
     const bytes = new Uint8Array(2 * UNIX_PATH);
     [source, destination].forEach((address, i) => {
-      const path = encodeUtf8("path" in address ? address.path : "");
+      const path = encodeUtf8("path" in address ? address.path ?? "" : "");
       if (path.length > UNIX_PATH) {
         throw new RangeError(`Cannot write PROXY protocol: a path is over ${UNIX_PATH} bytes`);
       }

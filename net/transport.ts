@@ -14,8 +14,8 @@ export interface InetAddr {
 export interface UnixAddr {
   /** The protocol family of the endpoint. */
   transport: "unix" | "unixpacket";
-  /** The path of the socket file; empty for an unnamed end. */
-  path: string;
+  /** The path of the socket file; of an end that has none, as clients have, `null` or empty. */
+  path: string | null;
 }
 
 /** The address of one end of a transport that is neither IP nor Unix, for example Bluetooth or memory. */

@@ -44,6 +44,6 @@ export interface NamedSocket {
 /** The address of a peer, as WLangage tells it. */
 export function peerInfo(addr: TransportAddr): PeerInfo {
   if ("hostname" in addr) return { address: addr.hostname, port: String(addr.port) };
-  if ("path" in addr) return { address: addr.path, port: "" };
+  if ("path" in addr) return { address: addr.path ?? "", port: "" };
   return { address: addr.address ?? "", port: addr.port === undefined ? "" : String(addr.port) };
 }

@@ -33,7 +33,7 @@ export function showEndpoint(hostname: string, port: number): string {
 /** An address, as people write it. */
 export function showAddr(addr: TransportAddr): string {
   if ("hostname" in addr) return showEndpoint(addr.hostname, addr.port);
-  if ("path" in addr) return addr.path === "" ? "unix" : addr.path;
+  if ("path" in addr) return addr.path || "unix";
   const { transport, address = "", port } = addr;
   return `${transport}${address === "" ? "" : `:${address}`}${
     port === undefined ? "" : `:${port}`

@@ -8,7 +8,7 @@ import type { InetAddr, UnixAddr } from "../../net/transport.ts";
 import { hex, join, text, utf8 } from "../_support/framing.ts";
 
 const tcp = (hostname: string, port: number): InetAddr => ({ transport: "tcp", hostname, port });
-const unix = (path: string): UnixAddr => ({ transport: "unix", path });
+const unix = (path: string | null): UnixAddr => ({ transport: "unix", path });
 const SIGNATURE = "0d0a0d0a000d0a515549540a";
 
 Deno.test("PROXY protocol 1 is written as its specification has it", () => {
@@ -44,6 +44,10 @@ Deno.test("PROXY protocol 2 is written for each family", () => {
   assertEquals(
     encodeProxyProtocol({ source: unix("/a"), destination: unix("") }),
     join([hex(`${SIGNATURE} 21 31 00d8 2f61`), new Uint8Array(106 + 108)]),
+  );
+  assertEquals(
+    encodeProxyProtocol({ source: unix(null), destination: unix("/a") }),
+    join([hex(`${SIGNATURE} 21 31 00d8`), new Uint8Array(108), utf8("/a"), new Uint8Array(106)]),
   );
   assertEquals(
     encodeProxyProtocol({

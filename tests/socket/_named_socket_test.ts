@@ -7,6 +7,7 @@ Deno.test("the peer's address and port are text, whatever kind of address it is"
     port: "80",
   });
   assertEquals(peerInfo({ transport: "unix", path: "/run/x" }), { address: "/run/x", port: "" });
+  assertEquals(peerInfo({ transport: "unix", path: null }), { address: "", port: "" });
   assertEquals(
     peerInfo({ transport: "bluetooth", address: "00:1A:7D:DA:71:13", port: 3 }),
     { address: "00:1A:7D:DA:71:13", port: "3" },

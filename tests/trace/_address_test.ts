@@ -7,6 +7,7 @@ Deno.test("addresses are shown as people write them", () => {
   assertEquals(showAddr({ transport: "udp", hostname: "127.0.0.1", port: 5 }), "127.0.0.1:5");
   assertEquals(showAddr({ transport: "unix", path: "/tmp/s" }), "/tmp/s");
   assertEquals(showAddr({ transport: "unix", path: "" }), "unix");
+  assertEquals(showAddr({ transport: "unix", path: null }), "unix");
   assertEquals(showAddr({ transport: "memory" }), "memory");
   assertEquals(showAddr({ transport: "bluetooth", address: "A:B", port: 3 }), "bluetooth:A:B:3");
 });

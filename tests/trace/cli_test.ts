@@ -120,6 +120,28 @@ Deno.test("the command shows what passes, until it is stopped", async () => {
   );
 });
 
+Deno.test({
+  name: "the command shows who comes by a Unix socket file, although such clients have no path",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using server = shouting();
+    await using folder = await tempFolder();
+    const path = `${folder.path}/listen.sock`;
+    const [record, pcap] = [`${folder.path}/talk.trace`, `${folder.path}/talk.pcap`];
+    const to = `${LOCAL}:${server.port}`;
+    const command = new Command(
+      ["--listen", `unix:${path}`, "--to", to, "--record", record, "--pcap", pcap, "--web", "0"],
+    );
+    await command.until(/Listening on/);
+    using conn = await Deno.connect({ transport: "unix", path });
+    await conn.write(new TextEncoder().encode("hello"));
+    await command.until(/#1 client <- server {2}HELLO/);
+    await command.until(/#1 client \(unix\) connects to server/);
+    assertEquals(await command.stop(), 0);
+    assertStringIncludes(await Deno.readTextFile(record), '"client":"unix"');
+  },
+});
+
 Deno.test("colours are for terminals, unless it is said otherwise", async () => {
   using server = shouting();
   for (

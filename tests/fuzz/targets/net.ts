@@ -467,7 +467,7 @@ const proxyProtocol = fuzzTarget(
     const kept = header.tlvs.filter(({ type }) => type !== PROXY_PROTOCOL_TLV.crc32c);
     // Paths that are not UTF-8 do not come back.
     const garbled = [header.source, header.destination].some((end) =>
-      end !== undefined && "path" in end && end.path.includes("\ufffd")
+      end !== undefined && "path" in end && end.path?.includes("\ufffd")
     );
     if (!garbled) assertStrictEquals(tell(again.header), tell({ ...header, tlvs: kept }));
   },
