@@ -46,6 +46,12 @@ const MAX_NEARBY = 200;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Whether it is oneself that is at the other end. */
+function isOwn({ localAddr, remoteAddr }: Pick<Transport, "localAddr" | "remoteAddr">): boolean {
+  return "hostname" in localAddr && "hostname" in remoteAddr &&
+    localAddr.hostname === remoteAddr.hostname;
+}
+
 export class Messenger implements AsyncDisposable {
   /** The contacts that are there. */
   readonly online = new Set<string>();
@@ -105,7 +111,7 @@ export class Messenger implements AsyncDisposable {
       try {
         const transport = await this.#dial(contact, presencePort, 5000);
         transport.close();
-        there = true;
+        there = !isOwn(transport);
       } catch {
         // Not there.
       }
@@ -171,7 +177,12 @@ export class Messenger implements AsyncDisposable {
     let talk: MessageSocket | undefined;
     let answer = "";
     try {
-      talk = this.#messages(await this.#dial(contact, this.#options.requestPort, ANSWER_WITHIN));
+      const transport = await this.#dial(contact, this.#options.requestPort, ANSWER_WITHIN);
+      talk = this.#messages(transport);
+      if (isOwn(transport)) {
+        talk.destroy();
+        return "That is your own address";
+      }
       const bytes = await talk.read({ timeout: ANSWER_WITHIN, signal: this.#stop.signal });
       answer = decoder.decode(bytes);
     } catch {
@@ -225,6 +236,7 @@ export class Messenger implements AsyncDisposable {
 
   /** Answers a request: only who is in the address book is let in. */
   async #answer(conn: Deno.TcpConn): Promise<void> {
+    if (isOwn(conn)) return conn.close();
     this.#answering++;
     const address = conn.remoteAddr.hostname;
     const talk = this.#messages(conn);

@@ -94,7 +94,7 @@ peerTest("messenger that ends begins no talk any more", { needs: [LINUX] }, asyn
   const messenger = new Messenger({
     name: "Cid",
     book,
-    address: "127.0.0.1",
+    address: "127.0.0.2",
     presencePort: presence,
     requestPort: requests,
     discoveryPort: 0,
@@ -104,11 +104,11 @@ peerTest("messenger that ends begins no talk any more", { needs: [LINUX] }, asyn
   });
   await messenger.start();
   // Ann reads nothing, so telling her of the end takes a while; meanwhile Bob calls.
-  using _ann = await Deno.connect({ hostname: "127.0.0.1", port: requests });
+  using _ann = await Deno.connect({ hostname: "127.0.0.2", port: requests });
   while (messenger.talks.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   const said = Array.from({ length: 500 }, () => messenger.say("Ann", "x".repeat(16_000)));
   const ended = messenger[Symbol.asyncDispose]();
-  const bob = hear("127.0.0.3", "127.0.0.1", requests, /OK/).catch(() => "refused");
+  const bob = hear("127.0.0.3", "127.0.0.2", requests, /OK/).catch(() => "refused");
   await Promise.all([ended, ...said]);
   assertEquals(messenger.talks, []);
   assertEquals(await bob, "refused");
@@ -171,6 +171,32 @@ peerTest("messenger looks every minute who is there", { needs: [LINUX] }, async 
   notices = Promise.withResolvers();
   periodic.get(60_000)!();
   assertEquals(await notices.promise, "Bob has left");
+});
+
+peerTest("messenger does not show oneself as there, nor talk with oneself", {
+  needs: [LINUX],
+}, async () => {
+  await using folder = await tempFolder();
+  const book = await AddressBook.open(`${folder.path}/contacts.json`);
+  await book.put({ name: "Ada", ip: "127.0.0.2" });
+  const { presence, requests } = freePorts();
+  const told: string[] = [];
+  await using messenger = new Messenger({
+    name: "Ada",
+    address: "127.0.0.2",
+    presencePort: presence,
+    requestPort: requests,
+    discoveryPort: 0,
+    book,
+    onchange() {},
+    onnotice: (text) => void told.push(text),
+    onmessage() {},
+  });
+  await messenger.start();
+  await messenger.probe();
+  assertEquals([...messenger.online], []);
+  assertEquals(await messenger.call("Ada"), "That is your own address");
+  assertEquals([messenger.talks, told], [[], []]);
 });
 
 peerTest("messenger says NON_DISPO when its user is not available", {
