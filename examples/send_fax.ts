@@ -80,8 +80,9 @@ async function follow(client: HylaFaxClient, id: string): Promise<boolean> {
       const job = await client.state(id);
       const text = job === undefined ? `Job ${id} is gone` : describe(job);
       if (text !== last) console.log(last = text);
-      if (job === undefined || job.state === "D") return true;
-      if (job.state === "F") return false;
+      if (job?.state === "D") return true;
+      // What is done is kept in the server's list for a while: what is not in it was cancelled by somebody else.
+      if (job === undefined || job.state === "F") return false;
       if (stop) {
         await client.cancel(id);
         console.log(`Job ${id} is cancelled`);

@@ -85,20 +85,36 @@ peerTest("send_fax says clearly what a fax server refuses and what it can't send
   assertMatch(job.stderr, /Cannot cancel the job: the fax server answered \d{3} /);
 });
 
-peerTest("send_fax --wait cancels the job when it is interrupted", { needs }, async () => {
-  await using server = await startServer();
-  const letter = `${server.folder}/letter.ps`;
+/** Sends a letter as its user would who waits until the job is done. */
+async function sendAndWait(
+  { port, folder }: { port: number; folder: string },
+): ReturnType<typeof spawnPeer> {
+  const letter = `${folder}/letter.ps`;
   await Deno.writeTextFile(letter, LETTER);
   const example = fileURLToPath(new URL("../../examples/send_fax.ts", import.meta.url));
-  await using fax = await spawnPeer(Deno.execPath(), [
+  return await spawnPeer(Deno.execPath(), [
     "run",
     "--no-check",
     "--allow-net=127.0.0.1",
     "--allow-read",
     example,
-    ...["--server", `127.0.0.1:${server.port}`, "--user", "alice", "--wait", "--to", "42", letter],
+    ...["--server", `127.0.0.1:${port}`, "--user", "alice", "--wait", "--to", "42", letter],
   ], { ready: /Job \d+ to 42: / });
+}
+
+peerTest("send_fax --wait cancels the job when it is interrupted", { needs }, async () => {
+  await using server = await startServer();
+  await using fax = await sendAndWait(server);
   Deno.kill(fax.pid, "SIGINT");
   await fax.waitFor(/Job \d+ is cancelled/);
+  assertEquals((await fax.status).code, 1);
+});
+
+peerTest("send_fax --wait fails when the job is cancelled by another one", { needs }, async () => {
+  await using server = await startServer();
+  await using fax = await sendAndWait(server);
+  const [, id] = await fax.waitFor(/Job (\d+) to 42: /);
+  assertEquals((await sendFax(server.port, "--cancel", id)).code, 0);
+  await fax.waitFor(/Job \d+ is gone/);
   assertEquals((await fax.status).code, 1);
 });
