@@ -71,6 +71,7 @@ Both:
   --to ADDRESS            the server
   --tls                   the same as tls:// in both addresses
   --cert FILE, --key FILE the certificate to show to clients, in PEM form; without them one is generated
+  --save-cert FILE        the generated certificate, for clients to trust
   --ca FILE               the only authority to trust for the server's certificate
   --insecure              does not check the server's certificate
   --servername NAME       the name to ask the server for
@@ -95,7 +96,6 @@ Elsewhere:
   --pcap FILE             a capture file for Wireshark
   --record FILE           a recording, to be played by "replay"
   --web PORT              a live page, for this machine only
-  --save-cert FILE        the generated certificate, for clients to trust
 
 Disturbances:
   --delay MS              everything arrives so much later
@@ -120,6 +120,7 @@ const TLS_OPTIONS = {
   ca: { type: "string" },
   insecure: { type: "boolean" },
   servername: { type: "string" },
+  "save-cert": { type: "string" },
 } as const satisfies ParseArgsConfig["options"];
 
 const TRACE_OPTIONS = {
@@ -145,7 +146,6 @@ const TRACE_OPTIONS = {
   pcap: { type: "string" },
   record: { type: "string" },
   web: { type: "string" },
-  "save-cert": { type: "string" },
   delay: { type: "string" },
   rate: { type: "string" },
   split: { type: "string" },
@@ -238,6 +238,7 @@ interface TlsValues {
   ca?: string;
   insecure?: boolean;
   servername?: string;
+  "save-cert"?: string;
 }
 
 function tlsOf(values: TlsValues): CommandTls {
@@ -245,7 +246,7 @@ function tlsOf(values: TlsValues): CommandTls {
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError("--cert and --key belong together");
   }
-  return { cert, key, ca, insecure, servername };
+  return { cert, key, ca, insecure, servername, saveCert: values["save-cert"] };
 }
 
 /** Makes `tls://` of what `--tls` is said of. */
@@ -256,7 +257,10 @@ function secure(address: CommandAddress, tls: boolean | undefined): CommandAddre
 }
 
 function connectionsOf(only: string | undefined): (number | string)[] | undefined {
-  return only?.split(",").map((each) => /^\d+$/.test(each) ? Number(each) : each);
+  return only?.split(",").map((each) => {
+    if (each === "") throw new UsageError("--only takes numbers and addresses, with commas");
+    return /^\d+$/.test(each) ? Number(each) : each;
+  });
 }
 
 function read<T extends NonNullable<ParseArgsConfig["options"]>>(
@@ -284,6 +288,10 @@ function parseTrace(args: readonly string[]): TraceCommand {
   if (values.pcap !== undefined && values.pcap === values.record) {
     throw new UsageError("--pcap and --record need a file each");
   }
+  const faults = ["delay", "rate", "split", "cut-after"] as const;
+  if (values.disturb !== undefined && faults.every((option) => values[option] === undefined)) {
+    throw new UsageError(`--disturb needs one of ${faults.map((each) => `--${each}`).join(", ")}`);
+  }
   const number = (option: keyof typeof values): number | undefined =>
     parseNumber(option, values[option] as string | undefined);
   const hex = values.hex === true;
@@ -291,7 +299,7 @@ function parseTrace(args: readonly string[]): TraceCommand {
     command: "trace",
     listen,
     to,
-    tls: { ...tlsOf(values), saveCert: values["save-cert"] },
+    tls: tlsOf(values),
     format: {
       view: hex ? values.text === true ? "both" : "hex" : "text",
       maxBytes: number("max-bytes"),

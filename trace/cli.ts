@@ -13,7 +13,7 @@ import {
   UsageError,
 } from "./_arguments.ts";
 import { escapeText } from "./_text.ts";
-import { generateCertificate } from "./certificate.ts";
+import { generateCertificate, type GeneratedCertificate } from "./certificate.ts";
 import { createPcapSink, createRecordSink } from "./file_sinks.ts";
 import { readRecording, replayClient, type ReplayReport, replayServer } from "./replay.ts";
 import { createTextSink } from "./text_sink.ts";
@@ -57,10 +57,10 @@ function describe({ endpoint }: CommandAddress): string {
 }
 
 async function clientTls(
-  address: CommandAddress,
+  address: CommandAddress | undefined,
   tls: CommandTls,
 ): Promise<false | TlsClientOptions> {
-  if (address.kind !== "tls") {
+  if (address?.kind !== "tls") {
     if (tls.ca !== undefined || tls.insecure || tls.servername !== undefined) {
       throw new UsageError("--ca, --insecure and --servername need a server with tls://");
     }
@@ -79,10 +79,11 @@ async function givenIdentity({ cert, key }: CommandTls): Promise<TlsServerOption
 }
 
 async function serverTls(
-  { listen, tls }: TraceCommand,
+  listen: CommandAddress | undefined,
+  tls: CommandTls,
 ): Promise<TlsServerOptions | "generate" | undefined> {
   const given = await givenIdentity(tls);
-  if (listen.kind !== "tls") {
+  if (listen?.kind !== "tls") {
     if (given !== undefined || tls.saveCert !== undefined) {
       throw new UsageError("--cert, --key and --save-cert need --listen with tls://");
     }
@@ -92,6 +93,16 @@ async function serverTls(
     throw new UsageError("--save-cert saves a certificate that is generated: --cert gives one");
   }
   return given ?? "generate";
+}
+
+/** Tells of a certificate that was generated, and saves it where that was asked for. */
+async function showCertificate(
+  { cert, fingerprint256 }: GeneratedCertificate,
+  { saveCert }: CommandTls,
+  run: Run,
+): Promise<void> {
+  if (saveCert !== undefined) await Deno.writeTextFile(saveCert, cert);
+  await run.note(`Generated a certificate, SHA-256 ${fingerprint256}`);
 }
 
 /** A sink that is made when the tracer has its port: a command that fails before replaces no file. */
@@ -149,7 +160,7 @@ async function makeTracer(options: TracerOptions): Promise<Tracer> {
 async function runTracer(command: TraceCommand, run: Run): Promise<number> {
   const { listen, to, tls, maxConnections, timeout } = command;
   const toTls = await clientTls(to, tls);
-  const ownTls = await serverTls(command);
+  const ownTls = await serverTls(listen, tls);
   const sinks = await makeSinks(command, run);
   const over = Promise.withResolvers<void>();
   const stop = (): void => over.resolve();
@@ -174,11 +185,7 @@ async function runTracer(command: TraceCommand, run: Run): Promise<number> {
   await tracer.start();
   try {
     const { certificate } = tracer;
-    if (certificate !== undefined) {
-      const { saveCert } = tls;
-      if (saveCert !== undefined) await Deno.writeTextFile(saveCert, certificate.cert);
-      await run.note(`Generated a certificate, SHA-256 ${certificate.fingerprint256}`);
-    }
+    if (certificate !== undefined) await showCertificate(certificate, tls, run);
     await run.note(`Listening on ${showAddr(tracer.addr!)}, connecting to ${describe(to)}`);
     await over.promise;
   } finally {
@@ -214,22 +221,20 @@ async function runReplay(command: ReplayCommand, run: Run): Promise<number> {
       throw new UsageError(`The recording holds ${transport === "udp" ? "datagrams" : "streams"}`);
     }
   }
+  const toTls = await clientTls(to, tls);
+  const ownTls = await serverTls(listen, tls);
   if (to !== undefined) {
-    const report = await replayClient(recording, to.endpoint, {
-      ...options,
-      tls: await clientTls(to, tls),
-    });
-    return await tellReport(report, run);
+    return await tellReport(
+      await replayClient(recording, to.endpoint, { ...options, tls: toTls }),
+      run,
+    );
   }
-  const identity = await givenIdentity(tls) ??
-    (listen!.kind === "tls" ? await generateCertificate() : undefined);
-  if (identity !== undefined && listen!.kind !== "tls") {
-    throw new UsageError("--cert and --key need --listen with tls://");
-  }
-  const server = await replayServer(recording, listen!.endpoint, {
+  const generated = ownTls === "generate" ? await generateCertificate() : undefined;
+  await using server = await replayServer(recording, listen!.endpoint, {
     ...options,
-    tls: identity === undefined ? undefined : { cert: identity.cert, key: identity.key },
+    tls: ownTls === "generate" ? { cert: generated!.cert, key: generated!.key } : ownTls,
   });
+  if (generated !== undefined) await showCertificate(generated, tls, run);
   await run.note(`Listening on ${showAddr(server.addr)}`);
   return await tellReport(await server.finished, run);
 }

@@ -162,6 +162,8 @@ for (
     [["--listen", "1", "--to", "2", "--delay", "soon"], "--delay takes a number"],
     [["--listen", "1", "--to", "2", "--web", "x"], "--web"],
     [["--listen", "1", "--to", "2", "--cert", "x"], "--cert and --key belong together"],
+    [["--listen", "1", "--to", "2", "--only", "3,"], "--only takes numbers and addresses"],
+    [["--listen", "1", "--to", "2", "--disturb", "client"], "--disturb needs one of --delay"],
     [["replay"], "replay takes one file"],
     [["replay", "a", "b", "--to", "1"], "replay takes one file"],
     [["replay", "a"], "either --to or --listen"],

@@ -251,19 +251,56 @@ Deno.test("a command that can't listen, or makes no sense, replaces no file", as
   assertStringIncludes(nowhere.notes, "No such file");
 });
 
-Deno.test("a recording of a server can be played over TLS", async () => {
+Deno.test("a recording of a server can be played over TLS, with a certificate that clients can trust", async () => {
+  await using folder = await tempFolder();
+  const [file, saved] = [`${folder.path}/a.trace`, `${folder.path}/cert.pem`];
+  await Deno.writeTextFile(
+    file,
+    '{"format":"sluice-trace","version":1,"started":0,"transport":"tcp","server":"h","masked":true}\n' +
+      '{"time":0,"connection":1,"type":"open"}\n' +
+      '{"time":1,"connection":1,"type":"data","from":"server","bytes":"aGVsbG8="}\n' +
+      '{"time":2,"connection":1,"type":"end","from":"server"}\n' +
+      '{"time":2,"connection":1,"type":"end","from":"client"}\n',
+  );
+  const command = new Command(
+    ["replay", file, "--listen", "tls://0", "--no-wait", "--save-cert", saved],
+  );
+  const port = await command.port();
+  assertMatch(
+    command.notes,
+    /^Secrets are masked .*\nGenerated a certificate, SHA-256 [0-9A-F:]{95}\nListening on 127\.0\.0\.1:\d+\n$/,
+  );
+  const tls = { ca: await Deno.readTextFile(saved) };
+  const conn = await dial({ hostname: LOCAL, port }, { tls });
+  const p = new Uint8Array(9);
+  assertEquals(new TextDecoder().decode(p.subarray(0, await conn.read(p) ?? 0)), "hello");
+  assertEquals(await conn.read(p), null);
+  await conn.closeWrite();
+  conn.close();
+  assertEquals(await command.code, 0, command.notes);
+});
+
+Deno.test("what the other way of playing a recording would need is refused", async () => {
   await using folder = await tempFolder();
   const file = `${folder.path}/a.trace`;
   await Deno.writeTextFile(
     file,
-    '{"format":"sluice-trace","version":1,"started":0,"transport":"tcp","server":"h","masked":true}\n',
+    '{"format":"sluice-trace","version":1,"started":0,"transport":"tcp","server":"h","masked":false}\n',
   );
-  const command = new Command(["replay", file, "--listen", "tls://0", "--no-wait"]);
-  assertEquals(await command.code, 0);
-  assertMatch(command.notes, /^Secrets are masked .*\nListening on 127\.0\.0\.1:\d+\n$/);
-  const wrong = new Command(["replay", file, "--to", "udp://1"]);
-  assertEquals(await wrong.code, 2);
-  assertStringIncludes(wrong.notes, "The recording holds streams");
+  const identity = ["--cert", certPath("server.pem"), "--key", certPath("server.key")];
+  for (
+    const [args, why] of [
+      [["--to", "udp://1"], "The recording holds streams"],
+      [["--to", "tls://1", ...identity], "need --listen with tls://"],
+      [["--to", "tls://1", "--save-cert", `${folder.path}/x`], "need --listen with tls://"],
+      [["--listen", "tls://0", "--ca", certPath("ca.pem")], "need a server with tls://"],
+      [["--listen", "tls://0", "--insecure"], "need a server with tls://"],
+    ] as [string[], string][]
+  ) {
+    const command = new Command(["replay", file, ...args]);
+    assertEquals(await command.code, 2, args.join(" "));
+    assertStringIncludes(command.notes, why);
+  }
 });
 
 Deno.test("what a recording says can't steer the terminal", async () => {
