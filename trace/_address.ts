@@ -1,12 +1,17 @@
 // Floor 1: codec.
 import { checkPort, parseHost } from "../net/host.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { TraceEndpoint } from "./tracer_options.ts";
+
+/** What an endpoint may hold. `transport` is that of an address, of `Deno.listen()` say: the options tell which one is used. */
+const ENDPOINT = { hostname: true, port: true, path: true, transport: true };
+const FOREIGN = { host: "is `hostname` here" };
 
 /**
  * Checks where to listen, or to connect to: `name` is the option's, `lowest` the lowest port.
  *
- * @throws {TypeError} For what is no address, a host or a path that is none.
+ * @throws {TypeError} For what is no address, a name in it that is none, a host or a path that is none.
  * @throws {RangeError} For a port out of range.
  */
 export function checkEndpoint(name: string, endpoint: TraceEndpoint, lowest: number): void {
@@ -15,6 +20,7 @@ export function checkEndpoint(name: string, endpoint: TraceEndpoint, lowest: num
       `Cannot use the option ${name}: it is an object with a port, or with a path`,
     );
   }
+  checkOptionNames(`Cannot use the option ${name}`, endpoint, ENDPOINT, FOREIGN);
   if ("path" in endpoint) {
     if (endpoint.path === "" || endpoint.path.includes("\0")) {
       throw new TypeError("Cannot use the path: it is empty or holds a NUL character");

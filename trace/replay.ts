@@ -5,6 +5,7 @@ import { dial } from "../net/dial.ts";
 import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
 import { isDelay, MAX_DELAY } from "../net/max_delay.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
@@ -325,7 +326,18 @@ function reportOf(players: readonly Player[]): ReplayReport {
   return { connections, same };
 }
 
-function checkReplay({ speed = 1, timeout = 0 }: ReplayOptions): void {
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof (ReplayClientOptions | ReplayServerOptions), true> = {
+  speed: true,
+  wait: true,
+  timeout: true,
+  signal: true,
+  tls: true,
+};
+
+function checkReplay(options: ReplayClientOptions | ReplayServerOptions): void {
+  checkOptionNames("Cannot replay", options, OPTIONS);
+  const { speed = 1, timeout = 0 } = options;
   if (!(speed > 0)) throw new RangeError(`Cannot replay at a speed of ${speed}`);
   if (!isDelay(timeout)) throw new RangeError(`Cannot wait for ${timeout} ms`);
 }
@@ -353,7 +365,7 @@ function pause(
  * Plays the clients of a recording against a server: the same bytes, in the same pieces, with the same pauses, after the same answers.
  *
  * @throws {RangeError} For a port, a speed or a time out of range.
- * @throws {TypeError} For a host or a path that is none.
+ * @throws {TypeError} For a host or a path that is none, and an option that there is not.
  * @returns How it went: a server that does something else, or can't be reached, is no exception.
  *
  * @example
@@ -482,7 +494,7 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
  * Plays the server of a recording: the first client that comes is served as the first one was, and so on. When all have been played it stops to listen.
  *
  * @throws {RangeError} For a port, a speed or a time out of range.
- * @throws {TypeError} For a host or a path that is none, and for
+ * @throws {TypeError} For a host or a path that is none, an option that there is not, and for
  * a certificate, a key or an option of `tls` that is no good. @throws {NetError} `ERR_UNSUPPORTED` for TLS with `implementation: "deno"`.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
  *

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { encodeUtf8 } from "../buffer/utf8.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { type WriteBytes, WriteQueue } from "./_write_queue.ts";
 import type { TraceEvent, TraceSink } from "./trace_event.ts";
 import { TraceFilter, type TraceFilterOptions } from "./trace_filter.ts";
@@ -29,6 +30,21 @@ const TELL_AFTER = 100;
 const GIVE_UP_AFTER = 2000;
 
 /** What was left out. */
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof TextSinkOptions, true> = {
+  view: true,
+  maxBytes: true,
+  color: true,
+  clientName: true,
+  serverName: true,
+  frames: true,
+  connections: true,
+  content: true,
+  from: true,
+  output: true,
+  all: true,
+};
+
 interface LeftOut {
   pieces: number;
   bytes: number;
@@ -45,6 +61,7 @@ class TextSink implements TraceSink {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: TextSinkOptions) {
+    checkOptionNames("Cannot show what passes", options, OPTIONS);
     const { output = Deno.stdout } = options;
     const write: WriteBytes = (p) => output.write(p);
     this.#formatter = new TraceFormatter(options);
@@ -137,6 +154,7 @@ async function settled(promise: Promise<void>, ms: number): Promise<boolean> {
  * Makes a sink that writes events as lines, for a terminal or a log.
  *
  * @throws {RangeError} When `maxBytes` is negative or not a number.
+ * @throws {TypeError} For an option that there is not.
  *
  * @example
  * ```ts

@@ -8,6 +8,7 @@ import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socke
 import { errorOf } from "../net/error_of.ts";
 import { parseHost } from "../net/host.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
 import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
@@ -87,7 +88,29 @@ function checkFaults(faults: TraceFaults, udp: boolean): void {
   if (udp && faults.split !== undefined) throw new TypeError("Cannot split datagrams");
 }
 
+/** As {@linkcode FAULTS}. */
+const OPTIONS: Record<keyof TracerOptions, true> = {
+  listen: true,
+  to: true,
+  transport: true,
+  tls: true,
+  toTls: true,
+  sinks: true,
+  onEvent: true,
+  onSinkError: true,
+  secrets: true,
+  secretHeaders: true,
+  decode: true,
+  maxMessage: true,
+  faults: true,
+  maxConnections: true,
+  connectTimeout: true,
+  idleTimeout: true,
+  signal: true,
+};
+
 function checkOptions(options: TracerOptions): void {
+  checkOptionNames("Cannot trace", options, OPTIONS);
   const { listen, to, transport = "tcp", tls, toTls } = options;
   if (transport !== "tcp" && transport !== "udp") {
     throw new TypeError(`Cannot trace the transport ${JSON.stringify(transport)}`);
@@ -534,7 +557,7 @@ async function onSide<T>(side: TraceSide, opening: Promise<T>): Promise<T> {
 /**
  * Makes a tracer: it listens for clients, connects each of them to a server, and tells what passes between them.
  *
- * @throws {TypeError} For options that contradict each other or can't be honoured.
+ * @throws {TypeError} For options that there are not, contradict each other or can't be honoured.
  * @throws {RangeError} For a port, a limit or a time out of range.
  *
  * @example

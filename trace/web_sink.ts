@@ -2,6 +2,7 @@
 import { utf8ByteLength } from "../buffer/utf8.ts";
 import { errorOf } from "../net/error_of.ts";
 import { checkPort } from "../net/host.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { serveWebSocket, type WebSocketServer } from "../websocket/server.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { LIVE_PAGE } from "./_live_page.ts";
@@ -28,6 +29,18 @@ export interface WebSink extends TraceSink {
   /** Closes the page. */
   close(): Promise<void>;
 }
+
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof WebSinkOptions, true> = {
+  port: true,
+  title: true,
+  maxBytes: true,
+  maxEvents: true,
+};
+const FOREIGN = {
+  host: "is no option here: the page is for this machine only",
+  hostname: "is no option here: the page is for this machine only",
+};
 
 /** What is kept for pages that are opened later, in bytes. */
 const MOST_KEPT = 1 << 23;
@@ -221,6 +234,7 @@ function* messagesOf(events: readonly string[]): Generator<string> {
  *
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the port is taken.
  * @throws {RangeError} For a port or a limit out of range.
+ * @throws {TypeError} For an option that there is not.
  *
  * @example
  * ```ts
@@ -234,6 +248,7 @@ function* messagesOf(events: readonly string[]): Generator<string> {
  * ```
  */
 export async function createWebSink(options: WebSinkOptions = {}): Promise<WebSink> {
+  checkOptionNames("Cannot show the live page", options, OPTIONS, FOREIGN);
   const { port = 0, title = "Traffic", maxBytes = 2048, maxEvents = 10_000 } = options;
   checkPort(port, 0);
   if (!(maxBytes >= 0 && maxEvents >= 1)) {

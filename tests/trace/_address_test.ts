@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { checkEndpoint, showAddr, showEndpoint } from "../../trace/_address.ts";
+import type { TraceEndpoint } from "../../trace/tracer_options.ts";
 
 Deno.test("addresses are shown as people write them", () => {
   assertEquals(showEndpoint("example.org", 80), "example.org:80");
@@ -18,6 +19,13 @@ Deno.test("places to listen or to connect to are checked", () => {
   checkEndpoint("to", { path: "/tmp/s" }, 1);
   assertThrows(() => checkEndpoint("to", { port: 0 }, 1), RangeError);
   assertThrows(() => checkEndpoint("to", { hostname: "a b", port: 1 }, 1), TypeError);
+  checkEndpoint("to", { transport: "tcp", hostname: "127.0.0.1", port: 1 } as TraceEndpoint, 1);
+  for (
+    const [odd, why] of [
+      [{ host: "example.org", port: 1 }, "option to: `host` is `hostname` here"],
+      [{ hostName: "example.org", port: 1 }, "no option `hostName`, but `hostname`"],
+    ] as [object, string][]
+  ) assertThrows(() => checkEndpoint("to", odd as TraceEndpoint, 1), TypeError, why);
   for (const none of [undefined, null, 80, "127.0.0.1:80"]) {
     assertThrows(
       () => checkEndpoint("to", none as never, 1),

@@ -129,3 +129,8 @@ Deno.test("a text sink throws what its output fails with, at the next event and 
   assertThrows(() => sink.event(END), Error, "pipe closed");
   await assertRejects(async () => await sink.close?.(), Error, "pipe closed");
 });
+
+Deno.test("text sink refuses options that there are not", () => {
+  const misspelt = { maxbytes: 10 } as object;
+  assertThrows(() => createTextSink(misspelt), TypeError, "but `maxBytes`");
+});

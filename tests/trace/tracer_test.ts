@@ -745,6 +745,7 @@ for (
 }
 
 Deno.test("tracer refuses what would show secrets, tell nobody or disturb nothing by mistake", () => {
+  assertThrows(() => createTracer(undefined as never), TypeError, "the options are not an object");
   const place = { listen: { port: 0 }, to: { port: 1 } };
   const wrong: [object, string][] = [
     ...["false", "no", 0, 1].map((secrets): [object, string] => [{ secrets }, "secrets"]),
@@ -757,6 +758,9 @@ Deno.test("tracer refuses what would show secrets, tell nobody or disturb nothin
     [{ sinks: [() => {}] }, "sinks"],
     [{ faults: 5 }, "faults"],
     [{ faults: { latency: 5 } }, "latency"],
+    [{ to: { host: "example.org", port: 1 } }, "`host` is `hostname` here"],
+    [{ toTLS: true }, "there is no option `toTLS`, but `toTls`"],
+    [{ secretHeader: ["x-token"] }, "there is no option `secretHeader`"],
   ];
   for (const [options, text] of wrong) {
     assertThrows(() => createTracer({ ...place, ...options }), TypeError, text);

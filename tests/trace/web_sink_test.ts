@@ -203,3 +203,8 @@ Deno.test("a port that is taken and limits that are none are refused", async () 
   await assertRejects(() => createWebSink({ port: 65_536 }), RangeError);
   await sink.close();
 });
+
+Deno.test("live page refuses options that there are not", async () => {
+  const open = { hostname: "0.0.0.0" } as object;
+  await assertRejects(() => createWebSink(open), TypeError, "this machine only");
+});
