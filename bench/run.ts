@@ -279,32 +279,65 @@ async function describe(): Promise<string> {
     `${versions.join(", ")}. ${new Date().toISOString().slice(0, 10)}.`;
 }
 
-async function main(): Promise<void> {
+/** What a command line asks for. */
+interface BenchArguments {
+  groups: string[];
+  effort: Effort;
+  quick: boolean;
+  save: boolean;
+}
+
+/** Reads a command line. @throws {TypeError} for what makes no sense. */
+function parseBenchArguments(args: readonly string[]): BenchArguments {
   const { values, positionals } = parseArgs({
-    args: Deno.args,
+    args: [...args],
     allowPositionals: true,
     options: {
       processes: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
-      quick: { type: "boolean" },
-      save: { type: "boolean" },
+      quick: { type: "boolean", default: false },
+      save: { type: "boolean", default: false },
     },
   });
   const unknown = positionals.find((name) => !Object.hasOwn(GROUPS, name));
   if (unknown !== undefined) {
-    console.error(`There is no group "${unknown}", but ${Object.keys(GROUPS).join(", ")}`);
+    throw new TypeError(
+      `There is no group "${unknown}", but ${Object.keys(GROUPS).join(", ")}`,
+    );
+  }
+  const { quick, save } = values;
+  const effort = { ...(quick ? QUICK : FULL) };
+  for (const name of ["processes", "rounds", "seconds"] as const) {
+    if (values[name] === undefined) continue;
+    effort[name] = Number(values[name]);
+    if (!(effort[name] > 0) || (name !== "seconds" && !Number.isInteger(effort[name]))) {
+      throw new TypeError(`--${name} takes a number above 0, not "${values[name]}"`);
+    }
+  }
+  return { groups: positionals, effort, quick, save };
+}
+
+/** The options that were given to the command; it ends with 2 for those that make no sense. */
+function readCommand(): BenchArguments {
+  try {
+    return parseBenchArguments(Deno.args);
+  } catch (error) {
+    console.error(
+      `${(error as Error).message}
+Usage: deno task bench [--processes N] [--rounds N] [--seconds N] [--quick] [--save] [group]...`,
+    );
     Deno.exit(2);
   }
+}
+
+async function main(): Promise<void> {
+  const { groups, effort, quick, save } = readCommand();
   if (Deno.build.os !== "linux") {
     console.error("The load generator needs Linux");
     Deno.exit(2);
   }
-  const effort = { ...(values.quick ? QUICK : FULL) };
-  if (values.processes !== undefined) effort.processes = Number(values.processes);
-  if (values.rounds !== undefined) effort.rounds = Number(values.rounds);
-  if (values.seconds !== undefined) effort.seconds = Number(values.seconds);
-  const names = positionals.length > 0 ? positionals : Object.keys(GROUPS);
+  const names = groups.length > 0 ? groups : Object.keys(GROUPS);
   const results: Result[] = [];
   const verdicts: Verdict[] = [];
   for (const name of names) {
@@ -318,7 +351,7 @@ async function main(): Promise<void> {
     verdicts.push(...judge(result));
     console.log(`${tables([result], judge(result))}\n`);
   }
-  if (values.save !== true && (positionals.length > 0 || values.quick)) return;
+  if (!save && (groups.length > 0 || quick)) return;
   const about = await describe();
   await Deno.writeTextFile(
     `${here}RESULTS.md`,

@@ -276,13 +276,27 @@ export async function soak(
 export function parseSoakArguments(args: readonly string[]): SoakOptions {
   const options: SoakOptions = { seconds: 300, connections: 10_000 };
   for (let i = 0; i < args.length; i += 2) {
-    const value = Number(args[i + 1]);
-    if (!(value > 0)) throw new TypeError(`${args[i]} needs a number above 0`);
-    if (args[i] === "--minutes") options.seconds = value * 60;
-    else if (args[i] === "--connections") options.connections = value;
-    else throw new TypeError(`There is no option ${args[i]}`);
+    const [name, value] = [args[i], Number(args[i + 1])];
+    if (name !== "--minutes" && name !== "--connections") {
+      throw new TypeError(`There is no option ${name}`);
+    }
+    if (!(value > 0)) throw new TypeError(`${name} needs a number above 0`);
+    if (name === "--minutes") options.seconds = value * 60;
+    else options.connections = value;
   }
   return options;
+}
+
+/** The options that were given to the command; it ends with 2 for those that make no sense. */
+function readCommand(): SoakOptions {
+  try {
+    return parseSoakArguments(Deno.args);
+  } catch (error) {
+    console.error(
+      `${(error as Error).message}\nUsage: deno task soak [--minutes N] [--connections N]`,
+    );
+    Deno.exit(2);
+  }
 }
 
 /** How many connections one process may have, by the text of /proc/self/limits: the descriptors but for those of attackers and others. */
@@ -310,11 +324,11 @@ export function describe(result: SoakResult): string {
 }
 
 if (import.meta.main) {
+  const options = readCommand();
   if (Deno.build.os !== "linux") {
     console.log("soak: skipped: it reads /proc, which only Linux has");
     Deno.exit(0);
   }
-  const options = parseSoakArguments(Deno.args);
   const allowed = allowedConnections(await Deno.readTextFile("/proc/self/limits"));
   if (options.connections > allowed) {
     console.log(

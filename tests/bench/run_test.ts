@@ -38,8 +38,16 @@ peerTest("bench: a short run holds idle connections and tells their memory", {
   assertStringIncludes(stdout, "kB for each of 50 connections");
 });
 
-Deno.test("bench: an unknown group is told with those that there are", async () => {
-  const { code, stderr } = await bench("nothing");
-  assertEquals(code, 2);
-  assertStringIncludes(stderr, 'There is no group "nothing", but tcp, tcp-idle');
-});
+for (
+  const [args, why] of [
+    [["nothing"], 'There is no group "nothing", but tcp, tcp-idle'],
+    [["tcp", "--quick", "--rounds", "x"], '--rounds takes a number above 0, not "x"'],
+    [["--help"], "Usage: deno task bench "],
+  ] as const
+) {
+  Deno.test(`bench says what is wrong with its arguments: ${args.join(" ")}`, async () => {
+    const { code, stderr } = await bench(...args);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, why);
+  });
+}

@@ -120,9 +120,14 @@ Deno.test("soak takes minutes and connections, and nothing else", () => {
     seconds: 30,
     connections: 9,
   });
-  for (const args of [["--minutes"], ["--minutes", "-1"], ["--hours", "1"]]) {
-    assertThrows(() => parseSoakArguments(args), TypeError);
-  }
+  for (
+    const [args, why] of [
+      [["--minutes"], "--minutes needs a number"],
+      [["--connections", "-1"], "--connections needs a number"],
+      [["--hours", "1"], "There is no option --hours"],
+      [["--help"], "There is no option --help"],
+    ] as const
+  ) assertThrows(() => parseSoakArguments(args), TypeError, why);
 });
 
 Deno.test("soak keeps to the descriptors that the system gives", () => {
