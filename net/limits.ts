@@ -100,7 +100,7 @@ const READ = 16_384;
  *
  * | at the limit of | `"wait"` | `"drop"` | `"close"` |
  * | --- | --- | --- | --- |
- * | `connections` | a listener accepts no more until there is room | a new connection is dropped, WebSocket and Socket.IO answer 503 | as `"drop"` |
+ * | `connections` | a listener accepts no more until there is room | a new connection is dropped; WebSocket servers answer 503, and Socket.IO new sessions | as `"drop"` |
  * | `queuedBytes` | who goes on writing while something is queued is refused, as at its own limit | the message is dropped; of a byte stream, the connection is closed | the connection with the longest queue is closed |
  * | `receivedBytes` | a connection whose message is not complete is not read until there is room; a WebSocket waits for that once its `messageTimeout`, one of Socket.IO has twice that for all of it, of others their deadline goes on | the message is dropped | the connection that holds the most is closed |
  * | `inflatingBytes` | as above | as above | as above |
