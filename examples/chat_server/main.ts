@@ -163,11 +163,18 @@ if (import.meta.main) {
       web: { type: "string" },
       name: { type: "string" },
     },
-  }, ({ values }) => ({
-    ...values,
-    port: portNumber("--port", values.port),
-    web: values.web === undefined ? undefined : portNumber("--web", values.web),
-  }));
+  }, ({ values }) => {
+    if (values.client && (values.server || values.web !== undefined)) {
+      throw new TypeError(
+        `--client and ${values.server ? "--server" : "--web"} exclude each other`,
+      );
+    }
+    return {
+      ...values,
+      port: portNumber("--port", values.port),
+      web: values.web === undefined ? undefined : portNumber("--web", values.web),
+    };
+  });
   try {
     const server = values.server ||
       (!values.client && prompt("Server or client?", "client")?.trim().toLowerCase() === "server");

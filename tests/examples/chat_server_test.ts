@@ -104,6 +104,12 @@ Deno.test("chat_server and its client say clearly what is wrong", async () => {
     Deno.execPath(),
     [...command, "--client", "--name", "x", "--host", "no.such.invalid"],
   );
+  for (const other of [["--server"], ["--web", "0"]]) {
+    const args = ["--client", "--name", "x", "--port", closed, ...other];
+    const both = await runPeer(Deno.execPath(), [...command, ...args]);
+    assertEquals(both.code, 2);
+    assertMatch(both.stderr, /^--client and --(server|web) exclude each other\n\nA chat/);
+  }
   assertMatch(nowhere.stderr, /Cannot find the IP address of the server "no\.such\.invalid"/);
 });
 
