@@ -31,6 +31,7 @@ Deno.test("define inspect shows what is told of an object, and nothing of its fi
 Deno.test("define inspect shows a class that extends by its own name, also where it describes itself", () => {
   class Robot extends Account {}
   assertEquals(Deno.inspect(new Robot("bob")), 'Robot { name: "bob" }');
+  assertEquals(Deno.inspect(new (class extends Account {})("bob")), 'Account { name: "bob" }');
   class Admin extends Account {
     static {
       defineInspect(Admin, ({ password }) => ({ letters: password.length }));
@@ -73,6 +74,30 @@ Deno.test("define inspect shows the name alone of what can't be described, and t
   const ann = new Account("ann");
   Object.defineProperty(ann, "constructor", { value: undefined });
   assertEquals(Deno.inspect(ann), 'Account { name: "ann" }');
+});
+
+Deno.test("define inspect shows an object inside itself once, and no deeper than the option says", () => {
+  class Person {
+    friend: unknown;
+    static {
+      defineInspect(Person, ({ friend }) => ({ friend, list: [friend] }));
+    }
+  }
+  const [ann, bob] = [new Person(), new Person()];
+  ann.friend = bob;
+  bob.friend = ann;
+  const inner = "Person { friend: [Circular], list: [ [Circular] ] }";
+  const shown = `Person { friend: ${inner}, list: [ ${inner} ] }`;
+  for (const text of [Deno.inspect(ann), inspect(ann), Deno.inspect(ann, { depth: Infinity })]) {
+    assertEquals(text.replaceAll(/\s+/g, " "), shown);
+  }
+  // It is shown in full the next time.
+  assertEquals(Deno.inspect([ann, ann]).replaceAll(/\s+/g, " "), `[ ${shown}, ${shown} ]`);
+  let chain = new Account("0");
+  for (let i = 1; i < 100; i++) chain = new Account(`${i}`, chain);
+  const names = Deno.inspect(chain, { depth: 1 }).match(/"\d+"/g);
+  assertEquals(names, ['"99"', '"98"']);
+  assertEquals(Deno.inspect(new Account("ann"), { depth: 0 }), 'Account { name: "ann" }');
 });
 
 Deno.test("define inspect shows the length, the position and the next bytes of buffers", () => {
