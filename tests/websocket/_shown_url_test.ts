@@ -9,6 +9,9 @@ Deno.test("a shown URL has no user, no password, no query and no fragment", () =
       ["ws://example.org?token=//a@b", "ws://example.org"],
       ["ws://example.org/chat#a\n?token=s3cret", "ws://example.org/chat"],
       ["ws+unix:/run/app.sock:/chat?token=s3cret", "ws+unix:/run/app.sock:/chat"],
+      ["ws:ann:s3cret@example.org", "ws://example.org/"],
+      ["ws:\\\\ann:s3cret@example.org/chat?token=s3cret", "ws://example.org/chat"],
+      ["ws://ann:s3cret@[example.org", "ws://[example.org"],
       ["", ""],
     ]
   ) assertEquals(shownUrl(url), shown);
