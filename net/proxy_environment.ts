@@ -18,6 +18,8 @@ const PORTS: Readonly<Record<string, number>> = {
 
 function targetOf(target: string | URL | ProxyTarget): ProxyTarget {
   if (typeof target !== "string" && !(target instanceof URL)) return target;
+  // The error of `URL` repeats it, with the password and the query.
+  if (!URL.canParse(target)) throw new TypeError("Cannot choose a proxy: the URL is not valid");
   const url = new URL(target);
   const port = url.port === "" ? PORTS[url.protocol] ?? 0 : Number(url.port);
   return { hostname: url.hostname, port };

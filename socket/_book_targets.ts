@@ -15,9 +15,10 @@ export function webSocketUrl(
 ): URL {
   const isUrl = address.includes("://");
   const host = isUrl ? "" : parseHost(address).hostname;
-  const url = new URL(
-    isUrl ? address : `${scheme}//${host.includes(":") ? `[${host}]` : host}`,
-  );
+  const text = isUrl ? address : `${scheme}//${host.includes(":") ? `[${host}]` : host}`;
+  // The error of `URL` repeats it, with the password and the query.
+  if (!URL.canParse(text)) throw new TypeError("Cannot connect: the URL is not valid");
+  const url = new URL(text);
   if (url.protocol !== scheme) {
     throw new TypeError(
       `Cannot connect: the URL has the scheme "${url.protocol}", not "${scheme}"`,

@@ -612,7 +612,7 @@ export class NamedSockets implements AsyncDisposable {
     const { protocols = [] } = options;
     const { tlsProtocols, ...tlsOptions } = tls ?? {};
     const wait = this.#connectWait(options, own);
-    const deadline = deadlineSignal(`connect to "${url}"`, wait);
+    const deadline = deadlineSignal(`connect to "${url.origin}"`, wait);
     const aborter = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
     try {

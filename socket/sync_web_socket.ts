@@ -153,7 +153,7 @@ export class SyncWebSocket implements AsyncDisposable {
       // It was there already, and nobody waits for it any more.
       if (aborter.signal.aborted) {
         ws.terminate();
-        throw abortError(`open the WebSocket to "${url}"`, aborter.signal);
+        throw abortError("connect", aborter.signal);
       }
       this.#ws = ws;
       this.#state = "OPEN";

@@ -67,6 +67,8 @@ function parseTarget(target: string | URL): { url: URL; nsp: string } {
     );
   }
   const base = (globalThis as { location?: { href?: string } }).location?.href;
+  // The error of `URL` repeats it, with the password and the query.
+  if (!URL.canParse(target, base)) throw new TypeError("Cannot connect: the URL is not valid");
   const url = new URL(target, base);
   if (url.protocol === "ws:") url.protocol = "http:";
   if (url.protocol === "wss:") url.protocol = "https:";

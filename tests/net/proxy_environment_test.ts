@@ -42,6 +42,8 @@ Deno.test("environment with a bad URL is refused without showing it", () => {
     TypeError,
   );
   assertEquals(error.message.includes("s3cr3t"), false);
+  const wrong = assertThrows(() => find("http://u:s3cr3t@h:99999", {}), TypeError);
+  assertEquals(wrong.message, "Cannot choose a proxy: the URL is not valid");
 });
 
 Deno.test("environment is that of the process unless another is given", () => {

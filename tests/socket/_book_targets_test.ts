@@ -27,6 +27,12 @@ Deno.test("what makes no WebSocket's URL is refused", () => {
   assertThrows(() => webSocketUrl("ws:", "a", { path: "//evil.example/x" }), TypeError);
 });
 
+Deno.test("what makes no WebSocket's URL is not shown", () => {
+  const url = "ws://ann:s3cret@example.org:99999/x?token=s3cret";
+  const error = assertThrows(() => webSocketUrl("ws:", url, {}), TypeError);
+  assertEquals(error.message, "Cannot connect: the URL is not valid");
+});
+
 Deno.test("a proxy is told by address, port, user and password, or by its URL", () => {
   const proxy = proxyOf("Proxy.example", undefined, "ann", "secret");
   assertEquals(

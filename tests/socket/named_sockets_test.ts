@@ -1328,10 +1328,14 @@ Deno.test("book: a WebSocket can't be opened where there is none, and gives up i
   const { port } = silent;
   assertEquals(await book.webSocketClientConnect("W", "127.0.0.1", { port, timeout: 20 }), false);
   assertError(book, "TIMED_OUT");
+  const secret = `ws://ann:s3cret@127.0.0.1:${port}/x?token=s3cret`;
+  assertEquals(await book.webSocketClientConnect("W", secret, { timeout: 20 }), false);
+  const text = `Cannot connect to "ws://127.0.0.1:${port}": timed out after 20 ms (socket "W")`;
+  assertEquals(book.lastError?.message, text);
   const opening = book.webSocketClientConnect("W", "127.0.0.1", { port });
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < 3; i++) {
     using peer = await silent.accept();
-    if (i === 1) {
+    if (i === 2) {
       await peer.readUntil("\r\n\r\n");
       await peer.write("HTTP/1.1 404 Not Found\r\n\r\n");
       assertEquals(await opening, false);

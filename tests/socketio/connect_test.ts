@@ -57,6 +57,9 @@ Deno.test("a page's own server is asked for by a path, and by nothing else", () 
 Deno.test("a URL or an option that can't be used throws", () => {
   assertThrows(() => connectSocketIo("ftp://host"), TypeError, "ftp:");
   assertThrows(() => connectSocketIo("not a url"), TypeError);
+  const secret = "http://ann:s3cret@host:99999/?token=s3cret";
+  const error = assertThrows(() => connectSocketIo(secret), TypeError);
+  assertEquals(error.message, "Cannot connect: the URL is not valid");
   assertThrows(() => connectSocketIo("http://host/a%zz"), TypeError, "namespace");
   const url = "http://host";
   assertThrows(() => connectSocketIo(url, { transports: ["webtransport" as never] }), TypeError);
