@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
+import { errorOf } from "./error_of.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
 import type { TransportAddr } from "./transport.ts";
 
@@ -22,8 +23,8 @@ export function reportFault(whose: string, error: unknown): void {
   try {
     console.error(`Uncaught error in a listener of ${whose}:`, error);
   } catch (thrown) {
-    // Not everything that can be thrown can be shown.
-    console.error(`Uncaught error in a listener of ${whose}:`, thrown);
+    // Not everything that can be thrown can be shown, nor has what is thrown then to be.
+    console.error(`Uncaught error in a listener of ${whose}:`, errorOf(thrown).message);
   }
 }
 

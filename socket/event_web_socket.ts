@@ -8,6 +8,7 @@ import type { WebSocketConnection } from "../websocket/connection.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../websocket/errors.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../websocket/types.ts";
 import { headerTable, isForeignScheme, luaText } from "./_lua_text.ts";
+import { reportUncaught } from "./_uncaught.ts";
 import type { EventWebSocketOptions, LuaTlsParams } from "./lua_web_socket_options.ts";
 
 /** A handler of an {@linkcode EventWebSocket}. A promise that it returns and that rejects counts as thrown. */
@@ -255,7 +256,7 @@ export class EventWebSocket {
     try {
       await this.#handlers.error(this, text);
     } catch (error) {
-      console.error("Uncaught error in an on_error handler:", error);
+      reportUncaught("an on_error handler", error);
     }
   }
 }

@@ -10,6 +10,7 @@ import { Socket } from "../net/socket.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { incompleteTail } from "./_incomplete_tail.ts";
+import { reportUncaught } from "./_uncaught.ts";
 import { type SocketData, socketDataBytes } from "./socket_data.ts";
 
 /** Options of a {@linkcode SimpleSocket}. */
@@ -341,15 +342,15 @@ export class SimpleSocket implements AsyncDisposable {
     const { error: handler } = this.#handlers;
     try {
       const result = handler?.(error);
-      onRejection(result, (reason) => this.#uncaught(reason));
+      onRejection(result, uncaught);
     } catch (reason) {
-      this.#uncaught(reason);
+      uncaught(reason);
     }
   }
+}
 
-  #uncaught(reason: unknown): void {
-    console.error("Uncaught error in a socket's onerror handler:", reason);
-  }
+function uncaught(reason: unknown): void {
+  reportUncaught("a socket's onerror handler", reason);
 }
 
 /** Hears of it when what a handler returned is rejected; it may be a promise of another library or realm. */

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { onRejection } from "./_thenable.ts";
 
 /**
@@ -9,8 +10,8 @@ export function reportCallbackError(error: unknown): void {
   try {
     console.error(error);
   } catch (thrown) {
-    // Not everything that can be thrown can be shown.
-    console.error(thrown);
+    // Not everything that can be thrown can be shown, nor has what is thrown then to be.
+    console.error(errorOf(thrown).message);
   }
 }
 

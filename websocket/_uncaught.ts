@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { errorOf } from "../net/error_of.ts";
 import { WebSocketError } from "./errors.ts";
 
 /**
@@ -9,7 +10,16 @@ export function reportUncaught(where: string, error: unknown): void {
   try {
     if (!(error instanceof WebSocketError)) console.error(`Uncaught error in ${where}:`, error);
   } catch (thrown) {
-    // Not everything that can be thrown can be shown.
-    console.error(`Uncaught error in ${where}:`, thrown);
+    // Not everything that can be thrown can be shown, nor has what is thrown then to be.
+    console.error(`Uncaught error in ${where}:`, errorOf(thrown).message);
+  }
+}
+
+/** Shows on the console what was thrown, or why it can't be shown. */
+export function showThrown(error: unknown): void {
+  try {
+    console.error(error);
+  } catch (thrown) {
+    console.error(errorOf(thrown).message);
   }
 }

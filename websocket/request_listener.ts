@@ -7,6 +7,7 @@ import { TransportDuplex } from "../net/node_transport.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import { headerPairs } from "./_header_pairs.ts";
 import { isToken } from "./_tokens.ts";
+import { showThrown } from "./_uncaught.ts";
 import { isCutOff, Upload } from "./_upload.ts";
 import { HttpFields } from "./http_head.ts";
 import { requestUrl } from "./request_url.ts";
@@ -96,16 +97,16 @@ export function createRequestListener(
   if (typeof handler !== "function") {
     throw new TypeError("Cannot make a request listener: the handler is not a function");
   }
-  const { onError = (error) => console.error(error) } = options;
+  const { onError = showThrown } = options;
   if (typeof onError !== "function") {
     throw new TypeError("Cannot make a request listener: onError is not a function");
   }
   const tell = (error: unknown): void => {
     try {
       // It may be a promise, also of another library or realm.
-      Promise.resolve(onError(error)).catch((thrown) => console.error(thrown));
+      Promise.resolve(onError(error)).catch(showThrown);
     } catch (thrown) {
-      console.error(thrown);
+      showThrown(thrown);
     }
   };
   return (request, response) => {

@@ -23,6 +23,15 @@ export function unshowable(): object {
   return proxy;
 }
 
+/** What can't be shown, and throws another thing that can't be. */
+export function unshowableTwice(): object {
+  return {
+    get [Symbol.for("Deno.customInspect")]() {
+      throw unshowable();
+    },
+  };
+}
+
 /** As `consoleErrors`, with a console that shows what it gets, as the real one does, and throws where it can't. */
 export function shownErrors(run: () => unknown): Promise<unknown[][]> {
   return consoleErrors(() => {

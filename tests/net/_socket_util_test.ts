@@ -2,7 +2,12 @@ import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { addressInfo, encodeChunk, tell } from "../../net/_socket_util.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
-import { consoleErrors, shownErrors, unshowable } from "../_support/console_errors.ts";
+import {
+  consoleErrors,
+  shownErrors,
+  unshowable,
+  unshowableTwice,
+} from "../_support/console_errors.ts";
 import { microtasks } from "../_support/microtasks.ts";
 
 Deno.test("addresses are told as Node and Luvit tell them", () => {
@@ -60,10 +65,12 @@ Deno.test("chunks that are neither are refused with Node's codes", () => {
 });
 
 Deno.test("what can't be shown is said on the console, and goes no further", async () => {
-  const said = await shownErrors(() =>
-    tell("a test", () => {
-      throw unshowable();
-    })
-  );
-  assertEquals(said.map(([where]) => where), ["Uncaught error in a listener of a test:"]);
+  for (const make of [unshowable, unshowableTwice]) {
+    const said = await shownErrors(() =>
+      tell("a test", () => {
+        throw make();
+      })
+    );
+    assertEquals(said.map(([where]) => where), ["Uncaught error in a listener of a test:"]);
+  }
 });

@@ -1,5 +1,5 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { reported, shownErrors, unshowable } from "../_support/console_errors.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { reported, shownErrors, unshowable, unshowableTwice } from "../_support/console_errors.ts";
 import {
   checkMiddleware,
   guardCallback,
@@ -62,6 +62,11 @@ Deno.test("middleware is a function", () => {
 });
 
 Deno.test("what can't be shown is said on the console, and goes no further", async () => {
-  const calls = await shownErrors(() => reportCallbackError(unshowable()));
-  assertEquals(calls.map(([error]) => error instanceof TypeError), [true]);
+  for (
+    const [make, text] of [[unshowable, "revoked"], [unshowableTwice, "has no text"]] as const
+  ) {
+    const [[told], ...others] = await shownErrors(() => reportCallbackError(make()));
+    assertStringIncludes(told as string, text);
+    assertEquals(others, []);
+  }
 });

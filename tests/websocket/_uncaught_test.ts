@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { consoleErrors, reported, shownErrors, unshowable } from "../_support/console_errors.ts";
-import { reportUncaught } from "../../websocket/_uncaught.ts";
+import {
+  consoleErrors,
+  reported,
+  shownErrors,
+  unshowable,
+  unshowableTwice,
+} from "../_support/console_errors.ts";
+import { reportUncaught, showThrown } from "../../websocket/_uncaught.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
@@ -49,12 +55,15 @@ Deno.test("what a server's handler throws goes to the console where there is no 
 });
 
 Deno.test("what can't be shown ends a connection as anything that a callback throws", async () => {
-  let code = 0;
-  const calls = await shownErrors(async () => {
-    [, code] = await told({ default: () => Promise.reject(unshowable()) });
-    reportUncaught("a callback", unshowable());
-  });
-  assertEquals([calls.length, code], [1, 1011]);
+  for (const make of [unshowable, unshowableTwice]) {
+    let code = 0;
+    const calls = await shownErrors(async () => {
+      [, code] = await told({ default: () => Promise.reject(make()) });
+      reportUncaught("a callback", make());
+      showThrown(make());
+    });
+    assertEquals([calls.length, code], [2, 1011]);
+  }
 });
 
 Deno.test("a client that leaves has its handler tell the console nothing", async () => {

@@ -921,12 +921,17 @@ Deno.test("answer to a client's error tells a request that took too long, and wh
 
 Deno.test("request listener answers 500 for what can't be looked at, nor shown", async () => {
   const fail = () => Promise.reject(unshowable());
-  const calls = await shownErrors(() =>
-    withServer(createRequestListener(fail), async (port) => {
-      const response = await fetch(`http://127.0.0.1:${port}`);
-      await response.body?.cancel();
-      assertEquals(response.status, 500);
-    })
-  );
-  assertEquals(calls.map(([error]) => error instanceof TypeError), [true]);
+  const failNow = () => {
+    throw unshowable();
+  };
+  for (const onError of [undefined, fail, failNow]) {
+    const calls = await shownErrors(() =>
+      withServer(createRequestListener(fail, { onError }), async (port) => {
+        const response = await fetch(`http://127.0.0.1:${port}`);
+        await response.body?.cancel();
+        assertEquals(response.status, 500);
+      })
+    );
+    assertEquals(calls.map(([error]) => typeof error), ["string"]);
+  }
 });
