@@ -185,11 +185,11 @@ export class NamedSockets implements AsyncDisposable {
     options: CreateTlsOptions = {},
   ): Promise<boolean> {
     return this.#make("create", name, () => {
+      checkListenOptions(options, "tls");
       const { address, backlog, protocols, ...tls } = options;
       const identity = this.#identity(certificate);
       // Made now, so that a certificate that is no good is told of here, and not by every client.
       const context = new SecureContext({ ...this.#tlsVersions(protocols), ...tls, ...identity });
-      checkListenOptions(options, "tls");
       const source = listenTcp(checkPort(port, 0), address, backlog);
       const prepare: ListenerSettings["prepare"] = (transport, signal) => {
         const { handshakeTimeout: timeout } = this.#parameters;

@@ -949,6 +949,10 @@ Deno.test("book: an address that would not be heard is refused, not listened for
   assertError(book, "INVALID_ARGUMENT");
   assertEquals(await book.createTls("S", 0, identity("server"), options), false);
   assertError(book, "INVALID_ARGUMENT");
+  assertMatch(book.lastError!.message, /`host` is `address` here/);
+  const text = "127.0.0.1" as CreateSocketOptions;
+  assertEquals(await book.createTls("S", 0, identity("server"), text), false);
+  assertMatch(book.lastError!.message, /the address goes into an object/);
   assertThrows(
     () => new SocketBook({ throw: true } as SocketBookOptions),
     TypeError,
