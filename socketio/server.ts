@@ -391,10 +391,10 @@ export class SocketIoServer<
     );
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     deadline.onfire(() => {
-      // One of node:http2 has no such method.
-      for (const server of servers) server.closeAllConnections?.();
       // Those that others have upgraded are no more the server's, and may stay.
       resolve();
+      // One of node:http2 has no such method, and one that throws keeps the others as little here.
+      for (const server of servers) guardCallback(() => server.closeAllConnections?.())();
     });
     // One that throws keeps the others as little as one that does not end.
     await Promise.race([Promise.allSettled(closed), overdue]);

@@ -12,6 +12,7 @@ import { createServer, type Server as HttpServer, type ServerResponse } from "no
 import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { reported } from "../_support/console_errors.ts";
 import { assertShown } from "../_support/shown.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
@@ -127,6 +128,23 @@ Deno.test("server closes although what it was attached to can't be closed", asyn
   io.attach(http);
   await io.close();
   assertEquals(http.listening, false);
+});
+
+Deno.test("server closes, and cuts all, although one that it was attached to ends neither by itself nor so", async () => {
+  const broken = new Error("it can't be cut");
+  const cut: string[] = [];
+  const attached = (closeAllConnections: () => void) =>
+    Object.assign(new EventEmitter(), { close() {}, closeAllConnections });
+  const io = new SocketIoServer();
+  for (const name of ["first", "second"]) {
+    const emitter = attached(() => {
+      cut.push(name);
+      if (name === "first") throw broken;
+    });
+    io.attach(emitter as unknown as HttpServer);
+  }
+  assertEquals(await reported(() => io.close({ timeout: 1 })), [broken]);
+  assertEquals(cut, ["first", "second"]);
 });
 
 Deno.test("server closes servers of node:http that do not listen, its callback comes behind, and one of its engine stays", async () => {
