@@ -495,7 +495,8 @@ function datagramLine(send: (bytes: Uint8Array) => Promise<unknown>, close: () =
  *
  * @throws {RangeError} For a port, a speed or a time out of range.
  * @throws {TypeError} For a host or a path that is none, an option that there is not, and for
- * a certificate, a key or an option of `tls` that is no good. @throws {NetError} `ERR_UNSUPPORTED` for TLS with `implementation: "deno"`.
+ * a certificate, a key or an option of `tls` that is no good.
+ * @throws {NetError} `ERR_UNSUPPORTED` for TLS with `implementation: "deno"`.
  * @throws {TraceError} `ERR_TRACE_LISTEN` when the address is not of this machine, or the port taken.
  *
  * @example
