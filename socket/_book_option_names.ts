@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { checkOptionNames } from "../net/option_names.ts";
 import type {
+  CreateBluetoothOptions,
   CreateSocketOptions,
   CreateTlsOptions,
   CreateUdpOptions,
@@ -38,6 +39,19 @@ const TLS: Names<CreateTlsOptions> = {
   SNICallback: true,
 };
 
+const BLUETOOTH: Names<CreateBluetoothOptions> = {
+  channel: true,
+  adapter: true,
+  serviceName: true,
+  publish: true,
+};
+
+const ADAPTER = {
+  address: "is `adapter` here",
+  localAddress: "is `adapter` here",
+  name: "is `serviceName` here",
+};
+
 const ADDRESS = { host: "is `address` here", hostname: "is `address` here" };
 
 /** @throws {TypeError} For an option that a book does not have. */
@@ -60,4 +74,13 @@ export function checkListenOptions(
     );
   }
   checkOptionNames("Cannot listen", options, { tcp: TCP, udp: UDP, tls: TLS }[over], ADDRESS);
+}
+
+/**
+ * Refuses what would leave a Bluetooth service on all adapters.
+ *
+ * @throws {TypeError} For what is no object, and for an option that is not there.
+ */
+export function checkBluetoothOptions(options: CreateBluetoothOptions): void {
+  checkOptionNames("Cannot listen", options, BLUETOOTH, ADAPTER);
 }

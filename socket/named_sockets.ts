@@ -18,7 +18,11 @@ import type { Transport } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
-import { checkBookOptions, checkListenOptions } from "./_book_option_names.ts";
+import {
+  checkBluetoothOptions,
+  checkBookOptions,
+  checkListenOptions,
+} from "./_book_option_names.ts";
 import { changeParameters, DEFAULT_PARAMETERS } from "./_book_parameters.ts";
 import { proxyOf, webSocketUrl } from "./_book_targets.ts";
 import { DatagramName } from "./_datagram_name.ts";
@@ -210,6 +214,7 @@ export class NamedSockets implements AsyncDisposable {
     options: CreateBluetoothOptions = {},
   ): Promise<boolean> {
     return this.#make("create", name, () => {
+      checkBluetoothOptions(options);
       const { channel, adapter, serviceName, publish = true } = options;
       const source = listenBluetooth({
         channel,

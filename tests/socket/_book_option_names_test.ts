@@ -1,6 +1,14 @@
 import { assertThrows } from "@std/assert";
-import { checkBookOptions, checkListenOptions } from "../../socket/_book_option_names.ts";
-import type { CreateSocketOptions, SocketBookOptions } from "../../socket/socket_book_options.ts";
+import {
+  checkBluetoothOptions,
+  checkBookOptions,
+  checkListenOptions,
+} from "../../socket/_book_option_names.ts";
+import type {
+  CreateBluetoothOptions,
+  CreateSocketOptions,
+  SocketBookOptions,
+} from "../../socket/socket_book_options.ts";
 
 const kinds = ["tcp", "udp", "tls"] as const;
 
@@ -28,4 +36,18 @@ Deno.test("an address that would not be heard is refused", () => {
     const options = { nagle: false } as CreateSocketOptions;
     assertThrows(() => checkListenOptions(options, kind), TypeError, "no option `nagle`");
   }
+});
+
+Deno.test("an adapter that would not be heard is refused", () => {
+  checkBluetoothOptions({
+    channel: 1,
+    adapter: "00:00:00:00:00:01",
+    serviceName: "S",
+    publish: false,
+  });
+  const refused = (options: unknown, text: string) =>
+    assertThrows(() => checkBluetoothOptions(options as CreateBluetoothOptions), TypeError, text);
+  refused({ address: "00:00:00:00:00:01" }, "`address` is `adapter` here");
+  refused({ Adapter: "00:00:00:00:00:01" }, "no option `Adapter`, but `adapter`");
+  refused("00:00:00:00:00:01", "not an object");
 });

@@ -23,6 +23,7 @@ import { SocketBook } from "../../socket/socket_book.ts";
 import type {
   ConnectionParameters,
   ConnectTlsOptions,
+  CreateBluetoothOptions,
   CreateSocketOptions,
   CreateTlsOptions,
   SocketBookOptions,
@@ -953,6 +954,9 @@ Deno.test("book: an address that would not be heard is refused, not listened for
   const text = "127.0.0.1" as CreateSocketOptions;
   assertEquals(await book.createTls("S", 0, identity("server"), text), false);
   assertMatch(book.lastError!.message, /the address goes into an object/);
+  const radio = "00:00:00:00:00:01" as CreateBluetoothOptions;
+  assertEquals(await book.createBluetooth("S", "SerialPortServiceClass_UUID", radio), false);
+  assertError(book, "INVALID_ARGUMENT");
   assertThrows(
     () => new SocketBook({ throw: true } as SocketBookOptions),
     TypeError,
