@@ -356,7 +356,7 @@ export class SocketIoServer<
     const attached = this.#closeAttached(options ?? {});
     for (const namespace of [...this._nsps.values()]) {
       for (const socket of [...namespace.sockets.values()]) socket._onClose("server shutting down");
-      // One that throws keeps the ports open as little as one that rejects.
+      // One that throws, or rejects, keeps the ports open as little as one that rejects.
       closing.push((async () => await namespace.adapter.close())());
     }
     // Beside the adapters: whoever came while they close would be let in.
@@ -382,12 +382,13 @@ export class SocketIoServer<
     const deadline = deadlineSignal("close the server", told ? options : { timeout: GRACE });
     // One that does not listen is closed already.
     const closed = servers.map((server) =>
-      new Promise<void>((resolve) =>
-        server.close(() => {
+      new Promise<void>((resolve, reject) => {
+        const result: unknown = server.close(() => {
           this.#attached.delete(server);
           resolve();
-        })
-      )
+        });
+        onRejection(result, reject);
+      })
     );
     const { promise: overdue, resolve } = Promise.withResolvers<void>();
     deadline.onfire(() => {

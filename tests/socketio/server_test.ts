@@ -120,6 +120,9 @@ Deno.test("server closes although what it was attached to can't be closed", asyn
         throw new Error("it can't be closed");
       },
     }),
+    Object.assign(new EventEmitter(), {
+      close: () => Promise.reject(new Error("it can't be closed")),
+    }),
   ];
   const http = createServer();
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
