@@ -18,11 +18,7 @@ import type { Transport } from "../net/transport.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
-import {
-  checkBluetoothOptions,
-  checkBookOptions,
-  checkListenOptions,
-} from "./_book_option_names.ts";
+import { checkBookOptions, checkCallOptions, checkListenOptions } from "./_book_option_names.ts";
 import { changeParameters, DEFAULT_PARAMETERS } from "./_book_parameters.ts";
 import { proxyOf, webSocketUrl } from "./_book_targets.ts";
 import { DatagramName } from "./_datagram_name.ts";
@@ -214,7 +210,7 @@ export class NamedSockets implements AsyncDisposable {
     options: CreateBluetoothOptions = {},
   ): Promise<boolean> {
     return this.#make("create", name, () => {
-      checkBluetoothOptions(options);
+      checkListenOptions(options, "bluetooth");
       const { channel, adapter, serviceName, publish = true } = options;
       const source = listenBluetooth({
         channel,
@@ -269,6 +265,7 @@ export class NamedSockets implements AsyncDisposable {
     options: ConnectTlsOptions = {},
   ): Promise<boolean> {
     return this.#make("connect", name, async (own) => {
+      checkCallOptions(options, "tls");
       const { timeout, signal: _, protocols, certificate, ...tls } = options;
       const identity = certificate === undefined ? {} : this.#identity(certificate);
       return this.#connected(
@@ -293,6 +290,7 @@ export class NamedSockets implements AsyncDisposable {
     options: ConnectNamedBluetoothOptions = {},
   ): Promise<boolean> {
     return this.#make("connect", name, async (signal) => {
+      checkCallOptions(options, "bluetooth");
       const { adapter: localAddress, channel } = options;
       const port = channel === undefined ? { uuid: service } : { channel };
       const target = { address, localAddress, ...port };
@@ -326,7 +324,7 @@ export class NamedSockets implements AsyncDisposable {
     address: string,
     options: WebSocketClientOptions = {},
   ): Promise<boolean> {
-    return this.#openWebSocket(name, "ws:", address, options, undefined);
+    return this.#openWebSocket(name, "ws:", address, options);
   }
 
   /**
@@ -340,9 +338,7 @@ export class NamedSockets implements AsyncDisposable {
     address: string,
     options: WebSocketClientTlsOptions = {},
   ): Promise<boolean> {
-    const { port, path, protocols, callback, timeout, signal, ...tls } = options;
-    const rest = { port, path, protocols, callback, timeout, signal };
-    return this.#openWebSocket(name, "wss:", address, rest, tls);
+    return this.#openWebSocket(name, "wss:", address, options);
   }
 
   // A listening socket's clients.
@@ -428,6 +424,7 @@ export class NamedSockets implements AsyncDisposable {
    */
   write(name: string, data: SocketData, options: WriteSocketOptions = {}): Promise<boolean> {
     return this.#registry.run("write to", name, false, async () => {
+      checkCallOptions(options, "write");
       const { address, port, signal, timeout = this.#parameters.writeTimeout } = options;
       const bytes = socketDataBytes(data, options.encoding ?? this.#encoding);
       const text = typeof data === "string" ? data : undefined;
@@ -585,14 +582,13 @@ export class NamedSockets implements AsyncDisposable {
     name: string,
     scheme: "ws:" | "wss:",
     address: string,
-    options: WebSocketClientOptions,
-    tls: WebSocketTls | undefined,
+    options: WebSocketClientTlsOptions,
   ): Promise<boolean> {
     const { callback } = options;
     let socket: WebSocketName | undefined;
     const made = await this.#make("connect", name, async (own) => {
       try {
-        const ws = await this.#dialWebSocket(scheme, address, options, tls, own);
+        const ws = await this.#dialWebSocket(scheme, address, options, own);
         return { socket: socket = new WebSocketName(ws, callback) };
       } catch (error) {
         const { message } = toBookError(error, "connect", name);
@@ -609,14 +605,15 @@ export class NamedSockets implements AsyncDisposable {
   async #dialWebSocket(
     scheme: "ws:" | "wss:",
     address: string,
-    options: WebSocketClientOptions,
-    tls: WebSocketTls | undefined,
+    options: WebSocketClientTlsOptions,
     own: AbortSignal,
   ): Promise<WebSocketConnection> {
-    const url = webSocketUrl(scheme, address, options);
-    const { protocols = [] } = options;
-    const { tlsProtocols, ...tlsOptions } = tls ?? {};
-    const wait = this.#connectWait(options, own);
+    const secure = scheme === "wss:";
+    checkCallOptions(options, secure ? "webSocketTls" : "webSocket");
+    const { port, path, protocols = [], callback: _, timeout, signal: __, ...rest } = options;
+    const url = webSocketUrl(scheme, address, { port, path });
+    const { tlsProtocols, ...tls } = rest;
+    const wait = this.#connectWait({ timeout }, own);
     const deadline = deadlineSignal(`connect to "${url.origin}"`, wait);
     const aborter = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
@@ -625,7 +622,7 @@ export class NamedSockets implements AsyncDisposable {
         protocols: typeof protocols === "string"
           ? protocols.split(",").map((each) => each.trim()).filter((each) => each !== "")
           : protocols,
-        tls: tls && { ...this.#tlsVersions(tlsProtocols), ...tlsOptions },
+        tls: secure ? { ...this.#tlsVersions(tlsProtocols), ...tls } : undefined,
         proxy: this.#proxy,
         signal: aborter.signal,
         // One deadline is for all of it.
@@ -723,6 +720,7 @@ export class NamedSockets implements AsyncDisposable {
   }
 
   #readRequest(options: ReadSocketOptions, encoding: Encoding | undefined): ReadRequest {
+    checkCallOptions(options, "read");
     const { wait, maxBytes = 4096, receiveDelay = 0, signal } = options;
     if (wait === true && options.timeout !== undefined) {
       throw new TypeError("Cannot read: it is to wait for ever, and has a timeout");
@@ -743,8 +741,6 @@ interface Configurable {
   setKeepAlive?(on: boolean): void;
 }
 
-type WebSocketTls = Omit<WebSocketClientTlsOptions, keyof WebSocketClientOptions>;
-
 /** What errors call the book itself. */
 const ALL_SOCKETS = "*";
 
@@ -753,7 +749,9 @@ function wrongKind(why: string): SocketFailure {
 }
 
 function waitOptions(wait: SocketWait): WaitOptions {
-  return typeof wait === "number" ? { timeout: wait } : wait;
+  if (typeof wait === "number") return { timeout: wait };
+  checkCallOptions(wait, "wait");
+  return wait;
 }
 
 function signalOf(wait: SocketWait): AbortSignal | undefined {

@@ -38,6 +38,8 @@ const OPTIONS: Readonly<Record<keyof SimpleSocketOptions, true>> = {
   writeLimit: true,
 };
 
+const WAIT_OPTIONS: Readonly<Record<keyof WaitOptions, true>> = { timeout: true, signal: true };
+
 const FOREIGN_OPTIONS = { ssl: "is `tls` here", timeout: "is `connectTimeout` here" };
 
 /** What a handler may be: a function, or nothing to take it off. Its result is not looked at, but a promise that rejects is a failure. */
@@ -230,6 +232,7 @@ export class SimpleSocket implements AsyncDisposable {
       this.#state = "connecting";
       this.#listen(socket);
       const { tls, proxy } = this.#options;
+      checkOptionNames("Cannot connect", options, WAIT_OPTIONS);
       socket.connect({ host, port, tls, proxy });
       await waitFor(socket.opened, `connect to "${host}:${port}"`, {
         ...options,

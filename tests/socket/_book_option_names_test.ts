@@ -1,7 +1,7 @@
 import { assertThrows } from "@std/assert";
 import {
-  checkBluetoothOptions,
   checkBookOptions,
+  checkCallOptions,
   checkListenOptions,
 } from "../../socket/_book_option_names.ts";
 import type {
@@ -38,16 +38,35 @@ Deno.test("an address that would not be heard is refused", () => {
   }
 });
 
+Deno.test("options of calls are known by their names, and are an object", () => {
+  checkCallOptions({ timeout: 1, signal: undefined }, "wait");
+  checkCallOptions({ timeout: 1, adapter: "00:1A:7D:DA:71:13", channel: 1 }, "bluetooth");
+  checkCallOptions({ ca: "", protocols: 48, certificate: "mine", ALPNProtocols: [] }, "tls");
+  checkCallOptions({ port: 80, path: "/", protocols: "a", callback: () => {} }, "webSocket");
+  checkCallOptions({ port: 443, tlsProtocols: 48, servername: "a.example" }, "webSocketTls");
+  checkCallOptions({ wait: false, timeout: 1, maxBytes: 1, receiveDelay: 0, bytes: true }, "read");
+  checkCallOptions({ address: "127.0.0.1", port: 1, encoding: "utf8", timeout: 1 }, "write");
+  const calls = ["wait", "bluetooth", "tls", "webSocket", "webSocketTls", "read", "write"] as const;
+  for (const call of calls) {
+    assertThrows(() => checkCallOptions({ headers: {} }, call), TypeError, "no option `headers`");
+    for (const none of [80, "5 s", false] as unknown as object[]) {
+      assertThrows(() => checkCallOptions(none, call), TypeError, "the options are not an object");
+    }
+  }
+});
+
 Deno.test("an adapter that would not be heard is refused", () => {
-  checkBluetoothOptions({
-    channel: 1,
-    adapter: "00:00:00:00:00:01",
-    serviceName: "S",
-    publish: false,
-  });
+  checkListenOptions(
+    { channel: 1, adapter: "00:1A:7D:DA:71:13", serviceName: "S", publish: false },
+    "bluetooth",
+  );
   const refused = (options: unknown, text: string) =>
-    assertThrows(() => checkBluetoothOptions(options as CreateBluetoothOptions), TypeError, text);
-  refused({ address: "00:00:00:00:00:01" }, "`address` is `adapter` here");
-  refused({ Adapter: "00:00:00:00:00:01" }, "no option `Adapter`, but `adapter`");
-  refused("00:00:00:00:00:01", "not an object");
+    assertThrows(
+      () => checkListenOptions(options as CreateBluetoothOptions, "bluetooth"),
+      TypeError,
+      text,
+    );
+  refused({ address: "00:1A:7D:DA:71:13" }, "`address` is `adapter` here");
+  refused({ Adapter: "00:1A:7D:DA:71:13" }, "no option `Adapter`, but `adapter`");
+  refused("00:1A:7D:DA:71:13", "not an object");
 });

@@ -964,6 +964,41 @@ Deno.test("book: an address that would not be heard is refused, not listened for
   );
 });
 
+Deno.test("book: what a call would not hear is refused: WLangage's order of arguments, and unknown options", async () => {
+  await using book = new SocketBook();
+  await using server = await serveWebSocket({ hostname: "127.0.0.1", default: () => {} });
+  assert(await book.create("S", 0, { address: "127.0.0.1" }));
+  const port = book.localPort("S");
+  assert(await book.connect("C", port, "127.0.0.1"));
+  const signal = AbortSignal.timeout(5000);
+  for (const options of ["1 s", { timeout: 100, headers: {} }] as unknown as object[]) {
+    for (
+      const call of [
+        () => book.connect("X", port, "127.0.0.1", options),
+        () => book.connectTls("X", port, "127.0.0.1", options),
+        () =>
+          book.connectBluetooth("X", "SerialPortServiceClass_UUID", "00:00:00:00:00:01", options),
+        () => book.connectInfrared("X", "service", options),
+        () => book.createBluetooth("X", "SerialPortServiceClass_UUID", options),
+        () => book.webSocketClientConnect("X", `ws://127.0.0.1:${server.port}`, options),
+        () => book.webSocketClientConnectTls("X", `wss://127.0.0.1:${server.port}`, options),
+        () => book.waitForConnection("S", options),
+        () => book.accept("S", options),
+        () => book.read("C", options),
+        () => book.write("C", "x", options),
+      ]
+    ) {
+      const ended = await Promise.race([
+        call(),
+        new Promise((resolve) => signal.addEventListener("abort", () => resolve("waits"))),
+      ]);
+      assert(ended === false || ended === "", `${call}: ${ended}`);
+      assertError(book, "INVALID_ARGUMENT");
+    }
+  }
+  assertEquals(book.names, ["S", "C"]);
+});
+
 Deno.test("book: the options of the book are checked", () => {
   for (const name of ["maxMessageBytes", "inboxBytes", "outboxBytes", "maxSockets", "maxPending"]) {
     for (const value of [0, -1, NaN, Infinity, 1000.5]) {

@@ -159,6 +159,15 @@ Deno.test("simple socket: a host or a port that can't be is told like any failur
   await assertRejects(() => new SimpleSocket().connect("bad\0host", 80));
 });
 
+Deno.test("simple socket: options of connect that would not be heard are told like any failure", async () => {
+  for (const options of [500, { timeOut: 500 }] as object[]) {
+    const { socket, log, failed } = recorded();
+    await assertRejects(() => socket.connect("127.0.0.1", 1, options), TypeError, "Cannot connect");
+    assert(await failed instanceof TypeError);
+    assertEquals([socket.connected(), log], [false, ["error"]]);
+  }
+});
+
 Deno.test("simple socket gives up at its deadline or at the signal", async () => {
   // A server whose queue is full takes no connection; the same is had at once by a signal that has fired.
   const { socket, log, failed } = recorded();
