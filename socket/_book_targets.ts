@@ -47,9 +47,11 @@ export function proxyOf(
   password: string | undefined,
 ): ProxyUrl {
   if (address.includes("://")) {
-    if (port === undefined && username === undefined) return parseProxyUrl(address);
-    throw new TypeError("A proxy's URL has its port and its user in itself");
+    if (port === undefined && !username && !password) return parseProxyUrl(address);
+    throw new TypeError("A proxy's URL has its port, its user and its password in itself");
   }
+  // Left out, it would be connected without either.
+  if (password && !username) throw new TypeError("A proxy's password is for a user");
   return new ProxyUrl({
     protocol: "socks5",
     hostname: parseHost(address).hostname,

@@ -43,7 +43,20 @@ Deno.test("a proxy is told by address, port, user and password, or by its URL", 
   assertEquals(proxyOf("::1", 1, "", "").username, undefined);
   assertEquals(proxyOf("::1", 1, "ann", undefined).password, "");
   assertEquals(proxyOf("http://p.example:3128", undefined, undefined, undefined).protocol, "http");
+  assertEquals(proxyOf("socks5://p.example:1", undefined, "", "").username, undefined);
   assertThrows(() => proxyOf("socks5://p.example", 1, undefined, undefined), TypeError);
+  assertThrows(() => proxyOf("socks5://p.example", undefined, "ann", undefined), TypeError);
   assertThrows(() => proxyOf("no host", 1, undefined, undefined), TypeError);
   assertThrows(() => proxyOf("::1", 65_536, undefined, undefined), RangeError);
+});
+
+Deno.test("a proxy's password that nobody would be asked with is refused", () => {
+  for (const username of [undefined, ""]) {
+    assertThrows(() => proxyOf("p.example", 1, username, "secret"), TypeError, "for a user");
+    assertThrows(
+      () => proxyOf("socks5://p.example", undefined, username, "secret"),
+      TypeError,
+      "in itself",
+    );
+  }
 });
