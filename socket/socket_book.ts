@@ -182,14 +182,14 @@ export class SocketBook extends NamedSockets {
     return this.refuse(name);
   }
 
-  /** `connect`. */
+  /** `connect`; an empty address is this machine, as none. */
   socketConnecte(
     name: string,
     port: number,
     address?: string,
     maxWait?: WLangageTime | WaitOptions,
   ): Promise<boolean> {
-    return this.connect(name, port, address, waitOf(maxWait));
+    return this.connect(name, port, address || undefined, waitOf(maxWait));
   }
 
   /** `connectTls`; `protocols` are the flags of `TlsProtocol` added up. */

@@ -81,6 +81,13 @@ Deno.test("SocketCrée with an empty address listens on all, as without one", as
   assert(await livre.socketConnecte("C", livre.localPort("S")));
 });
 
+Deno.test("SocketConnecte with an empty address connects to this machine, as without one", async () => {
+  await using livre = new SocketBook();
+  assert(await livre.socketCrée("A", 0));
+  assert(await livre.socketConnecte("B", livre.localPort("A"), "", "5 s"), livre.erreurInfo());
+  assert(await livre.socketConnecte("C", livre.localPort("A")));
+});
+
 Deno.test("SocketLit: the time, the most bytes and the receive delay stand where WLangage has them", async () => {
   await using livre = new SocketBook();
   await livre.socketCrée("S", 0, LOCAL);
