@@ -440,7 +440,7 @@ export class NamedSockets implements AsyncDisposable {
    * Careful with end markers: a message that holds the marker is sent as it is, and is several messages for who reads it.
    *
    * @param marker in the two modes with an end marker: text in the book's encoding, or bytes. @default {the byte 0x1A}
-   * @returns Whether it was changed: not for UDP sockets and WebSockets, which have messages of their own, and no other mode than `NO_MARKER`.
+   * @returns Whether that is the mode now. UDP sockets and WebSockets, which have messages of their own, take `NO_MARKER` alone, which changes nothing.
    */
   changeTransmissionMode(
     name: string,
