@@ -6,7 +6,8 @@ import type { SocketIoParser, Untyped } from "./types.ts";
 
 /**
  * What is sent to the server's middleware: an object, or a function that makes it anew for each connection. What that throws
- * comes with `connect_error` (`ERR_LISTENER`), as the cause; so does why it can't be encoded.
+ * comes with `connect_error` (`ERR_LISTENER`), as the cause; so does why it can't be encoded, and that it
+ * is no object.
  */
 export type SocketIoAuth =
   | Record<string, Untyped>

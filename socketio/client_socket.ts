@@ -606,6 +606,10 @@ export class SocketIoClientSocket<
 
   #join(auth: Record<string, Untyped> | undefined): void {
     if (!this.#active || this.#connected) return;
+    // A server closes the connection for it, and without a word: it would be made again and again.
+    if (typeof (auth ?? {}) !== "object" || Array.isArray(auth)) {
+      return this.#authFailed(new TypeError("it gave no object"));
+    }
     const data = this.#pid === undefined ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
     this.#asked = this.io._connection;
     try {

@@ -4,6 +4,7 @@ import { ahead } from "../_support/ahead.ts";
 import { stubOptions } from "../_support/engine_client_stubs.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { reported } from "../_support/console_errors.ts";
+import type { SocketIoAuth } from "../../socketio/client_options.ts";
 import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -183,6 +184,20 @@ Deno.test("client whose auth fails with what can't be made a text is told, too",
         assertEquals([error.code, error.cause], ["ERR_LISTENER", cause]);
         assertEquals(error.message, "Cannot connect: auth failed: it told no reason");
         assertFalse(socket.active);
+        await socket.close();
+      }
+    }
+  });
+});
+
+Deno.test("client whose auth is no object is told, as one whose auth fails", async () => {
+  await withServer({}, async ({ url }) => {
+    for (const none of [3, "text", [1]]) {
+      for (const auth of [none, () => Promise.resolve(none)] as unknown as SocketIoAuth[]) {
+        const socket = connectSocketIo(url, { auth, forceNew: true, reconnectionDelay: 10 });
+        const [error] = await next<[SocketIoError]>(socket, "connect_error");
+        assertEquals(error.message, "Cannot connect: auth failed: it gave no object");
+        assertEquals([error.code, socket.active], ["ERR_LISTENER", false]);
         await socket.close();
       }
     }
