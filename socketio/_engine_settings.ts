@@ -95,6 +95,9 @@ export function resolveEngineOptions(
     MAX_DELAY,
   );
   const path = (options.path ?? defaultPath).replace(/\/$/, "");
+  if (path !== "" && !path.startsWith("/")) {
+    throw new TypeError("Cannot use the option path: it does not begin with a slash");
+  }
   return {
     path: flag("addTrailingSlash", options.addTrailingSlash, true) ? path + "/" : path,
     pingInterval: positive("pingInterval", options.pingInterval, 25_000, MAX_DELAY),

@@ -141,3 +141,10 @@ Deno.test("engine settings take cors of false or null for none, as npm's do", ()
     assertEquals(settings.cors, undefined);
   }
 });
+
+Deno.test("a path that no request can have is refused", () => {
+  for (const path of ["socket.io", "x/", "http://127.0.0.1/x", "*"]) {
+    assertThrows(() => resolveEngineOptions({ path }, "/e"), TypeError, "begin with a slash");
+  }
+  for (const path of ["", "/", "/x", "/x/"]) resolveEngineOptions({ path }, "/e");
+});
