@@ -1,7 +1,7 @@
 // Floor 2: protocol.
 import { Limits } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
-import { checkOptionNames } from "../net/option_names.ts";
+import { checkOptionNames, checkOptionSpelling } from "../net/option_names.ts";
 import {
   checkDeflateOptions,
   type PerMessageDeflateOptions,
@@ -65,12 +65,40 @@ function threshold(option: boolean | { threshold?: number } | null = true): numb
   );
 }
 
+const OPTIONS: Readonly<Record<keyof SocketIoEngineOptions, true>> = {
+  path: true,
+  addTrailingSlash: true,
+  pingInterval: true,
+  pingTimeout: true,
+  upgradeTimeout: true,
+  decisionTimeout: true,
+  destroyUpgrade: true,
+  destroyUpgradeTimeout: true,
+  closeTimeout: true,
+  maxHttpBufferSize: true,
+  transports: true,
+  allowUpgrades: true,
+  allowRequest: true,
+  cors: true,
+  allowedHosts: true,
+  cookie: true,
+  perMessageDeflate: true,
+  httpCompression: true,
+  maxBufferedBytes: true,
+  maxBufferedPackets: true,
+  slowClient: true,
+  maxConnections: true,
+  limits: true,
+  messageTimeout: true,
+};
+
 /** Fills in the defaults. @throws {TypeError} for an option that can't be honoured, RangeError for a bad number. */
 export function resolveEngineOptions(
   options: SocketIoEngineOptions,
   defaultPath: string,
 ): EngineSettings {
   refuseForeign(options, FOREIGN_SERVER_OPTIONS);
+  checkOptionSpelling("Cannot make an engine", options, OPTIONS);
   const transports = options.transports ?? ["polling", "websocket"];
   checkTransports(transports);
   // As with npm's, what is false is none: then no page of another origin is let in.

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { checkOptionSpelling } from "../net/option_names.ts";
 import { FOREIGN_CLIENT_OPTIONS, refuseForeign } from "./_foreign_options.ts";
 import { checkPath, checkRecord, flag } from "./_option_kinds.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
@@ -24,6 +25,45 @@ const SOCKET_OPTIONS: ReadonlySet<string> = new Set([
   "forceNew",
   "signal",
 ]);
+
+const OPTIONS: Readonly<Record<keyof SocketIoClientOptions, true>> = {
+  auth: true,
+  connectTimeout: true,
+  retries: true,
+  ackTimeout: true,
+  maxBufferedEvents: true,
+  maxBufferedBytes: true,
+  maxBufferedPackets: true,
+  maxPendingAcks: true,
+  path: true,
+  addTrailingSlash: true,
+  transports: true,
+  upgrade: true,
+  tryAllTransports: true,
+  query: true,
+  extraHeaders: true,
+  withCredentials: true,
+  reconnection: true,
+  reconnectionAttempts: true,
+  reconnectionDelay: true,
+  reconnectionDelayMax: true,
+  randomizationFactor: true,
+  timeout: true,
+  autoConnect: true,
+  multiplex: true,
+  forceNew: true,
+  maxHttpBufferSize: true,
+  maxAttachments: true,
+  maxAttachmentBytes: true,
+  signal: true,
+  parser: true,
+  proxy: true,
+  tls: true,
+  proxyTls: true,
+  policy: true,
+  fetch: true,
+  WebSocket: true,
+};
 
 /** The options that are objects which connections are made with, as they are. */
 const OBJECTS: ReadonlySet<string> = new Set(["tls", "proxyTls", "policy"]);
@@ -145,6 +185,7 @@ export function connectSocketIo<
   options: SocketIoClientOptions = {},
 ): SocketIoClientSocket<ListenEvents, EmitEvents> {
   refuseForeign(options, FOREIGN_CLIENT_OPTIONS);
+  checkOptionSpelling("Cannot connect", options, OPTIONS);
   const target = parseTarget(url);
   for (const name of ["addTrailingSlash", "multiplex", "forceNew", "autoConnect"] as const) {
     flag(name, options[name], true);

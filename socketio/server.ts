@@ -4,7 +4,7 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { Limits, type Pressure } from "../net/limits.ts";
-import { checkOptionNames } from "../net/option_names.ts";
+import { checkOptionNames, checkOptionSpelling } from "../net/option_names.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
@@ -118,7 +118,24 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   onListenerError?: (error: unknown, socket: SocketIoSocket) => void;
 }
 
-/** By a type that has them all: one that is missing here does not compile. */
+/** What a server has beside its engine. By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<Exclude<keyof SocketIoServerOptions, keyof SocketIoEngineOptions>, true> = {
+  serveClient: true,
+  adapter: true,
+  parser: true,
+  connectTimeout: true,
+  connectionStateRecovery: true,
+  cleanupEmptyChildNamespaces: true,
+  maxChildNamespaces: true,
+  maxNamespacesPerClient: true,
+  maxPendingAcks: true,
+  maxAttachments: true,
+  maxAttachmentBytes: true,
+  attachmentTimeout: true,
+  onListenerError: true,
+};
+
+/** By such a type, too. */
 const RECOVERY_OPTIONS: Record<keyof ConnectionStateRecoveryOptions, true> = {
   maxDisconnectionDuration: true,
   skipMiddlewares: true,
@@ -224,6 +241,7 @@ export class SocketIoServer<
         "Cannot make a Socket.IO server: it takes options alone; a port goes to listen(), a server of node:http to attach()",
       );
     }
+    checkOptionSpelling("Cannot make a Socket.IO server", options, OPTIONS);
     // As with npm's, what is false is none.
     const recovery = options.connectionStateRecovery || undefined;
     checkRecord("connectionStateRecovery", recovery);

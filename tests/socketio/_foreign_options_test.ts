@@ -6,6 +6,7 @@ import {
   refuseForeign,
 } from "../../socketio/_foreign_options.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
+import { SocketIoEngine } from "../../socketio/engine.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import type { AdapterNamespace } from "../../socketio/types.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
@@ -64,4 +65,19 @@ Deno.test("foreign options that ask for nothing, and names that nobody knows, ar
     assertThrows(() => refuseForeign(other, FOREIGN_CLIENT_OPTIONS), TypeError);
   }
   refuseForeign({ rejectUnauthorized: undefined, toString: 1, mine: 1 }, FOREIGN_CLIENT_OPTIONS);
+});
+
+Deno.test("options that are spelt in other upper and lower case are refused, with the name that they have", () => {
+  const rows: [string, string, (options: object) => void][] = [
+    ["pingtimeout", "pingTimeout", (options) => new SocketIoServer(options)],
+    ["allowedhosts", "allowedHosts", (options) => new SocketIoServer(options)],
+    ["CORS", "cors", (options) => new SocketIoEngine(options)],
+    ["maxAttachmentbytes", "maxAttachmentBytes", (options) => new SocketIoServer(options)],
+    ["websocket", "WebSocket", (options) => connectSocketIo("http://127.0.0.1:1/", options)],
+    ["extraheaders", "extraHeaders", (options) => connectSocketIo("http://127.0.0.1:1/", options)],
+  ];
+  for (const [name, meant, use] of rows) {
+    const message = `there is no option \`${name}\`, but \`${meant}\``;
+    assertThrows(() => use({ [name]: 1, autoConnect: false }), TypeError, message);
+  }
 });
