@@ -7,6 +7,7 @@ import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../websocket/errors.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../websocket/types.ts";
+import { checkLuaOptions } from "./_lua_options.ts";
 import { headerTable, isForeignScheme, luaText } from "./_lua_text.ts";
 import { reportUncaught } from "./_uncaught.ts";
 import type { EventWebSocketOptions, LuaTlsParams } from "./lua_web_socket_options.ts";
@@ -72,9 +73,11 @@ export class EventWebSocket {
   /**
    * Makes a client that is not connected.
    *
+   * @throws {TypeError} for an option that goes to `connect`, or has another name here.
    * @throws {RangeError} if `connectTimeout` is negative or no number, or too long for a timer.
    */
   constructor(options: EventWebSocketOptions = {}) {
+    checkLuaOptions(options, "connectTimeout");
     isBounded("connect", { timeout: options.connectTimeout });
     this.#options = options;
   }

@@ -8,6 +8,7 @@ import {
   type WebSocketData,
   WebSocketOpcode,
 } from "../websocket/types.ts";
+import { checkLuaOptions } from "./_lua_options.ts";
 import { headerTable, isForeignScheme, luaText } from "./_lua_text.ts";
 import type { LuaTlsParams, SyncWebSocketOptions } from "./lua_web_socket_options.ts";
 
@@ -101,10 +102,12 @@ export class SyncWebSocket implements AsyncDisposable {
   /**
    * Makes a client that is not connected.
    *
+   * @throws {TypeError} for an option that goes to `connect`, or has another name here.
    * @throws {RangeError} if the timeout is negative or no number, or too long for a timer.
    */
   constructor(options: SyncWebSocketOptions = {}) {
     const { timeout, ...rest } = options;
+    checkLuaOptions(options, "timeout");
     isBounded("connect", { timeout });
     this.#timeout = timeout;
     this.#options = rest;
