@@ -2,6 +2,7 @@
 import type { TransportExtras } from "./_transport_extras.ts";
 import { NetError } from "./errors.ts";
 import type { SocketOptions } from "./socket_options.ts";
+import { configureTransport } from "./transport_settings.ts";
 
 /** Sets what the options say on a connection that is new, and has the usual settings. */
 export function beginSettings(
@@ -10,24 +11,12 @@ export function beginSettings(
   refed: boolean,
 ): void {
   const { noDelay = true, keepAlive, keepAliveInitialDelay } = options;
-  try {
-    if (noDelay) transport.setNoDelay?.(true);
-    if (keepAlive) transport.setKeepAlive?.(true, keepAliveInitialDelay);
-    if (!refed) transport.unref?.();
-  } catch {
-    // The peer has left already: reading will tell.
-  }
-}
-
-/** Sets what the options say on a connection whose settings are not known. */
-export function repeatSettings(transport: TransportExtras, options: SocketOptions): void {
-  const { noDelay = true, keepAlive = false, keepAliveInitialDelay = 0 } = options;
-  try {
-    transport.setNoDelay?.(noDelay);
-    transport.setKeepAlive?.(keepAlive, keepAliveInitialDelay);
-  } catch {
-    // The peer has left already: reading will tell.
-  }
+  configureTransport(transport, {
+    noDelay: noDelay || undefined,
+    keepAlive: keepAlive || undefined,
+    keepAliveInitialDelay,
+  });
+  if (!refed) transport.unref?.();
 }
 
 /**

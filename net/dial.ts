@@ -20,6 +20,7 @@ import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
 import { startTls } from "./start_tls.ts";
 import type { TlsClientOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
+import { configureTransport } from "./transport_settings.ts";
 import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "./wait.ts";
 
 /** Where to connect to: a port of a host (a name or an address), or a Unix socket file. */
@@ -411,12 +412,7 @@ function ownSignal(signal?: AbortSignal): AbortSignal {
 const OwnAbortSignal = ownSignal().constructor as typeof AbortSignal;
 
 function configured(conn: Deno.TcpConn, { noDelay = true, keepAlive }: DialOptions): Deno.TcpConn {
-  try {
-    conn.setNoDelay(noDelay);
-    if (keepAlive === true) conn.setKeepAlive(true);
-  } catch {
-    // The peer has left already, which some systems tell here: reading will tell, too.
-  }
+  configureTransport(conn, { noDelay, keepAlive: keepAlive === true || undefined });
   return conn;
 }
 

@@ -113,6 +113,7 @@ export * from "./start_tls_options.ts";
 export * from "./tls_error.ts";
 export * from "./tls_options.ts";
 export * from "./transport.ts";
+export * from "./transport_settings.ts";
 export * from "./turn_slices.ts";
 export * from "./wait.ts";
 export * from "./write_all.ts";

@@ -11,6 +11,7 @@ import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
 import type { SocketAddressInfo, SocketReadyState } from "./socket_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
+import { LateSettings } from "./transport_settings.ts";
 
 /** What {@linkcode NodeTransport} uses of a node:net or node:tls socket, beside the stream. */
 export interface NodeSocketLike {
@@ -432,6 +433,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   readonly #reader: TransportReader;
   readonly #takesAll: boolean;
   readonly #writeTimeout: number;
+  readonly #late = new LateSettings();
   #head: Uint8Array | null;
   #started = false;
   #held = false;
@@ -550,7 +552,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   /** Switches Nagle's algorithm off (the default) or on, where the transport can. */
   setNoDelay(noDelay = true): this {
     // As with a socket, there is nothing to set any more: libraries call it by themselves, and may come too late.
-    if (!this.destroyed) this.#transport.setNoDelay?.(noDelay);
+    if (!this.destroyed) this.#late.set(this.#transport, { noDelay });
     return this;
   }
 
@@ -559,18 +561,10 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
    * {@linkcode NodeTransport} over a socket of node:net does, a `Deno.TcpConn` leaves it to the system.
    */
   setKeepAlive(enable = false, initialDelay = 0): this {
-    if (this.destroyed) return this;
-    const transport = this.#transport;
-    if (enable && initialDelay > 0) {
-      try {
-        transport.setKeepAlive?.(true, initialDelay);
-        return this;
-      } catch (error) {
-        // A socket of this module over one of Deno's: libraries call this by themselves, and the probes are what matters.
-        if (!(error instanceof NetError && error.code === "ERR_UNSUPPORTED")) throw error;
-      }
+    const keepAliveInitialDelay = enable && initialDelay > 0 ? initialDelay : undefined;
+    if (!this.destroyed) {
+      this.#late.set(this.#transport, { keepAlive: enable, keepAliveInitialDelay });
     }
-    transport.setKeepAlive?.(enable);
     return this;
   }
 
@@ -735,6 +729,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     for (;;) {
       const slice = this.#takesAll ? rest.subarray(0, SLICE) : rest;
       const n = takenCount(await this.#inTime(this.#transport.write(slice)), slice.length);
+      this.#late.repeat(this.#transport);
       this.#idle?.touch();
       if (n === rest.length) return;
       rest = rest.subarray(n);

@@ -32,12 +32,7 @@ import {
   startTlsError,
   writeError,
 } from "./_socket_errors.ts";
-import {
-  beginSettings,
-  checkKeepAliveDelay,
-  lastingOptions,
-  repeatSettings,
-} from "./_socket_settings.ts";
+import { beginSettings, checkKeepAliveDelay, lastingOptions } from "./_socket_settings.ts";
 import { IncomingStream, OutgoingStream } from "./_socket_streams.ts";
 import { addressInfo, encodeChunk, reportFault } from "./_socket_util.ts";
 import {
@@ -65,6 +60,7 @@ import { startServerTls, startTls, tlsInfo } from "./start_tls.ts";
 import type { StartServerTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import type { PeerCertificate, TlsCipher, TlsInfo, TlsServerOptions } from "./tls_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
+import { LateSettings, type TransportSettings } from "./transport_settings.ts";
 import {
   abortError,
   type Deadline,
@@ -140,6 +136,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #connecting: AbortController | null = null;
   #securing = false;
   /** Whether a setting waits for the end of a write. */
+  #late = new LateSettings();
   #unset = false;
   #paused = false;
   #readEnded = false;
@@ -834,7 +831,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Sends small writes at once (the default), or lets the system gather them (Nagle). */
   setNoDelay(on = true): this {
     this.#options = { ...this.#options, noDelay: on };
-    this.#adjust((transport) => transport.setNoDelay?.(on));
+    this.#adjust({ noDelay: on });
     return this;
   }
 
@@ -850,7 +847,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const transport = this.#destroyed ? null : this.#transport;
     if (on && initialDelay > 0 && transport !== null) checkKeepAliveDelay(transport);
     this.#options = { ...this.#options, keepAlive: on, keepAliveInitialDelay: initialDelay };
-    this.#adjust((transport) => transport.setKeepAlive?.(on, initialDelay));
+    this.#adjust({ keepAlive: on, keepAliveInitialDelay: initialDelay });
     return this;
   }
 
@@ -1097,18 +1094,15 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   /** Sets something on the connection. Deno's own refuses that while they write: then it is set after the write. */
-  #adjust(set: (transport: TransportExtras) => void): void {
+  #adjust(settings: TransportSettings): void {
     if (this.#transport === null || this.#destroyed) return;
-    try {
-      set(this.#transport);
-    } catch {
-      if (this.#unset) return;
-      this.#unset = true;
-      this.#outgoing.afterWrite((error) => {
-        this.#unset = false;
-        if (!error && this.#transport !== null) repeatSettings(this.#transport, this.#options);
-      });
-    }
+    if (this.#late.set(this.#transport, settings) || this.#unset) return;
+    this.#unset = true;
+    this.#outgoing.afterWrite((error) => {
+      this.#unset = false;
+      if (error) this.#late = new LateSettings();
+      else if (this.#transport !== null) this.#late.repeat(this.#transport);
+    });
   }
 
   /** Emits. What a listener throws ends this socket and goes no further. */

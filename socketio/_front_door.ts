@@ -11,6 +11,7 @@ import type { Budget } from "../net/budget.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
+import { configureTransport } from "../net/transport_settings.ts";
 import { buildRefusal, isUpgradeRequest } from "../websocket/handshake.ts";
 import {
   HttpFields,
@@ -321,12 +322,8 @@ export class FrontDoor {
 
   async #greet(raw: Transport): Promise<void> {
     let transport = raw;
-    try {
-      // Whatever is written is meant to leave: the system must not wait for more.
-      (transport as { setNoDelay?(noDelay: boolean): void }).setNoDelay?.(true);
-    } catch {
-      // The client has left already, which some systems tell here: reading will tell, too.
-    }
+    // Whatever is written is meant to leave: the system must not wait for more.
+    configureTransport(transport, { noDelay: true });
     const waiting: Waiting = { transport };
     this.#waiting.add(waiting);
     this.#count();

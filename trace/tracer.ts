@@ -14,6 +14,7 @@ import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
+import { configureTransport } from "../net/transport_settings.ts";
 import { checkEndpoint, showEndpoint } from "./_address.ts";
 import { DatagramSession } from "./_datagram_session.ts";
 import { EventHub } from "./_event_hub.ts";
@@ -441,11 +442,7 @@ export class Tracer implements AsyncDisposable {
   #take(conn: Deno.Conn): void {
     const { maxConnections = 1024, listen, to } = this.#options;
     const transport = new ResettableTransport(conn as Transport);
-    try {
-      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-    } catch {
-      // The client has left already, which some systems tell here: reading will tell, too.
-    }
+    configureTransport(transport, { noDelay: true });
     const session = new StreamSession(this.#nextId++, this.#context);
     const full = this.#sessions.size >= maxConnections
       ? new Error(`Cannot trace the connection: ${maxConnections} are open already`)

@@ -11,6 +11,7 @@ import {
   checkedProxyProtocol,
 } from "../net/proxy_protocol_transport.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
+import { configureTransport } from "../net/transport_settings.ts";
 import { abortError, deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import {
   closeQuietly,
@@ -315,11 +316,7 @@ class Acceptor {
       transport.write(bytes).then(close, close);
       return;
     }
-    try {
-      (transport as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
-    } catch {
-      // The client has left already, which some systems tell here: reading will tell, too.
-    }
+    configureTransport(transport, { noDelay: true });
     if (this.#introduction === undefined && this.#listening.startTls === undefined) {
       takeHead(transport, "request", this.#options.head, new Entrance(this, arrival));
     } else this.#introduce(arrival);

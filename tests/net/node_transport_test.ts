@@ -825,9 +825,38 @@ Deno.test("transport duplex hands a keep-alive delay on, where the transport tak
     },
   });
   const broken = new TransportDuplex(failing);
-  assertThrows(() => broken.setKeepAlive(true, 1), Deno.errors.BadResource);
+  assertEquals(broken.setKeepAlive(true, 1), broken); // as a socket's does
   broken.destroy();
   b.close();
+});
+
+Deno.test("transport duplex sets after its write what the transport refuses meanwhile", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  const peer = await listener.accept();
+  const set: unknown[] = [];
+  const { setNoDelay, setKeepAlive } = conn;
+  conn.setNoDelay = (on) => {
+    setNoDelay.call(conn, on);
+    set.push(["noDelay", on]);
+  };
+  conn.setKeepAlive = (on) => {
+    setKeepAlive.call(conn, on);
+    set.push(["keepAlive", on]);
+  };
+  const duplex = new TransportDuplex(conn);
+  const total = 16_777_216;
+  const written = new Promise((resolve) => duplex.write(new Uint8Array(total), resolve));
+  const p = new Uint8Array(65_536);
+  let got = (await peer.read(p))!;
+  duplex.setNoDelay(true).setKeepAlive(true, 1000).setNoDelay(false);
+  assertEquals(set, []); // Deno's own can't while they write
+  while (got < total) got += (await peer.read(p))!;
+  await written;
+  assertEquals(set, [["noDelay", false], ["keepAlive", true]]);
+  duplex.destroy();
+  peer.close();
+  listener.close();
 });
 
 for (const ends of [true, false]) {
