@@ -4,6 +4,11 @@ import type { NetError } from "../net/errors.ts";
 import { toNetError } from "../net/os_error.ts";
 import { TransportReader } from "../net/reader.ts";
 import type { Transport } from "../net/transport.ts";
+import {
+  type ConfigurableTransport,
+  LateSettings,
+  type TransportSettings,
+} from "../net/transport_settings.ts";
 import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
 import { TransportWriter } from "../net/writer.ts";
 import { closedByPeer, closedHere, SocketFailure } from "./_failure.ts";
@@ -51,6 +56,7 @@ export class StreamSocket implements NamedSocket {
   readonly #decoder: TransmissionDecoder;
   readonly #inboxBytes: number;
   readonly #outboxBytes: number;
+  readonly #late = new LateSettings();
   #transmission: Transmission;
   #waiters: Waiter[] = [];
   #started = false;
@@ -68,6 +74,7 @@ export class StreamSocket implements NamedSocket {
     // The limit is checked before a message: in the middle of one the writer must not refuse.
     this.#writer = new TransportWriter(transport, {
       limit: Infinity,
+      onwritten: () => this.#late.repeat(transport),
       onerror: (error) => this.#broken ??= error,
     });
     this.#reader = new TransportReader(transport, {
@@ -80,8 +87,12 @@ export class StreamSocket implements NamedSocket {
     }, { maxSlab: Math.min(262_144, Math.max(512, settings.inboxBytes)) });
   }
 
-  get transport(): Transport {
-    return this.#transport;
+  /** Sets the connection, after the write if one is under way; false when it is none that has settings. */
+  configure(settings: TransportSettings): boolean {
+    const { setNoDelay, setKeepAlive } = this.#transport as ConfigurableTransport;
+    if (setNoDelay === undefined || setKeepAlive === undefined) return false;
+    this.#late.set(this.#transport, settings);
+    return true;
   }
 
   get transmission(): Transmission {

@@ -15,6 +15,7 @@ import { SecureContext } from "../net/secure_context.ts";
 import { startServerTls } from "../net/start_tls.ts";
 import type { TlsIdentity } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
+import { configureTransport } from "../net/transport_settings.ts";
 import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
@@ -519,7 +520,7 @@ export class NamedSockets implements AsyncDisposable {
    * @returns Whether the parameters are good; if not, nothing is changed.
    */
   parameter(parameters: SocketBookParameters | number): boolean;
-  /** Changes a connection that is there. @returns Whether that could be done. */
+  /** Changes a connection that is there; one that writes, after that write. @returns Whether that could be done. */
   parameter(name: string, parameters: ConnectionParameters): boolean;
   parameter(
     ...args: [SocketBookParameters | number] | [string, ConnectionParameters]
@@ -540,13 +541,9 @@ export class NamedSockets implements AsyncDisposable {
           "Only nagle and keepAlive can be changed on a connection that is there",
         );
       }
-      const transport = socket instanceof StreamSocket ? socket.transport as Configurable : {};
-      if (!transport.setNoDelay || !transport.setKeepAlive) {
-        throw wrongKind("it is no TCP connection");
-      }
-      if (nagle !== undefined) transport.setNoDelay(!nagle);
-      if (keepAlive !== undefined) transport.setKeepAlive(keepAlive);
-      return true;
+      const settings = { noDelay: nagle === undefined ? undefined : !nagle, keepAlive };
+      if (socket instanceof StreamSocket && socket.configure(settings)) return true;
+      throw wrongKind("it is no TCP connection");
     });
   }
 
@@ -679,13 +676,7 @@ export class NamedSockets implements AsyncDisposable {
       maxPending: this.#maxPending,
       transmission: SIZE_HEADER,
       open: (transport, mode) => {
-        const { setNoDelay, setKeepAlive } = transport as Configurable;
-        try {
-          setNoDelay?.call(transport, !nagle);
-          if (keepAlive) setKeepAlive?.call(transport, true);
-        } catch {
-          // The client has left already, which some systems tell here: reading will tell, too.
-        }
+        configureTransport(transport, { noDelay: !nagle, keepAlive: keepAlive || undefined });
         return this.#openStream(transport, mode);
       },
     });
@@ -733,12 +724,6 @@ export class NamedSockets implements AsyncDisposable {
     }
     return { ...lookOptions({ timeout, signal }), maxBytes, receiveDelay, encoding };
   }
-}
-
-/** The part of a TCP connection that has settings. */
-interface Configurable {
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean): void;
 }
 
 /** What errors call the book itself. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
+import type { ConfigurableTransport } from "../../net/transport_settings.ts";
 import { SocketFailure } from "../../socket/_failure.ts";
 import type { ReadRequest } from "../../socket/_named_socket.ts";
 import { StreamSocket } from "../../socket/_stream_socket.ts";
@@ -169,4 +170,47 @@ Deno.test("stream socket: close ends reads and writes, and happens once", async 
 Deno.test("stream socket: a timeout that is none is refused", async () => {
   await using r = rig();
   await assertRejects(() => r.socket.read(request({ timeout: -1 })), RangeError);
+});
+
+Deno.test("stream socket: what its connection refuses while it writes is set after the write", async () => {
+  await using plain = rig();
+  assertEquals(plain.socket.configure({ noDelay: true }), false); // it has no settings
+
+  const [here, peer] = pair({ capacity: 8 });
+  let writing = 0;
+  const set: unknown[] = [];
+  const told = (...what: unknown[]) => {
+    if (writing > 0) throw new Error("Unable to get resources");
+    set.push(what);
+  };
+  const write = here.write.bind(here);
+  const transport: typeof here & ConfigurableTransport = Object.assign(here, {
+    setNoDelay: (on: boolean) => told("noDelay", on),
+    setKeepAlive: (on: boolean) => told("keepAlive", on),
+    write: async (p: Uint8Array) => {
+      writing++;
+      try {
+        return await write(p);
+      } finally {
+        writing--;
+      }
+    },
+  });
+  const socket = new StreamSocket(transport, {
+    transmission: transmission(SIZE_HEADER),
+    maxMessageBytes: 1000,
+    inboxBytes: 64,
+    outboxBytes: 1000,
+  });
+  const written = socket.write(new Uint8Array(100), WRITE);
+  await peer.read(new Uint8Array(4));
+  assertEquals(writing, 1);
+  assertEquals(socket.configure({ noDelay: true }), true);
+  assertEquals(socket.configure({ keepAlive: true }), true);
+  assertEquals(set, []);
+  for (let left = 100; left > 0;) left -= (await peer.read(new Uint8Array(left)))!;
+  await written;
+  assertEquals(set, [["noDelay", true], ["keepAlive", true]]);
+  peer.close();
+  await socket.close({ timeout: 1000 });
 });

@@ -1043,6 +1043,16 @@ Deno.test("book: parameters of a connection can be changed while it is there", a
   assertError(book, "WRONG_KIND");
 });
 
+Deno.test("book: parameters of a connection can be changed while it writes", async () => {
+  await using rig = await connectedBook();
+  const { book } = rig;
+  const written = book.write("C", new Uint8Array(16_000_000));
+  await new Promise((resolve) => setTimeout(resolve));
+  assert(book.parameter("C", { nagle: false }), book.lastError?.message);
+  await book.close(rig.channel);
+  await written;
+});
+
 Deno.test("book: connections are made with the parameters", async () => {
   await using book = new SocketBook();
   book.parameter({ nagle: false, keepAlive: true });
