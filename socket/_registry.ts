@@ -1,5 +1,6 @@
 // Floor 3: driver.
-import { deadlineSignal } from "../net/wait.ts";
+import type { NetError } from "../net/errors.ts";
+import { deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
 import { type BookOperation, closedHere, SocketFailure, toBookError } from "./_failure.ts";
 import type { NamedSocket } from "./_named_socket.ts";
 import type { SocketBookError } from "./errors.ts";
@@ -42,6 +43,7 @@ export class Registry {
   readonly #entries = new Map<string, MadeSocket | Reservation>();
   readonly #errors = new Map<string, SocketBookError>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #waitForRoom = new Set<() => void>();
   #channels = 0;
   #failures = 0;
   /** Why the call that ended last failed. */
@@ -151,7 +153,7 @@ export class Registry {
     if (this.#entries.has(name)) {
       throw new SocketFailure("NAME_IN_USE", "there is a socket of that name already");
     }
-    if (this.#entries.size >= this.#maxSockets) {
+    if (this.full) {
       throw new SocketFailure(
         "LIMIT_REACHED",
         `there are ${this.#entries.size} sockets already, the limit is ${this.#maxSockets} (maxSockets); ` +
@@ -173,12 +175,35 @@ export class Registry {
       // Replaced, not set anew, so that the order of the names is that of the calls.
       this.#entries.set(name, made);
     } catch (error) {
-      this.#entries.delete(name);
+      this.#delete(name);
       throw reservation.cancelled ? closedHere() : error;
     } finally {
       given.clear();
       reservation.settle();
     }
+  }
+
+  /** Whether no more sockets can be made. */
+  get full(): boolean {
+    return this.#entries.size >= this.#maxSockets;
+  }
+
+  /** Waits until a socket goes, or the time is over. */
+  async room(wait: WaitOptions): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waitForRoom.add(resolve);
+    try {
+      await waitFor(promise, "wait for room", wait);
+    } catch (error) {
+      if ((error as NetError).code !== "ETIMEDOUT") throw error;
+    } finally {
+      this.#waitForRoom.delete(resolve);
+    }
+  }
+
+  #delete(name: string): void {
+    this.#entries.delete(name);
+    for (const resolve of this.#waitForRoom) resolve();
   }
 
   /** Closes what has that name, made or not. */
@@ -191,7 +216,7 @@ export class Registry {
       await entry.cancel();
       return;
     }
-    this.#entries.delete(name);
+    this.#delete(name);
     const closing = entry.socket.close({ timeout });
     this.#closing.add(closing);
     try {

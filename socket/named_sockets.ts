@@ -359,7 +359,8 @@ export class NamedSockets implements AsyncDisposable {
   }
 
   /**
-   * Accepts the client that has waited longest, and waits for one if there is none.
+   * Accepts the client that has waited longest, and waits for one if there is none. A book that is full fails with `LIMIT_REACHED` when no
+   * other socket is closed within 50 ms, and the client waits on.
    *
    * @param wait how long, in ms, or a signal; 0 only looks. @default {for ever}
    * @returns The name of the channel to it, a new socket; `""` when no client came. The channel begins in the mode of the listening socket.
@@ -368,13 +369,17 @@ export class NamedSockets implements AsyncDisposable {
     return this.#registry.run("accept a connection on", name, "", async () => {
       const listener = this.#registry.get(name);
       if (!(listener instanceof ListenerSocket)) throw wrongKind("it does not listen");
+      const { timeout, signal } = lookOptions(waitOptions(wait));
+      // A client that waits is told of at once: a loop over both calls would do nothing else.
+      if (this.#registry.full) {
+        await this.#registry.room({ timeout: Math.min(timeout ?? Infinity, ROOM_WAIT), signal });
+      }
       const channel = this.#registry.channelName(name);
       await this.#registry.make(channel, async (own) => {
-        const { timeout } = lookOptions(waitOptions(wait));
         const socket = await listener.accept({ timeout, signal: own });
         if (socket !== undefined) return { socket };
         throw new SocketFailure("NO_REQUEST", "no client asks to be connected");
-      }, signalOf(wait));
+      }, signal);
       return channel;
     });
   }
@@ -725,6 +730,9 @@ export class NamedSockets implements AsyncDisposable {
     return { ...lookOptions({ timeout, signal }), maxBytes, receiveDelay, encoding };
   }
 }
+
+/** How long `accept` waits for room in a book that is full, in ms. */
+const ROOM_WAIT = 50;
 
 /** What errors call the book itself. */
 const ALL_SOCKETS = "*";

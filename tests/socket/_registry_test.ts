@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { NetError } from "../../net/errors.ts";
 import { SocketFailure } from "../../socket/_failure.ts";
 import type { NamedSocket } from "../../socket/_named_socket.ts";
 import { Registry } from "../../socket/_registry.ts";
@@ -86,6 +87,27 @@ Deno.test("registry: names of channels are new ones", async () => {
   const registry = new Registry(false, 10);
   await registry.make("S#2", () => ({ socket: new FakeSocket() }));
   assertEquals([registry.channelName("S"), registry.channelName("S")], ["S#1", "S#3"]);
+});
+
+Deno.test("registry: room is there when a socket goes, or is not waited for any longer", async () => {
+  const registry = new Registry(false, 1);
+  assertEquals(registry.full, false);
+  await registry.make("A", () => ({ socket: new FakeSocket() }));
+  assertEquals(registry.full, true);
+  await registry.room({ timeout: 1 });
+  const signal = AbortSignal.abort("enough");
+  const error = await assertRejects(() => registry.room({ signal }), NetError);
+  assertEquals(error.code, "ABORT_ERR");
+  const waiting = [registry.room({}), registry.room({})];
+  await registry.close("A", 10);
+  await Promise.all(waiting);
+
+  const made = Promise.withResolvers<never>();
+  const making = registry.make("A", () => made.promise);
+  const room = registry.room({});
+  made.reject(new Error("no"));
+  await assertRejects(() => making, Error, "no");
+  await room;
 });
 
 Deno.test("registry: failures become results and last errors", async () => {

@@ -870,20 +870,36 @@ Deno.test("book: there is a limit of sockets", async () => {
   assertError(book, "LIMIT_REACHED");
 });
 
+Deno.test("book: accept waits a little for room, and is told when a socket is closed meanwhile", async () => {
+  await using book = new SocketBook({ maxSockets: 2 });
+  await book.create("S", 0, { address: "127.0.0.1" });
+  await book.connect("C", book.localPort("S"), "127.0.0.1");
+  const accepting = book.accept("S");
+  await book.close("C");
+  assertNotEquals(await accepting, "", book.lastError?.message);
+  const signal = AbortSignal.abort();
+  assertEquals(await book.accept("S", { signal }), "");
+  assertError(book, "ABORTED");
+  const lost = book.accept("S");
+  await book.close("S");
+  assertEquals(await lost, "");
+  assertEquals(book.lastErrorOf("S")?.kind, "CONNECTION_LOST");
+});
+
 Deno.test("book: loops that do not look at errors let everything else go on", async () => {
   await using book = new SocketBook({ maxSockets: 2 });
   await book.create("S", 0, { address: "127.0.0.1" });
   await book.connect("C", book.localPort("S"), "127.0.0.1");
   const calls: Record<string, () => Promise<unknown>> = {
     // The client waits on, since there is no room for a channel.
-    accept: async () => await book.waitForConnection("S") && await book.accept("S"),
+    accept: async () => await book.waitForConnection("S") && await book.accept("S", 0),
     read: () => book.read("NOBODY"),
     write: () => book.write("NOBODY", "x"),
   };
   for (const [name, call] of Object.entries(calls)) {
     let turned = false;
     setTimeout(() => turned = true);
-    for (let i = 0; i < 1000; i++) await call();
+    for (let i = 0; i < 200; i++) await call();
     assert(turned, name);
   }
 });
