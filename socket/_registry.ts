@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { NetError } from "../net/errors.ts";
 import { deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
+import { FailedCalls } from "./_failed_calls.ts";
 import { type BookOperation, closedHere, SocketFailure, toBookError } from "./_failure.ts";
 import type { NamedSocket } from "./_named_socket.ts";
 import type { SocketBookError } from "./errors.ts";
@@ -13,9 +14,6 @@ export interface MadeSocket {
 
 /** For how many names an error is remembered. */
 const MAX_ERRORS = 1024;
-
-/** After so many failed calls everything else gets a turn. */
-const FAILURES_A_TURN = 64;
 
 /** A name that is taken by a socket which is being made. */
 class Reservation {
@@ -43,9 +41,9 @@ export class Registry {
   readonly #entries = new Map<string, MadeSocket | Reservation>();
   readonly #errors = new Map<string, SocketBookError>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #failed = new FailedCalls();
   readonly #waitForRoom = new Set<() => void>();
   #channels = 0;
-  #failures = 0;
   /** Why the call that ended last failed. */
   lastError: SocketBookError | null = null;
 
@@ -97,10 +95,8 @@ export class Registry {
       this.#succeeded(operation, name);
       return result;
     } catch (error) {
-      // Most fail at once: a loop that does not look at errors would let no timer and no socket go on.
-      if (++this.#failures % FAILURES_A_TURN === 0) {
-        await new Promise((resolve) => setTimeout(resolve));
-      }
+      const turn = this.#failed.add();
+      if (turn !== undefined) await turn;
       return this.#fail(error, operation, name, failed);
     }
   }

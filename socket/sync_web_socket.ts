@@ -8,6 +8,7 @@ import {
   type WebSocketData,
   WebSocketOpcode,
 } from "../websocket/types.ts";
+import { FailedCalls } from "./_failed_calls.ts";
 import { checkLuaOptions } from "./_lua_options.ts";
 import { headerTable, isForeignScheme, luaText } from "./_lua_text.ts";
 import type { LuaTlsParams, SyncWebSocketOptions } from "./lua_web_socket_options.ts";
@@ -95,6 +96,7 @@ export class SyncWebSocket implements AsyncDisposable {
   readonly #timeout: number | undefined;
   #ws: WebSocketConnection | null = null;
   #state: "CLOSED" | "CONNECTING" | "OPEN" = "CLOSED";
+  readonly #failures = new FailedCalls();
   #giveUp: AbortController | null = null;
   /** Resolves when nothing is being connected. */
   #settled: Promise<void> = Promise.resolve();
@@ -136,8 +138,8 @@ export class SyncWebSocket implements AsyncDisposable {
     protocol: string | readonly string[] = [],
     tls?: LuaTlsParams,
   ): Promise<SyncConnectResult> {
-    if (this.#state !== "CLOSED") return [null, "wrong state"];
-    if (isForeignScheme(url)) return [null, "bad protocol"];
+    if (this.#state !== "CLOSED") return this.#failed([null, "wrong state"]);
+    if (isForeignScheme(url)) return this.#failed([null, "bad protocol"]);
     this.#state = "CONNECTING";
     const settled = Promise.withResolvers<void>();
     this.#settled = settled.promise;
@@ -180,7 +182,7 @@ export class SyncWebSocket implements AsyncDisposable {
    */
   async send(data: SyncSendable, opcode?: 1 | 2 | 9 | 10): Promise<SyncSendResult> {
     const ws = this.#ws;
-    if (ws === null || this.#state !== "OPEN") return [null, ...WRONG_STATE];
+    if (ws === null || this.#state !== "OPEN") return this.#failed([null, ...WRONG_STATE]);
     if (opcode === SyncWebSocket.PING || opcode === SyncWebSocket.PONG) {
       return sendControl(ws, bytesOf(data), opcode);
     }
@@ -193,7 +195,7 @@ export class SyncWebSocket implements AsyncDisposable {
     } catch (error) {
       if (error instanceof TypeError) throw error;
       // What came before the end is still to be received, so the state is left to `receive`.
-      if (ws.state === "closed") return [null, ...endOf(await ws.closed)];
+      if (ws.state === "closed") return this.#failed([null, ...endOf(await ws.closed)]);
       this.#cut(ws);
       return [null, false, 1006, luaText(error)];
     }
@@ -205,7 +207,7 @@ export class SyncWebSocket implements AsyncDisposable {
    */
   async receive(): Promise<SyncReceiveResult> {
     const ws = this.#ws;
-    if (ws === null || this.#state !== "OPEN") return [null, null, ...WRONG_STATE];
+    if (ws === null || this.#state !== "OPEN") return this.#failed([null, null, ...WRONG_STATE]);
     try {
       const received = await ws.receive({ timeout: this.#timeout });
       if (received.data !== undefined) return [received.data, received.opcode];
@@ -228,7 +230,7 @@ export class SyncWebSocket implements AsyncDisposable {
    */
   async close(code: number = 1000, reason: string = ""): Promise<SyncCloseResult> {
     const ws = this.#ws;
-    if (ws === null || this.#state !== "OPEN") return [...WRONG_STATE];
+    if (ws === null || this.#state !== "OPEN") return this.#failed([...WRONG_STATE]);
     const closing = ws.close(code, reason, { timeout: this.#timeout });
     this.#forget();
     try {
@@ -245,6 +247,12 @@ export class SyncWebSocket implements AsyncDisposable {
     this.#giveUp?.abort();
     await this.#settled;
     await this.close();
+  }
+
+  /** The result of a call that failed at once. */
+  async #failed<T>(result: T): Promise<T> {
+    await this.#failures.add();
+    return result;
   }
 
   #forget(): void {

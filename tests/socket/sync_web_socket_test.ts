@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { SyncWebSocket } from "../../socket/sync_web_socket.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
@@ -310,4 +310,28 @@ Deno.test("sync WebSocket: disposed of while it connects, it is closed when that
   const [connected, text] = await connecting;
   assertEquals(connected, null);
   assertMatch(String(text), /: aborted$/);
+});
+
+Deno.test("sync WebSocket: loops that do not look at errors let everything else go on", async () => {
+  await using server = await serve({ default: (ws) => void ws.close() });
+  const ws = new SyncWebSocket();
+  const ended = new SyncWebSocket();
+  await ended.connect(url(server));
+  await ended.connection!.closed;
+  const calls: Record<string, () => Promise<unknown>> = {
+    connect: () => ws.connect("ftp://127.0.0.1"),
+    send: () => ws.send("x"),
+    receive: () => ws.receive(),
+    close: () => ws.close(),
+    sendAfterEnd: () => ended.send("x"),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    let turned = false;
+    setTimeout(() => turned = true);
+    for (let i = 0; i < 1000; i++) await call();
+    assert(turned, name);
+  }
+  assertEquals(ended.state, "OPEN");
+  await ended.receive();
+  assertEquals(ended.state, "CLOSED");
 });
