@@ -16,6 +16,7 @@ import { NodeTransport } from "./node_transport.ts";
 import { checkOptionNames } from "./option_names.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 import { connectThroughProxies } from "./proxy_chain.ts";
+import { ProxyError } from "./proxy_error.ts";
 import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
 import { startTls } from "./start_tls.ts";
 import type { TlsClientOptions } from "./tls_options.ts";
@@ -254,14 +255,34 @@ async function connectFirst(
   signal: AbortSignal,
 ): Promise<Transport> {
   const [proxy] = plan.proxies;
-  if (proxy !== undefined) {
-    if (proxy.path !== undefined) return await connectPath(proxy.path, signal);
-    const { hostname, port } = proxy;
-    return await connectHost({ hostname, port, policy: undefined }, options, signal);
-  }
+  if (proxy !== undefined) return await connectProxy(proxy, plan.endpoint, options, signal);
   if (plan.path !== undefined) return await connectPath(plan.path, signal);
   const { hostname, port, policy } = plan;
   return await connectHost({ hostname: hostname!, port, policy }, options, signal);
+}
+
+async function connectProxy(
+  { path, hostname, port }: ProxyUrl,
+  endpoint: string,
+  options: DialOptions,
+  signal: AbortSignal,
+): Promise<Transport> {
+  try {
+    if (path !== undefined) return await connectPath(path, signal);
+    return await connectHost({ hostname, port, policy: undefined }, options, signal);
+  } catch (error) {
+    if (!(error instanceof NetError) || signal.aborted) throw error;
+    // Otherwise nothing says that it is the proxy which can't be reached.
+    const { code, syscall, address, port } = error;
+    const what = `Cannot connect to "${endpoint}" through proxy`;
+    throw new ProxyError(`${what}: ${error.message}`, {
+      code,
+      syscall,
+      address,
+      port,
+      cause: error,
+    });
+  }
 }
 
 async function connectPath(path: string, signal: AbortSignal): Promise<Transport> {

@@ -545,6 +545,26 @@ Deno.test("dial goes through an https proxy, whose certificate it checks", async
   );
 });
 
+Deno.test("dial says that it is the proxy which can't be reached", async () => {
+  const listener = listen();
+  const { port } = listener.addr;
+  listener.close();
+  const target = { hostname: "target.example", port: 80 };
+  const what = 'Cannot connect to "target.example:80" through proxy: ';
+  const error = await fails(target, { proxy: `socks5://127.0.0.1:${port}` });
+  assertEquals([error.name, error.code], ["ProxyError", "ECONNREFUSED"]);
+  assertEquals([error.syscall, error.address, error.port], ["connect", "127.0.0.1", port]);
+  assert(error.message.startsWith(`${what}Cannot connect to "127.0.0.1:${port}"`), error.message);
+  const lookup = () => Promise.resolve([]);
+  const unknown = await fails(target, { proxy: "http://proxy.example:1", lookup });
+  assert(unknown.message.startsWith(`${what}Cannot look up "proxy.example"`), unknown.message);
+  const aborted = await fails(target, {
+    proxy: `socks5://127.0.0.1:${port}`,
+    signal: AbortSignal.abort(),
+  });
+  assertEquals(aborted.message, 'Cannot connect to "target.example:80": aborted');
+});
+
 Deno.test("dial through a proxy does not bypass the policy", async () => {
   using listener = listen();
   const proxy = `socks5://127.0.0.1:${listener.addr.port}`;
