@@ -9,10 +9,12 @@ import type { NamedSocket, PeerInfo, ReadRequest, WriteRequest } from "./_named_
 /** A UDP socket with a name: each message is a datagram. */
 export class DatagramName implements NamedSocket {
   readonly #socket: DatagramSocket;
+  readonly #mayBroadcast: boolean;
   #sender: PeerInfo | undefined;
 
-  constructor(socket: DatagramSocket) {
+  constructor(socket: DatagramSocket, mayBroadcast: boolean) {
     this.#socket = socket;
+    this.#mayBroadcast = mayBroadcast;
   }
 
   async read({ timeout, signal }: ReadRequest): Promise<Uint8Array | undefined> {
@@ -32,7 +34,16 @@ export class DatagramName implements NamedSocket {
     if (request.port === undefined) {
       throw new SocketFailure("INVALID_ARGUMENT", "a datagram needs an address and a port");
     }
-    await this.#socket.send(bytes, request);
+    try {
+      await this.#socket.send(bytes, request);
+    } catch (error) {
+      if (this.#mayBroadcast || !(error instanceof NetError) || error.code !== "EACCES") {
+        throw error;
+      }
+      const why = `the system refuses "${request.address}"; ` +
+        "a broadcast address needs a socket that was made with { broadcast: true }";
+      throw new SocketFailure("WRITE_FAILED", why, error);
+    }
   }
 
   /** The sender of what was read last. */

@@ -62,12 +62,19 @@ const FALLBACK = {
   "change the transmission mode of": "INVALID_ARGUMENT",
   "tell the client of": "NO_CLIENT",
   "set the parameters of": "INVALID_ARGUMENT",
-  "set the proxy of": "INVALID_ARGUMENT",
   "close": "UNKNOWN_NAME",
+  "set the parameters": "INVALID_ARGUMENT",
+  "set the proxy": "INVALID_ARGUMENT",
 } as const satisfies Record<string, SocketBookErrorKind>;
 
-/** What a call wants to do with the socket that is named next. */
+/** What a call wants to do with the socket that is named next, or with the whole book. */
 export type BookOperation = keyof typeof FALLBACK;
+
+/** The operations that are about no socket. */
+const OF_BOOK: ReadonlySet<BookOperation> = new Set<BookOperation>([
+  "set the parameters",
+  "set the proxy",
+]);
 
 function kindOf(error: unknown, operation: BookOperation): SocketBookErrorKind {
   if (error instanceof FramingError) return "BAD_MESSAGE";
@@ -94,14 +101,15 @@ export function toBookError(
   socketName: string,
 ): SocketBookError {
   if (error instanceof SocketBookError) return error;
+  const name = OF_BOOK.has(operation) ? "" : JSON.stringify(socketName);
   if (error instanceof SocketFailure) {
     return new SocketBookError(
-      `Cannot ${operation} ${JSON.stringify(socketName)}: ${error.message}`,
+      `Cannot ${operation}${name && ` ${name}`}: ${error.message}`,
       { kind: error.kind, socketName, cause: error.cause },
     );
   }
   const why = errorOf(error).message;
-  return new SocketBookError(`${why} (socket ${JSON.stringify(socketName)})`, {
+  return new SocketBookError(name === "" ? why : `${why} (socket ${name})`, {
     kind: kindOf(error, operation),
     socketName,
     cause: error,

@@ -80,7 +80,7 @@ export const SOCKET_BOOK_ERROR_CODES: {
 export interface SocketBookErrorOptions extends ErrorOptions {
   /** What went wrong. */
   kind: SocketBookErrorKind;
-  /** The name of the socket. */
+  /** The name of the socket; `"*"` for what concerns the whole book: its parameters, its proxy. */
   socketName: string;
 }
 
@@ -106,7 +106,7 @@ export class SocketBookError extends Error {
   readonly kind: SocketBookErrorKind;
   /** Its number: 100031 and 100032 for a connection that has ended, as in WLangage. */
   readonly code: number;
-  /** The name of the socket. */
+  /** The name of the socket; `"*"` for what concerns the whole book: its parameters, its proxy. */
   readonly socketName: string;
 
   /** Makes an error with the text `message`, and the facts of `options`. */

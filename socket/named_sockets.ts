@@ -169,7 +169,7 @@ export class NamedSockets implements AsyncDisposable {
         await socket.close();
         throw error;
       }
-      return { socket: new DatagramName(socket), port: socket.address().port };
+      return { socket: new DatagramName(socket, broadcast), port: socket.address().port };
     });
   }
 
@@ -531,7 +531,7 @@ export class NamedSockets implements AsyncDisposable {
     ...args: [SocketBookParameters | number] | [string, ConnectionParameters]
   ): boolean {
     if (args.length === 2) return this.#configure(...args);
-    return this.#registry.runNow("set the parameters of", ALL_SOCKETS, false, () => {
+    return this.#registry.runNow("set the parameters", ALL_SOCKETS, false, () => {
       this.#parameters = changeParameters(this.#parameters, args[0]);
       return true;
     });
@@ -560,7 +560,7 @@ export class NamedSockets implements AsyncDisposable {
    * @returns Whether that can be a proxy; if not, nothing is changed.
    */
   proxy(address: string, port?: number, user?: string, password?: string): boolean {
-    return this.#registry.runNow("set the proxy of", ALL_SOCKETS, false, () => {
+    return this.#registry.runNow("set the proxy", ALL_SOCKETS, false, () => {
       this.#proxy = address === "" ? undefined : proxyOf(address, port, user, password);
       return true;
     });
@@ -734,7 +734,7 @@ export class NamedSockets implements AsyncDisposable {
 /** How long `accept` waits for room in a book that is full, in ms. */
 const ROOM_WAIT = 50;
 
-/** What errors call the book itself. */
+/** The name of the book itself in its errors. */
 const ALL_SOCKETS = "*";
 
 function wrongKind(why: string): SocketFailure {

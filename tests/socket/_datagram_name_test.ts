@@ -15,7 +15,7 @@ const READ: ReadRequest = {
 
 Deno.test("datagram name reads whole datagrams and remembers the sender", async () => {
   const socket = await createDatagramSocket().bind(0, "127.0.0.1");
-  const name = new DatagramName(socket);
+  const name = new DatagramName(socket, false);
   assertEquals(name.peer(), undefined);
   const { port } = socket.address();
   await name.write(new Uint8Array([1, 2, 3]), { address: "127.0.0.1", port });
@@ -26,7 +26,7 @@ Deno.test("datagram name reads whole datagrams and remembers the sender", async 
 });
 
 Deno.test("datagram name fails without a port, when aborted, and when closed", async () => {
-  const name = new DatagramName(await createDatagramSocket().bind(0, "127.0.0.1"));
+  const name = new DatagramName(await createDatagramSocket().bind(0, "127.0.0.1"), false);
   const nowhere = await assertRejects(
     () => name.write(new Uint8Array(1), { address: "127.0.0.1", port: undefined }),
     SocketFailure,

@@ -26,6 +26,15 @@ Deno.test("foreign errors keep their text and tell the socket's name", () => {
   assertEquals(toBookError("text", "connect", "A").message, 'text (socket "A")');
 });
 
+Deno.test("an error about the book itself names no socket", () => {
+  const own = toBookError(new SocketFailure("UNSUPPORTED", "why"), "set the parameters", "*");
+  assertEquals([own.message, own.socketName], ["Cannot set the parameters: why", "*"]);
+  const foreign = toBookError(new TypeError("no proxy"), "set the proxy", "*");
+  assertEquals([foreign.message, foreign.kind], ["no proxy", "INVALID_ARGUMENT"]);
+  const socket = toBookError(new TypeError("no"), "set the parameters of", "*");
+  assertEquals(socket.message, 'no (socket "*")');
+});
+
 Deno.test("the kind of a failure follows from its error and from what was done", () => {
   const net = (code: NetErrorCode) => new NetError("x", { code });
   const rows: [unknown, BookOperation, SocketBookErrorKind][] = [

@@ -825,6 +825,7 @@ Deno.test("book: a UDP socket for broadcasts may send them, another one may not"
   const to = { address: "255.255.255.255", port: 9 };
   assertEquals(await book.write("A", "x", to), false);
   assertError(book, "WRITE_FAILED");
+  assertMatch(book.lastError!.message, /needs a socket that was made with \{ broadcast: true \}/);
   const sent = await book.write("B", "x", to);
   // A machine without a route for it says so.
   assert(sent || /ENETUNREACH|unreachable/i.test(book.lastError!.message), book.lastError?.message);
