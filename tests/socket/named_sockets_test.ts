@@ -856,6 +856,31 @@ Deno.test("book: clientInfo tells address and port of both sides", async () => {
   assertEquals(book.clientInfo("C", ClientInfo.PORT), String(book.localPort("S")));
 });
 
+Deno.test("book: calls refuse options that they do not have", async () => {
+  await using rig = await connectedBook();
+  const { book, channel } = rig;
+  const bad = { timeOut: 1 } as object;
+  const port = book.localPort("S");
+  const calls = [
+    () => book.connect("A", port, "127.0.0.1", bad),
+    () => book.connectTls("A", port, "127.0.0.1", bad),
+    () => book.connectBluetooth("A", 1, "00:00:00:00:00:01", bad),
+    () => book.connectInfrared("A", "service", bad),
+    () => book.createBluetooth("A", 1, bad),
+    () => book.webSocketClientConnect("A", "127.0.0.1", bad),
+    () => book.webSocketClientConnectTls("A", "127.0.0.1", bad),
+    () => book.waitForConnection("S", bad),
+    () => book.accept("S", bad),
+    () => book.write("C", "x", bad),
+    () => book.read(channel, { timeout: 1, ...bad }),
+  ];
+  for (const call of calls) {
+    assertEquals(Boolean(await call()), false, String(call));
+    assertError(book, "INVALID_ARGUMENT");
+    assertMatch(book.lastError!.message, /timeOut/);
+  }
+});
+
 // Limits.
 
 Deno.test("book: there is a limit of sockets", async () => {
