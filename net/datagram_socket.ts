@@ -34,7 +34,7 @@ import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { toNetError } from "./os_error.ts";
-import { deadlineSignal, isBounded, type WaitOptions } from "./wait.ts";
+import { checkWaitOptions, deadlineSignal, isBounded, type WaitOptions } from "./wait.ts";
 
 const WHOSE = "a datagram socket";
 
@@ -227,6 +227,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   async connect(port: number, address?: string, options: WaitOptions = {}): Promise<this> {
     refuseCallbacks("connect", arguments);
     checkPort(port);
+    checkWaitOptions("connect", options);
     isBounded("connect", options); // throws
     if (this.#remote !== undefined) {
       throw this.#stateError("Cannot connect", "it is connected already");
@@ -407,6 +408,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
     if (this.#isClosed()) throw socketClosed("Cannot receive");
     if (this.#state === "new") throw this.#stateError("Cannot receive", "it is not bound");
+    checkWaitOptions("receive", options);
     const deadline = deadlineSignal("receive", options);
     if (deadline.fired !== null) throw deadline.fired;
     try {

@@ -9,7 +9,14 @@ import { toNetError } from "./os_error.ts";
 import { TransportReader } from "./reader.ts";
 import type { Socket } from "./socket.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { abortError, type Deadline, deadlineSignal, waitFor, type WaitOptions } from "./wait.ts";
+import {
+  abortError,
+  checkWaitOptions,
+  type Deadline,
+  deadlineSignal,
+  waitFor,
+  type WaitOptions,
+} from "./wait.ts";
 import { WriteHold } from "./write_hold.ts";
 import { TransportWriter } from "./writer.ts";
 
@@ -183,6 +190,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       }
     }
     return new Promise((resolve, reject) => {
+      checkWaitOptions("read message", options);
       const deadline = deadlineSignal("read message", options);
       const waiter: Waiter<T> = { resolve, reject, deadline };
       deadline.onfire((error) => {

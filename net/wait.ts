@@ -2,6 +2,7 @@
 import { checkSignal } from "./_connect_arguments.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** Options of everything that waits. */
 export interface WaitOptions {
@@ -52,6 +53,30 @@ export function abortError(what: string, signal: AbortSignal): NetError {
  */
 export function timeoutError(what: string, timeout: number): NetError {
   return new NetError(`Cannot ${what}: timed out after ${timeout} ms`, { code: "ETIMEDOUT" });
+}
+
+const NAMES: Readonly<Record<keyof WaitOptions, true>> = { timeout: true, signal: true };
+
+/**
+ * Refuses what are no options of a wait: with a misspelt `timeout` it would have no end. Costs nothing where there are none but `timeout`
+ * and `signal`.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for another option, and for what is no object.
+ *
+ * @example
+ * ```ts
+ * import { checkWaitOptions } from "@sluice/sockets/net";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkWaitOptions("read", { timeout: 50 });
+ * const misspelt: object = { timeOut: 50 };
+ * assertThrows(() => checkWaitOptions("read", misspelt), TypeError, "no option `timeOut`, but `timeout`");
+ * ```
+ */
+export function checkWaitOptions(what: string, options: WaitOptions): void {
+  let good = typeof options === "object" && options !== null;
+  for (const name in options) good &&= name === "timeout" || name === "signal";
+  if (!good) checkOptionNames(`Cannot ${what}`, options, NAMES);
 }
 
 /**

@@ -8,7 +8,7 @@ import { checkOptionNames } from "../net/option_names.ts";
 import type { ProxyUrl } from "../net/proxy_url.ts";
 import { Socket } from "../net/socket.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
-import { isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
+import { checkWaitOptions, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
 import { incompleteTail } from "./_incomplete_tail.ts";
 import { reportUncaught } from "./_uncaught.ts";
 import { type SocketData, socketDataBytes } from "./socket_data.ts";
@@ -225,6 +225,7 @@ export class SimpleSocket implements AsyncDisposable {
   }
 
   async #connect(host: string, port: number, options: WaitOptions): Promise<void> {
+    checkWaitOptions("connect", options);
     const { writeLimit = 16_777_216 } = this.#options;
     const socket = new Socket({ writeLimit, highWaterMark: Math.min(65_536, writeLimit) });
     try {

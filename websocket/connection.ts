@@ -2,7 +2,13 @@
 import { defineInspect } from "../buffer/define_inspect.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { WriteHold } from "../net/write_hold.ts";
-import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
+import {
+  checkWaitOptions,
+  deadlineSignal,
+  isBounded,
+  waitFor,
+  type WaitOptions,
+} from "../net/wait.ts";
 import { createCompression } from "./_compression.ts";
 import {
   bytesOf,
@@ -510,6 +516,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`; the message then stays for who comes next.
    */
   receive(options?: WaitOptions): Promise<ReceivedMessage | ReceivedClose> {
+    if (options !== undefined) checkWaitOptions("receive", options);
     const bounded = options !== undefined && isBounded("receive", options);
     const hold = this.#hold ??= new WriteHold(this.#link);
     if (this.#hasKept()) {
@@ -551,6 +558,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * ```
    */
   receiveStream(options?: WaitOptions): Promise<ReceivedStream | ReceivedClose> {
+    if (options !== undefined) checkWaitOptions("receive", options);
     const bounded = options !== undefined && isBounded("receive", options);
     if (this.#hasKept()) {
       const data = this.#take();
@@ -744,6 +752,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    */
   ping(options: WaitOptions = {}): Promise<number> {
     checkPingOptions(options);
+    checkWaitOptions("ping", options);
     const bounded = isBounded("ping", options);
     const pings = this.#pings ??= new PendingPings();
     const unanswered = pings.count;
@@ -892,6 +901,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     if (typeof code !== "number" && typeof code !== "object") {
       throw new TypeError("Cannot close: the code is not a number");
     }
+    if (options !== undefined) checkWaitOptions("close", options);
     const bounded = options !== undefined && isBounded("close", options);
     const closeCode = typeof code === "number" ? code : code.closeCode;
     const closeReason = typeof code === "number" ? reason : code.reason ?? "";

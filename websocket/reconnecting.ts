@@ -1,7 +1,13 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { NetError } from "../net/errors.ts";
-import { deadlineSignal, isBounded, waitFor, type WaitOptions } from "../net/wait.ts";
+import {
+  checkWaitOptions,
+  deadlineSignal,
+  isBounded,
+  waitFor,
+  type WaitOptions,
+} from "../net/wait.ts";
 import { closePayload } from "./_frame_output.ts";
 import { shownUrl } from "./_shown_url.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
@@ -313,6 +319,7 @@ class Reconnecting implements ReconnectingWebSocket {
   }
 
   async connected(options: WaitOptions = {}): Promise<WebSocketConnection> {
+    checkWaitOptions("wait for a connection", options);
     if (this.#over.signal.aborted) throw closedError();
     if (this.current?.state === "open") return this.current;
     if (this.#next === undefined) {

@@ -1,6 +1,18 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
-import { abortError, deadlineSignal, isBounded, timeoutError, waitFor } from "../../net/wait.ts";
+import { lineFramer } from "../../net/line_framer.ts";
+import { MessageSocket } from "../../net/message_socket.ts";
+import { pair } from "../../net/pair.ts";
+import {
+  abortError,
+  checkWaitOptions,
+  deadlineSignal,
+  isBounded,
+  timeoutError,
+  waitFor,
+  type WaitOptions,
+} from "../../net/wait.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -120,4 +132,40 @@ Deno.test("a wait refuses a signal that is none, by its name", () => {
     const wait = () => deadlineSignal("read", { signal: signal as never });
     assertThrows(wait, TypeError, 'Cannot use "signal": it must be an AbortSignal');
   }
+});
+
+Deno.test("options of a wait have no others beside them", () => {
+  const { signal } = new AbortController();
+  for (const good of [{}, { timeout: 1 }, { timeout: undefined, signal }, { note: undefined }]) {
+    checkWaitOptions("read", good);
+  }
+  const wrong = (options: unknown, text: string) => {
+    const error = assertThrows(
+      () => checkWaitOptions("read", options as WaitOptions),
+      TypeError,
+      `Cannot read: ${text}`,
+    );
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  };
+  wrong({ timeOut: 1 }, "there is no option `timeOut`, but `timeout`");
+  wrong({ signal, ms: 1 }, "there is no option `ms`");
+  for (const none of [50, "5 s", null, [50]]) wrong(none, "the options are not an object");
+});
+
+Deno.test("calls that wait refuse options that they do not have", async () => {
+  const bad = { timeOut: 1 } as WaitOptions;
+  const [a, b] = pair();
+  const messages = new MessageSocket(a, lineFramer());
+  const datagrams = await createDatagramSocket().bind(0, "127.0.0.1");
+  const calls: (() => Promise<unknown>)[] = [
+    () => messages.read(bad),
+    () => datagrams.receive(bad),
+    () => createDatagramSocket().connect(9, "127.0.0.1", bad),
+  ];
+  for (const call of calls) {
+    await assertRejects(call, TypeError, "no option `timeOut`", String(call));
+  }
+  await datagrams.close();
+  messages.destroy();
+  b.close();
 });

@@ -146,6 +146,9 @@ Deno.test("simple socket tells a failure to onerror, once, and rejects the promi
   socket.connect("127.0.0.1", port);
   assertEquals((await failed as NetError).code, "ECONNREFUSED");
   assertEquals(log, ["error"]);
+  const misspelt: object = { timeOut: 1 };
+  const none = () => new SimpleSocket().connect("127.0.0.1", port, misspelt);
+  await assertRejects(none, TypeError, "no option `timeOut`, but `timeout`");
   const silent = new SimpleSocket();
   const error = await assertRejects(() => silent.connect("127.0.0.1", port), NetError);
   assertEquals(error.code, "ECONNREFUSED");

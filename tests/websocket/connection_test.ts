@@ -79,6 +79,20 @@ Deno.test("a timeout that is none is refused at once, and nothing is sent for it
   await closeBoth(client, server);
 });
 
+Deno.test("calls that wait refuse at once options that they do not have", async () => {
+  const [client, server] = webSocketPair();
+  const misspelt: object = { timeOut: 1 };
+  const calls = [
+    () => client.receive(misspelt),
+    () => client.receiveStream(misspelt),
+    () => client.ping(misspelt),
+    () => client.close(1000, "", misspelt),
+  ];
+  for (const call of calls) assertThrows(call, TypeError, "no option `timeOut`, but `timeout`");
+  assertEquals(client.state, "open");
+  await closeBoth(client, server);
+});
+
 Deno.test("events: listeners can be several, for one time, and taken off", async () => {
   const [client, server] = webSocketPair();
   const log: string[] = [];

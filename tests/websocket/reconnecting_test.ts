@@ -207,6 +207,8 @@ Deno.test("reconnecting that is closed closes its connection", async () => {
     for await (const ws of feed) await ws.closed;
   })();
   const ws = await feed.connected();
+  const misspelt: object = { timeOut: 1 };
+  await assertRejects(() => feed.connected(misspelt), TypeError, "no option `timeOut`");
   await feed.close(4001, "enough");
   await loop;
   assertEquals((await ws.closed).wasClean, true);
