@@ -135,9 +135,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   #transport: (Transport & TransportExtras) | null = null;
   #connecting: AbortController | null = null;
   #securing = false;
-  /** Whether a setting waits for the end of a write. */
-  #late = new LateSettings();
-  #unset = false;
+  /** Settings that wait for the end of a write. */
+  #late: LateSettings | null = null;
   #paused = false;
   #readEnded = false;
   #destroyed = false;
@@ -1096,12 +1095,12 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   /** Sets something on the connection. Deno's own refuses that while they write: then it is set after the write. */
   #adjust(settings: TransportSettings): void {
     if (this.#transport === null || this.#destroyed) return;
-    if (this.#late.set(this.#transport, settings) || this.#unset) return;
-    this.#unset = true;
+    const late = this.#late ?? new LateSettings();
+    if (late.set(this.#transport, settings) || this.#late !== null) return;
+    this.#late = late;
     this.#outgoing.afterWrite((error) => {
-      this.#unset = false;
-      if (error) this.#late = new LateSettings();
-      else if (this.#transport !== null) this.#late.repeat(this.#transport);
+      this.#late = null;
+      if (!error && this.#transport !== null) late.repeat(this.#transport);
     });
   }
 

@@ -38,8 +38,6 @@ const OPTIONS: Readonly<Record<keyof SimpleSocketOptions, true>> = {
   writeLimit: true,
 };
 
-const WAIT_OPTIONS: Readonly<Record<keyof WaitOptions, true>> = { timeout: true, signal: true };
-
 const FOREIGN_OPTIONS = { ssl: "is `tls` here", timeout: "is `connectTimeout` here" };
 
 /** What a handler may be: a function, or nothing to take it off. Its result is not looked at, but a promise that rejects is a failure. */
@@ -225,7 +223,6 @@ export class SimpleSocket implements AsyncDisposable {
   }
 
   async #connect(host: string, port: number, options: WaitOptions): Promise<void> {
-    checkWaitOptions("connect", options);
     const { writeLimit = 16_777_216 } = this.#options;
     const socket = new Socket({ writeLimit, highWaterMark: Math.min(65_536, writeLimit) });
     try {
@@ -233,7 +230,7 @@ export class SimpleSocket implements AsyncDisposable {
       this.#state = "connecting";
       this.#listen(socket);
       const { tls, proxy } = this.#options;
-      checkOptionNames("Cannot connect", options, WAIT_OPTIONS);
+      checkWaitOptions("connect", options);
       socket.connect({ host, port, tls, proxy });
       await waitFor(socket.opened, `connect to "${host}:${port}"`, {
         ...options,
