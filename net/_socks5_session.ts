@@ -10,6 +10,7 @@ import { DialPolicy } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { systemHostLookup } from "./lookup.ts";
 import { isDelay } from "./max_delay.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { toNetError } from "./os_error.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import { SOCKS5_REPLY, type Socks5Address } from "./socks5_codec.ts";
@@ -24,6 +25,32 @@ import type { Transport } from "./transport.ts";
 import { deadlineSignal, waitFor } from "./wait.ts";
 import { writeAll } from "./write_all.ts";
 
+const OPTIONS: Record<keyof Required<Socks5ServerOptions>, true> = {
+  authenticate: true,
+  authorize: true,
+  policy: true,
+  dial: true,
+  lookup: true,
+  udp: true,
+  maxConnections: true,
+  maxDestinations: true,
+  handshakeTimeout: true,
+  connectTimeout: true,
+  idleTimeout: true,
+  onerror: true,
+};
+
+const LOGIN = "is `authenticate` here";
+const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
+  // Whoever gives a login does not mean a server without one.
+  username: LOGIN,
+  password: LOGIN,
+  auth: LOGIN,
+  host: "goes to `listen()`, as `hostname`",
+  hostname: "goes to `listen()`",
+  port: "goes to `listen()`",
+};
+
 /** The options of a server, checked, with their defaults. */
 export class Socks5Settings {
   readonly hooks: Socks5ServerOptions;
@@ -35,15 +62,11 @@ export class Socks5Settings {
   readonly idleTimeout: number;
 
   constructor(options: Socks5ServerOptions) {
+    checkOptionNames("Cannot make SOCKS5 server", options, OPTIONS, FOREIGN_OPTIONS);
     for (const name of ["authenticate", "authorize", "dial", "lookup", "onerror"] as const) {
       if (options[name] !== undefined && typeof options[name] !== "function") {
         throw new TypeError(`Cannot make SOCKS5 server: ${name} is not a function`);
       }
-    }
-    // Whoever gives a login does not mean a server without one.
-    const login = ["username", "password", "auth"].find((name) => name in options);
-    if (login !== undefined) {
-      throw new TypeError(`Cannot make SOCKS5 server: ${login} is \`authenticate\` here`);
     }
     this.hooks = options;
     this.policy = DialPolicy.from(options.policy);

@@ -4,6 +4,7 @@ import { tell } from "./_socket_util.ts";
 import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { NetError } from "./errors.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { toNetError } from "./os_error.ts";
 import type {
   Socks5Client,
@@ -64,8 +65,11 @@ export class Socks5Server implements AsyncDisposable {
    *
    * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `ERR_SERVER_ALREADY_LISTEN`
    * @throws {RangeError} for a port that is none
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for options that there are not
    */
   listen(options: Socks5ListenOptions = {}): Socks5ServerAddr {
+    const what = "Cannot make the SOCKS5 server listen";
+    checkOptionNames(what, options, { hostname: true, port: true }, { host: "is `hostname` here" });
     const { hostname = "127.0.0.1", port = 0 } = options;
     if (this.#listener !== undefined) {
       throw new NetError("Cannot listen: the SOCKS5 server listens already", {
@@ -102,8 +106,11 @@ export class Socks5Server implements AsyncDisposable {
    * all is closed. The server can listen again afterwards.
    *
    * @throws {RangeError} when `drain` is negative, not a number, or above {@linkcode MAX_DELAY}
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for options that there are not
    */
   async close(options: { drain?: number } = {}): Promise<void> {
+    const instead = { timeout: "is `drain` here" };
+    checkOptionNames("Cannot close the SOCKS5 server", options, { drain: true }, instead);
     const { drain = 0 } = options;
     isBounded("close", { timeout: drain }); // throws
     this.#listener?.close();
@@ -151,7 +158,8 @@ export class Socks5Server implements AsyncDisposable {
  * end as if all had been sent.
  *
  * @throws {RangeError} when a limit is out of range
- * @throws {TypeError} when `policy` is malformed, or could not act since `dial` is there
+ * @throws {TypeError} when `policy` is malformed, or could not act since `dial` is there; `ERR_INVALID_ARG_VALUE` for options that there
+ * are not
  *
  * @example
  * ```ts

@@ -325,3 +325,15 @@ Deno.test("SOCKS5 server with a login by another name, or hooks that can't be ca
   }
   assertThrows(() => new Socks5Settings({ maxConnections: "5" as never }), RangeError);
 });
+
+Deno.test("SOCKS5 server refuses options that it does not have: a misspelt hook would let everybody in", () => {
+  const refuse = (options: object, text: string): void => {
+    const error = assertThrows(() => new Socks5Settings(options), TypeError, text);
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  };
+  refuse({ authorise: () => false }, "there is no option `authorise`");
+  refuse({ onAuthenticate: () => false }, "there is no option `onAuthenticate`");
+  refuse({ maxconnections: 1 }, "there is no option `maxconnections`, but `maxConnections`");
+  refuse({ hostname: "::1" }, "`hostname` goes to `listen()`");
+  assertEquals(new Socks5Settings({ policy: undefined, udp: false }).policy, undefined);
+});

@@ -320,6 +320,15 @@ Deno.test("SOCKS5 server that can't listen says where", async () => {
   assertThrows(() => server.listen({ port: 99_999 }), RangeError);
 });
 
+Deno.test("SOCKS5 server refuses to listen and to close by options that there are not", async () => {
+  await using server = createSocks5Server();
+  assertThrows(() => server.listen({ host: "::1" } as never), TypeError, "`hostname` here");
+  server.listen();
+  const timeout = { timeout: 1000 } as never;
+  await assertRejects(() => server.close(timeout), TypeError, "`timeout` is `drain` here");
+  assertEquals(server.addr.hostname, "127.0.0.1");
+});
+
 Deno.test("SOCKS5 server listens once at a time, and again after close", async () => {
   await using server = createSocks5Server();
   assertThrows(() => server.addr, NetError);
