@@ -33,6 +33,7 @@ import type {
 import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { toNetError } from "./os_error.ts";
 import { checkWaitOptions, deadlineSignal, isBounded, type WaitOptions } from "./wait.ts";
 
@@ -47,6 +48,19 @@ export interface DatagramSendOptions extends WaitOptions {
 }
 
 const BIND_ERRORS = "Cannot bind";
+
+/** With `exclusive` of Node's, which says what is so anyway. */
+const BIND_OPTIONS: Record<keyof Required<DatagramBindOptions> | "exclusive", true> = {
+  port: true,
+  address: true,
+  exclusive: true,
+};
+
+/** How other functions call the `address`. Unseen, a socket would be open to all, and a datagram go to this machine. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  host: "is `address` here",
+  hostname: "is `address` here",
+};
 
 /**
  * A UDP socket with the methods of Node's `dgram`, made by {@linkcode createDatagramSocket}. What comes is to be had in three ways: as
@@ -152,7 +166,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
    *
    * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EPERM`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
-   * @throws {TypeError} For a host that is none; for a callback, as Node's takes it: this and other calls return promises instead.
+   * @throws {TypeError} For a host that is none; for options that there are not, as `hostname`; for a callback, as Node's takes it: this and other calls return promises instead.
    */
   bind(options?: DatagramBindOptions): Promise<this>;
   /** Binds the socket to a local port and address, as Node's `bind` takes them. */
@@ -163,6 +177,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
       ? portOrOptions
       : { port: portOrOptions, address };
     if (this.#state !== "new") throw this.#stateError(BIND_ERRORS, "it is bound already");
+    checkOptionNames(BIND_ERRORS, options, BIND_OPTIONS, OTHER_NAMES);
     checkPort(options.port ?? 0, 0);
     if (options.address) parseHost(options.address);
     this.#bound = this.#bind(options);
@@ -255,6 +270,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    * Sends one datagram, and resolves to its size when the system has taken it. That says nothing of its arrival. A name is resolved at every
    * call: `connect` does it once. The bytes must not be changed before the promise is settled.
    *
+   * @throws {TypeError} For data that is none; for a `host` or `hostname` in place of the `address`: it would go to this machine.
    * @throws {NetError} `EMSGSIZE` when it is too large, `ENOTCONN` without an address, `EACCES` for a broadcast that was not
    * allowed by `setBroadcast`, `EPERM`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
    */
@@ -279,6 +295,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
     if (this.#isClosed()) throw socketClosed("Cannot send");
     const remote = this.#remote;
+    refuseOtherNames(to);
     if (to.port !== undefined) checkPort(to.port);
     if (remote !== undefined && to.port !== undefined) {
       throw this.#stateError("Cannot send to another address", "the socket is connected");
@@ -672,6 +689,15 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
 function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
   if (Array.from(args).some((arg) => typeof arg === "function")) {
     throw new TypeError(`Cannot ${what}: it takes no callback; await the promise that it returns`);
+  }
+}
+
+/** Where a datagram goes may be any object that has an address, a datagram that came for example: it is refused only without one. */
+function refuseOtherNames(to: DatagramSendOptions): void {
+  if (to.address !== undefined) return;
+  for (const [name, instead] of Object.entries(OTHER_NAMES)) {
+    if ((to as Record<string, unknown>)[name] === undefined) continue;
+    throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot send: \`${name}\` ${instead}`);
   }
 }
 

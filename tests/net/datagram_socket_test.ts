@@ -784,6 +784,21 @@ Deno.test("datagram socket refuses the callbacks of Node's bind, connect and clo
   await socket.bind(0, "127.0.0.1"); // nothing has changed
 });
 
+Deno.test("datagram socket refuses an address by another name: it would be open to all, and send to this machine", async () => {
+  await using socket = createDatagramSocket("udp4");
+  // deno-lint-ignore no-explicit-any
+  const loose = socket as any;
+  for (const name of ["host", "hostname"]) {
+    const elsewhere = { port: 9, [name]: "127.0.0.2" };
+    await assertRejects(() => loose.bind(elsewhere), TypeError, `\`${name}\` is \`address\` here`);
+    await assertRejects(() => loose.send("x", elsewhere), TypeError, "is `address` here");
+  }
+  await assertRejects(() => loose.bind({ port: 0, adress: "::1" }), TypeError, "`adress`");
+  await loose.bind({ port: 0, address: "127.0.0.1", exclusive: true });
+  const peer = { ...socket.address(), host: "a record of the program's", name: "peer" };
+  assertEquals(await socket.send("hello", peer), 5);
+});
+
 Deno.test("datagram socket takes nothing but numbers for ports, and does not choose another one", async () => {
   await using socket = createDatagramSocket("udp4");
   // deno-lint-ignore no-explicit-any
