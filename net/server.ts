@@ -33,6 +33,7 @@ import {
   checkedProxyProtocol,
 } from "./proxy_protocol_transport.ts";
 import type { Transport } from "./transport.ts";
+import type { WaitOptions } from "./wait.ts";
 
 /** The events of a server, with what their listeners are called with. */
 export interface ServerEvents {
@@ -279,13 +280,21 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
    * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
    *
    * @throws {RangeError} When `drain` is negative, not a number, or above {@linkcode MAX_DELAY}.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a `timeout`: it is `drain` here.
    */
   close(
     options?: ServerCloseOptions | ((error?: Error) => void),
     callback?: (error?: Error) => void,
   ): this & PromiseLike<this> {
     if (typeof options === "function") [options, callback] = [undefined, options];
-    const { drain = Infinity } = options ?? {};
+    const { drain = Infinity, timeout } = (options ?? {}) as ServerCloseOptions & WaitOptions;
+    // Other servers call it so. Unseen, it would wait without end.
+    if (timeout !== undefined) {
+      throw codedTypeError(
+        "ERR_INVALID_ARG_VALUE",
+        "Cannot close the server: `timeout` is `drain` here",
+      );
+    }
     if (!isDelay(drain)) {
       throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
     }

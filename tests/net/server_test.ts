@@ -840,6 +840,13 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
   assertEquals(server.listening, false);
   assertThrows(() => server.close({ drain: -1 }), RangeError);
   assertThrows(() => server.close({ drain: 2 ** 31 }), RangeError);
+  // As a WebSocket server's close takes it: this one would wait without end.
+  const other = assertThrows(
+    () => server.close({ timeout: 5 } as never),
+    TypeError,
+    "`drain` here",
+  );
+  assertEquals((other as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
   await server.close();
 });
 
