@@ -1,4 +1,5 @@
 // Floor 1: codec.
+import { checkOptionNames } from "../net/option_names.ts";
 import { resolveConnectionOptions } from "./connection_options.ts";
 
 /** The names of what every connection takes. */
@@ -64,3 +65,28 @@ export const FOREIGN_SERVER_OPTIONS: Readonly<Record<string, string>> = {
   backpressureLimit: "is `maxSendQueue` here",
   compress: "is `perMessageDeflate` here",
 };
+
+const BY_KIND = "is none here: text is sent as text, bytes as binary";
+const OF_THE_SERVER = "is an option of the server's `broadcast()`";
+const FOREIGN_CAST_OPTIONS: Readonly<Record<string, string>> = {
+  opcode: BY_KIND,
+  binary: BY_KIND,
+  except: OF_THE_SERVER,
+  protocol: OF_THE_SERVER,
+  protocols: "is `protocol`, an option of the server's `broadcast()`",
+};
+
+/**
+ * Refuses what a broadcast or a publication does not take: unseen, clients would get what is not for them.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE`
+ */
+export function checkCastOptions(
+  what: "broadcast" | "publish",
+  options: object | undefined,
+  known: Readonly<Record<string, unknown>>,
+): void {
+  if (options !== undefined) {
+    checkOptionNames(`Cannot ${what}`, options, known, FOREIGN_CAST_OPTIONS);
+  }
+}

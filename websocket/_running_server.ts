@@ -23,7 +23,7 @@ import {
 import { closePayload } from "./_frame_output.ts";
 import type { FrontDoor } from "./_front_door.ts";
 import { openListening, type WebSocketListening } from "./_listen.ts";
-import { FOREIGN_SERVER_OPTIONS } from "./_option_names.ts";
+import { checkCastOptions, FOREIGN_SERVER_OPTIONS } from "./_option_names.ts";
 import { toMessage } from "./_outgoing.ts";
 import { ACCEPT_OPTIONS, type Arrival, BUSY, ServerCore } from "./_server_core.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
@@ -60,6 +60,9 @@ interface PublishSettings {
   compress?: boolean;
   protocol?: string;
 }
+
+const PUBLISH_OPTIONS = { except: true, compress: true };
+const BROADCAST_OPTIONS = { ...PUBLISH_OPTIONS, protocol: true };
 
 interface CloseSettings extends WaitOptions {
   keepClients?: boolean;
@@ -110,13 +113,15 @@ export class RunningServer implements AsyncDisposable {
     return this.#finished.promise;
   }
 
-  broadcast(data: unknown, options: PublishSettings = {}): number {
-    const { compress, protocol, except } = options;
+  broadcast(data: unknown, options?: PublishSettings): number {
+    checkCastOptions("broadcast", options, BROADCAST_OPTIONS);
+    const { compress, protocol, except } = options ?? {};
     return this.#core.broadcast(toMessage(data), compress, protocol, except);
   }
 
-  publish(topic: string, data: unknown, options: PublishSettings = {}): number {
-    const { compress, except } = options;
+  publish(topic: string, data: unknown, options?: PublishSettings): number {
+    checkCastOptions("publish", options, PUBLISH_OPTIONS);
+    const { compress, except } = options ?? {};
     const left = except && this.#core.subscriber(topic, except);
     return this.#core.publish(topic, toMessage(data), compress, left);
   }
@@ -126,6 +131,13 @@ export class RunningServer implements AsyncDisposable {
   }
 
   async close(options: CloseSettings = {}): Promise<void> {
+    // It would never be called, and clients be cut off before or after the time that was meant.
+    if (typeof options === "function") {
+      throw new TypeError("Cannot close the server: there is a promise to await, and no callback");
+    }
+    if ((options as { drain?: number }).drain !== undefined) {
+      throw new TypeError("Cannot close the server: `drain` is `timeout` here");
+    }
     const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
     // What can't be sent is told before anything is stopped.
     closePayload(code, reason, PLATFORM_TOOLS);

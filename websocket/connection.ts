@@ -23,6 +23,7 @@ import type { HandshakeInfo } from "./_handshake_info.ts";
 import { Inbox } from "./_inbox.ts";
 import { IncomingStream } from "./_incoming_stream.ts";
 import { MessageStreams } from "./_message_streams.ts";
+import { checkCastOptions } from "./_option_names.ts";
 import {
   checkPingOptions,
   checkSendOptions,
@@ -61,6 +62,9 @@ import type {
 const DONE: Promise<void> = Promise.resolve();
 /** Blobs up to this size are sent in one frame, in bytes; larger ones, too, where there are no parts. */
 const SMALL_BLOB = 65_536;
+
+/** What `publish` and `broadcast` take. */
+const CAST_OPTIONS = { compress: true };
 
 /** A promise that nobody has to catch: not awaiting `send` must not end the program. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
@@ -804,27 +808,29 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * Sends to all other subscribers of a topic.
    *
    * @returns To how many.
-   * @throws {TypeError} As `subscribe` does.
+   * @throws {TypeError} As `subscribe` does; for options that there are not.
    */
   publish(
     topic: string,
     data: string | ArrayBuffer | ArrayBufferView,
-    options: { compress?: boolean } = {},
+    options?: { compress?: boolean },
   ): number {
-    return this.#needHost().publish(topic, toMessage(data), options.compress);
+    checkCastOptions("publish", options, CAST_OPTIONS);
+    return this.#needHost().publish(topic, toMessage(data), options?.compress);
   }
 
   /**
    * Sends to all connections of the server with the same subprotocol, this one included.
    *
    * @returns To how many.
-   * @throws {TypeError} As `subscribe` does.
+   * @throws {TypeError} As `subscribe` does; for options that there are not.
    */
   broadcast(
     data: string | ArrayBuffer | ArrayBufferView,
-    options: { compress?: boolean } = {},
+    options?: { compress?: boolean },
   ): number {
-    return this.#needHost().broadcast(toMessage(data), options.compress);
+    checkCastOptions("broadcast", options, CAST_OPTIONS);
+    return this.#needHost().broadcast(toMessage(data), options?.compress);
   }
 
   #needHost(): ConnectionHost {

@@ -51,13 +51,13 @@ export interface WebSocketServer extends AsyncDisposable {
    * A client that reads too slowly loses the message (with the policy `"drop"`) or its connection (with the others).
    *
    * @returns To how many clients.
-   * @throws {TypeError} If it is neither a string nor bytes.
+   * @throws {TypeError} If it is neither a string nor bytes; for options that there are not.
    */
   broadcast(
     data: string | ArrayBuffer | ArrayBufferView,
     options?: WebSocketBroadcastOptions,
   ): number;
-  /** Sends a message to the clients that have subscribed to a topic (`ws.subscribe`), as `broadcast` does to all. */
+  /** Sends a message to the clients that have subscribed to a topic (`ws.subscribe`), as `broadcast` does to all. @throws {TypeError} As `broadcast`. */
   publish(
     topic: string,
     data: string | ArrayBuffer | ArrayBufferView,
@@ -71,7 +71,7 @@ export interface WebSocketServer extends AsyncDisposable {
    * Called again, it waits for the same, and closes clients that were kept before.
    *
    * @throws {RangeError} For a code that must not be sent, or a time that is out of range; the server goes on.
-   * @throws {TypeError} For a reason of more than 123 bytes; the server goes on.
+   * @throws {TypeError} For a reason of more than 123 bytes, a callback, or a `drain`, which is `timeout` here; the server goes on.
    */
   close(options?: CloseWebSocketServerOptions): Promise<void>;
 }

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { Limits } from "../../net/limits.ts";
 import { pair } from "../../net/pair.ts";
@@ -416,6 +422,34 @@ Deno.test("broadcast reaches all clients, or those of a subprotocol, or all but 
     ["all", "not the first", one],
   ]);
   await Promise.all(clients.map((ws) => ws.close()));
+});
+
+Deno.test("broadcast and publish refuse options that they do not have: clients would get what is not for them", async () => {
+  await using server = await serve({ protocols: { a: () => {} } });
+  await using client = await connectWebSocket(urlOf(server), { protocols: "a" });
+  await until(() => server.clients.size === 1);
+  const [ws] = server.clients;
+  const refuse = (call: () => unknown, text: string): void => {
+    const error = assertThrows(call, TypeError, text);
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  };
+  refuse(() => server.broadcast("x", { protocols: "b" } as never), "`protocols` is `protocol`");
+  refuse(() => server.broadcast("x", { Except: ws } as never), "but `except`");
+  refuse(() => server.broadcast("x", { opcode: 2 } as never), "text is sent as text");
+  refuse(() => server.publish("t", "x", { protocol: "b" } as never), "Cannot publish: `protocol`");
+  refuse(() => ws.broadcast("x", { except: ws } as never), "of the server's `broadcast()`");
+  refuse(() => ws.publish("t", "x", true as never), "not an object");
+  const options = { protocol: undefined, except: undefined, compress: false };
+  assertEquals(server.broadcast("only this", options), 1);
+  assertEquals((await client.receive({ timeout: 5000 })).data, "only this");
+});
+
+Deno.test("server's close refuses a callback and a drain, which it would never heed, and goes on", async () => {
+  await using server = await serve({ default: () => {} });
+  await assertRejects(() => server.close((() => {}) as never), TypeError, "no callback");
+  await assertRejects(() => server.close({ drain: 5 } as never), TypeError, "`timeout` here");
+  await using client = await connectWebSocket(urlOf(server));
+  assertEquals(client.state, "open");
 });
 
 Deno.test("broadcasts and other messages keep their order", async () => {
