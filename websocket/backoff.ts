@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { MAX_DELAY } from "../net/max_delay.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 
 /** How long to wait before each attempt to come back. */
 export interface BackoffOptions {
@@ -19,6 +20,14 @@ export interface BackoffOptions {
   /** How many attempts in a row may fail before it is given up. @default {Infinity} */
   attempts?: number;
 }
+
+const OPTIONS: Record<keyof Required<BackoffOptions>, true> = {
+  initial: true,
+  factor: true,
+  max: true,
+  jitter: true,
+  attempts: true,
+};
 
 /**
  * The wait before an attempt, in ms.
@@ -47,6 +56,7 @@ export function backoffDelay(options: BackoffOptions, attempt: number, random: n
  * Checks options that a user gave.
  *
  * @throws {RangeError} If one is out of range.
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for one that there is not.
  *
  * @example
  * ```ts
@@ -58,6 +68,7 @@ export function backoffDelay(options: BackoffOptions, attempt: number, random: n
  * ```
  */
 export function checkBackoff(options: BackoffOptions): void {
+  checkOptionNames("Cannot reconnect: backoff", options, OPTIONS);
   const { initial = 500, factor = 2, max = 30_000, jitter = 1, attempts = Infinity } = options;
   if (
     !(initial >= 0 && factor >= 1 && max >= 0 && max <= MAX_DELAY && jitter >= 0 &&

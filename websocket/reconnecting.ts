@@ -101,7 +101,7 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
  * What is wrong with the URL, or with what `connectWebSocket` takes, rejects the loop.
  *
  * @throws {RangeError} If a part of `backoff` is out of range.
- * @throws {TypeError} If `retry` or `onRetry` is not a function, or a `transport` is given.
+ * @throws {TypeError} If `retry` or `onRetry` is not a function, a `transport` is given, or `backoff` has what there is not.
  *
  * @example
  * ```ts

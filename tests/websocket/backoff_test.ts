@@ -29,6 +29,8 @@ Deno.test("backoff out of range is refused", () => {
       { initial: NaN },
     ]
   ) assertThrows(() => checkBackoff(bad), RangeError);
+  const misspelt = { maxDelay: 1000 } as never;
+  assertThrows(() => checkBackoff(misspelt), TypeError, "there is no option `maxDelay`");
   checkBackoff({});
   checkBackoff({ initial: 0, factor: 1, max: 0, jitter: 0, attempts: 1 });
   checkBackoff({ jitter: 1 });
