@@ -36,8 +36,7 @@ export class DecimalDecoder extends SizedDecoder {
         }
         if (++this.#digits > MAX_DIGITS) return this.#malformed("has too many digits");
         this.#value = this.#value * 10 + byte - 0x30;
-        // No need to wait for the rest of a number that is too large already.
-        if (this.#value > this.#maxLength) return this.#value;
+        if (this.#value > this.#maxLength) return this.#tooLong();
       } else {
         if (this.#digits === 0 || byte !== separator[this.#separated]) {
           return this.#malformed("is no decimal number");
@@ -49,6 +48,15 @@ export class DecimalDecoder extends SizedDecoder {
         }
       }
     }
+    return -1;
+  }
+
+  /** No need to wait for the rest of a number that is too large already. */
+  #tooLong(): number {
+    const [least, limit] = [this.#value, this.#maxLength];
+    this.fail(`its length of at least ${least} bytes is over the limit of ${limit}`, {
+      fault: "too-long",
+    });
     return -1;
   }
 

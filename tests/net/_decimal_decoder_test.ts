@@ -31,15 +31,15 @@ Deno.test("decimal decoder refuses what is no number", () => {
 });
 
 Deno.test("decimal decoder refuses numbers too large or too long at once", () => {
-  assertEquals(decode("21", true), ["its length of 21 bytes is over the limit of 20"]);
+  assertEquals(decode("21", true), ["its length of at least 21 bytes is over the limit of 20"]);
   assertEquals(decode("99999999999999999999", true), [
-    "its length of 99 bytes is over the limit of 20",
+    "its length of at least 99 bytes is over the limit of 20",
   ]);
   assertEquals(decode("0".repeat(17), true), ["the length before it has too many digits"]);
   assertEquals(
     decode("9".repeat(17), true, Number.MAX_SAFE_INTEGER),
     [
-      "its length of 9999999999999999 bytes is over the limit of 9007199254740991",
+      "its length of at least 9999999999999999 bytes is over the limit of 9007199254740991",
     ].map((line) => line.replace("9999999999999999", String(9999999999999999))),
   );
 });
