@@ -371,11 +371,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     callback?: SocketCallback | null,
   ): boolean {
     if (typeof encoding === "function") [encoding, callback] = [undefined, encoding];
+    // As in Node what is no function is none.
+    if (typeof callback !== "function") callback = undefined;
     const bytes = chunk instanceof Uint8Array ? chunk : encodeChunk(chunk, encoding);
     const offline = this.#transport === null && this.#connecting === null;
     if (this.#destroyed || this.#outgoing.ending || offline) return this.#refuse(callback);
     if (this.#idle !== null) this.#idle.touch();
-    return this.#outgoing.write(bytes, callback ?? undefined);
+    return this.#outgoing.write(bytes, callback);
   }
 
   /**

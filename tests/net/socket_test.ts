@@ -120,6 +120,24 @@ Deno.test("socket's small chunks are the caller's again at once, but for one tha
   }
 });
 
+Deno.test("socket takes what is no function for no callback, as Node's does", async () => {
+  const [a, b] = pair();
+  const socket = Socket.from(a);
+  const other = Socket.from(b);
+  for (const callback of [5, true, {}, "later"]) {
+    assertEquals(socket.write("x", "utf8", callback as never), true);
+  }
+  socket.end();
+  const closed = socket.resume().closed;
+  assertEquals(
+    await Array.fromAsync(other.setEncoding("utf8")).then((all) => all.join("")),
+    "xxxx",
+  );
+  await closed;
+  assertEquals(socket.write("x", null, 5 as never), false);
+  assertEquals(socket.errored, null);
+});
+
 Deno.test("socket that is destroyed in the turn of its last write has said it, unless it was corked", async () => {
   for (const [corked, text] of [[false, "go away"], [true, ""]] as const) {
     using it = rig();
