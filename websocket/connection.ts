@@ -777,7 +777,13 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return bounded ? quiet(waitFor(answered, "ping", options)) : answered;
   }
 
-  /** Sends a pong that nobody asked for; pings are answered without it. Up to 125 bytes. */
+  /**
+   * Sends a pong that nobody asked for; pings are answered without it.
+   *
+   * @throws {RangeError} For a payload of more than 125 bytes.
+   * @throws {TypeError} For a payload that is no `Uint8Array`; if the connection is one of `upgradeWebSocket`.
+   * @throws {WebSocketError} `CLOSED`
+   */
   pong(payload: Uint8Array = new Uint8Array(0)): void {
     this.#link.sendPong(payload);
   }
@@ -904,7 +910,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     reason: string = "",
     options?: WaitOptions,
   ): Promise<WebSocketCloseInfo> {
-    if (typeof code !== "number" && typeof code !== "object") {
+    if (typeof code !== "number" && (typeof code !== "object" || code === null)) {
       throw new TypeError("Cannot close: the code is not a number");
     }
     if (options !== undefined) checkWaitOptions("close", options);

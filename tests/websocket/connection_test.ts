@@ -1099,7 +1099,7 @@ Deno.test("send after the end rejects, and harms nobody who does not look", asyn
   await rejectsWith("CLOSED", () => client.send(["x"]));
   await rejectsWith("CLOSED", () => client.ping());
   assertEquals(client.trySend("x"), false);
-  assertThrows(() => client.pong(), WebSocketError);
+  assertEquals(assertThrows(() => client.pong(), WebSocketError).code, "CLOSED");
   await settle();
 });
 
@@ -1201,6 +1201,7 @@ Deno.test("peer that reads nothing is cut off at the close timeout, whatever is 
 Deno.test("close refuses what is no code and no reason, and the connection stays open", async () => {
   const [client, server] = webSocketPair();
   assertThrows(() => client.close("1000" as unknown as number), TypeError);
+  assertThrows(() => client.close(null as unknown as number), TypeError, "code is not a number");
   assertThrows(() => client.close(1000, 5 as unknown as string), TypeError);
   assertEquals(client.state, "open");
   await closeBoth(client, server);
