@@ -21,9 +21,9 @@ export interface SocketIoSocketOptions {
   /** How long `auth` and the server may take to let the socket in once the connection is there, in ms. @default {45_000} */
   connectTimeout?: number;
   /**
-   * How often an event is sent again if no acknowledgement comes in time. Events are then sent one after the other, each
-   * when the one before was acknowledged, and they reach the server at least once. One whose turn comes while the connection is full waits
-   * for room, for which `ackTimeout` does not run: it can last as long as the connection.
+   * How often an event is sent again if no acknowledgement comes in time, or the connection is lost first; then it is given up, with that error.
+   * Events are sent one after the other, each when the one before was acknowledged or given up; all others reach the server at least once. One
+   * whose turn comes while the connection is full waits for room, for which `ackTimeout` does not run: it can last as long as the connection.
    *
    * @default {0}
    */

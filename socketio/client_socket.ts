@@ -909,12 +909,6 @@ export class SocketIoClientSocket<
     this.#emitOnce([...entry.args], entry.flags, (error: unknown, ...answer: unknown[]) => {
       if (this.#retried[0] !== entry || !entry.pending) return;
       entry.pending = false;
-      const lost = error instanceof SocketIoError && error.code === "ERR_DISCONNECTED";
-      if (lost && this.#active) {
-        // It is sent again after the reconnection, and that was no fault of the server's.
-        entry.tries--;
-        return;
-      }
       // It can't be sent: the next time, it could not either.
       const unsent = error !== null && !(error instanceof SocketIoError);
       if (error === null || unsent || entry.tries > this.#options.retries!) {

@@ -5,6 +5,7 @@ import { stubOptions } from "../_support/engine_client_stubs.ts";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { reported } from "../_support/console_errors.ts";
 import type { SocketIoAuth } from "../../socketio/client_options.ts";
+import { within } from "../_support/ports.ts";
 import { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { SocketIoError } from "../../socketio/errors.ts";
@@ -1634,4 +1635,30 @@ Deno.test("client that was not given its session back asks with nothing of that 
   assertEquals((await accept('40{"sid":"y","pid":"second"}')).asked, ['40{"pid":"second"}']);
   assert(socket.recovered);
   await socket.close();
+});
+
+Deno.test("client gives an event up that loses the connection each time, and goes on with those behind it", async () => {
+  await withServer({ maxHttpBufferSize: 1000 }, async ({ io, url }) => {
+    let connections = 0;
+    io.on("connection", (socket) => {
+      connections++;
+      socket.on("a", (value, answer) => answer(value));
+    });
+    const socket = connectSocketIo(url, {
+      transports: ["websocket"],
+      retries: 2,
+      ackTimeout: 5000,
+      reconnectionDelay: 1,
+      reconnectionDelayMax: 10,
+    });
+    const large = assertRejects(() => socket.emitWithAck("a", "x".repeat(5000)), SocketIoError);
+    const behind = socket.emitWithAck("a", "behind it");
+    try {
+      assertEquals((await within("the large one", large, 20_000)).code, "ERR_DISCONNECTED");
+      assertEquals(await behind, "behind it");
+      assertEquals(connections, 4);
+    } finally {
+      await socket.close();
+    }
+  });
 });
