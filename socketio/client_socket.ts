@@ -875,7 +875,8 @@ export class SocketIoClientSocket<
   #drainRetried(fresh?: Retried): void {
     for (;;) {
       const entry = this.#retried[0];
-      if (!this.#connected || entry === undefined || entry.pending) return;
+      // What a dead connection does not take is no attempt.
+      if (!this.#connected || this.io._expired || entry === undefined || entry.pending) return;
       // Its caller may be told that too much waits; later that is no fault of the event's.
       if (entry !== fresh && this.#isFull(entry.size)) return this.#awaitRoom();
       try {

@@ -1662,3 +1662,31 @@ Deno.test("client gives an event up that loses the connection each time, and goe
     }
   });
 });
+
+Deno.test("client counts no attempt that it could not send because the connection was dead", async () => {
+  const { options, sockets } = stubOptions();
+  const socket = connectSocketIo("http://example.org/", {
+    transports: ["websocket"],
+    WebSocket: options.WebSocket,
+    reconnectionDelay: 50,
+    randomizationFactor: 0,
+    retries: 1,
+    ackTimeout: 10,
+    forceNew: true,
+  });
+  const accept = async () => {
+    const server = sockets.at(-1)!;
+    server.accept('0{"sid":"s","upgrades":[],"pingInterval":60000,"pingTimeout":60000}');
+    await Promise.resolve();
+    server.receive('40{"sid":"x"}');
+    return server;
+  };
+  const first = await accept();
+  const answer = ahead(200_000, () => assertRejects(() => socket.emitWithAck("a"), SocketIoError));
+  while (sockets.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  const second = await accept();
+  assertEquals((await answer).code, "ERR_TIMEOUT");
+  const events = (sent: unknown[]) => sent.filter((text) => String(text).startsWith("42")).length;
+  assertEquals([events(first.sent), events(second.sent)], [0, 2]);
+  await socket.close();
+});
