@@ -877,8 +877,7 @@ export class SocketIoClientSocket<
       const entry = this.#retried[0];
       // What a dead connection does not take is no attempt.
       if (!this.#connected || this.io._expired || entry === undefined || entry.pending) return;
-      // Its caller may be told that too much waits; later that is no fault of the event's.
-      if (entry !== fresh && this.#isFull(entry.size)) return this.#awaitRoom();
+      if (this.#isFull(entry.size)) return this.#awaitRoom();
       try {
         return this.#sendRetried(entry);
       } catch (error) {

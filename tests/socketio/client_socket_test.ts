@@ -1690,3 +1690,19 @@ Deno.test("client counts no attempt that it could not send because the connectio
   assertEquals([events(first.sent), events(second.sent)], [0, 2]);
   await socket.close();
 });
+
+Deno.test("client whose connection is full lets the first event that is sent until it is answered wait as those behind it", async () => {
+  const { socket, accept } = stubbed();
+  const { server } = await accept('40{"sid":"x"}', 10_000);
+  const answer = socket.emitWithAck("a");
+  await Promise.resolve();
+  assertEquals(server.sent, []);
+  socket.emit("b", "x".repeat(900));
+  const error = assertThrows(() => socket.emit("c", "x".repeat(900)), SocketIoError);
+  assertEquals(error.code, "ERR_LIMIT"); // they have a limit of their own
+  server.bufferedAmount = 0;
+  while (server.sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  server.receive(`43${/^42(\d+)/.exec(String(server.take()[0]))![1]}["taken"]`);
+  assertEquals(await answer, "taken");
+  await socket.close();
+});
