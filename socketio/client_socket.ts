@@ -753,12 +753,15 @@ export class SocketIoClientSocket<
     const event = String(data[0]);
     const size = approximateSize(data);
     if (this.#isFull(size)) throw tooMuchWaits(event);
+    let unwanted = false;
     if (ack !== undefined) {
       packet.id = this.#nextAck++;
-      this.#register(packet.id, event, flags, ack, withError);
+      this.#register(packet.id, event, flags, ack, withError, () => unwanted = true);
     }
     try {
       this.#inOrder(packet, (packet) => {
+        // Its blob, or one before it, was read until its caller had been told that it is given up.
+        if (unwanted) return;
         if (this.#connected && !this.io._expired) this.#write(packet);
         else {
           // Later nobody is there to catch it; and what is in an object is known only now.
@@ -808,6 +811,7 @@ export class SocketIoClientSocket<
     flags: ClientFlags,
     ack: (...args: unknown[]) => void,
     withError: boolean,
+    ongivenup?: () => void,
   ): void {
     const timeout = flags.timeout ?? this.#options.ackTimeout;
     if (timeout === undefined && !withError) {
@@ -816,6 +820,7 @@ export class SocketIoClientSocket<
     }
     this.#acks.wait(id, event, timeout, (...args: unknown[]) => ack(null, ...args), (error) => {
       this.#unbuffer(id);
+      ongivenup?.();
       guardCallback(ack)(error);
     });
   }

@@ -1706,3 +1706,25 @@ Deno.test("client whose connection is full lets the first event that is sent unt
   assertEquals(await answer, "taken");
   await socket.close();
 });
+
+Deno.test("client sends no event whose caller was told that it is given up while its blob was read", async () => {
+  await withServer({}, async ({ io, url }) => {
+    const seen: unknown[] = [];
+    io.on("connection", (socket) => socket.on("a", (value) => seen.push(value)));
+    io.on("connection", (socket) => socket.on("b", (answer) => answer()));
+    const socket = connectSocketIo(url, { transports: ["websocket"], reconnectionDelay: 1 });
+    await next(socket, "connect");
+    const read = Promise.withResolvers<ArrayBuffer>();
+    const blob = Object.assign(new Blob(["x"]), { arrayBuffer: () => read.promise });
+    const late = assertRejects(() => socket.timeout(10).emitWithAck("a", "late", blob));
+    const lost = assertRejects(() => socket.emitWithAck("a", "lost", blob), SocketIoError);
+    socket.emit("a", "nobody was told", blob, () => {});
+    await late;
+    for (const peer of io.sockets.sockets.values()) peer.conn.close();
+    assertEquals((await lost).code, "ERR_DISCONNECTED");
+    read.resolve(new ArrayBuffer(1));
+    await socket.emitWithAck("b");
+    assertEquals(seen, ["nobody was told"]);
+    await socket.close();
+  });
+});
