@@ -941,6 +941,18 @@ Deno.test("engine ends a request that takes longer than it may", async () => {
   await engine.close();
 });
 
+Deno.test("engine lets no more connections wait at its port than it may", async () => {
+  const engine = echo();
+  const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", maxWaiting: 1 });
+  using waiting = await Deno.connect({ hostname: "127.0.0.1", port });
+  // Connections are accepted in their order.
+  using next = await Deno.connect({ hostname: "127.0.0.1", port });
+  assertEquals(await next.read(new Uint8Array(1)).catch(() => null), null);
+  await waiting.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  assert(await waiting.read(new Uint8Array(100)) !== null);
+  await engine.close();
+});
+
 Deno.test("engine refuses a request with two hosts, whatever it is for", async () => {
   const engine = echo({ allowedHosts: ["good.example"] });
   let asked = 0;

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import type { SocketIoSocket } from "../../socketio/socket.ts";
 import { foreignRejection } from "../_support/foreign_promise.ts";
 import { microtasks } from "../_support/microtasks.ts";
@@ -178,6 +178,21 @@ Deno.test("children that are made for clients have a limit: the empty ones go, a
   assertEquals(parent.children.size, 3);
   for (const conn of [...conns, late]) conn.close();
   assertThrows(() => fakeServer({ maxChildNamespaces: 0 }), RangeError, "maxChildNamespaces");
+});
+
+Deno.test("a client that is let in late comes to the child that was made meanwhile, at the limit too", () => {
+  const { io, engine } = fakeServer({ maxChildNamespaces: 1 });
+  const answers: (() => void)[] = [];
+  const parent = io.of((_name, _auth, next) => answers.push(() => next(null, true)));
+  const conns = [1, 2].map(() => {
+    const conn = engine.connect();
+    conn.deliver("0/p,");
+    return conn;
+  });
+  for (const answer of answers) answer();
+  for (const conn of conns) assertMatch(String(conn.take()[0]), /^0\/p,\{"sid":/);
+  assertEquals([parent.children.size, io.of("/p").sockets.size], [1, 2]);
+  for (const conn of conns) conn.close();
 });
 
 Deno.test("a child whose only client is still looked for is not empty", async () => {
