@@ -25,6 +25,8 @@ import { type Delay, Scheduler } from "./_scheduler.ts";
 
 /** A client of plain HTTP that takes nothing of its response for so long is let go of, in ms. */
 const WRITE_TIMEOUT = 60_000;
+/** What node:http says of a request that takes too long. */
+const LATE = Object.assign(new Error("Request timeout"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
 
 /** What a front door needs. */
 export interface FrontDoorOptions {
@@ -132,8 +134,8 @@ export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #http: HttpServer;
   readonly #delay: Delay<Waiting>;
-  /** How long the rest of a body may take whose response has left. */
-  readonly #rest: Delay<IncomingMessage>;
+  /** How long a connection's last request may take to come whole. */
+  readonly #due: Delay<HttpDuplex>;
   readonly #waiting: Set<Waiting> = new Set();
   readonly #plain: Set<HttpDuplex> = new Set();
   /** Buffers that heads are read into, to be used again. */
@@ -149,14 +151,13 @@ export class FrontDoor {
     this.#options = options;
     const scheduler = new Scheduler();
     this.#delay = scheduler.delay(options.headTimeout, (waiting) => this.#drop(waiting));
-    // All of it may have come, and wait for a handler that reads on.
-    this.#rest = scheduler.delay(
-      options.requestTimeout,
-      (request) => void (request.complete || request.socket.destroy()),
-    );
+    this.#due = scheduler.delay(options.requestTimeout, (duplex) => {
+      if (duplex.late) answerClientError(LATE, duplex);
+    });
     const settings = {
       headersTimeout: options.headTimeout,
-      requestTimeout: options.requestTimeout,
+      // That clock runs on while node:http does not read because 100 responses wait.
+      requestTimeout: 0,
       connectionsCheckingInterval: Math.min(5000, options.headTimeout),
       // "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8
       shouldUpgradeCallback: (request: IncomingMessage) =>
@@ -283,24 +284,21 @@ export class FrontDoor {
     else if (more < 0) this.#options.connections?.remove(-more);
   }
 
-  /** A request is there. Node looks after its times until all of it is; in Deno it does so until the response has left. */
+  /** The head of a request is there. Its body has so much time from now on, whether the response has left or not. */
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const duplex = duplexOf(request);
     duplex.begin(response);
-    response.once("close", () => {
-      if (request.complete || duplex.destroyed) return;
-      this.#rest.start(request);
-      const stop = () => {
-        this.#rest.stop(request);
-        duplex.off("close", stop);
-      };
-      request.once("end", stop);
-      duplex.once("close", stop);
-    });
+    const { headers } = request;
+    if ("content-length" in headers || "transfer-encoding" in headers) this.#await(duplex);
+  }
+
+  #await(duplex: HttpDuplex): void {
+    if (this.#plain.has(duplex)) this.#due.start(duplex);
   }
 
   /** A connection is over, or none of plain HTTP any more. */
   #leave(duplex: HttpDuplex): void {
+    this.#due.stop(duplex);
     this.#plain.delete(duplex);
     this.#count();
   }
@@ -398,6 +396,7 @@ export class FrontDoor {
     duplex.on("error", () => {});
     this.#plain.add(duplex);
     this.#count();
+    duplex.onReadOn = () => this.#await(duplex);
     duplex.once("close", () => this.#leave(duplex));
     this.#http.emit("connection", duplex);
   }

@@ -9,6 +9,10 @@ export class HttpDuplex extends TransportDuplex {
   encrypted = false;
   /** What the TLS handshake came to, where it is known. */
   tls: TlsInfo | undefined;
+  /** Called when node:http reads on, which read nothing while too many responses waited. */
+  onReadOn: () => void = () => {};
+  #heldBack = false;
+  #last: ServerResponse | undefined;
   /** How many requests wait for the end of their response: at first the one whose head was handed over. */
   #answering = 1;
   #first = true;
@@ -16,9 +20,28 @@ export class HttpDuplex extends TransportDuplex {
 
   /** A request came. Its response tells of its end in any case (`watchResponse`). */
   begin(response: ServerResponse): void {
+    this.#last = response;
     if (this.#first) this.#first = false;
     else this.#answering++;
     response.once("close", () => this.#answered());
+  }
+
+  /** Whether the body of the last request has not come whole, though it is read. */
+  get late(): boolean {
+    return !this.#heldBack && this.#last?.req.complete === false;
+  }
+
+  override pause(): this {
+    if ((this as { _paused?: boolean })._paused === true) this.#heldBack = true;
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#heldBack) {
+      this.#heldBack = false;
+      this.onReadOn();
+    }
+    return super.resume();
   }
 
   /** An upgrade came. Calls back once the responses to all requests before it have left, unless the connection has ended with them. */

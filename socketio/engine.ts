@@ -82,8 +82,8 @@ export interface SocketIoListenOptions {
   /** How long the head of a request may take, in ms. @default {10_000} */
   headTimeout?: number;
   /**
-   * How long all of a request may take, with its body, in ms: at least as long as its head. Then it is answered with 408. It holds for those of the
-   * engine and for those of `handler`.
+   * How long the body of a request may take, from the end of its head on, in ms: at least as long as a head. Then it is answered with 408. It holds for
+   * those of the engine and for those of `handler`. While nothing is read because 100 responses wait to leave it does not run, and it begins anew behind that.
    *
    * @default {six times `headTimeout`, with `handler` 300_000 at the least}
    */

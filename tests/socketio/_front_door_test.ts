@@ -279,6 +279,44 @@ Deno.test("front door ends a connection whose body comes byte by byte for too lo
   await close();
 });
 
+Deno.test("front door gives a body that is not read while 100 responses wait its time afterwards, and no more", async () => {
+  for (const rest of ["", "67890"]) {
+    const waiting: ServerResponse[] = [];
+    const asked = Promise.withResolvers<void>();
+    const { port, close } = open({
+      headTimeout: 100,
+      requestTimeout: 300,
+      onRequest: (request, response) => {
+        watchResponse(request, response);
+        if (request.method === "GET") waiting.push(response);
+        else {
+          asked.resolve();
+          request.resume().once("end", () => response.end("uploaded"));
+        }
+      },
+    });
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    let text = "";
+    const end = (async () => {
+      const buffer = new Uint8Array(65_536);
+      for (let n; (n = await conn.read(buffer).catch(() => null)) !== null;) {
+        text += new TextDecoder().decode(buffer.subarray(0, n));
+      }
+    })();
+    const get = `GET / HTTP/1.1\r\n${HEAD}\r\n`;
+    const post = `POST / HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\n12345`;
+    await conn.write(encoder.encode(get.repeat(99) + post));
+    await asked.promise;
+    if (rest !== "") await conn.write(encoder.encode(rest));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    for (const response of waiting) response.end("page");
+    await waitFor(() => text.endsWith("uploaded") || text.includes(" 408 "));
+    conn.close();
+    await Promise.all([end, close()]);
+    assertEquals([text.split("page").length - 1, text.endsWith("uploaded")], [99, rest !== ""]);
+  }
+});
+
 Deno.test("front door that refuses an expectation takes the next request, however large the body between them", async () => {
   const { port, close } = open();
   const post = `POST / HTTP/1.1\r\n${HEAD}Expect: a miracle\r\nContent-Length: 300000\r\n\r\n`;
