@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertFalse, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { foreignPromise, foreignRejection } from "../_support/foreign_promise.ts";
 import { ahead } from "../_support/ahead.ts";
 import { stubOptions } from "../_support/engine_client_stubs.ts";
@@ -608,6 +615,18 @@ Deno.test("client counts what is in the objects of the events that wait, those t
     small.emit("a", "y");
     small.disconnect();
   }
+});
+
+Deno.test("client bounds the events that are sent until they are answered by their number, and with the size of their blobs", () => {
+  const make = (options: { maxBufferedEvents?: number; maxBufferedBytes?: number }) =>
+    connectSocketIo("http://127.0.0.1:1", { autoConnect: false, retries: 2, ...options });
+  const many = make({ maxBufferedEvents: 2 });
+  many.emit("a").emit("b");
+  assertEquals(assertThrows(() => many.emit("c"), SocketIoError).code, "ERR_LIMIT");
+  const large = make({ maxBufferedBytes: 1000 });
+  const blob = new Blob(["x".repeat(700)]);
+  large.emit("a", blob);
+  assertEquals(assertThrows(() => large.emit("b", blob), SocketIoError).code, "ERR_LIMIT");
 });
 
 Deno.test("client has room again for what is sent until it is answered, once it was", async () => {
@@ -1727,4 +1746,76 @@ Deno.test("client sends no event whose caller was told that it is given up while
     assertEquals(seen, ["nobody was told"]);
     await socket.close();
   });
+});
+
+Deno.test("client that is closed while its events wait for room leaves no timer, however many there are", async () => {
+  const { socket, accept } = stubbed();
+  await accept('40{"sid":"x"}', 10_000);
+  socket.emit("a").emit("b").emit("c");
+  await socket.close();
+});
+
+Deno.test("connected client counts events whose blobs are being read as packets, and not as those that wait for a connection", async () => {
+  await withServer({}, async ({ url }) => {
+    const options = { transports: ["websocket" as const], maxBufferedEvents: 2 };
+    const socket = connectSocketIo(url, { ...options, maxBufferedPackets: 4 });
+    await next(socket, "connect");
+    const blob = new Blob(["x"]);
+    for (let i = 0; i < 4; i++) socket.emit("a", blob);
+    assertEquals(assertThrows(() => socket.emit("a", blob), SocketIoError).code, "ERR_LIMIT");
+    await socket.close();
+  });
+});
+
+Deno.test("client whose event can't be encoded throws, and tells its callback nothing later", async () => {
+  await withServer({}, async ({ url }) => {
+    const socket = connectSocketIo(url, { transports: ["websocket"] });
+    await next(socket, "connect");
+    const told: unknown[] = [];
+    const tell = (error: unknown) => void told.push(error);
+    assertThrows(() => socket.timeout(60_000).emit("a", 1n, tell), TypeError);
+    await socket.close();
+    assertEquals(told, []);
+  });
+});
+
+Deno.test("client whose answer can't be read still waits for the answer to its own question of the same number", async () => {
+  await withServer({}, async ({ io, url }) => {
+    io.on("connection", (socket) => {
+      socket.on("mine", (answer) => {
+        socket.emit("yours", () => {});
+        socket.on("next", () => answer("answered"));
+      });
+    });
+    const socket = connectSocketIo(url, { transports: ["websocket"] });
+    const unreadable = Object.assign(new Blob(), { arrayBuffer: () => Promise.reject("gone") });
+    socket.on("yours", (answer) => answer(unreadable));
+    const errors: unknown[] = await reported(async () => {
+      const mine = socket.emitWithAck("mine");
+      await next(socket, "yours");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      socket.emit("next");
+      assertEquals(await mine, "answered");
+    });
+    assertEquals(errors, ["gone"]);
+    await socket.close();
+  });
+});
+
+Deno.test("client tells of a volatile event that is dropped: at once without a connection and a time, else as of a lost one", async () => {
+  const options = { autoConnect: false, forceNew: true };
+  const ask = async (socket: SocketIoClientSocket) =>
+    (await assertRejects(() => socket.volatile.emitWithAck("a"), SocketIoError)).message;
+  const plain = connectSocketIo("http://127.0.0.1:1", options);
+  assertMatch(await ask(plain), /not connected/);
+  const timed = connectSocketIo("http://127.0.0.1:1", { ...options, ackTimeout: 10 });
+  assertMatch(await ask(timed), /no answer within 10 ms/);
+  const { socket, accept } = stubbed();
+  const { server } = await accept('40{"sid":"x"}');
+  socket.emit("before"); // it has not left yet
+  const dropped = ask(socket);
+  await Promise.resolve();
+  await socket.close();
+  assertMatch(await dropped, /was disconnected/);
+  assertEquals(server.take().filter((text) => String(text).includes('"a"')), []);
 });
