@@ -434,7 +434,8 @@ export class SocketIoEngine {
    * all others with 404.
    *
    * WebSockets are the platform's then (`Deno.upgradeWebSocket`): they are slower, they hold up to 64 MiB before the size
-   * of a message can be looked at, they can't be closed by force, and they can't be compressed.
+   * of a message can be looked at, they can't be closed by force, and they can't be compressed. A client that leaves while `allowRequest` or
+   * another function decides about it counts until the decision, or for `decisionTimeout`.
    *
    * @throws {TypeError} if compression of WebSockets is on.
    */
