@@ -249,6 +249,15 @@ Deno.test("front door ends a connection whose body, or next request, comes byte 
   await close();
 });
 
+Deno.test("front door answers a body that does not come with 408, whether it has a length or comes in chunks", async () => {
+  const { port, close } = open({ headTimeout: 80, requestTimeout: 80 });
+  for (const field of ["Content-Length: 1", "Transfer-Encoding: chunked"]) {
+    const talking = talk(port, [`POST / HTTP/1.1\r\n${HEAD}${field}\r\n\r\n`]);
+    assertMatch(await within(talking, "end", { timeout: 10_000 }), /^HTTP\/1\.1 408 /);
+  }
+  await close();
+});
+
 Deno.test("front door ends a connection whose body comes byte by byte for too long behind its response", async () => {
   const { port, close } = open({
     headTimeout: 80,
