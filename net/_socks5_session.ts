@@ -113,6 +113,7 @@ function replyFor(error: NetError): number {
       return SOCKS5_REPLY.notAllowed;
     case "ENETUNREACH":
       return SOCKS5_REPLY.networkUnreachable;
+    case "EAI_AGAIN":
     case "EHOSTUNREACH":
     case "EHOSTDOWN":
     case "ENOTFOUND":

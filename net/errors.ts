@@ -12,6 +12,7 @@
  * | `ECONNABORTED` | the connection was given up on this side |
  * | `ECONNREFUSED` | nobody listens at that address |
  * | `ECONNRESET` | the peer cut the connection |
+ * | `EAI_AGAIN` | the name can't be looked up now: no name server answers |
  * | `EHOSTDOWN`, `EHOSTUNREACH`, `ENETUNREACH` | no way to the host |
  * | `EINVAL` | the system does not take an argument |
  * | `EIO` | the system failed without telling more |
@@ -48,6 +49,7 @@ export type NetErrorCode =
   | "EADDRINUSE"
   | "EADDRNOTAVAIL"
   | "EAFNOSUPPORT"
+  | "EAI_AGAIN"
   | "ECONNABORTED"
   | "ECONNREFUSED"
   | "ECONNRESET"

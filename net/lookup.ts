@@ -2,7 +2,7 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import { foreignText } from "./_foreign_text.ts";
 import { errorOf } from "./error_of.ts";
-import { NetError } from "./errors.ts";
+import { NetError, type NetErrorCode } from "./errors.ts";
 import { parseHost } from "./host.ts";
 import { parseIp } from "./ip.ts";
 import type { HostLookup, LookupHostOptions } from "./lookup_options.ts";
@@ -15,7 +15,7 @@ import { abortError, isBounded, waitFor } from "./wait.ts";
  *
  * @throws {TypeError} When the host is malformed, or the family or the signal is none.
  * @throws {RangeError} For a timeout out of range.
- * @throws {NetError} `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`; `EPERM` without permission.
+ * @throws {NetError} `ENOTFOUND`, `EAI_AGAIN` when no name server answers, `ETIMEDOUT`, `ABORT_ERR`; `EPERM` without permission.
  *
  * @example
  * ```ts
@@ -126,13 +126,19 @@ export const systemHostLookup: HostLookup = async (hostname, options): Promise<s
         cause: error,
       });
     }
-    throw notFound(hostname, code ?? message, error);
+    const later = code === "EAI_AGAIN" ? code : undefined;
+    throw notFound(hostname, code ?? message, error, later);
   }
 };
 
-function notFound(hostname: string, why: string, cause?: unknown): NetError {
+function notFound(
+  hostname: string,
+  why: string,
+  cause?: unknown,
+  code: NetErrorCode = "ENOTFOUND",
+): NetError {
   return new NetError(`Cannot look up "${hostname}": ${foreignText(why)}`, {
-    code: "ENOTFOUND",
+    code,
     syscall: "getaddrinfo",
     address: hostname,
     cause,

@@ -38,6 +38,7 @@ const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
   "EADDRINUSE",
   "EADDRNOTAVAIL",
   "EAFNOSUPPORT",
+  "EAI_AGAIN",
   "ECONNABORTED",
   "ECONNREFUSED",
   "ECONNRESET",

@@ -112,6 +112,16 @@ export function peerVerdict(
   };
 }
 
+/** A network of its own for a process, where interfaces can be made, and where at first there is none. */
+export const networkNamespaces: PeerNeed = {
+  name: "network namespaces",
+  optional: true,
+  found: (env) =>
+    findProgram("unshare", env) !== undefined &&
+    new Deno.Command("unshare", { args: ["-rn", "true"], stdout: "null", stderr: "null" })
+      .outputSync().success,
+};
+
 /**
  * Registers a test that needs programs from outside. If one is missing, the test is ignored and its
  * name tells which; with `CI=true` on Linux it fails with that reason.

@@ -10,7 +10,14 @@ import { connectWebSocket } from "../../websocket/client.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import { BROADCAST_LENGTH } from "../_support/fault_server.ts";
 import { inTime } from "../_support/kill_switch.ts";
-import { type Peer, type PeerNeed, peerTest, runPeer, spawnPeer } from "../_support/peers.ts";
+import {
+  networkNamespaces,
+  type Peer,
+  type PeerNeed,
+  peerTest,
+  runPeer,
+  spawnPeer,
+} from "../_support/peers.ts";
 import { next } from "../_support/socketio_rig.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -257,4 +264,24 @@ Deno.test("a path that no socket file can have is told, by whoever is to listen 
     const dialling = await assertRejects(() => dial({ path }), NetError);
     assertEquals(dialling.code, connecting, path);
   }
+});
+
+// --- names -----------------------------------------------------------------------------------------------------------
+
+peerTest("a name that no name server answers for is told as EAI_AGAIN, as in Node", {
+  needs: [networkNamespaces],
+}, async () => {
+  const script = new URL("../_support/no_name_server.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await runPeer("unshare", [
+    "-rn",
+    Deno.execPath(),
+    ..."run --no-check --quiet -A".split(" "),
+    script,
+  ]);
+  assertEquals(stderr, "");
+  assertEquals(JSON.parse(stdout), {
+    lookup: ["EAI_AGAIN", "getaddrinfo", "example.org"],
+    dial: ["EAI_AGAIN", "getaddrinfo", "example.org"],
+    lua: [null, "temporary failure in name resolution"],
+  });
 });

@@ -1,13 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
-import {
-  findProgram,
-  freePort,
-  type PeerNeed,
-  peerTest,
-  runPeer,
-  spawnPeer,
-} from "../_support/peers.ts";
+import { freePort, networkNamespaces, peerTest, runPeer, spawnPeer } from "../_support/peers.ts";
 
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 
@@ -72,19 +65,9 @@ peerTest("UDP: Node's dgram and our socket answer each other", { needs: ["node"]
   assertEquals((await node.status).success, true);
 });
 
-/** A network of its own for a process, where interfaces can be made. */
-const NAMESPACES: PeerNeed = {
-  name: "network namespaces",
-  optional: true,
-  found: (env) =>
-    findProgram("unshare", env) !== undefined &&
-    new Deno.Command("unshare", { args: ["-rn", "true"], stdout: "null", stderr: "null" })
-      .outputSync().success,
-};
-
 peerTest(
   "UDP: multicast loopback can be turned off, and IPv6 groups are joined and left",
-  { needs: ["ip", NAMESPACES] },
+  { needs: ["ip", networkNamespaces] },
   async () => {
     const script = new URL("../_support/udp_multicast.ts", import.meta.url).pathname;
     const setup = [
