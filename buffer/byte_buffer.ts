@@ -154,7 +154,11 @@ export class ByteBuffer extends ByteReader {
     return this;
   }
 
-  /** Writes bytes as they are, or a text like {@linkcode ByteBuffer.writeText | writeText}. @throws {TypeError} if it is neither. */
+  /**
+   * Writes bytes as they are, or a text like {@linkcode ByteBuffer.writeText | writeText}.
+   *
+   * @throws {TypeError} if it is neither.
+   */
   write(data: BytesLike | string): this {
     if (typeof data === "string") return this.writeText(data);
     const c = this.cursor;

@@ -198,7 +198,11 @@ export class ByteQueue {
     return runs;
   }
 
-  /** Takes as many of the first bytes as `target` has room for, copies them there, and returns their number. @throws {TypeError} if it is no Uint8Array. */
+  /**
+   * Takes as many of the first bytes as `target` has room for, copies them there, and returns their number.
+   *
+   * @throws {TypeError} if it is no Uint8Array.
+   */
   readInto(target: Uint8Array): number {
     if (!(target instanceof Uint8Array)) throw wrongKind(target, "bytes");
     const length = Math.min(target.length, this.#length);

@@ -59,17 +59,33 @@ export interface BluetoothTarget {
   psm?: number;
   /** The service's UUID, in any form that {@linkcode bluetoothUuid} takes; the device is asked for its channel or PSM. */
   uuid?: string | number;
-  /** What carries the connection. @default {"l2cap" with `psm`, else "rfcomm"} */
+  /**
+   * What carries the connection.
+   *
+   * @default {"l2cap" with `psm`, else "rfcomm"}
+   */
   protocol?: BluetoothProtocol;
-  /** The address of the adapter to use. @default {the system's choice} */
+  /**
+   * The address of the adapter to use.
+   *
+   * @default {the system's choice}
+   */
   localAddress?: string;
 }
 
 /** Options of {@linkcode connectBluetooth}. */
 export interface ConnectBluetoothOptions extends WaitOptions {
-  /** Gives up after so many milliseconds, all steps together; no limit with 0. @default {30000} */
+  /**
+   * Gives up after so many milliseconds, all steps together; no limit with 0.
+   *
+   * @default {30000}
+   */
   timeout?: number;
-  /** How far the link must be secured. @default {the system's: "low"} */
+  /**
+   * How far the link must be secured.
+   *
+   * @default {the system's: "low"}
+   */
   security?: BluetoothSecurity;
 }
 

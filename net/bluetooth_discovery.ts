@@ -26,17 +26,34 @@ export interface BluetoothDevice {
 /** Options of {@linkcode discoverBluetooth}. */
 export interface DiscoverBluetoothOptions extends WaitOptions {
   /**
-   * Gives up (with an error, and nothing found) after so many milliseconds, names included. @default {0: no limit but the
-   * search's own}
+   * Gives up (with an error, and nothing found) after so many milliseconds, names included.
+   *
+   * @default {0: no limit but the search's own}
    */
   timeout?: number;
-  /** How long to search, in units of 1.28 s: 1 to 48. @default {8: 10.24 s} */
+  /**
+   * How long to search, in units of 1.28 s: 1 to 48.
+   *
+   * @default {8: 10.24 s}
+   */
   inquiryLength?: number;
-  /** Ends the search when so many devices are found: 1 to 255. @default {255} */
+  /**
+   * Ends the search when so many devices are found: 1 to 255.
+   *
+   * @default {255}
+   */
   maxDevices?: number;
-  /** Asks each device for its name that didn't send it along, which takes a second or so each. @default {true} */
+  /**
+   * Asks each device for its name that didn't send it along, which takes a second or so each.
+   *
+   * @default {true}
+   */
   names?: boolean;
-  /** The address of the adapter to search with. @default {the first that is up} */
+  /**
+   * The address of the adapter to search with.
+   *
+   * @default {the first that is up}
+   */
   localAddress?: string;
 }
 
@@ -124,17 +141,33 @@ export async function discoverBluetooth(
 export interface BluetoothServicesTarget {
   /** The device's address. */
   address: string;
-  /** Only services with this UUID. @default {all that are open to browsing} */
+  /**
+   * Only services with this UUID.
+   *
+   * @default {all that are open to browsing}
+   */
   uuid?: string | number;
-  /** The address of the adapter to use. @default {the system's choice} */
+  /**
+   * The address of the adapter to use.
+   *
+   * @default {the system's choice}
+   */
   localAddress?: string;
 }
 
 /** Options of {@linkcode discoverBluetoothServices}. */
 export interface DiscoverBluetoothServicesOptions extends WaitOptions {
-  /** Gives up after so many milliseconds; no limit with 0. @default {30000} */
+  /**
+   * Gives up after so many milliseconds; no limit with 0.
+   *
+   * @default {30000}
+   */
   timeout?: number;
-  /** The most bytes that the device's answers may have together. @default {64 KiB} */
+  /**
+   * The most bytes that the device's answers may have together.
+   *
+   * @default {64 KiB}
+   */
   maxBytes?: number;
 }
 

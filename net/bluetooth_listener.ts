@@ -26,27 +26,53 @@ import type { WaitOptions } from "./wait.ts";
 
 /** Options of {@linkcode listenBluetooth}. */
 export interface ListenBluetoothOptions {
-  /** What carries the connections. @default {"l2cap" with `psm`, else "rfcomm"} */
+  /**
+   * What carries the connections.
+   *
+   * @default {"l2cap" with `psm`, else "rfcomm"}
+   */
   protocol?: BluetoothProtocol;
-  /** The RFCOMM channel, 1 to 30. @default {the system's choice} */
+  /**
+   * The RFCOMM channel, 1 to 30.
+   *
+   * @default {the system's choice}
+   */
   channel?: number;
-  /** The L2CAP PSM; below 0x1001 it takes a privileged user. @default {the system's choice} */
+  /**
+   * The L2CAP PSM; below 0x1001 it takes a privileged user.
+   *
+   * @default {the system's choice}
+   */
   psm?: number;
   /**
    * The service's UUID, in any form that {@linkcode bluetoothUuid} takes. With it the service can be found: this process
    * answers SDP requests (PSM 1) as long as the listener is open, which takes a privileged user (CAP_NET_BIND_SERVICE) and no
-   * other SDP server, such as bluetoothd, on this machine. @default {undefined, not published}
+   * other SDP server, such as bluetoothd, on this machine.
+   *
+   * @default {undefined, not published}
    */
   uuid?: string | number;
   /** The service's name in its record; needs `uuid`. */
   name?: string;
   /** What the service does, in its record; needs `uuid`. */
   description?: string;
-  /** The address of the adapter to listen on. @default {all adapters} */
+  /**
+   * The address of the adapter to listen on.
+   *
+   * @default {all adapters}
+   */
   localAddress?: string;
-  /** How far a link must be secured before it is accepted. @default {the system's: "low"} */
+  /**
+   * How far a link must be secured before it is accepted.
+   *
+   * @default {the system's: "low"}
+   */
   security?: BluetoothSecurity;
-  /** How many connections may wait for `accept`. @default {16} */
+  /**
+   * How many connections may wait for `accept`.
+   *
+   * @default {16}
+   */
   backlog?: number;
 }
 

@@ -9,7 +9,11 @@ import type { TlsClientOptions } from "./tls_options.ts";
 export interface ConnectOptions extends SocketOptions {
   /** The port, 1 to 65535. */
   port?: number;
-  /** The host: a name or an address. @default {"localhost"} */
+  /**
+   * The host: a name or an address.
+   *
+   * @default {"localhost"}
+   */
   host?: string;
   /** The host, by the web's name. */
   hostname?: string;
@@ -19,27 +23,63 @@ export interface ConnectOptions extends SocketOptions {
   localAddress?: string;
   /** The own port to connect from. */
   localPort?: number;
-  /** Only addresses of this family: 4, 6, or 0 for both; also by the names that an address has. @default {0} */
+  /**
+   * Only addresses of this family: 4, 6, or 0 for both; also by the names that an address has.
+   *
+   * @default {0}
+   */
   family?: 0 | 4 | 6 | "IPv4" | "IPv6";
-  /** Gives up after so many milliseconds, the name's resolution included. @default {0}, no limit but the system's */
+  /**
+   * Gives up after so many milliseconds, the name's resolution included.
+   *
+   * @default {0}, no limit but the system's
+   */
   connectTimeout?: number;
-  /** Connects with TLS; `secureConnect` follows `connect`. `connectTls` takes its options without this level. @default {false} */
+  /**
+   * Connects with TLS; `secureConnect` follows `connect`. `connectTls` takes its options without this level.
+   *
+   * @default {false}
+   */
   tls?: boolean | TlsClientOptions;
   /** A proxy by its URL (`socks5://`, `http://`, `https://`), or a chain of them, the nearest first. */
   proxy?: string | URL | ProxyUrl | readonly (string | URL | ProxyUrl)[];
-  /** How TLS to `https` proxies is done. @default {{}} */
+  /**
+   * How TLS to `https` proxies is done.
+   *
+   * @default {{}}
+   */
   proxyTls?: TlsClientOptions;
-  /** Where the host may be: see `dial`. @default {everywhere} */
+  /**
+   * Where the host may be: see `dial`.
+   *
+   * @default {everywhere}
+   */
   policy?: DialPolicyInit;
-  /** Finds the addresses of the host: by a promise, or by a callback as Node has it. @default {the system's lookup} */
+  /**
+   * Finds the addresses of the host: by a promise, or by a callback as Node has it.
+   *
+   * @default {the system's lookup}
+   */
   lookup?: SocketLookup;
-  /** Whether further addresses of the host are tried while the first ones have not answered; if not, only the first is. @default {true} */
+  /**
+   * Whether further addresses of the host are tried while the first ones have not answered; if not, only the first is.
+   *
+   * @default {true}
+   */
   autoSelectFamily?: boolean;
-  /** How long one address is waited for before the next one is tried, too, in ms; less than 10 means 10. @default {250} */
+  /**
+   * How long one address is waited for before the next one is tried, too, in ms; less than 10 means 10.
+   *
+   * @default {250}
+   */
   autoSelectFamilyAttemptDelay?: number;
   /** The same by Node's name; `autoSelectFamilyAttemptDelay` counts where both are given. */
   autoSelectFamilyAttemptTimeout?: number;
-  /** The idle time after which `timeout` is emitted, in ms, as `setTimeout` sets it. @default {0}, never */
+  /**
+   * The idle time after which `timeout` is emitted, in ms, as `setTimeout` sets it.
+   *
+   * @default {0}, never
+   */
   timeout?: number;
   /** Destroys the socket when it fires, also later. */
   signal?: AbortSignal;

@@ -23,33 +23,81 @@ export interface Datagram extends DatagramAddress {
 
 /** Options of {@linkcode createDatagramSocket}. */
 export interface DatagramSocketOptions {
-  /** IPv4 or IPv6. @default {"udp4"} */
+  /**
+   * IPv4 or IPv6.
+   *
+   * @default {"udp4"}
+   */
   type?: DatagramSocketType;
-  /** Shares the port with other sockets that ask for the same (`SO_REUSEADDR`), as receivers of multicast do. @default {false} */
+  /**
+   * Shares the port with other sockets that ask for the same (`SO_REUSEADDR`), as receivers of multicast do.
+   *
+   * @default {false}
+   */
   reuseAddr?: boolean;
-  /** Not to be had in Deno without an unstable flag: `true` throws `ERR_UNSUPPORTED`. @default {false} */
+  /**
+   * Not to be had in Deno without an unstable flag: `true` throws `ERR_UNSUPPORTED`.
+   *
+   * @default {false}
+   */
   reusePort?: boolean;
-  /** An IPv6 socket that takes no IPv4 datagrams besides. @default {false} */
+  /**
+   * An IPv6 socket that takes no IPv4 datagrams besides.
+   *
+   * @default {false}
+   */
   ipv6Only?: boolean;
   /** Not to be had in Deno, see {@linkcode DatagramSocket.setRecvBufferSize}: any value throws `ERR_UNSUPPORTED`. */
   recvBufferSize?: number;
   /** Not to be had in Deno: any value throws `ERR_UNSUPPORTED`. */
   sendBufferSize?: number;
-  /** The most datagrams that wait to be received. @default {1024} */
+  /**
+   * The most datagrams that wait to be received.
+   *
+   * @default {1024}
+   */
   maxQueue?: number;
-  /** The most bytes that wait to be received. @default {4 MiB} */
+  /**
+   * The most bytes that wait to be received.
+   *
+   * @default {4 MiB}
+   */
   maxQueueBytes?: number;
-  /** What is dropped when the queue is full: the datagram that comes, or those that wait longest. @default {"newest"} */
+  /**
+   * What is dropped when the queue is full: the datagram that comes, or those that wait longest.
+   *
+   * @default {"newest"}
+   */
   drop?: "newest" | "oldest";
-  /** The most datagrams that wait to be sent; one more and `send` rejects with `ERR_BUFFER_LIMIT`. @default {1024} */
+  /**
+   * The most datagrams that wait to be sent; one more and `send` rejects with `ERR_BUFFER_LIMIT`.
+   *
+   * @default {1024}
+   */
   maxSendQueue?: number;
-  /** The most bytes that wait to be sent. @default {4 MiB} */
+  /**
+   * The most bytes that wait to be sent.
+   *
+   * @default {4 MiB}
+   */
   maxSendQueueBytes?: number;
-  /** The largest datagram, in bytes, to send or to let in. @default {65507, over IPv6 65527} */
+  /**
+   * The largest datagram, in bytes, to send or to let in.
+   *
+   * @default {65507, over IPv6 65527}
+   */
   maxDatagramSize?: number;
-  /** Where datagrams may be sent. @default {everywhere} */
+  /**
+   * Where datagrams may be sent.
+   *
+   * @default {everywhere}
+   */
   policy?: DialPolicyInit;
-  /** Finds the addresses of names. @default {the system's lookup} */
+  /**
+   * Finds the addresses of names.
+   *
+   * @default {the system's lookup}
+   */
   lookup?: HostLookup;
   /** Closes the socket when it fires. */
   signal?: AbortSignal;
@@ -57,9 +105,17 @@ export interface DatagramSocketOptions {
 
 /** Where a socket is bound. */
 export interface DatagramBindOptions {
-  /** The port; 0 for any free one. @default {0} */
+  /**
+   * The port; 0 for any free one.
+   *
+   * @default {0}
+   */
   port?: number;
-  /** The local address or name; no text is none in particular. @default {"0.0.0.0", over IPv6 "::"} */
+  /**
+   * The local address or name; no text is none in particular.
+   *
+   * @default {"0.0.0.0", over IPv6 "::"}
+   */
   address?: string;
 }
 

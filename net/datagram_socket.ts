@@ -43,7 +43,11 @@ const WHOSE = "a datagram socket";
 export interface DatagramSendOptions extends WaitOptions {
   /** The port; left out on a connected socket. */
   port?: number;
-  /** The address or the name; left out on a connected socket. No text is none in particular. @default {this machine} */
+  /**
+   * The address or the name; left out on a connected socket. No text is none in particular.
+   *
+   * @default {this machine}
+   */
   address?: string;
 }
 
@@ -125,7 +129,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   #unlisten: (() => void) | undefined;
   #closed = Promise.withResolvers<void>();
 
-  /** Makes an unbound socket; {@linkcode createDatagramSocket} does the same. @throws What that throws. */
+  /**
+   * Makes an unbound socket; {@linkcode createDatagramSocket} does the same.
+   *
+   * @throws What that throws.
+   */
   constructor(options: DatagramSocketOptions = {}) {
     super({ captureRejections: true });
     if (typeof options !== "object" || options === null || Array.isArray(options)) {
@@ -260,7 +268,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     return this;
   }
 
-  /** Forgets the peer that {@linkcode DatagramSocket.connect} set. @throws {NetError} `ENOTCONN` when there is none. */
+  /**
+   * Forgets the peer that {@linkcode DatagramSocket.connect} set.
+   *
+   * @throws {NetError} `ENOTCONN` when there is none.
+   */
   disconnect(): void {
     if (this.#remote === undefined) throw notConnected("Cannot disconnect");
     this.#remote = undefined;
@@ -447,14 +459,22 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     }
   }
 
-  /** Where the socket is bound. @throws {NetError} `EINVAL` when it is not bound, `ERR_SOCKET_CLOSED`. */
+  /**
+   * Where the socket is bound.
+   *
+   * @throws {NetError} `EINVAL` when it is not bound, `ERR_SOCKET_CLOSED`.
+   */
   address(): DatagramAddress {
     this.#requireBound("Cannot tell the address");
     const { address, port, family } = this.#socket.address();
     return { address, port, family: family === "IPv6" ? "IPv6" : "IPv4" };
   }
 
-  /** The peer that {@linkcode DatagramSocket.connect} set. @throws {NetError} `ENOTCONN` when there is none. */
+  /**
+   * The peer that {@linkcode DatagramSocket.connect} set.
+   *
+   * @throws {NetError} `ENOTCONN` when there is none.
+   */
   remoteAddress(): DatagramAddress {
     const remote = this.#remote;
     if (remote === undefined) throw notConnected("Cannot tell the remote address");
@@ -499,7 +519,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   /**
-   * Sets how many routers a multicast datagram may pass: 1 to 255. IPv4 only, as `setTTL`. @default {1}
+   * Sets how many routers a multicast datagram may pass: 1 to 255, and 1 at first. IPv4 only, as `setTTL`.
    *
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no number.
    * @throws {RangeError} `EINVAL` for any other. Both as in Node.
@@ -514,12 +534,20 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     this.#configure("setMulticastTTL", () => this.#socket.setMulticastTTL(ttl));
   }
 
-  /** Says whether this machine gets its own multicast datagrams, too. @default {true} */
+  /**
+   * Says whether this machine gets its own multicast datagrams, too.
+   *
+   * @default {true}
+   */
   setMulticastLoopback(flag: boolean): void {
     this.#configure("setMulticastLoopback", () => this.#socket.setMulticastLoopback(flag));
   }
 
-  /** Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. @throws {TypeError} For anything else. */
+  /**
+   * Sends multicast through one interface: its IPv4 address, or `"::%eth0"`.
+   *
+   * @throws {TypeError} For anything else.
+   */
   setMulticastInterface(multicastInterface: string): void {
     checkInterface(this.type, checkText("multicastInterface", multicastInterface));
     this.#configure(
@@ -558,17 +586,29 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     throw noBufferSizes("set");
   }
 
-  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  /**
+   * As {@linkcode DatagramSocket.setRecvBufferSize}.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED`, always.
+   */
   setSendBufferSize(_size: number): never {
     throw noBufferSizes("set");
   }
 
-  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  /**
+   * As {@linkcode DatagramSocket.setRecvBufferSize}.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED`, always.
+   */
   getRecvBufferSize(): never {
     throw noBufferSizes("tell");
   }
 
-  /** As {@linkcode DatagramSocket.setRecvBufferSize}. @throws {NetError} `ERR_UNSUPPORTED`, always. */
+  /**
+   * As {@linkcode DatagramSocket.setRecvBufferSize}.
+   *
+   * @throws {NetError} `ERR_UNSUPPORTED`, always.
+   */
   getSendBufferSize(): never {
     throw noBufferSizes("tell");
   }

@@ -21,7 +21,11 @@ import { checkOptionNames } from "./option_names.ts";
 
 /** Options of {@linkcode delimiterFramer}. */
 export interface DelimiterFramerOptions extends FramerLimits {
-  /** The bytes that end each message; text stands for its UTF-8. At least 1 byte. @default {"\r\n"} */
+  /**
+   * The bytes that end each message; text stands for its UTF-8. At least 1 byte.
+   *
+   * @default {"\r\n"}
+   */
   marker?: string | Uint8Array;
   /**
    * What becomes of bytes after the last marker when the stream ends: an error with the fault `truncated`, or a

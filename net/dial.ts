@@ -32,15 +32,27 @@ export type DialProxy = string | URL | ProxyUrl;
 
 /** Options of {@linkcode dial}. */
 export interface DialOptions extends WaitOptions {
-  /** How long all of it may take together: name lookup, connection, proxies and TLS, in ms. @default {0}, no limit of its own */
+  /**
+   * How long all of it may take together: name lookup, connection, proxies and TLS, in ms.
+   *
+   * @default {0}, no limit of its own
+   */
   timeout?: number;
   /** Ends it when it fires, in whichever phase. Later it does nothing. */
   signal?: AbortSignal;
-  /** Starts TLS, and checks the certificate for the target's name, through proxies too. @default {false} */
+  /**
+   * Starts TLS, and checks the certificate for the target's name, through proxies too.
+   *
+   * @default {false}
+   */
   tls?: boolean | TlsClientOptions;
   /** A proxy (`socks5://`, `http://` or `https://`), or a chain of them, the nearest first. */
   proxy?: DialProxy | readonly DialProxy[];
-  /** How TLS to `https` proxies is done. @default {{}} */
+  /**
+   * How TLS to `https` proxies is done.
+   *
+   * @default {{}}
+   */
   proxyTls?: TlsClientOptions;
   /**
    * Where the target may be. Its name is resolved once, every address is judged, and one of these is dialled; through a proxy, too,
@@ -52,13 +64,29 @@ export interface DialOptions extends WaitOptions {
   localAddress?: string;
   /** The own port to connect from. */
   localPort?: number;
-  /** Only addresses of this family: 4, 6, or 0 for both. @default {0} */
+  /**
+   * Only addresses of this family: 4, 6, or 0 for both.
+   *
+   * @default {0}
+   */
   family?: 0 | 4 | 6;
-  /** Sends small writes at once (`TCP_NODELAY`). @default {true} */
+  /**
+   * Sends small writes at once (`TCP_NODELAY`).
+   *
+   * @default {true}
+   */
   noDelay?: boolean;
-  /** Has the system probe a silent connection; a number is the time until the first probe, in ms. @default {false} */
+  /**
+   * Has the system probe a silent connection; a number is the time until the first probe, in ms.
+   *
+   * @default {false}
+   */
   keepAlive?: boolean | number;
-  /** Finds the addresses of the name. @default {the system's lookup} */
+  /**
+   * Finds the addresses of the name.
+   *
+   * @default {the system's lookup}
+   */
   lookup?: HostLookup;
   /** Told the addresses of the name, when it has been looked up. */
   onlookup?: (hostname: string, addresses: readonly string[]) => void;

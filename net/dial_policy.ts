@@ -21,7 +21,9 @@ import {
 export interface DialPolicyOptions {
   /**
    * What holds for addresses that no rule names: `"public"` lets through what {@linkcode classifyIp} calls global,
-   * `"any"` everything, `"none"` nothing. @default {"public"}
+   * `"any"` everything, `"none"` nothing.
+   *
+   * @default {"public"}
    */
   preset?: "public" | "any" | "none";
   /**
@@ -29,7 +31,11 @@ export interface DialPolicyOptions {
    * @default {[]}
    */
   allow?: readonly string[];
-  /** Addresses, blocks and categories to refuse nevertheless. @default {[]} */
+  /**
+   * Addresses, blocks and categories to refuse nevertheless.
+   *
+   * @default {[]}
+   */
   deny?: readonly string[];
   /**
    * The only names that may be dialled: `"example.org"`, or `"*.example.org"` for every name below it. Hosts given as an
@@ -37,11 +43,23 @@ export interface DialPolicyOptions {
    * @default {undefined}, every name
    */
   allowNames?: readonly string[];
-  /** Names that may not be dialled, in the same forms. @default {[]} */
+  /**
+   * Names that may not be dialled, in the same forms.
+   *
+   * @default {[]}
+   */
   denyNames?: readonly string[];
-  /** The only ports that may be dialled: single ones, and ranges `[first, last]`. @default {undefined}, every port */
+  /**
+   * The only ports that may be dialled: single ones, and ranges `[first, last]`.
+   *
+   * @default {undefined}, every port
+   */
   ports?: readonly (number | readonly [number, number])[];
-  /** Whether Unix socket paths may be dialled. @default {false} */
+  /**
+   * Whether Unix socket paths may be dialled.
+   *
+   * @default {false}
+   */
   unix?: boolean;
 }
 
@@ -145,7 +163,11 @@ export class DialPolicy {
   /** Whether Unix socket paths may be dialled. */
   readonly unix: boolean;
 
-  /** Makes a policy. @throws {TypeError} When a rule is malformed. */
+  /**
+   * Makes a policy.
+   *
+   * @throws {TypeError} When a rule is malformed.
+   */
   constructor(options: DialPolicyOptions = {}) {
     if (typeof options !== "object" || options === null) {
       throw new TypeError(`Cannot use a dial policy that is no object: ${String(options)}`);
@@ -170,7 +192,11 @@ export class DialPolicy {
     this.unix = options.unix ?? false;
   }
 
-  /** The policy for what an option holds; `undefined` stays so. @throws {TypeError} When a rule is malformed. */
+  /**
+   * The policy for what an option holds; `undefined` stays so.
+   *
+   * @throws {TypeError} When a rule is malformed.
+   */
   static from(init: DialPolicyInit | undefined): DialPolicy | undefined {
     if (init === undefined || init instanceof DialPolicy) return init;
     if (typeof init === "string") return new DialPolicy({ preset: init });

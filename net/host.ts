@@ -76,7 +76,9 @@ function show(host: string): string {
 }
 
 /**
- * Checks a port number. @throws {RangeError} `ERR_SOCKET_BAD_PORT` when it is not an integer from `lowest` to 65535.
+ * Checks a port number.
+ *
+ * @throws {RangeError} `ERR_SOCKET_BAD_PORT` when it is not an integer from `lowest` to 65535.
  *
  * @example
  * ```ts

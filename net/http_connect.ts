@@ -11,11 +11,23 @@ import type { WaitOptions } from "./wait.ts";
 export interface HttpConnectOptions extends WaitOptions {
   /** The user name, for Basic authentication: no colon and no control character. */
   username?: string;
-  /** The password: no control character. @default {""} */
+  /**
+   * The password: no control character.
+   *
+   * @default {""}
+   */
   password?: string;
-  /** Further header fields for the proxy. @default {{}} */
+  /**
+   * Further header fields for the proxy.
+   *
+   * @default {{}}
+   */
   headers?: Readonly<Record<string, string>>;
-  /** How long the handshake may take, in ms; 0 for no limit. @default {30000} */
+  /**
+   * How long the handshake may take, in ms; 0 for no limit.
+   *
+   * @default {30000}
+   */
   timeout?: number;
 }
 

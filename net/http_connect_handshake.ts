@@ -10,11 +10,23 @@ import { ProxyError, type ProxyTarget } from "./proxy_error.ts";
 export interface HttpConnectHandshakeOptions {
   /** Who asks, for Basic authentication (RFC 7617): no colon and no control character. */
   username?: string;
-  /** The password: no control character. @default {""} */
+  /**
+   * The password: no control character.
+   *
+   * @default {""}
+   */
   password?: string;
-  /** Further header fields. `Host` and `Proxy-Authorization` are written by themselves. @default {{}} */
+  /**
+   * Further header fields. `Host` and `Proxy-Authorization` are written by themselves.
+   *
+   * @default {{}}
+   */
   headers?: Readonly<Record<string, string>>;
-  /** The longest answer, in bytes, with the interim ones. @default {16 KiB} */
+  /**
+   * The longest answer, in bytes, with the interim ones.
+   *
+   * @default {16 KiB}
+   */
   maxHeadLength?: number;
 }
 

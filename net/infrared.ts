@@ -35,13 +35,21 @@ export interface InfraredTransport extends Transport, Disposable, AsyncDisposabl
 export interface InfraredTarget {
   /** The service's name, at most 24 bytes: `"IrDA:TinyTP"` and so on. */
   service: string;
-  /** The device's address, 32 bits. @default {0, the first device in sight} */
+  /**
+   * The device's address, 32 bits.
+   *
+   * @default {0, the first device in sight}
+   */
   device?: number;
 }
 
 /** Options of {@linkcode connectInfrared}. */
 export interface ConnectInfraredOptions extends WaitOptions {
-  /** Gives up after so many milliseconds; no limit with 0. @default {30000} */
+  /**
+   * Gives up after so many milliseconds; no limit with 0.
+   *
+   * @default {30000}
+   */
   timeout?: number;
 }
 
@@ -49,7 +57,11 @@ export interface ConnectInfraredOptions extends WaitOptions {
 export interface ListenInfraredOptions {
   /** The service's name, at most 24 bytes. */
   service: string;
-  /** How many connections may wait for `accept`. @default {8} */
+  /**
+   * How many connections may wait for `accept`.
+   *
+   * @default {8}
+   */
   backlog?: number;
 }
 
@@ -58,7 +70,11 @@ export interface InfraredListener
   extends AsyncIterable<InfraredTransport>, Disposable, AsyncDisposable {
   /** `address` is the service's name. */
   readonly addr: OtherAddr;
-  /** The next connection. @throws {NetError} `ERR_SOCKET_CLOSED` after close, `ETIMEDOUT`, `ABORT_ERR`. */
+  /**
+   * The next connection.
+   *
+   * @throws {NetError} `ERR_SOCKET_CLOSED` after close, `ETIMEDOUT`, `ABORT_ERR`.
+   */
   accept(options?: WaitOptions): Promise<InfraredTransport>;
   /** The connections as they come, until close; leaving the loop closes the listener. */
   [Symbol.asyncIterator](): AsyncIterator<InfraredTransport>;

@@ -201,7 +201,9 @@ export function parseAnyIp(text: string): IpAddress | undefined {
 }
 
 /**
- * Makes an address of 4 or 16 bytes, which are copied. @throws {RangeError} For any other length.
+ * Makes an address of 4 or 16 bytes, which are copied.
+ *
+ * @throws {RangeError} For any other length.
  *
  * @example
  * ```ts

@@ -18,9 +18,17 @@ export interface LengthPrefixFramerOptions extends FramerLimits {
    * @default {"u32"}
    */
   prefix?: "u8" | "u16" | "u24" | "u32" | "varint";
-  /** Whether the lowest byte of the number comes first. A varint has one order only. @default {false} */
+  /**
+   * Whether the lowest byte of the number comes first. A varint has one order only.
+   *
+   * @default {false}
+   */
   littleEndian?: boolean;
-  /** Whether the number counts its own bytes too. @default {false} */
+  /**
+   * Whether the number counts its own bytes too.
+   *
+   * @default {false}
+   */
   includesPrefix?: boolean;
 }
 

@@ -6,9 +6,17 @@ export type LimitKind = "connections" | "queuedBytes" | "receivedBytes" | "infla
 
 /** Options of {@linkcode Limits}. Infinity stands for no limit. */
 export interface LimitsOptions {
-  /** The most connections, those in their handshake included. @default {65_536} */
+  /**
+   * The most connections, those in their handshake included.
+   *
+   * @default {65_536}
+   */
   connections?: number;
-  /** The most bytes that are queued for sending. @default {536_870_912} */
+  /**
+   * The most bytes that are queued for sending.
+   *
+   * @default {536_870_912}
+   */
   queuedBytes?: number;
   /**
    * The most bytes that came and were not taken: unfinished messages and requests, messages that wait for a reader, what is kept while
@@ -17,9 +25,17 @@ export interface LimitsOptions {
    * @default {268_435_456}
    */
   receivedBytes?: number;
-  /** The most bytes of unfinished messages that came compressed, as they are after inflating. @default {67_108_864} */
+  /**
+   * The most bytes of unfinished messages that came compressed, as they are after inflating.
+   *
+   * @default {67_108_864}
+   */
   inflatingBytes?: number;
-  /** What happens at each limit. @default {`connections: "drop"`, `receivedBytes: "wait"`, `"close"` for the others} */
+  /**
+   * What happens at each limit.
+   *
+   * @default {`connections: "drop"`, `receivedBytes: "wait"`, `"close"` for the others}
+   */
   policies?: Partial<Record<LimitKind, LimitPolicy>>;
 }
 
@@ -155,7 +171,12 @@ export class Limits {
     this.inflatingBytes = make("inflatingBytes", READ);
   }
 
-  /** The limits of a server: those of its options, or those of the process. @throws {TypeError} For what are none. @ignore */
+  /**
+   * The limits of a server: those of its options, or those of the process.
+   *
+   * @throws {TypeError} For what are none.
+   * @ignore
+   */
   static _of(limits: Limits | null | undefined): Limits {
     if (limits === undefined || limits === null) return Limits.shared;
     // Those of another copy of this package will do.

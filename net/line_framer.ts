@@ -17,7 +17,11 @@ const CR = 13;
 
 /** Options of {@linkcode lineFramer}. */
 export interface LineFramerOptions extends FramerLimits {
-  /** What is written after each line. @default {"\n"} */
+  /**
+   * What is written after each line.
+   *
+   * @default {"\n"}
+   */
   ending?: "\n" | "\r\n" | "\r";
   /**
    * What ends a line that is read:

@@ -2,7 +2,11 @@
 
 /** Options of `lookupHost`, and what a {@linkcode HostLookup} is called with. */
 export interface LookupHostOptions {
-  /** Only addresses of this family; 0 for both. @default {0} */
+  /**
+   * Only addresses of this family; 0 for both.
+   *
+   * @default {0}
+   */
   family?: 0 | 4 | 6;
   /** Gives up after so many milliseconds; no limit when left out or 0. */
   timeout?: number;

@@ -28,9 +28,17 @@ export interface MessageSocketOptions {
    * @default {64 KiB}
    */
   inboxLimit?: number;
-  /** From how many queued bytes `write` waits. @default {64 KiB} */
+  /**
+   * From how many queued bytes `write` waits.
+   *
+   * @default {64 KiB}
+   */
   highWaterMark?: number;
-  /** From how many queued bytes `write` fails, for callers that do not wait for it. @default {16 MiB} */
+  /**
+   * From how many queued bytes `write` fails, for callers that do not wait for it.
+   *
+   * @default {16 MiB}
+   */
   outboxLimit?: number;
 }
 
@@ -264,7 +272,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    * pending reads reject. When the peer does not take the rest in time, or the signal fires, the transport is closed
    * all the same. Never rejects; a second call waits for the first.
    *
-   * `timeout` is in ms. @default {5000}
+   * `timeout` is in ms, 5000 by default.
    */
   close(options: WaitOptions = {}): Promise<void> {
     if (this.#closed) return DONE;

@@ -77,7 +77,11 @@ export interface NodeStreamLike extends NodeSocketLike {
 export interface NodeTransportOptions {
   /** Bytes that were read from the stream already, for example the `head` of an `upgrade` event: they come first. */
   head?: Uint8Array;
-  /** From how many bytes that nobody has read the stream is paused. @default {65536} */
+  /**
+   * From how many bytes that nobody has read the stream is paused.
+   *
+   * @default {65536}
+   */
   highWaterMark?: number;
   /** Asked when the stream ends: an error is given to the reader instead of the end. */
   checkEnd?: () => Error | undefined;
@@ -372,16 +376,30 @@ function closedError(): NetError {
 export interface TransportDuplexOptions {
   /** Bytes that were read from the transport already: they come first. */
   head?: Uint8Array;
-  /** From how many bytes on it pushes back, in both directions. @default {65536} */
+  /**
+   * From how many bytes on it pushes back, in both directions.
+   *
+   * @default {65536}
+   */
   highWaterMark?: number;
   /**
    * Whether the own direction stays open when the peer's ends. Servers of node:http have it on. Without it, as in node:net, what
-   * `duplex.pipe(transform).pipe(duplex)` has not written back by then is lost. @default {false}
+   * `duplex.pipe(transform).pipe(duplex)` has not written back by then is lost.
+   *
+   * @default {false}
    */
   allowHalfOpen?: boolean;
-  /** Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all. @default {false} */
+  /**
+   * Whether a chunk is valid only while `data` is emitted, so that one buffer serves for all.
+   *
+   * @default {false}
+   */
   transient?: boolean;
-  /** How long the transport may take nothing of what is written before the stream is destroyed, in ms. @default {Infinity} */
+  /**
+   * How long the transport may take nothing of what is written before the stream is destroyed, in ms.
+   *
+   * @default {Infinity}
+   */
   writeTimeout?: number;
 }
 

@@ -12,7 +12,11 @@ export interface NetErrorContext {
   address?: string;
   /** The port concerned. */
   port?: number;
-  /** What could not be done, for example `Cannot connect to "example.org:80"`. @default {made from the other fields} */
+  /**
+   * What could not be done, for example `Cannot connect to "example.org:80"`.
+   *
+   * @default {made from the other fields}
+   */
   what?: string;
 }
 

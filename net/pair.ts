@@ -14,19 +14,39 @@ export interface PairFault {
    * directions with `ECONNRESET`.
    */
   action: "stall" | "end" | "reset";
-  /** How long a stall lasts, in ms. @default {Infinity} */
+  /**
+   * How long a stall lasts, in ms.
+   *
+   * @default {Infinity}
+   */
   duration?: number;
 }
 
 /** What a direction of a {@linkcode pair} does to the bytes. */
 export interface PairDirection {
-  /** The most bytes that one read gives; 1 delivers byte by byte. @default {Infinity} */
+  /**
+   * The most bytes that one read gives; 1 delivers byte by byte.
+   *
+   * @default {Infinity}
+   */
   split?: number;
-  /** How long bytes are on their way, in ms. @default {0} */
+  /**
+   * How long bytes are on their way, in ms.
+   *
+   * @default {0}
+   */
   delay?: number;
-  /** How many bytes may be on their way before `write` waits. @default {65536} */
+  /**
+   * How many bytes may be on their way before `write` waits.
+   *
+   * @default {65536}
+   */
   capacity?: number;
-  /** What happens at which byte, in order. @default {[]} */
+  /**
+   * What happens at which byte, in order.
+   *
+   * @default {[]}
+   */
   faults?: PairFault[];
 }
 
@@ -36,7 +56,11 @@ export interface PairOptions extends PairDirection {
   forth?: PairDirection;
   /** What is different from the second end to the first. */
   back?: PairDirection;
-  /** The clock of delays and stalls: a `ManualClock` in tests. @default {the system's} */
+  /**
+   * The clock of delays and stalls: a `ManualClock` in tests.
+   *
+   * @default {the system's}
+   */
   clock?: Clock;
 }
 

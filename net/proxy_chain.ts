@@ -18,7 +18,11 @@ export interface ConnectThroughProxiesOptions extends WaitOptions {
     transport: Transport,
     options: { hostname: string; signal: AbortSignal },
   ) => Promise<Transport>;
-  /** How long all proxies together may take, in ms; 0 for no limit. @default {30000} */
+  /**
+   * How long all proxies together may take, in ms; 0 for no limit.
+   *
+   * @default {30000}
+   */
   timeout?: number;
 }
 

@@ -5,7 +5,11 @@ import { parseProxyUrl, type ProxyUrl } from "./proxy_url.ts";
 
 /** Options of {@linkcode proxyFromEnvironment}. */
 export interface ProxyFromEnvironmentOptions {
-  /** Looks up an environment variable. @default {Deno.env.get}, which needs `--allow-env` */
+  /**
+   * Looks up an environment variable.
+   *
+   * @default {Deno.env.get}, which needs `--allow-env`
+   */
   env?: (name: string) => string | undefined;
 }
 

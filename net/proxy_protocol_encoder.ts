@@ -20,9 +20,17 @@ import type { InetAddr, UnixAddr } from "./transport.ts";
 
 /** Options of {@linkcode encodeProxyProtocol}. */
 export interface ProxyProtocolEncodeOptions {
-  /** 1 is text and knows TCP only, 2 is binary. @default {2} */
+  /**
+   * 1 is text and knows TCP only, 2 is binary.
+   *
+   * @default {2}
+   */
   version?: 1 | 2;
-  /** Whether to add a checksum; version 2 only. @default {false} */
+  /**
+   * Whether to add a checksum; version 2 only.
+   *
+   * @default {false}
+   */
   checksum?: boolean;
 }
 

@@ -20,7 +20,11 @@ import type { InetAddr, UnixAddr } from "./transport.ts";
 
 /** Options of a {@linkcode ProxyProtocolParser}. */
 export interface ProxyProtocolParserOptions {
-  /** The longest version 2 header, in bytes, 16 to 65551. @default {4096} */
+  /**
+   * The longest version 2 header, in bytes, 16 to 65551.
+   *
+   * @default {4096}
+   */
   maxLength?: number;
 }
 
@@ -58,7 +62,11 @@ export class ProxyProtocolParser {
   #header: ProxyProtocolHeader | undefined;
   #error: ProxyError | undefined;
 
-  /** Starts at the first byte of a connection. @throws {RangeError} when `maxLength` is out of range */
+  /**
+   * Starts at the first byte of a connection.
+   *
+   * @throws {RangeError} when `maxLength` is out of range
+   */
   constructor(options: ProxyProtocolParserOptions = {}) {
     const { maxLength = 4096 } = options;
     if (!(Number.isInteger(maxLength) && maxLength >= V2_FIXED && maxLength <= 65551)) {

@@ -23,15 +23,27 @@ export type TrustedProxies = readonly string[] | ((peer: TransportAddr) => boole
 export interface AcceptProxyProtocolOptions extends WaitOptions {
   /** The proxies that may connect. Everybody else is refused: who can write a header can claim any address. */
   trusted: TrustedProxies;
-  /** How long the header may take, in ms; 0 for no limit. @default {5000} */
+  /**
+   * How long the header may take, in ms; 0 for no limit.
+   *
+   * @default {5000}
+   */
   timeout?: number;
-  /** The longest header, in bytes. @default {4096} */
+  /**
+   * The longest header, in bytes.
+   *
+   * @default {4096}
+   */
   maxLength?: number;
 }
 
 /** Options of {@linkcode sendProxyProtocol}. */
 export interface SendProxyProtocolOptions extends ProxyProtocolEncodeOptions, WaitOptions {
-  /** How long it may take, in ms; 0 for no limit. @default {30000} */
+  /**
+   * How long it may take, in ms; 0 for no limit.
+   *
+   * @default {30000}
+   */
   timeout?: number;
 }
 

@@ -19,11 +19,23 @@ export interface TransportSink {
 
 /** Options of a {@linkcode TransportReader}. */
 export interface TransportReaderOptions {
-  /** The size of the first and of the smallest read buffer, in bytes. What an idle connection holds. @default {512} */
+  /**
+   * The size of the first and of the smallest read buffer, in bytes. What an idle connection holds.
+   *
+   * @default {512}
+   */
   minSlab?: number;
-  /** The size of the largest read buffer, in bytes. @default {262144} */
+  /**
+   * The size of the largest read buffer, in bytes.
+   *
+   * @default {262144}
+   */
   maxSlab?: number;
-  /** Makes a slab, where it shall be of a class of its own, for example `Buffer`. @default {`new Uint8Array(size)`} */
+  /**
+   * Makes a slab, where it shall be of a class of its own, for example `Buffer`.
+   *
+   * @default {`new Uint8Array(size)`}
+   */
   allocate?(size: number): Uint8Array;
 }
 

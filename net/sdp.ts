@@ -27,9 +27,17 @@ export type SdpElement =
 
 /** What bounds the decoding of SDP data; a breach is a {@linkcode NetError} with code `EPROTO`. */
 export interface SdpLimits {
-  /** How deep sequences may be nested. @default {16} */
+  /**
+   * How deep sequences may be nested.
+   *
+   * @default {16}
+   */
   maxDepth?: number;
-  /** How many elements there may be in all. @default {4096} */
+  /**
+   * How many elements there may be in all.
+   *
+   * @default {4096}
+   */
   maxElements?: number;
 }
 

@@ -17,7 +17,11 @@ type Request = Extract<SdpPdu, { kind: "search" | "attribute" | "searchAttribute
 
 /** What bounds an {@linkcode SdpDatabase}. */
 export interface SdpDatabaseOptions {
-  /** The most records. @default {256} */
+  /**
+   * The most records.
+   *
+   * @default {256}
+   */
   maxRecords?: number;
 }
 

@@ -11,13 +11,29 @@ const NO_BYTES = new Uint8Array(0);
 export interface SdpQueryOptions {
   /** The UUIDs that a record must all hold; 1 to 12, in any form that {@linkcode bluetoothUuid} takes. */
   uuids: readonly (string | number)[];
-  /** The attributes wanted. @default {[[0, 0xffff]]} */
+  /**
+   * The attributes wanted.
+   *
+   * @default {[[0, 0xffff]]}
+   */
   ranges?: readonly SdpAttributeRange[];
-  /** The number that ties answers to requests, 16 bits. @default {1} */
+  /**
+   * The number that ties answers to requests, 16 bits.
+   *
+   * @default {1}
+   */
   transaction?: number;
-  /** The most bytes of attributes that all answers may bring together. @default {64 KiB} */
+  /**
+   * The most bytes of attributes that all answers may bring together.
+   *
+   * @default {64 KiB}
+   */
   maxBytes?: number;
-  /** The most answers. @default {256} */
+  /**
+   * The most answers.
+   *
+   * @default {256}
+   */
   maxAnswers?: number;
 }
 

@@ -643,7 +643,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
   }
 }
 
-/** How many connections a server may have. @throws {RangeError} When that is none: it would be no cap at all. */
+/**
+ * How many connections a server may have.
+ *
+ * @throws {RangeError} When that is none: it would be no cap at all.
+ */
 function checkMost(most: number): number {
   if (most >= 0) return most;
   throw new RangeError(`Cannot make a server for ${most} connections`);

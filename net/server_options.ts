@@ -12,7 +12,11 @@ export interface AddressList {
 export interface AcceptRate {
   /** Connections a second on the average. */
   perSecond: number;
-  /** Connections at once. @default {perSecond} */
+  /**
+   * Connections at once.
+   *
+   * @default {perSecond}
+   */
   burst?: number;
 }
 
@@ -23,9 +27,17 @@ export interface ServerProxyProtocolOptions {
    * else is dropped: who can write a header can claim any address.
    */
   trusted: readonly string[] | ((peer: TransportAddr) => boolean);
-  /** How long a connection's header may take, in ms. @default {5000} */
+  /**
+   * How long a connection's header may take, in ms.
+   *
+   * @default {5000}
+   */
   timeout?: number;
-  /** The longest header, in bytes. @default {4096} */
+  /**
+   * The longest header, in bytes.
+   *
+   * @default {4096}
+   */
   maxLength?: number;
 }
 
@@ -37,15 +49,27 @@ export interface ServerOptions extends SocketOptions {
    * @default {false}
    */
   pauseOnConnect?: boolean;
-  /** The most connections at once; more are dropped. @default {65536} */
+  /**
+   * The most connections at once; more are dropped.
+   *
+   * @default {65536}
+   */
   maxConnections?: number;
-  /** The most connections at once from one IP address. @default {Infinity} */
+  /**
+   * The most connections at once from one IP address.
+   *
+   * @default {Infinity}
+   */
   maxConnectionsPerAddress?: number;
   /** Addresses that are dropped. */
   blockList?: AddressList;
   /** The only addresses that are let in, where given. */
   allowList?: AddressList;
-  /** How fast connections are accepted; faster ones are dropped. @default {undefined}, no limit */
+  /**
+   * How fast connections are accepted; faster ones are dropped.
+   *
+   * @default {undefined}, no limit
+   */
   acceptRate?: AcceptRate;
   /**
    * Requires a PROXY protocol header at the start of each connection; caps, lists and the rate then count the client's
@@ -59,17 +83,33 @@ export interface ServerOptions extends SocketOptions {
 export interface ListenOptions {
   /** The port; 0, or a value of `undefined`, for any free one. */
   port?: number | undefined;
-  /** The local address to listen on. @default {`"::"`, which takes IPv4 too, or `"0.0.0.0"` without IPv6} */
+  /**
+   * The local address to listen on.
+   *
+   * @default {`"::"`, which takes IPv4 too, or `"0.0.0.0"` without IPv6}
+   */
   host?: string;
   /** The local address, by the web's name. */
   hostname?: string;
   /** The path of a Unix socket file, instead of port and host. */
   path?: string;
-  /** How many connections the system holds until they are accepted. @default {511} */
+  /**
+   * How many connections the system holds until they are accepted.
+   *
+   * @default {511}
+   */
   backlog?: number;
-  /** Whether several processes may listen on the port and share its connections (`SO_REUSEPORT`). @default {false} */
+  /**
+   * Whether several processes may listen on the port and share its connections (`SO_REUSEPORT`).
+   *
+   * @default {false}
+   */
   reusePort?: boolean;
-  /** Whether a socket file that nobody listens on is removed first: a crashed server leaves it. @default {false} */
+  /**
+   * Whether a socket file that nobody listens on is removed first: a crashed server leaves it.
+   *
+   * @default {false}
+   */
   removeStale?: boolean;
   /** Closes the server when it fires. */
   signal?: AbortSignal;
@@ -104,7 +144,11 @@ export interface DropInfo {
 
 /** Options of `Server.close`. */
 export interface ServerCloseOptions {
-  /** How long open connections may go on, in ms; then they are destroyed. @default {Infinity} */
+  /**
+   * How long open connections may go on, in ms; then they are destroyed.
+   *
+   * @default {Infinity}
+   */
   drain?: number;
 }
 

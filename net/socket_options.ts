@@ -9,7 +9,11 @@ export interface SocketOptions {
    * @default {false}
    */
   allowHalfOpen?: boolean;
-  /** From how many queued bytes `write` returns false. @default {65536} */
+  /**
+   * From how many queued bytes `write` returns false.
+   *
+   * @default {65536}
+   */
   highWaterMark?: number;
   /**
    * How many bytes may be queued for sending: a `write` on a queue that is longer destroys the socket with
@@ -17,9 +21,17 @@ export interface SocketOptions {
    * @default {67108864}
    */
   writeLimit?: number;
-  /** Sends small writes at once (`TCP_NODELAY`). @default {true} */
+  /**
+   * Sends small writes at once (`TCP_NODELAY`).
+   *
+   * @default {true}
+   */
   noDelay?: boolean;
-  /** Has the system probe a silent connection (`SO_KEEPALIVE`). @default {false} */
+  /**
+   * Has the system probe a silent connection (`SO_KEEPALIVE`).
+   *
+   * @default {false}
+   */
   keepAlive?: boolean;
   /**
    * With `keepAlive`: how long a connection is silent before the first probe, in ms; 0 leaves it to the system. Deno's own
@@ -124,6 +136,10 @@ export interface PipeDestination {
 
 /** Options of `Socket.pipe`. */
 export interface PipeOptions {
-  /** Whether the destination is ended at the end. @default {true} */
+  /**
+   * Whether the destination is ended at the end.
+   *
+   * @default {true}
+   */
   end?: boolean;
 }

@@ -10,9 +10,17 @@ import type { WaitOptions } from "./wait.ts";
 export interface Socks5ConnectOptions extends WaitOptions {
   /** The user name, 1 to 255 bytes; without it, no authentication is offered. */
   username?: string;
-  /** The password, up to 255 bytes. @default {""} */
+  /**
+   * The password, up to 255 bytes.
+   *
+   * @default {""}
+   */
   password?: string;
-  /** How long the handshake may take, in ms; 0 for no limit. @default {30000} */
+  /**
+   * How long the handshake may take, in ms; 0 for no limit.
+   *
+   * @default {30000}
+   */
   timeout?: number;
 }
 

@@ -24,11 +24,19 @@ const LONGEST_STEP = 3 + 1 + 1 + 255 + 2;
 
 /** What a {@linkcode Socks5ClientHandshake} asks for. */
 export interface Socks5ClientHandshakeOptions {
-  /** The command. @default {"connect"} */
+  /**
+   * The command.
+   *
+   * @default {"connect"}
+   */
   command?: Socks5Command;
   /** Who asks: 1 to 255 bytes. Without it, no authentication is offered. */
   username?: string;
-  /** The password: up to 255 bytes. @default {""} */
+  /**
+   * The password: up to 255 bytes.
+   *
+   * @default {""}
+   */
   password?: string;
 }
 

@@ -20,9 +20,17 @@ import {
 
 /** Options of {@linkcode socks5Associate}. */
 export interface Socks5AssociateOptions extends Socks5ConnectOptions {
-  /** The most datagrams that wait to be received; what comes beyond is dropped. @default {1024} */
+  /**
+   * The most datagrams that wait to be received; what comes beyond is dropped.
+   *
+   * @default {1024}
+   */
   maxQueue?: number;
-  /** The most bytes that wait to be received. @default {4 MiB} */
+  /**
+   * The most bytes that wait to be received.
+   *
+   * @default {4 MiB}
+   */
   maxQueueBytes?: number;
   /**
    * Where a proxy may have datagrams sent that tells another address for them than its own, which is not judged. It tells what it likes:

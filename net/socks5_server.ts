@@ -49,7 +49,11 @@ export class Socks5Server implements AsyncDisposable {
     return this.#sessions.size;
   }
 
-  /** Where the server listens. @throws {NetError} `ERR_SERVER_NOT_RUNNING` */
+  /**
+   * Where the server listens.
+   *
+   * @throws {NetError} `ERR_SERVER_NOT_RUNNING`
+   */
   get addr(): Socks5ServerAddr {
     if (this.#listener === undefined) {
       throw new NetError("Cannot tell the address: the SOCKS5 server does not listen", {

@@ -42,7 +42,11 @@ export type Socks5ServerEvent =
 
 /** Options of a {@linkcode Socks5ServerHandshake}. */
 export interface Socks5ServerHandshakeOptions {
-  /** Whether clients must log in. @default {false} */
+  /**
+   * Whether clients must log in.
+   *
+   * @default {false}
+   */
   authentication?: boolean;
 }
 
@@ -126,7 +130,11 @@ export class Socks5ServerHandshake {
     }
   }
 
-  /** Answers credentials. @throws {TypeError} when none wait for an answer */
+  /**
+   * Answers credentials.
+   *
+   * @throws {TypeError} when none wait for an answer
+   */
   login(accepted: boolean): void {
     if (this.#event?.type !== "credentials") throw new TypeError("Cannot answer: nobody logs in");
     this.#event = undefined;

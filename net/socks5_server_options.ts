@@ -59,7 +59,11 @@ export interface Socks5ServerOptions {
     credentials: { username: string; password: string },
     client: Socks5Client,
   ): boolean | Promise<boolean>;
-  /** Decides what a client may have. @default {everything that `policy` allows} */
+  /**
+   * Decides what a client may have.
+   *
+   * @default {everything that `policy` allows}
+   */
   authorize?(request: Socks5Authorization): boolean | Promise<boolean>;
   /**
    * Where the server connects and sends to. Without it everywhere, and that includes this machine and its network: set it, for
@@ -72,15 +76,35 @@ export interface Socks5ServerOptions {
    * @default {a TCP connection}
    */
   dial?(target: ProxyTarget, options: { signal: AbortSignal }): Promise<Transport>;
-  /** Finds the addresses of names. @default {the system's lookup} */
+  /**
+   * Finds the addresses of names.
+   *
+   * @default {the system's lookup}
+   */
   lookup?: HostLookup;
-  /** Whether to relay datagrams (UDP ASSOCIATE). @default {false} */
+  /**
+   * Whether to relay datagrams (UDP ASSOCIATE).
+   *
+   * @default {false}
+   */
   udp?: boolean;
-  /** The most clients at a time; more are turned away at once. @default {1024} */
+  /**
+   * The most clients at a time; more are turned away at once.
+   *
+   * @default {1024}
+   */
   maxConnections?: number;
-  /** The most destinations that a relay of datagrams remembers. @default {1024} */
+  /**
+   * The most destinations that a relay of datagrams remembers.
+   *
+   * @default {1024}
+   */
   maxDestinations?: number;
-  /** How long a client may take from its connection to its request, login included, in ms. @default {10000} */
+  /**
+   * How long a client may take from its connection to its request, login included, in ms.
+   *
+   * @default {10000}
+   */
   handshakeTimeout?: number;
   /**
    * How long `authorize` and the connection may take together, in ms. Both end before when the client leaves; a client that ends its direction
@@ -88,17 +112,33 @@ export interface Socks5ServerOptions {
    * @default {30000}
    */
   connectTimeout?: number;
-  /** How long nothing may pass before a connection is closed, in ms; 0 for ever. @default {300000} */
+  /**
+   * How long nothing may pass before a connection is closed, in ms; 0 for ever.
+   *
+   * @default {300000}
+   */
   idleTimeout?: number;
-  /** Told about clients that failed, and hooks that threw. @default {nobody is} */
+  /**
+   * Told about clients that failed, and hooks that threw.
+   *
+   * @default {nobody is}
+   */
   onerror?(error: unknown, client: Socks5Client): void;
 }
 
 /** Where a {@linkcode Socks5Server} is to listen. */
 export interface Socks5ListenOptions {
-  /** The local address or name. @default {"127.0.0.1"} */
+  /**
+   * The local address or name.
+   *
+   * @default {"127.0.0.1"}
+   */
   hostname?: string;
-  /** The port; 0 for any free one. @default {0} */
+  /**
+   * The port; 0 for any free one.
+   *
+   * @default {0}
+   */
   port?: number;
 }
 

@@ -51,13 +51,29 @@ export interface TlsCommonOptions {
    * @default {none, no ALPN}
    */
   ALPNProtocols?: readonly string[];
-  /** The oldest version to speak. @default {"TLSv1.2"} */
+  /**
+   * The oldest version to speak.
+   *
+   * @default {"TLSv1.2"}
+   */
   minVersion?: TlsVersion;
-  /** The newest version to speak. @default {"TLSv1.3"} */
+  /**
+   * The newest version to speak.
+   *
+   * @default {"TLSv1.3"}
+   */
   maxVersion?: TlsVersion;
-  /** How long the handshake may take, in ms. @default {120000}, as in Node */
+  /**
+   * How long the handshake may take, in ms.
+   *
+   * @default {120000}, as in Node
+   */
   handshakeTimeout?: number;
-  /** Who does it. Asked for what it can't do, `"deno"` throws `ERR_UNSUPPORTED`; `"auto"` never does. @default {"node"} */
+  /**
+   * Who does it. Asked for what it can't do, `"deno"` throws `ERR_UNSUPPORTED`; `"auto"` never does.
+   *
+   * @default {"node"}
+   */
   implementation?: TlsImplementation;
 }
 
@@ -68,7 +84,9 @@ export interface TlsCommonOptions {
 export interface TlsClientOptions extends TlsCommonOptions {
   /**
    * The name to ask for (SNI) and to find in the certificate. For an IP address there is no SNI, and the certificate must hold the
-   * address. @default {the host that is dialled}
+   * address.
+   *
+   * @default {the host that is dialled}
    */
   servername?: string;
   /** The only authorities to trust, instead of the usual ones. */
@@ -104,9 +122,17 @@ export interface TlsServerOptions extends TlsCommonOptions {
    * @default {none}
    */
   ca?: Pem | readonly Pem[];
-  /** Asks clients for a certificate (mutual TLS). @default {false} */
+  /**
+   * Asks clients for a certificate (mutual TLS).
+   *
+   * @default {false}
+   */
   requestCert?: boolean;
-  /** With `requestCert`: refuses clients whose certificate does not verify, or that have none. @default {true} */
+  /**
+   * With `requestCert`: refuses clients whose certificate does not verify, or that have none.
+   *
+   * @default {true}
+   */
   rejectUnauthorized?: boolean;
   /** Further certificates, by the name that the client asks for: `"a.example.org"` or `"*.example.org"`. */
   sni?: Readonly<Record<string, TlsIdentity>>;

@@ -88,7 +88,11 @@ function setKeepAlive(transport: ConfigurableTransport, on: boolean, delay?: num
 export class LateSettings {
   #late: TransportSettings | null = null;
 
-  /** Sets a connection, also to what was refused before. @returns Whether nothing is left for {@linkcode LateSettings.repeat}. */
+  /**
+   * Sets a connection, also to what was refused before.
+   *
+   * @returns Whether nothing is left for {@linkcode LateSettings.repeat}.
+   */
   set(transport: Transport | ConfigurableTransport, settings: TransportSettings): boolean {
     const { noDelay, keepAlive } = settings;
     const all: TransportSettings = { ...this.#late };

@@ -8,9 +8,17 @@ import { deadlineSignal, type WaitOptions } from "./wait.ts";
 
 /** Options of a {@linkcode TransportWriter}. */
 export interface TransportWriterOptions {
-  /** From how many queued bytes `write` returns false; 0 for every write. @default {65536} */
+  /**
+   * From how many queued bytes `write` returns false; 0 for every write.
+   *
+   * @default {65536}
+   */
   highWaterMark?: number;
-  /** Above how many queued bytes `write` throws. One write below it may pass it, however large. @default {16777216} */
+  /**
+   * Above how many queued bytes `write` throws. One write below it may pass it, however large.
+   *
+   * @default {16777216}
+   */
   limit?: number;
   /** Counts the queued bytes of many writers. When it is tight `write` returns false as soon as anything is queued. */
   budget?: Budget;

@@ -111,7 +111,11 @@ export class EventWebSocket {
     this.#handlers.close = handler;
   }
 
-  /** Sets what is called when something goes wrong: with a text. @default {one that writes it to the console} */
+  /**
+   * Sets what is called when something goes wrong: with a text.
+   *
+   * @default {one that writes it to the console}
+   */
   on_error(handler: EventWebSocketHandler<[error: string]>): void {
     this.#handlers.error = handler;
   }
@@ -212,7 +216,7 @@ export class EventWebSocket {
   /**
    * Sends a message.
    *
-   * @param opcode 1 for text, 2 for binary. @default {1 for text, 2 for bytes}
+   * @param opcode 1 for text, 2 for binary; by default what fits the message
    * @returns How many bytes wait to be sent. What goes wrong is told to `on_error`.
    * @throws {TypeError} for data that is neither text nor bytes, and bytes that are no UTF-8 as text.
    */

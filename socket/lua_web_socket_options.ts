@@ -10,13 +10,21 @@ export type LuaWebSocketOptions = Omit<
 
 /** Options of a `SyncWebSocket`. */
 export interface SyncWebSocketOptions extends LuaWebSocketOptions {
-  /** How long each call may wait, in ms (lua-websockets has seconds). @default {for ever} */
+  /**
+   * How long each call may wait, in ms (lua-websockets has seconds).
+   *
+   * @default {for ever}
+   */
   timeout?: number;
 }
 
 /** Options of an `EventWebSocket`. */
 export interface EventWebSocketOptions extends LuaWebSocketOptions {
-  /** How long connecting may take, in ms; 0 for ever. @default {20000} */
+  /**
+   * How long connecting may take, in ms; 0 for ever.
+   *
+   * @default {20000}
+   */
   connectTimeout?: number;
 }
 

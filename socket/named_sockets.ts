@@ -238,8 +238,8 @@ export class NamedSockets implements AsyncDisposable {
   /**
    * Connects to a TCP port, through the proxy if one is set.
    *
-   * @param address the host's name or address. @default {this machine}
-   * @param wait how long to wait, in ms, or a signal. @default {20000}
+   * @param address the host's name or address; this machine by default
+   * @param wait how long to wait, in ms, or a signal; 20000 by default
    * @returns Whether it is connected.
    */
   connect(
@@ -347,7 +347,7 @@ export class NamedSockets implements AsyncDisposable {
   /**
    * Waits until a client asks to be connected.
    *
-   * @param wait how long, in ms, or a signal; 0 only looks. @default {for ever}
+   * @param wait how long, in ms, or a signal; 0 only looks; for ever by default
    * @returns Whether one does. That none came in time is no error.
    */
   waitForConnection(name: string, wait: SocketWait = {}): Promise<boolean> {
@@ -362,7 +362,7 @@ export class NamedSockets implements AsyncDisposable {
    * Accepts the client that has waited longest, and waits for one if there is none. A book that is full fails with `LIMIT_REACHED` when no
    * other socket is closed within 50 ms, and the client waits on.
    *
-   * @param wait how long, in ms, or a signal; 0 only looks. @default {for ever}
+   * @param wait how long, in ms, or a signal; 0 only looks; for ever by default
    * @returns The name of the channel to it, a new socket; `""` when no client came. The channel begins in the mode of the listening socket.
    */
   accept(name: string, wait: SocketWait = {}): Promise<string> {
@@ -384,7 +384,11 @@ export class NamedSockets implements AsyncDisposable {
     });
   }
 
-  /** Refuses the client that has waited longest: its connection is closed. @returns Whether there was one. */
+  /**
+   * Refuses the client that has waited longest: its connection is closed.
+   *
+   * @returns Whether there was one.
+   */
   refuse(name: string): Promise<boolean> {
     return this.#registry.run("refuse a connection on", name, false, () => {
       const listener = this.#registry.get(name);
@@ -445,7 +449,7 @@ export class NamedSockets implements AsyncDisposable {
    *
    * Careful with end markers: a message that holds the marker is sent as it is, and is several messages for who reads it.
    *
-   * @param marker in the two modes with an end marker: text in the book's encoding, or bytes. @default {the byte 0x1A}
+   * @param marker in the two modes with an end marker: text in the book's encoding, or bytes; the byte 0x1A by default
    * @returns Whether that is the mode now. UDP sockets and WebSockets, which have messages of their own, take `NO_MARKER` alone, which changes nothing.
    */
   changeTransmissionMode(
@@ -525,7 +529,11 @@ export class NamedSockets implements AsyncDisposable {
    * @returns Whether the parameters are good; if not, nothing is changed.
    */
   parameter(parameters: SocketBookParameters | number): boolean;
-  /** Changes a connection that is there; one that writes, after that write. @returns Whether that could be done. */
+  /**
+   * Changes a connection that is there; one that writes, after that write.
+   *
+   * @returns Whether that could be done.
+   */
   parameter(name: string, parameters: ConnectionParameters): boolean;
   parameter(
     ...args: [SocketBookParameters | number] | [string, ConnectionParameters]
@@ -556,7 +564,7 @@ export class NamedSockets implements AsyncDisposable {
    * Has the TCP connections and WebSockets that are made from now on go through a SOCKS5 proxy, which also resolves the names.
    *
    * @param address the proxy's name or address, or its URL (`socks5://user:password@host:port`, `http://host:port`); `""` for none again.
-   * @param port @default {1080}
+   * @param port 1080 by default
    * @returns Whether that can be a proxy; if not, nothing is changed.
    */
   proxy(address: string, port?: number, user?: string, password?: string): boolean {

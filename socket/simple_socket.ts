@@ -15,17 +15,41 @@ import { type SocketData, socketDataBytes } from "./socket_data.ts";
 
 /** Options of a {@linkcode SimpleSocket}. */
 export interface SimpleSocketOptions {
-  /** The encoding of text, written and for `ontext`. @default {"utf8"} */
+  /**
+   * The encoding of text, written and for `ontext`.
+   *
+   * @default {"utf8"}
+   */
   encoding?: EncodingName;
-  /** Speaks TLS, and checks the certificate for the host; with an object, as it says. @default {false} */
+  /**
+   * Speaks TLS, and checks the certificate for the host; with an object, as it says.
+   *
+   * @default {false}
+   */
   tls?: boolean | TlsClientOptions;
-  /** A proxy to connect through, by its URL: `socks5://`, `http://` or `https://`. @default {none} */
+  /**
+   * A proxy to connect through, by its URL: `socks5://`, `http://` or `https://`.
+   *
+   * @default {none}
+   */
   proxy?: string | URL | ProxyUrl;
-  /** How long `connect` may take, in ms, unless it is told otherwise; 0 for no limit. @default {20000} */
+  /**
+   * How long `connect` may take, in ms, unless it is told otherwise; 0 for no limit.
+   *
+   * @default {20000}
+   */
   connectTimeout?: number;
-  /** How long `close` may take to send what is queued, in ms. @default {5000} */
+  /**
+   * How long `close` may take to send what is queued, in ms.
+   *
+   * @default {5000}
+   */
   closeTimeout?: number;
-  /** How many bytes may be queued for sending; a `write` on a longer queue ends the connection. @default {16777216} */
+  /**
+   * How many bytes may be queued for sending; a `write` on a longer queue ends the connection.
+   *
+   * @default {16777216}
+   */
   writeLimit?: number;
 }
 
@@ -124,7 +148,7 @@ export class SimpleSocket implements AsyncDisposable {
   /**
    * Connects to a port of a host. Returns at once: `onconnect` is called when the connection is there, and the promise resolves after it.
    *
-   * `timeout` is in ms. @default {20000}
+   * `timeout` is in ms, 20000 by default.
    *
    * @throws {NetError} (rejects) `ECONNREFUSED`, `ENOTFOUND`, `ETIMEDOUT`, `ABORT_ERR`, `EISCONN` when it is connected or connecting
    * already, `ERR_SOCKET_CLOSED` when it is closed meanwhile, and others.

@@ -177,7 +177,7 @@ export class SyncWebSocket implements AsyncDisposable {
   /**
    * Sends a message, and waits while the peer reads too slowly. When that takes longer than the timeout the connection is cut.
    *
-   * @param opcode `TEXT` or `BINARY`; or `PONG`, or `PING` without data: the pong to it is not waited for. @default {TEXT for text, BINARY for bytes}
+   * @param opcode `TEXT` or `BINARY`; or `PONG`, or `PING` without data: the pong to it is not waited for; by default `TEXT` for text, `BINARY` for bytes
    * @throws {TypeError} (rejects) for data that is neither text nor bytes, bytes that are no UTF-8 as `TEXT`, and other opcodes.
    */
   async send(data: SyncSendable, opcode?: 1 | 2 | 9 | 10): Promise<SyncSendResult> {
@@ -222,7 +222,7 @@ export class SyncWebSocket implements AsyncDisposable {
   /**
    * Closes the connection: sends a close frame, and waits for the peer's. Messages that come before it are dropped.
    *
-   * @param code 1000, or another that may be sent. @default {1000}
+   * @param code 1000, or another that may be sent; 1000 by default
    * @param reason up to 123 bytes of text.
    * @returns Whether the peer answered, and the code and the reason that it answered with.
    * @throws {RangeError} (rejects) for a code that must not be sent.

@@ -116,7 +116,11 @@ export class BroadcastOperator<
     return new BroadcastOperator(this.#adapter, this.#rooms, except, this.#flags);
   }
 
-  /** Whether the transport may compress the message, where it can. @default {true} */
+  /**
+   * Whether the transport may compress the message, where it can.
+   *
+   * @default {true}
+   */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this.#with({ compress });
   }
@@ -131,7 +135,12 @@ export class BroadcastOperator<
     return this.#with({ local: true });
   }
 
-  /** How long to wait for acknowledgements, in ms. @default {5_000} @throws {RangeError} if it is negative or not a number. */
+  /**
+   * How long to wait for acknowledgements, in ms.
+   *
+   * @default {5_000}
+   * @throws {RangeError} if it is negative or not a number.
+   */
   timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
     return this.#with({ timeout: ackTime(timeout) });
   }
@@ -307,7 +316,11 @@ export class BroadcastOperator<
 export interface TimedEmitter<EmitEvents extends EventMap<EmitEvents> = DefaultEventMap> {
   /** Sends an event; the acknowledgement callback has an error in front. */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean;
-  /** Sends an event and resolves to its acknowledgement. @throws {SocketIoError} `ERR_TIMEOUT` if there is none in time. */
+  /**
+   * Sends an event and resolves to its acknowledgement.
+   *
+   * @throws {SocketIoError} `ERR_TIMEOUT` if there is none in time.
+   */
   emitWithAck<E extends EventNamesWithAck<EmitEvents>>(
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
@@ -399,7 +412,11 @@ export class RemoteSocket<
     );
   }
 
-  /** How long to wait for its acknowledgement, in ms. @default {5_000} */
+  /**
+   * How long to wait for its acknowledgement, in ms.
+   *
+   * @default {5_000}
+   */
   timeout(timeout: number): TimedEmitter<TimeoutEventMap<EmitEvents>> {
     // It has one answer in place of a list.
     return this.#operator.timeout(timeout) as unknown as TimedEmitter<TimeoutEventMap<EmitEvents>>;

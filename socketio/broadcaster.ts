@@ -115,7 +115,11 @@ export abstract class Broadcaster<
     return this._choose().emitWithAck(event, ...args);
   }
 
-  /** Whether the transport may compress the next message, where it can. @default {true} */
+  /**
+   * Whether the transport may compress the next message, where it can.
+   *
+   * @default {true}
+   */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData> {
     return this._choose().compress(compress);
   }
@@ -125,7 +129,11 @@ export abstract class Broadcaster<
     return this._choose().volatile;
   }
 
-  /** How long to wait for acknowledgements, in ms. @default {5_000} */
+  /**
+   * How long to wait for acknowledgements, in ms.
+   *
+   * @default {5_000}
+   */
   timeout(timeout: number): BroadcastOperator<EmitEvents, SocketData> {
     return this._choose().timeout(timeout);
   }

@@ -18,7 +18,11 @@ export type SocketIoAuth =
 export interface SocketIoSocketOptions {
   /** What is sent to the server's middleware. */
   auth?: SocketIoAuth;
-  /** How long `auth` and the server may take to let the socket in once the connection is there, in ms. @default {45_000} */
+  /**
+   * How long `auth` and the server may take to let the socket in once the connection is there, in ms.
+   *
+   * @default {45_000}
+   */
   connectTimeout?: number;
   /**
    * How often an event is sent again if no acknowledgement comes in time, or the connection is lost first; then it is given up, with that error.
@@ -28,7 +32,11 @@ export interface SocketIoSocketOptions {
    * @default {0}
    */
   retries?: number;
-  /** How long an event waits for its acknowledgement unless `timeout()` says otherwise, in ms. @default {no limit} */
+  /**
+   * How long an event waits for its acknowledgement unless `timeout()` says otherwise, in ms.
+   *
+   * @default {no limit}
+   */
   ackTimeout?: number;
   /**
    * The most events that wait while there is no connection; more are refused by `emit`. If the server sends more before it lets the socket in,
@@ -49,21 +57,45 @@ export interface SocketIoSocketOptions {
    * @default {262_144}
    */
   maxBufferedPackets?: number;
-  /** The most acknowledgements that are waited for; above it the oldest is given up. @default {10_000} */
+  /**
+   * The most acknowledgements that are waited for; above it the oldest is given up.
+   *
+   * @default {10_000}
+   */
   maxPendingAcks?: number;
 }
 
 /** Options of `connectSocketIo`: those of the connection, and those of the socket. */
 export interface SocketIoClientOptions extends SocketIoSocketOptions {
-  /** The path of the server's requests. @default {"/socket.io"} */
+  /**
+   * The path of the server's requests.
+   *
+   * @default {"/socket.io"}
+   */
   path?: string;
-  /** Whether the path ends with a slash. @default {true} */
+  /**
+   * Whether the path ends with a slash.
+   *
+   * @default {true}
+   */
   addTrailingSlash?: boolean;
-  /** The transports, the one to begin with first. @default {["polling", "websocket"]} */
+  /**
+   * The transports, the one to begin with first.
+   *
+   * @default {["polling", "websocket"]}
+   */
   transports?: readonly ("polling" | "websocket")[];
-  /** Whether a polling connection is upgraded to a WebSocket. @default {true} */
+  /**
+   * Whether a polling connection is upgraded to a WebSocket.
+   *
+   * @default {true}
+   */
   upgrade?: boolean;
-  /** Whether the next transport is tried where the first one fails. @default {false} */
+  /**
+   * Whether the next transport is tried where the first one fails.
+   *
+   * @default {false}
+   */
   tryAllTransports?: boolean;
   /** Further parameters of the query. */
   query?: Record<string, string>;
@@ -80,29 +112,77 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
    * @default {false}
    */
   withCredentials?: boolean;
-  /** Whether a lost connection is made again. @default {true} */
+  /**
+   * Whether a lost connection is made again.
+   *
+   * @default {true}
+   */
   reconnection?: boolean;
-  /** How often in a row that is tried. @default {Infinity} */
+  /**
+   * How often in a row that is tried.
+   *
+   * @default {Infinity}
+   */
   reconnectionAttempts?: number;
-  /** How long the first wait before a new attempt is, in ms; it doubles each time. @default {1_000} */
+  /**
+   * How long the first wait before a new attempt is, in ms; it doubles each time.
+   *
+   * @default {1_000}
+   */
   reconnectionDelay?: number;
-  /** How long the longest wait before a new attempt is, in ms. @default {5_000} */
+  /**
+   * How long the longest wait before a new attempt is, in ms.
+   *
+   * @default {5_000}
+   */
   reconnectionDelayMax?: number;
-  /** How much longer or shorter chance may make a wait, from 0 to 1: by half of it, for 0.5. The longest wait is no longer. @default {0.5} */
+  /**
+   * How much longer or shorter chance may make a wait, from 0 to 1: by half of it, for 0.5. The longest wait is no longer.
+   *
+   * @default {0.5}
+   */
   randomizationFactor?: number;
-  /** How long one attempt to connect may take, in ms. @default {20_000} */
+  /**
+   * How long one attempt to connect may take, in ms.
+   *
+   * @default {20_000}
+   */
   timeout?: number;
-  /** Whether to connect at once; else `connect()` does. @default {true} */
+  /**
+   * Whether to connect at once; else `connect()` does.
+   *
+   * @default {true}
+   */
   autoConnect?: boolean;
-  /** Whether sockets of several namespaces share a connection to the server. @default {true} */
+  /**
+   * Whether sockets of several namespaces share a connection to the server.
+   *
+   * @default {true}
+   */
   multiplex?: boolean;
-  /** Whether the socket has a connection of its own: the opposite of `multiplex`. @default {false} */
+  /**
+   * Whether the socket has a connection of its own: the opposite of `multiplex`.
+   *
+   * @default {false}
+   */
   forceNew?: boolean;
-  /** The most bytes of one polling response, and of one WebSocket message. @default {67_108_864} */
+  /**
+   * The most bytes of one polling response, and of one WebSocket message.
+   *
+   * @default {67_108_864}
+   */
   maxHttpBufferSize?: number;
-  /** The most attachments of one packet. @default {10} */
+  /**
+   * The most attachments of one packet.
+   *
+   * @default {10}
+   */
   maxAttachments?: number;
-  /** The most bytes that the attachments of one packet have together. @default {67_108_864} */
+  /**
+   * The most bytes that the attachments of one packet have together.
+   *
+   * @default {67_108_864}
+   */
   maxAttachmentBytes?: number;
   /** Ends the connection for good when it is aborted. */
   signal?: AbortSignal;
@@ -123,7 +203,11 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
    * @default {{}}
    */
   tls?: TlsClientOptions;
-  /** How TLS to `https:` proxies is done; only with a `proxy`. @default {{}} */
+  /**
+   * How TLS to `https:` proxies is done; only with a `proxy`.
+   *
+   * @default {{}}
+   */
   proxyTls?: TlsClientOptions;
   /**
    * Where the server may be; only with a `proxy`. The name is then resolved here, judged, and the proxy gets the address. The proxies themselves are not judged.

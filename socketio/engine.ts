@@ -51,9 +51,17 @@ const GRACE = 1_000;
 
 /** Where, and how, an engine listens on a port of its own. */
 export interface SocketIoListenOptions {
-  /** The port; 0 for any free one. @default {0} */
+  /**
+   * The port; 0 for any free one.
+   *
+   * @default {0}
+   */
   port?: number;
-  /** The address of the interface. @default {"0.0.0.0"} */
+  /**
+   * The address of the interface.
+   *
+   * @default {"0.0.0.0"}
+   */
   hostname?: string;
   /** The path of a Unix socket, in place of port and hostname. */
   path?: string;
@@ -79,7 +87,11 @@ export interface SocketIoListenOptions {
    * @default {404}
    */
   handler?: HttpHandler;
-  /** How long the head of a request may take, in ms. @default {10_000} */
+  /**
+   * How long the head of a request may take, in ms.
+   *
+   * @default {10_000}
+   */
   headTimeout?: number;
   /**
    * How long the body of a request may take, from the end of its head on, in ms: at least as long as a head. Then it is answered with 408. It holds for
@@ -88,7 +100,11 @@ export interface SocketIoListenOptions {
    * @default {six times `headTimeout`, with `handler` 300_000 at the least}
    */
   requestTimeout?: number;
-  /** The most connections whose first request has not come yet. @default {16_384} */
+  /**
+   * The most connections whose first request has not come yet.
+   *
+   * @default {16_384}
+   */
   maxWaiting?: number;
 }
 
@@ -589,7 +605,11 @@ function countOf(name: string, { rawHeaders }: IncomingMessage): number {
   return count;
 }
 
-/** How long requests may take. @throws {RangeError} when that is no time, or too short for the head. */
+/**
+ * How long requests may take.
+ *
+ * @throws {RangeError} when that is no time, or too short for the head.
+ */
 function requestTimes(
   { headTimeout = 10_000, requestTimeout, handler }: SocketIoListenOptions,
 ): { headTimeout: number; requestTimeout: number } {

@@ -68,11 +68,23 @@ export type EngineTransportName = "polling" | "websocket";
 
 /** The cookie that names the session, so that a load balancer can send all its requests to one server. */
 export interface EngineCookieOptions {
-  /** The name. @default {"io"} */
+  /**
+   * The name.
+   *
+   * @default {"io"}
+   */
   name?: string;
-  /** The path; with `false` it is that of the requests. @default {"/"} */
+  /**
+   * The path; with `false` it is that of the requests.
+   *
+   * @default {"/"}
+   */
   path?: string | false;
-  /** Whether scripts of the page can't read it. @default {true} */
+  /**
+   * Whether scripts of the page can't read it.
+   *
+   * @default {true}
+   */
   httpOnly?: boolean;
   /**
    * Which requests of other sites carry it. Browsers take `"none"` with `secure` only. `true` is `"strict"`, and with `false` it is the browser's
@@ -81,7 +93,11 @@ export interface EngineCookieOptions {
    * @default {"lax"}
    */
   sameSite?: "strict" | "lax" | "none" | boolean;
-  /** Whether it goes over TLS only. @default {false} */
+  /**
+   * Whether it goes over TLS only.
+   *
+   * @default {false}
+   */
   secure?: boolean;
   /**
    * Whether the browser keeps one for each site that has the page in a frame (CHIPS). Browsers take such a cookie with `secure` only, so that
@@ -90,9 +106,17 @@ export interface EngineCookieOptions {
    * @default {false}
    */
   partitioned?: boolean;
-  /** How long the browser keeps it, in seconds. @default {as long as the browser runs} */
+  /**
+   * How long the browser keeps it, in seconds.
+   *
+   * @default {as long as the browser runs}
+   */
   maxAge?: number;
-  /** The host that it is for. @default {the host of the request} */
+  /**
+   * The host that it is for.
+   *
+   * @default {the host of the request}
+   */
   domain?: string;
 }
 
@@ -104,15 +128,35 @@ export type AllowRequest = (
 
 /** Options of a {@linkcode SocketIoEngine}. */
 export interface SocketIoEngineOptions {
-  /** The path of the engine's requests. @default {"/engine.io"; under a Socket.IO server "/socket.io"} */
+  /**
+   * The path of the engine's requests.
+   *
+   * @default {"/engine.io"; under a Socket.IO server "/socket.io"}
+   */
   path?: string;
-  /** Whether the path ends with a slash. @default {true} */
+  /**
+   * Whether the path ends with a slash.
+   *
+   * @default {true}
+   */
   addTrailingSlash?: boolean;
-  /** The time from a pong to the next ping, in ms. @default {25_000} */
+  /**
+   * The time from a pong to the next ping, in ms.
+   *
+   * @default {25_000}
+   */
   pingInterval?: number;
-  /** How long after a ping the client may be silent, in ms. @default {20_000} */
+  /**
+   * How long after a ping the client may be silent, in ms.
+   *
+   * @default {20_000}
+   */
   pingTimeout?: number;
-  /** How long an upgrade to another transport may take, and a WebSocket of the platform to open, in ms. @default {10_000} */
+  /**
+   * How long an upgrade to another transport may take, and a WebSocket of the platform to open, in ms.
+   *
+   * @default {10_000}
+   */
   upgradeTimeout?: number;
   /**
    * How long the program may take to decide on a request, in ms: middleware, a function in `cors`, `allowRequest` and
@@ -135,13 +179,29 @@ export interface SocketIoEngineOptions {
    * @default {1_000}
    */
   destroyUpgradeTimeout?: number;
-  /** How long the orderly close of a polling connection, or of a WebSocket, may take, in ms. @default {30_000} */
+  /**
+   * How long the orderly close of a polling connection, or of a WebSocket, may take, in ms.
+   *
+   * @default {30_000}
+   */
   closeTimeout?: number;
-  /** The most bytes of one message, and of one polling request. Checked while they are read. @default {1_000_000} */
+  /**
+   * The most bytes of one message, and of one polling request. Checked while they are read.
+   *
+   * @default {1_000_000}
+   */
   maxHttpBufferSize?: number;
-  /** The transports that are offered. @default {["polling", "websocket"]} */
+  /**
+   * The transports that are offered.
+   *
+   * @default {["polling", "websocket"]}
+   */
   transports?: readonly EngineTransportName[];
-  /** Whether polling connections may be upgraded. @default {true} */
+  /**
+   * Whether polling connections may be upgraded.
+   *
+   * @default {true}
+   */
   allowUpgrades?: boolean;
   /**
    * Decides on each new connection, before it is made. A function that throws refuses. `request.connection.tls` tells who the client is
@@ -168,7 +228,11 @@ export interface SocketIoEngineOptions {
    * @default {all hosts}
    */
   allowedHosts?: readonly string[];
-  /** Whether a cookie names the session. @default {false} */
+  /**
+   * Whether a cookie names the session.
+   *
+   * @default {false}
+   */
   cookie?: boolean | EngineCookieOptions;
   /**
    * Whether WebSocket messages are compressed, and how. It costs much memory for each connection: see
@@ -178,14 +242,30 @@ export interface SocketIoEngineOptions {
    * @default {false}
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
-  /** Whether, and from how many bytes on, polling responses are compressed. @default {threshold 1_024} */
+  /**
+   * Whether, and from how many bytes on, polling responses are compressed.
+   *
+   * @default {threshold 1_024}
+   */
   httpCompression?: boolean | {
-    /** Shorter responses are sent as they are, in bytes. @default {1_024} */
+    /**
+     * Shorter responses are sent as they are, in bytes.
+     *
+     * @default {1_024}
+     */
     threshold?: number;
   };
-  /** The most bytes that wait for one slow client. @default {16_777_216} */
+  /**
+   * The most bytes that wait for one slow client.
+   *
+   * @default {16_777_216}
+   */
   maxBufferedBytes?: number;
-  /** The most packets that wait for one polling client. @default {65_536} */
+  /**
+   * The most packets that wait for one polling client.
+   *
+   * @default {65_536}
+   */
   maxBufferedPackets?: number;
   /**
    * What becomes of a client that takes less than it is sent, once a limit is reached: its connection is closed, or
@@ -194,7 +274,11 @@ export interface SocketIoEngineOptions {
    * @default {"close"}
    */
   slowClient?: "close" | "drop";
-  /** The most connections at a time; more are refused with 503. @default {no limit of its own: that of `limits` holds} */
+  /**
+   * The most connections at a time; more are refused with 503.
+   *
+   * @default {no limit of its own: that of `limits` holds}
+   */
   maxConnections?: number;
   /**
    * The budget that this server shares with others. A client counts as one connection, and so does each HTTP connection

@@ -186,7 +186,11 @@ export class SocketIoNamespace<
     return new BroadcastOperator(this.adapter);
   }
 
-  /** Adds a middleware: it is run for each socket that wants to join, in the order of adding. @throws {TypeError} if it is not a function. */
+  /**
+   * Adds a middleware: it is run for each socket that wants to join, in the order of adding.
+   *
+   * @throws {TypeError} if it is not a function.
+   */
   use(
     middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): this {

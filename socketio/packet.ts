@@ -194,7 +194,11 @@ export class PacketDecoder {
   #maxAttachmentBytes: number;
   #pending: Pending | undefined;
 
-  /** Makes a decoder with its limits. @throws {RangeError} For one that is negative or no number. */
+  /**
+   * Makes a decoder with its limits.
+   *
+   * @throws {RangeError} For one that is negative or no number.
+   */
   constructor(options: PacketDecoderOptions = {}) {
     const { maxAttachments, maxAttachmentBytes } = options;
     for (const [name, value] of Object.entries({ maxAttachments, maxAttachmentBytes })) {

@@ -67,7 +67,11 @@ const GRACE = 1_000;
 
 /** Options of a {@linkcode SocketIoServer}; those of its engine are among them. */
 export interface SocketIoServerOptions extends SocketIoEngineOptions {
-  /** The path of all requests. @default {"/socket.io"} */
+  /**
+   * The path of all requests.
+   *
+   * @default {"/socket.io"}
+   */
   path?: string;
   /**
    * Whether the browser's client is served, at `/socket.io/socket.io.js` (and `.min.js`, `.esm.min.js`,
@@ -77,7 +81,11 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
    * @default {true}
    */
   serveClient?: boolean;
-  /** What keeps the rooms, and carries broadcasts to other servers. @default {InMemoryAdapter} */
+  /**
+   * What keeps the rooms, and carries broadcasts to other servers.
+   *
+   * @default {InMemoryAdapter}
+   */
   adapter?: SocketIoAdapterFactory;
   /** A codec in place of the built-in one, as npm's `socket.io-msgpack-parser`. Clients need the same. */
   parser?: SocketIoParser;
@@ -88,9 +96,17 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
    * @default {45_000}
    */
   connectTimeout?: number;
-  /** Lets clients take up their session again after a short loss of the connection. @default {off} */
+  /**
+   * Lets clients take up their session again after a short loss of the connection.
+   *
+   * @default {off}
+   */
   connectionStateRecovery?: ConnectionStateRecoveryOptions;
-  /** Whether a namespace that was made for a client goes with its last socket. @default {false} */
+  /**
+   * Whether a namespace that was made for a client goes with its last socket.
+   *
+   * @default {false}
+   */
   cleanupEmptyChildNamespaces?: boolean;
   /**
    * The most namespaces that are made because clients ask for them (those of a pattern or a function). At the limit the empty ones go
@@ -99,15 +115,35 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
    * @default {10_000}
    */
   maxChildNamespaces?: number;
-  /** The most namespaces that one client may join. @default {128} */
+  /**
+   * The most namespaces that one client may join.
+   *
+   * @default {128}
+   */
   maxNamespacesPerClient?: number;
-  /** The most acknowledgements that one socket waits for; above it the oldest is given up. @default {10_000} */
+  /**
+   * The most acknowledgements that one socket waits for; above it the oldest is given up.
+   *
+   * @default {10_000}
+   */
   maxPendingAcks?: number;
-  /** The most attachments of one packet. @default {10} */
+  /**
+   * The most attachments of one packet.
+   *
+   * @default {10}
+   */
   maxAttachments?: number;
-  /** The most bytes that the attachments of one packet have together. @default {10_000_000} */
+  /**
+   * The most bytes that the attachments of one packet have together.
+   *
+   * @default {10_000_000}
+   */
   maxAttachmentBytes?: number;
-  /** How long the attachments of a packet may take to come, in ms. @default {30_000} */
+  /**
+   * How long the attachments of a packet may take to come, in ms.
+   *
+   * @default {30_000}
+   */
   attachmentTimeout?: number;
   /**
    * Takes what a listener of a socket threw, or the promise that it returned was rejected with. The socket's connection
@@ -558,7 +594,11 @@ export class SocketIoServer<
     return this;
   }
 
-  /** Adds a middleware to the main namespace. @throws {TypeError} if it is not a function. */
+  /**
+   * Adds a middleware to the main namespace.
+   *
+   * @throws {TypeError} if it is not a function.
+   */
   use(
     middleware: NamespaceMiddleware<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ): this {

@@ -99,7 +99,11 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   /** Nothing is kept then: sockets that are gone may still be used. */
   #closed = false;
 
-  /** Makes an adapter for a namespace. @throws {RangeError} For a number of `connectionStateRecovery` that is negative or none. */
+  /**
+   * Makes an adapter for a namespace.
+   *
+   * @throws {RangeError} For a number of `connectionStateRecovery` that is negative or none.
+   */
   constructor(nsp: AdapterNamespace) {
     super(nsp);
     const options: ConnectionStateRecoveryOptions = nsp.server.opts.connectionStateRecovery ?? {};

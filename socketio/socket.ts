@@ -432,7 +432,11 @@ export class SocketIoSocket<
     return [...this.#anyOutgoing ?? []] as ((event: string, ...args: Untyped[]) => void)[];
   }
 
-  /** Adds a middleware for the events of the client. @throws {TypeError} if it is not a function. */
+  /**
+   * Adds a middleware for the events of the client.
+   *
+   * @throws {TypeError} if it is not a function.
+   */
   use(middleware: SocketMiddleware): this {
     checkMiddleware(middleware);
     this.#middleware = [...this.#middleware ?? [], middleware];
@@ -520,7 +524,11 @@ export class SocketIoSocket<
     return this;
   }
 
-  /** Whether the transport may compress the next message, where it can. @default {true} */
+  /**
+   * Whether the transport may compress the next message, where it can.
+   *
+   * @default {true}
+   */
   compress(compress: boolean): this {
     this.#flags = { ...this.#flags, compress };
     return this;

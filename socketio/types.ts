@@ -265,7 +265,11 @@ export interface EngineResponse {
 export interface EngineWriteOptions {
   /** May be dropped where the client can't take it at once. */
   volatile?: boolean;
-  /** Whether the transport may compress it, and what goes in the same polling response. @default {true} */
+  /**
+   * Whether the transport may compress it, and what goes in the same polling response.
+   *
+   * @default {true}
+   */
   compress?: boolean;
   /** Whether the same data goes to several clients with this very options object. */
   preEncoded?: boolean;

@@ -4,7 +4,8 @@
  * A function or class has an `@example` of its own that `deno task test:doc` runs. What is not a function or class (interface,
  * type, constant) has one, or is named in a program, or stands in the signature (or is linked from the text) of something that is shown: a function's
  * example shows the options that it takes. Each entry point says what it is for, with an example that is run. A link in a text
- * leads to a public name. What needs the world outside (see {@linkcode OUTSIDE}) may have an example that is not run.
+ * leads to a public name, and a tag begins its line: within one it is shown as text. What needs the world outside (see {@linkcode OUTSIDE})
+ * may have an example that is not run.
  */
 import { report, repositoryRoot, runDeno } from "./tree.ts";
 
@@ -47,10 +48,14 @@ interface Shown {
   members: Set<string>;
   /** What its texts, and those of its members, link to. */
   links: string[];
+  /** The tags that stand within a line of these texts. */
+  strayTags: string[];
 }
 
 const LINK = /\{@link\w* ([^}|\s]+)/g;
 const NAME = /"name":"([^"]+)"/g;
+const TEXT = /"doc":("(?:[^"\\]|\\.)*")/g;
+const STRAY_TAG = /\S[^\n]*? (@(?:default|throws|returns|param|example|deprecated|see)\b)/g;
 const BLOCK = /^[ \t]*```(ts|typescript|js|javascript)\b([^\n]*)\n([\s\S]*?)^[ \t]*```/gm;
 
 /** The programs in a text, those that are run and those that are not. */
@@ -97,6 +102,9 @@ function summarize(root: string, { name, declarations }: Symbol): Shown | undefi
     mentions,
     members: new Set(Array.from(JSON.stringify(own).matchAll(NAME), ([, member]) => member)),
     links: Array.from(JSON.stringify(own).matchAll(LINK), ([, target]) => target),
+    strayTags: JSON.stringify(own).matchAll(TEXT)
+      .flatMap(([, text]) => (JSON.parse(text) as string).matchAll(STRAY_TAG))
+      .map(([, tag]) => tag).toArray(),
   };
 }
 
@@ -194,7 +202,10 @@ export async function checkExamples(
   const programs = [...surface.flatMap(({ run }) => run), ...await readPages(root)];
   const shown = namesShown(surface, programs);
   const byName = new Map(surface.map((symbol) => [symbol.name, symbol]));
-  for (const { name, active, place, run, ignored, links } of surface) {
+  for (const { name, active, place, run, ignored, links, strayTags } of surface) {
+    for (const tag of strayTags) {
+      problems.push(`${place}: ${name} has ${tag} within a line of its text`);
+    }
     for (const target of links) {
       if (!leads(target, byName)) {
         problems.push(`${place}: ${name} links to ${target}, which is no public name`);

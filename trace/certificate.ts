@@ -4,9 +4,17 @@ import { certificateToSign, pem, signedCertificate } from "./_x509.ts";
 
 /** Options of {@linkcode generateCertificate}. */
 export interface GenerateCertificateOptions {
-  /** The names and IP addresses that it is for. @default {["localhost", "127.0.0.1", "::1"]} */
+  /**
+   * The names and IP addresses that it is for.
+   *
+   * @default {["localhost", "127.0.0.1", "::1"]}
+   */
   names?: readonly string[];
-  /** For how long it is valid, in days. @default {30} */
+  /**
+   * For how long it is valid, in days.
+   *
+   * @default {30}
+   */
   days?: number;
 }
 

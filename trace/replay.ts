@@ -30,20 +30,32 @@ export interface Recording {
 
 /** Options of {@linkcode readRecording}. */
 export interface ReadRecordingOptions {
-  /** The largest file, in bytes: it is kept in memory. @default {268435456} */
+  /**
+   * The largest file, in bytes: it is kept in memory.
+   *
+   * @default {268435456}
+   */
   maxSize?: number;
 }
 
 /** How a recording is played. */
 export interface ReplayOptions {
-  /** How much faster than it was; `Infinity` for without pauses. @default {1} */
+  /**
+   * How much faster than it was; `Infinity` for without pauses.
+   *
+   * @default {1}
+   */
   speed?: number;
   /**
    * Whether to wait, before each step, until the other side has sent as much as it had by then. Without it only the time counts.
    * @default {true}
    */
   wait?: boolean;
-  /** How long to wait for the other side at each step: to start TLS, to send, or to take what is sent; in ms, 0 for no limit. @default {30000} */
+  /**
+   * How long to wait for the other side at each step: to start TLS, to send, or to take what is sent; in ms, 0 for no limit.
+   *
+   * @default {30000}
+   */
   timeout?: number;
   /** Ends it when it fires. */
   signal?: AbortSignal;
@@ -51,7 +63,11 @@ export interface ReplayOptions {
 
 /** Options of {@linkcode replayClient}. */
 export interface ReplayClientOptions extends ReplayOptions {
-  /** Speaks TLS with the server. @default {false} */
+  /**
+   * Speaks TLS with the server.
+   *
+   * @default {false}
+   */
   tls?: boolean | TlsClientOptions;
 }
 

@@ -8,7 +8,11 @@ import { type TraceFormatOptions, TraceFormatter } from "./trace_format.ts";
 
 /** Options of {@linkcode createTextSink}: how events are written, which of them, and where. */
 export interface TextSinkOptions extends TraceFormatOptions, TraceFilterOptions {
-  /** Takes the text, as `Deno.stdout` does. @default {Deno.stdout} */
+  /**
+   * Takes the text, as `Deno.stdout` does.
+   *
+   * @default {Deno.stdout}
+   */
   output?: { write(p: Uint8Array): Promise<number> };
   /**
    * Shows everything, and holds back the traffic where the display is too slow for it. Otherwise pieces of data that are more than anybody can

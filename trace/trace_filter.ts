@@ -75,7 +75,11 @@ export class TraceFilter {
   readonly #from: TraceSide | undefined;
   readonly #followed = new Map<number, Followed>();
 
-  /** Makes a filter. @throws {TypeError} For what nothing would ever fit. */
+  /**
+   * Makes a filter.
+   *
+   * @throws {TypeError} For what nothing would ever fit.
+   */
   constructor(options: TraceFilterOptions = {}) {
     const { connections, content, from } = options;
     if (connections !== undefined && !Array.isArray(connections)) {

@@ -12,17 +12,41 @@ import type {
 
 /** Options of a {@linkcode TraceFormatter}. */
 export interface TraceFormatOptions {
-  /** Shows bytes as text, in hex, or both. @default {"text"} */
+  /**
+   * Shows bytes as text, in hex, or both.
+   *
+   * @default {"text"}
+   */
   view?: "text" | "hex" | "both";
-  /** The most bytes that are shown of a piece of data. @default {4096} */
+  /**
+   * The most bytes that are shown of a piece of data.
+   *
+   * @default {4096}
+   */
   maxBytes?: number;
-  /** Colours for a terminal. @default {false} */
+  /**
+   * Colours for a terminal.
+   *
+   * @default {false}
+   */
   color?: boolean;
-  /** What the client is called. @default {"client"} */
+  /**
+   * What the client is called.
+   *
+   * @default {"client"}
+   */
   clientName?: string;
-  /** What the server is called. @default {"server"} */
+  /**
+   * What the server is called.
+   *
+   * @default {"server"}
+   */
   serverName?: string;
-  /** Shows the bytes of WebSocket frames besides the messages in them. @default {false} */
+  /**
+   * Shows the bytes of WebSocket frames besides the messages in them.
+   *
+   * @default {false}
+   */
   frames?: boolean;
 }
 

@@ -12,13 +12,29 @@ import type { TraceDataEvent, TraceEvent, TraceMessageEvent, TraceSink } from ".
 
 /** Options of {@linkcode createWebSink}. */
 export interface WebSinkOptions {
-  /** The port of the page; 0 for any free one. @default {0} */
+  /**
+   * The port of the page; 0 for any free one.
+   *
+   * @default {0}
+   */
   port?: number;
-  /** What stands on top of the page. @default {"Traffic"} */
+  /**
+   * What stands on top of the page.
+   *
+   * @default {"Traffic"}
+   */
   title?: string;
-  /** The most bytes of a piece of data that are sent to the page. @default {2048} */
+  /**
+   * The most bytes of a piece of data that are sent to the page.
+   *
+   * @default {2048}
+   */
   maxBytes?: number;
-  /** The most events that are kept for pages that are opened later. @default {10000} */
+  /**
+   * The most events that are kept for pages that are opened later.
+   *
+   * @default {10000}
+   */
   maxEvents?: number;
 }
 

@@ -4,11 +4,23 @@ import { checkOptionNames } from "../net/option_names.ts";
 
 /** How long to wait before each attempt to come back. */
 export interface BackoffOptions {
-  /** The longest wait before the first attempt, in ms. @default {500} */
+  /**
+   * The longest wait before the first attempt, in ms.
+   *
+   * @default {500}
+   */
   initial?: number;
-  /** By how much each wait is longer than the one before. @default {2} */
+  /**
+   * By how much each wait is longer than the one before.
+   *
+   * @default {2}
+   */
   factor?: number;
-  /** The longest wait of all, in ms. @default {30_000} */
+  /**
+   * The longest wait of all, in ms.
+   *
+   * @default {30_000}
+   */
   max?: number;
   /**
    * Which part of each wait is left to chance, 0 to 1: with 1 it is anything from 0 to its full length. Without chance
@@ -17,7 +29,11 @@ export interface BackoffOptions {
    * @default {1}
    */
   jitter?: number;
-  /** How many attempts in a row may fail before it is given up. @default {Infinity} */
+  /**
+   * How many attempts in a row may fail before it is given up.
+   *
+   * @default {Infinity}
+   */
   attempts?: number;
 }
 

@@ -55,15 +55,31 @@ export interface ConnectWebSocketOptions extends WebSocketConnectionOptions, Web
   headers?: HeadersInit;
   /** The `Origin` header. Browsers send one, other clients need not. */
   origin?: string;
-  /** Offers compression; `true` for the defaults. See the danger told there. @default {false} */
+  /**
+   * Offers compression; `true` for the defaults. See the danger told there.
+   *
+   * @default {false}
+   */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /** A transport that is connected already, through TLS if there is to be TLS. Nothing is dialled then. */
   transport?: Transport;
-  /** How long connecting may take, TLS and proxies included, in ms. @default {10_000} */
+  /**
+   * How long connecting may take, TLS and proxies included, in ms.
+   *
+   * @default {10_000}
+   */
   connectTimeout?: number;
-  /** How long the server may take to answer the handshake after that, in ms. @default {10_000} */
+  /**
+   * How long the server may take to answer the handshake after that, in ms.
+   *
+   * @default {10_000}
+   */
   handshakeTimeout?: number;
-  /** How many redirects are followed. A redirect from `wss:` to `ws:` never is. @default {0} */
+  /**
+   * How many redirects are followed. A redirect from `wss:` to `ws:` never is.
+   *
+   * @default {0}
+   */
   maxRedirects?: number;
   /** Limits for the head of the server's response. */
   head?: HttpHeadLimits;

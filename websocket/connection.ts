@@ -805,7 +805,11 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     this.#needHost().subscribe(topic);
   }
 
-  /** Ends a subscription. @throws {TypeError} As `subscribe` does. */
+  /**
+   * Ends a subscription.
+   *
+   * @throws {TypeError} As `subscribe` does.
+   */
   unsubscribe(topic: string): void {
     this.#needHost().unsubscribe(topic);
   }
@@ -898,7 +902,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    *
    * Messages that the peer had sent before still come; those that nobody takes and that have no room are dropped.
    *
-   * @param code 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999. @default {1000}
+   * @param code 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999; 1000 by default
    * @param reason Up to 123 bytes of text for the peer.
    * @returns How the connection ended: with the code and reason that the peer sent.
    * @throws {RangeError} At once, for a code that must not be sent.

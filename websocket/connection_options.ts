@@ -25,13 +25,29 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    * @default {1_048_576}
    */
   maxInbox?: number;
-  /** From how many queued bytes `send` waits and `trySend` refuses. @default {65_536} */
+  /**
+   * From how many queued bytes `send` waits and `trySend` refuses.
+   *
+   * @default {65_536}
+   */
   highWaterMark?: number;
-  /** The most bytes that wait to be sent. See {@linkcode WebSocketConnectionOptions.slowReader | slowReader}. @default {16_777_216} */
+  /**
+   * The most bytes that wait to be sent. See {@linkcode WebSocketConnectionOptions.slowReader | slowReader}.
+   *
+   * @default {16_777_216}
+   */
   maxSendQueue?: number;
-  /** What happens at {@linkcode WebSocketConnectionOptions.maxSendQueue | maxSendQueue}. @default {"wait"} */
+  /**
+   * What happens at {@linkcode WebSocketConnectionOptions.maxSendQueue | maxSendQueue}.
+   *
+   * @default {"wait"}
+   */
   slowReader?: SlowReaderPolicy;
-  /** The most unanswered pings of `ping()`. @default {16} */
+  /**
+   * The most unanswered pings of `ping()`.
+   *
+   * @default {16}
+   */
   maxPendingPings?: number;
   /**
    * The longest that nothing comes from the peer before it is pinged, in ms; 0 for never. The ping may leave after half of that.

@@ -110,14 +110,26 @@ export interface WebSocketOpenInfo {
 export interface WebSocketConnectionInit extends WebSocketConnectionOptions {
   /** Which end this is. */
   role: WebSocketRole;
-  /** The subprotocol that was agreed on. @default {none} */
+  /**
+   * The subprotocol that was agreed on.
+   *
+   * @default {none}
+   */
   protocol?: string;
-  /** The compression that was agreed on. @default {none} */
+  /**
+   * The compression that was agreed on.
+   *
+   * @default {none}
+   */
   deflate?: PerMessageDeflateParameters;
   /** How this end compresses. */
   perMessageDeflate?: PerMessageDeflateOptions;
   /** Bytes that came behind the opening handshake. */
   rest?: Uint8Array;
-  /** Where what the connection holds is counted: a budget for many connections. @default {none} */
+  /**
+   * Where what the connection holds is counted: a budget for many connections.
+   *
+   * @default {none}
+   */
   limits?: Limits;
 }

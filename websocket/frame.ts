@@ -204,11 +204,23 @@ export function writeMaskKey(target: Uint8Array, at: number, key: number): numbe
 
 /** Options of {@linkcode encodeFrame}. */
 export interface EncodeFrameOptions {
-  /** The opcode. @default {2} */
+  /**
+   * The opcode.
+   *
+   * @default {2}
+   */
   opcode?: number;
-  /** Whether it is the last frame of its message. @default {true} */
+  /**
+   * Whether it is the last frame of its message.
+   *
+   * @default {true}
+   */
   fin?: boolean;
-  /** The reserved bits, as they stand in the first byte. @default {0} */
+  /**
+   * The reserved bits, as they stand in the first byte.
+   *
+   * @default {0}
+   */
   rsv?: number;
   /** The masking key as a little-endian word; without one the frame is not masked. */
   maskKey?: number;

@@ -4,11 +4,23 @@ import { isToken, trimOws } from "./_tokens.ts";
 
 /** Limits for the head of an HTTP message. */
 export interface HttpHeadLimits {
-  /** The largest head, in bytes: the first line, all headers and the empty line. @default {16_384} */
+  /**
+   * The largest head, in bytes: the first line, all headers and the empty line.
+   *
+   * @default {16_384}
+   */
   maxHeadSize?: number;
-  /** The longest line, in bytes. @default {8_192} */
+  /**
+   * The longest line, in bytes.
+   *
+   * @default {8_192}
+   */
   maxLineSize?: number;
-  /** The most header lines. @default {100} */
+  /**
+   * The most header lines.
+   *
+   * @default {100}
+   */
   maxHeaderCount?: number;
 }
 

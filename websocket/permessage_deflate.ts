@@ -42,11 +42,23 @@ export interface PerMessageDeflateOptions {
    * @default {15}
    */
   clientMaxWindowBits?: number;
-  /** Messages shorter than this are sent as they are, in bytes. @default {256} */
+  /**
+   * Messages shorter than this are sent as they are, in bytes.
+   *
+   * @default {256}
+   */
   threshold?: number;
-  /** zlib's effort, 0 to 9, or -1 for zlib's own default. @default {-1} */
+  /**
+   * zlib's effort, 0 to 9, or -1 for zlib's own default.
+   *
+   * @default {-1}
+   */
   level?: number;
-  /** zlib's memory for compression, 1 to 9: about `2 ** (memLevel + 9)` bytes. @default {8} */
+  /**
+   * zlib's memory for compression, 1 to 9: about `2 ** (memLevel + 9)` bytes.
+   *
+   * @default {8}
+   */
   memLevel?: number;
 }
 

@@ -51,7 +51,7 @@ export interface WebSocketInflater {
    *
    * @param last Whether the message ends here.
    * @param room The most bytes that may come out.
-   * @param transient Whether what comes out is needed until the next call only. @default {false}
+   * @param transient Whether what comes out is needed until the next call only; false by default
    */
   inflate(
     bytes: Uint8Array,

@@ -84,7 +84,11 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
   send(data: WebSocketSendable, options?: WebSocketSendOptions): Promise<void>;
-  /** Resolves to the next connection, or at once to the one that is open. @throws {WebSocketError} `CLOSED` as `send`. */
+  /**
+   * Resolves to the next connection, or at once to the one that is open.
+   *
+   * @throws {WebSocketError} `CLOSED` as `send`.
+   */
   connected(options?: WaitOptions): Promise<WebSocketConnection>;
   /**
    * Ends it for good.

@@ -477,7 +477,11 @@ function headersToSend(response: Response): Headers {
   return sent;
 }
 
-/** How long the handler says that the body is. @throws {TypeError} When there is no body, and it says that there is. */
+/**
+ * How long the handler says that the body is.
+ *
+ * @throws {TypeError} When there is no body, and it says that there is.
+ */
 function promisedLength(headers: Headers, body: Response["body"]): number | undefined {
   const length = headers.get("content-length");
   if (length === null) return undefined;
@@ -536,7 +540,11 @@ async function firstChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Pro
   }
 }
 
-/** A stream may give anything. @throws {TypeError} If it is not bytes. */
+/**
+ * A stream may give anything.
+ *
+ * @throws {TypeError} If it is not bytes.
+ */
 function checkChunk(chunk: unknown): void {
   if (chunk instanceof Uint8Array) return;
   throw new TypeError("Cannot answer: the body has a chunk that is not a Uint8Array");

@@ -10,25 +10,45 @@ import type { ServeWebSocketOptions } from "./server_options.ts";
 export interface WebSocketPublishOptions {
   /** All but this client. */
   except?: WebSocketConnection;
-  /** Whether to compress for the clients that can. @default {true from the threshold on} */
+  /**
+   * Whether to compress for the clients that can.
+   *
+   * @default {true from the threshold on}
+   */
   compress?: boolean;
 }
 
 /** Options of {@linkcode WebSocketServer.broadcast}. */
 export interface WebSocketBroadcastOptions extends WebSocketPublishOptions {
-  /** Only clients with this subprotocol. @default {all clients} */
+  /**
+   * Only clients with this subprotocol.
+   *
+   * @default {all clients}
+   */
   protocol?: string;
 }
 
 /** Options of {@linkcode WebSocketServer.close}. When `timeout` or `signal` end the waiting, the clients that are left are cut off. */
 export interface CloseWebSocketServerOptions extends WaitOptions {
-  /** Only stops listening; the clients stay. @default {false} */
+  /**
+   * Only stops listening; the clients stay.
+   *
+   * @default {false}
+   */
   keepClients?: boolean;
-  /** The close code for the clients. @default {1001}, going away */
+  /**
+   * The close code for the clients.
+   *
+   * @default {1001}, going away
+   */
   code?: number;
   /** The reason for the clients. */
   reason?: string;
-  /** Spreads the closes over so many ms, so that not all clients come back at the same moment. @default {0} */
+  /**
+   * Spreads the closes over so many ms, so that not all clients come back at the same moment.
+   *
+   * @default {0}
+   */
   over?: number;
 }
 
@@ -57,7 +77,11 @@ export interface WebSocketServer extends AsyncDisposable {
     data: string | ArrayBuffer | ArrayBufferView,
     options?: WebSocketBroadcastOptions,
   ): number;
-  /** Sends a message to the clients that have subscribed to a topic (`ws.subscribe`), as `broadcast` does to all. @throws {TypeError} As `broadcast`. */
+  /**
+   * Sends a message to the clients that have subscribed to a topic (`ws.subscribe`), as `broadcast` does to all.
+   *
+   * @throws {TypeError} As `broadcast`.
+   */
   publish(
     topic: string,
     data: string | ArrayBuffer | ArrayBufferView,

@@ -53,9 +53,17 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
    * No subprotocol is chosen for them: browsers that have offered some end the connection then.
    */
   default?: WebSocketHandler;
-  /** Only this path is served; other upgrade requests get 404 (or are left alone, by `attachWebSocket`). @default {all paths} */
+  /**
+   * Only this path is served; other upgrade requests get 404 (or are left alone, by `attachWebSocket`).
+   *
+   * @default {all paths}
+   */
   pathname?: string;
-  /** Which pages may connect. @default {"same-host"} */
+  /**
+   * Which pages may connect.
+   *
+   * @default {"same-host"}
+   */
   origin?: OriginPolicy;
   /**
    * The only hosts that clients may ask for by their `Host` header: `"example.org"`, with a port for that one alone, or
@@ -77,7 +85,11 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   ) => AuthorizeResult | Promise<AuthorizeResult>;
   /** Headers for each accepting response. */
   headers?: HeadersInit;
-  /** Compresses messages with clients that can; `true` for the defaults. See the danger told there. @default {false} */
+  /**
+   * Compresses messages with clients that can; `true` for the defaults. See the danger told there.
+   *
+   * @default {false}
+   */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**
    * How long a client has from connecting to the end of the handshake, in ms, and for the head of each later request that `handler`
@@ -86,9 +98,17 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
    * @default {10_000}
    */
   handshakeTimeout?: number;
-  /** The most connections, those in the handshake included; more are refused with 503. @default {16_384} */
+  /**
+   * The most connections, those in the handshake included; more are refused with 503.
+   *
+   * @default {16_384}
+   */
   maxConnections?: number;
-  /** The budget that this server shares with others. @default {Limits.shared} */
+  /**
+   * The budget that this server shares with others.
+   *
+   * @default {Limits.shared}
+   */
   limits?: Limits;
   /**
    * Told what handlers and `authorize` throw, and what goes wrong while accepting.
@@ -100,9 +120,17 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
 
 /** Options of `serveWebSocket`. */
 export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
-  /** The port; 0 lets the system choose. @default {0} */
+  /**
+   * The port; 0 lets the system choose.
+   *
+   * @default {0}
+   */
   port?: number;
-  /** The address to listen on. @default {"0.0.0.0"} */
+  /**
+   * The address to listen on.
+   *
+   * @default {"0.0.0.0"}
+   */
   hostname?: string;
   /** A Unix socket file, instead of a port. */
   path?: string;

@@ -268,7 +268,11 @@ export class StandardWebSocket extends EventTarget {
     return this.#connection?.protocol ?? "";
   }
 
-  /** What binary messages are given as: `"blob"` or `"arraybuffer"`. @default {"blob"} */
+  /**
+   * What binary messages are given as: `"blob"` or `"arraybuffer"`.
+   *
+   * @default {"blob"}
+   */
   get binaryType(): BinaryType {
     return this.#binaryType;
   }

@@ -13,9 +13,17 @@ import { isOriginAllowed, type OriginPolicy } from "./origin.ts";
 
 /** Options of {@linkcode upgradeWebSocket}: what the runtime's own WebSocket can honour. */
 export interface UpgradeWebSocketOptions {
-  /** The subprotocols that are served; the first one that the client offers is taken. @default {none} */
+  /**
+   * The subprotocols that are served; the first one that the client offers is taken.
+   *
+   * @default {none}
+   */
   protocols?: readonly string[];
-  /** Which pages may connect. @default {"same-host"} */
+  /**
+   * Which pages may connect.
+   *
+   * @default {"same-host"}
+   */
   origin?: OriginPolicy;
   /** Headers for the response. */
   headers?: HeadersInit;
@@ -30,17 +38,41 @@ export interface UpgradeWebSocketOptions {
    * @default {30_000}
    */
   idleTimeout?: number;
-  /** The largest message that is handed on, in bytes. It is refused after it came: the runtime itself takes 64 MiB a frame, any number of them. @default {1_048_576} */
+  /**
+   * The largest message that is handed on, in bytes. It is refused after it came: the runtime itself takes 64 MiB a frame, any number of them.
+   *
+   * @default {1_048_576}
+   */
   maxMessageSize?: number;
-  /** Messages that nobody has taken yet, in bytes. The client can't be held back: more ends the connection. @default {1_048_576} */
+  /**
+   * Messages that nobody has taken yet, in bytes. The client can't be held back: more ends the connection.
+   *
+   * @default {1_048_576}
+   */
   maxInbox?: number;
-  /** From how many queued bytes `send` waits. @default {65_536} */
+  /**
+   * From how many queued bytes `send` waits.
+   *
+   * @default {65_536}
+   */
   highWaterMark?: number;
-  /** The most bytes that wait to be sent. @default {16_777_216} */
+  /**
+   * The most bytes that wait to be sent.
+   *
+   * @default {16_777_216}
+   */
   maxSendQueue?: number;
-  /** What happens at `maxSendQueue`. @default {"wait"} */
+  /**
+   * What happens at `maxSendQueue`.
+   *
+   * @default {"wait"}
+   */
   slowReader?: WebSocketConnectionOptions["slowReader"];
-  /** How long the client has to answer the close frame, in ms. @default {10_000} */
+  /**
+   * How long the client has to answer the close frame, in ms.
+   *
+   * @default {10_000}
+   */
   closeTimeout?: number;
 }
 

@@ -62,7 +62,7 @@ function plain(value: string): string {
 
 interface DocumentedMember {
   name: string;
-  jsDoc?: { doc?: string; tags?: { kind: string; value?: string }[] };
+  jsDoc?: { tags?: { kind: string; value?: string }[] };
 }
 
 /** What `@default` says of every option: by interface and name. */
@@ -83,9 +83,7 @@ async function documentedDefaults(): Promise<Map<string, string>> {
   for (const { symbols } of Object.values(nodes)) {
     for (const { name, declarations } of symbols) {
       for (const member of declarations.flatMap(({ def }) => def?.properties ?? [])) {
-        const { doc = "", tags = [] } = member.jsDoc ?? {};
-        const value = tags.find(({ kind }) => kind === "default")?.value ??
-          /@default \{([^}]*)\}/.exec(doc)?.[1];
+        const value = member.jsDoc?.tags?.find(({ kind }) => kind === "default")?.value;
         if (value !== undefined) defaults.set(`${name}.${member.name}`, plain(value));
       }
     }

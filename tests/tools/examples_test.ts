@@ -74,6 +74,25 @@ for (const [what, { code, problem }] of Object.entries(PLANTED)) {
   });
 }
 
+Deno.test("examples finds a tag within a line, which would be shown as text", async () => {
+  const code = `/** Options of {@linkcode run}, as {@linkcode RunOptions}. */
+export interface More {
+  /** How often. @default {1} */
+  often?: number;
+  /**
+   * How long.
+   *
+   * @default {2}
+   */
+  long?: number;
+}
+${shown("more({ often: 1 });")}export function more(_options: More): void {}
+`;
+  assertEquals(await problemsOf({ "mod.ts": BOTH, "b.ts": code }), [
+    "b.ts:2: More has @default within a line of its text",
+  ]);
+});
+
 Deno.test("examples takes a name in a page's program", async () => {
   const files = {
     "mod.ts": BOTH,
