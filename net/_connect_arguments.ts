@@ -162,7 +162,7 @@ export function connectArguments(
 export const SOCKET_OPTIONS: Record<keyof Required<SocketOptions>, true> = {
   allowHalfOpen: true,
   highWaterMark: true,
-  writeLimit: true,
+  maxSendQueueBytes: true,
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: true,

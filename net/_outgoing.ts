@@ -35,7 +35,7 @@ export interface OutgoingLimits {
   /** From how many queued bytes `write` returns false. */
   highWaterMark?: number;
   /** How many bytes may be queued. */
-  writeLimit?: number;
+  maxSendQueueBytes?: number;
   /** Where the queued bytes are counted. */
   limits?: Limits;
 }
@@ -138,11 +138,11 @@ export class Outgoing implements TransportWriterOptions {
   /** Sets the limits. To be called before `attach`. @throws {RangeError} `ERR_OUT_OF_RANGE`, when they don't fit. @throws {TypeError} `ERR_INVALID_ARG_TYPE`. */
   configure(options: OutgoingLimits): void {
     const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK;
-    const writeLimit = options.writeLimit ?? WRITE_LIMIT;
-    if (!(highWaterMark >= 0) || !(writeLimit >= highWaterMark)) {
+    const maxSendQueueBytes = options.maxSendQueueBytes ?? WRITE_LIMIT;
+    if (!(highWaterMark >= 0) || !(maxSendQueueBytes >= highWaterMark)) {
       throw codedRangeError(
         "ERR_OUT_OF_RANGE",
-        `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${writeLimit} bytes`,
+        `Cannot make a socket with a high-water mark of ${highWaterMark} and a limit of ${maxSendQueueBytes} bytes`,
       );
     }
     const limits = options.limits ?? undefined;
@@ -150,7 +150,7 @@ export class Outgoing implements TransportWriterOptions {
       throw codedTypeError("ERR_INVALID_ARG_TYPE", 'Cannot use "limits": they must be Limits');
     }
     this.highWaterMark = highWaterMark;
-    this.limit = writeLimit;
+    this.limit = maxSendQueueBytes;
     this.budget = limits?.queuedBytes;
   }
 

@@ -34,12 +34,12 @@ export function checkKeepAliveDelay(transport: TransportExtras): void {
 
 /** What of the options of one connection holds for the next one, too. */
 export function lastingOptions(options: SocketOptions): SocketOptions {
-  const { allowHalfOpen, highWaterMark, writeLimit, noDelay } = options;
+  const { allowHalfOpen, highWaterMark, maxSendQueueBytes, noDelay } = options;
   const { keepAlive, keepAliveInitialDelay, limits } = options;
   return {
     allowHalfOpen,
     highWaterMark,
-    writeLimit,
+    maxSendQueueBytes,
     noDelay,
     keepAlive,
     keepAliveInitialDelay,

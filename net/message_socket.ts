@@ -27,7 +27,7 @@ export interface MessageSocketOptions {
    * back. What one more read brings, at most as much again, comes on top.
    * @default {64 KiB}
    */
-  inboxLimit?: number;
+  maxInboxBytes?: number;
   /**
    * From how many queued bytes `write` waits.
    *
@@ -39,13 +39,13 @@ export interface MessageSocketOptions {
    *
    * @default {16 MiB}
    */
-  outboxLimit?: number;
+  maxSendQueueBytes?: number;
 }
 
 const OPTIONS: Record<keyof Required<MessageSocketOptions>, true> = {
-  inboxLimit: true,
+  maxInboxBytes: true,
   highWaterMark: true,
-  outboxLimit: true,
+  maxSendQueueBytes: true,
 };
 
 interface Waiter<T> {
@@ -97,8 +97,8 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   readonly #writer: TransportWriter;
   /** What a reader writes is held back until it has read all that came together. */
   readonly #hold: WriteHold;
-  readonly #inboxLimit: number;
-  readonly #outboxLimit: number;
+  readonly #maxInboxBytes: number;
+  readonly #maxSendQueueBytes: number;
   #waiters: Waiter<T>[] = [];
   /** The input has ended, well or with `#readError`, which counts once all messages before it are read. */
   #ended = false;
@@ -113,7 +113,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    * what the peer asked before it ended is answered.
    *
    * @throws {TypeError} for what is neither a transport nor a `Socket`, and an option that there is not
-   * @throws {RangeError} when a limit is not a positive number, or `outboxLimit` is below `highWaterMark`
+   * @throws {RangeError} when a limit is not a positive number, or `maxSendQueueBytes` is below `highWaterMark`
    */
   constructor(
     transport: Transport | Socket,
@@ -121,21 +121,24 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     options: MessageSocketOptions = {},
   ) {
     checkOptionNames("Cannot make message socket", options, OPTIONS);
-    const { inboxLimit = 65_536, highWaterMark = 65_536, outboxLimit = 16_777_216 } = options;
-    for (const [name, value] of Object.entries({ inboxLimit, highWaterMark, outboxLimit })) {
+    const { maxInboxBytes = 65_536, highWaterMark = 65_536, maxSendQueueBytes = 16_777_216 } =
+      options;
+    for (
+      const [name, value] of Object.entries({ maxInboxBytes, highWaterMark, maxSendQueueBytes })
+    ) {
       if (!(value > 0)) {
         throw new RangeError(`Cannot make message socket: ${name} ${value} is not positive`);
       }
     }
-    if (outboxLimit < highWaterMark) {
-      throw new RangeError("Cannot make message socket: outboxLimit is below highWaterMark");
+    if (maxSendQueueBytes < highWaterMark) {
+      throw new RangeError("Cannot make message socket: maxSendQueueBytes is below highWaterMark");
     }
     this.#over = transport;
     this.#transport = transportOf(transport);
     this.#framer = framer;
     this.#decoder = framer.createDecoder();
-    this.#inboxLimit = inboxLimit;
-    this.#outboxLimit = outboxLimit;
+    this.#maxInboxBytes = maxInboxBytes;
+    this.#maxSendQueueBytes = maxSendQueueBytes;
     // The limit is checked before a message: in the middle of one the writer must not refuse.
     this.#writer = new TransportWriter(this.#transport, {
       highWaterMark,
@@ -152,7 +155,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       },
       end: () => this.#endInput(undefined),
       error: (error) => this.#endInput(this.#wrap(error, "read")),
-    }, { maxSlab: Math.min(262_144, Math.max(512, inboxLimit)) });
+    }, { maxSlab: Math.min(262_144, Math.max(512, maxInboxBytes)) });
     this.#reader.start();
   }
 
@@ -218,7 +221,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
    *
    * @throws {TypeError} when the framing can't carry the message
    * @throws {RangeError} when the message is too long for the framing
-   * @throws {NetError} `ERR_BUFFER_LIMIT` when the queue is at `outboxLimit`; `ETIMEDOUT`, `ABORT_ERR`,
+   * @throws {NetError} `ERR_BUFFER_LIMIT` when the queue is at `maxSendQueueBytes`; `ETIMEDOUT`, `ABORT_ERR`,
    * `ERR_SOCKET_CLOSED`, `ERR_STREAM_WRITE_AFTER_END`, or what broke the transport
    */
   write(message: T, options: WaitOptions = {}): Promise<void> {
@@ -231,9 +234,9 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
           syscall: "write",
         });
       }
-      if (this.#writer.queued >= this.#outboxLimit) {
+      if (this.#writer.queued >= this.#maxSendQueueBytes) {
         throw new NetError(
-          `Cannot write message: ${this.#writer.queued} bytes are queued already, the limit is ${this.#outboxLimit}`,
+          `Cannot write message: ${this.#writer.queued} bytes are queued already, the limit is ${this.#maxSendQueueBytes}`,
           { code: "ERR_BUFFER_LIMIT", syscall: "write" },
         );
       }
@@ -344,7 +347,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     let message = this.#decoder.next();
     while (
       this.#reader.paused && !this.#finished() &&
-      (message === undefined || this.#decoder.buffered <= this.#inboxLimit / 2)
+      (message === undefined || this.#decoder.buffered <= this.#maxInboxBytes / 2)
     ) {
       // What was held back comes at once, and may fill the inbox again.
       this.#reader.resume();
@@ -378,7 +381,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       waiter.resolve(message);
     }
     if (this.#waiters.length === 0) {
-      if (this.#decoder.buffered >= this.#inboxLimit) this.#reader.pause();
+      if (this.#decoder.buffered >= this.#maxInboxBytes) this.#reader.pause();
       return;
     }
     if (!this.#finished()) return;

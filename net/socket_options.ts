@@ -20,7 +20,7 @@ export interface SocketOptions {
    * `ERR_BUFFER_LIMIT`. A single write may be larger.
    * @default {67108864}
    */
-  writeLimit?: number;
+  maxSendQueueBytes?: number;
   /**
    * Sends small writes at once (`TCP_NODELAY`).
    *

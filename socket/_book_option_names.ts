@@ -23,8 +23,8 @@ const BOOK: Names<SocketBookOptions> = {
   encoding: true,
   certificates: true,
   maxMessageBytes: true,
-  inboxBytes: true,
-  outboxBytes: true,
+  maxInboxBytes: true,
+  maxSendQueueBytes: true,
   maxSockets: true,
   maxPending: true,
 };

@@ -29,9 +29,9 @@ export interface StreamSettings {
   /** The longest message, in bytes. */
   maxMessageBytes: number;
   /** How much is read ahead of the program, in bytes. */
-  inboxBytes: number;
+  maxInboxBytes: number;
   /** How much may wait to be sent, in bytes. */
-  outboxBytes: number;
+  maxSendQueueBytes: number;
 }
 
 interface Waiter {
@@ -54,8 +54,8 @@ export class StreamSocket implements NamedSocket {
   readonly #writer: TransportWriter;
   readonly #queue = new ByteQueue({ maxBytes: UNBOUNDED, maxChunks: UNBOUNDED });
   readonly #decoder: TransmissionDecoder;
-  readonly #inboxBytes: number;
-  readonly #outboxBytes: number;
+  readonly #maxInboxBytes: number;
+  readonly #maxSendQueueBytes: number;
   readonly #late = new LateSettings();
   #transmission: Transmission;
   #waiters: Waiter[] = [];
@@ -68,8 +68,8 @@ export class StreamSocket implements NamedSocket {
   constructor(transport: Transport, settings: StreamSettings) {
     this.#transport = transport;
     this.#transmission = settings.transmission;
-    this.#inboxBytes = settings.inboxBytes;
-    this.#outboxBytes = settings.outboxBytes;
+    this.#maxInboxBytes = settings.maxInboxBytes;
+    this.#maxSendQueueBytes = settings.maxSendQueueBytes;
     this.#decoder = new TransmissionDecoder(this.#queue, settings.maxMessageBytes);
     // The limit is checked before a message: in the middle of one the writer must not refuse.
     this.#writer = new TransportWriter(transport, {
@@ -84,7 +84,7 @@ export class StreamSocket implements NamedSocket {
       },
       end: () => this.#end(closedByPeer()),
       error: (error) => this.#end(toNetError(error, { syscall: "read", what: "Cannot read" })),
-    }, { maxSlab: Math.min(262_144, Math.max(512, settings.inboxBytes)) });
+    }, { maxSlab: Math.min(262_144, Math.max(512, settings.maxInboxBytes)) });
   }
 
   /** Sets the connection, after the write if one is under way; false when it is none that has settings. */
@@ -169,7 +169,7 @@ export class StreamSocket implements NamedSocket {
       if (message !== undefined) waiter.resolve(message);
       else waiter.reject(failure);
     }
-    if (this.#started && this.#queue.length >= this.#inboxBytes) this.#reader.pause();
+    if (this.#started && this.#queue.length >= this.#maxInboxBytes) this.#reader.pause();
   }
 
   #take(waiter: Waiter): Uint8Array | undefined {
@@ -189,7 +189,7 @@ export class StreamSocket implements NamedSocket {
   #takeBytes(waiter: Waiter): Uint8Array | undefined {
     const { request } = waiter;
     const queue = this.#queue;
-    const most = Math.min(request.maxBytes, this.#inboxBytes);
+    const most = Math.min(request.maxBytes, this.#maxInboxBytes);
     const available = Math.min(queue.length, most);
     if (available === 0) return undefined;
     const all = this.#over !== undefined;
@@ -225,10 +225,10 @@ export class StreamSocket implements NamedSocket {
     }
     if (this.#closing !== undefined) throw closedHere();
     const writer = this.#writer;
-    if (writer.queued >= this.#outboxBytes) {
+    if (writer.queued >= this.#maxSendQueueBytes) {
       throw new SocketFailure(
         "LIMIT_REACHED",
-        `${writer.queued} bytes wait to be sent already, the limit is ${this.#outboxBytes}`,
+        `${writer.queued} bytes wait to be sent already, the limit is ${this.#maxSendQueueBytes}`,
       );
     }
     try {

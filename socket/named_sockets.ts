@@ -83,8 +83,8 @@ export class NamedSockets implements AsyncDisposable {
   readonly #encoding: Encoding;
   readonly #certificates: Readonly<Record<string, TlsIdentity>>;
   readonly #maxMessageBytes: number;
-  readonly #inboxBytes: number;
-  readonly #outboxBytes: number;
+  readonly #maxInboxBytes: number;
+  readonly #maxSendQueueBytes: number;
   readonly #maxPending: number;
   #parameters: Required<SocketBookParameters> = DEFAULT_PARAMETERS;
   #proxy: ProxyUrl | undefined;
@@ -102,8 +102,8 @@ export class NamedSockets implements AsyncDisposable {
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
     this.#certificates = options.certificates ?? {};
     this.#maxMessageBytes = limit("maxMessageBytes", options.maxMessageBytes ?? 1_048_576);
-    this.#inboxBytes = limit("inboxBytes", options.inboxBytes ?? 65_536);
-    this.#outboxBytes = limit("outboxBytes", options.outboxBytes ?? 16_777_216);
+    this.#maxInboxBytes = limit("maxInboxBytes", options.maxInboxBytes ?? 65_536);
+    this.#maxSendQueueBytes = limit("maxSendQueueBytes", options.maxSendQueueBytes ?? 16_777_216);
     this.#maxPending = limit("maxPending", options.maxPending ?? 16);
   }
 
@@ -639,9 +639,9 @@ export class NamedSockets implements AsyncDisposable {
         connectTimeout: 0,
         handshakeTimeout: 0,
         maxMessageSize: this.#maxMessageBytes,
-        maxInbox: this.#inboxBytes,
-        maxSendQueue: this.#outboxBytes,
-        highWaterMark: Math.min(65_536, this.#outboxBytes),
+        maxInboxBytes: this.#maxInboxBytes,
+        maxSendQueueBytes: this.#maxSendQueueBytes,
+        highWaterMark: Math.min(65_536, this.#maxSendQueueBytes),
       });
     } catch (error) {
       throw deadline.fired ?? error;
@@ -673,8 +673,8 @@ export class NamedSockets implements AsyncDisposable {
     return new StreamSocket(transport, {
       transmission: mode,
       maxMessageBytes: this.#maxMessageBytes,
-      inboxBytes: this.#inboxBytes,
-      outboxBytes: this.#outboxBytes,
+      maxInboxBytes: this.#maxInboxBytes,
+      maxSendQueueBytes: this.#maxSendQueueBytes,
     });
   }
 

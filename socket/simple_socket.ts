@@ -50,7 +50,7 @@ export interface SimpleSocketOptions {
    *
    * @default {16777216}
    */
-  writeLimit?: number;
+  maxSendQueueBytes?: number;
 }
 
 const OPTIONS: Readonly<Record<keyof SimpleSocketOptions, true>> = {
@@ -59,7 +59,7 @@ const OPTIONS: Readonly<Record<keyof SimpleSocketOptions, true>> = {
   proxy: true,
   connectTimeout: true,
   closeTimeout: true,
-  writeLimit: true,
+  maxSendQueueBytes: true,
 };
 
 const FOREIGN_OPTIONS = { ssl: "is `tls` here", timeout: "is `connectTimeout` here" };
@@ -131,14 +131,14 @@ export class SimpleSocket implements AsyncDisposable {
    * Makes a socket that is not connected yet.
    *
    * @throws {TypeError} if there is no such encoding or option.
-   * @throws {RangeError} if `writeLimit` or a time is negative or no number, or a time is too long for a timer.
+   * @throws {RangeError} if `maxSendQueueBytes` or a time is negative or no number, or a time is too long for a timer.
    */
   constructor(options: SimpleSocketOptions = {}) {
     checkOptionNames("Cannot make a socket", options, OPTIONS, FOREIGN_OPTIONS);
     this.#encoding = normalizeEncoding(options.encoding ?? "utf8");
-    const { writeLimit = 0 } = options;
-    if (!(writeLimit >= 0)) {
-      throw new RangeError(`Cannot make a socket with a write limit of ${writeLimit} bytes`);
+    const { maxSendQueueBytes = 0 } = options;
+    if (!(maxSendQueueBytes >= 0)) {
+      throw new RangeError(`Cannot make a socket with a write limit of ${maxSendQueueBytes} bytes`);
     }
     isBounded("connect", { timeout: options.connectTimeout });
     isBounded("close", { timeout: options.closeTimeout });
@@ -247,8 +247,11 @@ export class SimpleSocket implements AsyncDisposable {
   }
 
   async #connect(host: string, port: number, options: WaitOptions): Promise<void> {
-    const { writeLimit = 16_777_216 } = this.#options;
-    const socket = new Socket({ writeLimit, highWaterMark: Math.min(65_536, writeLimit) });
+    const { maxSendQueueBytes = 16_777_216 } = this.#options;
+    const socket = new Socket({
+      maxSendQueueBytes,
+      highWaterMark: Math.min(65_536, maxSendQueueBytes),
+    });
     try {
       this.#socket = socket;
       this.#state = "connecting";

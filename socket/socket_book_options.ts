@@ -34,13 +34,13 @@ export interface SocketBookOptions {
    *
    * @default {65536}
    */
-  inboxBytes?: number;
+  maxInboxBytes?: number;
   /**
    * How much may wait to be sent on each connection, in bytes; a `write` beyond fails with `LIMIT_REACHED`.
    *
    * @default {16777216}
    */
-  outboxBytes?: number;
+  maxSendQueueBytes?: number;
   /**
    * How many sockets there may be at once; a channel whose client has gone is one until it is closed.
    *

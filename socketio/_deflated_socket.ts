@@ -36,8 +36,8 @@ export class DeflatedSocket implements EngineWebSocket {
     this.#connection = new WebSocketConnection(transport, {
       ...rest,
       role: "server",
-      maxInbox: MAX_QUEUED,
-      maxSendQueue: MAX_QUEUED,
+      maxInboxBytes: MAX_QUEUED,
+      maxSendQueueBytes: MAX_QUEUED,
       // The heartbeat is the engine's.
       keepAliveInterval: 0,
     });

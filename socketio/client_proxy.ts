@@ -39,7 +39,7 @@ const MAX_INTERIM = 16;
 
 /** What Socket.IO's own bounds stand for: `maxBufferedBytes`, `timeout`, and the server's heartbeat. */
 const LEFT_TO_THE_CLIENT: StandardWebSocketOptions = {
-  maxSendQueue: Infinity,
+  maxSendQueueBytes: Infinity,
   connectTimeout: 0,
   handshakeTimeout: 0,
   messageTimeout: 0,

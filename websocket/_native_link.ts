@@ -207,7 +207,7 @@ export class NativeLink implements Link, Expiring {
     if (compress === true) throw unsupported("compress");
     if (!this.open) throw closedError();
     const { queued } = this;
-    if (queued >= this.#options.maxSendQueue) return this.overLimit(true);
+    if (queued >= this.#options.maxSendQueueBytes) return this.overLimit(true);
     if (this.#socket.readyState === 0) {
       this.#early.push(typeof data === "string" ? data : data.slice());
       this.#earlySize += data.length;
@@ -246,11 +246,11 @@ export class NativeLink implements Link, Expiring {
   }
 
   overLimit(mayWait: boolean): SendOutcome {
-    const { maxSendQueue, slowReader } = this.#options;
+    const { maxSendQueueBytes, slowReader } = this.#options;
     if (slowReader === "wait" && mayWait) return "refused";
     this.dropped++;
     if (slowReader !== "drop") {
-      this.#error = slowReaderError(maxSendQueue);
+      this.#error = slowReaderError(maxSendQueueBytes);
       this.#events?.error(this.#error);
       this.terminate();
     }

@@ -62,7 +62,7 @@ export const FOREIGN_SERVER_OPTIONS: Readonly<Record<string, string>> = {
   maxPayloadLength: OTHER_SIZE,
   idleTimeout: "is `keepAliveInterval` and `keepAliveTimeout` here",
   timeout: "is `handshakeTimeout` here",
-  backpressureLimit: "is `maxSendQueue` here",
+  backpressureLimit: "is `maxSendQueueBytes` here",
   compress: "is `perMessageDeflate` here",
 };
 

@@ -493,8 +493,8 @@ export class RawLink
   /** Sends a message, or does with it what the policy says when the queue is at its limit. */
   send(data: string | Uint8Array, compress: boolean | undefined): SendOutcome {
     this.#checkOpen();
-    const { maxSendQueue } = this.#options;
-    if (this.#writer.queued + RUN_GROWTH >= maxSendQueue && this.queued >= maxSendQueue) {
+    const { maxSendQueueBytes } = this.#options;
+    if (this.#writer.queued + RUN_GROWTH >= maxSendQueueBytes && this.queued >= maxSendQueueBytes) {
       return this.overLimit(true);
     }
     if (this.#writer.needDrain && this.#overdrawn) {
@@ -540,7 +540,7 @@ export class RawLink
     count: number = 1,
   ): SendOutcome {
     const writer = this.#writer;
-    if (this.queued >= this.#options.maxSendQueue) return this.overLimit(false, count);
+    if (this.queued >= this.#options.maxSendQueueBytes) return this.overLimit(false, count);
     if (writer.needDrain && this.#overdrawn) return this.#refuse(false, count);
     if (compressed) this.#core.forgetWindow();
     writer.writeUnchanged(frames, cost);
@@ -670,11 +670,11 @@ export class RawLink
 
   /** Does with messages that the queue has no room for what the policy says. */
   overLimit(mayWait: boolean, count: number = 1): SendOutcome {
-    const { slowReader, maxSendQueue } = this.#options;
+    const { slowReader, maxSendQueueBytes } = this.#options;
     if (slowReader === "wait" && mayWait) return "refused";
     this.dropped += count;
     if (slowReader !== "drop") {
-      this.#error = slowReaderError(maxSendQueue);
+      this.#error = slowReaderError(maxSendQueueBytes);
       this.#events?.error(this.#error);
       // A close frame would have to queue behind everything that is not being read.
       this.terminate();

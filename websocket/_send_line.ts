@@ -17,16 +17,16 @@ export function queueFullError(buffered: number, limit: number): WebSocketError 
  */
 export class SendLine {
   readonly #link: Link;
-  readonly #maxSendQueue: number;
+  readonly #maxSendQueueBytes: number;
   #end: Promise<void> | undefined;
   #bytes = 0;
   /** Gives up the message that is being sent in parts. */
   #giveUp: ((reason: Error) => void) | undefined;
 
   /** Makes an empty line. */
-  constructor(link: Link, maxSendQueue: number) {
+  constructor(link: Link, maxSendQueueBytes: number) {
     this.#link = link;
-    this.#maxSendQueue = maxSendQueue;
+    this.#maxSendQueueBytes = maxSendQueueBytes;
   }
 
   /** Fulfils when the last message is done with, whatever became of it; `undefined` if there is none. */
@@ -47,9 +47,9 @@ export class SendLine {
         new WebSocketError("Cannot send: the connection is closing or closed", { code: "CLOSED" }),
       );
     }
-    if (link.queued + this.#bytes >= this.#maxSendQueue) {
+    if (link.queued + this.#bytes >= this.#maxSendQueueBytes) {
       if (link.overLimit(true) === "dropped") return Promise.resolve();
-      return Promise.reject(queueFullError(link.queued + this.#bytes, this.#maxSendQueue));
+      return Promise.reject(queueFullError(link.queued + this.#bytes, this.#maxSendQueueBytes));
     }
     link.catchUp();
     link.reserved = true;

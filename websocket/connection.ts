@@ -84,7 +84,7 @@ let createPort: (connection: WebSocketConnection) => LinkEvents;
  *
  * The styles mix by these rules. Each message goes to exactly one taker: to the one who has waited longest in
  * `receive()`, an iterator, `readable` or `receiveStream()`; if nobody waits, to the `message` listeners; if there are none, it is kept
- * for whoever comes next. What is kept is bounded: at `maxInbox` bytes reading stops, and so does the peer.
+ * for whoever comes next. What is kept is bounded: at `maxInboxBytes` bytes reading stops, and so does the peer.
  * A listener that is added gets what was kept first.
  *
  * A listener that throws, or whose promise rejects, ends this connection with 1011 and nothing else; `error` tells of it, or else the
@@ -442,7 +442,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     const inbox = this.#inbox ??= new Inbox();
     inbox.push(data);
     this.#hold?.begin();
-    if (!this.#inboxFull && inbox.size >= this.#options.maxInbox) {
+    if (!this.#inboxFull && inbox.size >= this.#options.maxInboxBytes) {
       this.#inboxFull = true;
       if (this.#link.canPause) this.#regulate();
       else this.#link.failWith(inboxError());
@@ -460,7 +460,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
 
   /** The inbox is not full any more once half of it was taken. Returns whether that has changed. */
   #makeRoom(): boolean {
-    if (!this.#inboxFull || this.#inbox!.size > this.#options.maxInbox >> 1) return false;
+    if (!this.#inboxFull || this.#inbox!.size > this.#options.maxInboxBytes >> 1) return false;
     this.#inboxFull = false;
     return true;
   }
@@ -681,7 +681,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
       return quiet(Promise.reject(error));
     }
     if (outcome === "refused") {
-      const error = queueFullError(this.bufferedAmount, this.#options.maxSendQueue);
+      const error = queueFullError(this.bufferedAmount, this.#options.maxSendQueueBytes);
       return quiet(Promise.reject(error));
     }
     if (!this.#link.full || outcome === "dropped") return DONE;
@@ -725,7 +725,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   }
 
   #enqueue(size: number, run: (line: SendLine) => Promise<void>): Promise<void> {
-    const line = this.#line ??= new SendLine(this.#link, this.#options.maxSendQueue);
+    const line = this.#line ??= new SendLine(this.#link, this.#options.maxSendQueueBytes);
     return quiet(line.add(size, () => run(line)));
   }
 

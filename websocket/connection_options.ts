@@ -8,7 +8,7 @@ import {
 } from "./types.ts";
 
 /**
- * What happens when a peer reads so slowly that {@linkcode WebSocketConnectionOptions.maxSendQueue} is reached:
+ * What happens when a peer reads so slowly that {@linkcode WebSocketConnectionOptions.maxSendQueueBytes} is reached:
  *
  * - `"wait"`: `send` rejects with `SEND_QUEUE_FULL`. Whoever awaits each `send` waits at the high-water mark and never gets there.
  * - `"drop"`: the message is dropped and counted in `dropped`; for data of which only the latest matters.
@@ -24,7 +24,7 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    *
    * @default {1_048_576}
    */
-  maxInbox?: number;
+  maxInboxBytes?: number;
   /**
    * From how many queued bytes `send` waits and `trySend` refuses.
    *
@@ -36,9 +36,9 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    *
    * @default {16_777_216}
    */
-  maxSendQueue?: number;
+  maxSendQueueBytes?: number;
   /**
-   * What happens at {@linkcode WebSocketConnectionOptions.maxSendQueue | maxSendQueue}.
+   * What happens at {@linkcode WebSocketConnectionOptions.maxSendQueueBytes | maxSendQueueBytes}.
    *
    * @default {"wait"}
    */
@@ -97,10 +97,10 @@ export type ResolvedConnectionOptions = Required<WebSocketConnectionOptions>;
  * } from "@sluice/sockets/websocket";
  * import { assertEquals, assertThrows } from "@std/assert";
  *
- * const { maxMessageSize, maxFragments, maxChunks } = resolveConnectionOptions({ maxInbox: 4096 });
+ * const { maxMessageSize, maxFragments, maxChunks } = resolveConnectionOptions({ maxInboxBytes: 4096 });
  * assertEquals(maxMessageSize, DEFAULT_MAX_MESSAGE_SIZE);
  * assertEquals([maxFragments, maxChunks], [DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_CHUNKS]);
- * assertThrows(() => resolveConnectionOptions({ maxInbox: -1 }), RangeError);
+ * assertThrows(() => resolveConnectionOptions({ maxInboxBytes: -1 }), RangeError);
  * ```
  */
 export function resolveConnectionOptions(
@@ -111,9 +111,9 @@ export function resolveConnectionOptions(
     maxMessageSize,
     maxFragments: options.maxFragments ?? DEFAULT_MAX_FRAGMENTS,
     maxChunks: options.maxChunks ?? Math.max(DEFAULT_MAX_CHUNKS, Math.ceil(maxMessageSize / 256)),
-    maxInbox: options.maxInbox ?? 1_048_576,
+    maxInboxBytes: options.maxInboxBytes ?? 1_048_576,
     highWaterMark: options.highWaterMark ?? 65_536,
-    maxSendQueue: options.maxSendQueue ?? 16_777_216,
+    maxSendQueueBytes: options.maxSendQueueBytes ?? 16_777_216,
     slowReader: options.slowReader ?? "wait",
     maxPendingPings: options.maxPendingPings ?? 16,
     keepAliveInterval: options.keepAliveInterval ?? 20_000,
@@ -131,8 +131,8 @@ export function resolveConnectionOptions(
       throw new RangeError(`Cannot open a WebSocket: ${name} ${value} is out of range`);
     }
   }
-  if (resolved.maxSendQueue < resolved.highWaterMark) {
-    throw new RangeError("Cannot open a WebSocket: maxSendQueue is below highWaterMark");
+  if (resolved.maxSendQueueBytes < resolved.highWaterMark) {
+    throw new RangeError("Cannot open a WebSocket: maxSendQueueBytes is below highWaterMark");
   }
   return resolved;
 }

@@ -49,7 +49,7 @@ export interface UpgradeWebSocketOptions {
    *
    * @default {1_048_576}
    */
-  maxInbox?: number;
+  maxInboxBytes?: number;
   /**
    * From how many queued bytes `send` waits.
    *
@@ -61,9 +61,9 @@ export interface UpgradeWebSocketOptions {
    *
    * @default {16_777_216}
    */
-  maxSendQueue?: number;
+  maxSendQueueBytes?: number;
   /**
-   * What happens at `maxSendQueue`.
+   * What happens at `maxSendQueueBytes`.
    *
    * @default {"wait"}
    */
@@ -91,9 +91,9 @@ const KNOWN: ReadonlySet<string> = new Set<keyof UpgradeWebSocketOptions>([
   "info",
   "idleTimeout",
   "maxMessageSize",
-  "maxInbox",
+  "maxInboxBytes",
   "highWaterMark",
-  "maxSendQueue",
+  "maxSendQueueBytes",
   "slowReader",
   "closeTimeout",
 ]);

@@ -36,7 +36,7 @@ const LISTENING = "LISTENING_SOCKET";
 const MAX_MESSAGE = 16_384;
 
 export class ChatServer {
-  readonly #book = new SocketBook({ maxMessageBytes: MAX_MESSAGE, outboxBytes: 262_144 });
+  readonly #book = new SocketBook({ maxMessageBytes: MAX_MESSAGE, maxSendQueueBytes: 262_144 });
   readonly #events: ChatServerEvents;
   readonly #rows = new Map<string, UserRow>();
   readonly #guests = new Map<string, ChatGuest>();

@@ -59,7 +59,7 @@ Deno.test("outgoing calls the callback of a chunk without bytes when the connect
 });
 
 Deno.test("outgoing is full before the connection, too, and drains when it comes", async () => {
-  const { outgoing, told } = rig({ highWaterMark: 2, writeLimit: 3 });
+  const { outgoing, told } = rig({ highWaterMark: 2, maxSendQueueBytes: 3 });
   assertEquals(outgoing.write(bytes(1, 2), undefined), false);
   const drained = outgoing.drained();
   outgoing.write(bytes(3, 4), undefined);
@@ -107,9 +107,9 @@ Deno.test("outgoing tells its callbacks when it is stopped, and what they throw 
 });
 
 Deno.test("outgoing refuses limits that make no sense, and takes null for the default", () => {
-  const { outgoing } = rig({ highWaterMark: null, writeLimit: null } as never);
+  const { outgoing } = rig({ highWaterMark: null, maxSendQueueBytes: null } as never);
   assertEquals([outgoing.highWaterMark, outgoing.limit], [65_536, 67_108_864]);
-  for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, writeLimit: 8 }]) {
+  for (const options of [{ highWaterMark: -1 }, { highWaterMark: 9, maxSendQueueBytes: 8 }]) {
     const error = assertThrows(() => rig(options), RangeError);
     assertEquals((error as RangeError & { code?: string }).code, "ERR_OUT_OF_RANGE");
   }

@@ -8,7 +8,7 @@ Deno.test("a server knows its own options, a socket's, and what says that Node's
   checkServerOptionNames({
     allowHalfOpen: true,
     highWaterMark: 1,
-    writeLimit: 1,
+    maxSendQueueBytes: 1,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 1,

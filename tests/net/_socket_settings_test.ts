@@ -57,7 +57,7 @@ Deno.test("socket settings hold for the next connection; where to and by when do
   const settings = {
     allowHalfOpen: true,
     highWaterMark: 1,
-    writeLimit: 2,
+    maxSendQueueBytes: 2,
     noDelay: false,
     keepAlive: true,
     keepAliveInitialDelay: 3,

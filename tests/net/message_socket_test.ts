@@ -171,7 +171,7 @@ Deno.test("message socket reports what did not fit, and not the reset behind it"
 });
 
 Deno.test("message socket stops reading when nobody takes the messages", async () => {
-  await using one = bare(delimiterFramer(), { inboxLimit: 1000, pair: { capacity: 1000 } });
+  await using one = bare(delimiterFramer(), { maxInboxBytes: 1000, pair: { capacity: 1000 } });
   const message = utf8(`${"x".repeat(98)}\r\n`);
   let written = 0;
   const writing = (async () => {
@@ -191,7 +191,7 @@ Deno.test("message socket stops reading when nobody takes the messages", async (
 });
 
 Deno.test("message socket takes a message larger than its inbox", async () => {
-  await using both = sockets(lengthPrefixFramer(), { inboxLimit: 100, pair: { capacity: 50 } });
+  await using both = sockets(lengthPrefixFramer(), { maxInboxBytes: 100, pair: { capacity: 50 } });
   const large = new Uint8Array(10_000).fill(7);
   // Some of it comes before anybody reads.
   const sent = [both.a.write(large), both.a.write(large), both.a.write(hex("01"))];
@@ -220,7 +220,7 @@ Deno.test("message socket waits while its queue is full, and gives up with the m
 Deno.test("message socket refuses to queue without end, and breaks no message by it", async () => {
   await using one = bare(netstringFramer(), {
     highWaterMark: 1000,
-    outboxLimit: 3000,
+    maxSendQueueBytes: 3000,
     pair: { capacity: 100 },
   });
   const message = new Uint8Array(1500).fill(65);
@@ -390,9 +390,9 @@ Deno.test("message socket's loop ends when the socket is closed, in the loop or 
 Deno.test("message socket refuses limits that make no sense", () => {
   const [here, there] = pair();
   for (
-    const options of [{ inboxLimit: 0 }, { highWaterMark: NaN }, { outboxLimit: -1 }, {
+    const options of [{ maxInboxBytes: 0 }, { highWaterMark: NaN }, { maxSendQueueBytes: -1 }, {
       highWaterMark: 100,
-      outboxLimit: 99,
+      maxSendQueueBytes: 99,
     }]
   ) {
     assertThrows(() => new MessageSocket(here, rawFramer(), options), RangeError);
@@ -446,7 +446,7 @@ Deno.test("a message socket over a socket that can't connect tells why", async (
 
 Deno.test("a message socket holds back the peer of a socket that nobody reads", async () => {
   const [here, there] = pair({ capacity: 1024 });
-  const socket = new MessageSocket(Socket.from(here), rawFramer(), { inboxLimit: 2048 });
+  const socket = new MessageSocket(Socket.from(here), rawFramer(), { maxInboxBytes: 2048 });
   const sending = writeAll(there, new Uint8Array(1_000_000));
   const early = await Promise.race([
     sending.then(() => "sent"),

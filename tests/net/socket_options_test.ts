@@ -11,7 +11,7 @@ Deno.test("socket options have the defaults that they say", () => {
     65_536,
     0,
   ]);
-  assertEquals(new Socket({ highWaterMark: 7, writeLimit: 9 }).writableHighWaterMark, 7);
+  assertEquals(new Socket({ highWaterMark: 7, maxSendQueueBytes: 9 }).writableHighWaterMark, 7);
 });
 
 Deno.test("socket options: noDelay and keepAlive are set on connections of both sides", async () => {

@@ -347,7 +347,7 @@ Deno.test("socket write returns false from the high-water mark on, and drain fol
 });
 
 Deno.test("socket over its hard limit is destroyed with ERR_BUFFER_LIMIT", async () => {
-  using it = rig({ highWaterMark: 10, writeLimit: 100 }, { capacity: 1 });
+  using it = rig({ highWaterMark: 10, maxSendQueueBytes: 100 }, { capacity: 1 });
   const failed = once(it.socket, "error");
   it.socket.write(new Uint8Array(200));
   const refused = new Promise<unknown>((resolve) => it.socket.write("x", resolve));
@@ -1170,7 +1170,7 @@ Deno.test({
 });
 
 Deno.test("a socket refuses limits that make no sense", () => {
-  for (const options of [{ highWaterMark: -1 }, { highWaterMark: NaN }, { writeLimit: 5 }]) {
+  for (const options of [{ highWaterMark: -1 }, { highWaterMark: NaN }, { maxSendQueueBytes: 5 }]) {
     assertThrows(() => new Socket(options), RangeError);
   }
 });
@@ -1573,7 +1573,7 @@ Deno.test("options of connect hold for the connection, and setters for their own
     await socket.closed;
   });
   assertEquals(options, { highWaterMark: 5 });
-  assertThrows(() => connect({ port: 1, highWaterMark: 9, writeLimit: 8 }), RangeError);
+  assertThrows(() => connect({ port: 1, highWaterMark: 9, maxSendQueueBytes: 8 }), RangeError);
 });
 
 Deno.test("ref takes back what unref has told the transport", () => {
@@ -1800,7 +1800,7 @@ Deno.test("opened of a socket that is connected already, or closed, tells at onc
 });
 
 Deno.test("a writable that is written while the socket breaks fails with what broke it", async () => {
-  using it = rig({ highWaterMark: 1, writeLimit: 5 }, { capacity: 1 });
+  using it = rig({ highWaterMark: 1, maxSendQueueBytes: 5 }, { capacity: 1 });
   const writer = it.socket.writable.getWriter();
   const first = writer.write(new Uint8Array(10));
   it.socket.write(new Uint8Array(10));

@@ -284,7 +284,7 @@ async function receiveInOrder(ws: WebSocketConnection, count: number): Promise<v
 
 for (const slowReader of ["wait", "drop", "close"] as const) {
   Deno.test(`slow reader: with the policy "${slowReader}" a broadcast reaches all others, and the queue stays bounded`, async () => {
-    await using server = await serve({ slowReader, maxSendQueue: MIB, closeTimeout: 1000 });
+    await using server = await serve({ slowReader, maxSendQueueBytes: MIB, closeTimeout: 1000 });
     using _silent = await openWebSocket(server.port);
     await until(() => server.clients.size === 1);
     const [slow] = server.clients;

@@ -265,7 +265,7 @@ Deno.test("framing: named sockets refuse messages without end, in every mode tha
 
 Deno.test("slow reader: a socket that writes to a peer that does not read is destroyed at its limit", async () => {
   const errors: string[] = [];
-  await using server = createServer({ writeLimit: MIB }, (socket) => {
+  await using server = createServer({ maxSendQueueBytes: MIB }, (socket) => {
     socket.on("error", (error) => errors.push((error as { code?: string }).code ?? ""));
     const chunk = new Uint8Array(65_536);
     const timer = setInterval(() => socket.write(chunk), 0);

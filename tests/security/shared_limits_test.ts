@@ -158,7 +158,7 @@ for (const policy of ["close", "drop", "wait"] as const) {
     const floods: WebSocketConnection[] = [];
     const ws = await serve({
       limits,
-      maxSendQueue: 64 * MIB,
+      maxSendQueueBytes: 64 * MIB,
       default: (ws) =>
         void ws.on("message", async (data) => {
           if (data !== "flood") return void ws.send(data);
@@ -231,7 +231,7 @@ Deno.test("queued bytes: who waits as it is told loses nothing, although the bud
 Deno.test("queued bytes: a broadcast reaches all who read, in order, while those who don't are closed", async () => {
   const limits = only("queuedBytes", 4 * MIB, "close");
   const seen = watcher(limits, "queuedBytes");
-  const ws = await serve({ limits, maxSendQueue: 64 * MIB });
+  const ws = await serve({ limits, maxSendQueueBytes: 64 * MIB });
   const errors: (string | undefined)[] = [];
   const slow = await Promise.all(Array.from({ length: 6 }, () => openWebSocket(ws.port)));
   await until("they are there", () => ws.clients.size === 6);

@@ -69,8 +69,8 @@ function rig(options: Partial<ListenerSettings> = {}) {
       new StreamSocket(transport, {
         transmission: mode,
         maxMessageBytes: 1000,
-        inboxBytes: 1000,
-        outboxBytes: 1000,
+        maxInboxBytes: 1000,
+        maxSendQueueBytes: 1000,
       }),
     ...options,
   });

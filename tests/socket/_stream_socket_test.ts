@@ -29,8 +29,8 @@ function rig(mode: TransmissionMode = SIZE_HEADER, options: PairOptions = {}) {
   const socket = new StreamSocket(here, {
     transmission: transmission(mode),
     maxMessageBytes: 1000,
-    inboxBytes: 64,
-    outboxBytes: 1000,
+    maxInboxBytes: 64,
+    maxSendQueueBytes: 1000,
   });
   return {
     socket,
@@ -199,8 +199,8 @@ Deno.test("stream socket: what its connection refuses while it writes is set aft
   const socket = new StreamSocket(transport, {
     transmission: transmission(SIZE_HEADER),
     maxMessageBytes: 1000,
-    inboxBytes: 64,
-    outboxBytes: 1000,
+    maxInboxBytes: 64,
+    maxSendQueueBytes: 1000,
   });
   const written = socket.write(new Uint8Array(100), WRITE);
   await peer.read(new Uint8Array(4));

@@ -74,7 +74,7 @@ Deno.test("event WebSocket can be connected again", async () => {
 
 Deno.test("event WebSocket: send tells what waits, and on_error what goes wrong", async () => {
   await using silent = await rawServer();
-  const { client, log, until } = recorded({ maxSendQueue: 1_000_000 });
+  const { client, log, until } = recorded({ maxSendQueueBytes: 1_000_000 });
   assertEquals(client.send("x"), 0);
   await until("error");
   assertEquals(log.splice(0), ["error wrong state"]);

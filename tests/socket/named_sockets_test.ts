@@ -940,7 +940,7 @@ Deno.test("book: a message that is too long is an error, and is not waited for",
 });
 
 Deno.test("book: a message may be longer than what is read ahead", async () => {
-  await using rig = await bookWithRawServer({ inboxBytes: 1000 });
+  await using rig = await bookWithRawServer({ maxInboxBytes: 1000 });
   const { book, peer } = rig;
   const writing = peer.write(`500000\r\n${"x".repeat(500_000)}3\r\nend`);
   assertEquals((await book.read("C")).length, 500_000);
@@ -949,7 +949,7 @@ Deno.test("book: a message may be longer than what is read ahead", async () => {
 });
 
 Deno.test("book: a peer that is not read is held back", async () => {
-  await using rig = await bookWithRawServer({ inboxBytes: 1000 });
+  await using rig = await bookWithRawServer({ maxInboxBytes: 1000 });
   const { book, peer } = rig;
   await peer.write("1\r\nx");
   assertEquals(await book.read("C"), "x");
@@ -971,7 +971,7 @@ Deno.test("book: a peer that is not read is held back", async () => {
 });
 
 Deno.test("book: what waits to be sent is bounded", async () => {
-  await using rig = await bookWithRawServer({ outboxBytes: 1000 });
+  await using rig = await bookWithRawServer({ maxSendQueueBytes: 1000 });
   const { book } = rig;
   // The first is taken whole, and the system does not take it all at once.
   const first = book.write("C", new Uint8Array(20_000_000), { timeout: 30 });
@@ -1042,7 +1042,15 @@ Deno.test("book: what a call would not hear is refused: WLangage's order of argu
 });
 
 Deno.test("book: the options of the book are checked", () => {
-  for (const name of ["maxMessageBytes", "inboxBytes", "outboxBytes", "maxSockets", "maxPending"]) {
+  for (
+    const name of [
+      "maxMessageBytes",
+      "maxInboxBytes",
+      "maxSendQueueBytes",
+      "maxSockets",
+      "maxPending",
+    ]
+  ) {
     for (const value of [0, -1, NaN, Infinity, 1000.5]) {
       assertThrows(() => new SocketBook({ [name]: value }), RangeError, name);
     }

@@ -381,7 +381,7 @@ Deno.test("simple socket: a handler is replaced by the next one, and taken off b
 
 Deno.test("simple socket bounds what is queued for sending", async () => {
   await using server = await rawServer();
-  const { socket, failed, closed } = recorded({ writeLimit: 100_000 });
+  const { socket, failed, closed } = recorded({ maxSendQueueBytes: 100_000 });
   await socket.connect("127.0.0.1", server.port);
   using _peer = await server.accept();
   for (let i = 0; i < 3; i++) socket.write(new Uint8Array(20_000_000));
@@ -391,14 +391,14 @@ Deno.test("simple socket bounds what is queued for sending", async () => {
 
 Deno.test("simple socket takes a write limit of any size, and refuses what is none at once", async () => {
   await using server = await rawServer();
-  const { socket, failed, closed } = recorded({ writeLimit: 1500 });
+  const { socket, failed, closed } = recorded({ maxSendQueueBytes: 1500 });
   await socket.connect("127.0.0.1", server.port);
   using _peer = await server.accept();
   for (let i = 0; i < 3; i++) socket.write(new Uint8Array(1000));
   assertEquals((await failed as NetError).code, "ERR_BUFFER_LIMIT");
   await closed;
-  for (const writeLimit of [-1, NaN]) {
-    assertThrows(() => new SimpleSocket({ writeLimit }), RangeError, "write limit");
+  for (const maxSendQueueBytes of [-1, NaN]) {
+    assertThrows(() => new SimpleSocket({ maxSendQueueBytes }), RangeError, "write limit");
   }
 });
 

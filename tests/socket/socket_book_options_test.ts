@@ -8,8 +8,8 @@ Deno.test("every option of the book and every parameter is known", async () => {
     encoding: "utf8",
     certificates: {},
     maxMessageBytes: 1_048_576,
-    inboxBytes: 65_536,
-    outboxBytes: 16_777_216,
+    maxInboxBytes: 65_536,
+    maxSendQueueBytes: 16_777_216,
     maxSockets: 4096,
     maxPending: 16,
   };

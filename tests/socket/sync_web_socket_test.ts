@@ -124,7 +124,7 @@ Deno.test("sync WebSocket: connect gives up after the timeout", async () => {
 
 Deno.test("sync WebSocket: a send that takes too long cuts the connection", async () => {
   await using silent = await rawServer();
-  const ws = new SyncWebSocket({ timeout: 800, maxSendQueue: 100_000_000 });
+  const ws = new SyncWebSocket({ timeout: 800, maxSendQueueBytes: 100_000_000 });
   const connecting = ws.connect(url(silent));
   using _peer = await acceptUpgrade(silent);
   await connecting;

@@ -190,7 +190,7 @@ Deno.test("a WebSocket through a proxy has the bounds of the client's options, a
     reconnection: false,
   });
   const lost = new Promise((resolve) => void socket.io.once("close", (_, error) => resolve(error)));
-  // Together more than a WebSocket's maxSendQueue.
+  // Together more than a WebSocket's maxSendQueueBytes.
   await next(socket, "connect");
   const sizes = [10_000_000, 10_000_000, 10_000_000];
   const given = sizes.map((size) =>

@@ -126,7 +126,7 @@ Deno.test("native link that does not get an answer to its close frame ends in ti
 
 for (const slowReader of ["wait", "drop", "close"] as const) {
   Deno.test(`native link does what its policy says at the queue's limit: ${slowReader}`, () => {
-    const { socket, link, log } = rig({ highWaterMark: 10, maxSendQueue: 10, slowReader });
+    const { socket, link, log } = rig({ highWaterMark: 10, maxSendQueueBytes: 10, slowReader });
     socket.readyState = 1;
     socket.onopen();
     socket.bufferedAmount = 9;

@@ -14,7 +14,7 @@ Deno.test("names of other libraries are refused with the name that they have her
       () => checkOptionNames("Cannot serve", options, KNOWN, FOREIGN_SERVER_OPTIONS),
       TypeError,
     ).message;
-  checkOptionNames("Cannot serve", { maxInbox: 1, port: 1 }, KNOWN, FOREIGN_SERVER_OPTIONS);
+  checkOptionNames("Cannot serve", { maxInboxBytes: 1, port: 1 }, KNOWN, FOREIGN_SERVER_OPTIONS);
   assertEquals(told({ port: 1, host: "::1" }), "Cannot serve: `host` is `hostname` here");
   assertEquals(
     told({ rejectUnauthorized: false }),

@@ -676,9 +676,9 @@ Deno.test("connection that ended among what had come is not counted for what it 
 
 Deno.test("link with whole messages that nobody takes does not keep others from the room there is", async () => {
   // With a small inbox it is held back, too.
-  for (const maxInbox of [64, 1_048_576]) {
+  for (const maxInboxBytes of [64, 1_048_576]) {
     const limits = small("wait");
-    const [first, second] = served(limits, { maxInbox });
+    const [first, second] = served(limits, { maxInboxBytes });
     await first.far.write(masked(1, "a".repeat(120)));
     await settle();
     const got = second.ws.receive({ timeout: 1000 });
@@ -772,7 +772,7 @@ Deno.test("links that wait for room all get their messages in the end, however t
       maxLength: 8,
     }),
     capacity: fc.constantFrom(100, 2000, 65_536),
-    maxInbox: fc.constantFrom(100, 1000, 10_000),
+    maxInboxBytes: fc.constantFrom(100, 1000, 10_000),
     compress: fc.boolean(),
     streams: fc.boolean(),
     delays: fc.array(fc.nat(8), { minLength: 1, maxLength: 5 }),
@@ -792,14 +792,14 @@ Deno.test("links that wait for room all get their messages in the end, however t
         policies: { inflatingBytes: "wait" },
       });
       const open: WebSocketConnection[] = [];
-      await Promise.all(all.map(async ({ sizes, capacity, maxInbox, compress, ...how }) => {
+      await Promise.all(all.map(async ({ sizes, capacity, maxInboxBytes, compress, ...how }) => {
         const [near, far] = pair({ capacity });
         const options = { deflate: compress ? deflate : undefined, keepAliveInterval: 0 };
         const client = new WebSocketConnection(far, { role: "client", ...options });
         const server = new WebSocketConnection(near, {
           role: "server",
           limits,
-          maxInbox,
+          maxInboxBytes,
           ...options,
         });
         open.push(client, server);

@@ -301,7 +301,7 @@ Deno.test("connection's queue has its limit, whatever its texts turn out to be",
   allowRuns();
   const [client, server] = webSocketPair({
     pair: { capacity: 16 },
-    server: { highWaterMark: 500, maxSendQueue: 1000, slowReader: "drop" },
+    server: { highWaterMark: 500, maxSendQueueBytes: 1000, slowReader: "drop" },
   });
   const sent = Promise.withResolvers<void>();
   server.on("message", (data) => {

@@ -23,7 +23,7 @@ Deno.test("connection options out of range are refused", () => {
       { keepAliveInterval: -5 },
       { closeTimeout: Infinity },
       { messageTimeout: 2 ** 31 },
-      { highWaterMark: 100, maxSendQueue: 10 },
+      { highWaterMark: 100, maxSendQueueBytes: 10 },
     ]
   ) assertThrows(() => resolveConnectionOptions(bad), RangeError);
   assertThrows(() => resolveConnectionOptions({ slowReader: "ignore" as "wait" }), TypeError);

@@ -336,7 +336,7 @@ Deno.test("consumer that turns to something else does not keep back what it sent
 
 Deno.test("inbox that is full stops the peer, and goes on when it is read", async () => {
   const [client, server] = webSocketPair({
-    server: { maxInbox: 10_000 },
+    server: { maxInboxBytes: 10_000 },
     client: { highWaterMark: 1000 },
   });
   let sent = 0;
@@ -353,7 +353,7 @@ Deno.test("inbox that is full stops the peer, and goes on when it is read", asyn
 });
 
 Deno.test("inbox that was full lets the peer go on once a listener has taken what was in it", async () => {
-  const [client, server] = webSocketPair({ server: { maxInbox: 100 } });
+  const [client, server] = webSocketPair({ server: { maxInboxBytes: 100 } });
   for (const text of ["one", "two"]) await client.send(text);
   await settle();
   await client.send("three");
@@ -371,7 +371,7 @@ Deno.test("inbox that was full lets the peer go on once a listener has taken wha
 });
 
 Deno.test("close does not hang on an inbox that nobody reads", async () => {
-  const [client, server] = webSocketPair({ server: { maxInbox: 1000 } });
+  const [client, server] = webSocketPair({ server: { maxInboxBytes: 1000 } });
   for (let i = 0; i < 100; i++) client.send("x".repeat(900));
   await settle();
   const info = await server.close(1000);
@@ -428,7 +428,7 @@ Deno.test("listener of a paused connection that is ended gets what was kept for 
 });
 
 Deno.test("close behind a pause is clean, though what was held has no room", async () => {
-  const [client, server] = webSocketPair({ server: { maxInbox: 10 } });
+  const [client, server] = webSocketPair({ server: { maxInboxBytes: 10 } });
   const pausing = () => void server.pause();
   server.on("message", pausing);
   for (let i = 0; i < 9; i++) client.send("0123456789");
@@ -1044,7 +1044,7 @@ Deno.test("send waits at the high-water mark, and drain tells when there is room
 Deno.test("send queue at its limit refuses, drops or closes, as the policy says", async () => {
   for (const slowReader of ["wait", "drop", "close"] as const) {
     const { ws, peer } = rawPeer(
-      { role: "server", highWaterMark: 100, maxSendQueue: 1000, slowReader },
+      { role: "server", highWaterMark: 100, maxSendQueueBytes: 1000, slowReader },
       { capacity: 10 },
     );
     const errors: string[] = [];
@@ -1072,7 +1072,7 @@ Deno.test("messages in parts are dropped, or close, at the queue's limit as othe
   for (const slowReader of ["drop", "close"] as const) {
     for (const data of [["a", "b"], new Blob(["a"])]) {
       const { ws, peer } = rawPeer(
-        { role: "server", highWaterMark: 100, maxSendQueue: 1000, slowReader },
+        { role: "server", highWaterMark: 100, maxSendQueueBytes: 1000, slowReader },
         { capacity: 10 },
       );
       for (let i = 0; i < 10; i++) ws.send("x".repeat(100));

@@ -558,7 +558,7 @@ Deno.test("broadcast is compressed for those who agreed to it, with their own wi
 
 Deno.test("a burst of broadcasts in one turn does not pass a slow client's limit", async () => {
   for (const slowReader of ["drop", "close"] as const) {
-    await using server = await serve({ slowReader, maxSendQueue: 65_536 });
+    await using server = await serve({ slowReader, maxSendQueueBytes: 65_536 });
     await using ws = await connectWebSocket(urlOf(server));
     await until(() => server.clients.size === 1);
     const [client] = server.clients;
@@ -582,7 +582,7 @@ Deno.test("a burst of broadcasts in one turn does not pass a slow client's limit
 Deno.test("client that does not read is cut off, and the others get everything", async () => {
   await using server = await serve({
     default: () => {},
-    maxSendQueue: 300_000,
+    maxSendQueueBytes: 300_000,
     highWaterMark: 100_000,
   });
   using stuck = await RawClient.connect(server.port);
@@ -606,7 +606,7 @@ Deno.test("broadcast behind a message that is being made closes at the limit, or
   for (const slowReader of ["wait", "drop"] as const) {
     await using server = await serve({
       default: () => {},
-      maxSendQueue: 1000,
+      maxSendQueueBytes: 1000,
       highWaterMark: 100,
       slowReader,
     });

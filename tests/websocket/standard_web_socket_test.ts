@@ -275,7 +275,7 @@ Deno.test("standard WebSocket goes on to count what a lost connection had queued
   await using server = await serve({ default: (ws) => ws.pause() });
   const megabytes = new Uint8Array(24_000_000);
   for (const last of ["", new Blob(["blob"])]) {
-    const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 100_000_000 });
+    const ws = new StandardWebSocket(urlOf(server), { maxSendQueueBytes: 100_000_000 });
     await event(ws, "open");
     ws.send(megabytes);
     ws.send(last);
@@ -304,7 +304,7 @@ Deno.test("standard WebSocket that compresses counts the payload of what a lost 
   await using server = await serve({ perMessageDeflate: true, default: (ws) => ws.pause() });
   const ws = new StandardWebSocket(urlOf(server), {
     perMessageDeflate: true,
-    maxSendQueue: 100_000_000,
+    maxSendQueueBytes: 100_000_000,
   });
   await event(ws, "open");
   const noise = new Uint8Array(8_000_000);
@@ -397,7 +397,7 @@ Deno.test("standard WebSocket counts nothing of a Blob that is refused on a conn
     await using server = await serve({ perMessageDeflate });
     const ws = new StandardWebSocket(urlOf(server), {
       perMessageDeflate,
-      maxSendQueue: 100_000,
+      maxSendQueueBytes: 100_000,
       highWaterMark: 50_000,
       slowReader: "wait",
     });
@@ -426,7 +426,7 @@ Deno.test("standard WebSocket counts nothing of a Blob that is refused on a conn
 
 Deno.test("standard WebSocket ends the connection rather than lose a message", async () => {
   await using server = await serve({ default: (ws) => ws.pause() });
-  const ws = new StandardWebSocket(urlOf(server), { maxSendQueue: 1_000_000 });
+  const ws = new StandardWebSocket(urlOf(server), { maxSendQueueBytes: 1_000_000 });
   await event(ws, "open");
   const log: unknown[] = [];
   const closed = event(ws, "close");

@@ -129,7 +129,7 @@ Deno.test("upgraded connection refuses messages above its limit", async () => {
 });
 
 Deno.test("upgraded connection ends when nobody takes its messages", async () => {
-  await using server = native({ maxInbox: 1000 }, () => {});
+  await using server = native({ maxInboxBytes: 1000 }, () => {});
   const ws = await connectWebSocket(urlOf(server));
   for (let i = 0; i < 20; i++) ws.send("x".repeat(100));
   assertEquals((await server.sockets[0].closed).error?.code, "INBOX_FULL");
@@ -188,7 +188,7 @@ Deno.test(
   async () => {
     for (const slowReader of ["wait", "drop", "close"] as const) {
       await using server = native(
-        { highWaterMark: 100_000, maxSendQueue: 50_000_000, slowReader, closeTimeout: 50 },
+        { highWaterMark: 100_000, maxSendQueueBytes: 50_000_000, slowReader, closeTimeout: 50 },
         () => {},
       );
       using stuck = await RawClient.connect(server.port);

@@ -63,7 +63,7 @@ const ws = await serveWebSocket({
   hostname: HOST,
   perMessageDeflate: { serverNoContextTakeover: true },
   maxConnections: MAX,
-  maxSendQueue: 1 << 20,
+  maxSendQueueBytes: 1 << 20,
   slowReader: "close",
   onError: fault,
   protocols: {
