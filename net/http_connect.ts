@@ -3,6 +3,7 @@ import { driveHandshake } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { HttpConnectHandshake } from "./http_connect_handshake.ts";
 import { prefixTransport } from "./prefixed_transport.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import type { Transport } from "./transport.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -31,6 +32,15 @@ export interface HttpConnectOptions extends WaitOptions {
   timeout?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof HttpConnectOptions, true> = {
+  username: true,
+  password: true,
+  headers: true,
+  timeout: true,
+  signal: true,
+};
+
 /**
  * Has an HTTP proxy connect to `target` (RFC 9110 §9.3.6 CONNECT), over a transport that is connected to the proxy, with TLS or
  * without. A name is resolved by the proxy. Returns a transport that leads to the target: the same one, unless bytes of the target came
@@ -38,7 +48,7 @@ export interface HttpConnectOptions extends WaitOptions {
  *
  * Without TLS to the proxy, the credentials can be read on the way there. Whatever fails closes the transport.
  *
- * @throws {TypeError} when the host, the credentials or a header field can't be sent
+ * @throws {TypeError} when the host, the credentials or a header field can't be sent; for options that there are not
  * @throws {RangeError} when the port is out of range
  * @throws {ProxyError} when the proxy refuses: `ERR_PROXY_AUTH` for status 407, else `ERR_PROXY_REFUSED`
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
@@ -73,6 +83,7 @@ export async function httpConnect(
   let handshake: HttpConnectHandshake;
   let what: string;
   try {
+    checkOptionNames("Cannot connect through proxy", options, OPTIONS);
     handshake = new HttpConnectHandshake(target, { username, password, headers });
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
   } catch (error) {

@@ -2,6 +2,7 @@
 import { withDeadline } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { httpConnect } from "./http_connect.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import { parseProxyUrl, ProxyUrl } from "./proxy_url.ts";
 import { socks5Connect } from "./socks5.ts";
@@ -26,6 +27,13 @@ export interface ConnectThroughProxiesOptions extends WaitOptions {
   timeout?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof ConnectThroughProxiesOptions, true> = {
+  startTls: true,
+  timeout: true,
+  signal: true,
+};
+
 /**
  * Connects to `target` through one proxy or a chain of them, over a transport that is connected to the first. Each proxy is asked to
  * connect to the next, and the last one to the target; each gets its own credentials only.
@@ -33,7 +41,7 @@ export interface ConnectThroughProxiesOptions extends WaitOptions {
  * Whatever fails closes the transport.
  *
  * @throws {TypeError} when there is no proxy, a URL is malformed, an `https` proxy has no `startTls`, or a host or a credential
- * can't be sent
+ * can't be sent; for options that there are not
  * @throws {ProxyError} when a proxy refuses
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
  *
@@ -65,6 +73,7 @@ export async function connectThroughProxies(
   let chain: ProxyUrl[];
   let what: string;
   try {
+    checkOptionNames("Cannot connect through proxies", options, OPTIONS);
     chain = proxies.map((proxy) => proxy instanceof ProxyUrl ? proxy : parseProxyUrl(proxy));
     checkChain(chain, startTls !== undefined);
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { driveHandshake } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
 import type { Transport } from "./transport.ts";
@@ -24,13 +25,21 @@ export interface Socks5ConnectOptions extends WaitOptions {
   timeout?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof Socks5ConnectOptions, true> = {
+  username: true,
+  password: true,
+  timeout: true,
+  signal: true,
+};
+
 /**
  * Has a SOCKS5 proxy connect to `target` (RFC 1928 CONNECT, RFC 1929), over a transport that is connected to the proxy. A name is
  * resolved by the proxy. Returns the same transport, which from then on leads to the target: nothing is read beyond the handshake.
  *
  * Whatever fails closes the transport.
  *
- * @throws {TypeError} when the host or the credentials can't be sent: over 255 bytes, a NUL in the host
+ * @throws {TypeError} when the host or the credentials can't be sent: over 255 bytes, a NUL in the host; for options that there are not
  * @throws {RangeError} when the port is out of range
  * @throws {ProxyError} when the proxy refuses; each reply code has its error code
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, or what broke the transport
@@ -60,6 +69,7 @@ export async function socks5Connect(
   let handshake: Socks5ClientHandshake;
   let what: string;
   try {
+    checkOptionNames("Cannot connect through proxy", options, OPTIONS);
     handshake = new Socks5ClientHandshake(target, { username, password });
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
   } catch (error) {

@@ -6,6 +6,7 @@ import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
 import { lookupHost } from "./lookup.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
@@ -39,6 +40,17 @@ export interface Socks5AssociateOptions extends Socks5ConnectOptions {
    */
   policy?: DialPolicyInit;
 }
+
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof Socks5AssociateOptions, true> = {
+  username: true,
+  password: true,
+  timeout: true,
+  signal: true,
+  maxQueue: true,
+  maxQueueBytes: true,
+  policy: true,
+};
 
 /** A datagram that came through a {@linkcode Socks5DatagramRelay}. */
 export interface RelayedDatagram {
@@ -209,7 +221,7 @@ export class Socks5DatagramRelay implements AsyncIterable<RelayedDatagram, void>
  *
  * Whatever fails closes the transport.
  *
- * @throws {TypeError} when the credentials can't be sent, or the policy is malformed
+ * @throws {TypeError} when the credentials can't be sent, or the policy is malformed; for options that there are not
  * @throws {ProxyError} when the proxy refuses; each reply code has its error code
  * @throws {NetError} `ETIMEDOUT`, `ABORT_ERR`, `ENOTFOUND`, `ERR_DIAL_POLICY`, or what broke the transport
  *
@@ -239,6 +251,7 @@ export async function socks5Associate(
   let deadline: Deadline | undefined;
   let socket: DatagramSocket | undefined;
   try {
+    checkOptionNames("Cannot relay datagrams through proxy", options, OPTIONS);
     deadline = deadlineSignal("relay datagrams through proxy", { timeout, signal });
     const aborter = new AbortController();
     deadline.onfire((error) => aborter.abort(error));

@@ -97,7 +97,8 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
    */
   connectTimeout?: number;
   /**
-   * Lets clients take up their session again after a short loss of the connection.
+   * Lets clients take up their session again after a short loss of the connection. Listeners and `for await` get the event's offset, a text,
+   * as one more argument behind its own, as with npm's server.
    *
    * @default {off}
    */

@@ -31,6 +31,17 @@ export function checkEndpoint(name: string, endpoint: TraceEndpoint, lowest: num
   if (endpoint.hostname !== undefined) parseHost(endpoint.hostname);
 }
 
+/** The names that a certificate is made for, so that clients that know one of the endpoints by its name find it there. */
+export function certificateNames(...endpoints: readonly TraceEndpoint[]): string[] {
+  const names = ["localhost", "127.0.0.1", "::1"];
+  for (const endpoint of endpoints) {
+    if ("path" in endpoint || endpoint.hostname === undefined) continue;
+    const { hostname } = parseHost(endpoint.hostname);
+    if (hostname !== "0.0.0.0" && hostname !== "::") names.unshift(hostname);
+  }
+  return names;
+}
+
 /** Host and port, as people write them. */
 export function showEndpoint(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;

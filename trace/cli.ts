@@ -2,7 +2,7 @@
 import { encodeUtf8 } from "../buffer/utf8.ts";
 import { errorOf } from "../net/error_of.ts";
 import type { TlsClientOptions, TlsServerOptions } from "../net/tls_options.ts";
-import { showAddr, showEndpoint } from "./_address.ts";
+import { certificateNames, showAddr, showEndpoint } from "./_address.ts";
 import {
   type CommandAddress,
   type CommandTls,
@@ -229,8 +229,11 @@ async function runReplay(command: ReplayCommand, run: Run): Promise<number> {
       run,
     );
   }
-  const generated = ownTls === "generate" ? await generateCertificate() : undefined;
-  await using server = await replayServer(recording, listen!.endpoint, {
+  const { endpoint } = listen!;
+  const generated = ownTls === "generate"
+    ? await generateCertificate({ names: certificateNames(endpoint) })
+    : undefined;
+  await using server = await replayServer(recording, endpoint, {
     ...options,
     tls: ownTls === "generate" ? { cert: generated!.cert, key: generated!.key } : ownTls,
   });

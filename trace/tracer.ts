@@ -15,7 +15,7 @@ import { startServerTls, startTls } from "../net/start_tls.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import type { Transport, TransportAddr } from "../net/transport.ts";
 import { configureTransport } from "../net/transport_settings.ts";
-import { checkEndpoint, showEndpoint } from "./_address.ts";
+import { certificateNames, checkEndpoint, showEndpoint } from "./_address.ts";
 import { DatagramSession } from "./_datagram_session.ts";
 import { EventHub } from "./_event_hub.ts";
 import { inflateRaw } from "./_inflate.ts";
@@ -302,7 +302,8 @@ export class Tracer implements AsyncDisposable {
     const { transport, tls, listen } = this.#options;
     try {
       if (tls === "generate") {
-        this.#certificate = await generateCertificate({ names: this.#certificateNames() });
+        const names = certificateNames(this.#options.to, listen);
+        this.#certificate = await generateCertificate({ names });
         const { cert, key } = this.#certificate;
         this.#tls = new SecureContext({ cert, key });
       } else if (tls !== undefined) this.#tls = new SecureContext(tls);
@@ -407,16 +408,6 @@ export class Tracer implements AsyncDisposable {
     }
     const bound = socket.address();
     this.#addr = { transport: "udp", hostname: bound.address, port: bound.port };
-  }
-
-  #certificateNames(): string[] {
-    const names = ["localhost", LOOPBACK, "::1"];
-    for (const endpoint of [this.#options.to, this.#options.listen]) {
-      if ("path" in endpoint || endpoint.hostname === undefined) continue;
-      const { hostname } = parseHost(endpoint.hostname);
-      if (hostname !== "0.0.0.0" && hostname !== "::") names.unshift(hostname);
-    }
-    return names;
   }
 
   async #accept(listener: Deno.Listener): Promise<void> {

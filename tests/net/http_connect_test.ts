@@ -76,8 +76,11 @@ Deno.test("HTTP connect ends when its signal fires, and with a proxy that closes
 });
 
 Deno.test("HTTP connect throws for what it can't send, and closes the transport", async () => {
-  const [here, there] = pair();
-  await assertRejects(() => httpConnect(here, { hostname: "a\r\nb", port: 1 }), TypeError);
-  await assertRejects(() => here.read(new Uint8Array(1)));
-  there.close();
+  const misspelt: object = { userName: "u" };
+  for (const [hostname, options] of [["a\r\nb", {}], ["a", misspelt]] as const) {
+    const [here, there] = pair();
+    await assertRejects(() => httpConnect(here, { hostname, port: 1 }, options), TypeError);
+    await assertRejects(() => here.read(new Uint8Array(1)));
+    there.close();
+  }
 });

@@ -88,7 +88,7 @@ const UNKNOWN: Record<string, [call: (options: object) => unknown, name: string,
     ],
   ],
   "messages": [
-    [(o) => new MessageSocket(pair()[0], lineFramer(), o), "inboxlimit", "but `maxInboxBytes`"],
+    [(o) => new MessageSocket(pair()[0], lineFramer(), o), "maxInboxbytes", "but `maxInboxBytes`"],
     [pair, "latency", "no option `latency`"],
     [(o) => pair({ forth: o }), "clock", "no option `clock`"],
     ...[lineFramer, jsonLinesFramer, lengthPrefixFramer, delimiterFramer, nulFramer, cobsFramer]

@@ -91,16 +91,17 @@ Deno.test("proxy chain has one deadline for all its proxies and their TLS", asyn
 });
 
 Deno.test("proxy chain refuses what it can't do, and closes the transport", async () => {
-  const cases: string[][] = [
-    [],
-    ["https://a"],
-    ["socks5://a", "socks5://localhost/run/x"],
-    ["socks9://u:s3cr3t@a"],
+  const cases: [proxies: string[], options?: object][] = [
+    [[]],
+    [["https://a"]],
+    [["socks5://a", "socks5://localhost/run/x"]],
+    [["socks9://u:s3cr3t@a"]],
+    [["socks5://a"], { startTLS: () => {} }],
   ];
-  for (const proxies of cases) {
+  for (const [proxies, options] of cases) {
     const [here, there] = pair();
     const error = await assertRejects(
-      () => connectThroughProxies(here, proxies, TARGET),
+      () => connectThroughProxies(here, proxies, TARGET, options),
       TypeError,
     );
     assertEquals(error.message.includes("s3cr3t"), false);

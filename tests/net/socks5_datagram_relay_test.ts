@@ -268,4 +268,7 @@ Deno.test("SOCKS5 relay is refused by a server that has none, and by bad argumen
   await assertRejects(() => socks5Associate(other, { username: "x".repeat(256) }), TypeError);
   const third = await Deno.connect(server.addr);
   await assertRejects(() => socks5Associate(third, { timeout: -1 }), RangeError);
+  const fourth = await Deno.connect(server.addr);
+  const misspelt: object = { polcy: { default: "none" } };
+  await assertRejects(() => socks5Associate(fourth, misspelt), TypeError, "no option `polcy`");
 });

@@ -65,6 +65,7 @@ Deno.test("SOCKS5 connect throws for what it can't send, and closes the transpor
     [{ hostname: "a\0b", port: 1 }, {}],
     [{ hostname: "a".repeat(256), port: 1 }, {}],
     [TARGET, { username: "x".repeat(256) }],
+    [TARGET, { user: "u" } as object],
   ];
   for (const [target, options] of cases) {
     const [here, there] = pair();

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkEndpoint, showAddr, showEndpoint } from "../../trace/_address.ts";
+import { certificateNames, checkEndpoint, showAddr, showEndpoint } from "../../trace/_address.ts";
 import type { TraceEndpoint } from "../../trace/tracer_options.ts";
 
 Deno.test("addresses are shown as people write them", () => {
@@ -36,4 +36,17 @@ Deno.test("places to listen or to connect to are checked", () => {
   for (const path of ["", "/tmp/\0s"]) {
     assertThrows(() => checkEndpoint("to", { path }, 1), TypeError);
   }
+});
+
+Deno.test("a certificate is for the endpoints' names, this machine's, and no address that is all", () => {
+  const own = ["localhost", "127.0.0.1", "::1"];
+  assertEquals(certificateNames({ port: 1 }, { path: "/run/x" }), own);
+  assertEquals(
+    certificateNames({ hostname: "0.0.0.0", port: 1 }, { hostname: "::", port: 1 }),
+    own,
+  );
+  assertEquals(
+    certificateNames({ hostname: "Example.org", port: 1 }, { hostname: "10.0.0.1", port: 2 }),
+    ["10.0.0.1", "example.org", ...own],
+  );
 });

@@ -100,6 +100,10 @@ export async function openForCase(url: string, one: Case): Promise<Peer> {
 
 if (import.meta.main) {
   const [url, prefix = ""] = Deno.args;
+  if (!/^wss?:/.test(url ?? "")) {
+    console.error("Usage: tests/conformance/websocket/run.ts ws://HOST:PORT/ [ID-PREFIX]");
+    Deno.exit(2);
+  }
   let passed = 0;
   let failed = 0;
   for (const one of CASES.filter(({ id }) => id.startsWith(prefix))) {
