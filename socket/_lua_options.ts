@@ -11,7 +11,7 @@ export function checkLuaOptions(options: object, time: "timeout" | "connectTimeo
     connectTimeout: `is \`${time}\` here`,
     handshakeTimeout: `is a part of \`${time}\` here`,
     protocols: "go to connect()",
-    signal: `is none here, \`${time}\` ends the wait`,
+    ...(time === "connectTimeout" && { signal: "is none here, close() ends all" }),
     timeout: `is \`${time}\` here`,
     tls: "goes to connect()",
   };

@@ -5,6 +5,7 @@ import { WebSocketHandshakeError } from "../websocket/errors.ts";
 
 /** LuaSocket's texts for what can happen to a connection. */
 const TEXTS: Partial<Record<NetErrorCode, string>> = {
+  ABORT_ERR: "aborted",
   EAI_AGAIN: "temporary failure in name resolution",
   ECONNREFUSED: "connection refused",
   ECONNRESET: "closed",

@@ -16,6 +16,8 @@ export interface SyncWebSocketOptions extends LuaWebSocketOptions {
    * @default {for ever}
    */
   timeout?: number;
+  /** When it fires, the call that waits fails with `aborted`, and so does each later one that would wait; the connection is cut then. */
+  signal?: AbortSignal;
 }
 
 /** Options of an `EventWebSocket`. */

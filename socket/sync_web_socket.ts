@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
-import { abortError, deadlineSignal, isBounded } from "../net/wait.ts";
+import { abortError, deadlineSignal, isBounded, type WaitOptions } from "../net/wait.ts";
 import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import {
@@ -93,7 +93,7 @@ export class SyncWebSocket implements AsyncDisposable {
   static readonly PONG: 10 = WebSocketOpcode.PONG;
 
   readonly #options: SyncWebSocketOptions;
-  readonly #timeout: number | undefined;
+  readonly #wait: WaitOptions;
   #ws: WebSocketConnection | null = null;
   #state: "CLOSED" | "CONNECTING" | "OPEN" = "CLOSED";
   readonly #failures = new FailedCalls();
@@ -104,14 +104,14 @@ export class SyncWebSocket implements AsyncDisposable {
   /**
    * Makes a client that is not connected.
    *
-   * @throws {TypeError} for an option that goes to `connect`, or has another name here.
+   * @throws {TypeError} for an option that goes to `connect`, or has another name here; for a signal that is none.
    * @throws {RangeError} if the timeout is negative or no number, or too long for a timer.
    */
   constructor(options: SyncWebSocketOptions = {}) {
-    const { timeout, ...rest } = options;
+    const { timeout, signal, ...rest } = options;
     checkLuaOptions(options, "timeout");
-    isBounded("connect", { timeout });
-    this.#timeout = timeout;
+    isBounded("connect", { timeout, signal });
+    this.#wait = { timeout, signal };
     this.#options = rest;
   }
 
@@ -127,7 +127,7 @@ export class SyncWebSocket implements AsyncDisposable {
 
   /**
    * Connects to a `ws:` or `wss:` URL. The errors are `wrong state` when it is connected, `bad protocol` for other schemes, `connection refused`,
-   * `host not found`, `timeout`, `closed`, `Websocket Handshake failed: …`, or a sentence.
+   * `host not found`, `timeout`, `aborted`, `closed`, `Websocket Handshake failed: …`, or a sentence.
    *
    * @param protocol the subprotocols to offer, best first.
    * @param tls how a `wss:` server is checked, and the client's certificate.
@@ -143,7 +143,7 @@ export class SyncWebSocket implements AsyncDisposable {
     this.#state = "CONNECTING";
     const settled = Promise.withResolvers<void>();
     this.#settled = settled.promise;
-    const deadline = deadlineSignal("connect", { timeout: this.#timeout });
+    const deadline = deadlineSignal("connect", this.#wait);
     const aborter = this.#giveUp = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
     try {
@@ -190,7 +190,7 @@ export class SyncWebSocket implements AsyncDisposable {
       throw new TypeError(`Cannot send a message with the opcode ${String(opcode)}`);
     }
     try {
-      await ws.send(data, { opcode, timeout: this.#timeout });
+      await ws.send(data, { opcode, ...this.#wait });
       return [true];
     } catch (error) {
       if (error instanceof TypeError) throw error;
@@ -209,7 +209,7 @@ export class SyncWebSocket implements AsyncDisposable {
     const ws = this.#ws;
     if (ws === null || this.#state !== "OPEN") return this.#failed([null, null, ...WRONG_STATE]);
     try {
-      const received = await ws.receive({ timeout: this.#timeout });
+      const received = await ws.receive(this.#wait);
       if (received.data !== undefined) return [received.data, received.opcode];
       if (this.#ws === ws) this.#forget();
       return [null, null, ...endOf(received)];
@@ -231,7 +231,7 @@ export class SyncWebSocket implements AsyncDisposable {
   async close(code: number = 1000, reason: string = ""): Promise<SyncCloseResult> {
     const ws = this.#ws;
     if (ws === null || this.#state !== "OPEN") return this.#failed([...WRONG_STATE]);
-    const closing = ws.close(code, reason, { timeout: this.#timeout });
+    const closing = ws.close(code, reason, this.#wait);
     this.#forget();
     try {
       return endOf(await closing);

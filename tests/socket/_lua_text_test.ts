@@ -11,6 +11,8 @@ Deno.test("errors in the words of LuaSocket and lua-websockets", () => {
   const net = (code: NetErrorCode) => luaText(new NetError("a sentence", { code }));
   assertEquals(net("ECONNREFUSED"), "connection refused");
   assertEquals(net("ENOTFOUND"), "host not found");
+  assertEquals(net("EAI_AGAIN"), "temporary failure in name resolution");
+  assertEquals(net("ABORT_ERR"), "aborted");
   assertEquals(net("ETIMEDOUT"), "timeout");
   assertEquals(net("ECONNRESET"), "closed");
   assertEquals(net("EPIPE"), "closed");

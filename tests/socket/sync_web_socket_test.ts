@@ -122,6 +122,46 @@ Deno.test("sync WebSocket: connect gives up after the timeout", async () => {
   assertEquals(ws.state, "CLOSED");
 });
 
+Deno.test("sync WebSocket: a signal ends the call that waits, and those that would", async () => {
+  await using server = await serve();
+  const aborter = new AbortController();
+  const { signal } = aborter;
+  const ws = new SyncWebSocket({ signal });
+  await ws.connect(url(server));
+  const connection = ws.connection!;
+  const receiving = ws.receive();
+  aborter.abort();
+  assertEquals(await receiving, [null, null, false, 1006, "aborted"]);
+  assertEquals([ws.state, connection.state], ["CLOSED", "closed"]);
+  assertEquals(await ws.connect(url(server)), [null, "aborted"]);
+  assertEquals(ws.state, "CLOSED");
+  assertThrows(() => new SyncWebSocket({ signal: {} as AbortSignal }), TypeError);
+});
+
+Deno.test("sync WebSocket: a signal ends connecting, sending and closing", async () => {
+  await using silent = await rawServer();
+  const call = async (wait: (ws: SyncWebSocket) => Promise<unknown>) => {
+    const aborter = new AbortController();
+    const ws = new SyncWebSocket({ signal: aborter.signal, maxSendQueueBytes: 100_000_000 });
+    const connecting = ws.connect(url(silent));
+    using _peer = await acceptUpgrade(silent);
+    await connecting;
+    const waiting = wait(ws);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    aborter.abort();
+    const result = await waiting;
+    assertEquals(ws.state, "CLOSED");
+    return result;
+  };
+  const send = (ws: SyncWebSocket) => ws.send(new Uint8Array(50_000_000));
+  assertEquals(await call(send), [null, false, 1006, "aborted"]);
+  assertEquals(await call((ws) => ws.close()), [false, 1006, "aborted"]);
+  const aborter = new AbortController();
+  const connecting = new SyncWebSocket({ signal: aborter.signal }).connect(url(silent));
+  aborter.abort();
+  assertEquals(await connecting, [null, "aborted"]);
+});
+
 Deno.test("sync WebSocket: a send that takes too long cuts the connection", async () => {
   await using silent = await rawServer();
   const ws = new SyncWebSocket({ timeout: 800, maxSendQueueBytes: 100_000_000 });
@@ -293,7 +333,7 @@ Deno.test("sync WebSocket: disposed of at any moment after the server's answer",
     const connecting = ws.connect(url(server));
     using peer = await acceptUpgrade(server);
     const [connected, text] = await connecting;
-    if (connected === null) assertMatch(text, /: aborted$/);
+    if (connected === null) assertMatch(text, /^aborted$/);
     else peer.close();
     await disposed.promise;
     assertEquals([ws.state, ws.connection], ["CLOSED", null], `after ${turns} microtasks`);
@@ -309,7 +349,7 @@ Deno.test("sync WebSocket: disposed of while it connects, it is closed when that
   assertEquals(ws.state, "CLOSED");
   const [connected, text] = await connecting;
   assertEquals(connected, null);
-  assertMatch(String(text), /: aborted$/);
+  assertMatch(String(text), /^aborted$/);
 });
 
 Deno.test("sync WebSocket: loops that do not look at errors let everything else go on", async () => {
