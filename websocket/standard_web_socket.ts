@@ -162,12 +162,9 @@ export class StandardWebSocket extends EventTarget {
       ws = await connectWebSocket(url, options);
       checkChoice(ws, options.protocols);
     } catch (error) {
-      this.#state = 3;
-      this.dispatchEvent(
-        new EVENTS.ErrorEvent("error", { error, message: (error as Error).message }),
-      );
-      this.dispatchEvent(
-        new EVENTS.CloseEvent("close", { code: 1006, reason: "", wasClean: false }),
+      // Who has just called `close` can listen for the end, as for all other events.
+      setImmediate(() =>
+        this.#tellEnd({ code: 1006, reason: "", wasClean: false }, error as Error)
       );
       return;
     }
@@ -222,15 +219,22 @@ export class StandardWebSocket extends EventTarget {
     this.#tell(new EVENTS.MessageEvent("message", { data: value, origin: this.#origin }));
   }
 
-  #onClose({ code, reason, wasClean, error }: WebSocketCloseInfo): void {
-    this.#state = 3;
+  #onClose(info: WebSocketCloseInfo): void {
     // What is under way may still be told of as written: it counts as lost.
     this.#lost = this.bufferedAmount;
     this.#unsent = undefined;
-    if (!wasClean) {
-      this.dispatchEvent(new EVENTS.ErrorEvent("error", { error, message: error?.message }));
-    }
-    this.dispatchEvent(new EVENTS.CloseEvent("close", { code, reason, wasClean }));
+    this.#tellEnd(info, info.error);
+  }
+
+  /** In browsers microtasks run between `error` and `close`; here a turn does, for those who await the one and then the other. */
+  #tellEnd({ code, reason, wasClean }: CloseEventInit, error: Error | undefined): void {
+    this.#state = 3;
+    const close = () => {
+      this.dispatchEvent(new EVENTS.CloseEvent("close", { code, reason, wasClean }));
+    };
+    if (wasClean) return close();
+    this.dispatchEvent(new EVENTS.ErrorEvent("error", { error, message: error?.message }));
+    setImmediate(close);
   }
 
   /** The URL, without a fragment. */

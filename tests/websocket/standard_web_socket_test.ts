@@ -227,6 +227,37 @@ Deno.test("standard WebSocket whose peer vanishes tells error and 1006", async (
   assertEquals(ws.readyState, 3);
 });
 
+Deno.test("standard WebSocket tells close after error in a turn of its own: who awaits the one can listen for the other", async () => {
+  await using server = await serve({ default: (ws) => ws.terminate() });
+  await using closed = await serve({ authorize: () => false });
+  for (const url of [urlOf(server), urlOf(closed)]) {
+    const ws = new StandardWebSocket(url);
+    await event(ws, "error");
+    assertEquals(ws.readyState, 3);
+    const log: unknown[] = [];
+    const after = new Promise<void>((resolve) => {
+      // Two turns later all is told.
+      setTimeout(() => setTimeout(resolve, 0), 0);
+    });
+    ws.onclose = ({ code }) => log.push(code);
+    ws.onerror = () => log.push("again");
+    await after;
+    assertEquals(log, [1006]);
+  }
+});
+
+Deno.test("standard WebSocket that is closed before it is open tells so in a later turn", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  ws.close();
+  for (let i = 0; i < 50; i++) await undefined;
+  assertEquals(ws.readyState, 2);
+  const log: string[] = [];
+  ws.onerror = () => log.push("error");
+  assertEquals((await event(ws, "close")).code, 1006);
+  assertEquals(log, ["error"]);
+});
+
 Deno.test("standard WebSocket tells the end of a connection that ends with the handshake", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = listener.accept().then(async (conn) => {
