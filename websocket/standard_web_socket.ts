@@ -84,6 +84,14 @@ export class StandardWebSocket extends EventTarget {
         Object.defineProperty(holder, name, { value, enumerable: true });
       }
     });
+    const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(this.prototype);
+    for (const [name, member] of Object.entries(members)) {
+      Object.defineProperty(this.prototype, name, { ...member, enumerable: true });
+    }
+    Object.defineProperty(this.prototype, Symbol.toStringTag, {
+      value: "WebSocket",
+      configurable: true,
+    });
     defineInspect(StandardWebSocket, (ws) => ({
       readyState: ws.readyState,
       url: shownUrl(ws.#url),
@@ -316,46 +324,6 @@ export class StandardWebSocket extends EventTarget {
     this.#handle("close", handler as StandardWebSocketHandler<Event>);
   }
 
-  /** Adds a listener; those of the four events know what they get. */
-  override addEventListener<K extends keyof WebSocketEventMap>(
-    type: K,
-    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  /** Adds a listener. */
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: unknown,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
-  }
-
-  /** Takes a listener away. */
-  override removeEventListener<K extends keyof WebSocketEventMap>(
-    type: K,
-    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  /** Takes a listener away. */
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: unknown,
-    options?: boolean | EventListenerOptions,
-  ): void {
-    super.removeEventListener(type, listener as EventListener, options);
-  }
-
   /** A handler keeps its place among the listeners when it is exchanged, and loses it when it is taken off. */
   #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
     if (typeof handler === "function") {
@@ -443,6 +411,34 @@ export class StandardWebSocket extends EventTarget {
     if (status === undefined && text === "") this.#connection!.close({});
     else this.#connection!.close(status ?? 1000, text);
   }
+}
+
+/** The listeners that an `EventTarget` has, with the types of the four events. */
+export interface StandardWebSocket {
+  /** Adds a listener; those of the four events know what they get. */
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Adds a listener. */
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** Takes a listener away. */
+  removeEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /** Takes a listener away. */
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
 }
 
 /**

@@ -574,6 +574,38 @@ Deno.test("standard WebSocket has the constants of the browser's, where the brow
   await closed;
 });
 
+Deno.test("standard WebSocket's members are where Web IDL has them, and can be gone through", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  assertEquals(`${ws}`, "[object WebSocket]");
+  const handlers = ["onclose", "onerror", "onmessage", "onopen"];
+  const attributes = [
+    "binaryType",
+    "bufferedAmount",
+    "extensions",
+    "protocol",
+    "readyState",
+    "url",
+  ];
+  const members = ["CLOSED", "CLOSING", "CONNECTING", "OPEN", "close", "send"];
+  const all = [...members, ...attributes, ...handlers].sort();
+  assertEquals(Object.keys(StandardWebSocket.prototype).sort(), all);
+  assertEquals(
+    Object.getOwnPropertyNames(StandardWebSocket.prototype).sort(),
+    [
+      ...all,
+      "constructor",
+    ].sort(),
+  );
+  const seen: string[] = [];
+  for (const name in ws) seen.push(name);
+  assertEquals(all.filter((name) => !seen.includes(name)), []);
+  assertEquals(Deno.inspect(ws).slice(0, 17), "StandardWebSocket");
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
+});
+
 Deno.test("standard WebSocket is what the type of the browser's asks for, and its events are typed", async () => {
   await using server = await serve({ default: (ws) => void ws.on("message", (m) => ws.send(m)) });
   const Client: typeof WebSocket = StandardWebSocket;
