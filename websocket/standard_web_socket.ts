@@ -130,6 +130,7 @@ export class StandardWebSocket extends EventTarget {
    * Begins to open a connection. What is wrong with the options is told by an `error` event.
    *
    * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol.
+   * @throws {TypeError} Without a URL, and for a symbol.
    */
   constructor(
     url: string | URL,
@@ -137,22 +138,24 @@ export class StandardWebSocket extends EventTarget {
     options: StandardWebSocketOptions = {},
   ) {
     super();
-    const given = typeof protocols === "string" || Symbol.iterator in Object(protocols);
+    if (arguments.length === 0) throw new TypeError("Cannot open a WebSocket: there is no URL");
+    const address = `${url}`;
+    const given = typeof protocols !== "object" || Symbol.iterator in Object(protocols);
     const settings: StandardWebSocketOptions =
       (given ? options : protocols as StandardWebSocketOptions) ?? {};
     const offered = subprotocols(given ? protocols as Iterable<string> : settings.protocols ?? []);
     try {
       checkSubprotocols(offered);
-      parseWebSocketUrl(url);
+      parseWebSocketUrl(address);
     } catch (error) {
       throw new DOMException((error as Error).message, "SyntaxError");
     }
-    const parsed = new URL(url);
+    const parsed = new URL(address);
     if (parsed.protocol === "http:") parsed.protocol = "ws:";
     if (parsed.protocol === "https:") parsed.protocol = "wss:";
     this.#url = parsed.href;
     this.#origin = parsed.origin;
-    this.#open(url, {
+    this.#open(address, {
       ...settings,
       // As the standard has it: what can't be queued any more ends the connection.
       slowReader: settings.slowReader ?? "close",
@@ -162,7 +165,7 @@ export class StandardWebSocket extends EventTarget {
   }
 
   async #open(
-    url: string | URL,
+    url: string,
     options: ConnectWebSocketOptions & { protocols: readonly string[] },
   ): Promise<void> {
     let ws: WebSocketConnection;
@@ -289,7 +292,8 @@ export class StandardWebSocket extends EventTarget {
     return this.#binaryType;
   }
   set binaryType(value: BinaryType) {
-    if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
+    const type = `${value}`;
+    if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
   }
 
   /** Called when the connection is open. */
@@ -339,17 +343,18 @@ export class StandardWebSocket extends EventTarget {
    * Sends a message. Once the connection is closing it is dropped without a word, as the standard says.
    *
    * @throws {DOMException} `InvalidStateError` while the connection is being opened.
-   * @throws {TypeError} For a symbol.
+   * @throws {TypeError} Without a message, and for a symbol.
    */
   send(data: string | ArrayBuffer | ArrayBufferView | Blob): void {
-    const state = this.#sendState;
-    if (state === 0) {
-      throw new DOMException("Cannot send: the connection is not open yet", "InvalidStateError");
-    }
+    if (arguments.length === 0) throw new TypeError("Cannot send: there is no message");
     const message = typeof data === "string" || data instanceof ArrayBuffer ||
         ArrayBuffer.isView(data) || data instanceof Blob
       ? data
       : `${data}`;
+    const state = this.#sendState;
+    if (state === 0) {
+      throw new DOMException("Cannot send: the connection is not open yet", "InvalidStateError");
+    }
     if (state !== 1) this.#lost += sizeOf(message);
     else this.#send(this.#connection!, message);
   }
@@ -387,17 +392,18 @@ export class StandardWebSocket extends EventTarget {
    * Begins the closing handshake, or gives up opening.
    *
    * @throws {DOMException} `InvalidAccessError` for a code other than 1000 and 3000 to 4999, `SyntaxError` for a reason of more than 123 bytes.
+   * @throws {TypeError} For a symbol, and a bigint as the code.
    */
   close(code?: number, reason: string = ""): void {
     const status = code === undefined ? undefined : toUnsignedShort(code);
+    // As browsers have it, anything is a reason that can be made a string of.
+    const text = `${reason}`;
     if (status !== undefined && status !== 1000 && !(status >= 3000 && status <= 4999)) {
       throw new DOMException(
         `Cannot close with code ${code}: it takes 1000, or 3000 to 4999`,
         "InvalidAccessError",
       );
     }
-    // As browsers have it, anything is a reason that can be made a string of.
-    const text = `${reason}`;
     if (new TextEncoder().encode(text).length > 123) {
       throw new DOMException("Cannot close: the reason has more than 123 bytes", "SyntaxError");
     }
@@ -459,7 +465,8 @@ function checkChoice(ws: WebSocketConnection, offered: readonly string[]): void 
 
 /** What browsers make of anything that is given as a code: Web IDL, `[Clamp] unsigned short`. */
 function toUnsignedShort(value: unknown): number {
-  const number = Math.min(Math.max(Number(value) || 0, 0), 65_535);
+  // Not by `Number()`: that takes a bigint, too.
+  const number = Math.min(Math.max(+(value as number) || 0, 0), 65_535);
   const rounded = Math.round(number);
   // A half goes to the even neighbour.
   return rounded - number === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
@@ -475,7 +482,8 @@ function sizeOf(data: string | ArrayBuffer | ArrayBufferView | Blob): number {
   return data instanceof Blob ? data.size : data.byteLength;
 }
 
-/** One name, or several: the standard takes whatever can be gone through, and makes text of it. */
+/** One name, or several: the standard takes whatever can be gone through, and makes text of it (of symbols it can't). */
 function subprotocols(given: string | Iterable<string>): string[] {
-  return typeof given === "string" ? [given] : Array.from(given, String);
+  const names = typeof given === "object" ? given : [given];
+  return Array.from(names, (name) => `${name}`);
 }

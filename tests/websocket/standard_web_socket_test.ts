@@ -514,6 +514,49 @@ Deno.test("standard WebSocket makes a code of any number, as the browser's does"
   await closed;
 });
 
+Deno.test("standard WebSocket makes text and numbers of its arguments by Web IDL's rules", async () => {
+  await using server = await serve({ protocols: { echo: () => {}, 5: () => {} } });
+  const Loose = StandardWebSocket as unknown as new (...given: unknown[]) => WebSocket;
+  const symbol = Symbol();
+  for (const given of [[], [symbol], [urlOf(server), symbol], [urlOf(server), [symbol]]]) {
+    assertThrows(() => new Loose(...given), TypeError);
+  }
+  const broken = new RangeError("no text");
+  const throwing = {
+    toString() {
+      throw broken;
+    },
+  };
+  assertEquals(assertThrows(() => new Loose(throwing)), broken);
+
+  let made = 0;
+  const text = (value: unknown) => ({
+    toString() {
+      made++;
+      return value;
+    },
+  });
+  const ws = new Loose(text(urlOf(server)), 5);
+  assertEquals([made, ws.url], [1, urlOf(server)]);
+  const send = ws.send.bind(ws) as (...given: unknown[]) => void;
+  const close = ws.close.bind(ws) as (...given: unknown[]) => void;
+  // What is wrong with an argument comes before what is wrong with the state.
+  assertThrows(() => send(), TypeError);
+  assertThrows(() => send(symbol), TypeError);
+  assertThrows(() => send(throwing), RangeError);
+  assertThrows(() => close(1000n), TypeError);
+  assertThrows(() => close(1, symbol), TypeError);
+  assertThrows(() => Object.assign(ws, { binaryType: symbol }), TypeError);
+  Object.assign(ws, { binaryType: text("arraybuffer") });
+  assertEquals(ws.binaryType, "arraybuffer");
+  await event(ws as StandardWebSocket, "open");
+  assertEquals(ws.protocol, "5");
+  assertThrows(() => send(), TypeError);
+  const closed = event(ws as StandardWebSocket, "close");
+  ws.close();
+  await closed;
+});
+
 Deno.test("standard WebSocket refuses what the browser's refuses", async () => {
   for (const url of ["nonsense", "ftp://h", "ws://h/#x", ""]) {
     const error = assertThrows(() => new StandardWebSocket(url), DOMException);
