@@ -123,7 +123,10 @@ export class StandardWebSocket extends EventTarget {
   #waiting = 0;
   readonly #handlers = new Map<string, StandardWebSocketHandler<Event>>();
   readonly #callHandler = (event: Event): void => {
-    this.#handlers.get(event.type)?.call(this as never, event);
+    const handler = this.#handlers.get(event.type);
+    // HTML standard, "the event handler processing algorithm": an object is kept and not called, and `false` cancels.
+    if (typeof handler !== "function") return;
+    if (handler.call(this as never, event) === false) event.preventDefault();
   };
 
   /**
@@ -330,7 +333,7 @@ export class StandardWebSocket extends EventTarget {
 
   /** A handler keeps its place among the listeners when it is exchanged, and loses it when it is taken off. */
   #handle(type: string, handler: StandardWebSocketHandler<Event>): void {
-    if (typeof handler === "function") {
+    if (Object(handler) === handler) {
       this.#handlers.set(type, handler);
       super.addEventListener(type, this.#callHandler as EventListener);
     } else {

@@ -203,6 +203,30 @@ Deno.test("standard WebSocket's handler that was taken off comes last when it is
   await event(ws, "close");
 });
 
+Deno.test("standard WebSocket keeps an object as its handler without calling it, and a handler's false cancels", async () => {
+  await using server = await serve();
+  const ws = new StandardWebSocket(urlOf(server));
+  let called = 0;
+  const object = { handleEvent: () => called++ };
+  Object.assign(ws, { onmessage: object });
+  assertEquals(ws.onmessage as unknown, object);
+  assertEquals(ws.dispatchEvent(new Event("message", { cancelable: true })), true);
+  for (const nothing of [5, "text", undefined, null]) {
+    Object.assign(ws, { onmessage: object }, { onmessage: nothing });
+    assertEquals(ws.onmessage, null);
+  }
+  for (const answer of [false, true, undefined, 0]) {
+    ws.onmessage = () => answer;
+    const event = new Event("message", { cancelable: true });
+    assertEquals(ws.dispatchEvent(event), answer !== false);
+    assertEquals(event.defaultPrevented, answer === false);
+  }
+  assertEquals(called, 0);
+  const closed = event(ws, "close");
+  ws.close();
+  await closed;
+});
+
 Deno.test("standard WebSocket tells failures by error and close with 1006", async () => {
   await using server = await serve({ authorize: () => false });
   const ws = new StandardWebSocket(urlOf(server));
