@@ -166,7 +166,8 @@ export class SyncWebSocket implements AsyncDisposable {
     } catch (error) {
       this.#state = "CLOSED";
       if (error instanceof TypeError || error instanceof RangeError) throw error;
-      return [null, luaText(deadline.fired ?? error)];
+      // With a signal that has fired it failed at once.
+      return this.#failed([null, luaText(deadline.fired ?? error)]);
     } finally {
       deadline.clear();
       this.#giveUp = null;

@@ -355,10 +355,12 @@ Deno.test("sync WebSocket: disposed of while it connects, it is closed when that
 Deno.test("sync WebSocket: loops that do not look at errors let everything else go on", async () => {
   await using server = await serve({ default: (ws) => void ws.close() });
   const ws = new SyncWebSocket();
+  const aborted = new SyncWebSocket({ signal: AbortSignal.abort() });
   const ended = new SyncWebSocket();
   await ended.connect(url(server));
   await ended.connection!.closed;
   const calls: Record<string, () => Promise<unknown>> = {
+    connectAborted: () => aborted.connect(url(server)),
     connect: () => ws.connect("ftp://127.0.0.1"),
     send: () => ws.send("x"),
     receive: () => ws.receive(),
