@@ -277,6 +277,9 @@ const FAULTS: ReadonlyMap<string | undefined, string> = new Map([
   ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
 ]);
 
+/** The connections whose end is on its way. */
+const ending = new WeakSet<Duplex>();
+
 /**
  * A listener of a server's `clientError`: what came is no request, or none in time. It is answered with 400, 408, 413 or 431 behind the
  * responses to the requests before it, where node:http would put its own in the place of the first one, or cut them off; then the
@@ -295,6 +298,9 @@ const FAULTS: ReadonlyMap<string | undefined, string> = new Map([
  * ```
  */
 export function answerClientError(error: Error, socket: Duplex): void {
+  // A head that takes too long is told of again and again while responses before it are due.
+  if (ending.has(socket)) return;
+  ending.add(socket);
   const status = FAULTS.get((error as { code?: string }).code) ?? "400 Bad Request";
   // What follows is thrown away; node:http would find fault with each piece of it.
   let stray = 0;

@@ -893,6 +893,36 @@ Deno.test("answer to a client's error cuts who goes on sending while a response 
   await new Promise((resolve) => server.close(resolve));
 });
 
+Deno.test("answer to a client's error is one, however often node:http tells of a head that takes too long", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  let told = 0;
+  const server = createServer(
+    { headersTimeout: 20, connectionsCheckingInterval: 10 },
+    (request, response) => {
+      watchResponse(request, response);
+      asked.resolve(response);
+    },
+  );
+  server.on("clientError", (error, socket) => {
+    told++;
+    answerClientError(error, socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  using conn = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+  });
+  await writeAll(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HT");
+  const response = await asked.promise;
+  const before = response.listenerCount("close");
+  await until(() => told > 11);
+  assert(told > 11);
+  assertEquals(response.listenerCount("close") - before, 1);
+  response.end("page");
+  await readUntil(conn, "408 Request Timeout\r\nConnection: close\r\n\r\n");
+  await new Promise((resolve) => server.close(resolve));
+});
+
 Deno.test("answer to a client's error tells a request that took too long, and what is too large, as Node does", async () => {
   const faults = [
     ["ERR_HTTP_REQUEST_TIMEOUT", "408 Request Timeout"],
