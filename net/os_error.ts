@@ -84,7 +84,10 @@ function knownCode(error: Error): NetErrorCode {
   if (byName !== undefined) return byName;
   if (error.name === "AbortError" || own === "ABORT_ERR") return "ABORT_ERR";
   if (error.name === "TimeoutError") return "ETIMEDOUT";
-  // getaddrinfo failures carry neither a class nor a code.
+  // getaddrinfo failures carry neither a class nor a code. glibc's text, and musl's:
+  if (/failed to lookup address.*: (Temporary failure|Try again)/i.test(error.message)) {
+    return "EAI_AGAIN";
+  }
   if (/failed to lookup address|name or service not known|no such host/i.test(error.message)) {
     return "ENOTFOUND";
   }

@@ -282,6 +282,7 @@ peerTest("a name that no name server answers for is told as EAI_AGAIN, as in Nod
   assertEquals(JSON.parse(stdout), {
     lookup: ["EAI_AGAIN", "getaddrinfo", "example.org"],
     dial: ["EAI_AGAIN", "getaddrinfo", "example.org"],
+    listen: ["EAI_AGAIN", "listen", "example.org"],
     lua: [null, "temporary failure in name resolution"],
   });
 });
