@@ -280,19 +280,23 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
    * listen, `callback` gets `ERR_SERVER_NOT_RUNNING`; awaiting is fine.
    *
    * @throws {RangeError} When `drain` is negative, not a number, or above {@linkcode MAX_DELAY}.
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a `timeout`: it is `drain` here.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for a `timeout` and a `signal`: there is `drain`, and `closeAllConnections()`.
    */
   close(
     options?: ServerCloseOptions | ((error?: Error) => void),
     callback?: (error?: Error) => void,
   ): this & PromiseLike<this> {
     if (typeof options === "function") [options, callback] = [undefined, options];
-    const { drain = Infinity, timeout } = (options ?? {}) as ServerCloseOptions & WaitOptions;
-    // Other servers call it so. Unseen, it would wait without end.
-    if (timeout !== undefined) {
+    const { drain = Infinity, timeout, signal } = (options ?? {}) as
+      & ServerCloseOptions
+      & WaitOptions;
+    // Other servers take them. Unseen, it would wait without end.
+    if (timeout !== undefined || signal !== undefined) {
       throw codedTypeError(
         "ERR_INVALID_ARG_VALUE",
-        "Cannot close the server: `timeout` is `drain` here",
+        timeout !== undefined
+          ? "Cannot close the server: `timeout` is `drain` here"
+          : "Cannot close the server: there is no option `signal`, but `drain`",
       );
     }
     if (!isDelay(drain)) {

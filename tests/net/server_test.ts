@@ -847,6 +847,8 @@ Deno.test("server refuses arguments that make no sense, at once", async () => {
     "`drain` here",
   );
   assertEquals((other as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  const signalled = { signal: AbortSignal.abort() } as never;
+  assertThrows(() => server.close(signalled), TypeError, "no option `signal`, but `drain`");
   await server.close();
 });
 
