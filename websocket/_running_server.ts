@@ -71,6 +71,17 @@ interface CloseSettings extends WaitOptions {
   over?: number;
 }
 
+/** By a type that has them all: one that is missing here does not compile. */
+const CLOSE_OPTIONS: Record<keyof CloseSettings, true> = {
+  keepClients: true,
+  code: true,
+  reason: true,
+  over: true,
+  timeout: true,
+  signal: true,
+};
+const FOREIGN_CLOSE_OPTIONS = { drain: "is `timeout` here" };
+
 /** What `serveWebSocket` and `attachWebSocket` return. */
 export class RunningServer implements AsyncDisposable {
   static {
@@ -135,9 +146,8 @@ export class RunningServer implements AsyncDisposable {
     if (typeof options === "function") {
       throw new TypeError("Cannot close the server: there is a promise to await, and no callback");
     }
-    if ((options as { drain?: number }).drain !== undefined) {
-      throw new TypeError("Cannot close the server: `drain` is `timeout` here");
-    }
+    // Unseen, a misspelt `keepClients` would close them all.
+    checkOptionNames("Cannot close the server", options, CLOSE_OPTIONS, FOREIGN_CLOSE_OPTIONS);
     const { keepClients = false, code = 1001, reason = "", over = 0 } = options;
     // What can't be sent is told before anything is stopped.
     closePayload(code, reason, PLATFORM_TOOLS);

@@ -95,7 +95,7 @@ export interface WebSocketServer extends AsyncDisposable {
    * Called again, it waits for the same, and closes clients that were kept before.
    *
    * @throws {RangeError} For a code that must not be sent, or a time that is out of range; the server goes on.
-   * @throws {TypeError} For a reason of more than 123 bytes, a callback, or a `drain`, which is `timeout` here; the server goes on.
+   * @throws {TypeError} For a reason of more than 123 bytes, a callback, or options that there are not; the server goes on.
    */
   close(options?: CloseWebSocketServerOptions): Promise<void>;
 }

@@ -444,10 +444,12 @@ Deno.test("broadcast and publish refuse options that they do not have: clients w
   assertEquals((await client.receive({ timeout: 5000 })).data, "only this");
 });
 
-Deno.test("server's close refuses a callback and a drain, which it would never heed, and goes on", async () => {
+Deno.test("server's close refuses a callback, a drain and other options, which it would never heed, and goes on", async () => {
   await using server = await serve({ default: () => {} });
   await assertRejects(() => server.close((() => {}) as never), TypeError, "no callback");
   await assertRejects(() => server.close({ drain: 5 } as never), TypeError, "`timeout` here");
+  const misspelt = { keepclients: true } as never;
+  await assertRejects(() => server.close(misspelt), TypeError, "but `keepClients`");
   await using client = await connectWebSocket(urlOf(server));
   assertEquals(client.state, "open");
 });
