@@ -20,7 +20,7 @@ import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
-import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { checkWaitOptions, deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import {
   createRequestListener,
   type HttpHandler,
@@ -489,8 +489,10 @@ export class SocketIoEngine {
    * ms have passed (0: as long as it takes) or `signal` fires; then they are cut. A second call waits as well, and may cut them earlier.
    *
    * @throws {RangeError} if the timeout is out of range; nothing is closed then.
+   * @throws {TypeError} for options that there are not; nothing is closed then.
    */
   async close(options: WaitOptions = {}): Promise<void> {
+    checkWaitOptions("close the engine", options);
     const { timeout, signal } = options;
     const told = timeout !== undefined || signal !== undefined;
     const deadline = deadlineSignal("close the engine", told ? options : { timeout: GRACE });

@@ -5,7 +5,7 @@ import type { Server as HttpsServer } from "node:https";
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { Limits, type Pressure } from "../net/limits.ts";
 import { checkOptionNames, checkOptionSpelling } from "../net/option_names.ts";
-import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
+import { checkWaitOptions, deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { clientFileName, serveClientFile } from "./_client_files.ts";
 import { fileRoutes } from "./_file_routes.ts";
@@ -385,6 +385,7 @@ export class SocketIoServer<
    * Adapters have 5 s to close at most; those that take longer are not waited for. A callback is called as well, once all is closed.
    *
    * @throws {RangeError} If the timeout is out of range; nothing is closed then.
+   * @throws {TypeError} For options that there are not; nothing is closed then.
    */
   close(options?: WaitOptions, done?: (error?: Error) => void): Promise<void>;
   /** The same, with a callback alone. */
@@ -406,6 +407,8 @@ export class SocketIoServer<
   }
 
   async #close(options: WaitOptions | undefined): Promise<void> {
+    // As with npm's, what else a listener of some event is called with is passed over.
+    if (typeof options === "object") checkWaitOptions("close the server", options);
     const deadline = deadlineSignal("close the server", options ?? {});
     const closing: Promise<void>[] = [];
     const attached = this.#closeAttached(options ?? {});

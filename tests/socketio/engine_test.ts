@@ -900,6 +900,8 @@ Deno.test("engine that closes waits for responses as long as it is told to", asy
 Deno.test("engine that is closed a second time waits for the first, and may cut it short", async () => {
   const { engine, text, answer } = await owing();
   await assertRejects(() => engine.close({ timeout: -1 }), RangeError);
+  const drain = { drain: 60_000 } as never;
+  await assertRejects(() => engine.close(drain), TypeError, "no option `drain`");
   let first = false;
   const closed = engine.close({ timeout: 0 }).then(() => first = true);
   await engine.close({ timeout: 20 });

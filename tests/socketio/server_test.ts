@@ -439,6 +439,7 @@ Deno.test("server that closes waits as long as it is told to, for adapters too",
   }
   const io = new SocketIoServer({ adapter: Stuck });
   await assertRejects(() => io.close({ timeout: NaN }), RangeError);
+  await assertRejects(() => io.close({ drain: 5 } as never), TypeError, "no option `drain`");
   const start = performance.now();
   const called = await new Promise((resolve) => void io.close({ timeout: 1 }, resolve));
   assertEquals(called, undefined);
