@@ -7,7 +7,8 @@
  * @param what How the error begins: what can't be done.
  * @param known The names that there are; the values say nothing.
  * @param foreign What other libraries take, and the rest of a sentence about it: "is `hostname` here".
- * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an unknown option, with the name that it has here, and for what is no object of options.
+ * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an unknown option, with the name that it has here, and for what is no object of options, as an
+ * `AbortSignal` is none.
  *
  * @example
  * ```ts
@@ -30,6 +31,10 @@ export function checkOptionNames(
   const given: unknown = options;
   if (typeof given !== "object" || given === null || Symbol.iterator in given) {
     throw refusal(`${what}: the options are not an object`);
+  }
+  // It has no properties of its own, and would not be heard.
+  if (typeof (given as { aborted?: unknown }).aborted === "boolean") {
+    throw refusal(`${what}: a signal goes into an object, { signal }`);
   }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null || Object.hasOwn(known, name)) continue;

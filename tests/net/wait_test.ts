@@ -149,6 +149,7 @@ Deno.test("options of a wait have no others beside them", () => {
   };
   wrong({ timeOut: 1 }, "there is no option `timeOut`, but `timeout`");
   wrong({ signal, ms: 1 }, "there is no option `ms`");
+  wrong(signal, "a signal goes into an object, { signal }");
   for (const none of [50, "5 s", null, [50]]) wrong(none, "the options are not an object");
 });
 
