@@ -239,7 +239,7 @@ export class NamedSockets implements AsyncDisposable {
    * Connects to a TCP port, through the proxy if one is set.
    *
    * @param address the host's name or address; this machine by default
-   * @param wait how long to wait, in ms, or a signal; 20000 by default
+   * @param wait how long to wait, in ms, or options with it and a signal; 20000 by default
    * @returns Whether it is connected.
    */
   connect(
@@ -347,7 +347,7 @@ export class NamedSockets implements AsyncDisposable {
   /**
    * Waits until a client asks to be connected.
    *
-   * @param wait how long, in ms, or a signal; 0 only looks; for ever by default
+   * @param wait how long, in ms, or options with it and a signal; 0 only looks; for ever by default
    * @returns Whether one does. That none came in time is no error.
    */
   waitForConnection(name: string, wait: SocketWait = {}): Promise<boolean> {
@@ -362,7 +362,7 @@ export class NamedSockets implements AsyncDisposable {
    * Accepts the client that has waited longest, and waits for one if there is none. A book that is full fails with `LIMIT_REACHED` when no
    * other socket is closed within 50 ms, and the client waits on.
    *
-   * @param wait how long, in ms, or a signal; 0 only looks; for ever by default
+   * @param wait how long, in ms, or options with it and a signal; 0 only looks; for ever by default
    * @returns The name of the channel to it, a new socket; `""` when no client came. The channel begins in the mode of the listening socket.
    */
   accept(name: string, wait: SocketWait = {}): Promise<string> {
