@@ -5,6 +5,7 @@ import { HttpConnectHandshake } from "./http_connect_handshake.ts";
 import { prefixTransport } from "./prefixed_transport.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
+import { ProxyUrl } from "./proxy_url.ts";
 import type { Transport } from "./transport.ts";
 import type { WaitOptions } from "./wait.ts";
 
@@ -83,7 +84,10 @@ export async function httpConnect(
   let handshake: HttpConnectHandshake;
   let what: string;
   try {
-    checkOptionNames("Cannot connect through proxy", options, OPTIONS);
+    // A proxy's URL has its login, and where it is besides.
+    if (!(options instanceof ProxyUrl)) {
+      checkOptionNames("Cannot connect through proxy", options, OPTIONS);
+    }
     handshake = new HttpConnectHandshake(target, { username, password, headers });
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
   } catch (error) {

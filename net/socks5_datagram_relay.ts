@@ -7,6 +7,7 @@ import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
 import { lookupHost } from "./lookup.ts";
 import { checkOptionNames } from "./option_names.ts";
+import { ProxyUrl } from "./proxy_url.ts";
 import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
@@ -251,7 +252,10 @@ export async function socks5Associate(
   let deadline: Deadline | undefined;
   let socket: DatagramSocket | undefined;
   try {
-    checkOptionNames("Cannot relay datagrams through proxy", options, OPTIONS);
+    // A proxy's URL has its login, and where it is besides.
+    if (!(options instanceof ProxyUrl)) {
+      checkOptionNames("Cannot relay datagrams through proxy", options, OPTIONS);
+    }
     deadline = deadlineSignal("relay datagrams through proxy", { timeout, signal });
     const aborter = new AbortController();
     deadline.onfire((error) => aborter.abort(error));

@@ -3,6 +3,7 @@ import { httpConnect } from "../../net/http_connect.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import type { Transport } from "../../net/transport.ts";
 import { text, utf8 } from "../_support/framing.ts";
 
@@ -28,6 +29,16 @@ Deno.test("HTTP connect returns the same transport when the target has not spoke
   assertStringIncludes(head, "CONNECT example.org:443 HTTP/1.1\r\n");
   assertStringIncludes(head, "Proxy-Authorization: Basic dTpw\r\n");
   assertStringIncludes(head, "X-Test: 1\r\n");
+  await there.write(utf8("HTTP/1.1 200 OK\r\n\r\n"));
+  assertStrictEquals(await connecting, here);
+  here.close();
+  there.close();
+});
+
+Deno.test("HTTP connect takes the login of a proxy's URL", async () => {
+  const [here, there] = pair();
+  const connecting = httpConnect(here, TARGET, parseProxyUrl("http://u:p@127.0.0.1"));
+  assertStringIncludes(await readHead(there), "Proxy-Authorization: Basic dTpw\r\n");
   await there.write(utf8("HTTP/1.1 200 OK\r\n\r\n"));
   assertStrictEquals(await connecting, here);
   here.close();

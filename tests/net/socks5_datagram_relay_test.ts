@@ -3,6 +3,7 @@ import { createDatagramSocket, type DatagramSocket } from "../../net/datagram_so
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { encodeSocks5Datagram } from "../../net/socks5_codec.ts";
 import { socks5Associate, Socks5DatagramRelay } from "../../net/socks5_datagram_relay.ts";
 import { createSocks5Server } from "../../net/socks5_server.ts";
@@ -271,4 +272,7 @@ Deno.test("SOCKS5 relay is refused by a server that has none, and by bad argumen
   const fourth = await Deno.connect(server.addr);
   const misspelt: object = { polcy: { default: "none" } };
   await assertRejects(() => socks5Associate(fourth, misspelt), TypeError, "no option `polcy`");
+  const fifth = await Deno.connect(server.addr);
+  const url = parseProxyUrl("socks5://127.0.0.1");
+  await assertRejects(() => socks5Associate(fifth, url), ProxyError);
 });

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
+import { parseProxyUrl } from "../../net/proxy_url.ts";
 import { socks5Connect } from "../../net/socks5.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
 import { readBytes } from "../_support/transport_io.ts";
@@ -20,6 +21,18 @@ Deno.test("SOCKS5 connect returns the same transport, with what follows still in
   await there.write(utf8("220 hello"));
   assertStrictEquals(await connecting, here);
   assertEquals(text(await readBytes(here, 9)), "220 hello");
+  here.close();
+  there.close();
+});
+
+Deno.test("SOCKS5 connect takes the login of a proxy's URL", async () => {
+  const [here, there] = pair();
+  const connecting = socks5Connect(here, TARGET, parseProxyUrl("socks5://u:p@127.0.0.1"));
+  assertEquals(await readBytes(there, 4), hex("05020002"));
+  await there.write(hex("0502"));
+  assertEquals(await readBytes(there, 5), hex("0101750170"));
+  await there.write(hex("0100 05000001000000000000"));
+  assertStrictEquals(await connecting, here);
   here.close();
   there.close();
 });
