@@ -53,10 +53,11 @@ export interface DatagramSendOptions extends WaitOptions {
 
 const BIND_ERRORS = "Cannot bind";
 
-/** With `exclusive` of Node's, which says what is so anyway. */
-const BIND_OPTIONS: Record<keyof Required<DatagramBindOptions> | "exclusive", true> = {
+/** With `exclusive` of Node's, which says what is so anyway, and the `family` of what a socket's `address()` gives. */
+const BIND_OPTIONS: Record<keyof Required<DatagramBindOptions> | "exclusive" | "family", true> = {
   port: true,
   address: true,
+  family: true,
   exclusive: true,
 };
 

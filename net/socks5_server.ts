@@ -18,6 +18,13 @@ import { isBounded, waitFor } from "./wait.ts";
 /** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
 const ACCEPT_PAUSE = 50;
 
+/** With the `transport` of an address, its own from before, say. */
+const LISTEN_OPTIONS: Record<keyof Socks5ListenOptions | "transport", true> = {
+  hostname: true,
+  port: true,
+  transport: true,
+};
+
 /**
  * A SOCKS5 proxy (RFC 1928, 1929), made by {@linkcode createSocks5Server}.
  *
@@ -73,7 +80,7 @@ export class Socks5Server implements AsyncDisposable {
    */
   listen(options: Socks5ListenOptions = {}): Socks5ServerAddr {
     const what = "Cannot make the SOCKS5 server listen";
-    checkOptionNames(what, options, { hostname: true, port: true }, { host: "is `hostname` here" });
+    checkOptionNames(what, options, LISTEN_OPTIONS, { host: "is `hostname` here" });
     const { hostname = "127.0.0.1", port = 0 } = options;
     if (this.#listener !== undefined) {
       throw new NetError("Cannot listen: the SOCKS5 server listens already", {

@@ -795,6 +795,9 @@ Deno.test("datagram socket refuses an address by another name: it would be open 
   }
   await assertRejects(() => loose.bind({ port: 0, adress: "::1" }), TypeError, "`adress`");
   await loose.bind({ port: 0, address: "127.0.0.1", exclusive: true });
+  // What `address()` gives holds a family as well.
+  using other = await createDatagramSocket().bind({ ...socket.address(), port: 0 });
+  assertEquals(other.address().family, "IPv4");
   const peer = { ...socket.address(), host: "a record of the program's", name: "peer" };
   assertEquals(await socket.send("hello", peer), 5);
 });

@@ -123,6 +123,13 @@ Deno.test("SOCKS5 server tells why it could not connect", async () => {
   }
 });
 
+Deno.test("SOCKS5 server listens again where it listened", async () => {
+  await using server = createSocks5Server();
+  const addr = server.listen();
+  await server.close();
+  assertEquals(server.listen(addr), addr);
+});
+
 Deno.test("SOCKS5 server takes the next address of a name when one refuses", async () => {
   await using target = echoServer();
   const lookup = () => Promise.resolve(["::1", "127.0.0.3", "127.0.0.1"]);
