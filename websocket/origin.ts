@@ -77,7 +77,8 @@ export function isOriginAllowed(
   return policy.some((allowed) =>
     typeof allowed === "string"
       ? allowed.toLowerCase() === origin.toLowerCase()
-      : allowed.test(origin)
+      // Unlike `test`, it begins anew each time with a pattern that has the flag `g` or `y`.
+      : origin.search(allowed) >= 0
   );
 }
 

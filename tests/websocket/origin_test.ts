@@ -54,6 +54,26 @@ Deno.test("list of origins matches whole strings and patterns", () => {
   ]);
 });
 
+Deno.test("pattern with a state of its own says the same of an origin each time", () => {
+  for (
+    const pattern of [
+      /^https:\/\/a\.example$/g,
+      /https:\/\/a\.example/y,
+      Object.freeze(/^https:\/\/a/),
+    ]
+  ) {
+    const origins = [
+      "https://a.example",
+      "https://a.example",
+      "https://b.example",
+      "https://a.example",
+    ];
+    const allowed = origins.map((origin) => isOriginAllowed([pattern], origin, "x", true));
+    assertEquals(allowed, [true, true, false, true]);
+    assertEquals(pattern.lastIndex, 0);
+  }
+});
+
 Deno.test("any lets in everything, a function decides about everything", () => {
   assertEquals(isOriginAllowed("any", "null", "x", true), true);
   const seen: unknown[] = [];
