@@ -8,6 +8,7 @@
  * platform's then; `io.listen({ handler: app.fetch })` runs the same program on the faster ones of this package.
  */
 import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { SocketIoServer } from "@sluice/sockets/socketio";
 import { orExit, portNumber, readArguments } from "./_arguments.ts";
 import { untilInterrupted } from "./_until_interrupted.ts";
@@ -41,9 +42,9 @@ const app = new Hono<{ Bindings: Deno.ServeHandlerInfo<Deno.NetAddr> }>();
 
 app.all("/socket.io/*", (c) => handler(c.req.raw, c.env));
 app.get("/", (c) => c.html(PAGE));
-app.post("/news", async (c) => {
+app.post("/news", bodyLimit({ maxSize: 4096 }), async (c) => {
   const text = await c.req.text();
-  if (text.trim() === "" || text.length > 4096) return c.json({ problem: "post a text" }, 400);
+  if (text.trim() === "") return c.json({ problem: "post a text" }, 400);
   io.emit("news", text);
   return c.json({ sentTo: io.engine.clientsCount });
 });

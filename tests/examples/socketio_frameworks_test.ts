@@ -100,3 +100,19 @@ for (const name of EXAMPLES) {
     assertEquals(server.stderr, "");
   });
 }
+
+peerTest("hono example: a text that is too long is refused before it has come as a whole", {
+  needs: ["npm:hono"],
+}, async () => {
+  const [server, url] = await start("hono");
+  await using _ = server;
+  const longest = await post(url, "a".repeat(4096));
+  assertEquals([longest.status, await longest.json()], [200, { sentTo: 0 }]);
+  const body = new ReadableStream({
+    start: (controller) => controller.enqueue(new Uint8Array(4097).fill(97)), // and it does not end
+  });
+  const signal = AbortSignal.timeout(10_000);
+  const tooLong = await fetch(new URL("news", url), { method: "POST", body, signal });
+  assertEquals(tooLong.status, 413);
+  await tooLong.body?.cancel();
+});
