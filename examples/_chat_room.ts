@@ -2,6 +2,7 @@
  * One chat room, whatever its guests come in by: a front (TCP, WebSocket, Socket.IO) gives the room a
  * `ChatConnection` for each guest and passes on the guest's lines. Names, commands, limits and notices are here.
  */
+import { printable } from "./_printable.ts";
 
 /** One guest, as a front shows it to the room. */
 export interface ChatConnection {
@@ -33,8 +34,6 @@ export interface ChatRoomOptions {
 const PATIENCE = 20;
 const MAX_LINE = 500;
 const NAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,19}$/u;
-/** What could move another guest's cursor, or turn its text round: controls and direction marks. */
-const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
 const HELP = "/who lists who is here, /nick NAME changes your name, /quit leaves";
 
@@ -183,7 +182,7 @@ export class ChatMember {
   receive(line: string): void {
     if (!this.#open) return;
     if (!this.#mayTalk()) return;
-    const text = line.replaceAll(UNSAFE, "").trim();
+    const text = printable(line).trim();
     if (text === "") return;
     if (text.length > MAX_LINE) {
       this.send(`* That line is longer than ${MAX_LINE} characters, nobody saw it`);

@@ -13,6 +13,7 @@ import { TextLineStream } from "@std/streams";
 import { discoverBluetooth } from "@sluice/sockets/net";
 import { ClientInfo, SocketBook, SocketBookError, TransmissionMode } from "@sluice/sockets/socket";
 import { readArguments, wholeNumber } from "./_arguments.ts";
+import { printable } from "./_printable.ts";
 
 const SERVICE = "SerialPortServiceClass_UUID";
 /** How long calling may take, in ms. */
@@ -21,7 +22,7 @@ const CALL_TIME = 20_000;
 /** Prints what comes until the other side hangs up. */
 async function listen(book: SocketBook, name: string): Promise<void> {
   try {
-    for (;;) console.log(`> ${await book.read(name)}`);
+    for (;;) console.log(`> ${printable(await book.read(name))}`);
   } catch (error) {
     if (!(error instanceof SocketBookError) || !error.closed) throw error;
   }
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
   });
   if (scan) {
     for (const { address, name } of await discoverBluetooth({ localAddress: adapter })) {
-      console.log(address, name ?? "");
+      console.log(address, printable(name ?? ""));
     }
     return;
   }

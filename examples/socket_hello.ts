@@ -10,6 +10,7 @@
 import { ByteBuffer } from "@sluice/sockets/buffer";
 import { SimpleSocket } from "@sluice/sockets/socket";
 import { portNumber, readArguments, wholeNumber } from "./_arguments.ts";
+import { printable } from "./_printable.ts";
 
 const USAGE = `The simplest client: sends the words as a line, prints what comes, and closes.
 
@@ -39,13 +40,15 @@ socket.onconnect(() => {
 
 socket.ondata((data) => {
   received.write(data);
-  for (let line; (line = received.tryReadLine()) !== undefined;) console.log(`Got: ${line}`);
+  for (let line; (line = received.tryReadLine()) !== undefined;) {
+    console.log(`Got: ${printable(line)}`);
+  }
   received.compact();
 });
 
 socket.onclose(() => {
   // A line that the other end did not finish.
-  if (received.available > 0) console.log(`Got: ${received.readText()}`);
+  if (received.available > 0) console.log(`Got: ${printable(received.readText())}`);
   console.log("Closed");
 });
 

@@ -11,6 +11,7 @@
  */
 import { ClientInfo, SocketBook } from "@sluice/sockets/socket";
 import { portNumber, readArguments } from "./_arguments.ts";
+import { printable } from "./_printable.ts";
 import { onInterrupt } from "./_until_interrupted.ts";
 
 const livre = new SocketBook({ encoding: "windows1252" });
@@ -66,7 +67,7 @@ async function client(port: number, messages: string[]): Promise<void> {
       Deno.exitCode = 1;
       break;
     }
-    console.log(lu);
+    console.log(printable(lu));
   }
   await livre.socketFerme("CLIENT");
 }

@@ -14,6 +14,7 @@ import {
   type WebSocketServer,
 } from "@sluice/sockets/websocket";
 import { findable, inUrl, portNumber, readArguments } from "../_arguments.ts";
+import { printable } from "../_printable.ts";
 import { onInterrupt } from "../_until_interrupted.ts";
 import { ChatClient } from "./_chat_client.ts";
 import { ChatServer, type UserRow } from "./_chat_server.ts";
@@ -33,10 +34,6 @@ function printTable(rows: readonly UserRow[]): void {
   }
   if (rows.length === 0) console.log("nobody is connected");
 }
-
-/** Text of a peer, without what could move the cursor. */
-// deno-lint-ignore no-control-regex
-const printable = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "");
 
 async function servePage(chat: ChatServer, port: number, hostname: string): Promise<{
   server: WebSocketServer;

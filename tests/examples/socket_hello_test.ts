@@ -30,13 +30,13 @@ Deno.test("socket hello: the words come back", async () => {
 Deno.test("socket hello prints what came after the last line, too", async () => {
   await using server = await rawServer();
   const peer = server.accept().then(async (peer) => {
-    await peer.write("one\nuser: ");
+    await peer.write("one\x1b[2J\nuser: \x07");
     return peer;
   });
   const { port } = server;
   const { code, stdout } = await hello("--wait=300", "127.0.0.1", String(port));
   using _peer = await peer;
-  const lines = [`Connected to 127.0.0.1:${port}`, "Got: one", "Got: user: ", "Closed", ""];
+  const lines = [`Connected to 127.0.0.1:${port}`, "Got: one[2J", "Got: user: ", "Closed", ""];
   assertEquals([code, stdout], [0, lines.join("\n")]);
 });
 
