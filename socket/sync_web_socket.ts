@@ -180,12 +180,17 @@ export class SyncWebSocket implements AsyncDisposable {
    *
    * @param opcode `TEXT` or `BINARY`; or `PONG`, or `PING` without data: the pong to it is not waited for; by default `TEXT` for text, `BINARY` for bytes
    * @throws {TypeError} (rejects) for data that is neither text nor bytes, bytes that are no UTF-8 as `TEXT`, and other opcodes.
+   * @throws {RangeError} (rejects) for more than 125 bytes as `PONG`.
    */
   async send(data: SyncSendable, opcode?: 1 | 2 | 9 | 10): Promise<SyncSendResult> {
     const ws = this.#ws;
     if (ws === null || this.#state !== "OPEN") return this.#failed([null, ...WRONG_STATE]);
     if (opcode === SyncWebSocket.PING || opcode === SyncWebSocket.PONG) {
-      return sendControl(ws, bytesOf(data), opcode);
+      const payload = bytesOf(data);
+      // What came before the end is still to be received, so the state is left to `receive`.
+      if (ws.state === "closed") return this.#failed([null, ...endOf(await ws.closed)]);
+      if (ws.state === "closing") return this.#failed([null, ...WRONG_STATE]);
+      return sendControl(ws, payload, opcode);
     }
     if (opcode !== undefined && opcode !== 1 && opcode !== 2) {
       throw new TypeError(`Cannot send a message with the opcode ${String(opcode)}`);

@@ -78,6 +78,23 @@ Deno.test("sync WebSocket refuses what can't be sent", async () => {
   assertEquals(ws.state, "OPEN");
 });
 
+Deno.test("sync WebSocket tells that pings and pongs can't be sent any more, and loses nothing by it", async () => {
+  await using raw = await rawServer();
+  await using ws = new SyncWebSocket();
+  const connecting = ws.connect(url(raw));
+  const peer = await acceptUpgrade(raw);
+  await connecting;
+  await assertRejects(() => ws.send("x".repeat(126), SyncWebSocket.PONG), RangeError);
+  await peer.write(new Uint8Array([0x81, 1, 0x61]));
+  peer.close();
+  await ws.connection!.closed;
+  const { PING, PONG } = SyncWebSocket;
+  assertEquals(await ws.send("", PONG), [null, false, 1006, "closed"]);
+  assertEquals(await ws.send("", PING), [null, false, 1006, "closed"]);
+  assertEquals(await ws.receive(), ["a", 1]);
+  assertEquals(await ws.receive(), [null, null, false, 1006, "closed"]);
+});
+
 Deno.test("sync WebSocket sends pings and pongs, answers pings, and returns neither", async () => {
   const seen: string[] = [];
   await using server = await serve({
