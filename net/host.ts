@@ -70,9 +70,16 @@ export function parseHost(host: string): ParsedHost {
   return { hostname: name.toLowerCase(), absolute };
 }
 
+// What JSON leaves as it is: further controls, and marks that turn text round.
+const GARBLING = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 /** Escapes what would garble a message, and cuts what would fill it. */
 function show(host: string): string {
-  return JSON.stringify(host.length > 80 ? `${host.slice(0, 77)}...` : host);
+  const text = JSON.stringify(host.length > 80 ? `${host.slice(0, 77)}...` : host);
+  return text.replace(
+    GARBLING,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /**

@@ -100,6 +100,9 @@ Deno.test("parseHost and checkPort show what they were given, escaped and cut", 
   const shown = (host: string): string =>
     assertThrows(() => parseHost(host), TypeError).message.replace("Cannot use host ", "");
   assertEquals(shown("a\r\nb"), '"a\\r\\nb": it holds a character that no host name has');
+  const invalid = "it is not a valid international name";
+  assertEquals(shown("a\u202eb"), `"a\\u202eb": ${invalid}`);
+  assertEquals(shown("\x9b2J.example"), `"\\u009b2J.example": ${invalid}`);
   assertEquals(shown("x".repeat(300)), `"${"x".repeat(77)}...": it is longer than 255 bytes`);
   assertThrows(() => checkPort("80" as never), RangeError, 'port string "80"');
   assertThrows(() => checkPort(1.5), RangeError, "port 1.5:");
