@@ -430,6 +430,7 @@ export class ServerCore {
         await this.#refuseWith(arrival, received, answer, signal);
         return undefined;
       }
+      checkAdmission(answer);
       const headers = new Headers(this.options.headers);
       const own = typeof answer === "object" ? (answer as WebSocketAdmission).headers : undefined;
       for (const [name, value] of new Headers(own)) headers.append(name, value);
@@ -707,4 +708,16 @@ async function beginningOf(
 function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query < 0 ? target : target.slice(0, query);
+}
+
+/** What is none of the answers, such as an empty text, an error or `{ status: 403 }`, was hardly meant for a yes. */
+function checkAdmission(answer: unknown): void {
+  if (answer === true || answer === undefined) return;
+  const admits = typeof answer === "object" && answer !== null &&
+    !(answer instanceof Error) && !("status" in answer);
+  if (admits) return;
+  throw new TypeError(
+    "Cannot let a client in: authorize answered with neither true, false, a Response nor an object with headers",
+    { cause: answer },
+  );
 }

@@ -190,6 +190,13 @@ const ANSWERS: Array<[
   ["rejects", () => Promise.reject(new Error("mine")), 500],
   ["gives a response that is none", () => Response.error(), 500],
   ["gives headers that can't be sent", () => ({ headers: { upgrade: "x" } }), 500],
+  ...[null, 0, "", "no", NaN, new Error("no"), { status: 403 }].map((
+    value,
+  ): [string, () => AuthorizeResult, number] => [
+    `answers ${Deno.inspect(value).split("\n")[0]}`,
+    () => value as never,
+    500,
+  ]),
 ];
 
 for (const [name, answer, status] of ANSWERS) {
