@@ -14,8 +14,11 @@ export function connectedError(): NetError {
   });
 }
 
-/** Why a socket takes no write: it is closed, it has ended its direction, or it is not connected. */
-export function writeError(why: "closed" | "ended" | "offline"): NetError {
+/** Why a socket takes no write: it is closed, it has ended its direction, the peer has ended both, or it is not connected. */
+export function writeError(why: "closed" | "ended" | "gone" | "offline"): NetError {
+  if (why === "gone") {
+    return new NetError("Cannot write: the peer has ended the connection", { code: "EPIPE" });
+  }
   if (why === "closed") {
     return new NetError("Cannot write: the socket is closed", { code: "ERR_STREAM_DESTROYED" });
   }

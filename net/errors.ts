@@ -25,7 +25,7 @@
  * | `ENOTCONN` | not connected |
  * | `ENOTFOUND` | the name does not resolve |
  * | `EPERM` | permission missing (of the system, or a Deno `--allow-*` flag) |
- * | `EPIPE` | written to a connection whose other end is gone |
+ * | `EPIPE` | written to a connection whose other end is gone, or has ended it for both |
  * | `EPROTO` | the peer breaks the protocol |
  * | `ETIMEDOUT` | a deadline passed |
  * | `ABORT_ERR` | an `AbortSignal` fired |

@@ -396,7 +396,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     if (filled) this.write(chunk, encoding);
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {
-        const error = this.#outgoing.finished ? endedError() : this.#writeError();
+        const error = this.#outgoing.finished ? endedError() : writeError("closed");
         this.#soon(() => callback(error));
       }
       return this;
@@ -1142,6 +1142,8 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   #writeError(): NetError {
+    // As in Node: who has not ended anything is not told that it has.
+    if (this.#readEnded && this.#outgoing.ending && !this.allowHalfOpen) return writeError("gone");
     if (this.#destroyed) return writeError("closed");
     return writeError(this.#outgoing.ending ? "ended" : "offline");
   }

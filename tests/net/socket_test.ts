@@ -389,6 +389,49 @@ Deno.test("socket not half open ends itself after the peer's end", async () => {
   assertEquals([it.socket.destroyed, it.socket.readyState], [true, "closed"]);
 });
 
+Deno.test("a write after the peer has ended a socket that is not half open is EPIPE", async () => {
+  const codeOfWrite = (socket: Socket): Promise<string | undefined> =>
+    new Promise((resolve) => socket.write("late", (error) => resolve((error as NetError)?.code)));
+  {
+    // It closes later, for its peer does not read.
+    using it = rig();
+    it.socket.write(new Uint8Array(1 << 20));
+    const ended = once(it.socket.resume(), "end");
+    const failed = once(it.socket, "error");
+    await it.peer.closeWrite();
+    await ended;
+    assertEquals([it.socket.writableEnded, it.socket.destroyed], [true, false]);
+    assertEquals(await codeOfWrite(it.socket), "EPIPE");
+    assertEquals(((await failed)[0] as NetError).code, "EPIPE");
+  }
+  {
+    using it = rig();
+    it.socket.resume();
+    await it.peer.closeWrite();
+    await it.socket.closed;
+    assertEquals(await codeOfWrite(it.socket), "EPIPE");
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    it.socket.end(resolve);
+    assertEquals((await promise as NetError).code, "ERR_STREAM_ALREADY_FINISHED");
+  }
+  {
+    // In the `end` event it may still write.
+    using it = rig();
+    it.socket.resume().on("end", () => void it.socket.write("last"));
+    await it.peer.closeWrite();
+    assertEquals(await readText(it.peer), "last");
+  }
+  {
+    using it = rig({ allowHalfOpen: true });
+    const ended = once(it.socket.resume(), "end");
+    it.socket.end();
+    await it.peer.closeWrite();
+    await ended;
+    await it.socket.closed;
+    assertEquals(await codeOfWrite(it.socket), "ERR_STREAM_DESTROYED");
+  }
+});
+
 Deno.test("socket that nobody reads notices an end without data", async () => {
   using it = rig();
   await it.peer.closeWrite();
