@@ -374,8 +374,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     // As in Node what is no function is none.
     if (typeof callback !== "function") callback = undefined;
     const bytes = chunk instanceof Uint8Array ? chunk : encodeChunk(chunk, encoding);
-    const offline = this.#transport === null && this.#connecting === null;
-    if (this.#destroyed || this.#outgoing.ending || offline) return this.#refuse(callback);
+    if (this.#refuses) return this.#refuse(callback);
     if (this.#idle !== null) this.#idle.touch();
     return this.#outgoing.write(bytes, callback);
   }
@@ -393,19 +392,18 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const callback = typeof args.at(-1) === "function" ? args.pop() as SocketCallback : undefined;
     const [chunk, encoding] = args as [SocketChunk?, (string | null)?];
     const filled = chunk !== undefined && chunk !== null;
+    // The callback hears of its own chunk first.
+    const lost = filled && this.#refuses ? this.#writeError() : null;
     if (filled) this.write(chunk, encoding);
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {
-        const error = this.#outgoing.finished ? endedError() : writeError("closed");
+        const error = lost ?? (this.#outgoing.finished ? endedError() : writeError("closed"));
         this.#soon(() => callback(error));
       }
       return this;
     }
-    const offline = this.#transport === null && this.#connecting === null;
-    // What is lost by this is an error.
-    const lost = offline && filled ? this.#writeError() : null;
     this.#outgoing.end(callback);
-    if (offline) this.destroy(lost);
+    if (this.#offline) this.destroy();
     // Who has paused in a `data` event and is done would never see that the peer is, too.
     else if (this.#paused) this.#incoming.begin();
     return this;
@@ -1141,6 +1139,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     });
   }
 
+  get #offline(): boolean {
+    return this.#transport === null && this.#connecting === null;
+  }
+
+  get #refuses(): boolean {
+    return this.#destroyed || this.#outgoing.ending || this.#offline;
+  }
+
   #writeError(): NetError {
     // As in Node: who has not ended anything is not told that it has.
     if (this.#readEnded && this.#outgoing.ending && !this.allowHalfOpen) return writeError("gone");
@@ -1150,13 +1156,9 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   #refuse(callback: SocketCallback | null | undefined): false {
     const error = this.#writeError();
-    this.#soon(() => {
-      try {
-        callback?.(error);
-      } finally {
-        if (!this.#destroyed) this.destroy(error);
-      }
-    });
+    // Before the error is told of; and at once, or an end that comes first would have nobody told.
+    if (callback) this.#soon(() => callback(error));
+    if (!this.#destroyed) this.destroy(error);
     return false;
   }
 

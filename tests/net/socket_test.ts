@@ -432,6 +432,28 @@ Deno.test("a write after the peer has ended a socket that is not half open is EP
   }
 });
 
+Deno.test("a write in the end event of a socket that has ended is told by its error", async () => {
+  using it = rig();
+  it.socket.resume().end();
+  it.socket.on("end", () => void it.socket.write("late"));
+  const failed = once(it.socket, "error");
+  const closed = once(it.socket, "close");
+  await it.peer.closeWrite();
+  assertEquals(await closed, [true]);
+  assertEquals(((await failed)[0] as NetError).code, "EPIPE");
+});
+
+Deno.test("the callback of an end hears why its own chunk was not taken", async () => {
+  using it = rig();
+  it.socket.on("error", () => {});
+  const finished = once(it.socket, "finish");
+  it.socket.end();
+  await finished;
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  it.socket.end("late", resolve);
+  assertEquals((await promise as NetError).code, "ERR_STREAM_WRITE_AFTER_END");
+});
+
 Deno.test("socket that nobody reads notices an end without data", async () => {
   using it = rig();
   await it.peer.closeWrite();
