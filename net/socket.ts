@@ -392,12 +392,13 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     const callback = typeof args.at(-1) === "function" ? args.pop() as SocketCallback : undefined;
     const [chunk, encoding] = args as [SocketChunk?, (string | null)?];
     const filled = chunk !== undefined && chunk !== null;
-    // The callback hears of its own chunk first.
-    const lost = filled && this.#refuses ? this.#writeError() : null;
-    if (filled) this.write(chunk, encoding);
+    // The callback hears why its own chunk was not taken.
+    const refused = filled && this.#refuses;
+    if (filled) this.write(chunk, encoding, refused ? callback : undefined);
+    if (refused) return this;
     if (this.#outgoing.finished || this.#destroyed) {
       if (callback !== undefined) {
-        const error = lost ?? (this.#outgoing.finished ? endedError() : writeError("closed"));
+        const error = this.#outgoing.finished ? endedError() : writeError("closed");
         this.#soon(() => callback(error));
       }
       return this;
@@ -1148,10 +1149,11 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
   }
 
   #writeError(): NetError {
-    // As in Node: who has not ended anything is not told that it has.
-    if (this.#readEnded && this.#outgoing.ending && !this.allowHalfOpen) return writeError("gone");
-    if (this.#destroyed) return writeError("closed");
-    return writeError(this.#outgoing.ending ? "ended" : "offline");
+    // As in Node: who has not ended anything is not told that it has, and who has, also behind the close.
+    if (this.#outgoing.ending) {
+      return writeError(this.#readEnded && !this.allowHalfOpen ? "gone" : "ended");
+    }
+    return writeError(this.#destroyed ? "closed" : "offline");
   }
 
   #refuse(callback: SocketCallback | null | undefined): false {
