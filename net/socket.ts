@@ -533,7 +533,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
 
   /**
    * Stops `data` events and, with them, the sender at the other end. One chunk that is on its way is held until `resume()`;
-   * an end without one is told of at once. In a `data` event nothing is on its way: then the end, too, waits for `resume()`, unless
+   * an end without one is told of at once; a socket that is paused before it is connected reads nothing, and tells of no end, until then. In a `data` event nothing is on its way: then the end, too, waits for `resume()`, unless
    * the own side has ended (`end()`): then one chunk, or the end, is read all the same, as in Node. Who takes the chunks (`for await`, `readable`) goes on taking them, as in Node.
    */
   pause(): this {
