@@ -431,14 +431,15 @@ export class TransportWriter implements BudgetHolder {
   /**
    * Begins to write what is queued, unless a write is under way or it is corked, and stops. Nothing follows that write.
    *
-   * @returns When that write has come back, well or not; undefined if none was begun.
+   * @returns When that write, or the first of all that is still under way, has come back, well or not; undefined if there is neither.
    */
   stopBehindFlush(error?: unknown): Promise<void> | undefined {
     const before = this.#writing;
     if (this.#corks === 0) this.flush();
-    const begun = this.#writing && !before;
+    // A connection that has just come takes its first write a moment later; any other one under way is held up by the peer.
+    const passing = this.#writing && (!before || this.#written === 0);
     this.stop(error);
-    if (!begun) return undefined;
+    if (!passing) return undefined;
     return new Promise((resolve) => {
       this.#cameBack = resolve;
     });

@@ -455,6 +455,22 @@ Deno.test("the callback of an end hears why its own chunk was not taken", async 
   assertEquals(told, ["ERR_STREAM_WRITE_AFTER_END", "error"]);
 });
 
+Deno.test("the first write of a connection that has just come is not lost by an end or a turn before destroy", async () => {
+  const ways: ((socket: Socket) => void)[] = [
+    (socket) => socket.end("busy").destroy(),
+    (socket) => {
+      socket.write("busy");
+      queueMicrotask(() => socket.destroy());
+    },
+  ];
+  for (const way of ways) {
+    await withServer({}, way, async (port) => {
+      const client = connect(port, "127.0.0.1").setEncoding("utf8");
+      assertEquals((await Array.fromAsync(client)).join(""), "busy");
+    });
+  }
+});
+
 Deno.test("socket that nobody reads notices an end without data", async () => {
   using it = rig();
   await it.peer.closeWrite();
