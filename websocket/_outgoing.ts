@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { decodeUtf8, encodeUtf8, Utf8Validator } from "../buffer/utf8.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import { waitFor, type WaitOptions } from "../net/wait.ts";
 import type { Link } from "./_connection_parts.ts";
 import { WebSocketError } from "./errors.ts";
@@ -27,8 +28,15 @@ export function toMessage(data: unknown): string | Uint8Array {
   return message;
 }
 
+const SEND_OPTIONS = { compress: true, opcode: true, timeout: true, signal: true };
+const FOREIGN_SEND_OPTIONS = {
+  binary: "is `opcode` here, 1 for text and 2 for binary",
+  fin: "is none here: the parts of a message go into one iterable",
+};
+
 /**
- * Refuses what npm's ws takes behind the message, and no opcode: a callback would never be called, and text not be sent as binary.
+ * Refuses what npm's ws takes behind the message, what nobody does, and what is no opcode: a callback would never be called, text not be sent as
+ * binary, and a secret be compressed. Costs nothing where all is known.
  *
  * @throws {TypeError}
  */
@@ -36,9 +44,9 @@ export function checkSendOptions(options: { opcode?: WebSocketMessageOpcode }): 
   if (typeof options === "function") {
     throw new TypeError("Cannot send: there is a promise to await, and no callback");
   }
-  if ((options as { binary?: boolean }).binary !== undefined) {
-    throw new TypeError("Cannot send: `binary` is `opcode` here, 1 for text and 2 for binary");
-  }
+  let known = typeof options === "object" && options !== null;
+  for (const name in options) known &&= Object.hasOwn(SEND_OPTIONS, name);
+  if (!known) checkOptionNames("Cannot send", options, SEND_OPTIONS, FOREIGN_SEND_OPTIONS);
   const { opcode } = options;
   if (opcode !== undefined && opcode !== 1 && opcode !== 2) {
     throw new TypeError(`Cannot send with opcode ${opcode}: it is 1 for text or 2 for binary`);

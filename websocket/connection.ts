@@ -655,7 +655,7 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
    * `signal` and `timeout` end the waiting only; but parts that come too slowly end the connection with them, because
    * half a message can't be taken back.
    *
-   * @throws {TypeError} At once, for what can't be sent, and for the callback and the `binary` of npm's ws.
+   * @throws {TypeError} At once, for what can't be sent, for the callback and the `binary` of npm's ws, and for options that there are not.
    * @throws {RangeError} At once, for a timeout that is negative or not a number.
    * @throws {WebSocketError} `CLOSED` or `SEND_QUEUE_FULL`.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.

@@ -9,6 +9,7 @@ import {
   type WaitOptions,
 } from "../net/wait.ts";
 import { closePayload } from "./_frame_output.ts";
+import { checkSendOptions } from "./_outgoing.ts";
 import { shownUrl } from "./_shown_url.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
 import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
@@ -80,6 +81,7 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
    *
    * Only somebody who iterates opens connections: without a loop it waits for good. `timeout` is one time for all that it waits for.
    *
+   * @throws {TypeError} For options that there are not.
    * @throws {WebSocketError} `CLOSED` after `close()`, or when it was given up.
    * @throws {NetError} `ETIMEDOUT` or `ABORT_ERR`.
    */
@@ -306,6 +308,7 @@ class Reconnecting implements ReconnectingWebSocket {
   }
 
   async send(data: WebSocketSendable, options: WebSocketSendOptions = {}): Promise<void> {
+    checkSendOptions(options); // now, and not when there is a connection
     if (!isBounded("send", options)) return await (await this.connected()).send(data, options);
     // One time for both: for the connection, and for room on it.
     const deadline = deadlineSignal("send", options);

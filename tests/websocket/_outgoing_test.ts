@@ -156,7 +156,14 @@ Deno.test("options of a message are no callback, no binary of npm's ws and no ot
   for (const good of [{}, { opcode: 1 }, { opcode: 2 }, { opcode: undefined }] as const) {
     checkSendOptions(good);
   }
-  const wrong = [[() => {}, "promise"], [{ binary: false }, "opcode"], [{ opcode: 9 }, "opcode 9"]];
+  const wrong = [
+    [() => {}, "promise"],
+    [{ binary: false }, "opcode"],
+    [{ opcode: 9 }, "opcode 9"],
+    [{ Compress: false }, "but `compress`"],
+    [{ fin: false }, "iterable"],
+    [true, "not an object"],
+  ];
   for (const [options, text] of wrong) {
     assertThrows(() => checkSendOptions(options as { opcode?: 1 }), TypeError, text as string);
   }

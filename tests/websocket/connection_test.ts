@@ -1496,9 +1496,9 @@ Deno.test("ping refuses the payload and the callback of npm's ws, and sends noth
   await closeBoth(client, server);
 });
 
-Deno.test("sending refuses the callback and the binary of npm's ws, which nobody would heed", async () => {
+Deno.test("sending refuses the callback and the binary of npm's ws, and what nobody has, which nobody would heed", async () => {
   const [client, server] = webSocketPair();
-  for (const wrong of [() => {}, { binary: true }, { opcode: 3 }]) {
+  for (const wrong of [() => {}, { binary: true }, { opcode: 3 }, { timeOut: 1 }]) {
     const options = wrong as { opcode?: 1 };
     assertThrows(() => client.send("x", options), TypeError);
     assertThrows(() => client.trySend("x", options), TypeError);

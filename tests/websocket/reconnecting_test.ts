@@ -552,3 +552,10 @@ Deno.test("reconnecting that is closed when nobody waits for a connection any mo
     await feed.close();
   }
 });
+
+Deno.test("reconnecting refuses to send by options that there are not, before there is a connection", async () => {
+  const feed = reconnecting("ws://127.0.0.1:1/");
+  const misspelt: object = { timeOut: 1 };
+  await assertRejects(() => feed.send("x", misspelt), TypeError, "but `timeout`");
+  await feed.close();
+});
