@@ -5,14 +5,14 @@ import type { TlsClientOptions } from "../net/tls_options.ts";
 import type { SocketIoParser, Untyped } from "./types.ts";
 
 /**
- * What is sent to the server's middleware: an object, or a function that makes it anew for each connection. What that throws
- * comes with `connect_error` (`ERR_LISTENER`), as the cause; so does why it can't be encoded, and that it
- * is no object.
+ * What is sent to the server's middleware: an object, or a function that makes it anew for each connection, and calls `done` with it,
+ * or, if it takes no argument, may return it. What that throws comes with `connect_error` (`ERR_LISTENER`), as the cause; so does why it
+ * can't be encoded, and that it is no object.
  */
 export type SocketIoAuth =
   | Record<string, Untyped>
   | ((done: (data: Record<string, Untyped>) => void) => void)
-  | (() => Promise<Record<string, Untyped>>);
+  | (() => Record<string, Untyped> | Promise<Record<string, Untyped>>);
 
 /** Options of one socket of a client. */
 export interface SocketIoSocketOptions {

@@ -494,6 +494,9 @@ export class SocketIoClientSocket<
         Promise.resolve(result).then((data) => {
           if (data !== undefined) done(data as Record<string, Untyped>);
         }, failed);
+      } else if (auth.length === 0 && result !== undefined) {
+        // Who takes `done` may return anything: a timer, an emitter.
+        done(result);
       }
     } catch (error) {
       failed(error);

@@ -50,6 +50,11 @@ Deno.test("client sends its auth: an object, or what a function makes of it each
       (done: (data: Record<string, unknown>) => void) => done({ b: 2 }),
       () => Promise.resolve({ c: 3 }),
       () => foreignPromise({ d: 4 }),
+      () => ({ e: 5 }),
+      (done: (data: Record<string, unknown>) => void) => {
+        queueMicrotask(() => done({ f: 6 }));
+        return { g: 7 }; // what an arrow function happens to give
+      },
       undefined,
     ];
     for (const auth of auths) {
@@ -57,7 +62,7 @@ Deno.test("client sends its auth: an object, or what a function makes of it each
       await next(socket, "connect");
       await socket.close();
     }
-    assertEquals(seen, [{ a: 1 }, { b: 2 }, { c: 3 }, { d: 4 }, {}]);
+    assertEquals(seen, [{ a: 1 }, { b: 2 }, { c: 3 }, { d: 4 }, { e: 5 }, { f: 6 }, {}]);
   });
 });
 
@@ -201,7 +206,9 @@ Deno.test("client whose auth fails with what can't be made a text is told, too",
 Deno.test("client whose auth is no object is told, as one whose auth fails", async () => {
   await withServer({}, async ({ url }) => {
     for (const none of [3, "text", [1]]) {
-      for (const auth of [none, () => Promise.resolve(none)] as unknown as SocketIoAuth[]) {
+      for (
+        const auth of [none, () => Promise.resolve(none), () => none] as unknown as SocketIoAuth[]
+      ) {
         const socket = connectSocketIo(url, { auth, forceNew: true, reconnectionDelay: 10 });
         const [error] = await next<[SocketIoError]>(socket, "connect_error");
         assertEquals(error.message, "Cannot connect: auth failed: it gave no object");
