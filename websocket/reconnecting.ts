@@ -12,6 +12,7 @@ import { closePayload } from "./_frame_output.ts";
 import { checkSendOptions } from "./_outgoing.ts";
 import { shownUrl } from "./_shown_url.ts";
 import { PLATFORM_TOOLS } from "./_tools.ts";
+import { reportUncaught } from "./_uncaught.ts";
 import { backoffDelay, type BackoffOptions, checkBackoff } from "./backoff.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./client.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -37,10 +38,13 @@ export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "tran
    * Whether to come back after a connection that ended so. By default after every end but this side's own `close()`,
    * and after every failed attempt but those that will not get better by themselves: a handshake that the server
    * answered with a status from 400 to 499 (408, 425 and 429 excepted), or that it does not understand, and a proxy
-   * that does not take the name and password.
+   * that does not take the name and password. A promise is a fault, and ends it all: it would be a yes whatever it promises.
    */
   retry?: (reason: WebSocketCloseInfo | Error) => boolean;
-  /** Called before each wait, to show it for example. What it throws ends it all, as what `retry` throws. */
+  /**
+   * Called before each wait, to show it for example. What it throws ends it all, as what `retry` throws. A promise is not waited for;
+   * what it is rejected with goes to the console.
+   */
   onRetry?: (retry: ReconnectingRetry) => void;
   /** Gives up for good when it fires, and closes the connection. */
   signal?: AbortSignal;
@@ -277,7 +281,13 @@ class Reconnecting implements ReconnectingWebSocket {
   #wantsMore(reason: WebSocketCloseInfo | Error): boolean {
     if (this.#over.signal.aborted) return false;
     try {
-      return (this.#options.retry ?? retriesByDefault)(reason);
+      const answer: unknown = (this.#options.retry ?? retriesByDefault)(reason);
+      if (typeof (answer as { then?: unknown } | undefined)?.then === "function") {
+        // Nobody else would hear of it if it were rejected.
+        Promise.resolve(answer).catch(() => {});
+        throw new TypeError("Cannot reconnect: `retry` returned a promise");
+      }
+      return Boolean(answer);
     } catch (error) {
       // Nobody connects any more: who waits for it must not wait for ever.
       this.close();
@@ -287,7 +297,9 @@ class Reconnecting implements ReconnectingWebSocket {
 
   #tell(retry: ReconnectingRetry): void {
     try {
-      this.#options.onRetry?.(retry);
+      const told: unknown = this.#options.onRetry?.(retry);
+      // Unheard, it would end the program.
+      Promise.resolve(told).catch((error) => reportUncaught("onRetry", error));
     } catch (error) {
       this.close();
       throw error;

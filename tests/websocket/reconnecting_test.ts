@@ -559,3 +559,32 @@ Deno.test("reconnecting refuses to send by options that there are not, before th
   await assertRejects(() => feed.send("x", misspelt), TypeError, "but `timeout`");
   await feed.close();
 });
+
+Deno.test("reconnecting goes on when a promise of onRetry is rejected, and the console is told", async () => {
+  const shown: unknown[] = [];
+  const { error } = console;
+  console.error = (...what: unknown[]) => void shown.push(what.at(-1));
+  try {
+    const mine = new Error("mine");
+    const feed = reconnecting("ws://127.0.0.1:1/", {
+      backoff: { initial: 1, max: 1, attempts: 3 },
+      onRetry: () => Promise.reject(mine),
+    });
+    const failed = await assertRejects(() => feed[Symbol.asyncIterator]().next(), NetError);
+    assertEquals([failed.code, shown], ["ECONNREFUSED", [mine, mine]]);
+  } finally {
+    console.error = error;
+  }
+});
+
+Deno.test("reconnecting refuses a promise of its judge, which would be a yes whatever it promises", async () => {
+  for (const promise of [() => Promise.resolve(false), () => Promise.reject(new Error("mine"))]) {
+    const feed = reconnecting("ws://127.0.0.1:1/", {
+      backoff: { initial: 1, max: 1, attempts: 3 },
+      retry: promise as never,
+    });
+    const loop = feed[Symbol.asyncIterator]();
+    await assertRejects(() => loop.next(), TypeError, "`retry` returned a promise");
+    await feed.close();
+  }
+});
