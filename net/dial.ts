@@ -4,6 +4,7 @@ import { WritableStream } from "node:stream/web";
 import { checkPath } from "./_connect_arguments.ts";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
 import { mayReach, requireOwnAddress } from "./_net_permission.ts";
+import { reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
@@ -88,7 +89,10 @@ export interface DialOptions extends WaitOptions {
    * @default {the system's lookup}
    */
   lookup?: HostLookup;
-  /** Told the addresses of the name, when it has been looked up. */
+  /**
+   * Told the addresses of the name, when it has been looked up. What it throws fails the connection; a promise is not waited for, and
+   * what it is rejected with goes to the console.
+   */
   onlookup?: (hostname: string, addresses: readonly string[]) => void;
   /**
    * After how long the next address is tried while the last one does not answer, in ms (RFC 8305); `Infinity` for only when it has failed.
@@ -376,7 +380,11 @@ async function addressesOf(
   }
   if (free && !addresses.every((address) => mayReach(address, port))) return undefined;
   policy?.check(hostname, port, addresses);
-  if (isName) onlookup?.(hostname, addresses);
+  if (isName) {
+    const told: unknown = onlookup?.(hostname, addresses);
+    // Unheard, it would end the program.
+    Promise.resolve(told).catch((error) => reportFault("dial", error));
+  }
   return addresses;
 }
 

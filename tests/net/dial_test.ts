@@ -9,6 +9,7 @@ import type { Transport } from "../../net/transport.ts";
 import { waitFor } from "../../net/wait.ts";
 import { type Blackhole, blackhole } from "../_support/blackhole.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { consoleErrors } from "../_support/console_errors.ts";
 import { earlyLeavers } from "../_support/early_leavers.ts";
 import { MISSING_NAME, missingNameCode } from "../_support/missing_name.ts";
 import { freePort, tempFolder } from "../_support/peers.ts";
@@ -167,6 +168,20 @@ Deno.test("dial tries the next address when one refuses", async () => {
   assertEquals((a.remoteAddr as Deno.NetAddr).hostname, "127.0.0.1");
   assertEquals(seen, ["Several.example", ["::1", "127.0.0.3", "127.0.0.1"]]);
   await closes(a, b);
+});
+
+Deno.test("dial goes on when a promise of onlookup is rejected, and the console is told", async () => {
+  using listener = listen();
+  const mine = new Error("mine");
+  const target = { hostname: "some.example", port: listener.addr.port };
+  const calls = await consoleErrors(async () => {
+    const [a, b] = await meet(listener, target, {
+      lookup: () => Promise.resolve(["127.0.0.1"]),
+      onlookup: () => Promise.reject(mine),
+    });
+    await closes(a, b);
+  });
+  assertEquals(calls, [["Uncaught error in a listener of dial:", mine]]);
 });
 
 Deno.test("dial tries the next address when one does not answer", LINUX, async () => {
