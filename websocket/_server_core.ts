@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { concat } from "@std/bytes";
 import { Limits } from "../net/limits.ts";
+import { checkOptionNames } from "../net/option_names.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { createCompression, DEFAULT_THRESHOLD } from "./_compression.ts";
@@ -71,6 +72,30 @@ export const ACCEPT_OPTIONS: Readonly<Record<string, unknown>> = {
   ...OWN_OPTIONS,
 };
 const NO_TOPICS: ReadonlySet<string> = new Set();
+/**
+ * The headers of a yes. Whatever else it is, a `Response` of another library for one, may have been meant as a no.
+ *
+ * @throws {TypeError} For what is neither `true`, nothing nor `{ headers }`.
+ */
+function admittedWith(answer: unknown): HeadersInit | undefined {
+  if (answer === undefined || answer === true) return undefined;
+  if (!isPlain(answer)) {
+    throw new TypeError(
+      "Cannot let a client in: authorize returns true, false, nothing, a Response or { headers }",
+    );
+  }
+  checkOptionNames("Cannot let a client in", answer, ADMISSION);
+  return answer.headers;
+}
+
+const ADMISSION: Record<keyof Required<WebSocketAdmission>, true> = { headers: true };
+
+function isPlain(value: unknown): value is WebSocketAdmission {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** The most of a body that `authorize` refuses with, in bytes. */
 const MAX_REFUSAL = 65_536;
 
@@ -430,10 +455,8 @@ export class ServerCore {
         await this.#refuseWith(arrival, received, answer, signal);
         return undefined;
       }
-      checkAdmission(answer);
       const headers = new Headers(this.options.headers);
-      const own = typeof answer === "object" ? (answer as WebSocketAdmission).headers : undefined;
-      for (const [name, value] of new Headers(own)) headers.append(name, value);
+      for (const [name, value] of new Headers(admittedWith(answer))) headers.append(name, value);
       buildServerHandshake({ accept: "", headers });
       arrival.leaving = undefined;
       received.reader.pause();
@@ -708,16 +731,4 @@ async function beginningOf(
 function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query < 0 ? target : target.slice(0, query);
-}
-
-/** What is none of the answers, such as an empty text, an error or `{ status: 403 }`, was hardly meant for a yes. */
-function checkAdmission(answer: unknown): void {
-  if (answer === true || answer === undefined) return;
-  const admits = typeof answer === "object" && answer !== null &&
-    !(answer instanceof Error) && !("status" in answer);
-  if (admits) return;
-  throw new TypeError(
-    "Cannot let a client in: authorize answered with neither true, false, a Response nor an object with headers",
-    { cause: answer },
-  );
 }

@@ -40,7 +40,7 @@ export interface WebSocketAdmission {
 
 /**
  * The answer of `authorize`: `false` refuses with 403, a `Response` with its status, headers and text (up to 64 KiB, and as far as it comes
- * within a second); `true`, nothing, and an object with headers let the client in. Anything else is a mistake, and refuses with 500.
+ * within a second); `true`, nothing and `{ headers }` let the client in; all else, and what it throws, refuses with 500 and goes to `onError`.
  * So compare what may be undefined: `users.get(name)?.admitted === true`.
  */
 export type AuthorizeResult = boolean | undefined | void | Response | WebSocketAdmission;

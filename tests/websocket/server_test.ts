@@ -168,6 +168,14 @@ Deno.test("server serves one path only if it is told to", async () => {
   }
 });
 
+class ForeignResponse {
+  readonly headers = new Headers();
+  get status(): number {
+    return 401;
+  }
+}
+const REFUSAL = { headers: {}, status: 401 };
+
 const ANSWERS: Array<[
   name: string,
   answer: () => AuthorizeResult | Promise<AuthorizeResult>,
@@ -190,7 +198,9 @@ const ANSWERS: Array<[
   ["rejects", () => Promise.reject(new Error("mine")), 500],
   ["gives a response that is none", () => Response.error(), 500],
   ["gives headers that can't be sent", () => ({ headers: { upgrade: "x" } }), 500],
-  ...[null, 0, "", "no", NaN, new Error("no"), { status: 403 }].map((
+  ["gives a response of another library", () => new ForeignResponse(), 500],
+  ["gives headers and a status", () => REFUSAL, 500],
+  ...[null, 0, "", "no", NaN, new Error("no"), { status: 403 }, new Headers()].map((
     value,
   ): [string, () => AuthorizeResult, number] => [
     `answers ${Deno.inspect(value).split("\n")[0]}`,
