@@ -77,6 +77,16 @@ function beginHeaders(response: KeptResponse | undefined): ResponseHeaders {
   return response.headers;
 }
 
+/** Middleware that waits for the end of its response, as node's tells it, hears of the WebSocket's. */
+function transportOver(
+  webSocket: EngineWebSocket,
+  response: KeptResponse | undefined,
+): WebSocketTransport {
+  if (response === undefined) return new WebSocketTransport(webSocket, NOBODY);
+  response.upgraded = true;
+  return new WebSocketTransport(webSocket, NOBODY, () => response.tell("close"));
+}
+
 const TOO_MANY: Refusal = { code: 4, context: { message: "Too many connections", status: 503 } };
 
 const aTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
@@ -247,19 +257,23 @@ export class EngineCore implements EngineSocketHost {
   async #handleUpgrade(exchange: UpgradeExchange): Promise<void> {
     const response = new KeptResponse((ended) => {
       exchange.refuse(ended.statusCode < 300 ? 400 : ended.statusCode, ended.headers, ended.text);
+      ended.tell("finish");
       ended.tell("close");
     });
     const { sid } = exchange.request._query ??= parseQuery(exchange.request.url ?? "");
-    const refusal = await this.#askCounted(
-      exchange,
-      sid,
-      () => this.#askMiddleware(exchange, response),
-      // As node's does; and nobody waits for the middleware any more.
-      () => response.tell("close"),
-    );
-    if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
-    if (exchange.done) return;
-    await this.#checkUpgrade(exchange, response);
+    try {
+      const refusal = await this.#askCounted(
+        exchange,
+        sid,
+        () => this.#askMiddleware(exchange, response),
+        // As node's does; and nobody waits for the middleware any more.
+        () => response.tell("close"),
+      );
+      if (refusal !== undefined) return this.#refuseUpgrade(exchange, refusal);
+      if (!exchange.done) await this.#checkUpgrade(exchange, response);
+    } finally {
+      if (!response.upgraded) response.tell("close");
+    }
   }
 
   #checkUpgrade(exchange: UpgradeExchange, response?: KeptResponse): Promise<void> | void {
@@ -314,8 +328,11 @@ export class EngineCore implements EngineSocketHost {
       this.#giveUp(id);
       throw error;
     }
-    if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket);
-    else return this.#opened(webSocket).then((opened) => this.#begin(exchange, id, opened));
+    if (!(webSocket instanceof Promise)) this.#begin(exchange, id, webSocket, response);
+    else {
+      return this.#opened(webSocket)
+        .then((opened) => this.#begin(exchange, id, opened, response));
+    }
   }
 
   /** A WebSocket of a platform, once it is open; `undefined` if that fails or takes too long. */
@@ -330,11 +347,16 @@ export class EngineCore implements EngineSocketHost {
     );
   }
 
-  #begin(exchange: UpgradeExchange, id: string, webSocket: EngineWebSocket | undefined): void {
+  #begin(
+    exchange: UpgradeExchange,
+    id: string,
+    webSocket: EngineWebSocket | undefined,
+    response: KeptResponse | undefined,
+  ): void {
     // Whose handshake is not valid, or who went, has been told already.
     if (webSocket === undefined) return this.#giveUp(id);
     const { request, remoteAddress } = exchange;
-    const transport = new WebSocketTransport(webSocket, NOBODY);
+    const transport = transportOver(webSocket, response);
     const socket = new ServerEngineSocket(this, id, request, remoteAddress, transport);
     transport.handOver(socket);
     this.#open(socket);
@@ -353,7 +375,7 @@ export class EngineCore implements EngineSocketHost {
     this.onHeaders(headers, exchange.request, sid);
     const answer = (webSocket: EngineWebSocket | undefined) => {
       if (webSocket === undefined) return may ? socket!.abortUpgrade() : undefined;
-      const transport = new WebSocketTransport(webSocket, NOBODY);
+      const transport = transportOver(webSocket, response);
       if (may) {
         transport.handOver(socket!);
         return socket!.probe(transport);

@@ -24,6 +24,8 @@ type BehindChunk = [encoding?: BufferEncoding | Written, written?: Written];
  */
 export class KeptResponse extends EventEmitter implements EngineResponse {
   statusCode = 200;
+  /** Whether it has become a WebSocket, whose end is its own. */
+  upgraded = false;
   readonly #headers: Map<string, [name: string, value: string | string[]]> = new Map();
   readonly #chunks: (string | Uint8Array)[] = [];
   #ended = false;

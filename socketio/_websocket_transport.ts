@@ -24,10 +24,13 @@ export class WebSocketTransport implements EngineWebSocketHost {
   readonly name = "websocket";
   readonly #socket: EngineWebSocket;
   #host: SocketTransportHost;
+  readonly #onclose: (() => void) | undefined;
 
-  constructor(socket: EngineWebSocket, host: SocketTransportHost) {
+  /** `onclose` is called once the socket is closed, whoever the host is then. */
+  constructor(socket: EngineWebSocket, host: SocketTransportHost, onclose?: () => void) {
     this.#socket = socket;
     this.#host = host;
+    this.#onclose = onclose;
   }
 
   /** Whether the socket takes more without having it wait for long. */
@@ -102,5 +105,6 @@ export class WebSocketTransport implements EngineWebSocketHost {
 
   onSocketClose(error: Error | undefined): void {
     this.#host.onTransportClose(this, error);
+    this.#onclose?.();
   }
 }

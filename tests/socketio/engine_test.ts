@@ -1484,6 +1484,47 @@ for (const way of ["listen", "attach"] as const) {
     await close();
   });
 
+  for (const end of ["client", "engine", "refusal", "middleware", "late WebSocket"] as const) {
+    Deno.test(`engine tells middleware's response of its end, by the ${end}, once under ${way}`, async () => {
+      const { engine, port, close } = await serve({
+        allowRequest: (_request, answer) => answer(null, end !== "refusal"),
+        closeTimeout: 100, // nobody polls
+      });
+      const told: string[] = [];
+      const closed = Promise.withResolvers<void>();
+      engine.use((request, response, next) => {
+        if (!request.url!.includes("websocket")) return next();
+        const events = response as unknown as Duplex;
+        events.on("finish", () => told.push("finish")).on("close", () => {
+          told.push("close");
+          closed.resolve();
+        });
+        if (end === "middleware") response.end();
+        else next();
+      });
+      let query = "websocket";
+      if (end === "late WebSocket") {
+        // A session that ends takes no WebSocket.
+        const url = `http://127.0.0.1:${port}/engine.io/?EIO=4&transport=polling`;
+        const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+        engine.clients.get(sid)!.close();
+        query += `&sid=${sid}`;
+      }
+      const client = await Deno.connect({ hostname: "127.0.0.1", port });
+      await client.write(new TextEncoder().encode(head.replace("websocket", query)));
+      const answer = new Uint8Array(1000);
+      await client.read(answer);
+      const open = end !== "refusal" && end !== "middleware";
+      assert(new TextDecoder().decode(answer).startsWith(open ? "HTTP/1.1 101" : "HTTP/1.1 4"));
+      if (open) assertEquals(told, []);
+      if (end === "engine") { for (const socket of engine.clients.values()) socket.close(); }
+      client.close();
+      await closed.promise;
+      await close();
+      assertEquals(told, end === "middleware" ? ["finish", "close"] : ["close"]);
+    });
+  }
+
   Deno.test(`engine's session can be upgraded after a WebSocket for it left while cors decided, under ${way}`, async () => {
     const limits = new Limits();
     const origin = "http://page.example";
