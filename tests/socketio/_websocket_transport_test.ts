@@ -41,7 +41,7 @@ function open(): { socket: FakeSocket; transport: WebSocketTransport; log: unkno
     onTransportClose: (_transport, error) => log.push(["close", error?.message]),
   };
   const socket = new FakeSocket();
-  const transport = new WebSocketTransport(socket, host);
+  const transport = new WebSocketTransport(socket, host, () => log.push("closed"));
   transport.start();
   return { socket, transport, log };
 }
@@ -65,6 +65,7 @@ Deno.test("packets that come are told apart", () => {
     ["fault", "Cannot decode a packet: an empty Engine.IO packet"],
     "drain",
     ["close", "broken"],
+    "closed",
   ]);
 });
 
