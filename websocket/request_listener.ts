@@ -298,9 +298,10 @@ const ending = new WeakSet<Duplex>();
  * ```
  */
 export function answerClientError(error: Error, socket: Duplex): void {
-  // A head that takes too long is told of again and again while responses before it are due.
+  // A head that takes too long is told of again and again while responses before it are due; Deno adds a listener of its own each time.
   if (ending.has(socket)) return;
   ending.add(socket);
+  socket.setMaxListeners(0);
   const status = FAULTS.get((error as { code?: string }).code) ?? "400 Bad Request";
   // What follows is thrown away; node:http would find fault with each piece of it.
   let stray = 0;
