@@ -1,11 +1,10 @@
 // Floor 3: driver.
 import { driveHandshake } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
+import { checkProxyOptions } from "./_proxy_options.ts";
 import { HttpConnectHandshake } from "./http_connect_handshake.ts";
 import { prefixTransport } from "./prefixed_transport.ts";
-import { checkOptionNames } from "./option_names.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
-import { ProxyUrl } from "./proxy_url.ts";
 import type { Transport } from "./transport.ts";
 import type { WaitOptions } from "./wait.ts";
 
@@ -84,10 +83,7 @@ export async function httpConnect(
   let handshake: HttpConnectHandshake;
   let what: string;
   try {
-    // A proxy's URL has its login, and where it is besides.
-    if (!(options instanceof ProxyUrl)) {
-      checkOptionNames("Cannot connect through proxy", options, OPTIONS);
-    }
+    checkProxyOptions("Cannot connect through proxy", options, OPTIONS);
     handshake = new HttpConnectHandshake(target, { username, password, headers });
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
   } catch (error) {

@@ -36,8 +36,11 @@ export function checkOptionNames(
   if (typeof (given as { aborted?: unknown }).aborted === "boolean") {
     throw refusal(`${what}: a signal goes into an object, { signal }`);
   }
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || value === null || Object.hasOwn(known, name)) continue;
+  // No list of them is made: some calls are made for each message.
+  for (const name in given) {
+    if (Object.hasOwn(known, name) || !Object.hasOwn(given, name)) continue;
+    const value = (given as Record<string, unknown>)[name];
+    if (value === undefined || value === null) continue;
     if (Object.hasOwn(foreign, name)) throw refusal(`${what}: \`${name}\` ${foreign[name]}`);
     throw refusal(`${what}: there is no option \`${name}\`${meant(name, known)}`);
   }

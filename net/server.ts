@@ -6,7 +6,7 @@ import { defineInspect } from "../buffer/define_inspect.ts";
 import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_watch.ts";
-import { codedTypeError } from "./_connect_arguments.ts";
+import { codedTypeError, refuseOptions } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { checkServerOptionNames } from "./_server_option_names.ts";
 import { addressInfo, reportFault } from "./_socket_util.ts";
@@ -33,7 +33,6 @@ import {
   checkedProxyProtocol,
 } from "./proxy_protocol_transport.ts";
 import type { Transport } from "./transport.ts";
-import type { WaitOptions } from "./wait.ts";
 
 /** The events of a server, with what their listeners are called with. */
 export interface ServerEvents {
@@ -52,6 +51,12 @@ export interface ServerEvents {
   /** The TLS handshake of a connection failed, and the connection is gone: of secure servers. */
   tlsClientError: [error: Error, socket: Socket];
 }
+
+/** What closes other servers in time. Unseen, this one would wait without end. */
+const FOREIGN_CLOSE_OPTIONS = {
+  timeout: "it is `drain` here",
+  signal: "there is `drain`, and closeAllConnections()",
+};
 
 /** When those of the connections that are still open then are destroyed. */
 interface Drain {
@@ -287,18 +292,8 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
     callback?: (error?: Error) => void,
   ): this & PromiseLike<this> {
     if (typeof options === "function") [options, callback] = [undefined, options];
-    const { drain = Infinity, timeout, signal } = (options ?? {}) as
-      & ServerCloseOptions
-      & WaitOptions;
-    // Other servers take them. Unseen, it would wait without end.
-    if (timeout !== undefined || signal !== undefined) {
-      throw codedTypeError(
-        "ERR_INVALID_ARG_VALUE",
-        timeout !== undefined
-          ? "Cannot close the server: `timeout` is `drain` here"
-          : "Cannot close the server: there is no option `signal`, but `drain`",
-      );
-    }
+    const { drain = Infinity } = options ?? {};
+    refuseOptions(options ?? {}, Object.keys(FOREIGN_CLOSE_OPTIONS), FOREIGN_CLOSE_OPTIONS);
     if (!isDelay(drain)) {
       throw new RangeError(`Cannot close: a drain of ${drain} ms is out of range`);
     }

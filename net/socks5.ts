@@ -1,9 +1,8 @@
 // Floor 3: driver.
 import { driveHandshake } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
-import { checkOptionNames } from "./option_names.ts";
+import { checkProxyOptions } from "./_proxy_options.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
-import { ProxyUrl } from "./proxy_url.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
 import type { Transport } from "./transport.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -70,10 +69,7 @@ export async function socks5Connect(
   let handshake: Socks5ClientHandshake;
   let what: string;
   try {
-    // A proxy's URL has its login, and where it is besides.
-    if (!(options instanceof ProxyUrl)) {
-      checkOptionNames("Cannot connect through proxy", options, OPTIONS);
-    }
+    checkProxyOptions("Cannot connect through proxy", options, OPTIONS);
     handshake = new Socks5ClientHandshake(target, { username, password });
     what = `connect to "${hostAndPort(target.hostname, target.port)}" through proxy`;
   } catch (error) {

@@ -1,13 +1,12 @@
 // Floor 3: driver.
 import { driveHandshake, HANDSHAKE_TIMEOUT } from "./_handshake_driver.ts";
+import { checkProxyOptions } from "./_proxy_options.ts";
 import { untilEnd } from "./_socks5_association.ts";
 import { createDatagramSocket, type DatagramSocket } from "./datagram_socket.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { parseIp } from "./ip.ts";
 import { lookupHost } from "./lookup.ts";
-import { checkOptionNames } from "./option_names.ts";
-import { ProxyUrl } from "./proxy_url.ts";
 import type { Socks5ConnectOptions } from "./socks5.ts";
 import { decodeSocks5Datagram, encodeSocks5Datagram, type Socks5Address } from "./socks5_codec.ts";
 import { Socks5ClientHandshake } from "./socks5_client_handshake.ts";
@@ -252,10 +251,7 @@ export async function socks5Associate(
   let deadline: Deadline | undefined;
   let socket: DatagramSocket | undefined;
   try {
-    // A proxy's URL has its login, and where it is besides.
-    if (!(options instanceof ProxyUrl)) {
-      checkOptionNames("Cannot relay datagrams through proxy", options, OPTIONS);
-    }
+    checkProxyOptions("Cannot relay datagrams through proxy", options, OPTIONS);
     deadline = deadlineSignal("relay datagrams through proxy", { timeout, signal });
     const aborter = new AbortController();
     deadline.onfire((error) => aborter.abort(error));
