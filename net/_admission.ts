@@ -2,26 +2,34 @@
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
 import { checkOptionNames } from "./option_names.ts";
-import type { AcceptRate, AddressList, DropReason, ServerOptions } from "./server_options.ts";
+import type { AcceptRate, AddressList, AdmissionOptions, DropReason } from "./server_options.ts";
 
 const RATE: Record<keyof AcceptRate, true> = { perSecond: true, burst: true };
 
+/** Why a connection does not come in. */
+export type AdmissionDrop = Extract<
+  DropReason,
+  "blocked" | "maxConnections" | "maxConnectionsPerAddress" | "acceptRate"
+>;
+
 /** Decides which connections come in, and keeps the counts for it. Time is passed in, in ms. */
 export class Admission {
-  readonly #options: ServerOptions;
+  readonly #options: AdmissionOptions;
   readonly #perAddress: Map<string, number> | null;
+  readonly #burst: number;
   #tokens: number;
   /** When tokens were last added; the first time there are as many as can be. */
   #filled = -Infinity;
 
-  constructor(options: ServerOptions) {
+  constructor(options: AdmissionOptions) {
     this.#options = options;
     const { maxConnectionsPerAddress = Infinity, acceptRate } = options;
     this.#perAddress = maxConnectionsPerAddress < Infinity ? new Map() : null;
     checkList("blockList", options.blockList ?? undefined);
     checkList("allowList", options.allowList);
     checkOptionNames("Cannot make a server: acceptRate", Object(acceptRate ?? {}), RATE);
-    const { perSecond, burst = perSecond } = acceptRate ?? { perSecond: 1 };
+    const { perSecond, burst = Math.max(1, perSecond) } = acceptRate ?? { perSecond: 1 };
+    this.#burst = burst;
     if (!(maxConnectionsPerAddress >= 1) || !(perSecond > 0) || !(burst >= 1)) {
       throw new RangeError(
         "Cannot make a server: caps and rates must be positive, and a burst at least 1",
@@ -30,23 +38,23 @@ export class Admission {
     this.#tokens = burst;
   }
 
+  /** Whether addresses are counted: `leave` is to be called then. */
+  get counts(): boolean {
+    return this.#perAddress !== null;
+  }
+
   /**
-   * Lets a connection in (undefined), and counts it; or says why not. `open` is how many there are.
+   * Lets a connection in (undefined), and counts it; or says why not. `full` says that there is no place for any.
    *
    * @throws What the check of a list throws; nothing is counted then.
    */
-  enter(
-    address: string | undefined,
-    open: number,
-    most: number,
-    now: number,
-  ): DropReason | undefined {
+  enter(address: string | undefined, now: number, full = false): AdmissionDrop | undefined {
     const { maxConnectionsPerAddress = Infinity, acceptRate } = this.#options;
     if (address !== undefined && this.#blocked(address)) return "blocked";
-    if (open >= most) return "maxConnections";
+    if (full) return "maxConnections";
     const count = address === undefined ? 0 : this.#perAddress?.get(address) ?? 0;
     if (count >= maxConnectionsPerAddress) return "maxConnectionsPerAddress";
-    if (acceptRate && !this.#token(acceptRate.perSecond, acceptRate.burst, now)) {
+    if (acceptRate && !this.#token(acceptRate.perSecond, now)) {
       return "acceptRate";
     }
     if (address !== undefined) this.#perAddress?.set(address, count + 1);
@@ -70,8 +78,8 @@ export class Admission {
     return allowList !== undefined && !holds(allowList, bare, family);
   }
 
-  #token(perSecond: number, burst: number = perSecond, now: number): boolean {
-    this.#tokens = Math.min(burst, this.#tokens + (now - this.#filled) / 1000 * perSecond);
+  #token(perSecond: number, now: number): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filled) / 1000 * perSecond);
     this.#filled = now;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;

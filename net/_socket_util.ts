@@ -3,8 +3,9 @@ import { Buffer } from "node:buffer";
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
 import { errorOf } from "./error_of.ts";
+import type { DropInfo, DropReason } from "./server_options.ts";
 import type { SocketAddressInfo } from "./socket_options.ts";
-import type { TransportAddr } from "./transport.ts";
+import type { Transport, TransportAddr } from "./transport.ts";
 
 /** An IP address as Node tells it; undefined for other families. */
 export function addressInfo(addr: TransportAddr | undefined): SocketAddressInfo | undefined {
@@ -15,6 +16,21 @@ export function addressInfo(addr: TransportAddr | undefined): SocketAddressInfo 
     ip: hostname,
     family: hostname.includes(":") ? "IPv6" : "IPv4",
     port,
+  };
+}
+
+/** What is told of a connection that was dropped. */
+export function dropInfo(transport: Transport, reason: DropReason): DropInfo {
+  const local = addressInfo(transport.localAddr);
+  const remote = addressInfo(transport.remoteAddr);
+  return {
+    reason,
+    localAddress: local?.address,
+    localPort: local?.port,
+    localFamily: local?.family,
+    remoteAddress: remote?.address,
+    remotePort: remote?.port,
+    remoteFamily: remote?.family,
   };
 }
 

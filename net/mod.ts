@@ -29,6 +29,7 @@
  * @module
  */
 export * from "./accept_failures.ts";
+export * from "./admission_control.ts";
 export * from "./bluetooth.ts";
 export * from "./bluetooth_address.ts";
 export * from "./bluetooth_discovery.ts";

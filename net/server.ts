@@ -9,7 +9,7 @@ import { type ClosedConnection, type CloseTeller, closeWatch } from "./_close_wa
 import { codedTypeError, refuseOptions } from "./_connect_arguments.ts";
 import { listenArguments, openListener } from "./_listen.ts";
 import { checkServerOptionNames } from "./_server_option_names.ts";
-import { addressInfo, reportFault } from "./_socket_util.ts";
+import { addressInfo, dropInfo, reportFault } from "./_socket_util.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
@@ -474,11 +474,10 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #admit(transport: Transport): void {
     const remote = addressInfo(transport.remoteAddr);
-    const open = this.#sockets.size;
     let reason: DropReason | undefined;
     try {
-      const most = this.#maxConnections;
-      reason = this.#admission.enter(remote?.address, open, most, performance.now());
+      const full = this.#sockets.size >= this.#maxConnections;
+      reason = this.#admission.enter(remote?.address, performance.now(), full);
     } catch (error) {
       return this.#giveUp(transport, error);
     }
@@ -510,23 +509,11 @@ export class Server extends EventEmitter<ServerEvents> implements AsyncDisposabl
 
   #drop(transport: Transport, reason: DropReason): void {
     this.#dropped++;
-    const local = addressInfo(transport.localAddr);
-    const remote = addressInfo(transport.remoteAddr);
-    try {
-      transport.close();
-    } catch {
-      // Closed already: its header was no good.
-    }
+    const info = dropInfo(transport, reason);
+    // It may be closed already: its header was no good.
+    closeQuietly(transport);
     this.#count();
-    this.#tell("drop", {
-      reason,
-      localAddress: local?.address,
-      localPort: local?.port,
-      localFamily: local?.family,
-      remoteAddress: remote?.address,
-      remotePort: remote?.port,
-      remoteFamily: remote?.family,
-    });
+    this.#tell("drop", info);
   }
 
   #remove(socket: Socket, ended: ClosedConnection): void {

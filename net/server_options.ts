@@ -15,7 +15,7 @@ export interface AcceptRate {
   /**
    * Connections at once.
    *
-   * @default {perSecond}
+   * @default {perSecond, and 1 at the least}
    */
   burst?: number;
 }
@@ -41,20 +41,8 @@ export interface ServerProxyProtocolOptions {
   maxLength?: number;
 }
 
-/** Options of a server; those of a socket hold for every connection. */
-export interface ServerOptions extends SocketOptions {
-  /**
-   * Whether a connection begins paused: listeners for `data` get nothing before `resume()`. Who takes the chunks (`for await`,
-   * `readable`, `pipe`, a `MessageSocket`) need not resume it.
-   * @default {false}
-   */
-  pauseOnConnect?: boolean;
-  /**
-   * The most connections at once; more are dropped.
-   *
-   * @default {65536}
-   */
-  maxConnections?: number;
+/** Who is let in, by address and in time: options of servers, and of an `AdmissionControl`. */
+export interface AdmissionOptions {
   /**
    * The most connections at once from one IP address.
    *
@@ -71,6 +59,22 @@ export interface ServerOptions extends SocketOptions {
    * @default {undefined}, no limit
    */
   acceptRate?: AcceptRate;
+}
+
+/** Options of a server; those of a socket hold for every connection. */
+export interface ServerOptions extends SocketOptions, AdmissionOptions {
+  /**
+   * Whether a connection begins paused: listeners for `data` get nothing before `resume()`. Who takes the chunks (`for await`,
+   * `readable`, `pipe`, a `MessageSocket`) need not resume it.
+   * @default {false}
+   */
+  pauseOnConnect?: boolean;
+  /**
+   * The most connections at once; more are dropped.
+   *
+   * @default {65536}
+   */
+  maxConnections?: number;
   /**
    * Requires a PROXY protocol header at the start of each connection; caps, lists and the rate then count the client's
    * address, and the socket tells it as its own.

@@ -34,6 +34,10 @@ export interface FrontDoorOptions {
   listener: { accept(): Promise<Transport>; close(): void };
   /** Whether they come over TLS. */
   encrypted: boolean;
+  /** Lets a connection in, or drops it: before it is made ready, where nothing else has to tell who it is from. */
+  admit?: (transport: Transport) => Transport | undefined;
+  /** Told of a connection that is dropped because there are too many. */
+  onDrop?: (transport: Transport, reason: "limits" | "maxConnections") => void;
   /** Makes a connection ready for its first request: reads who it is from, starts TLS. */
   prepare?: (transport: Transport) => Promise<Transport>;
   /** What the TLS handshake of a connection that is ready came to, where it is known. */
@@ -223,7 +227,7 @@ export class FrontDoor {
   }
 
   async #accept(): Promise<void> {
-    const { listener, maxWaiting, connections } = this.#options;
+    const { listener, connections } = this.#options;
     const failures = new AcceptFailures();
     let tellAt = 0;
     while (!this.#closed) {
@@ -247,10 +251,20 @@ export class FrontDoor {
         await this.#pause();
         continue;
       }
-      const full = connections?.full && connections.policy !== "wait";
-      if (this.#closed || full || this.#waiting.size >= maxWaiting) transport.close();
-      else this.#greet(transport);
+      if (this.#closed) transport.close();
+      else this.#take(transport);
     }
+  }
+
+  /** Lets a connection in that was accepted, if there is a place for it. */
+  #take(accepted: Transport): void {
+    const { maxWaiting, connections, admit, onDrop } = this.#options;
+    const transport = admit === undefined ? accepted : admit(accepted);
+    if (transport === undefined) return;
+    const full = connections?.full && connections.policy !== "wait";
+    if (!full && this.#waiting.size < maxWaiting) return void this.#greet(transport);
+    onDrop?.(transport, full ? "limits" : "maxConnections");
+    transport.close();
   }
 
   /** Waits before the next accept, or until the door closes. */

@@ -9,6 +9,7 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { defineInspect } from "../buffer/define_inspect.ts";
+import { AdmissionControl, type AdmissionControlOptions } from "../net/admission_control.ts";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
@@ -33,7 +34,7 @@ import { EngineCore } from "./_engine_core.ts";
 import { resolveEngineOptions } from "./_engine_settings.ts";
 import { FetchExchange, NativeUpgrade } from "./_fetch_exchange.ts";
 import { fileRoutes } from "./_file_routes.ts";
-import { FrontDoor, toHead } from "./_front_door.ts";
+import { FrontDoor, type FrontDoorOptions, toHead } from "./_front_door.ts";
 import { NodeExchange, nodeRequest } from "./_node_exchange.ts";
 import { inRange } from "./_option_kinds.ts";
 import { pathOf } from "./_query.ts";
@@ -50,7 +51,7 @@ import type { EngineRequest, EngineResponse, SocketIoRequestInfo } from "./types
 const GRACE = 1_000;
 
 /** Where, and how, an engine listens on a port of its own. */
-export interface SocketIoListenOptions {
+export interface SocketIoListenOptions extends AdmissionControlOptions {
   /**
    * The port; 0 for any free one.
    *
@@ -119,6 +120,11 @@ const LISTEN_OPTIONS: Record<keyof SocketIoListenOptions, true> = {
   headTimeout: true,
   requestTimeout: true,
   maxWaiting: true,
+  maxConnectionsPerAddress: true,
+  acceptRate: true,
+  allowList: true,
+  blockList: true,
+  onDrop: true,
 };
 
 /** What servers of other libraries take, and where that is here. */
@@ -362,9 +368,12 @@ export class SocketIoEngine {
     const { maxWaiting = 16_384 } = all;
     inRange("maxWaiting", maxWaiting, 1, 1);
     requestTimes(all); // throws now, and not when the port is open
-    if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all);
+    const admission = new AdmissionControl(all);
+    if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all, admission);
     try {
-      return Promise.resolve(this.#open(all, { listener: openListener(port, hostname, path) }));
+      return Promise.resolve(
+        this.#open(all, { listener: openListener(port, hostname, path) }, admission),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -374,6 +383,7 @@ export class SocketIoEngine {
     where: { port: number; hostname: string },
     tls: TlsServerOptions,
     options: SocketIoListenOptions,
+    admission: AdmissionControl,
   ): Promise<SocketIoAddress> {
     const closed = this.#closed;
     const { headTimeout = 10_000 } = options;
@@ -385,18 +395,20 @@ export class SocketIoEngine {
       listening.listener.close();
       throw new SocketIoError("ERR_DISCONNECTED", "Cannot listen: the engine was closed meanwhile");
     }
-    return this.#open(options, listening);
+    return this.#open(options, listening, admission);
   }
 
   #open(
     all: SocketIoListenOptions,
     { listener, startTls, tlsInfo }: TlsListening,
+    admission: AdmissionControl,
   ): SocketIoAddress {
     this.#core.reopen();
     const door = new FrontDoor({
       listener,
       encrypted: all.tls !== undefined,
-      prepare: preparation(all, startTls),
+      ...entrance(all, startTls, admission),
+      onDrop: (transport, reason) => admission.tell(transport, reason),
       tlsInfo,
       ...requestTimes(all),
       maxWaiting: all.maxWaiting ?? 16_384,
@@ -571,15 +583,37 @@ export class SocketIoEngine {
 }
 
 /** What is done with a connection before its first request is read. */
-function preparation(
+function entrance(
   { proxyProtocol }: SocketIoListenOptions,
   startTls: ((transport: Transport) => Promise<Transport>) | undefined,
-): ((transport: Transport) => Promise<Transport>) | undefined {
-  if (proxyProtocol === undefined) return startTls;
+  admission: AdmissionControl,
+): Pick<FrontDoorOptions, "admit" | "prepare"> {
+  const admit = (transport: Transport): Transport | undefined => {
+    try {
+      return admission.admit(transport);
+    } catch (error) {
+      reportCallbackError(error);
+      return undefined;
+    }
+  };
+  if (proxyProtocol === undefined) return { admit, prepare: startTls };
   const options = checkedProxyProtocol(proxyProtocol);
-  return async (transport) => {
-    const proxied = await acceptProxyProtocol(transport, options);
-    return startTls === undefined ? proxied : await startTls(proxied);
+  return {
+    async prepare(transport) {
+      const proxied = await acceptProxyProtocol(transport, options).catch((error) => {
+        admission.tell(transport, "proxyProtocol");
+        throw error;
+      });
+      const admitted = admit(proxied);
+      if (admitted === undefined) throw new Error("The connection was dropped");
+      if (startTls === undefined) return admitted;
+      try {
+        return await startTls(admitted);
+      } catch (error) {
+        admitted.close();
+        throw error;
+      }
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { AcceptFailures } from "../net/accept_failures.ts";
+import { AdmissionControl } from "../net/admission_control.ts";
 import type { Budget } from "../net/budget.ts";
 import type { Pressure } from "../net/limits.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
@@ -52,6 +53,11 @@ const OWN_OPTIONS: Record<
   handler: true,
   http: true,
   signal: true,
+  maxConnectionsPerAddress: true,
+  acceptRate: true,
+  allowList: true,
+  blockList: true,
+  onDrop: true,
 };
 const KNOWN: Readonly<Record<string, unknown>> = { ...ACCEPT_OPTIONS, ...OWN_OPTIONS };
 
@@ -225,6 +231,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
   const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
+  const admission = new AdmissionControl(options);
   const { signal } = options;
   // It is listened to when the port is open, and nobody would close that.
   if (signal && typeof signal.addEventListener !== "function") {
@@ -244,7 +251,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
     door?.close();
     throw error;
   });
-  const acceptor = new Acceptor(core, listening, options, door, introduction);
+  const acceptor = new Acceptor(core, listening, options, door, admission, introduction);
   const onAbort = () => {
     server.close();
   };
@@ -265,6 +272,7 @@ class Acceptor {
   readonly #listening: WebSocketListening;
   readonly #options: ServeWebSocketOptions;
   readonly #door: FrontDoor | undefined;
+  readonly #admission: AdmissionControl;
   readonly #introduction: AcceptProxyProtocolOptions | undefined;
   readonly #failures = new AcceptFailures();
   #stopped = false;
@@ -277,12 +285,14 @@ class Acceptor {
     listening: WebSocketListening,
     options: ServeWebSocketOptions,
     door: FrontDoor | undefined,
+    admission: AdmissionControl,
     introduction: AcceptProxyProtocolOptions | undefined,
   ) {
     this.#core = core;
     this.#listening = listening;
     this.#options = options;
     this.#door = door;
+    this.#admission = admission;
     this.#introduction = introduction;
   }
 
@@ -330,9 +340,16 @@ class Acceptor {
     });
   }
 
-  #take(transport: Transport): void {
+  #take(accepted: Transport): void {
+    // Behind a proxy its header tells whose connection it is.
+    const transport = this.#introduction === undefined ? this.#admit(accepted) : accepted;
+    if (transport === undefined) return;
     const arrival = this.#core.arrive(transport);
     if (arrival === undefined) {
+      if (!this.#stopped) {
+        const { full } = this.#core.limits.connections;
+        this.#admission.tell(transport, full ? "limits" : "maxConnections");
+      }
       const bytes = Uint8Array.from(BUSY, (char) => char.charCodeAt(0));
       const close = () => closeQuietly(transport);
       transport.write(bytes).then(close, close);
@@ -344,13 +361,29 @@ class Acceptor {
     } else this.#introduce(arrival);
   }
 
+  #admit(transport: Transport): Transport | undefined {
+    try {
+      return this.#admission.admit(transport);
+    } catch (error) {
+      this.#core.report(error);
+      return undefined;
+    }
+  }
+
   /** What comes before the request: who the client is, by the proxy's word, and TLS. */
   async #introduce(arrival: Arrival): Promise<void> {
     const { startTls, tlsInfo } = this.#listening;
     try {
       if (this.#introduction !== undefined) {
-        arrival.transport = await acceptProxyProtocol(arrival.transport, this.#introduction);
-        if (arrival.over) return closeQuietly(arrival.transport);
+        const introduced = await acceptProxyProtocol(arrival.transport, this.#introduction)
+          .catch((error) => {
+            if (!arrival.over) this.#admission.tell(arrival.transport, "proxyProtocol");
+            throw error;
+          });
+        if (arrival.over) return closeQuietly(introduced);
+        const admitted = this.#admit(introduced);
+        if (admitted === undefined) return this.#core.drop(arrival);
+        arrival.transport = admitted;
       }
       if (startTls !== undefined) {
         arrival.transport = await startTls(arrival.transport);

@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
+import type { AdmissionControlOptions } from "../net/admission_control.ts";
 import type { Limits } from "../net/limits.ts";
 import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
 import type { TlsInfo, TlsServerOptions } from "../net/tls_options.ts";
@@ -119,8 +120,11 @@ export interface WebSocketAcceptOptions extends WebSocketConnectionOptions {
   onError?: (error: unknown) => void;
 }
 
-/** Options of `serveWebSocket`. */
-export interface ServeWebSocketOptions extends WebSocketAcceptOptions {
+/**
+ * Options of `serveWebSocket`. Those of {@linkcode AdmissionControlOptions} drop connections before a byte of theirs is read: behind a proxy
+ * that speaks HTTP all clients have its address.
+ */
+export interface ServeWebSocketOptions extends WebSocketAcceptOptions, AdmissionControlOptions {
   /**
    * The port; 0 lets the system choose.
    *

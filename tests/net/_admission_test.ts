@@ -4,13 +4,13 @@ import { Admission } from "../../net/_admission.ts";
 
 Deno.test("admission lets in up to the cap", () => {
   const admission = new Admission({});
-  assertEquals(admission.enter("192.0.2.1", 1, 2, 0), undefined);
-  assertEquals(admission.enter("192.0.2.1", 2, 2, 0), "maxConnections");
+  assertEquals(admission.enter("192.0.2.1", 0, false), undefined);
+  assertEquals(admission.enter("192.0.2.1", 0, true), "maxConnections");
 });
 
 Deno.test("admission counts each address for itself, and gives places back", () => {
   const admission = new Admission({ maxConnectionsPerAddress: 2 });
-  const enter = (address: string): unknown => admission.enter(address, 0, 100, 0);
+  const enter = (address: string): unknown => admission.enter(address, 0);
   assertEquals([enter("a"), enter("a"), enter("a"), enter("b")], [
     undefined,
     undefined,
@@ -21,14 +21,14 @@ Deno.test("admission counts each address for itself, and gives places back", () 
   assertEquals([enter("a"), enter("a")], [undefined, "maxConnectionsPerAddress"]);
   admission.leave("nobody");
   admission.leave(undefined);
-  assertEquals(admission.enter(undefined, 0, 100, 0), undefined);
+  assertEquals(admission.enter(undefined, 0), undefined);
 });
 
 Deno.test("admission blocks by list, in all forms of an address", () => {
   const blockList = new BlockList();
   blockList.addSubnet("10.0.0.0", 8, "ipv4");
   const blocking = new Admission({ blockList });
-  const enter = (address: string): unknown => blocking.enter(address, 0, 100, 0);
+  const enter = (address: string): unknown => blocking.enter(address, 0);
   assertEquals(["10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "fe80::1%eth0"].map(enter), [
     "blocked",
     "blocked",
@@ -43,7 +43,7 @@ Deno.test("admission with an allow list lets nobody else in; a block counts more
   const blockList = new BlockList();
   blockList.addAddress("192.0.2.66", "ipv4");
   const admission = new Admission({ allowList, blockList });
-  const enter = (address: string): unknown => admission.enter(address, 0, 100, 0);
+  const enter = (address: string): unknown => admission.enter(address, 0);
   assertEquals(["192.0.2.1", "192.0.2.66", "198.51.100.1"].map(enter), [
     undefined,
     "blocked",
@@ -53,11 +53,17 @@ Deno.test("admission with an allow list lets nobody else in; a block counts more
 
 Deno.test("admission keeps to its rate, and lets a burst in", () => {
   const admission = new Admission({ acceptRate: { perSecond: 10, burst: 2 } });
-  const at = (ms: number): unknown => admission.enter("a", 0, 100, ms);
+  const at = (ms: number): unknown => admission.enter("a", ms);
   assertEquals([at(0), at(0), at(0)], [undefined, undefined, "acceptRate"]);
   assertEquals([at(99), at(100), at(101)], ["acceptRate", undefined, "acceptRate"]);
   // However long it was quiet, no more than a burst.
   assertEquals([at(9000), at(9000), at(9000)], [undefined, undefined, "acceptRate"]);
+});
+
+Deno.test("admission keeps to a rate of less than one a second", () => {
+  const admission = new Admission({ acceptRate: { perSecond: 0.5 } });
+  const at = (ms: number): unknown => admission.enter("a", ms);
+  assertEquals([at(0), at(1999), at(2000)], [undefined, "acceptRate", undefined]);
 });
 
 Deno.test("admission refuses caps and rates that let nobody in", () => {
@@ -97,7 +103,7 @@ Deno.test("admission takes a list's promise for no answer", () => {
     });
     for (const check of [rejected, thenable]) {
       const admission = new Admission({ [name]: { check } as never });
-      assertThrows(() => admission.enter("192.0.2.1", 0, 100, 0), TypeError, "promise");
+      assertThrows(() => admission.enter("192.0.2.1", 0), TypeError, "promise");
     }
   }
 });

@@ -11,6 +11,7 @@ import { startTls } from "../../net/start_tls.ts";
 import { writeAll } from "../../net/write_all.ts";
 import { reported } from "../_support/console_errors.ts";
 import { RawClient } from "../_support/socketio_rig.ts";
+import { until } from "../_support/websocket_server.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
@@ -1191,6 +1192,131 @@ for (const tls of [undefined, identity("server")]) {
     await engine.close();
   });
 }
+
+Deno.test("engine lets so many connections in from one address, whatever they are for, and tells of others", async () => {
+  const engine = echo({ limits: new Limits() });
+  const reasons: string[] = [];
+  const { port } = await engine.listen({
+    hostname: "127.0.0.1",
+    maxConnectionsPerAddress: 2,
+    onDrop: ({ reason, remoteAddress }) => reasons.push(`${reason} ${remoteAddress}`),
+    handler: () => new Response("page"),
+  });
+  const encoder = new TextEncoder();
+  const ask = async (conn: Deno.Conn, path: string): Promise<string> => {
+    await conn.write(encoder.encode(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`)).catch(() => {});
+    const p = new Uint8Array(4096);
+    const n = await conn.read(p).catch(() => null);
+    return new TextDecoder().decode(p.subarray(0, n ?? 0)).slice(9, 12);
+  };
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port });
+  const url = `ws://127.0.0.1:${port}/engine.io/?EIO=4&transport=websocket`;
+  for (let i = 0; i < 2; i++) {
+    const ws = await connectWebSocket(url);
+    const plain = await connect();
+    assertEquals(await ask(plain, "/page"), "200");
+    assertEquals(await ask(plain, "/engine.io/?EIO=4&transport=polling"), "200");
+    using third = await connect();
+    assertEquals(await ask(third, "/page"), "");
+    // Each makes room when it ends.
+    plain.close();
+    await ws.close();
+    // The session of polling goes on without it.
+    await until(() => engine.pressure.connections.used === i + 1);
+  }
+  assertEquals(reasons, Array(2).fill("maxConnectionsPerAddress 127.0.0.1"));
+  await engine.close();
+});
+
+for (const tls of [undefined, identity("server")]) {
+  Deno.test(`engine behind a proxy counts the clients' addresses${tls ? ", before TLS" : ""}`, async () => {
+    const engine = echo({ limits: new Limits() });
+    const reasons: string[] = [];
+    const { port } = await engine.listen({
+      hostname: "127.0.0.1",
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+      tls,
+      maxConnectionsPerAddress: 1,
+      onDrop: ({ reason, remoteAddress }) => reasons.push(`${reason} ${remoteAddress}`),
+    });
+    const arrive = async (): Promise<Deno.TcpConn> => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await sendProxyProtocol(conn, {
+        source: { transport: "tcp", hostname: "192.0.2.7", port: 50_000 },
+        destination: { transport: "tcp", hostname: "192.0.2.1", port: 443 },
+      });
+      return conn;
+    };
+    const open = async () => {
+      const conn = await arrive();
+      const transport = tls ? await startTls(conn, { hostname: "localhost", ca: CA }) : conn;
+      const url = `${tls ? "wss" : "ws"}://localhost/engine.io/?EIO=4&transport=websocket`;
+      return await connectWebSocket(url, { transport });
+    };
+    const empty = () => until(() => engine.pressure.connections.used === 0);
+    for (let i = 0; i < 2; i++) {
+      const ws = await open();
+      await assertRejects(open);
+      await ws.close();
+      await empty();
+    }
+    if (tls !== undefined) {
+      // Who fails at TLS makes room as well.
+      using conn = await arrive();
+      await conn.write(new TextEncoder().encode("no TLS, but long enough for a record\r\n"));
+      while (await conn.read(new Uint8Array(64)).catch(() => null) !== null);
+      await empty();
+      const ws = await open();
+      await ws.close();
+      await empty();
+    }
+    using stranger = await Deno.connect({ hostname: "127.0.0.1", port });
+    await stranger.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n")).catch(() => {});
+    assertEquals(await stranger.read(new Uint8Array(9)).catch(() => null), null);
+    assertEquals(reasons, [
+      ...Array(2).fill("maxConnectionsPerAddress 192.0.2.7"),
+      "proxyProtocol 127.0.0.1",
+    ]);
+    await engine.close();
+  });
+}
+
+Deno.test("engine drops by lists and by a rate, and tells of connections that are too many", async () => {
+  const broken = () => {
+    throw new Error("out of order");
+  };
+  const cases: [SocketIoListenOptions, SocketIoEngineOptions, string[]][] = [
+    [{ blockList: { check: () => true } }, {}, ["blocked", "blocked"]],
+    [{ allowList: { check: broken } }, {}, []],
+    [{ acceptRate: { perSecond: 0.001 } }, {}, ["acceptRate"]],
+    [{ maxWaiting: 1 }, {}, ["maxConnections"]],
+    [{}, { limits: new Limits({ connections: 1 }) }, ["limits"]],
+  ];
+  const errors = await reported(async () => {
+    for (const [options, settings, expected] of cases) {
+      const reasons: string[] = [];
+      const engine = echo(settings);
+      const { port } = await engine.listen({
+        ...options,
+        hostname: "127.0.0.1",
+        onDrop: ({ reason }) => reasons.push(reason),
+      });
+      using _one = await Deno.connect({ hostname: "127.0.0.1", port });
+      using two = await Deno.connect({ hostname: "127.0.0.1", port });
+      assertEquals(await two.read(new Uint8Array(1)).catch(() => null), null);
+      assertEquals(reasons, expected);
+      await engine.close();
+    }
+  });
+  assertEquals(errors.map((error) => (error as Error).message), ["out of order", "out of order"]);
+  const engine = echo();
+  for (const wrong of [{ maxConnectionsPerAddress: 0 }, { acceptRate: { perSecond: 0 } }]) {
+    assertThrows(() => engine.listen(wrong), RangeError);
+  }
+  for (const wrong of [{ allowList: [] as never }, { onDrop: {} as never }]) {
+    assertThrows(() => engine.listen(wrong), TypeError);
+  }
+});
 
 Deno.test("engine with TLS that can't listen, or is closed first, says so", async () => {
   const tls = identity("server");

@@ -1,10 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Limits } from "../../net/limits.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
+import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { serveWebSocket } from "../../websocket/server.ts";
 import type { ServeWebSocketOptions } from "../../websocket/server_options.ts";
 
 Deno.test("all options of a server are taken together", async () => {
+  const dropped: string[] = [];
+  let allowed = true;
   const options: Required<
     Omit<ServeWebSocketOptions, "path" | "listener" | "tls" | "http" | "proxyProtocol">
   > = {
@@ -25,6 +28,11 @@ Deno.test("all options of a server are taken together", async () => {
     head: { maxHeaderCount: 20 },
     handler: () => new Response("page"),
     signal: new AbortController().signal,
+    maxConnectionsPerAddress: 5,
+    acceptRate: { perSecond: 10 },
+    blockList: { check: () => false },
+    allowList: { check: () => allowed },
+    onDrop: ({ reason }) => dropped.push(reason),
     maxMessageSize: 1000,
     maxFragments: 10,
     maxChunks: 10,
@@ -46,4 +54,7 @@ Deno.test("all options of a server are taken together", async () => {
   assertEquals((await ws.receive()).data, "hello");
   await using stranger = await connectWebSocket(url);
   assertEquals((await stranger.receive()).reason, "goodbye strange client");
+  allowed = false;
+  await assertRejects(() => connectWebSocket(url), WebSocketHandshakeError);
+  assertEquals(dropped, ["blocked"]);
 });

@@ -994,6 +994,135 @@ Deno.test("server behind a proxy drops who is no trusted proxy, or tells no clie
   assertEquals(error.code, "ERR_UNSUPPORTED");
 });
 
+/** What becomes of a connection: the status that a request on it gets, or nothing. */
+async function statusOf(conn: Transport, request: string): Promise<string> {
+  await conn.write(encode(request)).catch(() => {});
+  const p = new Uint8Array(1024);
+  const n = await conn.read(p).catch(() => null);
+  return new TextDecoder().decode(p.subarray(0, n ?? 0)).slice(9, 12);
+}
+
+Deno.test("server lets so many in from one address, counts them to their end, and tells of others", async () => {
+  const dropped: unknown[] = [];
+  await using server = await serve({
+    maxConnectionsPerAddress: 2,
+    onDrop: ({ reason, remoteAddress }) => dropped.push(`${reason} ${remoteAddress}`),
+    handler: () => new Response("page"),
+  });
+  const { port } = server;
+  const page = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port });
+  const ws = await connectWebSocket(urlOf(server));
+  using plain = await connect();
+  assertEquals(await statusOf(plain, page), "200");
+  {
+    using third = await connect();
+    assertEquals(await statusOf(third, page), "");
+  }
+  // Plain HTTP may become a WebSocket, and makes no room by that.
+  assertEquals(await statusOf(plain, upgradeRequest()), "101");
+  {
+    using third = await connect();
+    assertEquals(await statusOf(third, page), "");
+  }
+  assertEquals(dropped, Array(2).fill("maxConnectionsPerAddress 127.0.0.1"));
+  await ws.close();
+  await until(() => server.clients.size === 1);
+  for (let i = 0; i < 3; i++) {
+    // Whatever ends a connection makes room: here a client that leaves before its request, or a refusal.
+    const third = await connect();
+    if (i > 0) assertEquals(await statusOf(third, "nonsense\r\n\r\n"), "400");
+    third.close();
+    await until(() => server.clients.size === 1 && server.pressure.connections.used === 1);
+  }
+});
+
+for (const tls of [undefined, identity("server")]) {
+  Deno.test(`server behind a proxy counts the clients' addresses${tls ? ", before TLS" : ""}`, async () => {
+    const reasons: string[] = [];
+    await using server = await serve({
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+      tls,
+      maxConnectionsPerAddress: 1,
+      onDrop: ({ reason, remoteAddress }) => reasons.push(`${reason} ${remoteAddress}`),
+      limits: new Limits(),
+    });
+    const connect = async (): Promise<WebSocketConnection> => {
+      const conn = await proxied(server.port);
+      const transport = tls ? await startTls(conn, { hostname: "localhost", ca: CA }) : conn;
+      return await connectWebSocket(`${tls ? "wss" : "ws"}://localhost/`, { transport });
+    };
+    for (let i = 0; i < 2; i++) {
+      await using _ws = await connect();
+      await assertRejects(connect);
+      // The client has heard of its end before the server is through with it.
+      await _ws.close();
+      await until(() => server.pressure.connections.used === 0);
+    }
+    if (tls !== undefined) {
+      // Who fails at TLS makes room as well.
+      for (let i = 0; i < 2; i++) {
+        using conn = await proxied(server.port);
+        await conn.write(encode("no TLS at all, but long enough for a record\r\n"));
+        while (await conn.read(new Uint8Array(64)).catch(() => null) !== null);
+        await until(() => server.pressure.connections.used === 0);
+      }
+      await using _ws = await connect();
+    }
+    using stranger = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    assertEquals(await statusOf(stranger, upgradeRequest()), "");
+    assertEquals(reasons, [
+      ...Array(2).fill("maxConnectionsPerAddress 192.0.2.7"),
+      "proxyProtocol 127.0.0.1",
+    ]);
+  });
+}
+
+Deno.test("server drops by lists and by a rate, and tells of connections that are too many", async () => {
+  const cases: [ServeWebSocketOptions, string, string][] = [
+    [{ blockList: { check: (address) => address === "127.0.0.1" } }, "", "blocked"],
+    [{ allowList: { check: () => false } }, "", "blocked"],
+    [{ acceptRate: { perSecond: 0.001 } }, "101", "acceptRate"],
+    [{ maxConnections: 1 }, "101", "maxConnections"],
+    [{ limits: new Limits({ connections: 1 }) }, "101", "limits"],
+  ];
+  for (const [options, first, reason] of cases) {
+    const reasons: string[] = [];
+    await using server = await serve({ ...options, onDrop: (info) => reasons.push(info.reason) });
+    using one = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    assertEquals(await statusOf(one, upgradeRequest()), first);
+    using two = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    const busy = reason === "maxConnections" || reason === "limits";
+    assertEquals(await statusOf(two, upgradeRequest()), busy ? "503" : "");
+    assertEquals(reasons, first === "" ? [reason, reason] : [reason]);
+  }
+});
+
+Deno.test("server goes on when a list throws, and tells", async () => {
+  const errors: unknown[] = [];
+  let broken = true;
+  const check = () => {
+    if (broken) throw new Error("out of order");
+    return false;
+  };
+  await using server = await serve({
+    blockList: { check },
+    onError: (error) => void errors.push(error),
+  });
+  using one = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  assertEquals(await statusOf(one, upgradeRequest()), "");
+  broken = false;
+  using two = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  assertEquals(await statusOf(two, upgradeRequest()), "101");
+  assertEquals(errors.map((error) => (error as Error).message), ["out of order"]);
+  for (const wrong of [{ maxConnectionsPerAddress: 0 }, { acceptRate: { perSecond: 0 } }]) {
+    await assertRejects(() => serve(wrong), RangeError);
+  }
+  for (const wrong of [{ allowList: [] as never }, { onDrop: {} as never }]) {
+    await assertRejects(() => serve(wrong), TypeError);
+  }
+});
+
 Deno.test("listener that fails for a while does not end the server", async () => {
   const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let failures = 2;
