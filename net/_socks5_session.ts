@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { closeQuietly } from "./_close_quietly.ts";
+import { AdmissionControl } from "./admission_control.ts";
 import { readInto } from "./_handshake_driver.ts";
 import { hostAndPort } from "./_host_port.ts";
 import { ReadAheadTransport } from "./read_ahead_transport.ts";
@@ -38,6 +39,11 @@ const OPTIONS: Record<keyof Required<Socks5ServerOptions>, true> = {
   connectTimeout: true,
   idleTimeout: true,
   onerror: true,
+  maxConnectionsPerAddress: true,
+  acceptRate: true,
+  blockList: true,
+  allowList: true,
+  onDrop: true,
 };
 
 const LOGIN = "is `authenticate` here";
@@ -55,6 +61,7 @@ const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
 export class Socks5Settings {
   readonly hooks: Socks5ServerOptions;
   readonly policy: DialPolicy | undefined;
+  readonly admission: AdmissionControl;
   readonly maxConnections: number;
   readonly maxDestinations: number;
   readonly handshakeTimeout: number;
@@ -70,6 +77,7 @@ export class Socks5Settings {
     }
     this.hooks = options;
     this.policy = DialPolicy.from(options.policy);
+    this.admission = new AdmissionControl(options);
     this.maxConnections = limitOf(options, "maxConnections", 1);
     this.maxDestinations = limitOf(options, "maxDestinations", 1);
     this.handshakeTimeout = limitOf(options, "handshakeTimeout", 0);

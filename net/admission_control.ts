@@ -3,14 +3,8 @@ import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { dropInfo, tell } from "./_socket_util.ts";
 import { passExtras, type TransportExtras } from "./_transport_extras.ts";
-import type { AdmissionOptions, DropInfo, DropReason } from "./server_options.ts";
+import type { AdmissionControlOptions, DropInfo, DropReason } from "./server_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-
-/** Options of an {@linkcode AdmissionControl}. */
-export interface AdmissionControlOptions extends AdmissionOptions {
-  /** Told of each connection that is not let in, and why. What it throws, or rejects with, goes to the console. */
-  onDrop?: (info: DropInfo) => void;
-}
 
 /**
  * Lets connections in, or drops them: by lists of addresses, a cap for each address, and a rate. `createServer`, `serveWebSocket` and

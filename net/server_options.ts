@@ -41,7 +41,7 @@ export interface ServerProxyProtocolOptions {
   maxLength?: number;
 }
 
-/** Who is let in, by address and in time: options of servers, and of an `AdmissionControl`. */
+/** Who is let in, by address and in time. */
 export interface AdmissionOptions {
   /**
    * The most connections at once from one IP address.
@@ -144,6 +144,12 @@ export interface DropInfo {
   remotePort?: number;
   /** The family of the peer's address. */
   remoteFamily?: "IPv4" | "IPv6";
+}
+
+/** Options of an `AdmissionControl`, and of the servers that have one. */
+export interface AdmissionControlOptions extends AdmissionOptions {
+  /** Told of each connection that is not let in, and why. What it throws, or rejects with, goes to the console. */
+  onDrop?: (info: DropInfo) => void;
 }
 
 /** Options of `Server.close`. */

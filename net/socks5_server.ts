@@ -99,11 +99,26 @@ export class Socks5Server implements AsyncDisposable {
 
   /** Serves one client over a transport that was accepted elsewhere, to its end, and closes it. Never rejects. */
   serve(transport: Transport): Promise<void> {
-    if (this.#sessions.size >= this.#settings.maxConnections) {
-      closeQuietly(transport);
-      return Promise.resolve();
-    }
     const client: Socks5Client = { address: transport.remoteAddr };
+    const admitted = this.#admit(transport, client);
+    return admitted === undefined ? Promise.resolve() : this.#run(admitted, client);
+  }
+
+  #admit(transport: Transport, client: Socks5Client): Transport | undefined {
+    const { admission, maxConnections } = this.#settings;
+    let admitted: Transport | undefined;
+    try {
+      admitted = admission.admit(transport);
+    } catch (error) {
+      this.#report(error, client);
+    }
+    if (admitted === undefined || this.#sessions.size < maxConnections) return admitted;
+    admission.tell(admitted, "maxConnections");
+    closeQuietly(admitted);
+    return undefined;
+  }
+
+  #run(transport: Transport, client: Socks5Client): Promise<void> {
     const session = new Socks5Session(transport, client, this.#settings);
     const served = session.run().catch((error) => {
       if (!session.aborted) this.#report(error, client);

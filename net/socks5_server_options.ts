@@ -2,6 +2,7 @@
 import type { DialPolicyInit } from "./dial_policy.ts";
 import type { HostLookup } from "./lookup_options.ts";
 import type { ProxyTarget } from "./proxy_error.ts";
+import type { AdmissionControlOptions } from "./server_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
 
 /**
@@ -50,7 +51,7 @@ export interface Socks5Authorization extends Socks5Client {
 }
 
 /** Options of {@linkcode createSocks5Server}. */
-export interface Socks5ServerOptions {
+export interface Socks5ServerOptions extends AdmissionControlOptions {
   /**
    * Decides whether a login is right. With it every client must log in; without it none can. Compare secrets by `timingSafeEqual` of `@sluice/sockets/buffer`.
    * @default {undefined}, no authentication

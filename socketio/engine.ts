@@ -9,7 +9,7 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { defineInspect } from "../buffer/define_inspect.ts";
-import { AdmissionControl, type AdmissionControlOptions } from "../net/admission_control.ts";
+import { AdmissionControl } from "../net/admission_control.ts";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
@@ -18,7 +18,11 @@ import { NodeTransport } from "../net/node_transport.ts";
 import { checkOptionNames } from "../net/option_names.ts";
 import { toNetError } from "../net/os_error.ts";
 import { acceptProxyProtocol, checkedProxyProtocol } from "../net/proxy_protocol_transport.ts";
-import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
+import type {
+  AdmissionControlOptions,
+  ServerProxyProtocolOptions,
+  TransportListener,
+} from "../net/server_options.ts";
 import type { TlsServerOptions } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
 import { checkWaitOptions, deadlineSignal, type WaitOptions } from "../net/wait.ts";

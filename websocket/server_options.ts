@@ -1,8 +1,11 @@
 // Floor 3: driver.
 import type { Server as HttpServer } from "node:http";
-import type { AdmissionControlOptions } from "../net/admission_control.ts";
 import type { Limits } from "../net/limits.ts";
-import type { ServerProxyProtocolOptions, TransportListener } from "../net/server_options.ts";
+import type {
+  AdmissionControlOptions,
+  ServerProxyProtocolOptions,
+  TransportListener,
+} from "../net/server_options.ts";
 import type { TlsInfo, TlsServerOptions } from "../net/tls_options.ts";
 import type { TransportAddr } from "../net/transport.ts";
 import type { WebSocketConnection } from "./connection.ts";

@@ -281,6 +281,62 @@ Deno.test("SOCKS5 server takes no more clients than it is to", async () => {
   third.close();
 });
 
+Deno.test("SOCKS5 server takes so many clients of one address, and tells of those that it drops", async () => {
+  await using target = echoServer();
+  const dropped: string[] = [];
+  await using server = createSocks5Server({
+    maxConnectionsPerAddress: 1,
+    onDrop: ({ reason, remoteAddress }) => dropped.push(`${reason} ${remoteAddress}`),
+  });
+  const proxy = server.listen();
+  for (let i = 0; i < 2; i++) {
+    const transport = await socks5Connect(await Deno.connect(proxy), target.addr);
+    assertEquals(text(await echo(transport, utf8("hello"))), "hello");
+    const second = await Deno.connect(proxy);
+    assertEquals(await second.read(new Uint8Array(1)).catch(() => null), null);
+    second.close();
+    transport.close();
+    await connections(server, 0);
+  }
+  assertEquals(dropped, Array(2).fill("maxConnectionsPerAddress 127.0.0.1"));
+});
+
+Deno.test("SOCKS5 server drops by lists, and goes on when one throws", async () => {
+  const reasons: string[] = [];
+  const errors: string[] = [];
+  let answer: boolean | undefined;
+  await using server = createSocks5Server({
+    maxConnections: 1,
+    blockList: {
+      check() {
+        if (answer === undefined) throw new Error("out of order");
+        return answer;
+      },
+    },
+    onDrop: ({ reason }) => reasons.push(reason),
+    onerror: (error) => errors.push((error as Error).message),
+  });
+  const proxy = server.listen();
+  const knock = async (): Promise<string> => {
+    using conn = await Deno.connect(proxy);
+    await conn.write(hex("050100")).catch(() => {});
+    const buffer = new Uint8Array(2);
+    const n = await conn.read(buffer).catch(() => null);
+    if (n === 2 && reasons.length === 1) {
+      // While this one is served, the next one is too many.
+      assertEquals(await knock(), "dropped");
+    }
+    return n === 2 ? "served" : "dropped";
+  };
+  assertEquals(await knock(), "dropped");
+  answer = true;
+  assertEquals(await knock(), "dropped");
+  answer = false;
+  assertEquals(await knock(), "served");
+  assertEquals([errors, reasons], [["out of order"], ["blocked", "maxConnections"]]);
+  assertThrows(() => createSocks5Server({ acceptRate: { perSecond: 0 } }), RangeError);
+});
+
 Deno.test("SOCKS5 server closes idle connections", async () => {
   await using target = echoServer();
   await using server = createSocks5Server({ idleTimeout: 30 });
