@@ -1,6 +1,7 @@
 // Floor 2: protocol.
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
+import { classifyIp, embeddedIpv4, formatIp, parseIp, parseIpBlock } from "./ip.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { AcceptRate, AddressList, AdmissionOptions, DropReason } from "./server_options.ts";
 
@@ -16,6 +17,7 @@ export type AdmissionDrop = Extract<
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #perAddress: Map<string, number> | null;
+  readonly #prefixLength: number;
   readonly #burst: number;
   #tokens: number;
   /** When tokens were last added; the first time there are as many as can be. */
@@ -23,7 +25,13 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    const { maxConnectionsPerAddress = Infinity, acceptRate } = options;
+    const { maxConnectionsPerAddress = Infinity, acceptRate, ipv6PrefixLength = 64 } = options;
+    if (!Number.isInteger(ipv6PrefixLength) || ipv6PrefixLength < 1 || ipv6PrefixLength > 128) {
+      throw new RangeError(
+        `Cannot make a server: an ipv6PrefixLength of ${ipv6PrefixLength} is not one of 1 to 128`,
+      );
+    }
+    this.#prefixLength = ipv6PrefixLength;
     this.#perAddress = maxConnectionsPerAddress < Infinity ? new Map() : null;
     checkList("blockList", options.blockList ?? undefined);
     checkList("allowList", options.allowList);
@@ -52,21 +60,32 @@ export class Admission {
     const { maxConnectionsPerAddress = Infinity, acceptRate } = this.#options;
     if (address !== undefined && this.#blocked(address)) return "blocked";
     if (full) return "maxConnections";
-    const count = address === undefined ? 0 : this.#perAddress?.get(address) ?? 0;
+    const key = this.#perAddress && address !== undefined ? this.#keyOf(address) : undefined;
+    const count = key === undefined ? 0 : this.#perAddress?.get(key) ?? 0;
     if (count >= maxConnectionsPerAddress) return "maxConnectionsPerAddress";
-    if (acceptRate && !this.#token(acceptRate.perSecond, now)) {
-      return "acceptRate";
-    }
-    if (address !== undefined) this.#perAddress?.set(address, count + 1);
+    if (acceptRate && !this.#token(acceptRate.perSecond, now)) return "acceptRate";
+    if (key !== undefined) this.#perAddress?.set(key, count + 1);
     return undefined;
   }
 
   /** A connection that came in has closed. */
   leave(address: string | undefined): void {
     if (address === undefined || this.#perAddress === null) return;
-    const count = this.#perAddress.get(address) ?? 0;
-    if (count > 1) this.#perAddress.set(address, count - 1);
-    else this.#perAddress.delete(address);
+    const key = this.#keyOf(address);
+    const count = this.#perAddress.get(key) ?? 0;
+    if (count > 1) this.#perAddress.set(key, count - 1);
+    else this.#perAddress.delete(key);
+  }
+
+  /** By what an address is counted. */
+  #keyOf(address: string): string {
+    if (!address.includes(":")) return address;
+    const ip = parseIp(address);
+    if (ip === undefined || classifyIp(ip) !== "global") return address;
+    // Behind one that stands for an IPv4 address is a client of its own.
+    if (embeddedIpv4(ip).length > 0) return address;
+    const block = parseIpBlock(`${address}/${this.#prefixLength}`);
+    return block === undefined ? address : formatIp(block.address);
   }
 
   #blocked(address: string): boolean {

@@ -8,6 +8,7 @@ const OPTIONS: Record<keyof Required<ServerOptions>, true> = {
   pauseOnConnect: true,
   maxConnections: true,
   maxConnectionsPerAddress: true,
+  ipv6PrefixLength: true,
   blockList: true,
   allowList: true,
   acceptRate: true,

@@ -40,6 +40,7 @@ const OPTIONS: Record<keyof Required<Socks5ServerOptions>, true> = {
   idleTimeout: true,
   onerror: true,
   maxConnectionsPerAddress: true,
+  ipv6PrefixLength: true,
   acceptRate: true,
   blockList: true,
   allowList: true,

@@ -49,6 +49,13 @@ export interface AdmissionOptions {
    * @default {Infinity}
    */
   maxConnectionsPerAddress?: number;
+  /**
+   * How many bits of a global IPv6 address make it one for `maxConnectionsPerAddress`: whoever has one of them has a whole block, and could come
+   * from another one each time. 128 tells all apart, for servers whose own network has many clients.
+   *
+   * @default {64}
+   */
+  ipv6PrefixLength?: number;
   /** Addresses that are dropped. */
   blockList?: AddressList;
   /** The only addresses that are let in, where given. */

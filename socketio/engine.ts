@@ -125,6 +125,7 @@ const LISTEN_OPTIONS: Record<keyof SocketIoListenOptions, true> = {
   requestTimeout: true,
   maxWaiting: true,
   maxConnectionsPerAddress: true,
+  ipv6PrefixLength: true,
   acceptRate: true,
   allowList: true,
   blockList: true,

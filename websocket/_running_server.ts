@@ -54,6 +54,7 @@ const OWN_OPTIONS: Record<
   http: true,
   signal: true,
   maxConnectionsPerAddress: true,
+  ipv6PrefixLength: true,
   acceptRate: true,
   allowList: true,
   blockList: true,

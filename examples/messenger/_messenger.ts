@@ -89,7 +89,7 @@ export class Messenger implements AsyncDisposable {
   /** Listens on both ports, looks who is there, and announces itself. */
   async start(): Promise<void> {
     const { address, presencePort, requestPort, discoveryPort } = this.#options;
-    const limits = { maxConnections: 64, maxConnectionsPerAddress: 8 };
+    const limits = { maxConnections: 64, maxConnectionsPerAddress: 8, ipv6PrefixLength: 128 };
     this.#presence = createServer({ ...limits, allowHalfOpen: true }, (socket) => {
       // Who got through knows enough.
       socket.setTimeout(500, () => socket.destroy());

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { BlockList } from "node:net";
 import { Admission } from "../../net/_admission.ts";
+import type { AdmissionOptions } from "../../net/server_options.ts";
 
 Deno.test("admission lets in up to the cap", () => {
   const admission = new Admission({});
@@ -22,6 +23,40 @@ Deno.test("admission counts each address for itself, and gives places back", () 
   admission.leave("nobody");
   admission.leave(undefined);
   assertEquals(admission.enter(undefined, 0), undefined);
+});
+
+Deno.test("admission counts global IPv6 addresses by their block, and others each for itself", () => {
+  const taken = (options: AdmissionOptions, ...addresses: string[]): unknown[] => {
+    const admission = new Admission({ maxConnectionsPerAddress: 1, ...options });
+    const answers = addresses.map((address) => admission.enter(address, 0) ?? "in");
+    for (const address of addresses) admission.leave(address);
+    assertEquals(admission.enter(addresses[0], 0), undefined);
+    return answers;
+  };
+  const cap = "maxConnectionsPerAddress";
+  const [one, near, far] = ["2606:4700:1:2::1", "2606:4700:1:2:ffff::2", "2606:4700:1:3::1"];
+  assertEquals(taken({}, one, near, far), ["in", cap, "in"]);
+  assertEquals(taken({ ipv6PrefixLength: 48 }, one, near, far), ["in", cap, cap]);
+  assertEquals(taken({ ipv6PrefixLength: 128 }, one, near, one), ["in", "in", cap]);
+  // Whoever is in the same network is not one client.
+  assertEquals(
+    taken({}, "fe80::1%eth0", "fe80::2%eth0", "fd00::1", "fd00::2"),
+    Array(4).fill("in"),
+  );
+  assertEquals(taken({}, "9.9.9.9", "9.9.9.8", "::ffff:9.9.9.7", "::ffff:9.9.9.7"), [
+    ...Array(3).fill("in"),
+    cap,
+  ]);
+  assertEquals(
+    taken({}, "::ffff:909:909", "::ffff:909:908", "64:ff9b::909:909", "64:ff9b::909:908"),
+    [
+      ...Array(4).fill("in"),
+    ],
+  );
+  assertEquals(taken({}, "no address", "no address", ":::"), ["in", cap, "in"]);
+  for (const ipv6PrefixLength of [0, 129, 1.5, NaN, "64" as never]) {
+    assertThrows(() => new Admission({ ipv6PrefixLength }), RangeError, "ipv6PrefixLength");
+  }
 });
 
 Deno.test("admission blocks by list, in all forms of an address", () => {

@@ -29,6 +29,7 @@ Deno.test("all options of a server are taken together", async () => {
     handler: () => new Response("page"),
     signal: new AbortController().signal,
     maxConnectionsPerAddress: 5,
+    ipv6PrefixLength: 56,
     acceptRate: { perSecond: 10 },
     blockList: { check: () => false },
     allowList: { check: () => allowed },
