@@ -78,7 +78,7 @@ export class Socks5Settings {
     }
     this.hooks = options;
     this.policy = DialPolicy.from(options.policy);
-    this.admission = new AdmissionControl(options);
+    this.admission = AdmissionControl._of(options);
     this.maxConnections = limitOf(options, "maxConnections", 1);
     this.maxDestinations = limitOf(options, "maxDestinations", 1);
     this.handshakeTimeout = limitOf(options, "handshakeTimeout", 0);

@@ -3,8 +3,19 @@ import { Admission } from "./_admission.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { dropInfo, tell } from "./_socket_util.ts";
 import { passExtras, type TransportExtras } from "./_transport_extras.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { AdmissionControlOptions, DropInfo, DropReason } from "./server_options.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
+
+/** By a type that has them all: one that is missing here does not compile. */
+const OPTIONS: Record<keyof AdmissionControlOptions, true> = {
+  maxConnectionsPerAddress: true,
+  ipv6PrefixLength: true,
+  blockList: true,
+  allowList: true,
+  acceptRate: true,
+  onDrop: true,
+};
 
 /**
  * Lets connections in, or drops them: by lists of addresses, a cap for each address, and a rate. `createServer`, `serveWebSocket` and
@@ -39,15 +50,30 @@ export class AdmissionControl {
    * Makes one that has let nobody in yet.
    *
    * @throws {RangeError} For a cap or a rate that would let nobody in.
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for a list that can't be asked; and when `onDrop` is no function.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for a list that can't be asked, `ERR_INVALID_ARG_VALUE` for options that there are not; and when
+   * `onDrop` is no function.
    */
   constructor(options: AdmissionControlOptions = {}) {
+    // Unseen, a misspelt list would let everybody in.
+    checkOptionNames("Cannot make an admission control", options, OPTIONS);
     const { onDrop } = options;
     if (onDrop !== undefined && typeof onDrop !== "function") {
       throw new TypeError("Cannot make a server: onDrop is not a function");
     }
     this.#admission = new Admission(options);
     this.#onDrop = onDrop;
+  }
+
+  /**
+   * That of a server, among whose options are others.
+   *
+   * @ignore
+   */
+  static _of(options: AdmissionControlOptions): AdmissionControl {
+    const names = Object.keys(OPTIONS) as (keyof AdmissionControlOptions)[];
+    return new AdmissionControl(
+      Object.fromEntries(names.map((name) => [name, options[name]])) as AdmissionControlOptions,
+    );
   }
 
   /**

@@ -182,8 +182,9 @@ export function connectSocketIo<
   EmitEvents extends EventMap<EmitEvents> = ListenEvents,
 >(
   url: string | URL,
-  options: SocketIoClientOptions = {},
+  given?: SocketIoClientOptions | null,
 ): SocketIoClientSocket<ListenEvents, EmitEvents> {
+  const options = given ?? {};
   refuseForeign(options, FOREIGN_CLIENT_OPTIONS);
   checkOptionSpelling("Cannot connect", options, OPTIONS);
   const target = parseTarget(url);

@@ -252,8 +252,8 @@ export class SocketIoEngine {
    * @throws {TypeError} for an option that can't be honoured.
    * @throws {RangeError} for a number out of range.
    */
-  constructor(options: SocketIoEngineOptions = {}) {
-    const settings = resolveEngineOptions(options, "/engine.io");
+  constructor(options?: SocketIoEngineOptions | null) {
+    const settings = resolveEngineOptions(options ?? {}, "/engine.io");
     this.#core = new EngineCore(settings, this);
     this.#socketOptions = {
       maxMessageSize: settings.maxHttpBufferSize,
@@ -373,7 +373,7 @@ export class SocketIoEngine {
     const { maxWaiting = 16_384 } = all;
     inRange("maxWaiting", maxWaiting, 1, 1);
     requestTimes(all); // throws now, and not when the port is open
-    const admission = new AdmissionControl(all);
+    const admission = AdmissionControl._of(all);
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all, admission);
     try {
       return Promise.resolve(

@@ -270,8 +270,9 @@ export class SocketIoServer<
    * @throws {TypeError} for an option that can't be honoured, those of npm's `socket.io` included that are not here, and for one of `listen()`.
    * @throws {RangeError} for a number out of range.
    */
-  constructor(options: SocketIoServerOptions = {}) {
+  constructor(given?: SocketIoServerOptions | null) {
     super();
+    const options = given ?? {};
     // npm's takes a port or an HTTP server here: nothing would listen, and nobody would be told.
     if (typeof options !== "object" || "listen" in options || arguments.length > 1) {
       throw new TypeError(

@@ -232,7 +232,7 @@ export async function startAccepting(options: ServeWebSocketOptions): Promise<Ru
   if (options.head !== undefined) checkHttpHeadLimits(options.head);
   const { proxyProtocol } = options;
   const introduction = proxyProtocol && checkedProxyProtocol(proxyProtocol);
-  const admission = new AdmissionControl(options);
+  const admission = AdmissionControl._of(options);
   const { signal } = options;
   // It is listened to when the port is open, and nobody would close that.
   if (signal && typeof signal.addEventListener !== "function") {

@@ -128,6 +128,10 @@ Deno.test("admission control refuses options that would let nobody in, or everyb
   for (const options of [{ maxConnectionsPerAddress: 0 }, { acceptRate: { perSecond: -1 } }]) {
     assertThrows(() => new AdmissionControl(options), RangeError);
   }
+  for (const wrong of [{ allowlist: { check: () => false } }, { maxConnections: 5 }, null]) {
+    const error = assertThrows(() => new AdmissionControl(wrong as never), TypeError);
+    assertEquals((error as { code?: string }).code, "ERR_INVALID_ARG_VALUE");
+  }
   const onDrop = "log" as never;
   assertThrows(() => new AdmissionControl({ onDrop }), TypeError, "onDrop");
   assertThrows(() => new AdmissionControl({ allowList: [] as never }), TypeError, "allowList");

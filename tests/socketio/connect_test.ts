@@ -90,6 +90,7 @@ Deno.test("options of a proxy without one, or with what goes past it, throw", ()
   const none = { proxy: null, tls: null, proxyTls: null, policy: null } as never as Parameters<
     typeof connectSocketIo
   >[1];
+  connectSocketIo("http://127.0.0.1:9", null).disconnect();
   const direct = connectSocketIo("http://null.example", { ...none, autoConnect: false });
   const plain = connectSocketIo("http://null.example/a", { autoConnect: false });
   assertEquals(direct.io === plain.io, true);

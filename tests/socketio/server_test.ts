@@ -20,6 +20,7 @@ import { BroadcastOperator, RemoteSocket } from "../../socketio/broadcast_operat
 import { connectSocketIo } from "../../socketio/connect.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
 import { SocketIoManager } from "../../socketio/manager.ts";
+import { SocketIoEngine } from "../../socketio/engine.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { SocketIoSocket } from "../../socketio/socket.ts";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
@@ -824,4 +825,9 @@ ${id}  nsp: "/room-1",
   for (const Class of [SocketIoServer, SocketIoSocket, SocketIoManager, BroadcastOperator]) {
     assertShown(Class.prototype, `${Class.name} {}`);
   }
+});
+
+Deno.test("server and engine take null for no options, as npm's do", async () => {
+  await new SocketIoServer(null).close();
+  await new SocketIoEngine(null).close();
 });
