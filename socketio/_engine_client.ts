@@ -10,6 +10,7 @@ import { PollingClient } from "./_polling_client.ts";
 import { timerTime } from "./_time.ts";
 import { MAX_UNREAD_ANSWERS, unreadAnswersError, weightOfAnswer } from "./_unread_answers.ts";
 import { WebSocketClient } from "./_websocket_client.ts";
+import type { ClientEngineSource, SocketIoClientEngine } from "./client_engine.ts";
 import { decodeEngineHandshake, type EngineHandshake } from "./engine_handshake.ts";
 import type { EnginePacket } from "./engine_packet.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
@@ -42,7 +43,9 @@ export interface EngineClientHost {
  *
  * Source: Engine.IO protocol, revision 4.
  */
-export class EngineClient implements ClientTransportHost {
+export class EngineClient implements ClientTransportHost, ClientEngineSource {
+  /** Who looks on, if anybody does. */
+  face: SocketIoClientEngine | undefined;
   readonly #options: EngineClientOptions;
   readonly #host: EngineClientHost;
   #transports: readonly ("polling" | "websocket")[];
@@ -75,6 +78,10 @@ export class EngineClient implements ClientTransportHost {
 
   get id(): string | undefined {
     return this.#handshake?.sid;
+  }
+
+  get state(): "opening" | "open" | "closed" {
+    return this.#state;
   }
 
   get open(): boolean {
@@ -118,7 +125,10 @@ export class EngineClient implements ClientTransportHost {
   /** Sends a message; the server decides how many of those that answer it there are, and they have a limit of their own. */
   write(data: string | Uint8Array, answer = false): void {
     if (this.#state !== "open" || (answer && !this.#mayAnswer(data.length))) return;
-    this.#queue.push({ type: "message", data });
+    const packet: EnginePacket = { type: "message", data };
+    this.face?._tell("packetCreate", packet);
+    if (!this.open) return;
+    this.#queue.push(packet);
     this.#queuedBytes += data.length;
     if (this.#queue.length === 1) queueMicrotask(() => this.#flush());
   }
@@ -130,6 +140,7 @@ export class EngineClient implements ClientTransportHost {
       this.#queuedAnswers = 0;
       if (this.#queue.length > 0) this.#sendQueue();
       this.#end();
+      this.face?._tell("close", "forced close");
     }
     await Promise.allSettled(this.#closing);
   }
@@ -143,15 +154,24 @@ export class EngineClient implements ClientTransportHost {
     if (transport !== this.#transport) return;
     if (this.#state === "opening") return this.#onHandshake(packet);
     if (this.#state !== "open") return;
+    this.face?._tell("packet", packet);
+    if (!this.open) return;
     switch (packet.type) {
       case "message":
-        return this.#host.onEngineMessage(packet.data ?? "");
-      case "ping":
+        this.#host.onEngineMessage(packet.data ?? "");
+        this.face?._tell("data", packet.data ?? "");
+        return this.face?._tell("message", packet.data ?? "");
+      case "ping": {
         if (!this.#mayAnswer(0)) return;
         this.#watch();
-        this.#queue.push({ type: "pong" });
+        const pong: EnginePacket = { type: "pong" };
+        this.face?._tell("packetCreate", pong);
+        if (!this.open) return;
+        this.#queue.push(pong);
         this.#flush();
-        return this.#host.onEnginePing();
+        this.#host.onEnginePing();
+        return this.face?._tell("ping");
+      }
       case "close":
         return this.#fail("transport close");
       case "noop":
@@ -164,10 +184,11 @@ export class EngineClient implements ClientTransportHost {
   onTransportDrain(transport: ClientTransport): void {
     if (transport !== this.#transport) return;
     this.#flush();
+    if (this.writable) this.face?._tell("drain");
   }
 
   onTransportClose(transport: ClientTransport, error: Error | undefined, lost = false): void {
-    if (transport === this.#probe) return this.#dropProbe();
+    if (transport === this.#probe) return this.#dropProbe(error);
     if (transport !== this.#transport) return;
     if (this.#state === "opening" && this.#tryNext()) return;
     const opening = this.#state === "opening";
@@ -211,6 +232,8 @@ export class EngineClient implements ClientTransportHost {
     }
     this.#watch();
     this.#host.onEngineOpen();
+    this.face?._tell("packet", packet);
+    this.face?._tell("open");
     const canUpgrade = this.#options.upgrade && transport.name === "polling" &&
       this.#transports.includes("websocket") && handshake.upgrades.includes("websocket");
     if (canUpgrade && this.open) {
@@ -225,6 +248,8 @@ export class EngineClient implements ClientTransportHost {
       return this.#dropProbe();
     }
     this.#changing = true;
+    this.face?._tell("upgrading", { name: probe.name, writable: false });
+    if (!this.open) return;
     this.#transport.pause(() => {
       if (this.#state !== "open" || this.#probe !== probe) return;
       probe.send([{ type: "upgrade" }]);
@@ -234,13 +259,18 @@ export class EngineClient implements ClientTransportHost {
       this.#network?.close();
       this.#flush();
       this.#host.onEngineUpgrade();
+      this.face?._tell("upgrade", { name: probe.name, writable: this.writable });
     });
   }
 
-  #dropProbe(): void {
+  #dropProbe(cause?: Error): void {
     const probe = this.#probe;
     this.#probe = undefined;
     if (probe !== undefined) this.#closing.push(probe.close());
+    if (this.face !== undefined) {
+      const message = "Cannot upgrade: the WebSocket did not answer as it should";
+      this.face._tell("upgradeError", new SocketIoError("ERR_TRANSPORT", message, { cause }));
+    }
     // Polling that was told to stop can't go on: the connection is made anew.
     if (this.#changing && this.#state === "open") {
       const message = "Cannot go on: the WebSocket was lost while it took over";
@@ -261,6 +291,10 @@ export class EngineClient implements ClientTransportHost {
     this.#queue = [];
     this.#queuedBytes = this.#queuedAnswers = 0;
     this.#transport.send(packets, answers);
+    // Polling says itself when its request is through.
+    if (this.face !== undefined && this.#transport.name === "websocket") {
+      queueMicrotask(() => this.open && this.face?._tell("drain"));
+    }
   }
 
   /** Counts an answer; ends the connection if the server has too many of them wait. */
@@ -287,6 +321,8 @@ export class EngineClient implements ClientTransportHost {
     if (this.#state === "closed") return;
     this.#end();
     this.#host.onEngineClose(reason, error);
+    if (error !== undefined) this.face?._tell("error", error);
+    this.face?._tell("close", reason, error);
   }
 
   #end(): void {

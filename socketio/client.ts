@@ -23,9 +23,12 @@
  *
  * @module
  */
+export * from "./client_engine.ts";
 export * from "./client_options.ts";
 export * from "./client_socket.ts";
 export * from "./connect.ts";
+export * from "./engine_packet.ts";
+export * from "./engine_socket.ts";
 export * from "./errors.ts";
 export * from "./manager.ts";
 export * from "./packet.ts";

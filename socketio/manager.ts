@@ -16,6 +16,7 @@ import {
 import { toParserInput } from "./_parser_input.ts";
 import { timerTime } from "./_time.ts";
 import { MAX_UNREAD_ANSWERS } from "./_unread_answers.ts";
+import { SocketIoClientEngine } from "./client_engine.ts";
 import type { SocketIoClientOptions } from "./client_options.ts";
 import { PacketFault, SocketIoError } from "./errors.ts";
 import { encodePacket, PacketDecoder, PacketType, type SocketIoPacket } from "./packet.ts";
@@ -195,6 +196,8 @@ export class SocketIoManager {
     onEngineClose: (reason, error) => this.#onClose(reason, error),
   };
   #engine: EngineClient | undefined;
+  /** What programs see of it, if they look. */
+  #face: SocketIoClientEngine | undefined;
   #state: "closed" | "opening" | "open" = "closed";
   /** How much came of the packet under way, in characters and bytes. */
   #undecoded = 0;
@@ -258,6 +261,20 @@ export class SocketIoManager {
   /** The transport in use; `undefined` without a connection. */
   get transport(): "polling" | "websocket" | undefined {
     return this.#engine?.transportName;
+  }
+
+  /** The connection under this one, with a new one each time that it is made: npm's name for it. */
+  get engine(): SocketIoClientEngine {
+    if (this.#face === undefined) {
+      this.#face = new SocketIoClientEngine(this.#engineOptions.transports[0]);
+      if (this.#engine !== undefined) this.#show(this.#engine, this.#face);
+    }
+    return this.#face;
+  }
+
+  #show(engine: EngineClient, face: SocketIoClientEngine): void {
+    engine.face = face;
+    face._show(engine);
   }
 
   /** Adds a listener. */
@@ -432,6 +449,8 @@ export class SocketIoManager {
       this.#failAttempt(new SocketIoError("ERR_TIMEOUT", message));
     }, timerTime(timeout));
     this.#engine = new EngineClient(this.#engineOptions, this.#host);
+    if (this.#face?._used) this.#face = undefined;
+    if (this.#face !== undefined) this.#show(this.#engine, this.#face);
   }
 
   #failAttempt(error: Error): void {

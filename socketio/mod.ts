@@ -26,6 +26,7 @@
  */
 export * from "./broadcast_operator.ts";
 export * from "./broadcaster.ts";
+export * from "./client_engine.ts";
 export * from "./client_options.ts";
 export * from "./client_proxy.ts";
 export * from "./client_socket.ts";
