@@ -200,10 +200,11 @@ export class SessionAwareAdapter extends InMemoryAdapter {
   ): Promise<RecoveredSession> | null {
     const session = this.#sessions.get(pid);
     if (session === undefined) return null;
-    const next = offset === undefined ? session.start : this.#after(offset);
-    // What was sent before the session began is not for it.
-    const known = next !== undefined && next >= Math.max(session.start, this.#first);
-    if (session.at + this.#maxAge < performance.now() || !known) return null;
+    // What was sent before the session began is not for it. npm's client keeps the offset of a session that could not be taken up.
+    const after = offset === undefined ? 0 : this.#after(offset);
+    if (session.at + this.#maxAge < performance.now() || after === undefined) return null;
+    const next = Math.max(after, session.start);
+    if (next < this.#first) return null;
     this.#sessions.delete(pid);
     // If this connection is lost as well before an event comes through, the next one starts at the same place.
     this.#starts.set(session.sid, session.start);
@@ -234,12 +235,12 @@ export class SessionAwareAdapter extends InMemoryAdapter {
     return this.#prefix + number.toString(36);
   }
 
-  /** The number that follows an offset, if all events from there on are kept. */
+  /** The number that follows an offset, if it is one of this adapter. */
   #after(offset: string): number | undefined {
     const number = parseInt(offset.slice(this.#prefix.length), 36);
     if (this.#offsetOf(number) !== offset) return undefined;
     const next = number + 1;
-    return next >= this.#first && next <= this.#first + this.#packets.length ? next : undefined;
+    return next >= 0 && next <= this.#first + this.#packets.length ? next : undefined;
   }
 
   #drop(count: number): void {

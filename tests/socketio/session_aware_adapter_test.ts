@@ -138,10 +138,29 @@ Deno.test("what was sent before a session began is not for it, whatever offset i
   io.emit("another");
   const first = await join();
   first.conn.end("transport close");
+  io.emit("missed");
   const back = await join({ pid: first.pid, offset });
-  assert(back.sid !== first.sid);
-  assertEquals(back.missed, []);
+  assertEquals([back.sid, back.missed], [first.sid, ["missed"]]);
   for (const { conn } of [early, back]) conn.close();
+  await io.close();
+});
+
+Deno.test("a session is taken up with an offset from before it, also where that is kept no more", async () => {
+  const { io, join } = setup({ maxPackets: 4 });
+  const early = await join();
+  io.emit("seen");
+  const offset = lastOffset(early.conn);
+  for (let i = 0; i < 8; i++) io.emit("gone");
+  const first = await join();
+  first.conn.end("transport close");
+  io.emit("missed");
+  const back = await join({ pid: first.pid, offset });
+  assertEquals([back.sid, back.missed], [first.sid, ["missed"]]);
+  back.conn.end("transport close");
+  for (let i = 0; i < 8; i++) io.emit("too many");
+  const lost = await join({ pid: first.pid, offset });
+  assert(lost.sid !== first.sid);
+  for (const { conn } of [early, lost]) conn.close();
   await io.close();
 });
 
