@@ -3,10 +3,11 @@ import { defineInspect } from "../buffer/define_inspect.ts";
 import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
+import { checkEventName } from "./_event_name.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
-import { PacketType, RESERVED_EVENTS } from "./packet.ts";
+import { PacketType } from "./packet.ts";
 import type {
   AckResult,
   AllButLast,
@@ -152,15 +153,13 @@ export class BroadcastOperator<
    *
    * A message with a `Blob` is sent once the blob is read; later broadcasts of the namespace wait for it.
    *
-   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   * @throws {TypeError} if the event's name is reserved or no text, or an argument can't be encoded.
    */
   emit<E extends EventNames<EmitEvents>>(
     event: E,
     ...args: EventArgs<BroadcastEventMap<EmitEvents>, E>
   ): boolean {
-    if (RESERVED_EVENTS.has(event)) {
-      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
-    }
+    checkEventName(event);
     const data: unknown[] = [event, ...args];
     const last = data[data.length - 1];
     // It is called by timers and promises, too, where nobody would catch what it throws.

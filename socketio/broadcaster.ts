@@ -94,7 +94,7 @@ export abstract class Broadcaster<
    * Sends an event to all sockets. With a callback as the last argument, it waits for the acknowledgement of every
    * client: `(error, responses)`.
    *
-   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   * @throws {TypeError} if the event's name is reserved or no text, or an argument can't be encoded.
    */
   emit<E extends EventNames<EmitEvents>>(
     event: E,

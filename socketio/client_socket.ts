@@ -4,6 +4,7 @@ import { AckMap } from "./_acks.ts";
 import { hasBlob, isBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError } from "./_callback.ts";
 import { EventQueue } from "./_event_queue.ts";
+import { checkEventName } from "./_event_name.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { inRange } from "./_option_kinds.ts";
 import { isThenable } from "./_thenable.ts";
@@ -11,7 +12,7 @@ import { ackTime, timerTime } from "./_time.ts";
 import type { SocketIoAuth, SocketIoSocketOptions } from "./client_options.ts";
 import { SocketIoError } from "./errors.ts";
 import type { ManagedSocket, SocketIoManager } from "./manager.ts";
-import { PacketType, RESERVED_EVENTS, type SocketIoPacket } from "./packet.ts";
+import { PacketType, type SocketIoPacket } from "./packet.ts";
 import type {
   AckResult,
   AllButLast,
@@ -382,7 +383,7 @@ export class SocketIoClientSocket<
    * is asked for an acknowledgement, whose arguments the callback gets; after `timeout()`, or with the option
    * `ackTimeout`, with an error in front.
    *
-   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   * @throws {TypeError} if the event's name is reserved or no text, or an argument can't be encoded.
    * @throws {SocketIoError} `ERR_LIMIT` if too much waits already.
    */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): this {
@@ -733,9 +734,7 @@ export class SocketIoClientSocket<
     withError = false,
   ): void {
     const event = data[0] as string;
-    if (RESERVED_EVENTS.has(event)) {
-      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
-    }
+    checkEventName(event);
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
     if (this.#options.retries && !flags.volatile) return this.#retry(data, flags, ack);

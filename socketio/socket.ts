@@ -8,13 +8,14 @@ import {
   reportCallbackError,
   reportRejection,
 } from "./_callback.ts";
+import { checkEventName } from "./_event_name.ts";
 import { callListener, Listeners } from "./_listeners.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime } from "./_time.ts";
 import { BroadcastOperator, type FetchedSocket } from "./broadcast_operator.ts";
 import { type Broadcaster, RoomChooser } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
-import { PacketType, RESERVED_EVENTS, type SocketIoPacket } from "./packet.ts";
+import { PacketType, type SocketIoPacket } from "./packet.ts";
 import type {
   AckResult,
   AdapterNamespace,
@@ -453,12 +454,10 @@ export class SocketIoSocket<
    * With `connectionStateRecovery`, what is sent after the connection was lost, and wants no acknowledgement, is kept as broadcasts are: the
    * client gets it when it comes back in time.
    *
-   * @throws {TypeError} if the event's name is reserved, or an argument can't be encoded.
+   * @throws {TypeError} if the event's name is reserved or no text, or an argument can't be encoded.
    */
   emit<E extends EventNames<EmitEvents>>(event: E, ...args: EventArgs<EmitEvents, E>): boolean {
-    if (RESERVED_EVENTS.has(event)) {
-      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
-    }
+    checkEventName(event);
     const data: unknown[] = [event, ...args];
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
@@ -488,9 +487,7 @@ export class SocketIoSocket<
     event: E,
     ...args: AllButLast<EventArgs<EmitEvents, E>>
   ): Promise<AckResult<EmitEvents, E>> {
-    if (RESERVED_EVENTS.has(event)) {
-      throw new TypeError(`Cannot emit "${event}": it is a reserved event name`);
-    }
+    checkEventName(event);
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
     return new Promise((resolve, reject) => {
