@@ -188,6 +188,14 @@ export function connectSocketIo<
   refuseForeign(options, FOREIGN_CLIENT_OPTIONS);
   checkOptionSpelling("Cannot connect", options, OPTIONS);
   const target = parseTarget(url);
+  // It ends a name: servers would end every connection for what is behind it.
+  if (target.nsp.includes(",") && !options.parser) {
+    throw new TypeError(
+      `Cannot connect: the namespace ${
+        JSON.stringify(target.nsp)
+      } has a comma, which packets can't carry`,
+    );
+  }
   for (const name of ["addTrailingSlash", "multiplex", "forceNew", "autoConnect"] as const) {
     flag(name, options[name], true);
   }

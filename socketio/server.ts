@@ -480,7 +480,8 @@ export class SocketIoServer<
    * A namespace; it is made if it is not there yet. With a regular expression or a function, clients may ask for any
    * namespace that it lets pass, and its parent is returned.
    *
-   * @throws {TypeError} if the regular expression has the flag `g` or `y`, and for what is no name, expression or function.
+   * @throws {TypeError} if the regular expression has the flag `g` or `y`, for a name with a comma (but with a `parser`), and for what is no
+   * name, expression or function.
    */
   of(
     name: string,
@@ -714,6 +715,13 @@ export class SocketIoServer<
     const name = given.startsWith("/") ? given : `/${given}`;
     const present = this._nsps.get(name);
     if (present !== undefined) return present;
+    if (name.includes(",") && !this.opts.parser) {
+      throw new TypeError(
+        `Cannot make the namespace ${
+          JSON.stringify(name)
+        }: it has a comma, which packets can't carry`,
+      );
+    }
     for (const [pattern, parent] of this.#patterns) {
       if (pattern.test(name)) return this.#createChild(parent, name, false);
     }

@@ -1,3 +1,4 @@
+import * as parser from "socket.io-parser";
 import { assertEquals, assertThrows } from "@std/assert";
 import { next, withServer } from "../_support/socketio_rig.ts";
 import { parseProxyUrl } from "../../net/proxy_url.ts";
@@ -61,6 +62,11 @@ Deno.test("a URL or an option that can't be used throws", () => {
   const error = assertThrows(() => connectSocketIo(secret), TypeError);
   assertEquals(error.message, "Cannot connect: the URL is not valid");
   assertThrows(() => connectSocketIo("http://host/a%zz"), TypeError, "namespace");
+  for (const path of ["a,b", "a%2Cb", "admin,1"]) {
+    assertThrows(() => connectSocketIo(`http://host/${path}`), TypeError, "has a comma");
+  }
+  const own = connectSocketIo("http://host/a,b", { parser, autoConnect: false });
+  assertEquals(own.nsp, "/a,b");
   const url = "http://host";
   assertThrows(() => connectSocketIo(url, { transports: ["webtransport" as never] }), TypeError);
   assertThrows(() => connectSocketIo(url, { transports: [] }), TypeError, "empty");

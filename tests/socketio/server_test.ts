@@ -13,6 +13,7 @@ import { createSecureServer, createServer as createHttp2Server } from "node:http
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { reported } from "../_support/console_errors.ts";
+import * as parser from "socket.io-parser";
 import { assertShown } from "../_support/shown.ts";
 import { CA, identity } from "../_support/certs.ts";
 import { FakeEngine, fakeServer, next, RawClient, withServer } from "../_support/socketio_rig.ts";
@@ -544,6 +545,14 @@ Deno.test("server's namespaces are found by name, with and without a slash", () 
   assertStrictEquals(io.of("admin"), io.of("/admin"));
   assertStrictEquals(io.of("/"), io.sockets);
   assertEquals(made, ["/admin"]);
+});
+
+Deno.test("server refuses a namespace that no client can ask for, unless a parser of its own can", () => {
+  const { io } = fakeServer();
+  assertThrows(() => io.of("/a,b"), TypeError, "comma");
+  assertEquals([...io._nsps.keys()], ["/"]);
+  const own = fakeServer({ parser });
+  assertEquals(own.io.of("/a,b").name, "/a,b");
 });
 
 Deno.test("server takes a listener along with a namespace", () => {
