@@ -147,7 +147,8 @@ export interface SocketIoEngineOptions {
    */
   pingInterval?: number;
   /**
-   * How long after a ping the client may be silent, in ms.
+   * How long after a ping the client may take to answer, in ms; once as long again from what it sends meanwhile. A message that is under way
+   * is none yet, and its answer waits behind it: large ones over slow networks want more.
    *
    * @default {20_000}
    */
