@@ -21,7 +21,7 @@ export interface ConnectionStateRecoveryOptions {
    */
   maxDisconnectionDuration?: number;
   /**
-   * Whether a client that comes back is let in without the namespace's middleware.
+   * Whether a client that comes back is let in without the namespace's middleware, so also one that middleware would keep out by now.
    *
    * @default {true}
    */
