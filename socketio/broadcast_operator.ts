@@ -4,6 +4,7 @@ import { forgetAcks } from "./_acks.ts";
 import { hasBlob, readBlobs } from "./_attachments.ts";
 import { guardCallback, reportCallbackError, reportRejection } from "./_callback.ts";
 import { checkEventName } from "./_event_name.ts";
+import { randomId } from "./_random_id.ts";
 import { roomList } from "./_room_list.ts";
 import { ackTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
@@ -38,6 +39,9 @@ import type {
  * ```
  */
 export const DEFAULT_BROADCAST_TIMEOUT = 5_000;
+
+/** A room that nobody can join: adapters take no rooms for everybody. */
+const NOBODY: Room = `nobody ${randomId()}`;
 
 type Ack = (...args: unknown[]) => void;
 
@@ -100,9 +104,10 @@ export class BroadcastOperator<
     this.#flags = flags;
   }
 
-  /** Adds rooms. */
+  /** Adds rooms. An empty list alone chooses nobody. */
   to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
     const rooms = new Set([...this.#rooms, ...roomList(room)]);
+    if (rooms.size === 0) rooms.add(NOBODY);
     return new BroadcastOperator(this.#adapter, rooms, this.#except, this.#flags);
   }
 

@@ -34,7 +34,7 @@ export abstract class RoomChooser<
   /** A choice of all that this stands for. @ignore */
   abstract _choose(): BroadcastOperator<EmitEvents, SocketData>;
 
-  /** Chooses the members of rooms. */
+  /** Chooses the members of rooms: nobody, for an empty list. */
   to(room: Room | readonly Room[]): BroadcastOperator<EmitEvents, SocketData> {
     return this._choose().to(room);
   }

@@ -59,6 +59,30 @@ Deno.test("what is done to the chosen sockets reaches the adapter", () => {
   ]);
 });
 
+Deno.test("an empty list of rooms chooses nobody, and adds nobody to a choice", async () => {
+  const { io, join } = fakeServer({ connectionStateRecovery: {} });
+  const conns = [join(), join()];
+  const [socket, other] = io.sockets.sockets.values();
+  for (const conn of conns) conn.take();
+  for (const from of [io, io.sockets, socket, socket.broadcast, io.except("x"), io.local]) {
+    for (const chosen of [from.to([]), from.in([]), from.to([]).to([]).except("x")]) {
+      chosen.emit("a");
+      chosen.socketsJoin("room");
+      chosen.disconnectSockets();
+      assertEquals(await chosen.timeout(1000).emitWithAck("b"), []);
+      assertEquals([await chosen.fetchSockets(), (await chosen.allSockets()).size], [[], 0]);
+    }
+  }
+  assertEquals(conns.map((conn) => conn.take()), [[], []]);
+  assertEquals([io.sockets.sockets.size, io.sockets.adapter.rooms.has("room")], [2, false]);
+  const rooms = (chosen: { fetchSockets(): Promise<{ id: string }[]> }) =>
+    chosen.fetchSockets().then((found) => found.map(({ id }) => id));
+  assertEquals(await rooms(io.to([]).to(socket.id)), [socket.id]);
+  assertEquals(await rooms(io.to(other.id).to([])), [other.id]);
+  for (const conn of conns) conn.close();
+  await io.close();
+});
+
 Deno.test("a reserved event can't be sent", () => {
   const { adapter } = recorder();
   assertThrows(() => new BroadcastOperator(adapter).emit("connect"), TypeError, "connect");
