@@ -8,7 +8,6 @@ import { DEADLINES, type Expiring } from "./_deadlines.ts";
 import type { ReceivedHead } from "./_head_exchange.ts";
 import type { Arrival, ServerCore } from "./_server_core.ts";
 import type { HttpHeadLimits } from "./http_head.ts";
-import { hasListElement } from "./_tokens.ts";
 import {
   answerClientError,
   createRequestListener,
@@ -16,6 +15,7 @@ import {
   watchResponse,
 } from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
+import { asksForWebSocket, WEBSOCKET_LISTENERS } from "./_websocket_listeners.ts";
 
 /** The largest head that node:http takes for a limit, in bytes: none. */
 const MAX_HEADER_SIZE = 2 ** 31 - 1;
@@ -321,6 +321,7 @@ export function openFrontDoor(
     }
   };
   UPGRADING.add(onUpgrade);
+  WEBSOCKET_LISTENERS.add(onUpgrade);
   http.on("upgrade", onUpgrade);
   http.prependListener("request", onRequest);
   const unhook = hookExpectations(http, onRequest);
@@ -381,11 +382,6 @@ export function injectConnection(
   socket.on("error", () => {});
   server.emit("connection", socket);
   return socket;
-}
-
-/** "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8 */
-function asksForWebSocket({ headers }: IncomingMessage): boolean {
-  return hasListElement(headers.upgrade, "websocket");
 }
 
 /** The listeners for upgrades of {@linkcode openFrontDoor}. */

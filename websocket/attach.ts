@@ -6,6 +6,7 @@ import { checkOptionNames } from "../net/option_names.ts";
 import { FOREIGN_SERVER_OPTIONS } from "./_option_names.ts";
 import { RunningServer } from "./_running_server.ts";
 import { ACCEPT_OPTIONS, ServerCore } from "./_server_core.ts";
+import { ignoreOtherUpgrades } from "./other_upgrades.ts";
 import type { WebSocketServer } from "./server.ts";
 import type { WebSocketAcceptOptions } from "./server_options.ts";
 
@@ -35,7 +36,8 @@ const ATTACHED = new WeakMap<object, Attachment[]>();
  * Serves WebSockets on a `node:http` or `node:https` server that somebody else has made: Express's, for example.
  *
  * It takes the server's upgrade requests; with `pathname` only those to that path, so that several can be attached. Paths that
- * nobody serves are refused with 404, unless somebody else listens to the server's `upgrade` event as well.
+ * nobody serves are refused with 404, unless somebody else listens to the server's `upgrade` event as well. Requests that offer another
+ * protocol, HTTP/2 for example, stay plain requests ({@linkcode ignoreOtherUpgrades}).
  * Closing it leaves the HTTP server as it is. On a port of your own `serveWebSocket` is faster.
  *
  * @throws {TypeError} If there is no handler, an option is not known or can't be honoured, or the path has an attached server already.
@@ -98,8 +100,10 @@ export function attachWebSocket(
       });
   };
   http.on("upgrade", onUpgrade);
+  const stopIgnoring = ignoreOtherUpgrades(http, onUpgrade);
   return new RunningServer(core, undefined, () => {
     http.off("upgrade", onUpgrade);
+    stopIgnoring();
     const index = attached.indexOf(own);
     if (index >= 0) attached.splice(index, 1);
   });

@@ -41,6 +41,7 @@ export * from "./handshake.ts";
 export * from "./http_head.ts";
 export * from "./mask.ts";
 export * from "./origin.ts";
+export * from "./other_upgrades.ts";
 export * from "./permessage_deflate.ts";
 export * from "./protocol.ts";
 export * from "./protocol_types.ts";

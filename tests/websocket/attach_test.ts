@@ -152,6 +152,23 @@ Deno.test("attached server works over node:https", async () => {
   await ws.closed;
 });
 
+Deno.test("attached server leaves requests that offer another protocol to the pages", async () => {
+  for (const pathname of [undefined, "/ws"]) {
+    const http = createServer((_request, response) => response.end("page"));
+    await using where = await listening(http);
+    const server = attachWebSocket(http, { pathname, default: () => {} });
+    const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
+    using client = await RawClient.connect(where.port);
+    for (const count of [1, 2]) {
+      await client.write(`GET / HTTP/1.1\r\nHost: h\r\n${offer}\r\n`);
+      await client.readUntil((text) => text.split(/page|426/).length > count);
+    }
+    assertEquals(client.text.match(/HTTP\/1.1 \d+/g), Array(2).fill("HTTP/1.1 200"));
+    await server.close();
+    http.closeAllConnections();
+  }
+});
+
 Deno.test("attached server refuses more clients than it may have", async () => {
   const http = createServer();
   await using where = await listening(http);
