@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { ignoreOtherUpgrades } from "../websocket/other_upgrades.ts";
 
 /** Who has the first look at what comes to a server of `node:http`. */
 export interface ServerGuest {
@@ -36,6 +37,7 @@ class ServerGuests {
   readonly #left = new Map<Duplex, LeftUpgrade>();
   /** What had been written to an upgrade's socket before anybody saw it, in bytes. */
   readonly #written = new WeakMap<Duplex, number>();
+  #stopIgnoring = () => {};
 
   constructor(server: HttpServer) {
     this.#server = server;
@@ -54,6 +56,7 @@ class ServerGuests {
     if (this.#guests.length === 0) {
       server.prependListener("upgrade", this.#beforeUpgrade);
       server.on("upgrade", this.#onUpgrade);
+      this.#stopIgnoring = ignoreOtherUpgrades(server, this.#beforeUpgrade, this.#onUpgrade);
     }
     this.#guests = [guest, ...this.#guests];
   }
@@ -65,6 +68,7 @@ class ServerGuests {
     server.removeListener("request", this.#onRequest);
     server.removeListener("upgrade", this.#beforeUpgrade);
     server.removeListener("upgrade", this.#onUpgrade);
+    this.#stopIgnoring();
     for (const listener of this.#own) server.on("request", listener);
     this.#own = [];
     // Others still have their time, which keeps no program running; where there are none, nobody can take it any more.

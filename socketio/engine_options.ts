@@ -169,7 +169,8 @@ export interface SocketIoEngineOptions {
   /**
    * Whether, under `attach()`, a request for another protocol is ended that nobody takes: at once where nobody else listens to the
    * server's `upgrade` event, else when nobody has begun to read it or to answer within `destroyUpgradeTimeout`. With `false` that is up
-   * to the program, also where another engine on the same server has `true`.
+   * to the program, also where another engine on the same server has `true`. Where nobody else listens, one that offers no WebSocket (HTTP/2,
+   * for example) is a plain request for the server's own listeners.
    *
    * @default {true}
    */

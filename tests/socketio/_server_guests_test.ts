@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { EventEmitter, once } from "node:events";
-import type { IncomingMessage, Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
+import { RawClient } from "../_support/websocket_server.ts";
+import { attachWebSocket } from "../../websocket/attach.ts";
 import { addServerGuest, type ServerGuest } from "../../socketio/_server_guests.ts";
 
 /** A server, what its guests and listeners took, and how a request comes to it. */
@@ -157,4 +160,27 @@ Deno.test("the last guest that leaves lets others have their time for the upgrad
   assertEquals([kept.socket.writableEnded, kept.socket.destroyed], [false, false]);
   kept.socket.destroy();
   await once(kept.socket, "close");
+});
+
+Deno.test("guests leave requests that offer another protocol to the pages, beside an attached WebSocket server too", async () => {
+  const http = createServer((_request, response) => response.end("page"));
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const nobody = () => false;
+  const leave = addServerGuest(http, {
+    takesRequest: nobody,
+    takesUpgrade: nobody,
+    patience: 1000,
+  });
+  const sockets = attachWebSocket(http, { pathname: "/ws", default: () => {} });
+  const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
+  for (const ends of [() => sockets.close(), leave]) {
+    using client = await RawClient.connect((http.address() as AddressInfo).port);
+    await client.write(`GET / HTTP/1.1\r\nHost: h\r\n${offer}\r\n`);
+    await client.readUntil((text) => text.endsWith("page"));
+    assertEquals(client.text.slice(0, 12), "HTTP/1.1 200");
+    await ends();
+  }
+  assertEquals(http.listenerCount("upgrade"), 0);
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
 });
