@@ -11,6 +11,8 @@ export class HandshakeInfo {
   readonly #text: string;
   readonly #url: string | undefined;
   readonly #secure: boolean;
+  /** What the one who let the client in has to say about it. */
+  data: unknown = undefined;
 
   /**
    * Keeps the head of the peer's handshake.

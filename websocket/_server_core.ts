@@ -73,22 +73,22 @@ export const ACCEPT_OPTIONS: Readonly<Record<string, unknown>> = {
 };
 const NO_TOPICS: ReadonlySet<string> = new Set();
 /**
- * The headers of a yes. Whatever else it is, a `Response` of another library for one, may have been meant as a no.
+ * What a yes brings. Whatever else it is, a `Response` of another library for one, may have been meant as a no.
  *
- * @throws {TypeError} For what is neither `true`, nothing nor `{ headers }`.
+ * @throws {TypeError} For what is neither `true`, nothing nor `{ headers, data }`.
  */
-function admittedWith(answer: unknown): HeadersInit | undefined {
-  if (answer === undefined || answer === true) return undefined;
+function admittedWith(answer: unknown): WebSocketAdmission {
+  if (answer === undefined || answer === true) return {};
   if (!isPlain(answer)) {
     throw new TypeError(
-      "Cannot let a client in: authorize returns true, false, nothing, a Response or { headers }",
+      "Cannot let a client in: authorize returns true, false, nothing, a Response or { headers, data }",
     );
   }
   checkOptionNames("Cannot let a client in", answer, ADMISSION);
-  return answer.headers;
+  return answer;
 }
 
-const ADMISSION: Record<keyof Required<WebSocketAdmission>, true> = { headers: true };
+const ADMISSION: Record<keyof Required<WebSocketAdmission>, true> = { headers: true, data: true };
 
 function isPlain(value: unknown): value is WebSocketAdmission {
   if (typeof value !== "object" || value === null) return false;
@@ -455,8 +455,10 @@ export class ServerCore {
         await this.#refuseWith(arrival, received, answer, signal);
         return undefined;
       }
+      const admission = admittedWith(answer);
       const headers = new Headers(this.options.headers);
-      for (const [name, value] of new Headers(admittedWith(answer))) headers.append(name, value);
+      for (const [name, value] of new Headers(admission.headers)) headers.append(name, value);
+      info.data = admission.data;
       buildServerHandshake({ accept: "", headers });
       arrival.leaving = undefined;
       received.reader.pause();

@@ -252,6 +252,33 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
     return this.#info?.request;
   }
 
+  /**
+   * What `authorize` has let the client in with (`{ data }`), on a server: the user that a token stands for, perhaps.
+   * `undefined` elsewhere.
+   *
+   * @example
+   * ```ts
+   * import { connectWebSocket, serveWebSocket } from "@sluice/sockets/websocket";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const users = new Map([["s3cret", { name: "ann" }]]); // your session store
+   * await using server = await serveWebSocket({
+   *   hostname: "127.0.0.1",
+   *   authorize(request) {
+   *     const user = users.get(request.headers.get("authorization") ?? "");
+   *     return user !== undefined && { data: user };
+   *   },
+   *   default: (ws) => void ws.send(`hello ${(ws.data as { name: string }).name}`),
+   * });
+   * const headers = { authorization: "s3cret" };
+   * await using ws = await connectWebSocket(`ws://127.0.0.1:${server.port}`, { headers });
+   * assertEquals((await ws.receive()).data, "hello ann");
+   * ```
+   */
+  get data(): unknown {
+    return this.#info?.data;
+  }
+
   /** The address of this end. */
   get localAddr(): TransportAddr {
     return this.#link.localAddr;

@@ -40,11 +40,13 @@ export interface WebSocketRequestInfo {
 export interface WebSocketAdmission {
   /** Headers for the response, for example `Set-Cookie`. */
   headers?: HeadersInit;
+  /** What is known of the client now, for its handler: it becomes `ws.data`. */
+  data?: unknown;
 }
 
 /**
  * The answer of `authorize`: `false` refuses with 403, a `Response` with its status, headers and text (up to 64 KiB, and as far as it comes
- * within a second); `true`, nothing and `{ headers }` let the client in; all else, and what it throws, refuses with 500 and goes to `onError`.
+ * within a second); `true`, nothing and `{ headers, data }` let the client in; all else, and what it throws, refuses with 500 and goes to `onError`.
  * So compare what may be undefined: `users.get(name)?.admitted === true`.
  */
 export type AuthorizeResult = boolean | undefined | void | Response | WebSocketAdmission;

@@ -14,6 +14,7 @@ Deno.test("handshake info makes URL, headers and request from the text that came
   assertEquals(secure.url, "wss://example.org:8080//evil/chat?a=b");
   assertEquals(secure.request?.url.slice(0, 6), "https:");
   assertEquals(info.requestWith(AbortSignal.abort()).signal.aborted, true);
+  assertEquals(info.data, undefined);
 });
 
 Deno.test("handshake info makes a request of many headers at once", () => {

@@ -230,6 +230,33 @@ for (const [name, answer, status] of ANSWERS) {
   });
 }
 
+Deno.test("authorize hands what it learnt of a client to its handler", async () => {
+  const user = { name: "ann" };
+  const answers: AuthorizeResult[] = [
+    { data: user },
+    { data: 0, headers: { "x-a": "b" } },
+    {},
+    true,
+  ];
+  const got: unknown[] = [];
+  await using server = await serve({
+    authorize: () => Promise.resolve(answers.shift()),
+    default: (ws) => {
+      got.push(ws.data);
+      ws.on("close", () => got.push(ws.data));
+      ws.close(1000);
+    },
+  });
+  for (let i = 0; i < 4; i++) {
+    const ws = await connectWebSocket(urlOf(server));
+    assertEquals([ws.data, ws.headers.get("x-a")], [undefined, i === 1 ? "b" : null]);
+    await ws.closed;
+    await until(() => server.clients.size === 0);
+  }
+  assertEquals(got, [user, user, 0, 0, undefined, undefined, undefined, undefined]);
+  assert(got[0] === user);
+});
+
 Deno.test("response of authorize is sent with its text and its type, whatever they are", async () => {
   await using server = await serve({
     authorize: () => Response.json({ reason: "schließt um 8 –\nmorgen" }, { status: 403 }),
