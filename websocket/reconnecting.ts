@@ -30,8 +30,14 @@ export interface ReconnectingRetry {
   delay: number;
 }
 
+/** Something that is always the same, or what gives it: that is asked before each attempt. */
+export type ReconnectingValue<T> = T | (() => T | Promise<T>);
+
 /** Options of {@linkcode reconnecting}. */
-export interface ReconnectingOptions extends Omit<ConnectWebSocketOptions, "transport" | "signal"> {
+export interface ReconnectingOptions
+  extends Omit<ConnectWebSocketOptions, "transport" | "signal" | "headers"> {
+  /** Headers for the handshake. A function is asked for them before each attempt, as for the URL: for a token that expires. */
+  headers?: ReconnectingValue<HeadersInit | undefined>;
   /** How long to wait before each attempt. */
   backoff?: BackoffOptions;
   /**
@@ -110,6 +116,9 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
  *
  * What is wrong with the URL, or with what `connectWebSocket` takes, rejects the loop.
  *
+ * The URL and the headers may be functions, which are asked before each attempt: for a new token. They have `connectTimeout` together. What they
+ * throw, or are rejected with, is a failed attempt, after which `retry` is asked; without it there is another one, whatever it is.
+ *
  * @throws {RangeError} If a part of `backoff` is out of range.
  * @throws {TypeError} If `retry` or `onRetry` is not a function, a `transport` is given, or `backoff` has what there is not.
  *
@@ -134,9 +143,32 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
  * }
  * assertEquals(got, ["visit 1", "visit 2", "visit 3"]);
  * ```
+ *
+ * @example A new token for each attempt
+ * ```ts
+ * import { reconnecting, serveWebSocket } from "@sluice/sockets/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = await serveWebSocket({
+ *   hostname: "127.0.0.1",
+ *   default: (ws) => {
+ *     ws.send(ws.headers.get("authorization")!);
+ *     ws.close(1012);
+ *   },
+ * });
+ * let tokens = 0;
+ * const newToken = () => Promise.resolve(`token-${++tokens}`); // a fetch, in real life
+ * await using feed = reconnecting(`ws://127.0.0.1:${server.port}`, {
+ *   headers: async () => ({ authorization: `Bearer ${await newToken()}` }),
+ *   backoff: { initial: 1 },
+ * });
+ * const messages = feed.messages();
+ * assertEquals((await messages.next()).value, "Bearer token-1");
+ * assertEquals((await messages.next()).value, "Bearer token-2");
+ * ```
  */
 export function reconnecting(
-  url: string | URL,
+  url: ReconnectingValue<string | URL>,
   options: ReconnectingOptions = {},
 ): ReconnectingWebSocket {
   checkBackoff(options.backoff ?? {});
@@ -158,7 +190,7 @@ class Reconnecting implements ReconnectingWebSocket {
     // By the name that programs know.
     const shown = { prototype: Reconnecting.prototype, name: "ReconnectingWebSocket" };
     defineInspect(shown, (ws) => ({
-      url: shownUrl(ws.#url),
+      url: ws.#asked === undefined ? undefined : shownUrl(ws.#asked),
       connections: ws.connections,
       current: ws.current?.state,
       closed: ws.#over.signal.aborted,
@@ -167,7 +199,9 @@ class Reconnecting implements ReconnectingWebSocket {
 
   current: WebSocketConnection | undefined;
   connections = 0;
-  readonly #url: string | URL;
+  readonly #url: ReconnectingValue<string | URL>;
+  /** The URL, or what was last said for it. */
+  #asked: string | URL | undefined;
   readonly #options: ReconnectingOptions;
   readonly #over = new AbortController();
   #failures = 0;
@@ -181,8 +215,9 @@ class Reconnecting implements ReconnectingWebSocket {
   #opening: Promise<WebSocketConnection | undefined> | undefined;
   #unlisten: () => void = () => {};
 
-  constructor(url: string | URL, options: ReconnectingOptions) {
+  constructor(url: ReconnectingValue<string | URL>, options: ReconnectingOptions) {
     this.#url = url;
+    if (typeof url !== "function") this.#asked = url;
     this.#options = options;
     const { signal } = options;
     if (signal?.aborted) this.#over.abort(signal.reason);
@@ -247,8 +282,13 @@ class Reconnecting implements ReconnectingWebSocket {
         if (!signal.aborted) await this.#sleep(delay);
       }
       if (signal.aborted) return undefined;
+      let asking = false;
       try {
-        const ws = await connectWebSocket(this.#url, { ...options, signal });
+        isBounded("reconnect", { timeout: options.connectTimeout });
+        asking = true;
+        const [url, headers] = await this.#ask();
+        asking = false;
+        const ws = await connectWebSocket(url, { ...options, headers, signal });
         if (signal.aborted) {
           // It was closed between the end of the handshake and now, and nobody else knows of this connection.
           ws.terminate();
@@ -261,12 +301,29 @@ class Reconnecting implements ReconnectingWebSocket {
         this.#failures++;
         this.#reason = error as Error;
         const { attempts = Infinity } = backoff;
-        if (this.#failures >= attempts || !this.#wantsMore(error as Error)) {
+        // A fetch for a token says by a TypeError that the network is away.
+        const again = asking && this.#options.retry === undefined;
+        if (this.#failures >= attempts || !(again || this.#wantsMore(error as Error))) {
           await this.close();
           throw error;
         }
       }
     }
+  }
+
+  /** What is new for each attempt. */
+  async #ask(): Promise<[url: string | URL, headers: HeadersInit | undefined]> {
+    const { headers, connectTimeout: timeout = 10_000 } = this.#options;
+    const url = this.#url;
+    if (typeof url !== "function" && typeof headers !== "function") return [url, headers];
+    const asked = Promise.all([
+      typeof url === "function" ? Promise.try(url) : url,
+      typeof headers === "function" ? Promise.try(headers) : headers,
+    ]);
+    const { signal } = this.#over;
+    const answer = await waitFor(asked, "ask for the URL and the headers", { timeout, signal });
+    this.#asked = answer[0];
+    return answer;
   }
 
   #opened(ws: WebSocketConnection): void {

@@ -588,3 +588,75 @@ Deno.test("reconnecting refuses a promise of its judge, which would be a yes wha
     await feed.close();
   }
 });
+
+Deno.test("reconnecting asks for the URL and the headers before each attempt", async () => {
+  const got: string[] = [];
+  await using server = await serve({
+    default: (ws) => {
+      got.push(new URL(ws.url).search + ws.headers.get("x-token"));
+      ws.close(1012);
+    },
+  });
+  let asked = 0;
+  await using feed = reconnecting(() => urlOf(server, `/?${++asked}`), {
+    headers: () => Promise.resolve({ "x-token": `t${asked}` }),
+    backoff: FAST,
+  });
+  assert(!Deno.inspect(feed).includes("ws:"), "nobody has said it yet");
+  for await (const ws of feed) {
+    await ws.closed;
+    if (got.length === 3) break;
+  }
+  assertEquals([got, asked], [["?1t1", "?2t2", "?3t3"], 3]);
+  assert(Deno.inspect(feed).includes(urlOf(server, "/")));
+});
+
+Deno.test("reconnecting tries again when the URL can't be got, whatever its error, unless retry says no", async () => {
+  await using server = await serve();
+  const answers: (() => string | Promise<string>)[] = [
+    () => {
+      throw new TypeError("error sending request");
+    },
+    () => Promise.reject(new Error("no token")),
+    () => new Promise<string>(() => {}),
+    () => urlOf(server),
+  ];
+  const reasons: string[] = [];
+  await using feed = reconnecting(() => answers.shift()!(), {
+    headers: () => Promise.resolve(undefined),
+    connectTimeout: 50,
+    backoff: FAST,
+    onRetry: ({ reason, failures }) => reasons.push(`${failures} ${(reason as Error).message}`),
+  });
+  const { value } = await feed[Symbol.asyncIterator]().next();
+  assertEquals(value?.state, "open");
+  assertEquals(reasons, [
+    "1 error sending request",
+    "2 no token",
+    "3 Cannot ask for the URL and the headers: timed out after 50 ms",
+  ]);
+  const asked: unknown[] = [];
+  const strict = reconnecting(() => Promise.reject(new Error("gone")), {
+    backoff: FAST,
+    retry: (reason) => asked.push(reason) < 2,
+  });
+  await assertRejects(() => strict.messages().next(), Error, "gone");
+  assertEquals(asked.length, 2);
+});
+
+Deno.test("reconnecting gives up on a URL that is none, and on a time that is out of range, also where they are asked for", async () => {
+  const bad = reconnecting(() => "nothing");
+  await assertRejects(() => bad.messages().next(), TypeError);
+  const late = reconnecting(() => "ws://127.0.0.1:1", { connectTimeout: -1 });
+  await assertRejects(() => late.messages().next(), RangeError);
+});
+
+Deno.test("reconnecting that is closed does not wait for its URL", async () => {
+  const feed = reconnecting(() => new Promise<string>(() => {}), { connectTimeout: 0 });
+  const next = feed.messages().next();
+  const sending = assertRejects(() => feed.send("x"), WebSocketError);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await feed.close();
+  assertEquals((await next).done, true);
+  assertEquals((await sending).code, "CLOSED");
+});
