@@ -15,7 +15,7 @@ import {
   watchResponse,
 } from "./request_listener.ts";
 import { laterHeadFault, takeUpgrade } from "./_upgrade_event.ts";
-import { asksForWebSocket, WEBSOCKET_LISTENERS } from "./_websocket_listeners.ts";
+import { asksForWebSocket, decideUpgrades, WEBSOCKET_LISTENERS } from "./_websocket_listeners.ts";
 
 /** The largest head that node:http takes for a limit, in bytes: none. */
 const MAX_HEADER_SIZE = 2 ** 31 - 1;
@@ -394,17 +394,10 @@ const UPGRADING: WeakSet<CallableFunction> = new WeakSet();
  * @returns What puts it back as it was.
  */
 function passOnOtherUpgrades(server: Server): () => void {
-  const deciding = server as { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
-  const before = deciding.shouldUpgradeCallback;
-  const own = (request: IncomingMessage): boolean => {
+  return decideUpgrades(server, (request) => {
     if (isInjected(request.socket)) return asksForWebSocket(request);
-    if (server.listeners("upgrade").every((one) => UPGRADING.has(one))) return false;
-    return before?.call(server, request) ?? true;
-  };
-  deciding.shouldUpgradeCallback = own;
-  return () => {
-    if (deciding.shouldUpgradeCallback === own) deciding.shouldUpgradeCallback = before;
-  };
+    return server.listeners("upgrade").every((one) => UPGRADING.has(one)) ? false : undefined;
+  });
 }
 
 /** The listeners of {@linkcode hookExpectations}. */

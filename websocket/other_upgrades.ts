@@ -1,20 +1,7 @@
 // Floor 3: driver.
-import type { IncomingMessage, Server as HttpServer } from "node:http";
+import type { Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import { asksForWebSocket, WEBSOCKET_LISTENERS } from "./_websocket_listeners.ts";
-
-/** Whether a request is to be told by the event `upgrade`. */
-type Decision = (request: IncomingMessage) => boolean;
-
-/** What a server is given, as long as somebody wants it. */
-interface Ignoring {
-  /** How many want it. */
-  users: number;
-  /** Puts the server back as it was. */
-  restore(): void;
-}
-
-const IGNORING = new WeakMap<object, Ignoring>();
+import { asksForWebSocket, decideUpgrades, WEBSOCKET_LISTENERS } from "./_websocket_listeners.ts";
 
 /**
  * Has a `node:http` or `node:https` server answer requests that offer another protocol than WebSocket for the plain requests that they are, as
@@ -61,35 +48,10 @@ export function ignoreOtherUpgrades(
   ...listeners: CallableFunction[]
 ): () => void {
   for (const one of listeners) WEBSOCKET_LISTENERS.add(one);
-  let ignoring = IGNORING.get(server);
-  if (ignoring === undefined) IGNORING.set(server, ignoring = begin(server as HttpServer));
-  const mine = ignoring;
-  mine.users++;
-  let over = false;
-  return () => {
-    if (over) return;
-    over = true;
-    if (--mine.users > 0) return;
-    IGNORING.delete(server);
-    mine.restore();
-  };
-}
-
-function begin(server: HttpServer): Ignoring {
-  const deciding = server as { shouldUpgradeCallback?: Decision };
-  const before = deciding.shouldUpgradeCallback;
-  const own: Decision = (request) => {
-    const all = server.listeners("upgrade");
+  const http = server as HttpServer;
+  return decideUpgrades(http, (request) => {
+    const all = http.listeners("upgrade");
     const alone = all.length > 0 && all.every((one) => WEBSOCKET_LISTENERS.has(one));
-    if (alone && !asksForWebSocket(request)) return false;
-    return before?.call(server, request) ?? all.length > 0;
-  };
-  deciding.shouldUpgradeCallback = own;
-  return {
-    users: 0,
-    restore() {
-      // Somebody who came later may hold on to it: without listeners it decides nothing.
-      if (deciding.shouldUpgradeCallback === own) deciding.shouldUpgradeCallback = before;
-    },
-  };
+    return alone && !asksForWebSocket(request) ? false : undefined;
+  });
 }

@@ -940,6 +940,8 @@ Deno.test("front doors leave a node:http server's own port as it was, where nobo
   const http = createServer((_request, response) => response.end("page"));
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const { port } = http.address() as AddressInfo;
+  const deciding = http as unknown as { shouldUpgradeCallback: unknown };
+  const before = deciding.shouldUpgradeCallback;
   const first = await serve({ http });
   const second = await serve({ http });
   for (const close of [() => first.close(), () => second.close(), () => {}]) {
@@ -949,6 +951,7 @@ Deno.test("front doors leave a node:http server's own port as it was, where nobo
     assertMatch(await waitFor(answer, "read", { timeout: 5_000 }), /^HTTP\/1.1 200 /);
     await close();
   }
+  assertEquals(deciding.shouldUpgradeCallback, before);
   http.closeAllConnections();
   await new Promise((resolve) => http.close(resolve));
 });

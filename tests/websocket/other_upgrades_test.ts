@@ -86,6 +86,8 @@ Deno.test("attached servers and front doors of one node:http server leave it wha
   const http = pages();
   await using where = await listening(http);
   const { port } = where;
+  const deciding = http as Server & { shouldUpgradeCallback?: unknown };
+  const before = deciding.shouldUpgradeCallback;
   const attached = ["/a", undefined].map((pathname) =>
     attachWebSocket(http, { pathname, default: () => {} })
   );
@@ -101,6 +103,7 @@ Deno.test("attached servers and front doors of one node:http server leave it wha
   await attached[1].close();
   await door.close();
   assertEquals(http.listenerCount("upgrade"), 0);
+  assertEquals(deciding.shouldUpgradeCallback, before);
   assertEquals(await offer(port), "page /x body;");
 });
 
