@@ -102,6 +102,8 @@ export interface ReconnectingWebSocket extends AsyncDisposable {
    * @throws {WebSocketError} `CLOSED` as `send`.
    */
   connected(options?: WaitOptions): Promise<WebSocketConnection>;
+  /** Ends the wait before the next attempt, if there is one: for who knows that the network is back. Later waits are as long as ever. */
+  retryNow(): void;
   /**
    * Ends it for good.
    *
@@ -214,6 +216,8 @@ class Reconnecting implements ReconnectingWebSocket {
   /** One iteration at a time opens connections; another one waits for it. */
   #opening: Promise<WebSocketConnection | undefined> | undefined;
   #unlisten: () => void = () => {};
+  /** Ends the wait that is under way. */
+  #wake: (() => void) | undefined;
 
   constructor(url: ReconnectingValue<string | URL>, options: ReconnectingOptions) {
     this.#url = url;
@@ -366,7 +370,8 @@ class Reconnecting implements ReconnectingWebSocket {
   async #sleep(ms: number): Promise<void> {
     const { signal } = this.#over;
     await new Promise<void>((resolve) => {
-      const done = () => {
+      const done = this.#wake = () => {
+        this.#wake = undefined;
         clearTimeout(timer);
         signal.removeEventListener("abort", done);
         resolve();
@@ -374,6 +379,10 @@ class Reconnecting implements ReconnectingWebSocket {
       const timer = setTimeout(done, ms);
       signal.addEventListener("abort", done);
     });
+  }
+
+  retryNow(): void {
+    this.#wake?.();
   }
 
   async send(data: WebSocketSendable, options: WebSocketSendOptions = {}): Promise<void> {

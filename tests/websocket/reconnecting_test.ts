@@ -471,6 +471,28 @@ Deno.test("reconnecting tells of an option that is out of range, and does not tr
   assertEquals(asked, 0);
 });
 
+Deno.test("reconnecting that is told so tries again at once, and waits the next time", async () => {
+  await using server = await serve({ default: (ws) => void ws.close(1012) });
+  const delays: number[] = [];
+  const feed = reconnecting(urlOf(server), {
+    backoff: { initial: 60_000, max: 60_000, jitter: 0 },
+    onRetry({ delay }) {
+      delays.push(delay);
+      // It begins when this returns.
+      queueMicrotask(() => feed.retryNow());
+    },
+  });
+  feed.retryNow();
+  for await (const ws of feed) {
+    feed.retryNow();
+    await ws.closed;
+    if (feed.connections === 3) break;
+  }
+  assertEquals(delays, [60_000, 60_000]);
+  await feed.close();
+  feed.retryNow();
+});
+
 Deno.test("reconnecting opens nothing before the wait that it told of is over", async () => {
   let visits = 0;
   await using server = await serve({ default: (ws) => (visits++, void ws.close(1012)) });
