@@ -265,6 +265,9 @@ export class ServerEngineSocket
   }
 
   pongOverdue(): void {
+    const transport = this.#transport;
+    // The answer waits behind a message that is still coming: that has a time of its own (`messageTimeout`).
+    if (transport.name === "websocket" && transport.advanced()) return this.startPingTimeout();
     this.#session.pongOverdue();
   }
 

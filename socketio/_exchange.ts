@@ -104,4 +104,6 @@ export interface EngineWebSocket {
   close(code?: number, reason?: string): void;
   /** Closes at once. */
   terminate(): void;
+  /** Whether a message is coming, and more of it than when this was asked last, or it would be but for the limits: where that is known. */
+  advanced?(): boolean;
 }

@@ -98,6 +98,9 @@ export class RawSocket
   /** What it holds of a message that is not complete, of which number, and whether that has to wait for room. */
   #share: BudgetShare | undefined;
   #message = -1;
+  /** How many parts of such messages came, and how many when somebody last asked. */
+  #parts = 0;
+  #partsTold = 0;
   #starved = false;
   /** How long the limits have held that message back, in ms, since when they do, and whether it had its time twice for that. */
   #held = 0;
@@ -227,6 +230,7 @@ export class RawSocket
   #account(): void {
     const { limits, messageDelay } = this.#options;
     const protocol = this.#protocol;
+    this.#parts++;
     const message = protocol.midMessage && !this.#finished ? protocol.messagesReceived : -1;
     if (message !== this.#message) {
       this.#message = message;
@@ -245,6 +249,12 @@ export class RawSocket
       this.#heldSince = performance.now();
       this.#reader.pause();
     }
+  }
+
+  advanced(): boolean {
+    const told = this.#partsTold;
+    this.#partsTold = this.#parts;
+    return this.#message >= 0 && !this.#finished && (this.#starved || this.#parts !== told);
   }
 
   /** A message takes too long. One that the limits have held back has as long once more: that time is not its sender's. */

@@ -43,6 +43,11 @@ export class WebSocketTransport implements EngineWebSocketHost {
     return this.#socket.queued;
   }
 
+  /** Whether a message is coming, and more of it than when this was asked last. */
+  advanced(): boolean {
+    return this.#socket.advanced?.() === true;
+  }
+
   /** Packets are handed on from now on. */
   start(): void {
     this.#socket.start(this);

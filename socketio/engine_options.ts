@@ -147,8 +147,9 @@ export interface SocketIoEngineOptions {
    */
   pingInterval?: number;
   /**
-   * How long after a ping the client may take to answer, in ms; once as long again from what it sends meanwhile. A message that is under way
-   * is none yet, and its answer waits behind it: large ones over slow networks want more.
+   * How long after a ping the client may take to answer, in ms; once as long again from what it sends meanwhile. While a long message comes over
+   * a WebSocket its answer waits behind that, and the time begins anew as long as more of it comes: `messageTimeout` ends it. That is not so with
+   * `perMessageDeflate`, for polling, and in a `handler()`, where large messages over slow networks want more.
    *
    * @default {20_000}
    */

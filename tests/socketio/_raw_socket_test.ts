@@ -538,6 +538,40 @@ for (const blame of ["limits", "peer"] as const) {
   });
 }
 
+Deno.test("raw socket tells whether a message is coming, and more of it than before", async () => {
+  const limits = new Limits({ receivedBytes: 100 });
+  const { socket, host, peer, send } = rig({ more: { limits } });
+  socket.start(host);
+  assertEquals(socket.advanced(), false);
+  await send(1, "whole");
+  await settle();
+  assertEquals([host.messages, socket.advanced()], [["whole"], false]);
+  await peer.write(begun("half"));
+  await settle();
+  assertEquals([socket.advanced(), socket.advanced()], [true, false]);
+  // Byte by byte, in the middle of a frame.
+  const rest = encodeFrame(toBytes(" whole"), { opcode: 0, maskKey: 7 });
+  for (const byte of rest.subarray(0, -1)) {
+    await peer.write(Uint8Array.of(byte));
+    await settle();
+    assertEquals([socket.advanced(), socket.advanced()], [true, false]);
+  }
+  await peer.write(rest.subarray(-1));
+  await settle();
+  assertEquals([host.messages.at(-1), socket.advanced()], ["half whole", false]);
+  // What the limits hold back would come.
+  limits.receivedBytes.add(500);
+  const other = { onRoom() {} };
+  limits.receivedBytes.ask(other);
+  await peer.write(begun("half"));
+  await settle();
+  assertEquals([socket.advanced(), socket.advanced()], [true, true]);
+  limits.receivedBytes.leave(other);
+  limits.receivedBytes.remove(500);
+  socket.terminate();
+  assertEquals(socket.advanced(), false);
+});
+
 Deno.test("raw socket gives a message no more time than others for what held the last one back", async () => {
   const limits = new Limits({ receivedBytes: 100 });
   const messageDelay = new Deadlines();

@@ -14,6 +14,7 @@ import { RawClient } from "../_support/socketio_rig.ts";
 import { until } from "../_support/websocket_server.ts";
 import { attachWebSocket } from "../../websocket/attach.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
+import { encodeFrame } from "../../websocket/frame.ts";
 import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import type { SocketIoEngineOptions } from "../../socketio/engine_options.ts";
 import type { EngineSocket } from "../../socketio/engine_socket.ts";
@@ -941,6 +942,52 @@ Deno.test("engine ends a request that takes longer than it may", async () => {
   await conn.write(new TextEncoder().encode(text));
   const answer = await new Response(conn.readable).text();
   assertMatch(answer, /^HTTP\/1\.1 408 /);
+  await engine.close();
+});
+
+Deno.test("engine does not end a client whose answer waits behind a long message that is coming", async () => {
+  const engine = echo({ pingInterval: 20, pingTimeout: 100, limits: new Limits() });
+  const { port } = await engine.listen({ hostname: "127.0.0.1" });
+  const frame = encodeFrame(new TextEncoder().encode("4slow, but sure"), { maskKey: 7, opcode: 1 });
+  const begin = async () => {
+    const closed = new Promise((resolve) =>
+      engine.once("connection", (socket) => socket.on("close", resolve))
+    );
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+    await conn.write(new TextEncoder().encode([
+      "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
+      "Host: localhost",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "\r\n",
+    ].join("\r\n")));
+    return { conn, closed };
+  };
+  {
+    const { conn, closed } = await begin();
+    // Longer than a ping and all the time to answer it, twice over.
+    for (const byte of frame) {
+      await conn.write(Uint8Array.of(byte));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    let text = "";
+    const p = new Uint8Array(4096);
+    while (!text.includes("4slow, but sure")) {
+      const n = await conn.read(p);
+      assert(n !== null, text);
+      text += new TextDecoder().decode(p.subarray(0, n));
+    }
+    // Now nothing comes.
+    assertEquals(await closed, "ping timeout");
+    conn.close();
+  }
+  // Nor does one live for ever that has begun with a message.
+  const { conn, closed } = await begin();
+  await conn.write(frame.subarray(0, -1));
+  assertEquals(await closed, "ping timeout");
+  conn.close();
   await engine.close();
 });
 
