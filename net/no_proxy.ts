@@ -1,14 +1,14 @@
 // Floor 1: codec.
 import { parseHost } from "./host.ts";
-import { equalIp, ipInBlock, parseAnyIp, parseIpBlock } from "./ip.ts";
+import { ipInBlock, parseAnyIp, parseIpBlock } from "./ip.ts";
 
 /**
  * Whether a list as `NO_PROXY` holds it names a host. Its entries, between commas or spaces, are:
  * - `*`: every host
  * - `example.org`, `.example.org` or `*.example.org`: that name, and every name below it
- * - `192.0.2.1`, `2001:db8::1`: that address, in any of its spellings
+ * - `192.0.2.1`, `2001:db8::1`: that address, in any of its spellings; `::ffff:192.0.2.1` is one of the first
  * - `10.0.0.0/8`, `fc00::/7`: a block of addresses. Names are not resolved to compare them.
- * - any of the names and addresses with `:port`: on that port only; IPv6 then in brackets
+ * - any of the names and addresses, and `*`, with `:port`: on that port only; IPv6 then in brackets
  *
  * Entries that are none of these name nobody.
  *
@@ -27,14 +27,16 @@ export function matchesNoProxy(list: string, hostname: string, port: number): bo
   const host = parseHost(hostname);
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === "") return false;
-    if (entry === "*") return true;
     const block = entry.includes("/") ? parseIpBlock(entry) : undefined;
     if (block !== undefined) return host.ip !== undefined && ipInBlock(host.ip, block);
     const [name, only] = splitPort(entry);
     if (only !== undefined && only !== port) return false;
+    if (name === "*") return true;
     const ip = parseAnyIp(name);
     if (ip !== undefined) {
-      return host.ip !== undefined && equalIp(ip, host.ip);
+      // As a block, which a v4-mapped host is in by the IPv4 address that it is.
+      return host.ip !== undefined && host.ip.zone === ip.zone &&
+        ipInBlock(host.ip, { address: ip, prefix: 8 * ip.bytes.length });
     }
     if (host.ip !== undefined) return false;
     const domain = canonical(name.replace(/^\*?\./, ""));

@@ -4,6 +4,9 @@ import { matchesNoProxy } from "../../net/no_proxy.ts";
 Deno.test("NO_PROXY names hosts by all its forms", () => {
   const cases: [string, string, number, boolean][] = [
     ["*", "example.org", 80, true],
+    ["*:80", "example.org", 80, true],
+    ["a.example, *:80", "192.0.2.1", 80, true],
+    ["*:80", "example.org", 443, false],
     ["", "example.org", 80, false],
     [" , ,", "example.org", 80, false],
     ["example.org", "example.org", 80, true],
@@ -25,6 +28,11 @@ Deno.test("NO_PROXY names hosts by all its forms", () => {
     ["2001:db8::1", "[2001:DB8:0:0::1]", 80, true],
     ["[2001:db8::1]:80", "2001:db8::1", 80, true],
     ["[2001:db8::1]:80", "2001:db8::1", 81, false],
+    ["192.0.2.1", "::ffff:192.0.2.1", 80, true],
+    ["192.0.2.1:80", "[::ffff:c000:201]", 80, true],
+    ["192.0.2.1", "::ffff:192.0.2.2", 80, false],
+    ["fe80::1%eth0", "fe80::1%eth0", 80, true],
+    ["fe80::1%eth0", "fe80::1%eth1", 80, false],
     [".0.0.1", "127.0.0.1", 80, false],
     ["10.0.0.0/8", "10.1.2.3", 80, true],
     ["10.0.0.0/8", "::ffff:10.1.2.3", 80, true],
