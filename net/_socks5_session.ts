@@ -302,7 +302,10 @@ export class Socks5Session {
     const association = new Socks5Association({
       localHostname: localAddr.hostname,
       clientHostname: remoteAddr.hostname,
-      clientPort: target.port,
+      // Who is behind a NAT may tell an address that is not its own here, and others tell where they will send to: that port says nothing.
+      clientPort: ["0.0.0.0", "::", remoteAddr.hostname].includes(target.hostname)
+        ? target.port
+        : 0,
       allow: (to, signal) =>
         waitFor(this.#allowed("datagram", to), "authorize", { timeout: connectTimeout, signal }),
       policy,

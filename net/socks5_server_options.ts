@@ -41,7 +41,8 @@ export interface Socks5Client {
 export interface Socks5Authorization extends Socks5Client {
   /**
    * `"connect"`: a connection to `hostname` and `port`. `"associate"`: a relay of datagrams, which are to come from there;
-   * mostly zeros. `"datagram"`: the first datagram of such a relay to `hostname` and `port`.
+   * mostly zeros, and of no account when it is not the client's address, as behind a NAT. `"datagram"`: the first datagram of such a
+   * relay to `hostname` and `port`.
    */
   command: "connect" | "associate" | "datagram";
   /** A name, or an IP address in its canonical form. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { grantedLibc, resetConnection } from "../../net/_tcp_descriptors.ts";
+import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { NetError } from "../../net/errors.ts";
 import { pair } from "../../net/pair.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
@@ -436,4 +437,27 @@ Deno.test({
     await assertRejects(() => transport.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
     transport.close();
   },
+});
+
+Deno.test("SOCKS5 server takes the port that a client tells only with an address that is the client's", async () => {
+  await using server = createSocks5Server({ udp: true });
+  await using target = await createDatagramSocket().bind(0, "127.0.0.1");
+  await using client = await createDatagramSocket().bind(0, "127.0.0.1");
+  const to = target.address().port.toString(16).padStart(4, "0");
+  // Behind a NAT, as a name, and where it will send to, as old clients have it; then two of its own.
+  const foreign = ["01 c0a80102 3039", "03 03 6e6174 3039", `01 cb007107 ${to}`];
+  const own = ["01 7f000001 3039", "01 00000000 3039"];
+  server.listen();
+  for (const told of [...foreign, ...own]) {
+    using control = await Deno.connect(server.addr);
+    await writeAll(control, hex(`050100 050300 ${told}`));
+    const answer = new Uint8Array(12);
+    for (let n = 0; n < 12;) n += (await control.read(answer.subarray(n)))!;
+    assertEquals(answer[3], 0, told);
+    const port = answer[10] << 8 | answer[11];
+    await client.send(hex(`000000 01 7f000001 ${to} 6869`), { port, address: "127.0.0.1" });
+    const received = target.receive({ timeout: own.includes(told) ? 100 : 5000 });
+    if (own.includes(told)) await assertRejects(() => received, NetError);
+    else assertEquals(text((await received).data), "hi", told);
+  }
 });
