@@ -297,15 +297,14 @@ export class Socks5Session {
     if (!("hostname" in localAddr) || !("hostname" in remoteAddr)) {
       return await this.#answer(SOCKS5_REPLY.generalFailure);
     }
+    const clientHostname = unmapped(remoteAddr.hostname);
     const { policy, connectTimeout, maxDestinations } = this.#settings;
     let last = performance.now();
     const association = new Socks5Association({
-      localHostname: localAddr.hostname,
-      clientHostname: remoteAddr.hostname,
+      localHostname: unmapped(localAddr.hostname),
+      clientHostname,
       // Who is behind a NAT may tell an address that is not its own here, and others tell where they will send to: that port says nothing.
-      clientPort: ["0.0.0.0", "::", remoteAddr.hostname].includes(target.hostname)
-        ? target.port
-        : 0,
+      clientPort: ["0.0.0.0", "::", clientHostname].includes(target.hostname) ? target.port : 0,
       allow: (to, signal) =>
         waitFor(this.#allowed("datagram", to), "authorize", { timeout: connectTimeout, signal }),
       policy,
@@ -339,4 +338,9 @@ export class Socks5Session {
       idle = performance.now() - last();
     }
   }
+}
+
+/** On a listener for both families IPv4 clients have v4-mapped addresses. Their own sockets may know nothing of IPv6, nor their parsers. */
+function unmapped(hostname: string): string {
+  return hostname.replace(/^::ffff:(?=\d+\.)/, "");
 }

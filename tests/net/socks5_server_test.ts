@@ -461,3 +461,24 @@ Deno.test("SOCKS5 server takes the port that a client tells only with an address
     else assertEquals(text((await received).data), "hi", told);
   }
 });
+
+Deno.test("SOCKS5 server on both families gives IPv4 clients an IPv4 address to send datagrams to", async () => {
+  await using server = createSocks5Server({ udp: true });
+  await using target = await createDatagramSocket().bind(0, "127.0.0.1");
+  await using client = await createDatagramSocket().bind(0, "127.0.0.1");
+  const [from, to] = [client, target].map((socket) =>
+    socket.address().port.toString(16).padStart(4, "0")
+  );
+  server.listen({ hostname: "::" });
+  using control = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+  await writeAll(control, hex(`050100 050300 01 7f000001 ${from}`));
+  const answer = new Uint8Array(12);
+  for (let n = 0; n < 12;) n += (await control.read(answer.subarray(n)))!;
+  assertEquals(answer.subarray(2, 10), hex("050000 01 7f000001"));
+  const port = answer[10] << 8 | answer[11];
+  await client.send(hex(`000000 01 7f000001 ${to} 6869`), { port, address: "127.0.0.1" });
+  const question = await target.receive({ timeout: 5000 });
+  assertEquals(text(question.data), "hi");
+  await target.send(utf8("yes"), question);
+  assertEquals(text((await client.receive({ timeout: 5000 })).data.subarray(10)), "yes");
+});
