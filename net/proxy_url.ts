@@ -14,6 +14,8 @@ const DEFAULT_PORTS: Readonly<Record<ProxyProtocol, number>> = {
 const SCHEMES: Readonly<Record<string, ProxyProtocol>> = {
   "socks5:": "socks5",
   "socks5h:": "socks5",
+  // What GNOME puts into ALL_PROXY for a SOCKS proxy, and tells no version.
+  "socks:": "socks5",
   "http:": "http",
   "https:": "https",
 };
@@ -115,7 +117,7 @@ function checkLogin(protocol: ProxyUrl["protocol"], username: string, password: 
 
 /**
  * Takes a proxy's URL apart: `socks5://`, `http://` or `https://`, then `user:password@` (percent-encoded), host and port. Without
- * a port, SOCKS5 has 1080, http 80 and https 443; without a scheme, it is http. `socks5h://` is the same as `socks5://`: names are
+ * a port, SOCKS5 has 1080, http 80 and https 443; without a scheme, it is http. `socks5h://` and `socks://` are the same as `socks5://`: names are
  * always left to the proxy to resolve. `socks5://localhost/run/tor/socks` is a proxy on a Unix socket, as curl writes it.
  *
  * @throws {TypeError} when it is no such URL, or its credentials can't be sent to such a proxy; the text does not show them

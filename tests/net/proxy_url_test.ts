@@ -12,6 +12,7 @@ Deno.test("proxy URL is taken apart", () => {
       undefined,
       undefined,
     ]],
+    ["socks://127.0.0.1:1080/", ["socks5", "127.0.0.1", 1080, undefined, undefined, undefined]],
     ["http://proxy.example", ["http", "proxy.example", 80, undefined, undefined, undefined]],
     ["https://u@proxy.example", ["https", "proxy.example", 443, undefined, "u", ""]],
     ["proxy.example:3128", ["http", "proxy.example", 3128, undefined, undefined, undefined]],
