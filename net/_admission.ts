@@ -1,6 +1,7 @@
 // Floor 2: protocol.
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
+import { unmapped } from "./_unmapped.ts";
 import { classifyIp, embeddedIpv4, formatIp, parseIp, parseIpBlock } from "./ip.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { AcceptRate, AddressList, AdmissionOptions, DropReason } from "./server_options.ts";
@@ -91,7 +92,7 @@ export class Admission {
   #blocked(address: string): boolean {
     const { blockList, allowList } = this.#options;
     if (!blockList && allowList === undefined) return false;
-    const bare = address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "").replace(/%.*$/, "");
+    const bare = unmapped(address).replace(/%.*$/, "");
     const family = bare.includes(":") ? "ipv6" : "ipv4";
     if (blockList && holds(blockList, bare, family)) return true;
     return allowList !== undefined && !holds(allowList, bare, family);

@@ -6,6 +6,7 @@ import { hostAndPort } from "./_host_port.ts";
 import { ReadAheadTransport } from "./read_ahead_transport.ts";
 import { relay } from "./_relay.ts";
 import { Socks5Association, untilEnd } from "./_socks5_association.ts";
+import { unmapped } from "./_unmapped.ts";
 import { dial } from "./dial.ts";
 import { DialPolicy } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
@@ -297,6 +298,7 @@ export class Socks5Session {
     if (!("hostname" in localAddr) || !("hostname" in remoteAddr)) {
       return await this.#answer(SOCKS5_REPLY.generalFailure);
     }
+    // An IPv4 client's own socket may know nothing of IPv6, nor its parser.
     const clientHostname = unmapped(remoteAddr.hostname);
     const { policy, connectTimeout, maxDestinations } = this.#settings;
     let last = performance.now();
@@ -338,9 +340,4 @@ export class Socks5Session {
       idle = performance.now() - last();
     }
   }
-}
-
-/** On a listener for both families IPv4 clients have v4-mapped addresses. Their own sockets may know nothing of IPv6, nor their parsers. */
-function unmapped(hostname: string): string {
-  return hostname.replace(/^::ffff:(?=\d+\.)/, "");
 }

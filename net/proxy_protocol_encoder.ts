@@ -9,6 +9,7 @@ import {
   V2_FIXED,
   V2_SIGNATURE,
 } from "./_proxy_protocol_wire.ts";
+import { unmapped } from "./_unmapped.ts";
 import { checkPort } from "./host.ts";
 import { formatIp, type IpAddress, parseIp } from "./ip.ts";
 import {
@@ -35,7 +36,8 @@ export interface ProxyProtocolEncodeOptions {
 }
 
 /**
- * Writes a header of the PROXY protocol.
+ * Writes a header of the PROXY protocol. Addresses that are both IPv4, or v4-mapped (`::ffff:192.0.2.1`, as IPv4 clients have it on a
+ * listener for both families), are written as IPv4.
  *
  * @throws {TypeError} when the addresses are not of one kind, or version 1 is to carry what it can't: TLVs, UDP, Unix sockets
  * @throws {RangeError} when a port, a path or the header is out of range
@@ -79,7 +81,12 @@ export function encodeProxyProtocol(
   return encodeBinary(command, source, destination, tlvs, checksum);
 }
 
-function inet(address: InetAddr): { ip: IpAddress; port: number } {
+interface InetEnd {
+  ip: IpAddress;
+  port: number;
+}
+
+function inet(address: InetAddr): InetEnd {
   const ip = parseIp(address.hostname);
   if (ip === undefined || ip.zone !== undefined) {
     throw new TypeError(
@@ -91,6 +98,15 @@ function inet(address: InetAddr): { ip: IpAddress; port: number } {
   return { ip, port: checkPort(address.port, 0) };
 }
 
+/** Both ends, as IPv4 where they are v4-mapped: many who read the header know no such addresses. */
+function inetEnds(source: InetAddr, destination: InetAddr): [from: InetEnd, to: InetEnd] {
+  const told: [InetEnd, InetEnd] = [inet(source), inet(destination)];
+  const [from, to] = told.map(({ ip, port }) => ({ ip: parseIp(unmapped(formatIp(ip)))!, port }));
+  if (from.ip.family === 4 && to.ip.family === 4) return [from, to];
+  if (told[0].ip.family === told[1].ip.family) return told;
+  throw new TypeError("Cannot write PROXY protocol: one address is IPv4, the other IPv6");
+}
+
 function encodeText(
   command: "proxy" | "local",
   source: InetAddr | UnixAddr | undefined,
@@ -100,9 +116,7 @@ function encodeText(
   if (source.transport !== "tcp") {
     throw new TypeError("Cannot write PROXY protocol: version 1 knows TCP only");
   }
-  const from = inet(source);
-  const to = inet(destination as InetAddr);
-  checkFamilies(from.ip, to.ip);
+  const [from, to] = inetEnds(source, destination as InetAddr);
   const words = [
     "PROXY",
     `TCP${from.ip.family}`,
@@ -112,12 +126,6 @@ function encodeText(
     to.port,
   ];
   return encodeUtf8(`${words.join(" ")}\r\n`);
-}
-
-function checkFamilies(from: IpAddress, to: IpAddress): void {
-  if (from.family !== to.family) {
-    throw new TypeError("Cannot write PROXY protocol: one address is IPv4, the other IPv6");
-  }
 }
 
 function encodeBinary(
@@ -175,9 +183,7 @@ function encodeAddresses(
     });
     return { type: UNIX_FAMILY << 4 | (source.transport === "unix" ? 1 : 2), bytes };
   }
-  const from = inet(source);
-  const to = inet(destination);
-  checkFamilies(from.ip, to.ip);
+  const [from, to] = inetEnds(source, destination);
   const bytes = new Uint8Array([
     ...from.ip.bytes,
     ...to.ip.bytes,

@@ -21,6 +21,18 @@ Deno.test("PROXY protocol 1 is written as its specification has it", () => {
       { source: tcp("2001:DB8:0::1", 1), destination: tcp("::1", 2) },
       "PROXY TCP6 2001:db8::1 ::1 1 2\r\n",
     ],
+    [
+      { source: tcp("::ffff:192.0.2.1", 1), destination: tcp("::ffff:c000:202", 2) },
+      "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    ],
+    [
+      { source: tcp("::ffff:192.0.2.1", 1), destination: tcp("192.0.2.2", 2) },
+      "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
+    ],
+    [
+      { source: tcp("::ffff:192.0.2.1", 1), destination: tcp("2001:db8::1", 2) },
+      "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::1 1 2\r\n",
+    ],
     [{}, "PROXY UNKNOWN\r\n"],
     [{ command: "local" }, "PROXY UNKNOWN\r\n"],
   ];
@@ -55,6 +67,11 @@ Deno.test("PROXY protocol 2 is written for each family", () => {
       destination: { transport: "unixpacket", path: "/".repeat(108) },
     }),
     join([hex(`${SIGNATURE} 21 32 00d8`), new Uint8Array(108), utf8("/".repeat(108))]),
+  );
+  const mapped = tcp("::ffff:192.0.2.1", 1);
+  assertEquals(
+    encodeProxyProtocol({ source: mapped, destination: mapped }),
+    hex(`${SIGNATURE} 21 11 000c c0000201 c0000201 0001 0001`),
   );
   assertEquals(encodeProxyProtocol({ command: "local" }), hex(`${SIGNATURE} 20 00 0000`));
   assertEquals(encodeProxyProtocol({}), hex(`${SIGNATURE} 21 00 0000`));

@@ -27,7 +27,7 @@ const path = fc.string({ unit: "grapheme-ascii", maxLength: 108 });
 /** Headers of every kind, with the versions that can carry them. */
 const headers: fc.Arbitrary<Omit<ProxyProtocolHeader, "version">> = fc.oneof(
   ...(["tcp", "udp"] as const).flatMap((transport) =>
-    [fc.ipV4(), fc.constantFrom("::1", "2001:db8::5", "::ffff:192.0.2.1")].map((ip) =>
+    [fc.ipV4(), fc.constantFrom("::1", "2001:db8::5", "64:ff9b::c000:201")].map((ip) =>
       fc.record({
         command: fc.constant("proxy" as const),
         source: fc.record({ transport: fc.constant(transport), hostname: ip, port }),
@@ -83,6 +83,7 @@ Deno.test("PROXY protocol 1 is read as it was written, byte by byte, and no byte
     `PROXY TCP6 ${"ffff:".repeat(7)}ffff ${"ffff:".repeat(7)}ffff 65535 65535\r\n`,
     "PROXY UNKNOWN\r\n",
     `PROXY UNKNOWN ${"ffff:".repeat(7)}ffff ${"ffff:".repeat(7)}ffff 65535 65535\r\n`,
+    "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.2 1 2\r\n",
   ];
   for (const line of lines) {
     const bytes = utf8(`${line}GET`);

@@ -469,7 +469,15 @@ const proxyProtocol = fuzzTarget(
     const garbled = [header.source, header.destination].some((end) =>
       end !== undefined && "path" in end && end.path?.includes("\ufffd")
     );
-    if (!garbled) assertStrictEquals(tell(again.header), tell({ ...header, tlvs: kept }));
+    // Two that are v4-mapped come back as IPv4.
+    const hosts = [header.source, header.destination].map((end) =>
+      end !== undefined && "hostname" in end ? end.hostname : ""
+    );
+    const mapped = hosts.some((host) => /^::ffff:\d+\./.test(host)) &&
+      hosts.every((host) => /^(::ffff:)?\d+\./.test(host));
+    if (!garbled && !mapped) {
+      assertStrictEquals(tell(again.header), tell({ ...header, tlvs: kept }));
+    }
   },
 );
 
