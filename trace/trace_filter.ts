@@ -1,6 +1,6 @@
 // Floor 1: codec.
 import { decodeUtf8, Utf8Decoder } from "../buffer/utf8.ts";
-import { showAddr } from "./_address.ts";
+import { showAddr, showEndpoint } from "./_address.ts";
 import type { TraceEvent, TraceSide } from "./trace_event.ts";
 
 /** Options of a {@linkcode TraceFilter}; what is left out filters nothing. */
@@ -127,7 +127,11 @@ export class TraceFilter {
     const addr = event.type === "open" ? event.client : undefined;
     const names: (number | string)[] = [event.connection];
     if (addr !== undefined) names.push(showAddr(addr));
-    if (addr !== undefined && "hostname" in addr) names.push(addr.hostname);
+    if (addr !== undefined && "hostname" in addr) {
+      // An IPv4 client of a listener for both families has a v4-mapped address.
+      const plain = addr.hostname.replace(/^::ffff:(?=\d+\.)/, "");
+      names.push(addr.hostname, plain, showEndpoint(plain, addr.port));
+    }
     return this.#connections.some((wanted) => names.includes(wanted));
   }
 

@@ -34,6 +34,14 @@ Deno.test("a filter chooses connections by number and by address", () => {
   assert(filter.accepts(closed(3)));
 });
 
+Deno.test("a filter finds an IPv4 client of a listener for both families by its IPv4 address", () => {
+  for (const wanted of ["10.0.0.3", "10.0.0.3:5000", "::ffff:10.0.0.3", "[::ffff:10.0.0.3]:5000"]) {
+    const filter = new TraceFilter({ connections: [wanted] });
+    assert(filter.accepts(opened(1, "::ffff:10.0.0.3")), wanted);
+    assertFalse(filter.accepts(opened(2, "::ffff:10.0.0.4")), wanted);
+  }
+});
+
 Deno.test("a filter chooses a side, and leaves what belongs to none", () => {
   const filter = new TraceFilter({ from: "server" });
   assertFalse(filter.accepts(data("x")));
