@@ -408,6 +408,8 @@ export interface TransportDuplexOptions {
  * and a timeout may be set at any time. Several times what node:tls has under way before a write waits: each write waits until nothing is.
  */
 const SLICE = 262_144;
+/** Up to so many bytes chunks leave in one write. */
+const MOST_JOINED = 65_536;
 /** How long a peer that was told the end may be silent before it ends as well, in ms. */
 const LINGER = 5_000;
 /** How long it may send on, in ms. */
@@ -459,6 +461,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   #refed = true;
   #bytesRead = 0;
   #bytesWritten = 0;
+  /** What has been written of several chunks that the stream still counts as waiting, in bytes. */
+  #ahead = 0;
   #idle: IdleTimer | null = null;
 
   /** Takes a transport over. */
@@ -564,7 +568,7 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
 
   /** How many bytes were written, with those that are queued. */
   get bytesWritten(): number {
-    return this.#bytesWritten + this.writableLength;
+    return this.#bytesWritten + this.writableLength - this.#ahead;
   }
 
   /** Switches Nagle's algorithm off (the default) or on, where the transport can. */
@@ -677,6 +681,33 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
     );
   }
 
+  /** For the stream's machinery: what waited while another write was under way, or corked, as node:http has a head and its body. */
+  override _writev(
+    chunks: { chunk: Uint8Array; encoding: string }[],
+    callback: (error?: Error | null) => void,
+  ): void {
+    const waiting = chunks.map(({ chunk }) => chunk).filter(({ length }) => length > 0);
+    let at = 0;
+    const next = (error?: Error | null): void => {
+      if (error || at === waiting.length) {
+        this.#ahead = 0;
+        callback(error);
+        return;
+      }
+      const start = at;
+      let { length } = waiting[at++];
+      while (at < waiting.length && length + waiting[at].length <= MOST_JOINED) {
+        length += waiting[at++].length;
+      }
+      const piece = at - start === 1 ? waiting[start] : joined(waiting.slice(start, at), length);
+      this._write(piece, "buffer", (error) => {
+        this.#ahead += length;
+        next(error);
+      });
+    };
+    next();
+  }
+
   /** For the stream's machinery. */
   override _final(callback: (error?: Error | null) => void): void {
     // A transport may keep some of what it took until its peer takes that.
@@ -742,6 +773,8 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
   }
 
   async #writeAll(chunk: Uint8Array): Promise<void> {
+    // node:http ends each response with an empty chunk, which would cost as much as one with bytes.
+    if (chunk.length === 0) return;
     let rest = chunk;
     this.#idle?.touch();
     for (;;) {
@@ -769,6 +802,16 @@ export class TransportDuplex extends Duplex implements NodeSocketLike {
       clearTimeout(timer);
     }
   }
+}
+
+function joined(chunks: Uint8Array[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
 }
 
 function hostnameOf(addr: TransportAddr): string | undefined {

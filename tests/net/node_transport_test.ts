@@ -392,6 +392,86 @@ Deno.test("transport duplex serves HTTP for a node:http server that never listen
   client.close();
 });
 
+/** A transport that keeps what it is given, and takes it when the test says so. */
+class Collecting implements Transport {
+  readonly localAddr = { transport: "memory" } as const;
+  readonly remoteAddr = { transport: "memory" } as const;
+  readonly writes: Uint8Array[] = [];
+  closed = false;
+  #takes: (() => void)[] = [];
+
+  read(): Promise<number | null> {
+    return new Promise(() => {});
+  }
+
+  write(chunk: Uint8Array): Promise<number> {
+    if (this.closed) return Promise.reject(new Deno.errors.BadResource("closed"));
+    this.writes.push(chunk.slice());
+    return new Promise((resolve) => this.#takes.push(() => resolve(chunk.length)));
+  }
+
+  async taken(): Promise<void> {
+    while (this.#takes.length === 0) await new Promise((resolve) => setTimeout(resolve));
+    this.#takes.shift()!();
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const take of this.#takes.splice(0)) take();
+  }
+}
+
+Deno.test("transport duplex writes at once what waited, and nothing for empty chunks", async () => {
+  const transport = new Collecting();
+  const duplex = new TransportDuplex(transport);
+  const sizes = () => transport.writes.map(({ length }) => length);
+  // As node:http writes a response: a head, its body and an empty chunk.
+  duplex.cork();
+  duplex.write("head ");
+  duplex.write("body");
+  duplex.write("");
+  const flushed = new Promise((resolve) => duplex.write("", resolve));
+  duplex.uncork();
+  await transport.taken();
+  await flushed;
+  assertEquals(transport.writes.map((bytes) => new TextDecoder().decode(bytes)), ["head body"]);
+  assertEquals(duplex.bytesWritten, 9);
+
+  await new Promise((resolve) => duplex.write("", resolve)); // and none by itself
+  assertEquals(sizes(), [9]);
+
+  // What is large leaves in parts, and is counted once all the while.
+  duplex.cork();
+  for (const size of [40_000, 20_000, 0, 10_000, 70_000, 1]) duplex.write(new Uint8Array(size));
+  duplex.uncork();
+  for (let i = 0; i < 4; i++) {
+    assertEquals(duplex.bytesWritten, 140_010);
+    await transport.taken();
+  }
+  await new Promise<void>((resolve) => duplex.end(resolve));
+  assertEquals(sizes(), [9, 60_000, 10_000, 70_000, 1]);
+  assertEquals(duplex.bytesWritten, 140_010);
+  duplex.destroy();
+});
+
+Deno.test("transport duplex that is destroyed between two parts of what waited says that the rest was not written", async () => {
+  const transport = new Collecting();
+  const duplex = new TransportDuplex(transport);
+  duplex.cork();
+  duplex.write(new Uint8Array(70_000));
+  const last = new Promise<Error | null | undefined>((resolve) =>
+    duplex.write(new Uint8Array(70_000), resolve)
+  );
+  duplex.uncork();
+  duplex.destroy();
+  assert(await last);
+  assertEquals(transport.writes.length, 1);
+});
+
 Deno.test("transport duplex pushes back on the transport, and can be held", async () => {
   const [a, b] = pair();
   const duplex = new TransportDuplex(a, { highWaterMark: 1000 });
