@@ -38,6 +38,8 @@ export function raceAddresses<T extends { close(): void }>(
       open = false;
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
+      // Mostly there was one alone, and nobody to be told.
+      if (running === 0) return;
       controller.abort(new NetError("Cannot connect: not needed any more", { code: "ABORT_ERR" }));
     };
     const abort = (): void => {

@@ -63,7 +63,7 @@ Deno.test("race starts the next address at once when one fails", async () => {
   await attempts.tried("b");
   attempts.win("b");
   await race;
-  assertEquals(attempts.log, ["try a", "try b", "abort a", "abort b"]);
+  assertEquals(attempts.log, ["try a", "try b"]); // there is nobody left to abort
 });
 
 Deno.test("race with an infinite delay starts the next address only when one fails", async () => {
