@@ -183,6 +183,8 @@ export class ByteBuffer extends ByteReader {
    * ```
    */
   writeBytes(...values: (number | Iterable<number>)[]): this {
+    // Those of an array of bytes need no look.
+    if (values.length === 1 && values[0] instanceof Uint8Array) return this.write(values[0]);
     const bytes: number[] = [];
     for (const value of values) {
       if (typeof value === "number") bytes.push(checkUint(value, 8));
