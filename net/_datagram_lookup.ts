@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { watchAbort } from "./_abort_watch.ts";
 import { socketClosed } from "./_datagram_errors.ts";
 import type { DatagramSocketOptions, DatagramSocketType } from "./datagram_options.ts";
 import { DialPolicy } from "./dial_policy.ts";
@@ -72,13 +73,13 @@ function firstOf(
 ): { signal: AbortSignal; clear: () => void } {
   const either = new AbortController();
   const given = other === undefined ? [one] : [one, other];
-  const watched = given.map((signal) => ({ signal, abort: () => either.abort(signal.reason) }));
-  for (const { signal, abort } of watched) {
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
+  const ends: Array<() => void> = [];
+  for (const signal of given) {
+    if (signal.aborted) either.abort(signal.reason);
+    else ends.push(watchAbort(signal, () => either.abort(signal.reason)));
   }
   const clear = () => {
-    for (const { signal, abort } of watched) signal.removeEventListener?.("abort", abort);
+    for (const end of ends) end();
   };
   return { signal: either.signal, clear };
 }

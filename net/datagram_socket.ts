@@ -4,6 +4,7 @@ import { captureRejectionSymbol, EventEmitter } from "node:events";
 // Without it what an async listener throws is lost: it travels by `process.nextTick`.
 import "node:process";
 import { defineInspect } from "../buffer/define_inspect.ts";
+import { watchAbort } from "./_abort_watch.ts";
 import { checkText, codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import {
   noBufferSizes,
@@ -164,10 +165,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     if (signal !== undefined) {
       const abort = () => void this.close();
       if (signal.aborted) abort();
-      else {
-        signal.addEventListener("abort", abort, { once: true });
-        this.#unlisten = () => signal.removeEventListener?.("abort", abort);
-      }
+      else this.#unlisten = watchAbort(signal, abort);
     }
   }
 

@@ -5,6 +5,7 @@ import "node:process";
 import { StringDecoder } from "node:string_decoder";
 import { setImmediate } from "node:timers";
 import { defineInspect } from "../buffer/define_inspect.ts";
+import { watchAbort } from "./_abort_watch.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { closeWatch } from "./_close_watch.ts";
 import {
@@ -1273,14 +1274,14 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
       this.destroy(abortError(this.#transport === null ? "connect" : "go on", signal));
     };
     // Not `AbortSignal.any`, which takes none of a polyfill's.
-    const watched = signals.map((signal) => ({ signal, listener: () => abort(signal) }));
-    const unwatch = this.#unwatch = () => {
-      for (const { signal, listener } of watched) signal.removeEventListener?.("abort", listener);
-    };
-    for (const { signal, listener } of watched) {
-      signal.addEventListener("abort", listener, { once: true });
-      if (signal.aborted) queueMicrotask(listener);
+    const ends: Array<() => void> = [];
+    for (const signal of signals) {
+      if (signal.aborted) queueMicrotask(() => abort(signal));
+      else ends.push(watchAbort(signal, () => abort(signal)));
     }
+    const unwatch = this.#unwatch = () => {
+      for (const end of ends) end();
+    };
   }
 }
 

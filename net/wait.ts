@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { watchAbort } from "./_abort_watch.ts";
 import { checkSignal } from "./_connect_arguments.ts";
 import { NetError } from "./errors.ts";
 import { isDelay } from "./max_delay.ts";
@@ -126,8 +127,7 @@ class ArmedDeadline implements Deadline {
   fired: NetError | null = null;
   #listener: ((error: NetError) => void) | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #signal: AbortSignal | undefined;
-  #abort: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(what: string, timeout: number, signal: AbortSignal | undefined) {
     if (signal !== undefined) {
@@ -135,9 +135,7 @@ class ArmedDeadline implements Deadline {
         this.fired = abortError(what, signal);
         return;
       }
-      this.#signal = signal;
-      this.#abort = () => this.#fire(abortError(what, signal));
-      signal.addEventListener("abort", this.#abort, { once: true });
+      this.#unwatch = watchAbort(signal, () => this.#fire(abortError(what, signal)));
     }
     if (timeout > 0) {
       const fire = () => this.#fire(timeoutError(what, timeout));
@@ -155,7 +153,7 @@ class ArmedDeadline implements Deadline {
 
   clear(): void {
     clearTimeout(this.#timer);
-    if (this.#abort !== undefined) this.#signal?.removeEventListener?.("abort", this.#abort);
+    this.#unwatch?.();
     this.#listener = null;
   }
 

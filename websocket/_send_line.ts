@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { deadlineSignal } from "../net/wait.ts";
 import { closedError, type Link } from "./_connection_parts.ts";
 import { type OutgoingParts, sendParts, type SendPartsOptions } from "./_outgoing.ts";
 import { WebSocketError } from "./errors.ts";
@@ -80,15 +81,14 @@ export class SendLine {
     if (!this.#link.open) this.#giveUp(closedError());
     // Not `AbortSignal.any`, which takes none of a polyfill's.
     const given = options.signal;
-    const abort = () => either.abort(given!.reason);
-    if (given?.aborted) abort();
-    else given?.addEventListener("abort", abort, { once: true });
+    const deadline = deadlineSignal("send", { signal: given });
+    deadline.onfire(() => either.abort(given!.reason));
     try {
       await sendParts(this.#link, parts, { ...options, signal: either.signal });
     } catch (error) {
       throw lost ?? error;
     } finally {
-      given?.removeEventListener?.("abort", abort);
+      deadline.clear();
       this.#giveUp = undefined;
     }
   }

@@ -24,6 +24,7 @@ import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { countedSignal } from "../_support/counted_signal.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 import { MISSING_NAME, missingNameCode } from "../_support/missing_name.ts";
 import { tcpPair } from "../_support/tcp_pair.ts";
@@ -2212,4 +2213,20 @@ Deno.test("socket, server, and sockets of messages and datagrams are shown by wh
   }
   class Mine extends Socket {}
   assertEquals(Deno.inspect(new Mine()).split("\n")[0], "Mine {");
+});
+
+Deno.test("very many sockets with one signal are one listener at it", async () => {
+  const { controller, signal, counts } = countedSignal();
+  const server = await createServer((socket) => socket.resume()).listen(0, "127.0.0.1");
+  const { port } = server.address() as { port: number };
+  const sockets = Array.from(
+    { length: 20 },
+    () => connect({ port, host: "127.0.0.1", signal }).on("error", () => {}),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  assertEquals(counts, { added: 1, removed: 0 });
+  const closed = sockets.map((socket) => once(socket, "close"));
+  controller.abort();
+  await Promise.all(closed);
+  await server.close();
 });

@@ -13,6 +13,7 @@ import {
   waitFor,
   type WaitOptions,
 } from "../../net/wait.ts";
+import { countedSignal } from "../_support/counted_signal.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -169,4 +170,16 @@ Deno.test("calls that wait refuse options that they do not have", async () => {
   await datagrams.close();
   messages.destroy();
   b.close();
+});
+
+Deno.test("very many waits with one signal are one listener at it", () => {
+  const { controller, signal, counts } = countedSignal();
+  const what = ["read", "write"];
+  const all = Array.from({ length: 1000 }, (_, i) => deadlineSignal(what[i % 2], { signal }));
+  for (const deadline of all.splice(0, 500)) deadline.clear();
+  assertEquals(counts, { added: 1, removed: 0 });
+  controller.abort("enough");
+  for (const [i, { fired }] of all.entries()) {
+    assertEquals([fired?.message, fired?.cause], [`Cannot ${what[i % 2]}: aborted`, "enough"]);
+  }
 });
