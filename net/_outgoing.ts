@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { codedRangeError, codedTypeError } from "./_connect_arguments.ts";
 import { isDelivered } from "./_delivery.ts";
+import { Line } from "./_line.ts";
 import type { Budget, BudgetEntry, BudgetHolder } from "./budget.ts";
 import { NetError } from "./errors.ts";
 import type { Limits } from "./limits.ts";
@@ -127,7 +128,7 @@ export class Outgoing implements TransportWriterOptions {
   #early: Early | null = null;
   #corks = 0;
   #stopped: Error | null = null;
-  #written: Pending[] | null = null;
+  #written: Line<Pending> | null = null;
   #ended: WriteCallback[] | null = null;
 
   constructor(owner: OutgoingOwner, options: OutgoingLimits) {
@@ -226,7 +227,7 @@ export class Outgoing implements TransportWriterOptions {
       if (callback !== undefined) this.#later(callback);
       return below;
     } catch (error) {
-      if (callback !== undefined) (this.#written ??= []).push({ at: Infinity, callback });
+      if (callback !== undefined) (this.#written ??= new Line()).push({ at: Infinity, callback });
       this.#owner.onwritefail(error);
       return false;
     }
@@ -234,7 +235,7 @@ export class Outgoing implements TransportWriterOptions {
 
   /** Calls `callback` as soon as no write is under way, before the next one; or with the error. */
   afterWrite(callback: WriteCallback): void {
-    (this.#written ??= []).unshift({ at: 0, callback });
+    (this.#written ??= new Line()).unshift({ at: 0, callback });
     const writer = this.#writer;
     if (writer !== null && writer.idle) this.#callSoon(writer);
   }
@@ -291,7 +292,7 @@ export class Outgoing implements TransportWriterOptions {
 
   /** Calls the callbacks of what was not written. */
   fail(reason: Error): void {
-    const written = this.#written ?? [];
+    const written = this.#written?.takeAll() ?? [];
     const ended = this.#ended ?? [];
     this.#written = this.#ended = null;
     for (const { callback } of written) this.#call(callback, reason);
@@ -306,8 +307,9 @@ export class Outgoing implements TransportWriterOptions {
     const pending = this.#written;
     if (pending === null) return;
     const total = this.#before + bytesWritten;
-    while (pending.length > 0 && pending[0].at <= total) {
-      this.#call(pending.shift()!.callback, null);
+    for (let next; (next = pending.first) !== undefined && next.at <= total;) {
+      pending.shift();
+      this.#call(next.callback, null);
       if (this.#stopped !== null) return;
     }
     if (pending.length === 0) this.#written = null;
@@ -345,7 +347,7 @@ export class Outgoing implements TransportWriterOptions {
 
   #later(callback: WriteCallback): void {
     const at = this.bytesWritten;
-    (this.#written ??= []).push({ at, callback });
+    (this.#written ??= new Line()).push({ at, callback });
     const writer = this.#writer;
     if (writer !== null && writer.idle) this.#callSoon(writer);
   }

@@ -24,6 +24,7 @@ import { startServerTls, startTls } from "../../net/start_tls.ts";
 import type { SocketOptions } from "../../net/socket_options.ts";
 import type { Transport } from "../../net/transport.ts";
 import { CA, identity } from "../_support/certs.ts";
+import { arrayWork } from "../_support/array_work.ts";
 import { countedSignal } from "../_support/counted_signal.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 import { MISSING_NAME, missingNameCode } from "../_support/missing_name.ts";
@@ -2229,4 +2230,24 @@ Deno.test("very many sockets with one signal are one listener at it", async () =
   controller.abort();
   await Promise.all(closed);
   await server.close();
+});
+
+Deno.test("very many writes with callbacks: no callback costs more for the others", async () => {
+  using it = rig();
+  const { socket } = it;
+  const reader = Socket.from(it.peer).resume();
+  const count = 5000;
+  const called: number[] = [];
+  const work = await arrayWork(() =>
+    new Promise<void>((resolve) => {
+      for (let i = 0; i < count; i++) {
+        socket.write("x", () => {
+          if (called.push(i) === count) resolve();
+        });
+      }
+    })
+  );
+  assertEquals(called, Array.from({ length: count }, (_, i) => i));
+  assert(work < 20 * count, `${work}`);
+  reader.destroy();
 });
