@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { Line } from "./_line.ts";
 import type { Datagram } from "./datagram_options.ts";
 import type { Deadline } from "./wait.ts";
 
@@ -20,10 +21,10 @@ interface Waiter {
 /** The datagrams that came and wait to be taken, or else those who wait for one: the first comes first. */
 export class DatagramInbox {
   readonly #limits: DatagramInboxLimits;
-  #queue: Datagram[] = [];
+  readonly #queue: Line<Datagram> = new Line();
   #bytes = 0;
   #dropped = 0;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: Line<Waiter> = new Line();
 
   constructor(limits: DatagramInboxLimits) {
     this.#limits = limits;
@@ -46,10 +47,9 @@ export class DatagramInbox {
 
   /** Gives a datagram to who has waited longest; or keeps it, as far as there is room. */
   add(datagram: Datagram): void {
-    const [waiter] = this.#waiters;
-    if (waiter === undefined) return this.#store(datagram);
-    this.#waiters.delete(waiter);
-    waiter.resolve(datagram);
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) this.#store(datagram);
+    else waiter.resolve(datagram);
   }
 
   /** The datagram that has waited longest; undefined when there is none. */
@@ -62,10 +62,9 @@ export class DatagramInbox {
   /** Waits for the next datagram that comes, until the deadline, which the caller clears. */
   next(deadline: Deadline): Promise<Datagram> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject };
-      this.#waiters.add(waiter);
+      const place = this.#waiters.push({ resolve, reject });
       deadline.onfire((error) => {
-        this.#waiters.delete(waiter);
+        this.#waiters.remove(place);
         reject(error);
       });
     });
@@ -73,14 +72,12 @@ export class DatagramInbox {
 
   /** Tells all who wait why they get nothing. */
   fail(error: unknown): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter.reject(error);
+    for (const waiter of this.#waiters.takeAll()) waiter.reject(error);
   }
 
   /** Forgets what waits. */
   clear(): void {
-    this.#queue = [];
+    this.#queue.takeAll();
     this.#bytes = 0;
   }
 

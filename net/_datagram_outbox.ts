@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { Line } from "./_line.ts";
 import { NetError } from "./errors.ts";
 import type { Deadline } from "./wait.ts";
 
@@ -34,7 +35,7 @@ interface Item extends OutgoingDatagram {
 export class DatagramOutbox {
   readonly #limits: DatagramOutboxLimits;
   readonly #transmit: (datagram: OutgoingDatagram) => Promise<void>;
-  #queue: Item[] = [];
+  readonly #queue: Line<Item> = new Line();
   #bytes = 0;
   #sending = false;
   #sent = 0;
@@ -86,11 +87,11 @@ export class DatagramOutbox {
     }
     return new Promise<number>((resolve, reject) => {
       const item: Item = { ...datagram, resolve, reject, given: false };
-      queue.push(item);
+      const place = queue.push(item);
       this.#bytes += length;
       // What the system has been given can't be called back; the caller stops to wait for it.
       deadline.onfire((error) => {
-        if (!item.given) this.#remove(item);
+        if (!item.given && this.#queue.remove(place)) this.#bytes -= length;
         item.stop?.abort();
         reject(error);
       });
@@ -100,15 +101,13 @@ export class DatagramOutbox {
 
   /** Forgets all, and tells each caller why. Deno never calls back for the one that it was given, either. */
   fail(why: () => NetError): void {
-    const all = this.#queue;
-    this.#queue = [];
     this.#bytes = 0;
-    for (const item of all) item.reject(why());
+    for (const item of this.#queue.takeAll()) item.reject(why());
   }
 
   async #sendAll(): Promise<void> {
     this.#sending = true;
-    for (let item; (item = this.#queue[0]) !== undefined;) {
+    for (let item; (item = this.#queue.first) !== undefined;) {
       item.given = true;
       try {
         await this.#transmit(item);
@@ -118,15 +117,11 @@ export class DatagramOutbox {
       } catch (error) {
         item.reject(error);
       }
-      this.#remove(item);
+      // It is the first one still, unless all were forgotten meanwhile.
+      if (this.#queue.first !== item) continue;
+      this.#queue.shift();
+      this.#bytes -= item.data.length;
     }
     this.#sending = false;
-  }
-
-  #remove(item: Item): void {
-    const index = this.#queue.indexOf(item);
-    if (index < 0) return;
-    this.#queue.splice(index, 1);
-    this.#bytes -= item.data.length;
   }
 }

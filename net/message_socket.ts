@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import type { Duplex } from "node:stream";
 import { defineInspect } from "../buffer/define_inspect.ts";
+import { Line } from "./_line.ts";
 import { NetError } from "./errors.ts";
 import type { Framer, FramingDecoder } from "./framer.ts";
 import { NodeTransport } from "./node_transport.ts";
@@ -99,7 +100,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
   readonly #hold: WriteHold;
   readonly #maxInboxBytes: number;
   readonly #maxSendQueueBytes: number;
-  #waiters: Waiter<T>[] = [];
+  readonly #waiters: Line<Waiter<T>> = new Line();
   /** The input has ended, well or with `#readError`, which counts once all messages before it are read. */
   #ended = false;
   #readError: NetError | undefined;
@@ -204,12 +205,12 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       checkWaitOptions("read message", options);
       const deadline = deadlineSignal("read message", options);
       const waiter: Waiter<T> = { resolve, reject, deadline };
+      const place = this.#waiters.push(waiter);
+      // It may have fired already, and tells at once then.
       deadline.onfire((error) => {
-        const at = this.#waiters.indexOf(waiter);
-        if (at >= 0) this.#waiters.splice(at, 1);
+        this.#waiters.remove(place);
         reject(error);
       });
-      if (deadline.fired === null) this.#waiters.push(waiter);
     });
   }
 
@@ -385,7 +386,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
       return;
     }
     if (!this.#finished()) return;
-    for (const waiter of this.#waiters.splice(0)) {
+    for (const waiter of this.#waiters.takeAll()) {
       waiter.deadline.clear();
       if (this.#readError === undefined) waiter.resolve(undefined);
       else waiter.reject(this.#readError);
@@ -404,7 +405,7 @@ export class MessageSocket<T = Uint8Array> implements AsyncIterable<T, void>, As
     this.#reader.stop();
     this.#ended = true;
     this.#readError ??= this.#closedError("read");
-    for (const waiter of this.#waiters.splice(0)) {
+    for (const waiter of this.#waiters.takeAll()) {
       waiter.deadline.clear();
       waiter.reject(this.#closedError("read"));
     }

@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatagramInbox, type DatagramInboxLimits } from "../../net/_datagram_inbox.ts";
 import type { Datagram } from "../../net/datagram_options.ts";
 import { deadlineSignal } from "../../net/wait.ts";
+import { arrayWork } from "../_support/array_work.ts";
 
 const inbox = (limits: Partial<DatagramInboxLimits> = {}): DatagramInbox =>
   new DatagramInbox({ maxQueue: 3, maxQueueBytes: 10, drop: "newest", ...limits });
@@ -90,4 +91,14 @@ Deno.test("datagram inbox fails all who wait, and goes on; clear forgets what wa
   it.clear();
   assertEquals(state(it), [0, 0, 0]);
   assertEquals(it.take(), undefined);
+});
+
+Deno.test("datagram inbox with very many datagrams: none costs more for the others", async () => {
+  const count = 5000;
+  const it = inbox({ maxQueue: count, maxQueueBytes: count, drop: "oldest" });
+  const work = await arrayWork(() => {
+    for (let port = 0; port < 2 * count; port++) it.add(datagram(port));
+    assertEquals(ports(it), Array.from({ length: count }, (_, i) => count + i));
+  });
+  assert(work < 20 * count, `${work}`);
 });

@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatagramOutbox, type DatagramOutboxLimits } from "../../net/_datagram_outbox.ts";
 import { NetError } from "../../net/errors.ts";
 import { deadlineSignal } from "../../net/wait.ts";
+import { arrayWork } from "../_support/array_work.ts";
 
 const FOREVER = deadlineSignal("send", {});
 
@@ -146,4 +147,32 @@ Deno.test("datagram outbox has room again for what has left, was given up, or fa
   await new Promise((resolve) => setTimeout(resolve));
   it.leave();
   assertEquals(await last, 90);
+});
+
+Deno.test("datagram outbox with very many datagrams: none costs more for the others", async () => {
+  const count = 5000;
+  const sent: number[] = [];
+  const outbox = new DatagramOutbox(
+    { maxSendQueue: 2 * count, maxSendQueueBytes: Infinity },
+    ({ port }) => {
+      sent.push(port);
+      return Promise.resolve();
+    },
+  );
+  const send = (port: number, deadline = FOREVER) =>
+    outbox.add({ data: new Uint8Array(1), port, address: "192.0.2.1", found: true }, deadline);
+  const work = await arrayWork(async () => {
+    const controllers = Array.from({ length: count }, () => new AbortController());
+    const all = [send(0)];
+    const ended = Promise.allSettled(
+      controllers.map(({ signal }) => send(1, deadlineSignal("send", { signal }))),
+    );
+    for (let port = 1; port < count; port++) all.push(send(port));
+    for (const controller of controllers.reverse()) controller.abort();
+    await Promise.all(all);
+    assert((await ended).every(({ status }) => status === "rejected"));
+  });
+  assertEquals(sent, Array.from({ length: count }, (_, port) => port));
+  assertEquals([outbox.length, outbox.bytes], [0, 0]);
+  assert(work < 20 * count, `${work}`);
 });

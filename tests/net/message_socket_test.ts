@@ -23,6 +23,7 @@ import { Socket } from "../../net/socket.ts";
 import type { Framer } from "../../net/framer.ts";
 import type { Transport } from "../../net/transport.ts";
 import { writeAll } from "../../net/write_all.ts";
+import { arrayWork } from "../_support/array_work.ts";
 import { codeOf } from "../_support/code_of.ts";
 import { hex, text, utf8 } from "../_support/framing.ts";
 import { tcpPair } from "../_support/tcp_pair.ts";
@@ -560,4 +561,27 @@ Deno.test("iterator whose first message was taken by hand goes through the other
   assertEquals(await Array.fromAsync(messages), ["a", "b"]);
   await lines.close();
   peer.close();
+});
+
+Deno.test("very many reads that wait: none costs more for the others, served or given up", async () => {
+  const { a, b } = sockets(lineFramer());
+  const count = 5000;
+  const controllers = Array.from({ length: count }, () => new AbortController());
+  const work = await arrayWork(async () => {
+    const served = Promise.all(controllers.map(() => a.read()));
+    for (let i = 0; i < count; i++) b.write(String(i));
+    assertEquals((await served)[count - 1], String(count - 1));
+    const given = controllers.map(({ signal }) => a.read({ signal }));
+    const ended = Promise.allSettled(given);
+    const last = a.read();
+    // From both ends.
+    for (const controller of controllers.splice(count / 2).reverse()) controller.abort();
+    for (const controller of controllers) controller.abort();
+    assert((await ended).every(({ status }) => status === "rejected"));
+    await b.write("last");
+    assertEquals(await last, "last");
+  });
+  assert(work < 50 * count, `${work}`);
+  await a.close();
+  await b.close();
 });
