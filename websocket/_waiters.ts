@@ -10,13 +10,15 @@ interface Waiter {
   form: WaiterForm;
   resolve(value: unknown): void;
   deadline: Deadline | undefined;
+  /** Its neighbours: in a long array, the others would be moved for each that goes. */
+  before: Waiter | undefined;
+  behind: Waiter | undefined;
 }
 
 /** Those who wait for the next message of a connection, first come, first served. */
 export class Waiters {
-  /** There is seldom more than one: no list is made for it. */
   #first: Waiter | undefined;
-  #others: Waiter[] | undefined;
+  #last: Waiter | undefined;
 
   /** Whether there is one. */
   get some(): boolean {
@@ -35,12 +37,18 @@ export class Waiters {
    */
   wait<T>(form: WaiterForm, deadline?: Deadline, ongiveup?: () => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter = { form, resolve: resolve as (value: unknown) => void, deadline };
-      if (this.#first === undefined) this.#first = waiter;
-      else (this.#others ??= []).push(waiter);
+      const waiter: Waiter = {
+        form,
+        resolve: resolve as (value: unknown) => void,
+        deadline,
+        before: this.#last,
+        behind: undefined,
+      };
+      if (this.#last === undefined) this.#first = waiter;
+      else this.#last.behind = waiter;
+      this.#last = waiter;
       deadline?.onfire((error) => {
-        if (waiter === this.#first) this.#next();
-        else this.#others!.splice(this.#others!.indexOf(waiter), 1);
+        this.#remove(waiter);
         ongiveup?.();
         reject(error);
       });
@@ -70,9 +78,18 @@ export class Waiters {
 
   #next(): Waiter {
     const waiter = this.#first!;
-    this.#first = this.#others?.shift();
-    waiter.deadline?.clear();
+    this.#remove(waiter);
     return waiter;
+  }
+
+  #remove(waiter: Waiter): void {
+    const { before, behind } = waiter;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    waiter.before = waiter.behind = undefined;
+    waiter.deadline?.clear();
   }
 }
 

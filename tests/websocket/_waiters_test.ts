@@ -1,8 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { deadlineSignal } from "../../net/wait.ts";
 import { Waiters, wholeStream } from "../../websocket/_waiters.ts";
 import type { ReceivedMessage, ReceivedStream } from "../../websocket/connection_types.ts";
+import { arrayWork } from "../_support/array_work.ts";
 import type { WebSocketCloseInfo } from "../../websocket/types.ts";
 
 const INFO: WebSocketCloseInfo = { wasClean: true, code: 1000, reason: "", closeCode: 1000 };
@@ -92,4 +93,35 @@ Deno.test("message that came whole is a stream of its bytes", async () => {
     const bytes = await new Response(wholeStream(data)).bytes();
     assertEquals(bytes, new Uint8Array(expected));
   }
+});
+
+Deno.test("very many waiters: none costs more for the others, served, given up or ended", async () => {
+  const waiters = new Waiters();
+  const count = 5000;
+  const some = (signal?: AbortSignal) =>
+    waiters.wait<unknown>("next", signal && deadlineSignal("receive", { signal }));
+  const values: unknown[] = [];
+  const work = await arrayWork(async () => {
+    const served = Promise.all(Array.from({ length: count }, () => some()));
+    for (let i = 0; i < count; i++) waiters.give(String(i), 1);
+    values.push((await served)[count - 1]);
+    const controllers = Array.from({ length: count }, () => new AbortController());
+    const given = Promise.allSettled(controllers.map(({ signal }) => some(signal)));
+    const last = some();
+    for (const controller of controllers.splice(count / 2).reverse()) controller.abort();
+    for (const controller of controllers) controller.abort();
+    assert((await given).every(({ status }) => status === "rejected"));
+    waiters.give("last", 1);
+    values.push(await last);
+    const ended = Promise.all(Array.from({ length: count }, () => some()));
+    waiters.end(INFO);
+    values.push((await ended)[count - 1], waiters.some);
+  });
+  assertEquals(values, [
+    { done: false, value: String(count - 1) },
+    { done: false, value: "last" },
+    { done: true, value: undefined },
+    false,
+  ]);
+  assert(work < 50 * count, `${work}`);
 });
