@@ -2,6 +2,7 @@
 import { Duplex } from "node:stream";
 import { checkTimeout } from "./_connect_arguments.ts";
 import { IdleTimer } from "./_idle_timer.ts";
+import { Line } from "./_line.ts";
 import { addressInfo } from "./_socket_util.ts";
 import { takenCount } from "./_taken_count.ts";
 import { BELOW, type TransportExtras } from "./_transport_extras.ts";
@@ -128,7 +129,7 @@ function addrOf(address: string | undefined, port: number | undefined): Transpor
 export class NodeTransport implements Transport {
   readonly #stream: NodeStreamLike;
   readonly #highWaterMark: number;
-  #chunks: Uint8Array[] = [];
+  readonly #chunks: Line<Uint8Array> = new Line();
   #queued = 0;
   #pending: PendingRead | null = null;
   #writers = new Set<(error: unknown) => void>();
@@ -241,7 +242,7 @@ export class NodeTransport implements Transport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#chunks = [];
+    this.#chunks.takeAll();
     this.#queued = 0;
     this.#fail(closedError());
     this.#stream.destroy();
@@ -328,13 +329,11 @@ export class NodeTransport implements Transport {
 
   #take(p: Uint8Array): number {
     let size = 0;
-    while (size < p.length && this.#chunks.length > 0) {
-      const chunk = this.#chunks[0];
+    for (let chunk; size < p.length && (chunk = this.#chunks.shift()) !== undefined;) {
       const n = Math.min(chunk.length, p.length - size);
       p.set(n === chunk.length ? chunk : chunk.subarray(0, n), size);
       size += n;
-      if (n === chunk.length) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(n);
+      if (n < chunk.length) this.#chunks.unshift(chunk.subarray(n));
     }
     this.#queued -= size;
     if (this.#paused && this.#queued < this.#highWaterMark) {

@@ -14,7 +14,9 @@ import { prefixTransport } from "../../net/prefixed_transport.ts";
 import type { Socket as OwnSocket } from "../../net/socket.ts";
 import type { Transport } from "../../net/transport.ts";
 import { writeAll } from "../../net/write_all.ts";
+import { arrayWork } from "../_support/array_work.ts";
 import { codeOf } from "../_support/code_of.ts";
+import { joinBytes } from "../_support/fuzz.ts";
 import { tcpPair } from "../_support/tcp_pair.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll } from "../_support/transport_io.ts";
@@ -1008,4 +1010,19 @@ Deno.test("transport duplex that is destroyed has nothing to set any more, as a 
   await once(duplex, "close");
   accepted.close();
   listener.close();
+});
+
+Deno.test("a stream's very many small chunks: none costs more for the others", async () => {
+  const stream = new PassThrough();
+  const transport = new NodeTransport(stream);
+  const count = 5000;
+  const all = Uint8Array.from({ length: count }, (_, i) => i);
+  for (let i = 0; i < count; i++) stream.write(all.subarray(i, i + 1));
+  stream.write(all);
+  stream.end();
+  let came: Uint8Array | undefined;
+  const work = await arrayWork(async () => came = await readAll(transport));
+  assertEquals(came, joinBytes(all, all));
+  assert(work < 20 * count, `${work}`);
+  transport.close();
 });
