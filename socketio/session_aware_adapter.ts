@@ -224,9 +224,10 @@ export class SessionAwareAdapter extends InMemoryAdapter {
 
   #since(number: number, rooms: Room[]): unknown[][] {
     const missed: unknown[][] = [];
+    const own = new Set(rooms);
     for (let i = Math.max(0, number - this.#first); i < this.#packets.length; i++) {
       const packet = this.#packets[i];
-      if (packet.data !== undefined && concerns(rooms, packet)) missed.push(packet.data);
+      if (packet.data !== undefined && concerns(own, packet)) missed.push(packet.data);
     }
     return missed;
   }
@@ -300,9 +301,9 @@ function isNumbered(packet: AdapterPacket): boolean {
   return packet.type === PacketType.EVENT && packet.id === undefined;
 }
 
-function concerns(rooms: Room[], packet: KeptPacket): boolean {
-  return (packet.rooms.size === 0 || rooms.some((room) => packet.rooms.has(room))) &&
-    !rooms.some((room) => packet.except.has(room));
+/** Goes through the rooms of the packet, or the socket's if those are fewer: a socket may be in thousands. */
+function concerns(own: ReadonlySet<Room>, { rooms, except }: KeptPacket): boolean {
+  return (rooms.size === 0 || !own.isDisjointFrom(rooms)) && own.isDisjointFrom(except);
 }
 
 function unref(timer: unknown): void {

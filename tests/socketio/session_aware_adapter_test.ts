@@ -613,3 +613,28 @@ Deno.test("what is kept for clients does not keep the process alive", async () =
   const { code } = await runPeer(Deno.execPath(), ["eval", "--quiet", script], { timeout: 30_000 });
   assertEquals(code, 0);
 });
+
+Deno.test("what a client in very many rooms has missed is found by the rooms of the events", async () => {
+  const { io } = setup();
+  const adapter = io.sockets.adapter as SessionAwareAdapter;
+  const rooms = Array.from({ length: 1000 }, (_, i) => `room ${i}`);
+  adapter.persistSession({ sid: "sid", pid: "pid", rooms, data: {} });
+  for (let i = 0; i < 100; i++) io.to(`other ${i}`).emit("not for it");
+  io.to(["room 999", "other 1"]).emit("for it");
+  io.except(["room 999", "other 1"]).emit("not for its room");
+  io.emit("for all");
+  const session = await adapter.restoreSession("pid", undefined);
+  const { has } = Set.prototype;
+  let looked = 0;
+  Set.prototype.has = function (value) {
+    looked++;
+    return has.call(this, value);
+  };
+  try {
+    assertEquals(session?.missedPackets.map(([event]) => event), ["for it", "for all"]);
+  } finally {
+    Set.prototype.has = has;
+  }
+  assert(looked < 1000, `${looked}`);
+  io.close();
+});
