@@ -1,6 +1,6 @@
 // Floor 3: driver.
 import type { TransportAddr } from "../net/transport.ts";
-import { abortError, timeoutError, type WaitOptions } from "../net/wait.ts";
+import { deadlineSignal, type WaitOptions } from "../net/wait.ts";
 import {
   type Link,
   type LinkEvents,
@@ -76,7 +76,7 @@ export class NativeLink implements Link, Expiring {
   #error: WebSocketError | undefined;
   #wasFull = false;
   #polling: ReturnType<typeof setTimeout> | undefined;
-  #waiting: Array<(error?: Error) => void> = [];
+  readonly #waiting = new Set<(error?: Error) => void>();
   /** How many bytes the runtime was handed, as it counts them, and how many of them the client had when that was last looked at. */
   #handedOver = 0;
   #taken = 0;
@@ -199,7 +199,7 @@ export class NativeLink implements Link, Expiring {
     }
     // Nobody has looked at the queue since the last time: it may have drained before the end.
     const error = this.full || !clean ? closedError() : undefined;
-    for (const wake of this.#waiting.splice(0)) wake(error);
+    this.#wake(error);
     this.#events?.closed(info);
   }
 
@@ -344,34 +344,29 @@ export class NativeLink implements Link, Expiring {
     this.terminate();
   }
 
-  drained({ timeout = 0, signal }: WaitOptions = {}): Promise<void> {
+  drained(options: WaitOptions = {}): Promise<void> {
     if (this.#finished) return Promise.reject(closedError());
     if (!this.full) return Promise.resolve();
-    if (signal?.aborted) return Promise.reject(abortError("wait for the queue to drain", signal));
     return new Promise((resolve, reject) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
+      const deadline = deadlineSignal("wait for the queue to drain", options);
       const end = (error?: Error) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        deadline.clear();
         if (error === undefined) resolve();
         else reject(error);
       };
-      const give = (error: Error) => {
-        const index = this.#waiting.indexOf(end);
-        if (index >= 0) this.#waiting.splice(index, 1);
+      this.#waiting.add(end);
+      deadline.onfire((error) => {
+        this.#waiting.delete(end);
         end(error);
-      };
-      const onAbort = () => give(abortError("wait for the queue to drain", signal!));
-      signal?.addEventListener("abort", onAbort);
-      if (timeout > 0) {
-        timer = setTimeout(
-          () => give(timeoutError("wait for the queue to drain", timeout)),
-          timeout,
-        );
-      }
-      this.#waiting.push(end);
+      });
       this.#poll();
     });
+  }
+
+  #wake(error?: Error): void {
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of all) wake(error);
   }
 
   #poll(): void {
@@ -381,7 +376,7 @@ export class NativeLink implements Link, Expiring {
       // What the runtime says while it closes means nothing; the end will tell.
       if (this.#closing) return;
       if (this.queued > this.#options.highWaterMark >> 1) return this.#poll();
-      for (const wake of this.#waiting.splice(0)) wake();
+      this.#wake();
       if (!this.#wasFull) return;
       this.#wasFull = false;
       this.#events?.drain();

@@ -12,6 +12,8 @@ import type { LinkEvents } from "../../websocket/_connection_parts.ts";
 import { resolveConnectionOptions } from "../../websocket/connection_options.ts";
 import { WebSocketError } from "../../websocket/errors.ts";
 import type { WebSocketCloseInfo } from "../../websocket/types.ts";
+import { arrayWork } from "../_support/array_work.ts";
+import { countedSignal } from "../_support/counted_signal.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 
 /** A stand-in for the runtime's socket. */
@@ -179,6 +181,30 @@ Deno.test("native link wakes those who wait for its queue once half of it is gon
   link.terminate();
   assertEquals((await second).code, "CLOSED");
   assertEquals((await assertRejects(() => link.drained(), WebSocketError)).code, "CLOSED");
+});
+
+Deno.test("native link has very many wait for its queue: none costs more for the others", async () => {
+  const { socket, link } = rig({ highWaterMark: 10 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 20);
+  link.send("x", undefined);
+  const { signal, counts } = countedSignal();
+  const count = 2000;
+  const wait = (given: AbortSignal) => link.drained({ signal: given });
+  const drained = Promise.all(Array.from({ length: count }, () => wait(signal)));
+  assertEquals(counts, { added: 1, removed: 0 });
+  const controllers = Array.from({ length: count }, () => new AbortController());
+  const given = Promise.allSettled(controllers.map((each) => wait(each.signal)));
+  const work = await arrayWork(() => {
+    for (const controller of controllers.reverse()) controller.abort();
+  });
+  assert((await given).every(({ status }) => status === "rejected"));
+  assert(work < count, `${work}`);
+  socket.bufferedAmount = 0;
+  await drained;
+  assertEquals(counts, { added: 1, removed: 1 });
+  link.terminate();
 });
 
 Deno.test("native link tells one end, and 1006 for the runtime's 0", () => {
