@@ -168,10 +168,14 @@ class Client implements HubMember, ConnectionHost, BroadcastSource {
   }
 
   unsubscribe(topic: string): void {
-    if (this.#topics?.delete(topic)) this.core.leaveGroup(topic, this);
+    if (!this.#topics?.delete(topic)) return;
+    // What was published before still reaches it.
+    this.core.hub.flush();
+    this.core.leaveGroup(topic, this);
   }
 
   leave(): void {
+    // Nothing reaches it any more: what waits for the others, who may be told of each that leaves, goes on waiting.
     for (const topic of this.#topics ?? []) this.core.leaveGroup(topic, this);
     this.#topics = undefined;
   }
@@ -596,9 +600,8 @@ export class ServerCore {
     return group;
   }
 
-  /** Takes a subscriber off. What was published before still reaches it. */
+  /** Takes a subscriber off. */
   leaveGroup(topic: string, client: Client): void {
-    this.hub.flush();
     this.#removeFrom(this.#byTopic, topic, client);
   }
 

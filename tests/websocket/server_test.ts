@@ -24,6 +24,7 @@ import {
   upgradeRequest,
   urlOf,
 } from "../_support/websocket_server.ts";
+import { RawLink } from "../../websocket/_raw_link.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
@@ -1496,4 +1497,37 @@ Deno.test("server serves only the hosts that it may, to WebSockets and to plain 
     }
   }
   assertEquals(seen.length, 2);
+});
+
+Deno.test("server tells those who stay of very many that leave at once in few writes", async () => {
+  const count = 30;
+  const left: string[] = [];
+  await using server = await serveWebSocket({
+    hostname: "127.0.0.1",
+    default: (ws) => {
+      ws.subscribe("room");
+      ws.on("message", () => {});
+      ws.on("close", () => server.publish("room", "left"));
+    },
+  });
+  const stays = await connectWebSocket(urlOf(server));
+  const clients = await Promise.all(
+    Array.from({ length: count }, () => connectWebSocket(urlOf(server))),
+  );
+  const [, ...others] = server.clients;
+  const { sendEncoded } = RawLink.prototype;
+  let writes = 0;
+  RawLink.prototype.sendEncoded = function (...args) {
+    writes++;
+    return sendEncoded.apply(this, args);
+  };
+  try {
+    for (const ws of others) ws.terminate();
+    for await (const message of stays) if (left.push(String(message)) === others.length) break;
+  } finally {
+    RawLink.prototype.sendEncoded = sendEncoded;
+  }
+  assertEquals(new Set(left), new Set(["left"]));
+  assert(writes <= count, `${writes}`);
+  for (const client of [stays, ...clients]) client.terminate();
 });
