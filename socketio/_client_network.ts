@@ -35,3 +35,18 @@ export function networkThrough(options: ProxyOptions): OpenNetwork {
     "Cannot use the option proxy: the client alone can't; import @sluice/sockets/socketio",
   );
 }
+
+/** A class for WebSockets to `url` that take messages of `maxMessageSize` bytes, if there is one that is better than the platform's. */
+export type ChooseWebSocket = (url: URL, maxMessageSize: number) => typeof WebSocket | undefined;
+
+let choose: ChooseWebSocket | undefined;
+
+/** Tells of a class for WebSockets. The client alone, which is for browsers, has none but theirs. */
+export function provideWebSocket(provide: ChooseWebSocket): void {
+  choose = provide;
+}
+
+/** The class for WebSockets of a client that was given none. */
+export function webSocketFor(url: URL, maxMessageSize: number): typeof WebSocket {
+  return choose?.(url, maxMessageSize) ?? WebSocket;
+}

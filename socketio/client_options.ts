@@ -217,9 +217,9 @@ export interface SocketIoClientOptions extends SocketIoSocketOptions {
   /** What is used in place of the global `fetch`. */
   fetch?: typeof fetch;
   /**
-   * What is used in place of the global `WebSocket`, for example `StandardWebSocket` of this package. In Deno that is faster: Deno's own WebSocket
-   * (2.9) leaves Nagle's algorithm on, so that what is sent right behind something else, as the bytes of an event are behind the event and a close
-   * behind `disconnect()`, reaches a server that says nothing meanwhile up to 40 ms later.
+   * The class of the WebSockets.
+   *
+   * @default {one of this package in Deno, where the environment is known to have no proxy; else the global `WebSocket`}
    */
   WebSocket?: typeof WebSocket;
 }

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 /**
- * What the client's option `proxy` is done with: HTTP and WebSocket over connections that `dial` makes. It is apart from the client,
- * which runs in browsers and knows nothing of sockets.
+ * What the client goes over in Deno: WebSockets of this package, and, with the option `proxy`, HTTP over connections that `dial` makes as well.
+ * It is apart from the client, which runs in browsers and knows nothing of sockets.
  *
  * @module
  */
@@ -15,16 +15,15 @@ import { toNetError } from "../net/os_error.ts";
 import { parseProxyUrl, ProxyUrl } from "../net/proxy_url.ts";
 import type { TlsClientOptions } from "../net/tls_options.ts";
 import { waitFor } from "../net/wait.ts";
-import {
-  StandardWebSocket,
-  type StandardWebSocketOptions,
-} from "../websocket/standard_web_socket.ts";
+import type { ConnectWebSocketOptions } from "../websocket/client.ts";
 import {
   type ClientNetwork,
   type OpenNetwork,
   provideProxies,
+  provideWebSocket,
   type ProxyOptions,
 } from "./_client_network.ts";
+import { DirectWebSocket } from "./_direct_web_socket.ts";
 import { HttpDuplex } from "./_http_duplex.ts";
 
 /** The responses that have no body (fetch standard, "null body status"). */
@@ -36,15 +35,6 @@ const REFUSAL_TIME = 1_000;
 
 /** How many interim responses (100 to 199, but for 101) are passed over. */
 const MAX_INTERIM = 16;
-
-/** What Socket.IO's own bounds stand for: `maxBufferedBytes`, `timeout`, and the server's heartbeat. */
-const LEFT_TO_THE_CLIENT: StandardWebSocketOptions = {
-  maxSendQueueBytes: Infinity,
-  connectTimeout: 0,
-  handshakeTimeout: 0,
-  messageTimeout: 0,
-  keepAliveInterval: 0,
-};
 
 /** What `dial` and the WebSocket are told alike. */
 interface DialHow {
@@ -210,17 +200,43 @@ function throughProxies(options: ProxyOptions): OpenNetwork {
   const how = { proxy: proxies, tls, proxyTls, policy: DialPolicy.from(options.policy) };
   return (url: URL, maxMessageSize: number): ClientNetwork => {
     const agent = new ProxiedAgent(url, how);
-    class ProxiedWebSocket extends StandardWebSocket {
-      constructor(url: string, options: StandardWebSocketOptions = {}) {
-        super(url, { ...options, ...how, ...LEFT_TO_THE_CLIENT, maxMessageSize });
-      }
-    }
     return {
       fetch: (input, init = {}) => fetchWith(agent, new URL(String(input)), init),
-      WebSocket: ProxiedWebSocket as unknown as typeof WebSocket,
+      WebSocket: ownWebSocket(how, maxMessageSize),
       close: () => agent.destroy(),
     };
   };
 }
 
+function ownWebSocket(how: ConnectWebSocketOptions, maxMessageSize: number): typeof WebSocket {
+  class OwnWebSocket extends DirectWebSocket {
+    constructor(url: string, options: { headers?: HeadersInit } = {}) {
+      super(url, { ...options, ...how, maxMessageSize });
+    }
+  }
+  return OwnWebSocket as unknown as typeof WebSocket;
+}
+
+/** As trusting as `fetch`: what Deno is told of certificates by flags and variables holds for its own TLS. */
+const AS_FETCH: ConnectWebSocketOptions = { tls: { implementation: "deno" } };
+
+const PROXY_VARIABLES = ["http_proxy", "https_proxy", "all_proxy"]
+  .flatMap((name) => [name, name.toUpperCase()]);
+
+/** Whether Deno's own WebSocket may go through a proxy of the environment: so far as it can't be looked at, it may. */
+function mayHaveProxy(): boolean {
+  return PROXY_VARIABLES.some((variable) => {
+    const { state } = Deno.permissions.querySync({ name: "env", variable });
+    return state !== "granted" || Boolean(Deno.env.get(variable));
+  });
+}
+
+/** Deno's own, which keeps what follows a small message back for up to 40 ms (Nagle's algorithm). */
+const PLATFORMS = globalThis.WebSocket;
+
 provideProxies(throughProxies);
+provideWebSocket((url, maxMessageSize) => {
+  // Another one that was put there is meant to be used.
+  if (globalThis.WebSocket !== PLATFORMS || mayHaveProxy()) return undefined;
+  return ownWebSocket(url.protocol === "https:" ? AS_FETCH : {}, maxMessageSize);
+});

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { reportCallbackError } from "./_callback.ts";
-import { networkThrough, type OpenNetwork } from "./_client_network.ts";
+import { networkThrough, type OpenNetwork, webSocketFor } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { checkForeignPacket } from "./_foreign_packet.ts";
 import { Listeners } from "./_listeners.ts";
@@ -232,6 +232,8 @@ export class SocketIoManager {
     inRange("reconnectionDelayMax", options.reconnectionDelayMax, 5000);
     inRange("randomizationFactor", options.randomizationFactor, 0.5, 0, 1);
     inRange("timeout", options.timeout, 20_000, 1);
+    const { maxHttpBufferSize: size } = options;
+    const maxHttpBufferSize = inRange("maxHttpBufferSize", size, 67_108_864, 1);
     this.#engineOptions = {
       url,
       transports,
@@ -240,9 +242,9 @@ export class SocketIoManager {
       headers: options.extraHeaders ?? undefined,
       withCredentials: flag("withCredentials", options.withCredentials, false),
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
-      WebSocket: options.WebSocket ?? WebSocket,
+      WebSocket: options.WebSocket ?? webSocketFor(url, maxHttpBufferSize),
       network: networkOf(url, options),
-      maxHttpBufferSize: inRange("maxHttpBufferSize", options.maxHttpBufferSize, 67_108_864, 1),
+      maxHttpBufferSize,
       maxUnreadAnswers: Math.max(MAX_UNREAD_ANSWERS, options.maxBufferedBytes ?? 0),
     };
     this.#codec = makeCodec(options);

@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { createServer } from "../../net/create_server.ts";
 import { NetError } from "../../net/errors.ts";
 import { ProxyError } from "../../net/proxy_error.ts";
@@ -16,10 +17,12 @@ import type { SocketIoClientSocket } from "../../socketio/client_socket.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import type { SocketIoError } from "../../socketio/errors.ts";
 import { acceptKey } from "../../socketio/_websocket_tools.ts";
-import { networkThrough } from "../../socketio/_client_network.ts";
+import { networkThrough, webSocketFor } from "../../socketio/_client_network.ts";
+import { DirectWebSocket } from "../../socketio/_direct_web_socket.ts";
 import "../../socketio/client_proxy.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
-import { CA, identity, OTHER_CA } from "../_support/certs.ts";
+import { CA, certPath, identity, OTHER_CA } from "../_support/certs.ts";
+import { runPeer, tempFolder } from "../_support/peers.ts";
 
 /** A SOCKS5 server that asks for a password, and how many connections went through it to where. */
 interface Proxy extends AsyncDisposable {
@@ -420,3 +423,92 @@ Deno.test("client that tries its next transport through a proxy leaves no connec
   await socket.close();
   await server.close();
 });
+
+const PROXY_VARIABLES = ["http_proxy", "https_proxy", "all_proxy"]
+  .flatMap((name) => [name, name.toUpperCase()]);
+
+Deno.test("client's WebSockets are this package's, unless another class or a proxy of the environment is meant", () => {
+  const before = PROXY_VARIABLES.map((name) => [name, Deno.env.get(name)] as const);
+  const url = new URL("http://127.0.0.1:9");
+  const isOwn = () => webSocketFor(url, 1000).prototype instanceof DirectWebSocket;
+  const platforms = globalThis.WebSocket;
+  try {
+    for (const name of PROXY_VARIABLES) Deno.env.delete(name);
+    assert(isOwn());
+    for (const name of PROXY_VARIABLES) {
+      Deno.env.set(name, "http://127.0.0.1:9");
+      assertEquals([name, webSocketFor(url, 1000)], [name, platforms]);
+      Deno.env.delete(name);
+    }
+    class Other extends platforms {}
+    globalThis.WebSocket = Other;
+    assertEquals(webSocketFor(url, 1000), Other);
+  } finally {
+    globalThis.WebSocket = platforms;
+    for (const [name, value] of before) if (value !== undefined) Deno.env.set(name, value);
+  }
+});
+
+Deno.test("client whose environment can't be looked at leaves it to Deno whether there is a proxy", async () => {
+  const module = (name: string) =>
+    fileURLToPath(new URL(`../../socketio/${name}`, import.meta.url));
+  const script = `
+    import { webSocketFor } from ${JSON.stringify(module("_client_network.ts"))};
+    import ${JSON.stringify(module("client_proxy.ts"))};
+    console.log(webSocketFor(new URL("http://127.0.0.1:9"), 1000) === WebSocket);`;
+  await using folder = await tempFolder();
+  const file = `${folder.path}/client.ts`;
+  await Deno.writeTextFile(file, script);
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  for (const flags of [[], ["--allow-env"]]) {
+    const args = [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-check",
+      `--config=${config}`,
+      ...flags,
+      file,
+    ];
+    const env = Object.fromEntries(PROXY_VARIABLES.map((name) => [name, ""]));
+    const { stdout, stderr } = await runPeer(Deno.execPath(), args, { env });
+    assertEquals([stdout, stderr], [`${flags.length === 0}\n`, ""]);
+  }
+});
+
+for (const tls of [undefined, identity("server")]) {
+  Deno.test(`client's own WebSockets bring bytes, and trust whom Deno does${tls ? ", over TLS" : ""}`, async () => {
+    const io = new SocketIoServer();
+    io.on("connection", (socket) => {
+      socket.on("turned", (bytes: Uint8Array, done) => done(bytes.toReversed()));
+    });
+    const { port } = await io.listen({ port: 0, hostname: "127.0.0.1", tls });
+    const script = `
+      import { connectSocketIo } from ${
+      JSON.stringify(fileURLToPath(new URL("../../socketio/mod.ts", import.meta.url)))
+    };
+      const socket = connectSocketIo(Deno.args[0], { transports: ["websocket"], reconnection: false });
+      socket.on("connect_error", ({ message }) => console.log(message));
+      socket.on("connect", async () => {
+        console.log(await socket.timeout(5000).emitWithAck("turned", new Uint8Array([1, 2, 3])));
+        await socket.close();
+      });`;
+    await using folder = await tempFolder();
+    const file = `${folder.path}/client.ts`;
+    await Deno.writeTextFile(file, script);
+    const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+    const url = `${tls ? "https" : "http"}://localhost:${port}`;
+    const run = async (...flags: string[]): Promise<string> => {
+      const always = ["run", "--quiet", "--no-prompt", "--no-check", "--allow-env", "--allow-net"];
+      const env = Object.fromEntries(PROXY_VARIABLES.map((name) => [name, ""]));
+      const args = [...always, `--config=${config}`, ...flags, file, url];
+      return (await runPeer(Deno.execPath(), args, { env })).stdout;
+    };
+    const good = "Uint8Array(3) [ 3, 2, 1 ]\n";
+    assertEquals(await run(`--cert=${certPath("ca.pem")}`), good);
+    assertEquals(await run("--unsafely-ignore-certificate-errors=localhost"), good);
+    if (tls === undefined) assertEquals(await run(), good);
+    else assertStringIncludes(await run(), "unknown authority");
+    await io.close();
+  });
+}
