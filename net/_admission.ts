@@ -2,7 +2,7 @@
 import { codedTypeError } from "./_connect_arguments.ts";
 import { isThenable } from "./_thenable.ts";
 import { unmapped } from "./_unmapped.ts";
-import { classifyIp, embeddedIpv4, formatIp, parseIp, parseIpBlock } from "./ip.ts";
+import { classifyIp, formatIp, parseIpBlock } from "./ip.ts";
 import { checkOptionNames } from "./option_names.ts";
 import type { AcceptRate, AddressList, AdmissionOptions, DropReason } from "./server_options.ts";
 
@@ -81,10 +81,9 @@ export class Admission {
   /** By what an address is counted. */
   #keyOf(address: string): string {
     if (!address.includes(":")) return address;
-    const ip = parseIp(address);
-    if (ip === undefined || classifyIp(ip) !== "global") return address;
-    // Behind one that stands for an IPv4 address is a client of its own.
-    if (embeddedIpv4(ip).length > 0) return address;
+    // What it is, its network says: who has that chooses the rest, also one that carries an IPv4 address (ISATAP, RFC 5214 §6.1).
+    const network = parseIpBlock(`${address}/64`);
+    if (network === undefined || classifyIp(network.address) !== "global") return address;
     const block = parseIpBlock(`${address}/${this.#prefixLength}`);
     return block === undefined ? address : formatIp(block.address);
   }

@@ -53,6 +53,14 @@ Deno.test("admission counts global IPv6 addresses by their block, and others eac
       ...Array(4).fill("in"),
     ],
   );
+  // Whoever has a network gives itself addresses in it, also those that carry one of IPv4.
+  const carrying = ["2606:4700:1:2:0:5efe:909:909", "2606:4700:1:2:200:5efe:a00:1"];
+  assertEquals(taken({}, one, ...carrying), ["in", cap, cap]);
+  assertEquals(taken({}, "2002:909:909::1", "2002:909:909::2", "2002:909:908::1"), [
+    "in",
+    cap,
+    "in",
+  ]);
   assertEquals(taken({}, "no address", "no address", ":::"), ["in", cap, "in"]);
   for (const ipv6PrefixLength of [0, 129, 1.5, NaN, "64" as never]) {
     assertThrows(() => new Admission({ ipv6PrefixLength }), RangeError, "ipv6PrefixLength");
