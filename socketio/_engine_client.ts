@@ -231,8 +231,9 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
       transport.postTimeout = handshake.pingInterval + handshake.pingTimeout;
     }
     this.#watch();
-    this.#host.onEngineOpen();
     this.face?._tell("packet", packet);
+    if (!this.open) return;
+    this.#host.onEngineOpen();
     this.face?._tell("open");
     const canUpgrade = this.#options.upgrade && transport.name === "polling" &&
       this.#transports.includes("websocket") && handshake.upgrades.includes("websocket");

@@ -83,6 +83,7 @@ export class SocketIoClientEngine {
   readonly #first: "polling" | "websocket";
   readonly #listeners: Listeners = new Listeners();
   #source: ClientEngineSource | undefined;
+  #closed = false;
 
   /** Made by `connectSocketIo`. @ignore */
   constructor(first: "polling" | "websocket") {
@@ -157,11 +158,13 @@ export class SocketIoClientEngine {
     this.#source = source;
   }
 
-  /** Tells the listeners of an event. @ignore */
+  /** Tells the listeners of an event; `close` is the last one, wherever it was closed. @ignore */
   _tell<E extends keyof SocketIoClientEngineEvents>(
     event: E,
     ...args: Parameters<SocketIoClientEngineEvents[E]>
   ): void {
+    if (this.#closed) return;
+    if (event === "close") this.#closed = true;
     this.#listeners.emit(event, this, args, reportCallbackError);
   }
 }

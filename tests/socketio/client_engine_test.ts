@@ -152,6 +152,42 @@ Deno.test("client's engine survives listeners that throw, and those that end the
   });
 });
 
+Deno.test("client's engine tells nothing after its close, wherever that came from", async () => {
+  await withServer({}, async ({ url, io }) => {
+    io.on("connection", (socket) => socket.emit("hi"));
+    const events = ["open", "packet", "data", "message", "ping", "upgrade", "drain"] as const;
+    for (const where of ["open", "upgrade", "hi"]) {
+      const socket = connectSocketIo(url, { forceNew: true, reconnection: false });
+      const { engine } = socket.io;
+      const log: string[] = [];
+      for (const event of events) engine.on(event, () => log.push(event));
+      const closed = new Promise<void>((resolve) => {
+        engine.on("close", () => {
+          log.push("close");
+          resolve();
+        });
+      });
+      if (where === "hi") socket.on("hi", () => void socket.close());
+      else socket.io.on(where as "open", () => void socket.close());
+      await closed;
+      await socket.close();
+      assertEquals([where, log[0], log.at(-1)], [where, "packet", "close"]);
+    }
+  });
+});
+
+Deno.test("client's engine tells of the first packet that came before those that leave", async () => {
+  await withServer({}, async ({ url }) => {
+    const socket = connectSocketIo(url, { transports: ["websocket"] });
+    const log: string[] = [];
+    socket.io.engine.on("packet", ({ type }) => log.push(`in ${type}`));
+    socket.io.engine.on("packetCreate", ({ type }) => log.push(`out ${type}`));
+    await next(socket, "connect");
+    assertEquals(log, ["in open", "out message", "in message"]);
+    await socket.close();
+  });
+});
+
 Deno.test("client's engine says in a line what it is", () => {
   const shown = Deno.inspect(new SocketIoClientEngine("polling"), { colors: false });
   assertEquals(shown, 'SocketIoClientEngine { readyState: "closed", transport: "polling" }');
