@@ -409,10 +409,11 @@ export class SocketIoEngine {
     admission: AdmissionControl,
   ): SocketIoAddress {
     this.#core.reopen();
+    const closed = this.#closed;
     const door = new FrontDoor({
       listener,
       encrypted: all.tls !== undefined,
-      ...entrance(all, startTls, admission),
+      ...entrance(all, startTls, admission, () => this.#closed !== closed),
       onDrop: (transport, reason) => admission.tell(transport, reason),
       tlsInfo,
       ...requestTimes(all),
@@ -592,6 +593,7 @@ function entrance(
   { proxyProtocol }: SocketIoListenOptions,
   startTls: ((transport: Transport) => Promise<Transport>) | undefined,
   admission: AdmissionControl,
+  closed: () => boolean,
 ): Pick<FrontDoorOptions, "admit" | "prepare"> {
   const admit = (transport: Transport): Transport | undefined => {
     try {
@@ -606,7 +608,7 @@ function entrance(
   return {
     async prepare(transport) {
       const proxied = await acceptProxyProtocol(transport, options).catch((error) => {
-        admission.tell(transport, "proxyProtocol");
+        if (!closed()) admission.tell(transport, "proxyProtocol");
         throw error;
       });
       const admitted = admit(proxied);

@@ -378,7 +378,7 @@ class Acceptor {
       if (this.#introduction !== undefined) {
         const introduced = await acceptProxyProtocol(arrival.transport, this.#introduction)
           .catch((error) => {
-            if (!arrival.over) this.#admission.tell(arrival.transport, "proxyProtocol");
+            if (!this.#stopped) this.#admission.tell(arrival.transport, "proxyProtocol");
             throw error;
           });
         if (arrival.over) return closeQuietly(introduced);

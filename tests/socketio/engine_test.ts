@@ -1328,6 +1328,22 @@ for (const tls of [undefined, identity("server")]) {
   });
 }
 
+Deno.test("engine that closes tells of no drop for the headers that have not come yet", async () => {
+  const engine = echo({ limits: new Limits() });
+  const reasons: string[] = [];
+  const { port } = await engine.listen({
+    hostname: "127.0.0.1",
+    proxyProtocol: { trusted: ["127.0.0.1"] },
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  using waiting = await Deno.connect({ hostname: "127.0.0.1", port });
+  await until(() => engine.pressure.connections.used === 1);
+  await engine.close();
+  assertEquals(await waiting.read(new Uint8Array(1)).catch(() => null), null);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(reasons, []);
+});
+
 Deno.test("engine drops by lists and by a rate, and tells of connections that are too many", async () => {
   const broken = () => {
     throw new Error("out of order");

@@ -1106,6 +1106,30 @@ for (const tls of [undefined, identity("server")]) {
   });
 }
 
+Deno.test("server tells of a header that does not come in time, and not of those that it closes itself", async () => {
+  const reasons: string[] = [];
+  const server = await serve({
+    proxyProtocol: { trusted: ["127.0.0.1"] },
+    handshakeTimeout: 20,
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  using _late = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await until(() => reasons.length > 0);
+  assertEquals(reasons, ["proxyProtocol"]);
+  await server.close();
+  const closing = await serve({
+    proxyProtocol: { trusted: ["127.0.0.1"] },
+    limits: new Limits(),
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  using waiting = await Deno.connect({ hostname: "127.0.0.1", port: closing.port });
+  await until(() => closing.pressure.connections.used === 1);
+  await closing.close();
+  assertEquals(await waiting.read(new Uint8Array(1)).catch(() => null), null);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(reasons.length, 1);
+});
+
 Deno.test("server drops by lists and by a rate, and tells of connections that are too many", async () => {
   const cases: [ServeWebSocketOptions, string, string][] = [
     [{ blockList: { check: (address) => address === "127.0.0.1" } }, "", "blocked"],
