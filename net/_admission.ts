@@ -79,7 +79,8 @@ export class Admission {
   }
 
   /** By what an address is counted. */
-  #keyOf(address: string): string {
+  #keyOf(given: string): string {
+    const address = unmapped(given);
     if (!address.includes(":")) return address;
     // What it is, its network says: who has that chooses the rest, also one that carries an IPv4 address (ISATAP, RFC 5214 §6.1).
     const network = parseIpBlock(`${address}/64`);

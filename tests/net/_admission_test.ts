@@ -53,6 +53,8 @@ Deno.test("admission counts global IPv6 addresses by their block, and others eac
       ...Array(4).fill("in"),
     ],
   );
+  // A listener for both families tells an IPv4 client by a v4-mapped address, another one does not.
+  assertEquals(taken({}, "9.9.9.9", "::ffff:9.9.9.9", "::FFFF:9.9.9.8"), ["in", cap, "in"]);
   // Whoever has a network gives itself addresses in it, also those that carry one of IPv4.
   const carrying = ["2606:4700:1:2:0:5efe:909:909", "2606:4700:1:2:200:5efe:a00:1"];
   assertEquals(taken({}, one, ...carrying), ["in", cap, cap]);
