@@ -79,15 +79,16 @@ export class AdmissionControl {
   /**
    * Lets a connection in, or closes it.
    *
+   * @param full Whether there is no place for any: all are dropped with `maxConnections` then, if not by a list, and take nothing of the rate.
    * @returns What to go on with in its place: its `close` makes room for another one of the same address. `undefined` for one that was dropped.
    * @throws {Error} What the check of a list throws; the connection is closed then.
    */
-  admit(transport: Transport): Transport | undefined {
+  admit(transport: Transport, full = false): Transport | undefined {
     const { remoteAddr } = transport;
     const address = "hostname" in remoteAddr ? remoteAddr.hostname : undefined;
     let reason: DropReason | undefined;
     try {
-      reason = this.#admission.enter(address, performance.now());
+      reason = this.#admission.enter(address, performance.now(), full);
     } catch (error) {
       closeQuietly(transport);
       throw error;

@@ -1,5 +1,4 @@
 // Floor 3: driver.
-import { closeQuietly } from "./_close_quietly.ts";
 import { tell } from "./_socket_util.ts";
 import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
 import { AcceptFailures } from "./accept_failures.ts";
@@ -106,16 +105,12 @@ export class Socks5Server implements AsyncDisposable {
 
   #admit(transport: Transport, client: Socks5Client): Transport | undefined {
     const { admission, maxConnections } = this.#settings;
-    let admitted: Transport | undefined;
     try {
-      admitted = admission.admit(transport);
+      return admission.admit(transport, this.#sessions.size >= maxConnections);
     } catch (error) {
       this.#report(error, client);
+      return undefined;
     }
-    if (admitted === undefined || this.#sessions.size < maxConnections) return admitted;
-    admission.tell(admitted, "maxConnections");
-    closeQuietly(admitted);
-    return undefined;
   }
 
   #run(transport: Transport, client: Socks5Client): Promise<void> {

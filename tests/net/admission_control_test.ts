@@ -86,6 +86,20 @@ Deno.test("admission control without a cap for addresses leaves connections as t
   assertEquals(admission.admit(local), undefined);
 });
 
+Deno.test("admission control that has no place for any takes nothing of the rate for who is dropped", () => {
+  const reasons: string[] = [];
+  const admission = new AdmissionControl({
+    blockList: { check: (address) => address === "192.0.2.9" },
+    acceptRate: { perSecond: 0.001, burst: 1 },
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  assertEquals(admission.admit(from("192.0.2.9"), true), undefined);
+  const late = from("192.0.2.7");
+  assertEquals([admission.admit(late, true), late.calls], [undefined, ["close"]]);
+  assertEquals(reasons, ["blocked", "maxConnections"]);
+  assert(admission.admit(from("192.0.2.7")) !== undefined);
+});
+
 Deno.test("admission control drops by its lists, and tells what else is dropped", () => {
   const blockList = new BlockList();
   blockList.addSubnet("10.0.0.0", 8, "ipv4");

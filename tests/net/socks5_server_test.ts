@@ -302,6 +302,27 @@ Deno.test("SOCKS5 server takes so many clients of one address, and tells of thos
   assertEquals(dropped, Array(2).fill("maxConnectionsPerAddress 127.0.0.1"));
 });
 
+Deno.test("SOCKS5 server that is full takes nothing of its rate for those that it drops", async () => {
+  const reasons: string[] = [];
+  await using server = createSocks5Server({
+    maxConnections: 1,
+    acceptRate: { perSecond: 0.001, burst: 2 },
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  const proxy = server.listen();
+  const first = await Deno.connect(proxy);
+  await connections(server, 1);
+  for (let i = 0; i < 2; i++) {
+    using late = await Deno.connect(proxy);
+    assertEquals(await late.read(new Uint8Array(1)).catch(() => null), null);
+  }
+  first.close();
+  await connections(server, 0);
+  using _next = await Deno.connect(proxy);
+  await connections(server, 1);
+  assertEquals([server.connections, reasons], [1, ["maxConnections", "maxConnections"]]);
+});
+
 Deno.test("SOCKS5 server drops by lists, and goes on when one throws", async () => {
   const reasons: string[] = [];
   const errors: string[] = [];
