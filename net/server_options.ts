@@ -41,7 +41,10 @@ export interface ServerProxyProtocolOptions {
   maxLength?: number;
 }
 
-/** Who is let in, by address and in time. */
+/**
+ * Who is let in, by address and in time. A connection without an IP address, over a Unix socket for one, is neither counted nor looked up in a
+ * list: the rate alone holds for it.
+ */
 export interface AdmissionOptions {
   /**
    * The most connections at once from one IP address.
