@@ -25,6 +25,12 @@ export const FOREIGN_SERVER_OPTIONS: ForeignOptions = {
   headTimeout: TO_LISTEN,
   requestTimeout: TO_LISTEN,
   maxWaiting: TO_LISTEN,
+  maxConnectionsPerAddress: TO_LISTEN,
+  ipv6PrefixLength: TO_LISTEN,
+  acceptRate: TO_LISTEN,
+  allowList: TO_LISTEN,
+  blockList: TO_LISTEN,
+  onDrop: TO_LISTEN,
 };
 
 /** Those of zlib, which npm's engine.io hands on. */

@@ -6,7 +6,7 @@ import {
   refuseForeign,
 } from "../../socketio/_foreign_options.ts";
 import { connectSocketIo } from "../../socketio/connect.ts";
-import { SocketIoEngine } from "../../socketio/engine.ts";
+import { SocketIoEngine, type SocketIoListenOptions } from "../../socketio/engine.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import type { AdapterNamespace } from "../../socketio/types.ts";
 import { InMemoryAdapter } from "../../socketio/in_memory_adapter.ts";
@@ -35,6 +35,31 @@ Deno.test("a server refuses every option of npm's that is not here, and those of
     assertThrows(() => new SocketIoServer({ adapter, httpCompression }), TypeError, name);
   }
   if (made > 0) throw new Error("an adapter was made");
+});
+
+Deno.test("a server and an engine refuse all that belongs to a port", () => {
+  // By a type that has them all: one that is missing here does not compile.
+  const ofListen: Record<Exclude<keyof SocketIoListenOptions, "path">, true> = {
+    port: true,
+    hostname: true,
+    tls: true,
+    proxyProtocol: true,
+    handler: true,
+    headTimeout: true,
+    requestTimeout: true,
+    maxWaiting: true,
+    maxConnectionsPerAddress: true,
+    ipv6PrefixLength: true,
+    acceptRate: true,
+    allowList: true,
+    blockList: true,
+    onDrop: true,
+  };
+  for (const name of Object.keys(ofListen)) {
+    for (const Made of [SocketIoServer, SocketIoEngine]) {
+      assertThrows(() => new Made({ [name]: {} }), TypeError, `${name}: it goes to listen()`);
+    }
+  }
 });
 
 Deno.test("foreign options that ask for nothing, and names that nobody knows, are passed over", () => {
