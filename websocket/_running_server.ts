@@ -348,8 +348,8 @@ class Acceptor {
     const arrival = this.#core.arrive(transport);
     if (arrival === undefined) {
       if (!this.#stopped) {
-        const { full } = this.#core.limits.connections;
-        this.#admission.tell(transport, full ? "limits" : "maxConnections");
+        const { full, policy } = this.#core.limits.connections;
+        this.#admission.tell(transport, full && policy !== "wait" ? "limits" : "maxConnections");
       }
       const bytes = Uint8Array.from(BUSY, (char) => char.charCodeAt(0));
       const close = () => closeQuietly(transport);

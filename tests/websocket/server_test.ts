@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { Limits } from "../../net/limits.ts";
+import type { DropInfo } from "../../net/server_options.ts";
 import { pair } from "../../net/pair.ts";
 import { sendProxyProtocol } from "../../net/proxy_protocol_transport.ts";
 import { startTls } from "../../net/start_tls.ts";
@@ -1128,6 +1129,19 @@ Deno.test("server tells of a header that does not come in time, and not of those
   assertEquals(await waiting.read(new Uint8Array(1)).catch(() => null), null);
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(reasons.length, 1);
+});
+
+Deno.test("server whose limits have it wait names its own cap for a drop, also where the limits are reached", async () => {
+  const limits = new Limits({ connections: 2, policies: { connections: "wait" } });
+  const reasons: string[] = [];
+  const onDrop = ({ reason }: DropInfo) => reasons.push(reason);
+  await using server = await serve({ limits, maxConnections: 1, onDrop });
+  await using other = await serve({ limits });
+  await using _one = await connectWebSocket(urlOf(server));
+  await using _two = await connectWebSocket(urlOf(other));
+  using late = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  assertEquals(await statusOf(late, upgradeRequest()), "503");
+  assertEquals(reasons, ["maxConnections"]);
 });
 
 Deno.test("server drops by lists and by a rate, and tells of connections that are too many", async () => {
