@@ -259,12 +259,13 @@ export class FrontDoor {
   /** Lets a connection in that was accepted, if there is a place for it. */
   #take(accepted: Transport): void {
     const { maxWaiting, connections, admit, onDrop } = this.#options;
-    const transport = admit === undefined ? accepted : admit(accepted);
-    if (transport === undefined) return;
     const full = connections?.full && connections.policy !== "wait";
-    if (!full && this.#waiting.size < maxWaiting) return void this.#greet(transport);
-    onDrop?.(transport, full ? "limits" : "maxConnections");
-    transport.close();
+    if (full || this.#waiting.size >= maxWaiting) {
+      onDrop?.(accepted, full ? "limits" : "maxConnections");
+      return accepted.close();
+    }
+    const transport = admit === undefined ? accepted : admit(accepted);
+    if (transport !== undefined) this.#greet(transport);
   }
 
   /** Waits before the next accept, or until the door closes. */

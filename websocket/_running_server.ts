@@ -341,34 +341,39 @@ class Acceptor {
     });
   }
 
-  #take(accepted: Transport): void {
-    // Behind a proxy its header tells whose connection it is.
-    const transport = this.#introduction === undefined ? this.#admit(accepted) : accepted;
-    if (transport === undefined) return;
+  #take(transport: Transport): void {
     const arrival = this.#core.arrive(transport);
-    if (arrival === undefined) {
-      if (!this.#stopped) {
-        const { full, policy } = this.#core.limits.connections;
-        this.#admission.tell(transport, full && policy !== "wait" ? "limits" : "maxConnections");
-      }
-      const bytes = Uint8Array.from(BUSY, (char) => char.charCodeAt(0));
-      const close = () => closeQuietly(transport);
-      transport.write(bytes).then(close, close);
-      return;
-    }
+    if (arrival === undefined) return this.#answerBusy(transport);
+    // Behind a proxy its header tells whose connection it is.
+    if (this.#introduction === undefined && !this.#letIn(arrival, transport)) return;
     configureTransport(transport, { noDelay: true });
     if (this.#introduction === undefined && this.#listening.startTls === undefined) {
-      takeHead(transport, "request", this.#options.head, new Entrance(this, arrival));
+      takeHead(arrival.transport, "request", this.#options.head, new Entrance(this, arrival));
     } else this.#introduce(arrival);
   }
 
-  #admit(transport: Transport): Transport | undefined {
+  /** There is no place for it. */
+  #answerBusy(transport: Transport): void {
+    if (!this.#stopped) {
+      const { full, policy } = this.#core.limits.connections;
+      this.#admission.tell(transport, full && policy !== "wait" ? "limits" : "maxConnections");
+    }
+    const bytes = Uint8Array.from(BUSY, (char) => char.charCodeAt(0));
+    const close = () => closeQuietly(transport);
+    transport.write(bytes).then(close, close);
+  }
+
+  /** Lets a connection in by its address and in time, or drops it. */
+  #letIn(arrival: Arrival, transport: Transport): boolean {
+    let admitted: Transport | undefined;
     try {
-      return this.#admission.admit(transport);
+      admitted = this.#admission.admit(transport);
     } catch (error) {
       this.#core.report(error);
-      return undefined;
     }
+    if (admitted === undefined) this.#core.drop(arrival);
+    else arrival.transport = admitted;
+    return admitted !== undefined;
   }
 
   /** What comes before the request: who the client is, by the proxy's word, and TLS. */
@@ -382,9 +387,7 @@ class Acceptor {
             throw error;
           });
         if (arrival.over) return closeQuietly(introduced);
-        const admitted = this.#admit(introduced);
-        if (admitted === undefined) return this.#core.drop(arrival);
-        arrival.transport = admitted;
+        if (!this.#letIn(arrival, introduced)) return;
       }
       if (startTls !== undefined) {
         arrival.transport = await startTls(arrival.transport);

@@ -1381,6 +1381,31 @@ Deno.test("engine drops by lists and by a rate, and tells of connections that ar
   }
 });
 
+Deno.test("engine whose port is full takes nothing of its rate for those that it turns away", async () => {
+  const engine = echo();
+  const reasons: string[] = [];
+  const { port } = await engine.listen({
+    hostname: "127.0.0.1",
+    maxWaiting: 1,
+    acceptRate: { perSecond: 0.001, burst: 2 },
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  const request = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const first = await Deno.connect({ hostname: "127.0.0.1", port });
+  for (let i = 0; i < 2; i++) {
+    using next = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals(await next.read(new Uint8Array(1)).catch(() => null), null);
+  }
+  await first.write(request);
+  assert(await first.read(new Uint8Array(100)) !== null);
+  first.close();
+  using last = await Deno.connect({ hostname: "127.0.0.1", port });
+  await last.write(request);
+  assert(await last.read(new Uint8Array(100)) !== null);
+  assertEquals(reasons, ["maxConnections", "maxConnections"]);
+  await engine.close();
+});
+
 Deno.test("engine with TLS that can't listen, or is closed first, says so", async () => {
   const tls = identity("server");
   const engine = new SocketIoEngine();

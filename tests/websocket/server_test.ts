@@ -1164,6 +1164,27 @@ Deno.test("server drops by lists and by a rate, and tells of connections that ar
   }
 });
 
+Deno.test("server that is full takes nothing of its rate for those that it turns away", async () => {
+  const reasons: string[] = [];
+  await using server = await serve({
+    maxConnections: 1,
+    acceptRate: { perSecond: 0.001, burst: 2 },
+    onDrop: ({ reason }) => reasons.push(reason),
+  });
+  const knock = async (): Promise<[Deno.Conn, string]> => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+    return [conn, await statusOf(conn, upgradeRequest())];
+  };
+  const [first, ...statuses] = [await knock(), await knock(), await knock()];
+  for (const [conn] of statuses) conn.close();
+  assertEquals([first[1], ...statuses.map(([, status]) => status)], ["101", "503", "503"]);
+  first[0].close();
+  await until(() => server.clients.size === 0);
+  const [last, status] = await knock();
+  last.close();
+  assertEquals([status, reasons], ["101", ["maxConnections", "maxConnections"]]);
+});
+
 Deno.test("server goes on when a list throws, and tells", async () => {
   const errors: unknown[] = [];
   let broken = true;
