@@ -136,13 +136,22 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
   /** Ends the connection, after what is queued. Resolves when nothing of it is left. */
   async close(): Promise<void> {
     if (this.#state !== "closed") {
-      // A transport that ends still sends what it is given, also while it waits for an answer or gives way to another.
-      this.#queuedAnswers = 0;
-      if (this.#queue.length > 0) this.#sendQueue();
+      this.#sendRest();
       this.#end();
       this.face?._tell("close", "forced close");
     }
     await Promise.allSettled(this.#closing);
+  }
+
+  lose(): void {
+    if (this.#state !== "closed") this.#sendRest();
+    this.#fail("forced close");
+  }
+
+  /** A transport that ends still sends what it is given, also while it waits for an answer or gives way to another. */
+  #sendRest(): void {
+    this.#queuedAnswers = 0;
+    if (this.#queue.length > 0) this.#sendQueue();
   }
 
   onTransportOpen(transport: ClientTransport): void {

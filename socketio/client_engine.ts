@@ -45,6 +45,8 @@ export interface ClientEngineSource {
   readonly writable: boolean;
   /** How many bytes wait. */
   readonly buffered: number;
+  /** Ends it as if it had been lost. */
+  lose(): void;
 }
 
 /**
@@ -111,6 +113,12 @@ export class SocketIoClientEngine {
     return this.#source?.buffered ?? 0;
   }
 
+  /** Ends the connection, after what is queued: sockets tell `disconnect` with `forced close`, and it is made anew. To try what happens then. */
+  close(): this {
+    this.#source?.lose();
+    return this;
+  }
+
   /** Adds a listener. */
   on<E extends keyof SocketIoClientEngineEvents>(
     event: E,
@@ -135,6 +143,13 @@ export class SocketIoClientEngine {
   ): this {
     this.#listeners.off(args);
     return this;
+  }
+
+  /** The same as `off`. */
+  removeListener<E extends keyof SocketIoClientEngineEvents>(
+    ...args: [event?: E, listener?: SocketIoClientEngineEvents[E]]
+  ): this {
+    return this.off(...args);
   }
 
   /** Removes all listeners of an event, or of all events. */

@@ -217,7 +217,8 @@ export type ClientDisconnectReason =
   | "ping timeout"
   | "transport close"
   | "transport error"
-  | "parse error";
+  | "parse error"
+  | "forced close";
 
 /** What an adapter keeps of a socket, so that it can come back after a short loss of its connection. */
 export interface SessionToPersist {

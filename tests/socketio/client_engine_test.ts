@@ -188,6 +188,46 @@ Deno.test("client's engine tells of the first packet that came before those that
   });
 });
 
+for (const transports of [["websocket"], ["polling"]] as const) {
+  Deno.test(`client's engine that is closed loses nothing, and is made anew: ${transports}`, async () => {
+    await withServer({}, async ({ url, io }) => {
+      const got: unknown[] = [];
+      io.on("connection", (socket) => socket.on("note", (text) => got.push(text)));
+      const socket = connectSocketIo(url, { transports, reconnectionDelay: 1, forceNew: true });
+      await next(socket, "connect");
+      const { engine } = socket.io;
+      const log: unknown[] = [];
+      engine.on("close", (reason) => log.push(`engine ${reason}`));
+      socket.on("disconnect", (reason) => log.push(`socket ${reason}`));
+      socket.emit("note", "last words");
+      assert(engine.close() === engine);
+      assertEquals(engine.readyState, "closed");
+      engine.close();
+      await next(socket, "connect");
+      assertEquals(log, ["socket forced close", "engine forced close"]);
+      assert(socket.io.engine !== engine);
+      socket.emit("note", "first words");
+      while (got.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+      assertEquals(got, ["last words", "first words"]);
+      await socket.close();
+    });
+  });
+}
+
+Deno.test("client's engine that is closed while it opens, or before, fails the attempt, or does nothing", async () => {
+  await withServer({}, async ({ url }) => {
+    const socket = connectSocketIo(url, { autoConnect: false, reconnectionDelay: 1 });
+    socket.io.engine.close();
+    const failed = new Promise<Error>((resolve) => void socket.once("connect_error", resolve));
+    socket.connect();
+    socket.io.engine.close();
+    assertEquals((await failed).message, "Cannot connect: forced close");
+    await next(socket, "connect");
+    await socket.close();
+    socket.io.engine.close();
+  });
+});
+
 Deno.test("client's engine says in a line what it is", () => {
   const shown = Deno.inspect(new SocketIoClientEngine("polling"), { colors: false });
   assertEquals(shown, 'SocketIoClientEngine { readyState: "closed", transport: "polling" }');
