@@ -58,6 +58,7 @@ export class DirectWebSocket {
   close(): void {
     if (this.#state > 1) return;
     this.#state = 2;
+    this.#forget();
     if (this.#connection === undefined) this.#abort.abort();
     else this.#connection.close().catch(() => {});
   }
@@ -83,9 +84,11 @@ export class DirectWebSocket {
   }
 
   #onMessage(ws: WebSocketConnection, data: WebSocketData): void {
+    // As in browsers, who has called `close` is told no more; a server may send on without end meanwhile.
+    if (this.#state !== 1) return;
     if (!this.#told) return this.#tell(() => this.onmessage?.({ data }));
     this.#untold.push(data);
-    this.#untoldBytes += data.length;
+    this.#untoldBytes += weigh(data);
     // Behind a close frame there is nothing to hold back.
     if (this.#untoldBytes >= MAX_UNTOLD && ws.state === "open") ws.pause();
   }
@@ -100,15 +103,17 @@ export class DirectWebSocket {
     this.#told = false;
     if (this.#next < this.#untold.length) {
       const data = this.#untold[this.#next++];
-      this.#untoldBytes -= data.length;
-      if (this.#next === this.#untold.length) {
-        this.#untold = [];
-        this.#next = 0;
-      }
+      this.#untoldBytes -= weigh(data);
+      if (this.#next === this.#untold.length) this.#forget();
       return this.#tell(() => this.onmessage?.({ data }));
     }
     if (this.#end !== undefined) this.#finish(this.#end, this.#end.error);
     else this.#connection!.resume();
+  }
+
+  #forget(): void {
+    this.#untold = [];
+    this.#next = this.#untoldBytes = 0;
   }
 
   #finish({ code, reason }: { code: number; reason: string }, error: unknown): void {
@@ -116,4 +121,9 @@ export class DirectWebSocket {
     if (error !== undefined) this.onerror?.({ error, message: (error as Error).message });
     this.onclose?.({ code, reason });
   }
+}
+
+/** What a message counts for while it waits: an empty one takes room, too. */
+function weigh(data: WebSocketData): number {
+  return data.length + 1;
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { Limits } from "../../net/limits.ts";
 import { DirectWebSocket } from "../../socketio/_direct_web_socket.ts";
-import type { WebSocketConnection } from "../../websocket/connection.ts";
+import { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 
@@ -102,6 +102,44 @@ Deno.test("direct WebSocket holds a server back that sends faster than it is lis
   const closed = new Promise((resolve) => socket.onclose = resolve);
   socket.close();
   await closed;
+});
+
+Deno.test("direct WebSocket tells nothing behind close, and keeps nothing of it", async () => {
+  await using server = await serve({
+    default(ws) {
+      for (let i = 0; i < 100; i++) ws.send(`${i}`);
+    },
+  });
+  const { socket, log, closed } = open(urlOf(server));
+  socket.onmessage = ({ data }) => {
+    log.push(data);
+    if (data === "1") socket.close();
+  };
+  await closed;
+  assertEquals(log, ["open", "0", "1", "1000"]);
+});
+
+Deno.test("direct WebSocket holds a server back that sends empty messages", async () => {
+  await using server = await serve({
+    default(ws) {
+      for (let i = 0; i < 200_000; i++) ws.send("").catch(() => {});
+    },
+  });
+  const { pause } = WebSocketConnection.prototype;
+  let held = false;
+  try {
+    WebSocketConnection.prototype.pause = function () {
+      held = true;
+      return pause.call(this);
+    };
+    const { socket, log, closed } = open(urlOf(server));
+    await until(() => held || log.length === 200_001);
+    socket.close();
+    await closed;
+    assert(held);
+  } finally {
+    WebSocketConnection.prototype.pause = pause;
+  }
 });
 
 Deno.test("direct WebSocket tells why there is no connection, and what ended one", async () => {
