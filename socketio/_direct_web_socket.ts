@@ -15,6 +15,9 @@ const LEFT_TO_THE_CLIENT: ConnectWebSocketOptions = {
 };
 /** From how many bytes on that wait to be told the server is held back. */
 const MAX_UNTOLD = 65_536;
+/** Headers that the handshake has of its own. Deno's WebSocket and `fetch` leave a program's out, where the handshake would refuse them. */
+const OF_THE_HANDSHAKE =
+  /^(?:host|connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/;
 
 /**
  * As much of the browsers' `WebSocket` as the client uses, over a connection of this package. Each message is told in a turn of its own, so that
@@ -37,7 +40,10 @@ export class DirectWebSocket {
   #end: WebSocketCloseInfo | undefined;
 
   constructor(url: string, options: ConnectWebSocketOptions) {
-    this.#open(url, { ...options, ...LEFT_TO_THE_CLIENT, signal: this.#abort.signal });
+    const headers = [...new Headers(options.headers)]
+      .filter(([name]) => !OF_THE_HANDSHAKE.test(name));
+    const { signal } = this.#abort;
+    this.#open(url, { ...options, headers, ...LEFT_TO_THE_CLIENT, signal });
   }
 
   get readyState(): number {

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { Limits } from "../../net/limits.ts";
 import { DirectWebSocket } from "../../socketio/_direct_web_socket.ts";
+import type { ConnectWebSocketOptions } from "../../websocket/client.ts";
 import { WebSocketConnection } from "../../websocket/connection.ts";
 import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { serve, until, urlOf } from "../_support/websocket_server.ts";
 
 /** Opens one, and notes what it tells. */
-function open(url: string, options: { maxMessageSize?: number } = {}) {
+function open(url: string, options: ConnectWebSocketOptions = {}) {
   const socket = new DirectWebSocket(url, options);
   const log: unknown[] = [];
   const opened = Promise.withResolvers<void>();
@@ -166,6 +167,34 @@ Deno.test("direct WebSocket tells why there is no connection, and what ended one
     "MESSAGE_TOO_BIG",
     "1006",
   ]);
+});
+
+Deno.test("direct WebSocket sends headers, and leaves out what the handshake has of its own", async () => {
+  const seen: Array<string | null> = [];
+  await using server = await serve({
+    authorize({ headers }) {
+      for (const name of ["x-a", "origin", "host", "connection", "sec-websocket-protocol"]) {
+        seen.push(headers.get(name));
+      }
+      return true;
+    },
+  });
+  const { socket, opened, closed, log } = open(urlOf(server), {
+    headers: {
+      "X-A": "b",
+      Origin: `http://127.0.0.1:${server.port}`,
+      Host: "example.org",
+      Connection: "keep-alive",
+      "Content-Length": "0",
+      "Sec-WebSocket-Protocol": "x",
+    },
+  });
+  await Promise.race([opened, closed]);
+  const { port } = server;
+  assertEquals(log, ["open"]);
+  assertEquals(seen, ["b", `http://127.0.0.1:${port}`, `127.0.0.1:${port}`, "Upgrade", null]);
+  socket.close();
+  await closed;
 });
 
 Deno.test("direct WebSocket that is closed before it is open opens nothing", async () => {
