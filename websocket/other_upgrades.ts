@@ -52,6 +52,8 @@ export function ignoreOtherUpgrades(
   return decideUpgrades(http, (request) => {
     const all = http.listeners("upgrade");
     const alone = all.length > 0 && all.every((one) => WEBSOCKET_LISTENERS.has(one));
-    return alone && !asksForWebSocket(request) ? false : undefined;
+    // What it offered may be among the headers that node:http drops when there are too many: whoever listens refuses that.
+    const offers = request.headers.upgrade !== undefined;
+    return alone && offers && !asksForWebSocket(request) ? false : undefined;
   });
 }
