@@ -438,5 +438,7 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
     const into = scratch();
     return into.slice(0, encodeUtf8Into(text, into));
   }
-  return ENCODER.encode(text);
+  const bytes = new Uint8Array(utf8ByteLength(text));
+  encodeUtf8Into(text, bytes);
+  return bytes;
 }
