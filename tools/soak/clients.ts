@@ -135,8 +135,10 @@ async function openSocketIo(kind: "sio" | "sioPolling"): Promise<Link> {
   const tick = countTicks(kind);
   socket.on("tick", (n) => tick(n as number));
   socket.on("connect_error", (error) => failed.reject(error));
-  socket.on("disconnect", (reason) => {
-    if (!closing) link.failure = new Error(`the client was disconnected: ${reason}`);
+  socket.on("disconnect", (reason, error) => {
+    if (closing) return;
+    const why = error === undefined ? reason : `${reason}, ${error.message}`;
+    link.failure = new Error(`the client was disconnected: ${why}`, { cause: error?.cause });
   });
   const connected = new Promise<void>((resolve) => socket.on("connect", () => resolve()));
   const answers: Promise<Uint8Array>[] = [];
@@ -200,7 +202,9 @@ async function keepConnected(kind: Kind, id: number, rounds: number): Promise<vo
       }
       await link.close(Math.random() < 0.3 && !pauses.over);
     } catch (error) {
-      fault(`${error}`.includes("in time") ? "lost" : "broken", `${kind} ${id}: ${error}`);
+      const { failure = error } = link;
+      const why = failure === error ? `${error}` : `${error} (${failure})`;
+      fault(`${error}`.includes("in time") ? "lost" : "broken", `${kind} ${id}: ${why}`);
       await link.close(true).catch(() => {});
     }
     told.open[kind]--;
