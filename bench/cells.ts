@@ -259,6 +259,7 @@ export const GROUPS: Record<string, Group> = {
     idle: 42_000,
     bars: [{ server: "sio", most: 14 }],
   },
+  crowd: { kind: "script", title: "Whom a busy server serves", file: "crowd.ts" },
   trace: { kind: "script", title: "The tracer in a bulk transfer", file: "trace.ts" },
   framing: { kind: "script", title: "Framing codecs, one core, no sockets", file: "framing.ts" },
 };

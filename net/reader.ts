@@ -2,6 +2,8 @@
 import { delivery } from "./_delivery.ts";
 import { heapBallast } from "./_heap_ballast.ts";
 import { heapTrim } from "./_heap_trim.ts";
+import type { Place } from "./_line.ts";
+import { ReadTurns } from "./_read_turns.ts";
 import type { Transport } from "./transport.ts";
 
 /**
@@ -98,6 +100,12 @@ let large = 0;
  * ```
  */
 export class TransportReader {
+  /** Those of all connections. */
+  static readonly #turns = new ReadTurns<TransportReader>((reader) => {
+    reader.#place = null;
+    reader.#goOn();
+  });
+
   readonly #transport: Transport;
   #sink: TransportSink;
   readonly #min: number;
@@ -125,6 +133,8 @@ export class TransportReader {
   #paused = false;
   #held: Uint8Array | "end" | { error: unknown } | null = null;
   #bytesRead = 0;
+  /** Where it waits for its turn. */
+  #place: Place<TransportReader> | null = null;
 
   /** Makes a reader of `transport`; nothing is read before `start()`. */
   constructor(transport: Transport, sink: TransportSink, options: TransportReaderOptions = {}) {
@@ -236,6 +246,8 @@ export class TransportReader {
   stop(): void {
     this.#state = 2;
     this.#held = this.#lent = null;
+    if (this.#place !== null) TransportReader.#turns.leave(this.#place);
+    this.#place = null;
     this.#drop();
     if (large === 0) heapBallast.release();
   }
@@ -261,11 +273,15 @@ export class TransportReader {
   /** A read brought `n` bytes, or the end. */
   #came(n: number | null): void {
     heapTrim.reads++;
+    const turns = TransportReader.#turns;
+    if (--turns.left < 0) turns.came(this);
     if (n === null) {
       this.#deliver("end");
       return;
     }
-    if (n === 0 || this.#take(n)) this.#goOn();
+    if (n !== 0 && !this.#take(n)) return;
+    if (turns.crowded && this.#state === 1) this.#place = turns.wait(this);
+    else this.#goOn();
   }
 
   /** Delivers what was read. Returns whether reading goes on. */
