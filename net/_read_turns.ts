@@ -2,8 +2,10 @@
 import { setImmediate } from "node:timers";
 import { Line, type Place } from "./_line.ts";
 
-/** After so many reads it is looked how many connections a round brings. */
+/** After so many reads it is looked how many connections a round brings, */
 const EVERY = 512;
+/** unless that was done so short a time ago, in ms: it costs two turns of the event loop. */
+const PAUSE = 50;
 /** So many connections with something to read in one round are a crowd. The runtime serves 128 in a round. */
 const CROWD = 112;
 /** So many of a crowd wait for the next round: it has to have room for those that have waited for longer, and for all else there is. */
@@ -14,13 +16,17 @@ const SLICE = 64;
 const CALM = 16;
 /** Microtasks until a read that the system served at once has been told of. */
 const HOPS = 6;
-/** When nothing was read twice for so long, it is no crowd either, in ms. */
-const QUIET = 10;
+/** When nothing was read for so long, and once more, it is no crowd either, in ms. */
+const QUIET = 1;
+/** A timer that is over only after this time tells nothing: there was something else to do, and reads may wait behind it. In ms. */
+const LATE = 4;
 
 /** What {@linkcode ReadTurns} gets its turns and its time from. */
 export interface ReadTurnsHost {
   /** Calls back in the next turn of the event loop. */
   nextTurn(callback: () => void): void;
+  /** The time, in ms. */
+  now(): number;
   /** Calls back after so many ms. */
   setTimeout(callback: () => void, ms: number): unknown;
   /** Has a timer not call back. */
@@ -29,6 +35,7 @@ export interface ReadTurnsHost {
 
 const SYSTEM: ReadTurnsHost = {
   nextTurn: (callback) => void setImmediate(callback),
+  now: () => performance.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
 };
@@ -52,6 +59,7 @@ export class ReadTurns<T> {
   /** Whose reads a round has brought, while that is looked at. */
   #seen: Set<T> | undefined;
   #looking: "not" | "soon" | "yes" = "not";
+  #lookedAt = -Infinity;
   /** How many of those that were in the line wait for the system. */
   #pending = 0;
   /** Whether reads that are told of were begun just now: the system had what they ask for. */
@@ -66,6 +74,7 @@ export class ReadTurns<T> {
   #full = false;
   #calm = 0;
   #timer: unknown;
+  #armed = 0;
   #quiet = 0;
 
   /** `resume` has a reader read on. */
@@ -101,6 +110,12 @@ export class ReadTurns<T> {
 
   #lookAt(reader: T): void {
     if (this.#looking === "not") {
+      const now = this.#host.now();
+      if (now - this.#lookedAt < PAUSE) {
+        this.left = EVERY;
+        return;
+      }
+      this.#lookedAt = now;
       // The round that is under way has begun already.
       this.#looking = "soon";
       this.#host.nextTurn(() => this.#looking = "yes");
@@ -153,6 +168,7 @@ export class ReadTurns<T> {
   };
 
   #arm(): void {
+    this.#armed = this.#host.now();
     this.#timer = this.#host.setTimeout(this.#check, QUIET);
   }
 
@@ -163,8 +179,10 @@ export class ReadTurns<T> {
 
   readonly #check = (): void => {
     this.#timer = undefined;
-    // A timer that is late goes before what has come: only a second one shows that there is nothing.
-    if (++this.#quiet < 2) this.#arm();
+    if (this.#host.now() - this.#armed > LATE) this.#quiet = 0;
+    else this.#quiet++;
+    // It goes before what has come: only a second one shows that there is nothing.
+    if (this.#quiet < 2) this.#arm();
     else this.#disperse();
   };
 

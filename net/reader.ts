@@ -67,6 +67,8 @@ const SMALL_READS_PER_SLAB = 16;
  */
 const LARGE_LIMIT = 67_108_864;
 let large = 0;
+let readOn: (reader: TransportReader) => void;
+const turns = new ReadTurns<TransportReader>((reader) => readOn(reader));
 
 /**
  * Drives `transport.read` in a loop and hands what comes to a sink, synchronously, as views into a slab.
@@ -100,11 +102,12 @@ let large = 0;
  * ```
  */
 export class TransportReader {
-  /** Those of all connections. */
-  static readonly #turns = new ReadTurns<TransportReader>((reader) => {
-    reader.#place = null;
-    reader.#goOn();
-  });
+  static {
+    readOn = (reader) => {
+      reader.#place = null;
+      reader.#goOn();
+    };
+  }
 
   readonly #transport: Transport;
   #sink: TransportSink;
@@ -246,7 +249,7 @@ export class TransportReader {
   stop(): void {
     this.#state = 2;
     this.#held = this.#lent = null;
-    if (this.#place !== null) TransportReader.#turns.leave(this.#place);
+    if (this.#place !== null) turns.leave(this.#place);
     this.#place = null;
     this.#drop();
     if (large === 0) heapBallast.release();
@@ -273,14 +276,23 @@ export class TransportReader {
   /** A read brought `n` bytes, or the end. */
   #came(n: number | null): void {
     heapTrim.reads++;
-    const turns = TransportReader.#turns;
-    if (--turns.left < 0) turns.came(this);
+    if (--turns.left < 0) {
+      this.#cameInTurn(n);
+      return;
+    }
     if (n === null) {
       this.#deliver("end");
       return;
     }
-    if (n !== 0 && !this.#take(n)) return;
-    if (turns.crowded && this.#state === 1) this.#place = turns.wait(this);
+    if (n === 0 || this.#take(n)) this.#goOn();
+  }
+
+  /** The same where it is looked at how many read, or they do it in turns. */
+  #cameInTurn(n: number | null): void {
+    turns.came(this);
+    if (n === null) this.#deliver("end");
+    else if (n !== 0 && !this.#take(n)) return;
+    else if (turns.crowded && this.#state === 1) this.#place = turns.wait(this);
     else this.#goOn();
   }
 

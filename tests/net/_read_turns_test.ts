@@ -4,7 +4,7 @@ import { microtasks } from "../_support/microtasks.ts";
 
 /**
  * Connections whose peers always have the next message ready, and a system that serves those that ask in the manner of Deno's: `budget` in a
- * round, those first whose message came last. `turn` ends one turn of the event loop, and `quiet` lets time go by without a read.
+ * round, those first whose message came last. `turn` ends one turn of the event loop, and `wait` lets time go by without a read.
  */
 function rig(connections: number, budget = 128) {
   const turns: Array<() => void> = [];
@@ -13,8 +13,10 @@ function rig(connections: number, budget = 128) {
   /** Who waits for the system: those that wait for longest are last. */
   let asking: number[] = [];
   let silent = false;
+  let time = 0;
   const readers = new ReadTurns<number>((reader) => read(reader), {
     nextTurn: (callback) => void turns.push(callback),
+    now: () => time,
     setTimeout: (callback) => timers.push(callback),
     clearTimeout: () => timers.length = 0,
   });
@@ -35,6 +37,7 @@ function rig(connections: number, budget = 128) {
     asking: () => asking.length,
     /** What the system has for those that ask, and what was put off until then. */
     async round(): Promise<void> {
+      time += 20;
       const now = silent ? [] : asking.slice(0, budget);
       asking = asking.slice(now.length);
       for (const reader of now) came(reader);
@@ -44,7 +47,8 @@ function rig(connections: number, budget = 128) {
         await microtasks(20);
       }
     },
-    async wait(): Promise<void> {
+    async wait(ms: number): Promise<void> {
+      time += ms;
       for (const callback of timers.splice(0)) callback();
       await microtasks(20);
     },
@@ -92,7 +96,12 @@ Deno.test("read turns: who is told of at once leaves room for the next slice", a
     resumed.push(reader);
     // The system has something for each at once.
     queueMicrotask(() => readers.came(reader));
-  }, { nextTurn: (callback) => void turns.push(callback), setTimeout() {}, clearTimeout() {} });
+  }, {
+    nextTurn: (callback) => void turns.push(callback),
+    now: () => 0,
+    setTimeout() {},
+    clearTimeout() {},
+  });
   readers.crowded = true;
   for (let i = 0; i < 500; i++) readers.wait(i);
   readers.came(-1);
@@ -124,9 +133,16 @@ Deno.test("read turns: a crowd is over when one slice is enough, or nobody has a
     silence();
     for (let i = 0; i < 10; i++) await round();
     assertEquals([asking() < 300, timers.length], [true, 1], "a few wait for the system");
-    await wait();
-    assertEquals([readers.crowded, timers.length], [true, 1], "the timer may have been late");
-    await wait();
+    await wait(1);
+    assertEquals(
+      [readers.crowded, timers.length],
+      [true, 1],
+      "the timer goes before what has come",
+    );
+    await wait(5);
+    await wait(1);
+    assertEquals([readers.crowded, timers.length], [true, 1], "one was late");
+    await wait(1);
     assertEquals([readers.crowded, asking(), timers.length], [false, 300, 0]);
   });
 });
@@ -137,6 +153,7 @@ Deno.test("read turns: who leaves is not resumed, and the last one takes the tim
   const resumed: number[] = [];
   const readers = new ReadTurns<number>((reader) => void resumed.push(reader), {
     nextTurn: (callback) => void turns.push(callback),
+    now: () => 0,
     setTimeout: () => (timers.add(1), 1),
     clearTimeout: (timer) => void timers.delete(timer as number),
   });

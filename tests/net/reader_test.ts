@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { pair, type PairOptions } from "../../net/pair.ts";
 import { TransportReader, type TransportReaderOptions } from "../../net/reader.ts";
@@ -633,4 +634,32 @@ Deno.test("reader uses one slab for all that nobody holds, and a larger one when
   await writeAll(it.a, new Uint8Array(5000));
   await it.over;
   assertEquals(Math.max(...it.chunks.map(({ length }) => length)) > 64, true);
+});
+
+Deno.test("a reader that waits for its turn in a crowd can be paused and stopped, and loses nothing", async () => {
+  const rigs = Array.from({ length: 200 }, () => rig());
+  const read = ({ chunks }: { chunks: Uint8Array[] }): number => joined(chunks).length;
+  for (const { reader } of rigs) reader.start();
+  let sent = 0;
+  let waiting: typeof rigs = [];
+  while (waiting.length < 3) {
+    assert(++sent < 100, "there was no crowd");
+    for (const { a } of rigs) a.write(Uint8Array.of(sent)).catch(() => {});
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    waiting = rigs.filter((each) => read(each) < sent);
+  }
+  const [paused, stopped, other] = waiting;
+  const before = [read(paused), read(stopped)];
+  paused.reader.pause();
+  stopped.reader.stop();
+  while (rigs.some((each) => each !== paused && each !== stopped && read(each) < sent)) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assertEquals([read(paused), read(stopped)], before);
+  assertEquals(joined(other.chunks), Array.from({ length: sent }, (_, i) => i + 1));
+  paused.reader.resume();
+  while (read(paused) < sent) await new Promise((resolve) => setTimeout(resolve, 1));
+  assertEquals(joined(paused.chunks), joined(other.chunks));
+  assertEquals(read(stopped), before[1]);
+  for (const each of rigs) each[Symbol.dispose]();
 });
