@@ -34,10 +34,10 @@ class Client {
 
   async open(protocol: Protocol, port: number): Promise<void> {
     try {
-      if (protocol === "tcp") this.#echo(await dial({ hostname: "127.0.0.1", port }));
+      if (protocol === "tcp") await this.#echo(await dial({ hostname: "127.0.0.1", port }));
       else await this.#openWebSocket(port);
     } catch {
-      // It is one that got nothing.
+      // It could not be made, and got nothing; or it is over.
     }
   }
 
@@ -107,7 +107,6 @@ async function measure(protocol: Protocol, program: string, args: string[]): Pro
   ].map((figure) => `${figure}`.padStart(9)).join(" ");
 }
 
-addEventListener("unhandledrejection", (event) => event.preventDefault()); // reads of connections that are closed
 console.log(
   `${
     `${CONNECTIONS} connections for ${SECONDS} s`.padEnd(40)

@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { setImmediate } from "node:timers";
 import { Line, type Place } from "./_line.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 
 /** After so many reads it is looked how many connections a round brings, */
 const EVERY = 512;
@@ -16,29 +17,14 @@ const SLICE = 64;
 const CALM = 16;
 /** Microtasks until a read that the system served at once has been told of. */
 const HOPS = 6;
-/** When nothing was read for so long, and once more, it is no crowd either, in ms. */
+/** How often it is looked whether nothing is read any more, in ms. */
 const QUIET = 1;
-/** A timer that is over only after this time tells nothing: there was something else to do, and reads may wait behind it. In ms. */
+/** A timer that is over only after this time tells little: there was something else to do, and reads may wait behind it. In ms. */
 const LATE = 4;
-
-/** What {@linkcode ReadTurns} gets its turns and its time from. */
-export interface ReadTurnsHost {
-  /** Calls back in the next turn of the event loop. */
-  nextTurn(callback: () => void): void;
-  /** The time, in ms. */
-  now(): number;
-  /** Calls back after so many ms. */
-  setTimeout(callback: () => void, ms: number): unknown;
-  /** Has a timer not call back. */
-  clearTimeout(timer: unknown): void;
-}
-
-const SYSTEM: ReadTurnsHost = {
-  nextTurn: (callback) => void setImmediate(callback),
-  now: () => performance.now(),
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
-  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-};
+/** What such a look counts; it is no crowd either after two that were in time, or sixteen. */
+const LATE_LOOK = 1;
+const LOOK = 8;
+const ENOUGH = 16;
 
 /**
  * Has connections read in turns when more of them have something to read than the runtime serves in one round.
@@ -54,7 +40,8 @@ export class ReadTurns<T> {
   /** How many reads there are until each one is to be told of. */
   left: number = EVERY;
   readonly #resume: (reader: T) => void;
-  readonly #host: ReadTurnsHost;
+  readonly #nextTurn: (callback: () => void) => void;
+  readonly #clock: Clock;
   readonly #line: Line<T> = new Line();
   /** Whose reads a round has brought, while that is looked at. */
   #seen: Set<T> | undefined;
@@ -66,6 +53,8 @@ export class ReadTurns<T> {
   #serving = false;
   #hops = 0;
   #served = 0;
+  /** Whether the next slice follows in the next turn. */
+  #due = false;
   /** Whether the system had something for all of the last slice. */
   #plenty = false;
   #ending = false;
@@ -78,9 +67,14 @@ export class ReadTurns<T> {
   #quiet = 0;
 
   /** `resume` has a reader read on. */
-  constructor(resume: (reader: T) => void, host: ReadTurnsHost = SYSTEM) {
+  constructor(
+    resume: (reader: T) => void,
+    nextTurn: (callback: () => void) => void = setImmediate,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     this.#resume = resume;
-    this.#host = host;
+    this.#nextTurn = nextTurn;
+    this.#clock = clock;
   }
 
   /** A read has brought something, and none is `left`. */
@@ -93,7 +87,7 @@ export class ReadTurns<T> {
       this.#brought++;
       if (this.#ending) return;
       this.#ending = true;
-      this.#host.nextTurn(this.#endRound);
+      this.#nextTurn(this.#endRound);
     }
   }
 
@@ -110,7 +104,7 @@ export class ReadTurns<T> {
 
   #lookAt(reader: T): void {
     if (this.#looking === "not") {
-      const now = this.#host.now();
+      const now = this.#clock.now();
       if (now - this.#lookedAt < PAUSE) {
         this.left = EVERY;
         return;
@@ -118,11 +112,11 @@ export class ReadTurns<T> {
       this.#lookedAt = now;
       // The round that is under way has begun already.
       this.#looking = "soon";
-      this.#host.nextTurn(() => this.#looking = "yes");
+      this.#nextTurn(() => this.#looking = "yes");
     } else if (this.#looking === "yes") {
       if (this.#seen === undefined) {
         this.#seen = new Set();
-        this.#host.nextTurn(this.#judge);
+        this.#nextTurn(this.#judge);
       }
       this.#seen.add(reader);
     }
@@ -147,8 +141,10 @@ export class ReadTurns<T> {
   };
 
   readonly #serve = (): void => {
+    this.#due = false;
     if (this.#serving) return;
-    const count = Math.min(this.#plenty ? SLICE : SHARE - this.#pending, this.#line.length);
+    const most = this.#plenty ? SLICE : Math.max(0, SHARE - this.#pending);
+    const count = Math.min(most, this.#line.length);
     this.#pending += count;
     this.#served = 0;
     this.#serving = true;
@@ -163,26 +159,29 @@ export class ReadTurns<T> {
     this.#pending -= this.#served;
     this.#plenty = this.#pending === 0;
     if (this.#line.length === 0) return this.#disarm();
-    if (this.#pending < SHARE && !this.#full) this.#host.nextTurn(this.#serve);
-    else if (this.#timer === undefined) this.#arm();
+    if (this.#pending >= SHARE || this.#full) {
+      if (this.#timer === undefined) this.#arm();
+    } else if (!this.#due) {
+      this.#due = true;
+      this.#nextTurn(this.#serve);
+    }
   };
 
   #arm(): void {
-    this.#armed = this.#host.now();
-    this.#timer = this.#host.setTimeout(this.#check, QUIET);
+    this.#armed = this.#clock.now();
+    this.#timer = this.#clock.setTimeout(this.#check, QUIET);
   }
 
   #disarm(): void {
-    if (this.#timer !== undefined) this.#host.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   readonly #check = (): void => {
     this.#timer = undefined;
-    if (this.#host.now() - this.#armed > LATE) this.#quiet = 0;
-    else this.#quiet++;
-    // It goes before what has come: only a second one shows that there is nothing.
-    if (this.#quiet < 2) this.#arm();
+    // It goes before what has come: one alone shows nothing.
+    this.#quiet += this.#clock.now() - this.#armed > LATE ? LATE_LOOK : LOOK;
+    if (this.#quiet < ENOUGH) this.#arm();
     else this.#disperse();
   };
 
