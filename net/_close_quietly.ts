@@ -1,10 +1,9 @@
 // Floor 3: driver.
-import type { Transport } from "./transport.ts";
 
-/** Closes a transport that may be closed already, or taken over by another. */
-export function closeQuietly(transport: Transport | undefined): void {
+/** Closes a transport or a listener that may be closed already, or taken over by another. */
+export function closeQuietly(open: { close(): void } | undefined): void {
   try {
-    transport?.close();
+    open?.close();
   } catch {
     // It is closed.
   }

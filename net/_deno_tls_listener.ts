@@ -1,5 +1,6 @@
 // Floor 3: driver.
 import { makeClosable } from "./_deno_tls_transport.ts";
+import { listenOn } from "./_listen_on.ts";
 import { loadIdentity } from "./_tls_material.ts";
 import { NetError } from "./errors.ts";
 import { setListenerNoDelay } from "./listener_no_delay.ts";
@@ -48,19 +49,15 @@ export function openDenoTls(options: ListenOptions, tls: TlsServerOptions): Deno
   const { port = 0 } = options;
   const settings = {
     ...loadIdentity(tls),
-    port,
     alpnProtocols: (tls.ALPNProtocols ?? undefined) as string[] | undefined,
   };
   const hostname = options.host ?? options.hostname;
   try {
-    if (hostname !== undefined) return Deno.listenTls({ ...settings, hostname });
-    try {
-      return Deno.listenTls({ ...settings, hostname: "::" });
-    } catch (error) {
-      const { code } = toNetError(error, { syscall: "listen" });
-      if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") throw error;
-      return Deno.listenTls({ ...settings, hostname: "0.0.0.0" });
-    }
+    return listenOn(
+      hostname,
+      port,
+      (hostname, port) => Deno.listenTls({ ...settings, hostname, port }),
+    );
   } catch (error) {
     const address = hostname ?? "::";
     const what = `Cannot listen on "${formatEndpoint(address, port)}"`;

@@ -9,6 +9,7 @@ import {
   isPath,
   refuseOptions,
 } from "./_connect_arguments.ts";
+import { listenOn } from "./_listen_on.ts";
 import { listenNode } from "./_node_listener.ts";
 import { NetError } from "./errors.ts";
 import { parseHost } from "./host.ts";
@@ -152,16 +153,11 @@ function requireHost(address: string, port: number | undefined): void {
 
 function listenTcp(options: ListenOptions): TransportListener {
   const { port = 0, backlog, reusePort } = options;
-  const hostname = options.host ?? options.hostname;
-  const settings = { port, tcpBacklog: backlog, reusePort };
-  if (hostname !== undefined) return Deno.listen({ ...settings, hostname });
-  try {
-    return Deno.listen({ ...settings, hostname: "::" });
-  } catch (error) {
-    const { code } = toNetError(error, { syscall: "listen" });
-    if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") throw error;
-    return Deno.listen({ ...settings, hostname: "0.0.0.0" });
-  }
+  return listenOn(
+    options.host ?? options.hostname,
+    port,
+    (hostname, port) => Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort }),
+  );
 }
 
 function listenUnix(

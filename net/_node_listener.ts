@@ -1,6 +1,8 @@
 // Floor 3: driver.
 import { lookup } from "node:dns/promises";
 import { createServer, isIP, type Server } from "node:net";
+import { JoinedListener } from "./_joined_listener.ts";
+import { isAllOfIpv6, lacksAddress, SEPARATE_FAMILIES } from "./_listen_on.ts";
 import { requireOwnAddress } from "./_net_permission.ts";
 import { NodeTransport } from "./node_transport.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
@@ -67,7 +69,32 @@ function closedError(): Error {
 export async function listenNode(
   options: ListenOptions,
   turnAway: (transport: Transport) => void = (transport) => transport.close(),
+  separate: boolean = SEPARATE_FAMILIES,
 ): Promise<TransportListener> {
+  const host = options.host ?? options.hostname;
+  if (!separate || !(host === undefined || isAllOfIpv6(host))) {
+    return await listen(options, turnAway);
+  }
+  let first: NodeListener;
+  try {
+    first = await listen({ ...options, host: "::" }, turnAway);
+  } catch (error) {
+    if (host !== undefined || !lacksAddress(error)) throw error;
+    return await listen({ ...options, host: "0.0.0.0" }, turnAway);
+  }
+  try {
+    const second = await listen({ ...options, host: "0.0.0.0", port: first.addr.port }, turnAway);
+    return new JoinedListener(first, second);
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+async function listen(
+  options: ListenOptions,
+  turnAway: (transport: Transport) => void,
+): Promise<NodeListener> {
   const { port = 0, backlog = BACKLOG } = options;
   let host = options.host ?? options.hostname;
   if (host !== undefined) {

@@ -42,9 +42,9 @@ export interface DatagramSocketOptions {
    */
   reusePort?: boolean;
   /**
-   * An IPv6 socket that takes no IPv4 datagrams besides.
+   * An IPv6 socket that takes no IPv4 datagrams besides, and sends none. On Windows Deno has no others: `false` throws `ERR_UNSUPPORTED`.
    *
-   * @default {false}
+   * @default {false; on Windows true}
    */
   ipv6Only?: boolean;
   /** Not to be had in Deno, see {@linkcode DatagramSocket.setRecvBufferSize}: any value throws `ERR_UNSUPPORTED`. */

@@ -20,6 +20,7 @@ import { DatagramLookup } from "./_datagram_lookup.ts";
 import { DatagramOutbox, type OutgoingDatagram } from "./_datagram_outbox.ts";
 import { DatagramPeer } from "./_datagram_peer.ts";
 import { checkGroup, checkInterface, checkSource } from "./_multicast.ts";
+import { SEPARATE_FAMILIES } from "./_listen_on.ts";
 import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { reportFault, tell } from "./_socket_util.ts";
 import type {
@@ -144,14 +145,20 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         "Cannot make a datagram socket: it takes a type or options",
       );
     }
-    const { type = "udp4", reuseAddr = false, ipv6Only = false, signal } = options;
+    const { type = "udp4", reuseAddr = false, signal } = options;
     const limits = datagramLimits(type, options);
+    const ipv6Only = options.ipv6Only ?? (SEPARATE_FAMILIES && type === "udp6");
+    if (SEPARATE_FAMILIES && type === "udp6" && !ipv6Only) {
+      throw new NetError("Cannot make a datagram socket for both families: Deno can't on Windows", {
+        code: "ERR_UNSUPPORTED",
+      });
+    }
     this.type = type;
     this.#mayBroadcast = type === "udp6";
     this.#inbox = new DatagramInbox(limits);
     this.#outbox = new DatagramOutbox(limits, (datagram) => this.#transmit(datagram));
     this.#maxSize = limits.maxSize;
-    this.#lookup = new DatagramLookup(type, options);
+    this.#lookup = new DatagramLookup(type, { ...options, ipv6Only });
     this.#socket = createSocket({ type, reuseAddr, ipv6Only });
     this.#socket.on("message", (data, info) => this.#receive(data, info));
     this.#socket.on("error", (error) => this.#receiveFailed(error));

@@ -3,9 +3,11 @@ import { connect as connectNode } from "node:net";
 import { WritableStream } from "node:stream/web";
 import { checkPath } from "./_connect_arguments.ts";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
+import { SEPARATE_FAMILIES } from "./_listen_on.ts";
 import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
+import { unmapped } from "./_unmapped.ts";
 import { DialPolicy, type DialPolicyInit } from "./dial_policy.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
@@ -418,11 +420,12 @@ function needsNode({ localAddress, localPort, keepAlive }: DialOptions): boolean
 }
 
 async function connectAddress(
-  address: string,
+  given: string,
   port: number,
   options: DialOptions,
   signal: AbortSignal,
 ): Promise<Transport> {
+  const address = SEPARATE_FAMILIES ? unmapped(given) : given;
   try {
     if (needsNode(options)) {
       requireLocal(options, address);

@@ -64,6 +64,7 @@ export * from "./json_lines_framer.ts";
 export * from "./length_prefix_framer.ts";
 export * from "./limits.ts";
 export * from "./line_framer.ts";
+export * from "./listen_tcp.ts";
 export * from "./listen_tls.ts";
 export * from "./listener_no_delay.ts";
 export * from "./lookup.ts";

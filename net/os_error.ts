@@ -79,6 +79,11 @@ function codeOf(error: Error): NetErrorCode {
 
 function knownCode(error: Error): NetErrorCode {
   const own = (error as { code?: unknown }).code;
+  // Windows: Deno takes both for a file that is not there.
+  if (/\(os error 1100[14]\)$/.test(error.message)) return "ENOTFOUND"; // WSAHOST_NOT_FOUND, WSANO_DATA
+  if (error.message.endsWith("(os error 11002)")) return "EAI_AGAIN"; // WSATRY_AGAIN
+  // Unix sockets where Deno has none.
+  if (own === "ENOSYS") return "ERR_UNSUPPORTED";
   if (typeof own === "string" && KNOWN.has(own)) return own as NetErrorCode;
   const byName = BY_NAME[error.name];
   if (byName !== undefined) return byName;

@@ -3,6 +3,7 @@ import { tell } from "./_socket_util.ts";
 import { Socks5Session, Socks5Settings } from "./_socks5_session.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { NetError } from "./errors.ts";
+import { listenTcp } from "./listen_tcp.ts";
 import { checkOptionNames } from "./option_names.ts";
 import { toNetError } from "./os_error.ts";
 import type {
@@ -86,12 +87,7 @@ export class Socks5Server implements AsyncDisposable {
         code: "ERR_SERVER_ALREADY_LISTEN",
       });
     }
-    try {
-      this.#listener = Deno.listen({ hostname, port });
-    } catch (error) {
-      if (error instanceof RangeError) throw error;
-      throw toNetError(error, { syscall: "listen", address: hostname, port });
-    }
+    this.#listener = listenTcp({ hostname, port });
     this.#accepting = this.#accept(this.#listener);
     return this.addr;
   }

@@ -9,6 +9,7 @@ import { dial, type DialOptions } from "../net/dial.ts";
 import { checkPort } from "../net/host.ts";
 import { connectInfrared, listenInfrared } from "../net/infrared.ts";
 import { parseIp } from "../net/ip.ts";
+import { listenTcp } from "../net/listen_tcp.ts";
 import { isDelay } from "../net/max_delay.ts";
 import type { ProxyUrl } from "../net/proxy_url.ts";
 import { SecureContext } from "../net/secure_context.ts";
@@ -28,7 +29,6 @@ import { type ListenerSettings, ListenerSocket } from "./_listener_socket.ts";
 import type { ReadRequest } from "./_named_socket.ts";
 import { type MadeSocket, Registry } from "./_registry.ts";
 import { StreamSocket } from "./_stream_socket.ts";
-import { listenTcp } from "./_tcp_listener.ts";
 import { type Transmission, transmission } from "./_transmission.ts";
 import { type TlsVersions, tlsVersions } from "./_tls_versions.ts";
 import { WebSocketName } from "./_websocket_name.ts";
@@ -145,7 +145,7 @@ export class NamedSockets implements AsyncDisposable {
     return this.#make("create", name, () => {
       checkListenOptions(options, "tcp");
       const { address, backlog } = options;
-      const source = listenTcp(checkPort(port, 0), address, backlog);
+      const source = listenTcp({ port: checkPort(port, 0), hostname: address, backlog });
       return this.#listener({ source }, source.addr.port);
     });
   }
@@ -191,7 +191,7 @@ export class NamedSockets implements AsyncDisposable {
       const identity = this.#identity(certificate);
       // Made now, so that a certificate that is no good is told of here, and not by every client.
       const context = new SecureContext({ ...this.#tlsVersions(protocols), ...tls, ...identity });
-      const source = listenTcp(checkPort(port, 0), address, backlog);
+      const source = listenTcp({ port: checkPort(port, 0), hostname: address, backlog });
       const prepare: ListenerSettings["prepare"] = (transport, signal) => {
         const { handshakeTimeout: timeout } = this.#parameters;
         return startServerTls(transport, context, { signal, timeout });

@@ -12,6 +12,7 @@ import { defineInspect } from "../buffer/define_inspect.ts";
 import { AdmissionControl } from "../net/admission_control.ts";
 import { checkPort } from "../net/host.ts";
 import type { Pressure } from "../net/limits.ts";
+import { listenTcp } from "../net/listen_tcp.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { NodeTransport } from "../net/node_transport.ts";
@@ -627,7 +628,7 @@ function entrance(
 function openListener(port: number, hostname: string, path?: string): TransportListener {
   try {
     return path === undefined
-      ? Deno.listen({ port, hostname })
+      ? listenTcp({ port, hostname })
       : Deno.listen({ transport: "unix", path });
   } catch (error) {
     // Deno's have a code: a path that is too long, for one.

@@ -4,6 +4,7 @@ import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socke
 import { dial } from "../net/dial.ts";
 import { errorOf } from "../net/error_of.ts";
 import { NetError } from "../net/errors.ts";
+import { listenTcp } from "../net/listen_tcp.ts";
 import { isDelay, MAX_DELAY } from "../net/max_delay.ts";
 import { checkOptionNames } from "../net/option_names.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
@@ -568,7 +569,7 @@ export async function replayServer(
     };
   } catch (error) {
     given.clear();
-    const why = errorOf(error).message;
+    const why = errorOf(error instanceof NetError ? error.cause ?? error : error).message;
     throw new TraceError(`Cannot listen to replay: ${why}`, "ERR_TRACE_LISTEN", { cause: error });
   }
 }
@@ -586,7 +587,7 @@ function serveStreams(
 ): Served {
   const listener = "path" in listen
     ? Deno.listen({ transport: "unix", path: listen.path })
-    : Deno.listen({ hostname: listen.hostname ?? LOOPBACK, port: listen.port });
+    : listenTcp({ hostname: listen.hostname ?? LOOPBACK, port: listen.port });
   let open = true;
   const close = (): void => {
     if (open) listener.close();

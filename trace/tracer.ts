@@ -6,7 +6,9 @@ import { dial } from "../net/dial.ts";
 import type { DatagramAddress } from "../net/datagram_options.ts";
 import { createDatagramSocket, type DatagramSocket } from "../net/datagram_socket.ts";
 import { errorOf } from "../net/error_of.ts";
+import { NetError } from "../net/errors.ts";
 import { parseHost } from "../net/host.ts";
+import { listenTcp } from "../net/listen_tcp.ts";
 import { MAX_DELAY } from "../net/max_delay.ts";
 import { checkOptionNames } from "../net/option_names.ts";
 import { ResettableTransport } from "../net/resettable_transport.ts";
@@ -370,7 +372,7 @@ export class Tracer implements AsyncDisposable {
   }
 
   #listenError(error: unknown): TraceError {
-    const why = errorOf(error).message;
+    const why = errorOf(error instanceof NetError ? error.cause ?? error : error).message;
     return new TraceError(
       `Cannot listen on "${
         describeEndpoint(this.#options.listen)
@@ -385,7 +387,7 @@ export class Tracer implements AsyncDisposable {
     try {
       this.#listener = "path" in listen
         ? Deno.listen({ transport: "unix", path: listen.path })
-        : Deno.listen({ hostname: listen.hostname ?? LOOPBACK, port: listen.port });
+        : listenTcp({ hostname: listen.hostname ?? LOOPBACK, port: listen.port });
     } catch (error) {
       throw this.#listenError(error);
     }

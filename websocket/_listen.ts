@@ -1,6 +1,7 @@
 // Floor 3: driver.
 import { NetError } from "../net/errors.ts";
 import { checkPort } from "../net/host.ts";
+import { listenTcp } from "../net/listen_tcp.ts";
 import { listenTls, type TlsListening } from "../net/listen_tls.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { ServeWebSocketOptions } from "./server_options.ts";
@@ -54,7 +55,7 @@ export async function openListening(options: ServeWebSocketOptions): Promise<Web
       return { listener: Deno.listen({ transport: "unix", path }), secure: false };
     }
     const where = { port: port ?? 0, hostname: hostname ?? "0.0.0.0" };
-    if (tls === undefined) return { listener: Deno.listen(where), secure: false };
+    if (tls === undefined) return { listener: listenTcp(where), secure: false };
     if (tls.implementation === "deno" && options.proxyProtocol !== undefined) {
       throw new NetError("Cannot use the option proxyProtocol with Deno's TLS", {
         code: "ERR_UNSUPPORTED",

@@ -5,6 +5,7 @@ import { NetError } from "../../net/errors.ts";
 import { codeOf } from "../_support/code_of.ts";
 import { foreignSignal } from "../_support/foreign_signal.ts";
 
+const WINDOWS = Deno.build.os === "windows";
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
 
 function bound(options: DatagramSocketOptions = {}): Promise<DatagramSocket> {
@@ -38,11 +39,17 @@ Deno.test("datagram socket works over IPv6, and names resolve to its own family"
   assertEquals([text(datagram.data), datagram.address, datagram.family], ["six", "::1", "IPv6"]);
 });
 
-Deno.test("datagram socket over IPv6 reaches IPv4 unless it is IPv6 only", async () => {
+Deno.test("datagram socket over IPv6 reaches IPv4 unless it is IPv6 only, as all are on Windows", async () => {
   await using four = await bound();
   await using six = await createDatagramSocket({ type: "udp6" }).bind();
-  await six.send("mapped", four.address().port, "127.0.0.1");
-  assertEquals(text((await four.receive({ timeout: 5000 })).data), "mapped");
+  if (WINDOWS) {
+    assertEquals(await codeOf(six.send("x", four.address().port, "127.0.0.1")), "ENOTFOUND");
+    const both = () => createDatagramSocket({ type: "udp6", ipv6Only: false });
+    assertEquals(thrown(both), "ERR_UNSUPPORTED");
+  } else {
+    await six.send("mapped", four.address().port, "127.0.0.1");
+    assertEquals(text((await four.receive({ timeout: 5000 })).data), "mapped");
+  }
   await using only = await createDatagramSocket({ type: "udp6", ipv6Only: true }).bind();
   assertEquals(await codeOf(only.send("x", four.address().port, "127.0.0.1")), "ENOTFOUND");
 });
@@ -158,7 +165,9 @@ Deno.test("datagram socket connects once, also when two calls are under way", as
   assertEquals(socket.remoteAddress().port, port);
 });
 
-Deno.test("datagram socket that is connected takes its peer in mapped form", async () => {
+Deno.test("datagram socket that is connected takes its peer in mapped form", {
+  ignore: WINDOWS, // Deno has no sockets for both families there
+}, async () => {
   await using server = await bound();
   await using client = await createDatagramSocket({ type: "udp6" }).bind();
   await client.connect(server.address().port, "127.0.0.1");
@@ -341,13 +350,17 @@ Deno.test("datagram socket sends only where its policy allows", async () => {
   assertEquals(await codeOf(socket.send("x", port, "rebind.example")), "ERR_DIAL_POLICY");
   assertEquals(await codeOf(socket.connect(port, "localhost")), "ERR_DIAL_POLICY");
   await using six = createDatagramSocket({ type: "udp6", policy: "public" });
-  assertEquals(await codeOf(six.send("x", port, "127.0.0.1")), "ERR_DIAL_POLICY");
+  assertEquals(
+    await codeOf(six.send("x", port, "127.0.0.1")),
+    WINDOWS ? "ENOTFOUND" : "ERR_DIAL_POLICY",
+  );
   await using allowed = createDatagramSocket({ policy: { allow: ["loopback"] } });
   assertEquals(await allowed.send("x", port), 1);
 });
 
 Deno.test("datagram socket binds to an address that its policy does not let it send to", async () => {
   for (const [type, address] of [["udp4", "127.0.0.1"], ["udp6", "::1"], ["udp6", "127.0.0.1"]]) {
+    if (WINDOWS && type === "udp6" && address === "127.0.0.1") continue;
     await using socket = createDatagramSocket({ type: type as "udp4", policy: {} });
     await socket.bind({ address });
     const { port } = socket.address();
