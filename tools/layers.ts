@@ -59,7 +59,8 @@ async function readGraph(
       entry,
       sources.map((path) => `import ${JSON.stringify(base + path)};\n`).join(""),
     );
-    const args = ["info", "--json", "--no-lock", "--config", `${root}/deno.json`, entry];
+    const config = `${root}/deno.json`;
+    const args = ["info", "--json", "--no-lock", "--config", config, fileUrl(entry)];
     const { success, stdout, stderr } = await runDeno(args, root);
     if (!success) return { graph, problems: [`Cannot read the import graph: ${stderr}`] };
     modules = JSON.parse(stdout).modules;
@@ -93,6 +94,7 @@ async function readGraph(
   return { graph, problems };
 }
 
+/** An absolute path as Deno is given it: it takes the drive letter of Windows for the scheme of a URL. */
 function fileUrl(path: string): string {
   const url = new URL("file:///");
   url.pathname = path;
@@ -174,7 +176,9 @@ async function checkPure(root: string, files: readonly string[]): Promise<string
   const config = JSON.parse(await Deno.readTextFile(`${root}/deno.json`));
   const folder = await Deno.makeTempDir({ prefix: "sluice_layers_" });
   try {
-    const links = (config.links ?? []).map((link: string) => `${root}/${link}`);
+    const links = (config.links ?? []).map((link: string) =>
+      new URL(link, `${fileUrl(root)}/`).href
+    );
     await Deno.writeTextFile(
       `${folder}/deno.json`,
       JSON.stringify({

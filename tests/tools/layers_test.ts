@@ -40,6 +40,15 @@ Deno.test("layers finds nothing in a sound tree", async () => {
   assertEquals(await problemsOf({}), []);
 });
 
+Deno.test("layers takes a tree that links packages", async () => {
+  const problems = await problemsOf({
+    "deno.json": CONFIG.replace(" }", ', "links": ["./linked"] }'),
+    "linked/deno.json": CONFIG.replace("planted", "linked"),
+    "linked/mod.ts": "export const linked = 1;\n",
+  });
+  assertEquals(problems, []);
+});
+
 const PLANTED: Record<string, { files: Record<string, string>; problem: string }> = {
   "a file without a floor": {
     files: { "buffer/codec.ts": "export const a = 1;\n" },
