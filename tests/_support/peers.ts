@@ -3,7 +3,7 @@
  * (and fails instead on the CI's Linux machine, where `.ci/run` installs them all), `spawnPeer`
  * runs one for the length of a block.
  */
-import { delimiter, isAbsolute, join } from "node:path";
+import { basename, delimiter, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Something that a peer test needs beside programs: a device, a kernel feature, a namespace. */
@@ -29,6 +29,9 @@ export interface PeerTestOptions {
   test?: Partial<Omit<Deno.TestDefinition, "name" | "fn" | "ignore">>;
 }
 
+/** Where Deno puts itself in front of PATH as `node` when there is no Node: that is no peer. */
+const DENO_AS_NODE = "node_compat_bin";
+
 /** The first file that running `program` would start, or `undefined` when there is none. */
 export function findProgram(
   program: string,
@@ -38,7 +41,9 @@ export function findProgram(
   const endings = windows ? ["", ...(env.PATHEXT ?? ".EXE;.CMD;.BAT").split(";")] : [""];
   const folders = isAbsolute(program)
     ? [""]
-    : (env.PATH ?? env.Path ?? "").split(delimiter).filter((folder) => folder !== "");
+    : (env.PATH ?? env.Path ?? "").split(delimiter).filter((folder) =>
+      folder !== "" && basename(folder) !== DENO_AS_NODE
+    );
   for (const folder of folders) {
     for (const ending of endings) {
       const file = (folder === "" ? program : join(folder, program)) + ending;

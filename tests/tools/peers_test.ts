@@ -36,6 +36,13 @@ Deno.test("findProgram looks through the PATH that it is given", async () => {
   }
 });
 
+Deno.test("findProgram takes Deno, which plays Node where there is none, for no Node", async () => {
+  const args = ["eval", "--quiet", `console.log(Deno.env.get("PATH"))`];
+  const env = { PATH: "/no/such/folder" };
+  const { stdout } = await runPeer(deno, args, { env });
+  assertEquals(findProgram("node", { PATH: stdout.trim() }), undefined);
+});
+
 Deno.test("a peer test runs when its programs are there", () => {
   assertEquals(peerVerdict([deno]), { run: true });
   assertEquals(peerVerdict([], {}), { run: true });
