@@ -1,4 +1,5 @@
 /** The certificates in certs/ (made by certs/make.sh), and how tests use them. */
+import { fileURLToPath } from "node:url";
 import type { TlsIdentity } from "../../net/tls_options.ts";
 
 /** The names of the certificates that have a key beside them. */
@@ -15,7 +16,7 @@ export type CertName =
 
 /** The path of a file in certs/. */
 export function certPath(file: string): string {
-  return new URL(`./certs/${file}`, import.meta.url).pathname;
+  return fileURLToPath(new URL(`./certs/${file}`, import.meta.url));
 }
 
 function read(file: string): string {

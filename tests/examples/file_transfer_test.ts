@@ -201,7 +201,7 @@ Deno.test("file transfer: a receiver without a folder says so, and does not wait
   await using to = await tempFolder();
   const file = join(to.path, "file");
   await Deno.writeTextFile(file, "");
-  for (const [folder, why] of [[join(to.path, "missing"), "No such file"], [file, "no folder"]]) {
+  for (const [folder, why] of [[join(to.path, "missing"), "(os error 2)"], [file, "no folder"]]) {
     const { code, stdout, stderr } = await runPeer(Deno.execPath(), [
       ...["run", "--allow-net", "--allow-read", "--allow-write", example],
       ...["receive", "--folder", folder, "--port", "0"],
@@ -216,7 +216,7 @@ Deno.test("file transfer: the sender tells what is wrong at its end in one line"
   await using from = await tempFolder();
   const missing = join(from.path, "missing");
   const cases: [string, string, string][] = [
-    [missing, "1", "No such file"],
+    [missing, "1", "(os error 2)"],
     [from.path, "1", "it is not a file"],
     [example, "1", "ECONNREFUSED"],
   ];

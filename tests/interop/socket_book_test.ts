@@ -1,5 +1,6 @@
 /** The socket book and the simple socket with programs that know nothing of them. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { ClientInfo, TransmissionMode } from "../../socket/constants.ts";
 import { SimpleSocket } from "../../socket/simple_socket.ts";
 import { SocketBook } from "../../socket/socket_book.ts";
@@ -86,7 +87,7 @@ peerTest("a client without end marker talks HTTP with python", { needs: ["python
   await using _server = await spawnPeer(
     "python3",
     ["-m", "http.server", String(port), "--bind", "127.0.0.1"],
-    { ready: port, cwd: new URL("../..", import.meta.url).pathname },
+    { ready: port, cwd: fileURLToPath(new URL("../..", import.meta.url)) },
   );
   await using book = new SocketBook();
   await book.connect("C", port, "127.0.0.1");

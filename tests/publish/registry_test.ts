@@ -1,5 +1,6 @@
 /** The package as its users get it: from a registry, in an empty folder. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { serveRegistry, unfurl } from "../../tools/local_registry.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { readBlocks } from "../../tools/examples.ts";
@@ -264,11 +265,11 @@ peerTest("the published package: deno compile makes a program of the chat", {
   needs: [DENORT],
 }, async () => {
   await using folder = await tempFolder();
-  const chat = new URL("../../examples/chat_tcp.ts", import.meta.url);
+  const chat = fileURLToPath(new URL("../../examples/chat_tcp.ts", import.meta.url));
   const output = `${folder.path}/chat`;
   const built = await runPeer(
     Deno.execPath(),
-    ["compile", "--allow-net", "-o", output, chat.pathname],
+    ["compile", "--allow-net", "-o", output, chat],
     { timeout: 180_000 },
   );
   assertEquals(built.code, 0, built.stderr);

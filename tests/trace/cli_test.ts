@@ -7,6 +7,9 @@ import { spawnPeer, tempFolder } from "../_support/peers.ts";
 
 const LOCAL = "127.0.0.1";
 
+/** What is not there, in the words of any system: Windows tells a folder (3) from a file (2). */
+const NOT_FOUND = /\(os error [23]\)/;
+
 /** A run of the command inside this process. */
 class Command implements TraceCommandIo {
   out = "";
@@ -248,7 +251,7 @@ Deno.test("a command that can't listen, or makes no sense, replaces no file", as
 
   const nowhere = new Command(["--listen", "0", ...to, "--record", `${folder.path}/no/a.trace`]);
   assertEquals(await nowhere.code, 1);
-  assertStringIncludes(nowhere.notes, "No such file");
+  assertMatch(nowhere.notes, NOT_FOUND);
 });
 
 Deno.test("a recording of a server can be played over TLS, with a certificate that clients can trust", async () => {
@@ -339,15 +342,16 @@ for (
     ],
     [["--listen", "0", "--to", "1", "--split", "0"], 2, "a split of 0"],
     [["--listen", "0", "--to", "1", "--max-bytes", "x"], 2, "--max-bytes takes a number"],
-    [["--listen", "0", "--to", "1", "--pcap", "/no/such/folder/x"], 1, "o such file"],
+    [["--listen", "0", "--to", "1", "--pcap", "/no/such/folder/x"], 1, NOT_FOUND],
     [["--listen", "192.0.2.1:0", "--to", "1", "--web", "0"], 1, "Cannot listen"],
-    [["replay", "/no/such/file", "--to", "1"], 1, "o such file"],
-  ] as [string[], number, string][]
+    [["replay", "/no/such/file", "--to", "1"], 1, NOT_FOUND],
+  ] as [string[], number, string | RegExp][]
 ) {
   Deno.test(`the command fails with ${code}: ${args.slice(4).join(" ") || args.join(" ")}`, async () => {
     const command = new Command(args);
     assertEquals(await command.code, code);
-    assertStringIncludes(command.notes, why);
+    if (typeof why === "string") assertStringIncludes(command.notes, why);
+    else assertMatch(command.notes, why);
     assertEquals(command.notes.includes('"--help"'), code === 2);
   });
 }
