@@ -585,7 +585,8 @@ export const scenarios = {
 
   async "bad hosts"(net) {
     const log = [];
-    for (const host of ["a\0b", "a\r\nb", "a b"]) {
+    // One with NUL is told by an event in Node 20, and thrown for in the last 22.
+    for (const host of ["a\r\nb", "a b"]) {
       const socket = new net.Socket();
       const told = deferred();
       socket.on("error", (error) => told.resolve(`event ${error.code}`));
