@@ -117,6 +117,18 @@ export function peerVerdict(
   };
 }
 
+/** Socket files: Deno has none on Windows. */
+export const socketFiles: PeerNeed = {
+  name: "socket files",
+  found: () => Deno.build.os !== "windows",
+};
+
+/** A way to send Ctrl-C to another process: on Windows there is none, and it is ended at once. */
+export const ctrlC: PeerNeed = {
+  name: "Ctrl-C for another process",
+  found: () => Deno.build.os !== "windows",
+};
+
 /** A network of its own for a process, where interfaces can be made, and where at first there is none. */
 export const networkNamespaces: PeerNeed = {
   name: "network namespaces",

@@ -153,7 +153,7 @@ Deno.test("socketio chat: wrong arguments and taken ports are told clearly", asy
     const [args, code, text] of [
       ["--port=x", 2, '--port must be a whole number from 0 to 65535, not "x"'],
       ["--nonsense", 2, "--nonsense"],
-      [`--port=${taken.addr.port}`, 1, "in use"],
+      [`--port=${taken.addr.port}`, 1, "EADDRINUSE"],
     ] as const
   ) {
     const result = await runPeer(Deno.execPath(), [...command, args], { cwd: root });

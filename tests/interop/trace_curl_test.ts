@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { certPath } from "../_support/certs.ts";
 import {
+  ctrlC,
   freePort,
   type Peer,
   peerTest,
@@ -20,7 +21,7 @@ async function startTlsServer(port: number): Promise<Peer> {
 }
 
 peerTest("curl reads from a TLS server through the tracer, which shows what was inside", {
-  needs: ["curl", "openssl"],
+  needs: ["curl", "openssl", ctrlC],
 }, async () => {
   await using folder = await tempFolder();
   const [cert, pcap] = ["cert.pem", "a.pcap"].map((name) => `${folder.path}/${name}`);

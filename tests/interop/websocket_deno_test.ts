@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { StandardWebSocket } from "../../websocket/standard_web_socket.ts";
 import { CA, identity } from "../_support/certs.ts";
-import { peerTest, tempFolder } from "../_support/peers.ts";
+import { peerTest, socketFiles, tempFolder } from "../_support/peers.ts";
 import {
   CORPUS_SIZE,
   exerciseServer,
@@ -39,6 +39,8 @@ function nativeServer(): {
   };
 }
 
+const SOCKET_FILES = socketFiles.found({});
+
 /** What Deno's own WebSocket can do. It never compresses, and closes with codes that programs may choose only. */
 const NATIVE = { compressed: false, frames: false, codes: [1000, 3000, 4999, undefined] };
 
@@ -49,16 +51,16 @@ Deno.test("our client talks with Deno's own server, over TCP, TLS and a Unix soc
   const quiet = { hostname: "127.0.0.1", port: 0, onListen() {} };
   const plain = Deno.serve(quiet, handler);
   const secure = Deno.serve({ ...quiet, ...identity("server") }, handler);
-  const unix = Deno.serve({ path, onListen() {} }, handler);
+  const unix = SOCKET_FILES ? Deno.serve({ path, onListen() {} }, handler) : undefined;
   await exerciseServer(`ws://127.0.0.1:${plain.addr.port}/`, NATIVE, { perMessageDeflate: true });
   await exerciseServer(`wss://localhost:${secure.addr.port}/`, NATIVE, { tls: { ca: CA } });
-  await exerciseServer(`ws+unix:${path}:/`, NATIVE);
-  await Promise.all([plain, secure, unix].map((server) => server.shutdown()));
-  assertEquals(closes.filter(({ code }) => code === 4001), [
-    { code: 4001, reason: "bye ✓" },
-    { code: 4001, reason: "bye ✓" },
-    { code: 4001, reason: "bye ✓" },
-  ]);
+  if (unix !== undefined) await exerciseServer(`ws+unix:${path}:/`, NATIVE);
+  const servers = [plain, secure, unix].filter((server) => server !== undefined);
+  await Promise.all(servers.map((server) => server.shutdown()));
+  assertEquals(
+    closes.filter(({ code }) => code === 4001),
+    servers.map(() => ({ code: 4001, reason: "bye ✓" })),
+  );
 });
 
 Deno.test("Deno's own client talks with our server, over TCP, TLS and a Unix socket", async () => {
@@ -68,9 +70,11 @@ Deno.test("Deno's own client talks with our server, over TCP, TLS and a Unix soc
   const options = { protocols: { interop: handler }, perMessageDeflate: true };
   await using plain = await serve(options);
   await using secure = await serve({ ...options, tls: identity("server") });
-  await using _unix = await serve({ ...options, path });
+  await using _unix = SOCKET_FILES ? await serve({ ...options, path }) : undefined;
   using trusting = Deno.createHttpClient({ caCerts: [CA] });
-  using local = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  using local = SOCKET_FILES
+    ? Deno.createHttpClient({ proxy: { transport: "unix", path } })
+    : undefined;
   const through = (client: Deno.HttpClient): WebSocketClass =>
     class extends WebSocket {
       constructor(url: string, protocols: string[]) {
@@ -80,8 +84,8 @@ Deno.test("Deno's own client talks with our server, over TCP, TLS and a Unix soc
   const ways: [string, WebSocketClass | undefined][] = [
     [`ws://127.0.0.1:${plain.port}/`, undefined],
     [`wss://localhost:${secure.port}/`, through(trusting)],
-    ["ws://localhost/", through(local)],
   ];
+  if (local !== undefined) ways.push(["ws://localhost/", through(local)]);
   // A connection that was cut off has the code 0 there, and 1006 everywhere else.
   const { sentFragments: _, pong: __, ...expected } = expectedReport(false);
   for (const [url, Socket] of ways) {

@@ -10,7 +10,14 @@ import { reconnecting } from "../../websocket/reconnecting.ts";
 import { type WebSocketError, WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { upgradeWebSocket } from "../../websocket/upgrade.ts";
 import { CA, certPath, identity } from "../_support/certs.ts";
-import { freePort, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
+import {
+  freePort,
+  peerTest,
+  runPeer,
+  socketFiles,
+  spawnPeer,
+  tempFolder,
+} from "../_support/peers.ts";
 import {
   exerciseServer,
   expectedReport,
@@ -135,7 +142,7 @@ for (const program of [WS_ON_NODE, PYTHON_WEBSOCKETS]) {
   peerTest(
     `our client and a ${program.name} server talk over a Unix socket, and the other way round`,
     {
-      needs: program.needs,
+      needs: [...program.needs, socketFiles],
     },
     async () => {
       await using folder = await tempFolder();
