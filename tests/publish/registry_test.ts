@@ -266,7 +266,7 @@ peerTest("the published package: deno compile makes a program of the chat", {
 }, async () => {
   await using folder = await tempFolder();
   const chat = fileURLToPath(new URL("../../examples/chat_tcp.ts", import.meta.url));
-  const output = `${folder.path}/chat`;
+  const output = `${folder.path}/chat${Deno.build.os === "windows" ? ".exe" : ""}`;
   const built = await runPeer(
     Deno.execPath(),
     ["compile", "--allow-net", "-o", output, chat],
