@@ -129,6 +129,12 @@ export const ctrlC: PeerNeed = {
   found: () => Deno.build.os !== "windows",
 };
 
+/** A terminal for a program. The `script` of macOS takes other arguments. */
+export const utilLinuxScript: PeerNeed = {
+  name: "script of util-linux",
+  found: (env) => Deno.build.os === "linux" && findProgram("script", env) !== undefined,
+};
+
 /** A network of its own for a process, where interfaces can be made, and where at first there is none. */
 export const networkNamespaces: PeerNeed = {
   name: "network namespaces",

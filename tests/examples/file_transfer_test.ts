@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fitting, sendFile } from "../../examples/file_transfer.ts";
-import { type Peer, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
+import {
+  type Peer,
+  peerTest,
+  runPeer,
+  spawnPeer,
+  tempFolder,
+  utilLinuxScript,
+} from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const example = join(root, "examples/file_transfer.ts");
@@ -68,25 +75,29 @@ for (const size of [0, 1, 20_000_001]) {
   });
 }
 
-peerTest("file transfer: progress is drawn on a terminal", { needs: ["script"] }, async () => {
-  await using from = await tempFolder();
-  await using to = await tempFolder();
-  const path = join(from.path, "data.bin");
-  await randomFile(path, 5_000_000);
-  const { receiver, port } = await startReceiver(to.path);
-  await using _receiver = receiver;
-  const { code, stdout } = await runPeer("script", [
-    "--quiet",
-    "--return",
-    "--command",
-    [Deno.execPath(), ...sender(path, port)].join(" "),
-    "/dev/null",
-  ], { env: { COLUMNS: "80" } });
-  assertEquals(code, 0);
-  assertStringIncludes(stdout, "\r\x1b[Kdata.bin ");
-  assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
-  assertStringIncludes(stdout, "Sent data.bin: 5.0 MB in ");
-});
+peerTest(
+  "file transfer: progress is drawn on a terminal",
+  { needs: [utilLinuxScript] },
+  async () => {
+    await using from = await tempFolder();
+    await using to = await tempFolder();
+    const path = join(from.path, "data.bin");
+    await randomFile(path, 5_000_000);
+    const { receiver, port } = await startReceiver(to.path);
+    await using _receiver = receiver;
+    const { code, stdout } = await runPeer("script", [
+      "--quiet",
+      "--return",
+      "--command",
+      [Deno.execPath(), ...sender(path, port)].join(" "),
+      "/dev/null",
+    ], { env: { COLUMNS: "80" } });
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "\r\x1b[Kdata.bin ");
+    assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
+    assertStringIncludes(stdout, "Sent data.bin: 5.0 MB in ");
+  },
+);
 
 Deno.test("file transfer: a refusal leaves the receiver waiting, and a file that is there untouched", async () => {
   await using from = await tempFolder();

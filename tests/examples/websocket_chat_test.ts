@@ -5,7 +5,14 @@ import { ChatRoom } from "../../examples/_chat_room.ts";
 import { webChatServer } from "../../examples/websocket_chat.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import { CHROMIUM_NEEDS, startChromium } from "../_support/chromium.ts";
-import { freePort, type Peer, peerTest, runPeer, spawnPeer } from "../_support/peers.ts";
+import {
+  freePort,
+  type Peer,
+  peerTest,
+  runPeer,
+  spawnPeer,
+  utilLinuxScript,
+} from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const command = ["run", "--quiet", "--no-prompt", "--allow-net=127.0.0.1"]
@@ -378,7 +385,7 @@ Deno.test("chat: wrong arguments and taken ports are told clearly", async () => 
 });
 
 peerTest("chat: `deno task demo` on a terminal, with colours and Ctrl-C", {
-  needs: ["nc", "script"],
+  needs: ["nc", utilLinuxScript],
 }, async () => {
   const [port, webPort] = [freePort(), freePort()];
   await using terminal = await spawnPeer("script", [

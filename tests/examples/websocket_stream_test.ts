@@ -12,7 +12,14 @@ import { fetchFile, fileServer } from "../../examples/websocket_stream.ts";
 import { connectWebSocket } from "../../websocket/client.ts";
 import type { WebSocketConnection } from "../../websocket/connection.ts";
 import { serveWebSocket, type WebSocketServer } from "../../websocket/server.ts";
-import { type Peer, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
+import {
+  type Peer,
+  peerTest,
+  runPeer,
+  spawnPeer,
+  tempFolder,
+  utilLinuxScript,
+} from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const PROTOCOL = "file.sluice.example";
@@ -73,23 +80,27 @@ for (const size of [0, 1, 50_000_001]) {
   });
 }
 
-peerTest("WebSocket stream: progress is drawn on a terminal", { needs: ["script"] }, async () => {
-  await using from = await tempFolder();
-  await using to = await tempFolder();
-  await randomFile(join(from.path, "data.bin"), 5_000_000);
-  const { server, url } = await startServer(from.path, "data.bin");
-  await using _server = server;
-  const { code, stdout } = await runPeer("script", [
-    "--quiet",
-    "--return",
-    "--command",
-    [Deno.execPath(), ...command("get", url)].join(" "),
-    "/dev/null",
-  ], { cwd: to.path, env: { COLUMNS: "80" } });
-  assertEquals(code, 0);
-  assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
-  assertStringIncludes(stdout, "Received data.bin: 5.0 MB in ");
-});
+peerTest(
+  "WebSocket stream: progress is drawn on a terminal",
+  { needs: [utilLinuxScript] },
+  async () => {
+    await using from = await tempFolder();
+    await using to = await tempFolder();
+    await randomFile(join(from.path, "data.bin"), 5_000_000);
+    const { server, url } = await startServer(from.path, "data.bin");
+    await using _server = server;
+    const { code, stdout } = await runPeer("script", [
+      "--quiet",
+      "--return",
+      "--command",
+      [Deno.execPath(), ...command("get", url)].join(" "),
+      "/dev/null",
+    ], { cwd: to.path, env: { COLUMNS: "80" } });
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "data.bin 100% [####################]  5.0 MB of 5.0 MB");
+    assertStringIncludes(stdout, "Received data.bin: 5.0 MB in ");
+  },
+);
 
 Deno.test("WebSocket stream: a client that does not read stops the server, which reads no further", async () => {
   await using from = await tempFolder();

@@ -1,7 +1,7 @@
 /** The tracer on a terminal, and with a display that does not read. */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { freePort, peerTest, spawnPeer } from "../_support/peers.ts";
+import { freePort, peerTest, spawnPeer, utilLinuxScript } from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const LOCAL = "127.0.0.1";
@@ -37,7 +37,7 @@ async function send(port: number, bytes: Uint8Array, times: number): Promise<voi
 }
 
 peerTest("lines are coloured on a terminal, and what passes can't steer it", {
-  needs: ["script"],
+  needs: [utilLinuxScript],
 }, async () => {
   await using server = drain();
   const port = freePort();
