@@ -113,7 +113,9 @@ Deno.test("a name of several addresses, of which some are dead, leads to the one
   transport.close();
 });
 
-Deno.test("a WebSocket that comes back asks for the name anew, and follows it to another server", async () => {
+Deno.test("a WebSocket that comes back asks for the name anew, and follows it to another server", {
+  ignore: Deno.build.os === "darwin", // loopback has one address there
+}, async () => {
   const serve = (name: string) =>
     serveWebSocket({ hostname: "127.0.0.1", default: (ws) => ws.send(name).then(() => ws.closed) });
   await using first = await serve("first");

@@ -390,7 +390,9 @@ Deno.test("sid theft: after the upgrade nobody polls, posts or upgrades under th
   assertEquals(io.connections(), 1);
 });
 
-Deno.test("sid theft: middleware can bind a session to the address that it began from", async () => {
+Deno.test("sid theft: middleware can bind a session to the address that it began from", {
+  ignore: Deno.build.os === "darwin", // loopback has one address there
+}, async () => {
   await using io = await socketIoPort();
   io.io.engine.use((request, _response, next) => {
     const owner = io.io.engine.clients.get(request._query?.sid ?? "");
