@@ -251,12 +251,15 @@ peerTest("a socket file for which the disk has no room is told as ENOSPC", {
   assertEquals((await assertRejects(() => dial({ path }), NetError)).code, "ENOENT");
 });
 
-Deno.test("a path that no socket file can have is told, by whoever is to listen or to connect", async () => {
+Deno.test("a path that no socket file can have is told, by whoever is to listen or to connect", {
+  ignore: Deno.build.os === "windows", // Deno has no Unix sockets there
+}, async () => {
   const cases = [
     [`/tmp/${"x".repeat(200)}`, "EINVAL", "EINVAL"],
     ["/nowhere/at/all.sock", "ENOENT", "ENOENT"],
-    ["/", "EADDRINUSE", "ECONNREFUSED"],
   ];
+  // Other systems have other codes for a folder.
+  if (Deno.build.os === "linux") cases.push(["/", "EADDRINUSE", "ECONNREFUSED"]);
   for (const [path, listening, connecting] of cases) {
     assertEquals((await listenError(path)).code, listening, path);
     const ws = await assertRejects(() => serveWebSocket({ path, default: () => {} }), NetError);

@@ -358,7 +358,9 @@ Deno.test("redirect to another host carries no credentials there", async () => {
   }
 });
 
-Deno.test("client that is refused names the server as it is, whatever its path has in it", async () => {
+Deno.test("client that is refused names the server as it is, whatever its path has in it", {
+  ignore: Deno.build.os === "windows", // Deno has no Unix sockets there
+}, async () => {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/$'$&$1`;
   try {
