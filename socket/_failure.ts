@@ -26,6 +26,9 @@ export function closedHere(): SocketFailure {
   return new SocketFailure("CONNECTION_LOST", "it was closed meanwhile");
 }
 
+/** The codes of a connection that the other end has cut. Windows has ECONNABORTED where others have EPIPE. */
+export const CUT: ReadonlySet<NetErrorCode> = new Set(["ECONNABORTED", "ECONNRESET", "EPIPE"]);
+
 const KINDS: Partial<Record<NetErrorCode, SocketBookErrorKind>> = {
   ABORT_ERR: "ABORTED",
   EAFNOSUPPORT: "UNSUPPORTED",
@@ -42,9 +45,7 @@ const KINDS: Partial<Record<NetErrorCode, SocketBookErrorKind>> = {
 
 /** What a connection that is there ends with. */
 const LOST: ReadonlySet<NetErrorCode> = new Set<NetErrorCode>([
-  "ECONNABORTED",
-  "ECONNRESET",
-  "EPIPE",
+  ...CUT,
   "ERR_SOCKET_CLOSED",
   "ERR_STREAM_DESTROYED",
   "ERR_STREAM_WRITE_AFTER_END",

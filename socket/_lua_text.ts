@@ -7,6 +7,7 @@ import { WebSocketHandshakeError } from "../websocket/errors.ts";
 const TEXTS: Partial<Record<NetErrorCode, string>> = {
   ABORT_ERR: "aborted",
   EAI_AGAIN: "temporary failure in name resolution",
+  ECONNABORTED: "closed",
   ECONNREFUSED: "connection refused",
   ECONNRESET: "closed",
   ENOTFOUND: "host not found",

@@ -11,7 +11,7 @@ import {
 } from "../net/transport_settings.ts";
 import { type Deadline, deadlineSignal, waitFor, type WaitOptions } from "../net/wait.ts";
 import { TransportWriter } from "../net/writer.ts";
-import { closedByPeer, closedHere, SocketFailure } from "./_failure.ts";
+import { closedByPeer, closedHere, CUT, SocketFailure } from "./_failure.ts";
 import { incompleteTail } from "./_incomplete_tail.ts";
 import {
   type NamedSocket,
@@ -241,9 +241,7 @@ export class StreamSocket implements NamedSocket {
       const failure = toNetError(error, { syscall: "write", what: "Cannot write" });
       // That it can't be written to any more follows from what was read.
       const ended = this.#over instanceof SocketFailure;
-      throw ended && (failure.code === "EPIPE" || failure.code === "ECONNRESET")
-        ? this.#over
-        : failure;
+      throw ended && CUT.has(failure.code) ? this.#over : failure;
     }
   }
 

@@ -7,6 +7,7 @@ import { connectWebSocket } from "../websocket/client.ts";
 import type { WebSocketConnection } from "../websocket/connection.ts";
 import { WebSocketError, WebSocketHandshakeError } from "../websocket/errors.ts";
 import type { WebSocketCloseInfo, WebSocketData } from "../websocket/types.ts";
+import { CUT } from "./_failure.ts";
 import { checkLuaOptions } from "./_lua_options.ts";
 import { headerTable, isForeignScheme, luaText } from "./_lua_text.ts";
 import { reportUncaught } from "./_uncaught.ts";
@@ -270,7 +271,7 @@ export class EventWebSocket {
 
 /** Why connecting failed. A server that cuts the connection has not accepted it. */
 function connectText(error: unknown): string {
-  const cut = error instanceof NetError && (error.code === "ECONNRESET" || error.code === "EPIPE");
+  const cut = error instanceof NetError && CUT.has(error.code);
   return cut || error instanceof WebSocketHandshakeError ? "accept failed" : luaText(error);
 }
 

@@ -16,6 +16,7 @@ Deno.test("errors in the words of LuaSocket and lua-websockets", () => {
   assertEquals(net("ETIMEDOUT"), "timeout");
   assertEquals(net("ECONNRESET"), "closed");
   assertEquals(net("EPIPE"), "closed");
+  assertEquals(net("ECONNABORTED"), "closed");
   assertEquals(net("ERR_TLS_CERT"), "a sentence");
   const shake = (code: WebSocketHandshakeErrorCode, actual?: string) =>
     luaText(new WebSocketHandshakeError("a sentence", { code, expected: "X", actual }));

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError } from "../../net/errors.ts";
 import { pair, type PairOptions } from "../../net/pair.ts";
+import type { Transport } from "../../net/transport.ts";
 import type { ConfigurableTransport } from "../../net/transport_settings.ts";
 import { SocketFailure } from "../../socket/_failure.ts";
 import type { ReadRequest } from "../../socket/_named_socket.ts";
@@ -24,14 +25,18 @@ function request(part: Partial<ReadRequest> = {}): ReadRequest {
   };
 }
 
-function rig(mode: TransmissionMode = SIZE_HEADER, options: PairOptions = {}) {
-  const [here, peer] = pair(options);
-  const socket = new StreamSocket(here, {
+function stream(transport: Transport, mode: TransmissionMode = SIZE_HEADER): StreamSocket {
+  return new StreamSocket(transport, {
     transmission: transmission(mode),
     maxMessageBytes: 1000,
     maxInboxBytes: 64,
     maxSendQueueBytes: 1000,
   });
+}
+
+function rig(mode: TransmissionMode = SIZE_HEADER, options: PairOptions = {}) {
+  const [here, peer] = pair(options);
+  const socket = stream(here, mode);
   return {
     socket,
     peer,
@@ -151,6 +156,17 @@ Deno.test("stream socket: a write to a peer whose end was read is told as that e
     for (let i = 0; i < 3; i++) await r.socket.write(utf8("x"), WRITE);
   }, SocketFailure);
   assertEquals(error.kind, "CLOSED_BY_PEER");
+});
+
+Deno.test("stream socket: a write to a peer whose end was read is told so in the words of Windows, too", async () => {
+  const [here, peer] = pair();
+  here.write = () => Promise.reject(new Deno.errors.ConnectionAborted("aborted (os error 10053)"));
+  const socket = stream(here);
+  peer.close();
+  await assertRejects(() => socket.read(request()), SocketFailure);
+  const error = await assertRejects(() => socket.write(utf8("x"), WRITE), SocketFailure);
+  assertEquals(error.kind, "CLOSED_BY_PEER");
+  await socket.close({ timeout: 100 });
 });
 
 Deno.test("stream socket: close ends reads and writes, and happens once", async () => {

@@ -295,6 +295,16 @@ Deno.test("event WebSocket speaks TLS, and checks the certificate", async () => 
   assert(/certificate/i.test(log.at(-1)!), log.at(-1));
 });
 
+Deno.test("event WebSocket: a server that cuts the connection has not accepted it, in the words of any system", async () => {
+  const { BrokenPipe, ConnectionAborted, ConnectionReset } = Deno.errors;
+  for (const Failure of [BrokenPipe, ConnectionAborted, ConnectionReset]) {
+    const { client, log, until } = recorded({ lookup: () => Promise.reject(new Failure("gone")) });
+    client.connect("ws://server.test/");
+    await until("error");
+    assertEquals(log, ["error accept failed"]);
+  }
+});
+
 Deno.test("event WebSocket: a timeout that no timer can hold is refused at once", () => {
   for (const connectTimeout of [-1, NaN, 2 ** 31]) {
     assertThrows(() => new EventWebSocket({ connectTimeout }), RangeError, "out of range");
