@@ -450,8 +450,7 @@ Deno.test("client's WebSockets are this package's, unless another class or a pro
 });
 
 Deno.test("client whose environment can't be looked at leaves it to Deno whether there is a proxy", async () => {
-  const module = (name: string) =>
-    fileURLToPath(new URL(`../../socketio/${name}`, import.meta.url));
+  const module = (name: string) => new URL(`../../socketio/${name}`, import.meta.url).href;
   const script = `
     import { webSocketFor } from ${JSON.stringify(module("_client_network.ts"))};
     import ${JSON.stringify(module("client_proxy.ts"))};
@@ -485,7 +484,7 @@ for (const tls of [undefined, identity("server")]) {
     const { port } = await io.listen({ port: 0, hostname: "127.0.0.1", tls });
     const script = `
       import { connectSocketIo } from ${
-      JSON.stringify(fileURLToPath(new URL("../../socketio/mod.ts", import.meta.url)))
+      JSON.stringify(new URL("../../socketio/mod.ts", import.meta.url).href)
     };
       const socket = connectSocketIo(Deno.args[0], { transports: ["websocket"], reconnection: false });
       socket.on("connect_error", ({ message }) => console.log(message));

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { fileURLToPath } from "node:url";
 import { connectSocketIo } from "../../socketio/connect.ts";
 import * as client from "../../socketio/client.ts";
 import { runPeer } from "../_support/peers.ts";
 
-const file = fileURLToPath(new URL("../../socketio/client.ts", import.meta.url));
+// As a URL: of a path on Windows the drive's letter would be a scheme.
+const file = new URL("../../socketio/client.ts", import.meta.url).href;
 
 Deno.test("client alone is the client of the whole module", () => {
   assert(client.connectSocketIo === connectSocketIo);
