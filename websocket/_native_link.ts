@@ -72,6 +72,8 @@ export class NativeLink implements Link, Expiring {
   #early: WebSocketData[] = [];
   #earlySize = 0;
   #closing = false;
+  /** Whether the runtime was seen to close by itself. */
+  #ending = false;
   #finished = false;
   #error: WebSocketError | undefined;
   #wasFull = false;
@@ -327,8 +329,17 @@ export class NativeLink implements Link, Expiring {
 
   /** The peer did not answer the close frame, has gone before the socket was open, or takes nothing. */
   onDeadline(): void {
-    const opened = this.#socket.readyState !== 0;
-    if (!this.#closing && opened && this.#goesOn()) return;
+    const { readyState } = this.#socket;
+    const opened = readyState !== 0;
+    if (!this.#closing && opened) {
+      if (readyState > 1 && !this.#ending) {
+        // No pong has come, or it answers a close frame: its own waits behind what is queued, and it counts nothing any more.
+        this.#ending = true;
+        DEADLINES.set(this, DEADLINES.now() + this.#options.closeTimeout);
+        return;
+      }
+      if (!this.#ending && this.#goesOn()) return;
+    }
     this.#error ??= this.#closing
       ? new WebSocketError("The WebSocket was closed: the peer did not answer in time", {
         code: "CLOSE_TIMEOUT",

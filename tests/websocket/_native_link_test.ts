@@ -347,6 +347,34 @@ Deno.test("native link is lost when its peer takes nothing of what is queued, an
   assertEquals([socket.closes, link.open, link.deadlineIndex], [[[]], false, -1]);
 });
 
+Deno.test("native link is lost when the runtime's close frame waits for ever behind what is queued", async () => {
+  const { socket, link, log } = rig({ closeTimeout: 20 }, { idleTimeout: 20 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 5);
+  link.send("hello", undefined);
+  // No pong has come: it closes, and counts nothing any more.
+  socket.readyState = 2;
+  socket.bufferedAmount = 0;
+  for (let i = 0; log.length < 2 && i < 1000; i++) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(log, ["CONNECTION_LOST", [1006, false, "CONNECTION_LOST"]]);
+  assertEquals(link.deadlineIndex, -1);
+});
+
+Deno.test("native link that the runtime closes has the time to end as it does", async () => {
+  const { socket, link, log } = rig({ closeTimeout: 60_000 }, { idleTimeout: 20 });
+  socket.readyState = 1;
+  socket.onopen();
+  socket.send = () => void (socket.bufferedAmount = 5);
+  link.send("hello", undefined);
+  const { deadline } = link;
+  socket.readyState = 2;
+  while (link.deadline === deadline) await new Promise((r) => setTimeout(r, 1));
+  assertEquals(log, []);
+  socket.onclose({ code: 1000, reason: "", wasClean: true });
+  assertEquals([log, link.deadlineIndex], [[[1000, true, undefined]], -1]);
+});
+
 Deno.test("native link has patience with its peer in the middle of a large message", async () => {
   const { socket, link, log } = rig({}, { idleTimeout: 20 });
   socket.readyState = 1;
