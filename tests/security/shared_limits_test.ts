@@ -1,5 +1,6 @@
 // The budget that servers share: full by attackers on servers of different kinds, each policy, and what is left afterwards.
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
+import { grantedLibc } from "../../net/_tcp_descriptors.ts";
 import { equals } from "@std/bytes";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -126,8 +127,12 @@ for (const implementation of ["node", "deno"] as const) {
     using second = await Wire.connect(server.port);
     await until("both are counted", () => server.pressure.connections.used === 2);
     using third = await Wire.connect(server.port);
-    assertEquals((await third.readAll()).length, 0);
+    await until("it is dropped", () => drops.length > 0);
     assertEquals(drops, ["limits"]);
+    // Without FFI, Deno closes a connection only after its handshake.
+    if (implementation === "node" || grantedLibc() !== undefined) {
+      assertEquals((await third.readAll()).length, 0);
+    }
     silent.close();
     second.close();
     await server.close();
