@@ -136,6 +136,14 @@ const PATTERNS: readonly (readonly [RegExp, TlsErrorReason])[] = [
   ],
 ];
 
+/** How it is told that the peer cut the connection; Windows says of some that they were aborted. */
+const CUTS = ["ECONNRESET", "ECONNABORTED", "EPIPE"] as const;
+const CUT_BY_NAME: Record<string, (typeof CUTS)[number]> = {
+  BrokenPipe: "EPIPE",
+  ConnectionAborted: "ECONNABORTED",
+  ConnectionReset: "ECONNRESET",
+};
+
 /**
  * Turns what Deno or node:tls threw, in a handshake or after it, into a {@linkcode TlsError}; a `NetError` comes back as it is.
  *
@@ -159,10 +167,11 @@ export function toTlsError(
   const cause = errorOf(error);
   const text = `${cause.name} ${(cause as { code?: string }).code ?? ""} ${cause.message}`;
   const code = (cause as { code?: string }).code;
-  if (cause.name === "ConnectionReset" || code === "ECONNRESET" || code === "EPIPE") {
+  const cut = CUT_BY_NAME[cause.name] ?? CUTS.find((known) => known === code);
+  if (cut !== undefined) {
     return new NetError(`${what}: the peer cut the connection`, {
       ...facts,
-      code: code === "EPIPE" ? "EPIPE" : "ECONNRESET",
+      code: cut,
       cause: error,
     });
   }

@@ -1,4 +1,5 @@
 // Floor 3: driver.
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { reportCallbackError } from "./_callback.ts";
@@ -30,7 +31,7 @@ async function load(name: string): Promise<ClientFile> {
   const path = new URL(`dist/${name}`, import.meta.resolve(PACKAGE));
   // On a terminal Deno would ask, and the whole process would stand still: that is nothing for others to cause.
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
-    throw new Deno.errors.NotCapable(`Requires read access to "${path.pathname}"`);
+    throw new Deno.errors.NotCapable(`Requires read access to "${fileURLToPath(path)}"`);
   }
   const plain = await Deno.readFile(path);
   return { version: about.default.version, plain, gzipped: await compress(plain) };

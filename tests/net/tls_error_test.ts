@@ -70,10 +70,15 @@ Deno.test("TLS error does not speak of a handshake that is over", () => {
 Deno.test("TLS error leaves net errors alone, and knows a connection that was cut", () => {
   const known = new NetError("x", { code: "ETIMEDOUT" });
   assertEquals(toTlsError(known, { what: "w" }), known);
-  const reset = toTlsError(Object.assign(new Error("x"), { code: "ECONNRESET" }), { what: "w" });
-  assertEquals([reset.code, reset.message], ["ECONNRESET", "w: the peer cut the connection"]);
-  const deno = toTlsError(new Deno.errors.ConnectionReset("x"), { what: "w" });
-  assertEquals(deno.code, "ECONNRESET");
+  for (const code of ["ECONNRESET", "ECONNABORTED", "EPIPE"]) {
+    const cut = toTlsError(Object.assign(new Error("x"), { code }), { what: "w" });
+    assertEquals([cut.code, cut.message], [code, "w: the peer cut the connection"]);
+  }
+  const { BrokenPipe, ConnectionAborted, ConnectionReset } = Deno.errors;
+  const byDeno = [BrokenPipe, ConnectionAborted, ConnectionReset].map((Class) =>
+    toTlsError(new Class("x"), { what: "w" }).code
+  );
+  assertEquals(byDeno, ["EPIPE", "ECONNABORTED", "ECONNRESET"]);
   for (const error of [new Deno.errors.Interrupted("x"), new Deno.errors.BadResource("x")]) {
     assertEquals(toTlsError(error, { what: "w" }).code, "ERR_SOCKET_CLOSED");
   }
