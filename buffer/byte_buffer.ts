@@ -359,7 +359,7 @@ export class ByteBuffer extends ByteReader {
     return this;
   }
 
-  /** Writes a floating-point number of 32 bits (IEEE 754 binary32), rounded to the nearest. */
+  /** Writes a floating-point number of 32 bits (IEEE 754 binary32), rounded to the nearest. Which of NaN's forms it writes is the processor's choice. */
   writeFloat32(value: number): this {
     const c = this.cursor;
     const checked = checkNumber(value);
@@ -368,7 +368,7 @@ export class ByteBuffer extends ByteReader {
     return this;
   }
 
-  /** Writes a floating-point number of 64 bits (IEEE 754 binary64). */
+  /** Writes a floating-point number of 64 bits (IEEE 754 binary64). Which of NaN's forms it writes is the processor's choice. */
   writeFloat64(value: number): this {
     const c = this.cursor;
     const checked = checkNumber(value);
