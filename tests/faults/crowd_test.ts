@@ -7,6 +7,8 @@ const CLIENTS = 500;
 /** Until each has been served so often on average, in the beginning and then. */
 const WARM_UP = 30;
 const ROUNDS = 10;
+/** For all of it, in ms. */
+const DEADLINE = 180_000;
 
 /** Keeps the processor busy, so that all clients have sent again when the next round begins. */
 function work(): void {
@@ -21,7 +23,9 @@ async function serveCrowd(protocol: "tcp" | "ws", port: number): Promise<number[
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", program, protocol, ...numbers],
     stderr: "inherit",
+    signal: AbortSignal.timeout(DEADLINE),
   }).output();
+  assert(stdout.length > 0, `the crowd was not served within ${DEADLINE} ms`);
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
