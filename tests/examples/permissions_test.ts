@@ -108,9 +108,9 @@ try {
 } catch (error) {
   if (!(error instanceof NetError) || error.code === "EPERM") throw error;
 }`,
-  "asks the environment for a proxy (`proxyFromEnvironment`)": `
+  "asks the environment for the proxy of a `wss:` URL (`proxyFromEnvironment`)": `
 import { proxyFromEnvironment } from "@sluice/sockets/net";
-proxyFromEnvironment("https://example.org");`,
+proxyFromEnvironment("wss://example.org");`,
   "serves WebSockets, with compression and plain HTTP": `
 import { connectWebSocket, serveWebSocket } from "@sluice/sockets/websocket";
 const server = await serveWebSocket({

@@ -15,7 +15,54 @@ Deno.test("environment names the proxy for all, lower case first", () => {
     "http://b:1",
   );
   assertEquals(find("https://example.org", { ALL_PROXY: "", all_proxy: "" }), undefined);
-  assertEquals(find("https://example.org", { HTTPS_PROXY: "socks5://a" }), undefined);
+});
+
+Deno.test("environment names a proxy for a scheme, which goes before that for all", () => {
+  const all = { ALL_PROXY: "socks5://all" };
+  const https = { ...all, HTTPS_PROXY: "proxy:3128" };
+  const http = { ...all, http_proxy: "proxy:3128" };
+  assertEquals(find("https://example.org", https), "http://proxy:3128");
+  assertEquals(find("wss://example.org", https), "http://proxy:3128");
+  assertEquals(
+    find("wss://example.org", { ...https, https_proxy: "http://b:1" }),
+    "http://b:1",
+  );
+  assertEquals(find("wss://example.org", { ...https, WSS_PROXY: "http://c:1" }), "http://c:1");
+  assertEquals(
+    find("wss://example.org", { ...https, WSS_PROXY: "http://c:1", wss_proxy: "http://d:1" }),
+    "http://d:1",
+  );
+  assertEquals(
+    find("https://example.org", { ...https, wss_proxy: "http://d:1" }),
+    "http://proxy:3128",
+  );
+  assertEquals(find("ws://example.org", http), "http://proxy:3128");
+  assertEquals(find("http://example.org", http), "http://proxy:3128");
+  assertEquals(find("ws://example.org", { ...http, WS_PROXY: "http://c:1" }), "http://c:1");
+  assertEquals(
+    find("ws://example.org", { ...http, WS_PROXY: "http://c:1", ws_proxy: "http://d:1" }),
+    "http://d:1",
+  );
+  for (
+    const [target, variables] of [["ws://a", https], ["wss://a", http], [
+      "http://a",
+      https,
+    ]] as const
+  ) {
+    assertEquals(find(target, variables), "socks5://all:1080", target);
+  }
+  for (const target of ["tcp://example.org:443", { hostname: "example.org", port: 443 }]) {
+    assertEquals(find(target, { ...https, ...http }), "socks5://all:1080");
+    assertEquals(find(target, { HTTPS_PROXY: "http://a" }), undefined);
+  }
+  assertEquals(find("https://example.org", { ...https, HTTPS_PROXY: "" }), "socks5://all:1080");
+  assertEquals(find("https://example.org", { ...https, NO_PROXY: "example.org" }), undefined);
+});
+
+Deno.test("environment's HTTP_PROXY may be a client's header and is not used", () => {
+  for (const target of ["http://example.org", "ws://example.org"]) {
+    assertEquals(find(target, { HTTP_PROXY: "http://evil" }), undefined);
+  }
 });
 
 Deno.test("environment excepts hosts, with the port that their URL means", () => {

@@ -255,6 +255,7 @@ Deno.test("Host spelling: case, final dots and wide letters make no other host, 
     const env = (name: string) =>
       ({ https_proxy: "http://proxy:1", no_proxy: "EXAMPLE.COM" } as Record<string, string>)[name];
     assertEquals(proxyFromEnvironment(`wss://${spelling}/`, { env }), undefined, spelling);
+    assertEquals(proxyFromEnvironment(`wss://not-${spelling}/`, { env })?.port, 1, spelling);
     const asked: string[] = [];
     const lookup = (name: string) => (asked.push(name), here());
     const options = { lookup, policy: { denyNames: ["example.com"] } };
