@@ -2,6 +2,7 @@
 import { FramingBuffer } from "../net/framing_buffer.ts";
 import type { Framer } from "../net/framer.ts";
 import { cobsFramer } from "../net/cobs_framer.ts";
+import { contentLengthFramer } from "../net/content_length_framer.ts";
 import { delimiterFramer, nulFramer } from "../net/delimiter_framer.ts";
 import { fixedSizeFramer } from "../net/fixed_size_framer.ts";
 import { jsonLinesFramer } from "../net/json_lines_framer.ts";
@@ -93,6 +94,7 @@ for (const size of [16, 1024, 65536]) {
     row(label(`length prefix ${prefix}`), lengthPrefixFramer({ prefix }), bytes, size);
   }
   row(label("size header"), sizeHeaderFramer(), bytes, size);
+  row(label("Content-Length"), contentLengthFramer(), bytes, size);
   row(label("netstring"), netstringFramer(), bytes, size);
   row(label("fixed size"), fixedSizeFramer(size), bytes, size);
   row(label("end marker CRLF"), delimiterFramer(), bytes, size);

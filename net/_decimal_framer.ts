@@ -13,6 +13,8 @@ import { checkBytes, checkMaxLength, copyInto, INLINE_LENGTH } from "./_framer_u
 export interface DecimalFormat {
   /** What the format is called. */
   name: string;
+  /** What stands before the number. */
+  prefix?: Uint8Array;
   /** What stands between the number and the message. */
   separator: Uint8Array;
   /** What follows each message: one byte, or none. */
@@ -21,30 +23,34 @@ export interface DecimalFormat {
   leadingZeros: boolean;
 }
 
-/** A format with a decimal length before each message: `<digits><separator><bytes><trailer?>`. */
+const NOTHING = new Uint8Array(0);
+
+/** A format with a decimal length before each message: `<prefix?><digits><separator><bytes><trailer?>`. */
 export class DecimalFramer implements Framer {
   readonly name: string;
   readonly #format: DecimalFormat;
-  readonly #maxLength: number;
+  protected readonly maxLength: number;
 
   /** @throws {RangeError} when `maxLength` is no non-negative integer */
   constructor(format: DecimalFormat, { maxLength }: FramerLimits) {
     this.name = format.name;
     this.#format = format;
-    this.#maxLength = checkMaxLength(maxLength ?? DEFAULT_MAX_MESSAGE_LENGTH);
+    this.maxLength = checkMaxLength(maxLength ?? DEFAULT_MAX_MESSAGE_LENGTH);
   }
 
   encode(message: Uint8Array, sink: FramingSink): void {
     checkBytes(message, "send message");
-    const { separator, trailer } = this.#format;
+    const { prefix = NOTHING, separator, trailer } = this.#format;
     const { length } = message;
     const digits = decimalLength(length);
-    const head = digits + separator.length;
+    const separated = prefix.length + digits;
+    const head = separated + separator.length;
     const inline = length <= INLINE_LENGTH;
     const offset = sink.reserve(inline ? head + length + 1 : head);
     const { buffer } = sink;
-    putDecimal(buffer, offset, length, digits);
-    copyInto(buffer, offset + digits, separator);
+    copyInto(buffer, offset, prefix);
+    putDecimal(buffer, offset + prefix.length, length, digits);
+    copyInto(buffer, offset + separated, separator);
     if (inline) {
       copyInto(buffer, offset + head, message);
       if (trailer === undefined) return sink.commit(head + length);
@@ -60,6 +66,6 @@ export class DecimalFramer implements Framer {
   }
 
   createDecoder(): FramingDecoder<Uint8Array> {
-    return new DecimalDecoder(this.#format.separator, this.#maxLength, this.#format);
+    return new DecimalDecoder(this.#format.separator, this.maxLength, this.#format);
   }
 }

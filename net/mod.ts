@@ -6,7 +6,7 @@
  *   {@linkcode createSecureServer} and {@linkcode connectTls} for TLS, {@linkcode DatagramSocket} for UDP.
  * - {@linkcode dial}: a connection by its URL or name, through proxies if need be, under one deadline and a
  *   {@linkcode DialPolicy}.
- * - {@linkcode MessageSocket}: messages in place of bytes, by one of ten framings such as {@linkcode jsonLinesFramer}.
+ * - {@linkcode MessageSocket}: messages in place of bytes, by one of eleven framings such as {@linkcode jsonLinesFramer}.
  * - {@linkcode Transport}: what carries bytes. {@linkcode pair} makes two that are connected, for tests without ports.
  *
  * @example A server that answers in lines, and its client
@@ -42,6 +42,7 @@ export * from "./cobs_framer.ts";
 export * from "./connect.ts";
 export * from "./connect_options.ts";
 export * from "./connect_tls.ts";
+export * from "./content_length_framer.ts";
 export * from "./create_server.ts";
 export * from "./datagram_options.ts";
 export * from "./datagram_socket.ts";

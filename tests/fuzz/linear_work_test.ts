@@ -3,6 +3,7 @@ import { ByteBuffer } from "../../buffer/byte_buffer.ts";
 import { ByteQueue } from "../../buffer/byte_queue.ts";
 import { Utf8Decoder, Utf8Validator } from "../../buffer/utf8.ts";
 import { cobsFramer } from "../../net/cobs_framer.ts";
+import { contentLengthFramer } from "../../net/content_length_framer.ts";
 import { delimiterFramer } from "../../net/delimiter_framer.ts";
 import type { Framer } from "../../net/framer.ts";
 import { HttpConnectHandshake } from "../../net/http_connect_handshake.ts";
@@ -89,6 +90,12 @@ const CASES: Record<string, (size: number, piece: number) => void> = {
     unframe(netstringFramer({ maxLength }), repeat("0:,", size), piece),
   "size headers with zeros": (size, piece) =>
     unframe(sizeHeaderFramer({ maxLength }), repeat("0000000\r\n", size), piece),
+  "heads of language servers": (size, piece) =>
+    unframe(
+      contentLengthFramer({ maxLength }),
+      repeat(`A: ${" ".repeat(3000)}b\r\nContent-Length: 0\r\n\r\n`, size),
+      piece,
+    ),
   "COBS without an end": (size, piece) =>
     unframe(cobsFramer({ maxLength }), repeat("\x01", size), piece),
   "JSON lines of blanks": (size, piece) =>

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { cobsFramer } from "../../net/cobs_framer.ts";
+import { contentLengthFramer } from "../../net/content_length_framer.ts";
 import { delimiterFramer } from "../../net/delimiter_framer.ts";
 import { fixedSizeFramer } from "../../net/fixed_size_framer.ts";
 import { DEFAULT_MAX_MESSAGE_LENGTH, frameMessage, unframeMessages } from "../../net/framer.ts";
@@ -49,6 +50,7 @@ Deno.test("framers refuse text where they take bytes, and bytes where they take 
     delimiter: delimiterFramer(),
     netstring: netstringFramer(),
     sizeHeader: sizeHeaderFramer(),
+    contentLength: contentLengthFramer(),
     cobs: cobsFramer(),
     fixedSize: fixedSizeFramer(4),
     raw: rawFramer(),

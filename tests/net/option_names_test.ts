@@ -8,6 +8,7 @@ import { jsonLinesFramer } from "../../net/json_lines_framer.ts";
 import { lengthPrefixFramer } from "../../net/length_prefix_framer.ts";
 import { lineFramer } from "../../net/line_framer.ts";
 import { cobsFramer } from "../../net/cobs_framer.ts";
+import { contentLengthFramer } from "../../net/content_length_framer.ts";
 import { netstringFramer } from "../../net/netstring_framer.ts";
 import { sizeHeaderFramer } from "../../net/size_header_framer.ts";
 import { MessageSocket } from "../../net/message_socket.ts";
@@ -92,7 +93,7 @@ const UNKNOWN: Record<string, [call: (options: object) => unknown, name: string,
     [pair, "latency", "no option `latency`"],
     [(o) => pair({ forth: o }), "clock", "no option `clock`"],
     ...[lineFramer, jsonLinesFramer, lengthPrefixFramer, delimiterFramer, nulFramer, cobsFramer]
-      .concat(netstringFramer, sizeHeaderFramer)
+      .concat(contentLengthFramer, netstringFramer, sizeHeaderFramer)
       .map((framer): [(o: object) => unknown, string, string] => [
         framer as (o: object) => unknown,
         "maxlength",
