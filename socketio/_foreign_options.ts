@@ -24,6 +24,7 @@ export const FOREIGN_SERVER_OPTIONS: ForeignOptions = {
   handler: TO_LISTEN,
   headTimeout: TO_LISTEN,
   requestTimeout: TO_LISTEN,
+  keepAliveTimeout: TO_LISTEN,
   maxWaiting: TO_LISTEN,
   maxConnectionsPerAddress: TO_LISTEN,
   ipv6PrefixLength: TO_LISTEN,

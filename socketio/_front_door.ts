@@ -8,6 +8,7 @@ import {
 import type { Duplex } from "node:stream";
 import { AcceptFailures } from "../net/accept_failures.ts";
 import type { Budget } from "../net/budget.ts";
+import { MAX_DELAY } from "../net/max_delay.ts";
 import { toNetError } from "../net/os_error.ts";
 import type { TlsInfo } from "../net/tls_options.ts";
 import type { Transport } from "../net/transport.ts";
@@ -46,6 +47,8 @@ export interface FrontDoorOptions {
   headTimeout: number;
   /** How long all of a request may take, in ms. */
   requestTimeout: number;
+  /** How long a connection may rest between two requests, in ms. */
+  keepAliveTimeout: number;
   /** The most connections that are neither WebSockets nor known to be more than open yet. */
   maxWaiting: number;
   /** What counts connections. */
@@ -162,6 +165,8 @@ export class FrontDoor {
       headersTimeout: options.headTimeout,
       // That clock runs on while node:http does not read because 100 responses wait.
       requestTimeout: 0,
+      // node:http adds a second, and that has to be a time that timers know.
+      keepAliveTimeout: Math.min(options.keepAliveTimeout, MAX_DELAY - 1000),
       connectionsCheckingInterval: Math.min(5000, options.headTimeout),
       // "A server MAY ignore a received Upgrade header field", and does for HTTP/2, which some clients offer each time. RFC 9110 §7.8
       shouldUpgradeCallback: (request: IncomingMessage) =>

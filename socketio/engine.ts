@@ -107,6 +107,13 @@ export interface SocketIoListenOptions extends AdmissionControlOptions {
    */
   requestTimeout?: number;
   /**
+   * How long a connection may rest between a response and the next request, in ms. Unless told otherwise it outlasts the rests of a polling client that
+   * has nothing to say but the answers to the heartbeat: a connection that is closed while its client begins to send costs the session.
+   *
+   * @default {`pingInterval` and `pingTimeout` together, 45_000}
+   */
+  keepAliveTimeout?: number;
+  /**
    * The most connections whose first request has not come yet.
    *
    * @default {16_384}
@@ -124,6 +131,7 @@ const LISTEN_OPTIONS: Record<keyof SocketIoListenOptions, true> = {
   handler: true,
   headTimeout: true,
   requestTimeout: true,
+  keepAliveTimeout: true,
   maxWaiting: true,
   maxConnectionsPerAddress: true,
   ipv6PrefixLength: true,
@@ -373,7 +381,7 @@ export class SocketIoEngine {
     checkPort(port, 0);
     const { maxWaiting = 16_384 } = all;
     inRange("maxWaiting", maxWaiting, 1, 1);
-    requestTimes(all); // throws now, and not when the port is open
+    requestTimes(all, this.#core.settings); // throws now, and not when the port is open
     const admission = AdmissionControl._of(all);
     if (all.tls !== undefined) return this.#listenTls({ port, hostname }, all.tls, all, admission);
     try {
@@ -417,7 +425,7 @@ export class SocketIoEngine {
       ...entrance(all, startTls, admission, () => this.#closed !== closed),
       onDrop: (transport, reason) => admission.tell(transport, reason),
       tlsInfo,
-      ...requestTimes(all),
+      ...requestTimes(all, this.#core.settings),
       maxWaiting: all.maxWaiting ?? 16_384,
       connections: this.#core.settings.limits.connections,
       takesUpgrade: (target) => this.#isEnginePath(target),
@@ -655,13 +663,18 @@ function countOf(name: string, { rawHeaders }: IncomingMessage): number {
  * @throws {RangeError} when that is no time, or too short for the head.
  */
 function requestTimes(
-  { headTimeout = 10_000, requestTimeout, handler }: SocketIoListenOptions,
-): { headTimeout: number; requestTimeout: number } {
+  { headTimeout = 10_000, requestTimeout, keepAliveTimeout, handler }: SocketIoListenOptions,
+  { pingInterval, pingTimeout }: { pingInterval: number; pingTimeout: number },
+): { headTimeout: number; requestTimeout: number; keepAliveTimeout: number } {
   const usual = Math.min(
     MAX_DELAY,
     Math.max(headTimeout * 6, handler === undefined ? 0 : 300_000),
   );
-  const times = { headTimeout, requestTimeout: requestTimeout ?? usual };
+  const times = {
+    headTimeout,
+    requestTimeout: requestTimeout ?? usual,
+    keepAliveTimeout: keepAliveTimeout ?? Math.min(MAX_DELAY, pingInterval + pingTimeout),
+  };
   for (const [name, time] of Object.entries(times)) {
     if (!Number.isInteger(time) || time < 1 || time > MAX_DELAY) {
       throw new RangeError(`Cannot listen: ${name} has to be a whole number of ms, and is ${time}`);

@@ -47,6 +47,7 @@ Deno.test("a server and an engine refuse all that belongs to a port", () => {
     handler: true,
     headTimeout: true,
     requestTimeout: true,
+    keepAliveTimeout: true,
     maxWaiting: true,
     maxConnectionsPerAddress: true,
     ipv6PrefixLength: true,

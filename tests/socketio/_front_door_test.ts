@@ -28,6 +28,7 @@ function open(options: Partial<FrontDoorOptions> = {}): Door {
     encrypted: false,
     headTimeout: 5_000,
     requestTimeout: 30_000,
+    keepAliveTimeout: 5_000,
     maxWaiting: 100,
     takesUpgrade: (target) => target.startsWith("/ws"),
     onUpgrade: (raw) => void upgrades.push(raw),

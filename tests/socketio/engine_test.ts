@@ -918,6 +918,7 @@ Deno.test("engine that is to listen refuses times that are none, and those that 
   for (const time of [0, -1, NaN, Infinity, 1.5, 2 ** 32]) {
     assertThrows(() => echo().listen({ headTimeout: time }), RangeError, "headTimeout has to be");
     assertThrows(() => echo().listen({ requestTimeout: time }), RangeError, "requestTimeout");
+    assertThrows(() => echo().listen({ keepAliveTimeout: time }), RangeError, "keepAliveTimeout");
   }
   const both = { headTimeout: 5000, requestTimeout: 4999 };
   assertThrows(() => echo().listen(both), RangeError, "less than headTimeout");
@@ -925,6 +926,35 @@ Deno.test("engine that is to listen refuses times that are none, and those that 
   const engine = echo();
   await engine.listen({ hostname: "127.0.0.1", headTimeout: 400_000 });
   await engine.listen({ hostname: "127.0.0.1", headTimeout: MAX_DELAY });
+  await engine.close();
+});
+
+Deno.test("engine keeps a connection for as long as a polling client may have nothing to say", async () => {
+  const rests = [
+    [{}, {}, "45"],
+    [{ pingInterval: 3000, pingTimeout: 4000 }, {}, "7"],
+    [{ pingInterval: MAX_DELAY, pingTimeout: MAX_DELAY }, {}, "2147482"],
+    [{}, { keepAliveTimeout: 2000 }, "2"],
+  ] as const;
+  for (const [options, listening, seconds] of rests) {
+    const engine = echo(options);
+    const { port } = await engine.listen({ hostname: "127.0.0.1", ...listening });
+    const url = `http://127.0.0.1:${port}/engine.io/?EIO=4&transport=polling`;
+    for (let i = 0; i < 2; i++) {
+      const response = await fetch(url);
+      assertEquals(response.headers.get("Keep-Alive"), `timeout=${seconds}`);
+      await response.body?.cancel();
+    }
+    await engine.close();
+  }
+});
+
+Deno.test("engine closes a connection that rests for too long between two requests", async () => {
+  const engine = echo();
+  const { port } = await engine.listen({ hostname: "127.0.0.1", keepAliveTimeout: 50 });
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  assertMatch(await new Response(conn.readable).text(), /^HTTP\/1\.1 404 /);
   await engine.close();
 });
 
