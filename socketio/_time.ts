@@ -11,3 +11,9 @@ export function ackTime(ms: number): number {
 export function timerTime(ms: number): number {
   return Math.min(ms, MAX_DELAY);
 }
+
+/**
+ * How long the servers of a cluster may take to answer where nothing else says so, in ms. Adapters have
+ * limits of their own, but those of npm wait for their database without one.
+ */
+export const CLUSTER_TIME = 30_000;

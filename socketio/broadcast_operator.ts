@@ -6,7 +6,7 @@ import { guardCallback, reportCallbackError, reportRejection } from "./_callback
 import { checkEventName } from "./_event_name.ts";
 import { randomId } from "./_random_id.ts";
 import { roomList } from "./_room_list.ts";
-import { ackTime, timerTime } from "./_time.ts";
+import { ackTime, CLUSTER_TIME, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType } from "./packet.ts";
 import type {
@@ -197,9 +197,13 @@ export class BroadcastOperator<
   /**
    * The chosen sockets, those of the other servers of a cluster included. A socket of another server is a
    * {@linkcode RemoteSocket}: its data is a copy.
+   *
+   * It waits as long as `timeout()` says, or 30 s; most adapters give up earlier, with an error of their own.
+   *
+   * @throws {SocketIoError} `ERR_TIMEOUT` if the adapter does not answer in time.
    */
   async fetchSockets(): Promise<FetchedSocket<EmitEvents, SocketData>[]> {
-    const found = await this.#adapter.fetchSockets(this.#options());
+    const found = await this.#find();
     return found.map((socket: FetchedSocket<EmitEvents, SocketData> & { server?: unknown }) =>
       socket.server ? socket : new RemoteSocket<EmitEvents, SocketData>(this.#adapter, socket)
     );
@@ -208,7 +212,7 @@ export class BroadcastOperator<
   /** The ids of the chosen sockets, on all servers of a cluster. It costs as much as {@linkcode BroadcastOperator.fetchSockets | fetchSockets}. */
   async allSockets(): Promise<Set<SocketId>> {
     // Adapters have a call for the ids alone; those for clusters answer it with what their own server has.
-    const found: { id: SocketId }[] = await this.#adapter.fetchSockets(this.#options());
+    const found: { id: SocketId }[] = await this.#find();
     return new Set(found.map(({ id }) => id));
   }
 
@@ -236,6 +240,20 @@ export class BroadcastOperator<
 
   #options(): { rooms: Set<Room>; except: Set<Room>; flags: BroadcastFlags } {
     return { rooms: this.#rooms, except: this.#except, flags: this.#flags };
+  }
+
+  async #find(): Promise<Untyped[]> {
+    const { timeout = CLUSTER_TIME } = this.#flags;
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const message = `Cannot fetch the sockets: no answer from the adapter within ${timeout} ms`;
+      late.reject(new SocketIoError("ERR_TIMEOUT", message));
+    }, timerTime(timeout));
+    try {
+      return await Promise.race([this.#adapter.fetchSockets(this.#options()), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #emit(data: unknown[], ack: Ack | undefined): void {

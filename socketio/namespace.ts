@@ -5,6 +5,7 @@ import { waitFor } from "../net/wait.ts";
 import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
 import { onRejection } from "./_thenable.ts";
+import { CLUSTER_TIME } from "./_time.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
@@ -300,7 +301,8 @@ export class SocketIoNamespace<
 
   /**
    * Sends an event to the namespace of the same name on the other servers of the cluster. With a callback as the last
-   * argument, it waits for their answers: `(error, responses)`.
+   * argument, it waits for their answers: `(error, responses)`. After 30 s without a word from the adapter, which most give earlier, the
+   * error is a `SocketIoError` with the code `ERR_TIMEOUT`.
    *
    * @throws {TypeError} if the event's name is reserved.
    */
@@ -313,13 +315,10 @@ export class SocketIoNamespace<
     }
     const data: unknown[] = [event, ...args];
     const last = data[data.length - 1];
-    // Adapters call it in timers, too, where nobody would catch what it throws.
-    const ack = typeof last === "function"
-      ? guardCallback(data.pop() as (...args: unknown[]) => unknown)
-      : undefined;
-    if (ack !== undefined) data.push(ack);
-    const sent = this.adapter.serverSideEmit(data);
-    onRejection(sent, (error) => ack === undefined ? reportCallbackError(error) : ack(error, []));
+    if (typeof last === "function") {
+      data.pop();
+      this.#askServers(event, data, last as (...args: unknown[]) => unknown);
+    } else onRejection(this.adapter.serverSideEmit(data), reportCallbackError);
     return true;
   }
 
@@ -413,6 +412,28 @@ export class SocketIoNamespace<
   _remove(socket: { readonly id: SocketId }): void {
     this.sockets.delete(socket.id);
     if (this._empty) this._onEmpty?.();
+  }
+
+  #askServers(event: string, data: unknown[], callback: (...args: unknown[]) => unknown): void {
+    // Adapters call it in timers, too, where nobody would catch what it throws.
+    const ack = guardCallback(callback);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let settled = false;
+    const settle = (error: unknown, responses: unknown[]) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      ack(error, responses);
+    };
+    const sent = this.adapter.serverSideEmit([...data, settle]);
+    if (!settled) {
+      timer = setTimeout(() => {
+        const message =
+          `Cannot emit "${event}" to other servers: no answer from the adapter within ${CLUSTER_TIME} ms`;
+        settle(new SocketIoError("ERR_TIMEOUT", message), []);
+      }, CLUSTER_TIME);
+    }
+    onRejection(sent, (error) => settle(error, []));
   }
 
   /** The session that the client asks for, if it does. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MAX_DELAY } from "../../net/max_delay.ts";
-import { ackTime, timerTime } from "../../socketio/_time.ts";
+import { ackTime, CLUSTER_TIME, timerTime } from "../../socketio/_time.ts";
 
 Deno.test("timerTime shortens what a timer would take for no time at all", async () => {
   assertEquals([0, 20.5, MAX_DELAY].map(timerTime), [0, 20.5, MAX_DELAY]);
@@ -15,4 +15,8 @@ Deno.test("timerTime shortens what a timer would take for no time at all", async
 Deno.test("ackTime refuses what is no time, at once", () => {
   assertEquals([0, 5, Infinity].map(ackTime), [0, 5, Infinity]);
   for (const wrong of [-1, NaN]) assertThrows(() => ackTime(wrong), RangeError, `${wrong} ms`);
+});
+
+Deno.test("the servers of a cluster have longer than the limits that adapters have, 5 s", () => {
+  assertEquals(CLUSTER_TIME, 30_000);
 });

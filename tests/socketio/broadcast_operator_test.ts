@@ -394,3 +394,32 @@ Deno.test("acknowledgements that are given up, as the cluster can't be counted o
     assertEquals([calls[0][0]!.responses, calls[0][1]], [["a"], ["a"]]);
   }
 });
+
+Deno.test("an adapter that never answers who is there, or too late, is given up in time", async () => {
+  const answer = Promise.withResolvers<{ id: string }[]>();
+  const { adapter } = recorder({ fetchSockets: () => answer.promise });
+  const operator = new BroadcastOperator(adapter).timeout(5);
+  for (const ask of [() => operator.fetchSockets(), () => operator.allSockets()]) {
+    const error = await assertRejects(ask, SocketIoError, "no answer from the adapter within 5 ms");
+    assertEquals(error.code, "ERR_TIMEOUT");
+  }
+  answer.reject(new Error("nobody waits for it any more"));
+  const patient = recorder({ fetchSockets: () => Promise.resolve([]) });
+  assertEquals(await new BroadcastOperator(patient.adapter).timeout(0).fetchSockets(), []);
+});
+
+Deno.test("who is there is asked for 30 s if nothing else is said", async () => {
+  const { adapter } = recorder({ fetchSockets: () => new Promise(() => {}) });
+  const { setTimeout: real } = globalThis;
+  let waited: number | undefined;
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    waited = ms;
+    return real(run, 0);
+  }) as typeof setTimeout;
+  try {
+    await assertRejects(() => new BroadcastOperator(adapter).fetchSockets(), SocketIoError);
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assertEquals(waited, 30_000);
+});

@@ -280,6 +280,41 @@ Deno.test("what the callback of an event to other servers throws ends no process
   assertEquals(calls, ["answer"]);
 });
 
+Deno.test("an adapter that never has the answers of other servers, or too late, is given up after 30 s", async () => {
+  let late = (_error: unknown, _answers: unknown[]) => {};
+  class SilentAdapter extends InMemoryAdapter {
+    override serverSideEmit(args: (typeof late)[]): void {
+      late = args[1];
+    }
+  }
+  const { io } = fakeServer({ adapter: SilentAdapter });
+  const { setTimeout: real } = globalThis;
+  let waited: number | undefined;
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    waited = ms;
+    return real(run, 0);
+  }) as typeof setTimeout;
+  try {
+    const answers: unknown[][] = [];
+    const told = Promise.withResolvers<void>();
+    io.serverSideEmit("hello", (...args: unknown[]) => {
+      answers.push(args);
+      told.resolve();
+    });
+    await told.promise;
+    late(null, ["too late"]);
+    assertEquals(answers.length, 1);
+    const [error, list] = answers[0];
+    assert(error instanceof SocketIoError);
+    assertEquals([error.code, list], ["ERR_TIMEOUT", []]);
+    const failed = await assertRejects(() => io.serverSideEmitWithAck("hello"), SocketIoError);
+    assertEquals([failed.code, failed.responses], ["ERR_TIMEOUT", []]);
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assertEquals(waited, 30_000);
+});
+
 Deno.test("namespace takes events of other servers, but not those that are its own", async () => {
   const { io } = fakeServer();
   const seen: unknown[] = [];
