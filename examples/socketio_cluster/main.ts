@@ -49,7 +49,10 @@ for (const client of [publisher, subscriber]) {
 // goes would end the process.
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  console.error(`Redis: ${event.reason instanceof Error ? event.reason.message : event.reason}`);
+  const { reason } = event;
+  // That of a command that could not be sent in time has no text.
+  const why = reason instanceof Error ? reason.message || reason.constructor.name : reason;
+  console.error(`Redis: ${why}`);
 });
 
 const io = new SocketIoServer({
