@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { NetError } from "./errors.ts";
+import { parseIp } from "./ip.ts";
 import { formatEndpoint, toNetError } from "./os_error.ts";
 
 /** What can't be done with a datagram socket that is closed. */
@@ -48,12 +49,18 @@ export function sendError(
 ): NetError {
   const context = { syscall: "send", address, port };
   const what = `Cannot send to "${formatEndpoint(address, port)}"`;
-  // Deno reports a broadcast that was not asked for as UNKNOWN.
-  if (cause.code === "UNKNOWN" && !mayBroadcast) {
-    return new NetError(
-      `${what}: the system refuses; a broadcast address needs setBroadcast(true)`,
-      { ...context, code: "EACCES", cause },
-    );
+  // Deno reports all but a size as UNKNOWN: a broadcast that was not asked for, and also a network that is not there.
+  if (cause.code === "UNKNOWN") {
+    const [code, why] = !mayBroadcast && mayBeBroadcast(address)
+      ? ["EACCES", "the system refuses; a broadcast address needs setBroadcast(true)"] as const
+      : ["EIO", "the system refuses, for want of a route or an interface perhaps"] as const;
+    return new NetError(`${what}: ${why}`, { ...context, code, cause });
   }
   return toNetError(cause, { ...context, what });
+}
+
+/** Whether an address may be a broadcast's: its last bits are ones, two at least in every network that has a broadcast address. */
+function mayBeBroadcast(address: string): boolean {
+  const { family, bytes } = parseIp(address) ?? {};
+  return family === 4 && bytes![0] >> 4 !== 14 && (bytes![3] & 3) === 3;
 }

@@ -290,7 +290,9 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
    *
    * @throws {TypeError} For data that is none; for a `host` or `hostname` in place of the `address`: it would go to this machine.
    * @throws {NetError} `EMSGSIZE` when it is too large, `ENOTCONN` without an address, `EACCES` for a broadcast that was not
-   * allowed by `setBroadcast`, `EPERM`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`.
+   * allowed by `setBroadcast`, `EPERM`, `ENOTFOUND`, `ERR_DIAL_POLICY`, `ERR_BUFFER_LIMIT`, `ETIMEDOUT`, `ABORT_ERR`, `ERR_SOCKET_CLOSED`;
+   * `EIO` for what the system refuses besides: Deno does not tell apart that there is no route, no such interface, or a firewall. The
+   * socket lives on.
    */
   send(data: Uint8Array | string, to?: DatagramSendOptions): Promise<number>;
   /** Sends one datagram to a port and an address, in Node's order of arguments. */

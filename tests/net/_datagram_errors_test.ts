@@ -54,6 +54,20 @@ Deno.test("datagram errors: an unknown fault is a broadcast's where none was all
   assertEquals(sendError(cause, "192.0.2.255", 9, true).code === "EACCES", false);
 });
 
+Deno.test("datagram errors: an unknown fault is no broadcast's where the address can't be one", () => {
+  const cause = Object.assign(new Error("send UNKNOWN"), { code: "UNKNOWN" });
+  for (const address of ["192.0.2.6", "239.1.1.255", "2001:db8::ff", "fe80::3%eth9"]) {
+    const error = sendError(cause, address, 9, false);
+    assertEquals([error.code, error.syscall, error.address], ["EIO", "send", address]);
+    assertEquals(error.message.includes("roadcast"), false);
+    assertEquals(/: the system refuses, for want of a route/.test(error.message), true);
+    assertStrictEquals(error.cause, cause);
+  }
+  // In a network of 192.0.2.0/29, and at large.
+  assertEquals(sendError(cause, "192.0.2.7", 9, false).code, "EACCES");
+  assertEquals(sendError(cause, "255.255.255.255", 9, false).code, "EACCES");
+});
+
 Deno.test("datagram errors have the system's code and the address, that of IPv6 in brackets", () => {
   const cause = Object.assign(new Error("unreachable"), { code: "ENETUNREACH" });
   const error = sendError(cause, "2001:db8::1", 9, false);

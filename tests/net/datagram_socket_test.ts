@@ -682,6 +682,20 @@ Deno.test("datagram socket sends broadcasts only after setBroadcast", async () =
   assertEquals(text((await receiver.receive({ timeout: 5000 })).data), "all");
 });
 
+Deno.test(
+  "datagram socket tells what the system refuses, not that it were a broadcast, and lives on",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
+    await using socket = await bound();
+    // From a loopback address there is no way to others.
+    const error = await assertRejects(() => socket.send("x", 9, "192.0.2.6"), NetError);
+    assertEquals([error.code, error.address, error.port], ["EIO", "192.0.2.6", 9]);
+    assertEquals(error.message.includes("broadcast"), false);
+    await socket.send("still here", socket.address().port, "127.0.0.1");
+    assertEquals(text((await socket.receive({ timeout: 5000 })).data), "still here");
+  },
+);
+
 Deno.test("datagram socket says that Deno has no buffer sizes", async () => {
   await using socket = await bound();
   for (
