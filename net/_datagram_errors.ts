@@ -53,7 +53,7 @@ export function sendError(
   if (cause.code === "UNKNOWN") {
     const [code, why] = !mayBroadcast && mayBeBroadcast(address)
       ? ["EACCES", "the system refuses; a broadcast address needs setBroadcast(true)"] as const
-      : ["EIO", "the system refuses, for want of a route or an interface perhaps"] as const;
+      : ["EIO", "the system refuses: no route, no such interface, or a firewall"] as const;
     return new NetError(`${what}: ${why}`, { ...context, code, cause });
   }
   return toNetError(cause, { ...context, what });

@@ -1,5 +1,6 @@
 // Floor 1: codec.
 import { type IpAddress, parseIp } from "./ip.ts";
+import { zoneOf } from "./_zone.ts";
 
 /** The one peer of a datagram socket that is connected. */
 export class DatagramPeer {
@@ -7,11 +8,14 @@ export class DatagramPeer {
   readonly address: string;
   /** Its port. */
   readonly port: number;
+  /** The zone of its address, if that needs one. */
+  readonly zone: string | undefined;
   readonly #ip: IpAddress;
 
   constructor(address: string, port: number) {
     this.address = address;
     this.port = port;
+    this.zone = zoneOf(address);
     this.#ip = parseIp(address)!;
   }
 

@@ -15,7 +15,11 @@ export interface DatagramAddress {
   family: "IPv4" | "IPv6";
 }
 
-/** A datagram that came, with its sender. To answer it: `socket.send(reply, datagram)`. */
+/**
+ * A datagram that came, with its sender. To answer it: `socket.send(reply, datagram)`. Deno does not tell the zone (interface) of a link-local
+ * sender: the address has it where the socket is bound to a link-local address or group (`"fe80::1%eth0"`, `"ff02::1234%eth0"`), or connected to one.
+ * On a machine with several interfaces a socket that is bound to all addresses can't answer such senders for certain: bind one to each interface.
+ */
 export interface Datagram extends DatagramAddress {
   /** What it carries: 0 to 65,527 bytes. They are the receiver's, to keep or to change. */
   data: Uint8Array<ArrayBuffer>;

@@ -36,8 +36,9 @@ import { errorOf } from "./error_of.ts";
 import { NetError } from "./errors.ts";
 import { checkPort, parseHost } from "./host.ts";
 import { checkOptionNames } from "./option_names.ts";
-import { toNetError } from "./os_error.ts";
+import { formatEndpoint, toNetError } from "./os_error.ts";
 import { checkWaitOptions, deadlineSignal, isBounded, type WaitOptions } from "./wait.ts";
+import { withZone, zoneOf } from "./_zone.ts";
 
 const WHOSE = "a datagram socket";
 
@@ -123,6 +124,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /** Over IPv6 there is nothing to allow. */
   #mayBroadcast: boolean;
   #remote: DatagramPeer | undefined;
+  /** The zone of the own address, which Deno does not tell again; link-local datagrams come from nowhere else. */
+  #zone: string | undefined;
   #counts = {
     received: 0,
     bytesReceived: 0,
@@ -179,7 +182,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   /**
    * Binds the socket to a local port and address, and starts to receive. `send` and `connect` do it by themselves when it was not done.
    *
-   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EPERM`, `EINVAL` when it is bound already, `ERR_SOCKET_CLOSED`.
+   * @throws {NetError} `EADDRINUSE`, `EADDRNOTAVAIL`, `ENOTFOUND`, `EACCES`, `EPERM`, `EINVAL` when it is bound already and for a link-local
+   * address without its zone, `ERR_SOCKET_CLOSED`.
    * @throws {TypeError} For a host that is none; for options that there are not, as `hostname`; for a callback, as Node's takes it: this and other calls return promises instead.
    */
   bind(options?: DatagramBindOptions): Promise<this>;
@@ -221,9 +225,10 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
         });
       });
       if (this.#isClosed()) throw socketClosed(BIND_ERRORS);
+      this.#zone = zoneOf(local);
       this.#state = "bound";
     } catch (error) {
-      const failure = toNetError(error, { syscall: "bind", address, port });
+      const failure = bindError(error, address, port);
       this.#bound = undefined;
       if (this.#state === "binding") {
         this.#state = "new";
@@ -379,12 +384,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     const data = bytes.length * 2 < bytes.buffer.byteLength
       ? new Uint8Array(bytes)
       : new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+    const { port } = from;
     const family = from.family === "IPv6" ? "IPv6" : "IPv4";
-    if (this.listenerCount("message") > 0) {
-      this.#deliver(data, { address: from.address, port: from.port, family });
-      return;
-    }
-    this.#inbox.add({ data, address: from.address, port: from.port, family });
+    const address = withZone(from.address, this.#zone ?? this.#remote?.zone);
+    if (this.listenerCount("message") > 0) this.#deliver(data, { address, port, family });
+    else this.#inbox.add({ data, address, port, family });
   }
 
   #drainToListeners(): void {
@@ -475,7 +479,11 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   address(): DatagramAddress {
     this.#requireBound("Cannot tell the address");
     const { address, port, family } = this.#socket.address();
-    return { address, port, family: family === "IPv6" ? "IPv6" : "IPv4" };
+    return {
+      address: withZone(address, this.#zone),
+      port,
+      family: family === "IPv6" ? "IPv6" : "IPv4",
+    };
   }
 
   /**
@@ -552,7 +560,8 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 
   /**
-   * Sends multicast through one interface: its IPv4 address, or `"::%eth0"`.
+   * Sends multicast through one interface: its IPv4 address, or `"::%eth0"`. Deno takes a name that no interface has for the one that the
+   * system chooses, as Node does.
    *
    * @throws {TypeError} For anything else.
    */
@@ -564,7 +573,13 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
     );
   }
 
-  /** Joins a multicast group, on an interface (its IPv4 address, or `"::%eth0"`) or where the system chooses. */
+  /**
+   * Joins a multicast group, on an interface (its IPv4 address, or `"::%eth0"`) or where the system chooses. For a name that no interface
+   * has Deno lets the system choose, as Node does.
+   *
+   * @throws {TypeError} For what is no group, or no interface; for an interface's number, which Deno takes on Windows only.
+   * @throws {NetError} `EINVAL` when it can't be joined: it is joined already, or there is no such interface, or no route to choose by.
+   */
   addMembership(group: string, multicastInterface?: string): void {
     this.#member("addMembership", group, multicastInterface);
   }
@@ -691,6 +706,7 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   ): void {
     checkGroup(name, this.type, group);
     checkInterface(this.type, multicastInterface);
+    checkInterfaceName(name, multicastInterface);
     this.#configure(name, () => this.#socket[name](group, multicastInterface));
   }
 
@@ -733,6 +749,19 @@ export class DatagramSocket extends EventEmitter<DatagramSocketEvents>
   }
 }
 
+/** Why a socket could not be bound. Deno says UNKNOWN for an interface that there is not, where it says ENOTFOUND for TCP. */
+function bindError(error: unknown, address: string, port: number): NetError {
+  const context = { syscall: "bind", address, port };
+  const noInterface = (error as { code?: unknown }).code === "UNKNOWN" && address.includes("%");
+  if (!noInterface) return toNetError(error, context);
+  const what = `${BIND_ERRORS} "${formatEndpoint(address, port)}"`;
+  return new NetError(`${what}: there is no such interface, or the address has none`, {
+    ...context,
+    code: "ENOTFOUND",
+    cause: error,
+  });
+}
+
 /** What Node's takes as well would never be called. */
 function refuseCallbacks(what: string, args: ArrayLike<unknown>): void {
   if (Array.from(args).some((arg) => typeof arg === "function")) {
@@ -747,6 +776,12 @@ function refuseOtherNames(to: DatagramSendOptions): void {
     if ((to as Record<string, unknown>)[name] === undefined) continue;
     throw codedTypeError("ERR_INVALID_ARG_VALUE", `Cannot send: \`${name}\` ${instead}`);
   }
+}
+
+/** Elsewhere than on Windows Deno joins, in silence, where the system chooses when it is told a number. */
+function checkInterfaceName(what: string, text: string | undefined): void {
+  if (text === undefined || Deno.build.os === "windows" || !/%\d+$/.test(text)) return;
+  throw new TypeError(`Cannot ${what} on ${JSON.stringify(text)}: it takes the interface's name`);
 }
 
 function checkTtl(name: string, ttl: unknown): void {

@@ -28,3 +28,9 @@ Deno.test("datagram peer on another link is another one, where both say on which
   assertEquals(is("fe80::1%eth0", "fe80::1"), true);
   assertEquals(is("fe80::1", "fe80::1%eth1"), true);
 });
+
+Deno.test("datagram peer knows its zone, where it needs one", () => {
+  assertEquals(new DatagramPeer("fe80::1%eth0", 9).zone, "eth0");
+  assertEquals(new DatagramPeer("fe80::1", 9).zone, undefined);
+  assertEquals(new DatagramPeer("::1%eth0", 9).zone, undefined);
+});

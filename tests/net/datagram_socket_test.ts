@@ -682,6 +682,78 @@ Deno.test("datagram socket sends broadcasts only after setBroadcast", async () =
   assertEquals(text((await receiver.receive({ timeout: 5000 })).data), "all");
 });
 
+/** A link-local address of this machine, with its zone. Loopback has none. */
+function linkLocal(): string | undefined {
+  const own = Deno.networkInterfaces().find(({ address }) => address.startsWith("fe80::"));
+  return own && `${own.address}%${own.name}`;
+}
+
+Deno.test(
+  "datagram socket that is bound to a link-local address tells its zone, and that of senders",
+  { ignore: Deno.build.os !== "linux" || linkLocal() === undefined }, // this machine has no such address
+  async () => {
+    const own = linkLocal()!;
+    await using socket = await createDatagramSocket("udp6").bind(0, own);
+    const { address, port } = socket.address();
+    assertEquals(address, own);
+    await socket.send("to itself", { address, port });
+    const datagram = await socket.receive({ timeout: 5000 });
+    assertEquals([datagram.address, datagram.port], [own, port]);
+    const heard = Promise.withResolvers<string>();
+    socket.on("message", (_, from) => heard.resolve(from.address));
+    await socket.send("again", datagram);
+    assertEquals(await heard.promise, own);
+  },
+);
+
+Deno.test(
+  "datagram socket that is connected to a link-local peer tells its zone",
+  { ignore: Deno.build.os !== "linux" || linkLocal() === undefined }, // this machine has no such address
+  async () => {
+    const own = linkLocal()!;
+    await using peer = await createDatagramSocket("udp6").bind();
+    await using socket = await createDatagramSocket("udp6").connect(peer.address().port, own);
+    await socket.send("hello");
+    const hello = await peer.receive({ timeout: 5000 });
+    assertEquals(hello.address, own.split("%")[0]); // which interface, Deno does not tell
+    await peer.send("hello to you", socket.address().port, own);
+    assertEquals((await socket.receive({ timeout: 5000 })).address, own);
+  },
+);
+
+Deno.test(
+  "datagram socket on a link-local group tells its zone",
+  { ignore: Deno.build.os !== "linux" },
+  async () => {
+    const group = "ff02::7777%lo";
+    await using socket = await createDatagramSocket("udp6").bind(0, group);
+    assertEquals(socket.address().address, group);
+  },
+);
+
+Deno.test(
+  "datagram socket does not find an interface that there is not",
+  { ignore: Deno.build.os === "windows" }, // zones are numbers there
+  async () => {
+    await using socket = createDatagramSocket("udp6");
+    const error = await assertRejects(() => socket.bind(0, "fe80::1%no.such.one"), NetError);
+    assertEquals([error.code, error.syscall], ["ENOTFOUND", "bind"]);
+    assertEquals(error.message.includes("no such interface"), true);
+  },
+);
+
+Deno.test(
+  "datagram socket refuses to join on an interface's number, which Deno would ignore",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    await using socket = await createDatagramSocket("udp6").bind();
+    for (const join of ["addMembership", "dropMembership"] as const) {
+      const error = assertThrows(() => socket[join]("ff02::7777", "::%1"), TypeError);
+      assertEquals(error.message, `Cannot ${join} on "::%1": it takes the interface's name`);
+    }
+  },
+);
+
 Deno.test(
   "datagram socket tells what the system refuses, not that it were a broadcast, and lives on",
   { ignore: Deno.build.os !== "linux" },
