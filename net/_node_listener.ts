@@ -4,6 +4,9 @@ import { createServer, isIP, type Server } from "node:net";
 import { JoinedListener } from "./_joined_listener.ts";
 import { isAllOfIpv6, lacksAddress, SEPARATE_FAMILIES } from "./_listen_on.ts";
 import { requireOwnAddress } from "./_net_permission.ts";
+import { NetError } from "./errors.ts";
+import { parseIp } from "./ip.ts";
+import { formatEndpoint } from "./os_error.ts";
 import { NodeTransport } from "./node_transport.ts";
 import type { ListenOptions, TransportListener } from "./server_options.ts";
 import type { InetAddr, Transport } from "./transport.ts";
@@ -91,6 +94,17 @@ export async function listenNode(
   }
 }
 
+/** Deno's node:net takes no zones, and says EINVAL, or EPERM, of what has one. */
+function zoneError(address: string, port: number): NetError {
+  const what = `Cannot listen on "${formatEndpoint(address, port)}"`;
+  return new NetError(`${what}: Deno can't on an address with a zone, with a keep-alive delay`, {
+    code: "ERR_UNSUPPORTED",
+    syscall: "listen",
+    address,
+    port,
+  });
+}
+
 async function listen(
   options: ListenOptions,
   turnAway: (transport: Transport) => void,
@@ -99,6 +113,7 @@ async function listen(
   let host = options.host ?? options.hostname;
   if (host !== undefined) {
     if (isIP(host) === 0) ({ address: host } = await lookup(host));
+    if (parseIp(host)?.zone !== undefined) throw zoneError(host, port);
     requireOwnAddress(host, port);
   }
   const server = createServer({ allowHalfOpen: true });

@@ -19,9 +19,9 @@ export interface ConnectOptions extends SocketOptions {
   hostname?: string;
   /** The path of a Unix socket file, instead of port and host. */
   path?: string;
-  /** The own address to connect from. */
+  /** The own address to connect from; not a link-local one of IPv6, which Deno can't (`ERR_UNSUPPORTED`). */
   localAddress?: string;
-  /** The own port to connect from. */
+  /** The own port to connect from; as `localAddress` and a keep-alive delay not to an address with a zone (`ERR_UNSUPPORTED`). */
   localPort?: number;
   /**
    * Only addresses of this family: 4, 6, or 0 for both; also by the names that an address has.

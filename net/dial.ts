@@ -4,6 +4,7 @@ import { WritableStream } from "node:stream/web";
 import { checkPath } from "./_connect_arguments.ts";
 import { interleaveFamilies, raceAddresses } from "./_happy_eyeballs.ts";
 import { SEPARATE_FAMILIES } from "./_listen_on.ts";
+import { needsZone } from "./_zone.ts";
 import { mayReach, requireOwnAddress } from "./_net_permission.ts";
 import { reportFault } from "./_socket_util.ts";
 import { checkTlsClientOptions, startTlsUnder } from "./_tls_start.ts";
@@ -63,9 +64,9 @@ export interface DialOptions extends WaitOptions {
    * @default {everywhere}
    */
   policy?: DialPolicyInit;
-  /** The own address to connect from. */
+  /** The own address to connect from; not a link-local one of IPv6, which Deno can't (`ERR_UNSUPPORTED`). */
   localAddress?: string;
-  /** The own port to connect from. */
+  /** The own port to connect from; as `localAddress` and a keep-alive delay not to an address with a zone (`ERR_UNSUPPORTED`). */
   localPort?: number;
   /**
    * Only addresses of this family: 4, 6, or 0 for both.
@@ -419,6 +420,22 @@ function needsNode({ localAddress, localPort, keepAlive }: DialOptions): boolean
   return localAddress !== undefined || localPort !== undefined || typeof keepAlive === "number";
 }
 
+/** Deno's node:net takes no zones, and says EINVAL, or EPERM, of what has one. */
+function refuseZones(address: string, port: number, { localAddress }: DialOptions): void {
+  const own = parseIp(localAddress ?? "");
+  const ownNeeds = own !== undefined && (own.zone !== undefined || needsZone(own));
+  if (!ownNeeds && parseIp(address)?.zone === undefined) return;
+  const why = ownNeeds
+    ? `Deno can't do it from a link-local address, as "${localAddress}"`
+    : "Deno can't reach a zone with a localAddress, a localPort or a keep-alive delay";
+  throw new NetError(`Cannot connect to "${formatEndpoint(address, port)}": ${why}`, {
+    code: "ERR_UNSUPPORTED",
+    syscall: ownNeeds ? "bind" : "connect",
+    address: ownNeeds ? localAddress : address,
+    port: ownNeeds ? undefined : port,
+  });
+}
+
 async function connectAddress(
   given: string,
   port: number,
@@ -428,6 +445,7 @@ async function connectAddress(
   const address = SEPARATE_FAMILIES ? unmapped(given) : given;
   try {
     if (needsNode(options)) {
+      refuseZones(address, port, options);
       requireLocal(options, address);
       return await connectByNode(address, port, options, signal);
     }

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { listenNode } from "../../net/_node_listener.ts";
+import { NetError } from "../../net/errors.ts";
 
 Deno.test("node listener accepts in order, and gives connections that can be reset", async () => {
   const listener = await listenNode({ port: 0, host: "127.0.0.1" });
@@ -18,6 +19,14 @@ Deno.test("node listener accepts in order, and gives connections that can be res
   listener.close();
   await assertRejects(() => last, Deno.errors.BadResource);
   await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+});
+
+Deno.test("node listener says that Deno can't do zones", async () => {
+  const error = await assertRejects(() => listenNode({ port: 0, host: "fe80::1%eth0" }), NetError);
+  assertEquals(
+    [error.code, error.syscall, error.address],
+    ["ERR_UNSUPPORTED", "listen", "fe80::1%eth0"],
+  );
 });
 
 Deno.test("node listener tells of a port that is taken", async () => {

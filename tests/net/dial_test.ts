@@ -368,6 +368,24 @@ Deno.test(
   },
 );
 
+Deno.test("dial says that Deno can't do zones with an own address, an own port or a keep-alive delay", async () => {
+  const zoned = { hostname: "fe80::1%eth0", port: 9 };
+  const faults: [typeof zoned, DialOptions, string, string][] = [
+    [zoned, { localPort: 7 }, "connect", "fe80::1%eth0"],
+    [zoned, { localAddress: "::1" }, "connect", "fe80::1%eth0"],
+    [zoned, { keepAlive: 1000 }, "connect", "fe80::1%eth0"],
+    [zoned, { localAddress: "fe80::2%eth0" }, "bind", "fe80::2%eth0"],
+    [{ hostname: "::1", port: 9 }, { localAddress: "fe80::2" }, "bind", "fe80::2"],
+    [{ hostname: "127.0.0.1", port: 9 }, { localAddress: "::1%eth0" }, "bind", "::1%eth0"],
+  ];
+  for (const [target, options, ...expected] of faults) {
+    const error = await assertRejects(() => dial(target, options), NetError);
+    assertEquals([error.code, error.syscall, error.address], ["ERR_UNSUPPORTED", ...expected]);
+    assert(error.message.startsWith("Cannot connect to "));
+    assert(error.message.includes("Deno can't"));
+  }
+});
+
 Deno.test("dial sets keep-alive, with a delay through node:net", LINUX, async () => {
   using listener = listen();
   const { port } = listener.addr;
