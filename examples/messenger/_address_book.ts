@@ -1,4 +1,5 @@
 /** The address book: contacts in a JSON file, which is always whole, whatever happens while it is written. */
+import { formatIp, parseIp } from "@sluice/sockets/net";
 
 /** Somebody to talk with: at an IP address, or at a DNS name. */
 export interface Contact {
@@ -16,10 +17,12 @@ export function checkContact(contact: Contact): Contact {
   if ((ip === "") === (dns === "")) {
     throw new TypeError("Please give either an IP address or a DNS name");
   }
-  if (ip !== "" && !/^[0-9a-f.:]+$/i.test(ip)) throw new TypeError("That is no IP address");
+  const address = parseIp(ip.trim());
   if (ip !== "" && !/[.:]/.test(ip)) throw new TypeError("An IP address has dots or colons in it");
+  if (ip !== "" && address === undefined) throw new TypeError("That is no IP address");
   if (dns !== "" && !/^[a-z0-9.-]{1,253}$/i.test(dns)) throw new TypeError("That is no DNS name");
-  return { name: name.trim(), ...(ip === "" ? { dns } : { ip }) };
+  // As the system writes it: a contact is known by it when it calls.
+  return { name: name.trim(), ...(address === undefined ? { dns } : { ip: formatIp(address) }) };
 }
 
 export class AddressBook {

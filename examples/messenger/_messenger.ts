@@ -10,6 +10,7 @@ import {
   dial,
   lookupHost,
   MessageSocket,
+  parseIp,
   type Server,
   sizeHeaderFramer,
   type Transport,
@@ -98,7 +99,13 @@ export class Messenger implements AsyncDisposable {
     await this.#presence.listen(presencePort, address);
     this.#requests = Deno.listen({ hostname: address, port: requestPort });
     this.#acceptRequests(this.#requests);
-    if (discoveryPort !== 0) await this.#discover(discoveryPort);
+    if (discoveryPort !== 0) {
+      // Contacts can be talked with all the same.
+      await this.#discover(discoveryPort).catch(async (error) => {
+        await this.#discovery?.close();
+        console.error(`Nobody nearby will be found, give another --address: ${error.message}`);
+      });
+    }
     this.#timers.push(setInterval(() => this.probe(), PROBE_EVERY));
     this.probe();
   }
@@ -304,8 +311,10 @@ export class Messenger implements AsyncDisposable {
     const socket = this.#discovery = createDatagramSocket({ reuseAddr: true });
     await socket.bind(port, "0.0.0.0");
     const own = /^(0\.0\.0\.0|::)$/.test(address) ? undefined : address;
-    socket.addMembership(GROUP, own);
-    if (own !== undefined) socket.setMulticastInterface(own);
+    // The group is one of IPv4, whatever the own address is.
+    const card = own !== undefined && parseIp(own)?.family === 4 ? own : undefined;
+    socket.addMembership(GROUP, card);
+    if (card !== undefined) socket.setMulticastInterface(card);
     socket.setMulticastTTL(1);
     socket.on("error", () => {});
     const id = crypto.randomUUID();

@@ -4,6 +4,7 @@ import { AddressBook } from "../../examples/messenger/_address_book.ts";
 import { Messenger } from "../../examples/messenger/_messenger.ts";
 import { createDatagramSocket } from "../../net/datagram_socket.ts";
 import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
+import { consoleErrors } from "../_support/console_errors.ts";
 import { freePort, peerTest, runPeer, spawnPeer, tempFolder } from "../_support/peers.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/messenger/main.ts", import.meta.url));
@@ -73,7 +74,10 @@ Deno.test("messenger keeps its address book whole", async () => {
     "either an IP",
   );
   await assertRejects(() => book.put({ name: "x", ip: "12345" }), TypeError, "dots or colons");
+  await assertRejects(() => book.put({ name: "x", ip: "192.0.2.256" }), TypeError, "no IP");
   await assertRejects(() => book.put({ name: "Ada", ip: "192.0.2.1" }), TypeError, "already");
+  await book.put({ name: "Bob", ip: " 2001:DB8:0::1 " });
+  assertEquals(book.find("Bob")?.ip, "2001:db8::1"); // as the system tells who calls
   await Deno.writeTextFile(path, "[{");
   await assertRejects(() => AddressBook.open(path), Error, "it is damaged");
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["contacts.json"]);
@@ -357,6 +361,38 @@ peerTest("messenger greets somebody nearby once, however long the name", {
   assertEquals(messenger.nearby.map(({ name }) => name), [long.slice(0, 60), "Bob"]);
   assertEquals(changes, 2);
 });
+
+peerTest(
+  "messenger starts where nobody can be found, and on IPv6",
+  { needs: [LINUX] },
+  async () => {
+    await using folder = await tempFolder();
+    const book = await AddressBook.open(`${folder.path}/contacts.json`);
+    await using taken = await createDatagramSocket().bind(0, "0.0.0.0");
+    const taking = taken.address().port;
+    const start = async (address: string, discoveryPort: number): Promise<void> => {
+      const { presence, requests } = freePorts();
+      await using messenger = new Messenger({
+        name: "Ada",
+        address,
+        presencePort: presence,
+        requestPort: requests,
+        discoveryPort,
+        book,
+        onchange: () => {},
+        onnotice: () => {},
+        onmessage: () => {},
+      });
+      await messenger.start();
+      using conn = await Deno.connect({ hostname: address, port: presence });
+      assertEquals(conn.remoteAddr.hostname, address);
+    };
+    const told = await consoleErrors(() => start("127.0.0.2", taking));
+    assertEquals(told.length, 1);
+    assertMatch(`${told[0]}`, /^Nobody nearby will be found, .*EADDRINUSE/);
+    await consoleErrors(() => start("::1", freePorts().discovery));
+  },
+);
 
 peerTest("messenger: two instances talk in two windows of Chromium", {
   ...BROWSER_TEST,
