@@ -128,8 +128,8 @@ export class TraceFilter {
     const names: (number | string)[] = [event.connection];
     if (addr !== undefined) names.push(showAddr(addr));
     if (addr !== undefined && "hostname" in addr) {
-      // An IPv4 client of a listener for both families has a v4-mapped address.
-      const plain = addr.hostname.replace(/^::ffff:(?=\d+\.)/, "");
+      // An IPv4 client of a listener for both families has a v4-mapped address; a link-local one of datagrams may have its zone.
+      const plain = addr.hostname.replace(/^::ffff:(?=\d+\.)|%.*/g, "");
       names.push(addr.hostname, plain, showEndpoint(plain, addr.port));
     }
     return this.#connections.some((wanted) => names.includes(wanted));

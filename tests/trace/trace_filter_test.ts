@@ -42,6 +42,17 @@ Deno.test("a filter finds an IPv4 client of a listener for both families by its 
   }
 });
 
+Deno.test("a filter finds a link-local client with its zone and without", () => {
+  for (const wanted of ["fe80::3", "[fe80::3]:5000", "fe80::3%eth0", "[fe80::3%eth0]:5000"]) {
+    const filter = new TraceFilter({ connections: [wanted] });
+    assert(filter.accepts(opened(1, "fe80::3%eth0")), wanted);
+    assertFalse(filter.accepts(opened(2, "fe80::4%eth0")), wanted);
+  }
+  assertFalse(
+    new TraceFilter({ connections: ["fe80::3%eth1"] }).accepts(opened(1, "fe80::3%eth0")),
+  );
+});
+
 Deno.test("a filter chooses a side, and leaves what belongs to none", () => {
   const filter = new TraceFilter({ from: "server" });
   assertFalse(filter.accepts(data("x")));
