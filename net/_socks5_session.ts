@@ -121,6 +121,7 @@ function replyFor(error: NetError): number {
     case "EACCES":
     case "EPERM":
       return SOCKS5_REPLY.notAllowed;
+    case "ENETDOWN":
     case "ENETUNREACH":
       return SOCKS5_REPLY.networkUnreachable;
     case "EAI_AGAIN":

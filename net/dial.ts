@@ -87,7 +87,8 @@ export interface DialOptions extends WaitOptions {
    */
   keepAlive?: boolean | number;
   /**
-   * Finds the addresses of the name.
+   * Finds the addresses of the name. It may give link-local ones with their zone (`fe80::1%eth0`): that is the way to them for WebSocket's
+   * URLs, which can't hold a zone.
    *
    * @default {the system's lookup}
    */

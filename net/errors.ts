@@ -14,6 +14,7 @@
  * | `ECONNRESET` | the peer cut the connection |
  * | `EAI_AGAIN` | the name can't be looked up now: no name server answers |
  * | `EHOSTDOWN`, `EHOSTUNREACH`, `ENETUNREACH` | no way to the host |
+ * | `ENETDOWN` | the network is off: macOS and Windows say so, Linux mostly `ENETUNREACH` |
  * | `EINVAL` | the system does not take an argument |
  * | `EIO` | the system failed without telling more |
  * | `EISCONN` | connected or connecting already |
@@ -61,6 +62,7 @@ export type NetErrorCode =
   | "ELOOP"
   | "EMFILE"
   | "EMSGSIZE"
+  | "ENETDOWN"
   | "ENETUNREACH"
   | "ENFILE"
   | "ENOENT"

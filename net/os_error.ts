@@ -52,6 +52,7 @@ const KNOWN: ReadonlySet<string> = new Set<NetErrorCode>([
   "ELOOP",
   "EMFILE",
   "EMSGSIZE",
+  "ENETDOWN",
   "ENETUNREACH",
   "ENFILE",
   "ENOENT",

@@ -875,7 +875,7 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return addressInfo(this.#transport?.localAddr) ?? {};
   }
 
-  /** The peer's IP address. */
+  /** The peer's IP address; without the zone of a link-local one, which Deno does not tell. */
   get remoteAddress(): string | undefined {
     return addressInfo(this.#transport?.remoteAddr)?.address;
   }

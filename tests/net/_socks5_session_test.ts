@@ -100,6 +100,7 @@ Deno.test("SOCKS5 session tells why it could not connect", async () => {
   const replies: [NetErrorCode, number][] = [
     ["ERR_DIAL_POLICY", 2],
     ["EACCES", 2],
+    ["ENETDOWN", 3],
     ["ENETUNREACH", 3],
     ["EHOSTUNREACH", 4],
     ["ENOTFOUND", 4],

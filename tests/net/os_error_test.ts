@@ -34,7 +34,7 @@ Deno.test("toNetError knows Deno's errors by their class", () => {
 Deno.test("toNetError takes the system's own code first", () => {
   const codes =
     "EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAI_AGAIN ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN " +
-    "EHOSTUNREACH EINVAL ELOOP EMFILE EMSGSIZE ENETUNREACH ENFILE ENOENT ENOSPC ENOTCONN ENOTDIR " +
+    "EHOSTUNREACH EINVAL ELOOP EMFILE EMSGSIZE ENETDOWN ENETUNREACH ENFILE ENOENT ENOSPC ENOTCONN ENOTDIR " +
     "ENOTFOUND EPERM EPIPE EPROTO ETIMEDOUT";
   for (const code of codes.split(" ")) {
     assertEquals(codeOf(Object.assign(new Deno.errors.Http("x"), { code })), code);
