@@ -13,6 +13,7 @@ import type {
   Socks5ServerOptions,
 } from "./socks5_server_options.ts";
 import type { Transport } from "./transport.ts";
+import { configureTransport } from "./transport_settings.ts";
 import { isBounded, waitFor } from "./wait.ts";
 
 /** How long the server waits after it could not accept, for example for want of file descriptors, in ms. */
@@ -96,7 +97,10 @@ export class Socks5Server implements AsyncDisposable {
   serve(transport: Transport): Promise<void> {
     const client: Socks5Client = { address: transport.remoteAddr };
     const admitted = this.#admit(transport, client);
-    return admitted === undefined ? Promise.resolve() : this.#run(admitted, client);
+    if (admitted === undefined) return Promise.resolve();
+    // What goes through comes in pieces: with Nagle's algorithm the second one would wait for a round trip.
+    configureTransport(transport, { noDelay: true });
+    return this.#run(admitted, client);
   }
 
   #admit(transport: Transport, client: Socks5Client): Transport | undefined {

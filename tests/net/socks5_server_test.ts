@@ -440,6 +440,18 @@ Deno.test("SOCKS5 server serves a transport from elsewhere", async () => {
   await served;
 });
 
+Deno.test("SOCKS5 server has its clients' connections send small pieces at once", async () => {
+  const server = createSocks5Server();
+  const set: boolean[] = [];
+  const [client, accepted] = pair();
+  const served = server.serve(Object.assign(accepted, {
+    setNoDelay: (on: boolean) => void set.push(on),
+  }));
+  assertEquals(set, [true]);
+  client.close();
+  await served;
+});
+
 Deno.test({
   name: "SOCKS5 server passes a reset on as one, so that half a body is not taken for all of it",
   ignore: grantedLibc() === undefined,
