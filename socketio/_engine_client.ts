@@ -61,6 +61,8 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
   #heartbeat: ReturnType<typeof setTimeout> | undefined;
   /** When the server must have sent a ping: timers may sleep along with the computer. */
   #expires = Infinity;
+  /** When the last message came. */
+  #heardAt = -Infinity;
   readonly #closing: Promise<void>[] = [];
   readonly #network: ClientNetwork | undefined;
 
@@ -114,8 +116,10 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
    * over, whatever still comes: what is not sent for this reason is sent over the next one.
    */
   get expired(): boolean {
-    if (this.#state !== "open" || performance.now() <= this.#expires) return false;
+    if (this.#state !== "open") return false;
     if (this.#expires > -Infinity) {
+      const now = performance.now();
+      if (now <= this.#expires || this.#patience(now) >= 0) return false;
       this.#expires = -Infinity;
       queueMicrotask(() => this.#fail("ping timeout"));
     }
@@ -167,6 +171,7 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
     if (!this.open) return;
     switch (packet.type) {
       case "message":
+        this.#heardAt = performance.now();
         this.#host.onEngineMessage(packet.data ?? "");
         this.face?._tell("data", packet.data ?? "");
         return this.face?._tell("message", packet.data ?? "");
@@ -324,8 +329,19 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
     clearTimeout(this.#heartbeat);
     const delay = pingInterval + pingTimeout;
     this.#expires = performance.now() + delay;
-    this.#heartbeat = setTimeout(() => this.#fail("ping timeout"), timerTime(delay));
+    this.#heartbeat = setTimeout(this.#overdue, timerTime(delay));
   }
+
+  /** How long a ping may still wait behind the messages that come: as long after each as an answer to a ping has, in ms. */
+  #patience(now: number): number {
+    return this.#heardAt + this.#handshake!.pingTimeout - now;
+  }
+
+  readonly #overdue = (): void => {
+    const patience = this.#patience(performance.now());
+    if (patience > 0) this.#heartbeat = setTimeout(this.#overdue, timerTime(patience));
+    else this.#fail("ping timeout");
+  };
 
   #fail(reason: ClientDisconnectReason, error?: Error): void {
     if (this.#state === "closed") return;

@@ -264,6 +264,12 @@ export class ServerEngineSocket
     this.#session.pingDue();
   }
 
+  /** Whether a message is coming now: such a one has a time of its own (`messageTimeout`). */
+  get _receiving(): boolean {
+    const transport = this.#transport;
+    return transport.name === "websocket" && transport.receiving;
+  }
+
   pongOverdue(): void {
     const transport = this.#transport;
     // The answer waits behind a message that is still coming: that has a time of its own (`messageTimeout`).

@@ -106,4 +106,6 @@ export interface EngineWebSocket {
   terminate(): void;
   /** Whether a message is coming, and more of it than when this was asked last, or it would be but for the limits: where that is known. */
   advanced?(): boolean;
+  /** Whether a part of a message has come, and its end has not: where that is known. */
+  readonly receiving?: boolean;
 }

@@ -251,6 +251,10 @@ export class RawSocket
     }
   }
 
+  get receiving(): boolean {
+    return this.#protocol.midMessage && !this.#finished;
+  }
+
   advanced(): boolean {
     const told = this.#partsTold;
     this.#partsTold = this.#parts;

@@ -88,6 +88,7 @@ export interface ClientServer {
 interface SinkConnection extends EngineConnection {
   _sink: unknown;
   _writeText(head: string, body: string, options: EngineWriteOptions): void;
+  readonly _receiving: boolean;
 }
 
 function takesSink(conn: EngineConnection): conn is SinkConnection {
@@ -144,6 +145,10 @@ export class ServerClient implements SocketClient, BudgetShareOwner {
 
   /** The time for attachments is over. */
   onAttachmentTimeout(): void {
+    // One is coming, over a slow network: a message has a time of its own (`messageTimeout`).
+    if (takesSink(this.conn) && this.conn._receiving) {
+      return this.#server.attachmentDelay.start(this);
+    }
     this.#fail(new SocketIoError("ERR_PARSE", "Cannot decode a packet: attachments are missing"));
   }
 

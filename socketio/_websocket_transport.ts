@@ -48,6 +48,11 @@ export class WebSocketTransport implements EngineWebSocketHost {
     return this.#socket.advanced?.() === true;
   }
 
+  /** Whether a part of a message has come, and its end has not. */
+  get receiving(): boolean {
+    return this.#socket.receiving === true;
+  }
+
   /** Packets are handed on from now on. */
   start(): void {
     this.#socket.start(this);

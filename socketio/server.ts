@@ -141,7 +141,8 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
    */
   maxAttachmentBytes?: number;
   /**
-   * How long the attachments of a packet may take to come, in ms.
+   * How long the attachments of a packet may take to come, in ms. One that is coming over a WebSocket then has its
+   * `messageTimeout`.
    *
    * @default {30_000}
    */

@@ -430,6 +430,29 @@ Deno.test("never-ending message: attachments that do not come end their connecti
   await io.visit();
 });
 
+Deno.test("never-ending message: an attachment that comes slowly has the time of a message", async () => {
+  await using io = await socketIoPort({
+    attachmentTimeout: 50,
+    closeTimeout: 200,
+    pingInterval: 600_000,
+  });
+  using wire = await openWebSocket(io.port, { path: ENGINE });
+  await wire.write(clientFrame(1, "40"));
+  const attachment = clientFrame(2, "slow");
+  const announcement = clientFrame(1, '451-1["echo",{"_placeholder":true,"num":0}]');
+  // In one piece, so that no time passes between the two.
+  await wire.write(joined(announcement, attachment.subarray(0, -1)));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await wire.write(attachment.subarray(-1));
+  for (;;) {
+    const frame = await within("the echo", wire.readFrame());
+    assert(frame !== undefined && frame.opcode !== 8, "the connection stays");
+    if (frame.opcode === 2) break;
+  }
+  wire.close();
+  await io.visit();
+});
+
 // Closes that are not answered.
 
 Deno.test("stuck close: a peer that never answers is let go of, by servers and clients", async () => {

@@ -356,6 +356,27 @@ Deno.test("engine client knows that it has expired though no timer ran, as after
   await client.close();
 });
 
+Deno.test("engine client waits for a ping behind messages that come", async () => {
+  const { client, sockets: [socket], log } = open();
+  socket.accept(hello());
+  ahead(119_000, () => socket.receive("4slow"));
+  ahead(170_000, () => assert(!client.expired));
+  // Though no ping has come, it ends only when the messages have ended as well.
+  ahead(180_000, () => assert(client.expired));
+  await Promise.resolve();
+  assertEquals(log, ["open", "slow", "ping timeout"]);
+  await client.close();
+});
+
+Deno.test("engine client looks again when the time for a ping is over, and a message has come", async () => {
+  const { client, sockets: [socket], log } = open();
+  socket.accept(hello({ pingInterval: 10, pingTimeout: 10 }));
+  ahead(600_000, () => socket.receive("4slow"));
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assertEquals([client.open, log], [true, ["open", "slow"]]);
+  await client.close();
+});
+
 Deno.test("engine client tries the next transport only where it shall", async () => {
   for (const tryAllTransports of [true, false]) {
     const rig = open({ transports: ["polling", "websocket"], tryAllTransports });

@@ -548,7 +548,7 @@ Deno.test("raw socket tells whether a message is coming, and more of it than bef
   assertEquals([host.messages, socket.advanced()], [["whole"], false]);
   await peer.write(begun("half"));
   await settle();
-  assertEquals([socket.advanced(), socket.advanced()], [true, false]);
+  assertEquals([socket.advanced(), socket.advanced(), socket.receiving], [true, false, true]);
   // Byte by byte, in the middle of a frame.
   const rest = encodeFrame(toBytes(" whole"), { opcode: 0, maskKey: 7 });
   for (const byte of rest.subarray(0, -1)) {
@@ -559,6 +559,7 @@ Deno.test("raw socket tells whether a message is coming, and more of it than bef
   await peer.write(rest.subarray(-1));
   await settle();
   assertEquals([host.messages.at(-1), socket.advanced()], ["half whole", false]);
+  assertEquals(socket.receiving, false);
   // What the limits hold back would come.
   limits.receivedBytes.add(500);
   const other = { onRoom() {} };
