@@ -261,6 +261,8 @@ export class ServerEngineSocket
   }
 
   pingDue(): void {
+    // From now on it counts what comes and leaves.
+    if (this.#transport.name === "websocket") this.#transport.advanced();
     this.#session.pingDue();
   }
 
@@ -272,7 +274,7 @@ export class ServerEngineSocket
 
   pongOverdue(): void {
     const transport = this.#transport;
-    // The answer waits behind a message that is still coming: that has a time of its own (`messageTimeout`).
+    // The answer waits behind a message that is still coming, which has a time of its own (`messageTimeout`), or the ping behind a queue.
     if (transport.name === "websocket" && transport.advanced()) return this.startPingTimeout();
     this.#session.pongOverdue();
   }

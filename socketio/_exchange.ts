@@ -104,7 +104,10 @@ export interface EngineWebSocket {
   close(code?: number, reason?: string): void;
   /** Closes at once. */
   terminate(): void;
-  /** Whether a message is coming, and more of it than when this was asked last, or it would be but for the limits: where that is known. */
+  /**
+   * Where that is known: whether a message is coming, and more of it than when this was asked last, or it would be but for the limits; or whether the
+   * client has taken more of a queue since.
+   */
   advanced?(): boolean;
   /** Whether a part of a message has come, and its end has not: where that is known. */
   readonly receiving?: boolean;

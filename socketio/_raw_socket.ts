@@ -101,6 +101,9 @@ export class RawSocket
   /** How many parts of such messages came, and how many when somebody last asked. */
   #parts = 0;
   #partsTold = 0;
+  /** How many bytes had been written when somebody last asked, and whether more waited then. */
+  #writtenTold = 0;
+  #waitedTold = false;
   #starved = false;
   /** How long the limits have held that message back, in ms, since when they do, and whether it had its time twice for that. */
   #held = 0;
@@ -258,7 +261,13 @@ export class RawSocket
   advanced(): boolean {
     const told = this.#partsTold;
     this.#partsTold = this.#parts;
-    return this.#message >= 0 && !this.#finished && (this.#starved || this.#parts !== told);
+    const { bytesWritten, idle } = this.#writer;
+    // What the system holds of a long queue has still to leave when the queue is empty; what it takes at once tells nothing.
+    const taken = bytesWritten !== this.#writtenTold && (!idle || this.#waitedTold);
+    this.#writtenTold = bytesWritten;
+    this.#waitedTold = !idle;
+    if (this.#finished) return false;
+    return taken || (this.#message >= 0 && (this.#starved || this.#parts !== told));
   }
 
   /** A message takes too long. One that the limits have held back has as long once more: that time is not its sender's. */

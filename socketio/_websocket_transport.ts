@@ -43,7 +43,7 @@ export class WebSocketTransport implements EngineWebSocketHost {
     return this.#socket.queued;
   }
 
-  /** Whether a message is coming, and more of it than when this was asked last. */
+  /** Whether a message is coming, or a queue leaving, and more of it than when this was asked last. */
   advanced(): boolean {
     return this.#socket.advanced?.() === true;
   }

@@ -573,6 +573,27 @@ Deno.test("raw socket tells whether a message is coming, and more of it than bef
   assertEquals(socket.advanced(), false);
 });
 
+Deno.test("raw socket tells whether its client takes more of what is queued for it", async () => {
+  const { socket, host, peer } = rig({ wire: { capacity: 100 } });
+  socket.start(host);
+  socket.send("x".repeat(96));
+  await settle();
+  // The system took it at once: nobody knows whether the client did.
+  assertEquals([socket.queued, socket.advanced()], [0, false]);
+  socket.send("y".repeat(996));
+  await settle();
+  socket.advanced();
+  const bytes = new Uint8Array(100);
+  for (let left = 1000; left > 0; left -= 100) {
+    assertEquals([socket.advanced(), socket.advanced()], [false, false]);
+    await peer.read(bytes);
+    await settle();
+    assertEquals(socket.advanced(), true, `${left}`);
+  }
+  assertEquals([socket.queued, socket.advanced()], [0, false]);
+  socket.terminate();
+});
+
 Deno.test("raw socket gives a message no more time than others for what held the last one back", async () => {
   const limits = new Limits({ receivedBytes: 100 });
   const messageDelay = new Deadlines();

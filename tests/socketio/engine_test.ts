@@ -1021,6 +1021,39 @@ Deno.test("engine does not end a client whose answer waits behind a long message
   await engine.close();
 });
 
+Deno.test("engine does not end a client whose ping waits behind what it takes slowly", async () => {
+  const engine = echo({ pingInterval: 50, pingTimeout: 600, maxBufferedBytes: 64 << 20 });
+  const { port } = await engine.listen({ hostname: "127.0.0.1" });
+  const connected = new Promise<EngineSocket>((resolve) => engine.once("connection", resolve));
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode([
+    "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
+    "Host: localhost",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "\r\n",
+  ].join("\r\n")));
+  const socket = await connected;
+  let reason: string | undefined;
+  const closed = new Promise<string>((resolve) => socket.on("close", resolve));
+  closed.then((why) => reason = why);
+  // More than the system holds for both sides.
+  socket.write("x".repeat(32 << 20));
+  const bytes = new Uint8Array(1 << 20);
+  // It takes all of it, but for longer than a ping and its answer have.
+  for (let taken = 0; taken < 24 << 20;) {
+    taken += (await conn.read(bytes))!;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assertEquals(reason, undefined, `${taken}`);
+  }
+  // Now it takes nothing.
+  assertEquals(await closed, "ping timeout");
+  conn.close();
+  await engine.close();
+});
+
 Deno.test("engine lets no more connections wait at its port than it may", async () => {
   const engine = echo();
   const { port } = await engine.listen({ port: 0, hostname: "127.0.0.1", maxWaiting: 1 });
