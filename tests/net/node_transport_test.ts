@@ -20,6 +20,7 @@ import { joinBytes } from "../_support/fuzz.ts";
 import { tcpPair } from "../_support/tcp_pair.ts";
 import { testTransportContract } from "../_support/transport_contract.ts";
 import { readAll } from "../_support/transport_io.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -943,6 +944,7 @@ Deno.test("transport duplex sets after its write what the transport refuses mean
 
 for (const ends of [true, false]) {
   Deno.test(`transport duplex leaves soon, and ${ends ? "with" : "without"} a peer that ends as well`, async () => {
+    using _time = shortTimers(5000, ends ? 60_000 : 1000);
     const [own, far] = pair();
     const duplex = new TransportDuplex(own, { allowHalfOpen: true });
     duplex.resume();
@@ -962,17 +964,18 @@ for (const ends of [true, false]) {
 }
 
 Deno.test("transport duplex leaves in the end although its peer goes on to send", async () => {
+  using _time = shortTimers(5000, 500);
   const [own, far] = pair();
   const duplex = new TransportDuplex(own, { allowHalfOpen: true });
   duplex.resume();
   duplex.destroySoon();
   assertEquals(await readAll(far), new Uint8Array(0));
   const closed = once(duplex, "close");
-  const dripping = setInterval(() => void far.write(utf8(".")).catch(() => {}), 1000);
+  const dripping = setInterval(() => void far.write(utf8(".")).catch(() => {}), 50);
   const { now } = performance;
   try {
     // It sees that some came, and stays; then five minutes have passed.
-    await new Promise((resolve) => setTimeout(resolve, 5500));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     assertEquals([duplex.destroyed, duplex.bytesRead > 0], [false, true]);
     performance.now = () => now.call(performance) + 300_000;
     await closed;

@@ -28,6 +28,7 @@ import {
   webSocketPort,
   within,
 } from "../_support/ports.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 import { joined } from "../_support/websocket_rig.ts";
 import { ACCEPT, KEY, upgradeRequest, urlOf } from "../_support/websocket_server.ts";
 import { acceptValue } from "../_support/raw_peer.ts";
@@ -36,7 +37,7 @@ import { WebSocketHandshakeError } from "../../websocket/errors.ts";
 import { type DecodedFrame, decodeFrame } from "../../websocket/frame.ts";
 
 /** How long a client may take to say who it is in these tests, in ms. */
-const DEADLINE = 2000;
+const DEADLINE = 1000;
 
 /** What a client sends so slowly that it would take minutes. */
 const SLOW_WORDS: Readonly<Record<string, Uint8Array>> = {
@@ -102,8 +103,9 @@ Deno.test("slowloris: clients that send nothing at all are ended by every server
 });
 
 Deno.test("slowloris: a second request that drips is ended by servers that speak HTTP, too", async () => {
+  const handler = () => new Response("page");
   const ports: [Port, string][] = [
-    [await webSocketPort({ handler: () => new Response("page") }), "/"],
+    [await webSocketPort({ handler, handshakeTimeout: DEADLINE }), "/"],
     [await socketIoPort({}, { headTimeout: DEADLINE }), "/nothing"],
   ];
   await Promise.all(ports.map(async ([port, path]) => {
@@ -121,6 +123,7 @@ Deno.test("slowloris: a second request that drips is ended by servers that speak
 });
 
 Deno.test("slowloris: a polling request whose body drips ends with its session", async () => {
+  using _time = shortTimers(5000, 500);
   await using port = await socketIoPort({ pingInterval: 200, pingTimeout: DEADLINE });
   using wire = await Wire.connect(port.port);
   await wire.write("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -356,21 +359,23 @@ const GREETINGS: readonly (readonly [name: string, bytes: Uint8Array])[] = [
   ["random bytes", latin1("\xde\xad\xbe\xef\x00\xff\r\n\r\n\x81\x05hello")],
 ];
 
-for (const [name, open] of PORTS) {
-  Deno.test(`cross-protocol: ${name} ends who speaks another protocol, and serves the next`, async () => {
-    await using port = await open({ timeout: DEADLINE / 2 });
+Deno.test("cross-protocol: every server ends who speaks another protocol, and serves the next", async () => {
+  await Promise.all(PORTS.map(async ([name, open]) => {
+    await using port = await open({ timeout: DEADLINE });
     await Promise.all(GREETINGS.map(async ([greeting, bytes]) => {
       if (name.startsWith("SOCKS5") && greeting.startsWith("a SOCKS5")) return;
       using wire = await Wire.connect(port.port);
       await wire.write(bytes);
-      const answer = await within(`the end of ${greeting}`, readToEnd(wire));
+      const what = `the end of ${greeting} at the ${name}`;
+      const answer = await within(what, readToEnd(wire));
       // Nobody takes it for what this port serves.
-      assert(!answer.includes("HTTP/1.1 101"), answer);
-      assertEquals(answer.match(/HTTP\/1\.1 /g)?.length ?? 0, answer.startsWith("HTTP") ? 1 : 0);
+      assert(!answer.includes("HTTP/1.1 101"), `${what}: ${answer}`);
+      const answers = answer.match(/HTTP\/1\.1 /g)?.length ?? 0;
+      assertEquals(answers, answer.startsWith("HTTP") ? 1 : 0, what);
     }));
     await visited(port);
-  });
-}
+  }));
+});
 
 // Request smuggling. CVE-2026-48931 (Node): what follows a refused request is no new one.
 

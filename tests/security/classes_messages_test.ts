@@ -358,12 +358,9 @@ for (const slowClient of ["close", "drop"] as const) {
 
 Deno.test("never-ending message: a fragment now and then does not keep a message going, to servers and clients", async () => {
   await using server = await webSocketPort({ messageTimeout: 300 });
-  await using io = await socketIoPort({ pingInterval: 150, pingTimeout: 300 });
-  await using ioDeflating = await socketIoPort({
-    pingInterval: 150,
-    pingTimeout: 300,
-    perMessageDeflate: true,
-  });
+  const options = { pingInterval: 150, pingTimeout: 300, messageTimeout: 300 };
+  await using io = await socketIoPort(options);
+  await using ioDeflating = await socketIoPort({ ...options, perMessageDeflate: true });
   for (
     const [port, path, headers] of [
       [server, "/", {}],
@@ -373,8 +370,10 @@ Deno.test("never-ending message: a fragment now and then does not keep a message
   ) {
     using wire = await openWebSocket(port.port, { path, headers });
     await wire.write(clientFrame(1, "4", { fin: false }));
+    let sent = 1;
     const sending = (async () => {
       while (!wire.ended && await wire.write(clientFrame(0, "x", { fin: false }))) {
+        sent++;
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
@@ -382,6 +381,8 @@ Deno.test("never-ending message: a fragment now and then does not keep a message
     if (port === server) assertEquals(code, 1008);
     wire.close();
     await sending;
+    // It is the message's time that was up, and not the 45 s that a client has to join a namespace.
+    assert(sent < 1000, `${sent} fragments`);
     await within("the end on its side", until(() => port.connections() === 0));
     await port.visit();
   }

@@ -7,6 +7,7 @@ import { waitFor as within } from "../../net/wait.ts";
 import { writeAll } from "../../net/write_all.ts";
 import { reported } from "../_support/console_errors.ts";
 import { earlyLeavers } from "../_support/early_leavers.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 import { watchResponse } from "../../websocket/request_listener.ts";
 import { FrontDoor, type FrontDoorOptions, type RawRequest } from "../../socketio/_front_door.ts";
 
@@ -475,9 +476,12 @@ Deno.test("front door passes on an upgrade behind other requests when their resp
 });
 
 Deno.test("front door passes on no upgrade behind a response that is the last one", async () => {
+  // How long a client that was told the end may stay.
+  using _time = shortTimers(5000, 1000);
   const late: string[] = [];
   const connections = new Budget(10, "drop");
   const { port, close } = open({
+    headTimeout: 60_000,
     connections,
     onRequest: (_request, response) => {
       response.setHeader("connection", "close");
