@@ -174,10 +174,29 @@ export function peerTest(
   Deno.test({ name: reason, ignore: true, fn });
 }
 
-/** A TCP port on loopback that was free a moment ago, for programs that can't take port 0. */
+/** Of these, no system takes one by itself, for port 0 or for a connection. */
+const [LOWEST_PORT, HIGHEST_PORT] = [16_384, 32_767];
+
+let nextPort = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT + 1));
+
+/**
+ * A TCP port on loopback that was free a moment ago, for programs that can't take port 0. It is none of those that the system gives out:
+ * other tests, which run at the same time, would soon have it. Nor does it come twice.
+ */
 export function freePort(hostname = "127.0.0.1"): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
+  for (let tries = HIGHEST_PORT - LOWEST_PORT;; tries--) {
+    const port = nextPort;
+    nextPort = port < HIGHEST_PORT ? port + 1 : LOWEST_PORT;
+    try {
+      Deno.listen({ hostname, port }).close();
+      return port;
+    } catch (error) {
+      // Windows keeps some for itself.
+      const taken = error instanceof Deno.errors.AddrInUse ||
+        error instanceof Deno.errors.PermissionDenied;
+      if (!taken || tries === 0) throw error;
+    }
+  }
 }
 
 /** When a peer counts as ready; see {@linkcode SpawnPeerOptions.ready}. */

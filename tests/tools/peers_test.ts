@@ -206,3 +206,9 @@ Deno.test("freePort gives a port that can be listened on", () => {
   assert(port > 0 && port < 65536);
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
+
+Deno.test("freePort gives no port twice, and none that the system gives out by itself", () => {
+  const ports = Array.from({ length: 300 }, () => freePort());
+  assertEquals(new Set(ports).size, 300);
+  assert(ports.every((port) => port >= 16_384 && port < 32_768), ports.join());
+});
