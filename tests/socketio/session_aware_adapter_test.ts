@@ -4,6 +4,7 @@ import { reported } from "../_support/console_errors.ts";
 import { microtasks } from "../_support/microtasks.ts";
 import { runPeer } from "../_support/peers.ts";
 import { type FakeConnection, fakeServer } from "../_support/socketio_rig.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 import type { SocketIoServer } from "../../socketio/server.ts";
 import {
   type ConnectionStateRecoveryOptions,
@@ -555,6 +556,7 @@ Deno.test("a kept event that can't be encoded any more stops neither the others 
 });
 
 Deno.test("a client whose session an adapter does not find in time is let in as a new one", async () => {
+  using _time = shortTimers(5000, 200);
   const { io, join } = setup();
   const first = await join();
   first.conn.end("transport close");

@@ -17,6 +17,7 @@ import {
   until,
   upgradeRequest,
 } from "../_support/websocket_server.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 import {
   createHandlerServer,
   injectConnection,
@@ -1034,6 +1035,7 @@ const nonsense: Record<string, [request: string, answers: RegExp, later?: string
 
 for (const [where, [request, answers, later]] of Object.entries(nonsense)) {
   Deno.test(`handler's clients have their responses, and are let go of, where nonsense comes ${where}`, async () => {
+    using _time = shortTimers(5000, 1000);
     const limits = new Limits();
     await using server = await serve({
       limits,
@@ -1079,6 +1081,7 @@ Deno.test("a server that closes still says that a body was nonsense, and does no
 });
 
 Deno.test("upgrade behind a response that is the last one is not taken", async () => {
+  using _time = shortTimers(5000, 1000);
   let clients = 0;
   const limits = new Limits();
   await using server = await serve({
@@ -1164,6 +1167,7 @@ for (const own of [true, false]) {
 
 for (const count of [1, 150]) {
   Deno.test(`handler is not asked behind its last response, and lets go of a client with ${count} requests`, async () => {
+    using _time = shortTimers(5000, 1000);
     const limits = new Limits();
     let asked = 0;
     await using server = await serve({
