@@ -176,7 +176,8 @@ const FOREIGN_OPTIONS: Readonly<Record<string, string>> = {
  */
 export async function dial(target: DialTarget, options: DialOptions = {}): Promise<Transport> {
   const plan = makePlan(target, options);
-  const deadline = deadlineSignal(`connect to "${plan.endpoint}"`, options);
+  const way = plan.proxies.length === 0 ? "" : " through proxy";
+  const deadline = deadlineSignal(`connect to "${plan.endpoint}"${way}`, options);
   let open: Transport | undefined;
   try {
     if (deadline.fired !== null) throw deadline.fired;
