@@ -14,7 +14,7 @@
  * | `ECONNRESET` | the peer cut the connection |
  * | `EAI_AGAIN` | the name can't be looked up now: no name server answers |
  * | `EHOSTDOWN`, `EHOSTUNREACH`, `ENETUNREACH` | no way to the host |
- * | `ENETDOWN` | the network is off: macOS and Windows say so, Linux mostly `ENETUNREACH` |
+ * | `ENETDOWN` | the network is off: macOS and Windows say so, Linux mostly `ENETUNREACH`; a Bluetooth adapter is off |
  * | `EINVAL` | the system does not take an argument |
  * | `EIO` | the system failed without telling more |
  * | `EISCONN` | connected or connecting already |

@@ -81,7 +81,7 @@ Deno.test("a failed call becomes a NetError with a documented code and its errno
     [97, "EAFNOSUPPORT", "EAFNOSUPPORT, address family not supported"],
     [93, "EAFNOSUPPORT", "EPROTONOSUPPORT, protocol not supported"],
     [19, "EADDRNOTAVAIL", "ENODEV, no such adapter"],
-    [100, "ENETUNREACH", "ENETDOWN, the adapter is down"],
+    [100, "ENETDOWN", "ENETDOWN, the adapter is down"],
     [9, "ERR_SOCKET_CLOSED", "EBADF, bad file descriptor"],
     [32, "EPIPE", "EPIPE, broken pipe"],
     [12, "EIO", "ENOMEM, out of memory"],
