@@ -50,7 +50,8 @@ function targetOf(target: string | URL | ProxyTarget): Target {
  * | `http://` | `http_proxy`, `ALL_PROXY` |
  * | another scheme, or host and port | `ALL_PROXY` |
  *
- * `HTTP_PROXY` in capitals is not looked at: under CGI it holds what a client sent. Nothing in this package looks there by itself.
+ * `HTTP_PROXY` in capitals is not looked at: under CGI it holds what a client sent. On Windows, where these names have no case, it is found as
+ * `http_proxy`: a CGI program there must not ask for `http:` and `ws:` URLs. Nothing in this package looks there by itself.
  *
  * @throws {TypeError} when the target or the proxy's URL is malformed
  * @throws {Deno.errors.NotCapable} without permission to read the variables
