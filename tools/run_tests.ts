@@ -168,7 +168,13 @@ export async function runAll(options: RunAllOptions): Promise<number> {
   let stopped = false;
   const stop = (): void => {
     stopped = true;
-    for (const child of running) child.kill("SIGTERM");
+    for (const child of running) {
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It has ended already, as by the same Ctrl+C, and its output is still being read.
+      }
+    }
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, stop);

@@ -7,6 +7,7 @@ import {
   noCounts,
   planRuns,
   runAll,
+  type RunAllOptions,
   RunOutput,
   summaryOf,
 } from "../../tools/run_tests.ts";
@@ -175,34 +176,73 @@ Deno.test("a run of all tests fails when a file is not there", async () => {
   );
 });
 
+/** A program that runs all tests of the folder that it stands in. */
+function runner(given: Pick<RunAllOptions, "command" | "batches" | "last" | "lanes">): string {
+  const run = JSON.stringify(`file://${repositoryRoot()}/tools/run_tests.ts`);
+  const options = JSON.stringify({ root: ".", ...given });
+  return `import { runAll } from ${run};
+    const print = (text) => console.log(text);
+    Deno.exit(await runAll({ ...${options}, print }));`;
+}
+
+/** Starts `run.ts` in a folder, stops it when there is a file `ready`, and gives what it told. */
+async function stopped(folder: string): Promise<string> {
+  const args = ["run", "-A", "--quiet", "--no-check", "--no-config", "--no-lock", "run.ts"];
+  await using running = await spawnPeer(Deno.execPath(), args, {
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+    ready: { path: `${folder}/ready` },
+  });
+  running.kill("SIGTERM");
+  assertEquals((await running.status).code, 1, running.output);
+  return running.stdout;
+}
+
 Deno.test({
   name:
     "a run of all tests that is stopped ends its processes, and shows the test that was under way",
   ignore: Deno.build.os === "windows",
   fn: async () => {
+    const args = ["test", "-A", "--no-check", "--no-config", "--no-lock"];
     await using folder = await plant({
       "hangs_test.ts": `Deno.test("hangs", async () => {
-        Deno.writeTextFileSync("pid", String(Deno.pid));
+        Deno.writeTextFileSync("ready", "");
         await new Promise((resolve) => setTimeout(resolve, 600_000));
       });`,
-      "run.ts": `
-        import { runAll } from ${JSON.stringify(`file://${repositoryRoot()}/tools/run_tests.ts`)};
-        const command = [Deno.execPath(), "test", "-A", "--no-check", "--no-config", "--no-lock"];
-        const print = (text: string) => console.log(text);
-        const [batches, last] = [[["hangs_test.ts"], ["never_test.ts"]], ["never_test.ts"]];
-        Deno.exit(await runAll({ root: ".", command, batches, last, lanes: 1, print }));`,
+      "run.ts": runner({
+        command: [Deno.execPath(), ...args],
+        batches: [["hangs_test.ts"], ["never_test.ts"]],
+        last: ["never_test.ts"],
+        lanes: 1,
+      }),
     });
-    const args = ["run", "-A", "--quiet", "--no-check", "--no-config", "--no-lock", "run.ts"];
-    await using runner = await spawnPeer(Deno.execPath(), args, {
-      cwd: folder.path,
-      env: { NO_COLOR: "1" },
-      ready: { path: `${folder.path}/pid` },
+    const told = await stopped(folder.path);
+    assertMatch(told, /\nhangs \.\.\.\n[^]*ended with SIGTERM:\nhangs_test\.ts\n/);
+    assertMatch(told, /\nStopped before the end\.\n\n+FAILED \| 0 passed \| 1 failed/);
+    assert(!told.includes("never_test.ts"), told);
+  },
+});
+
+Deno.test({
+  name:
+    "a run of all tests that is stopped is so, too, while the output of an ended process is read",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    // What the one leaves behind holds its output open.
+    const script = `[ "$1" = stays ] && exec sleep 30
+      (while kill -0 $$ 2>/dev/null; do sleep 0.05; done; touch ready; sleep 0.5) &`;
+    await using folder = await plant({
+      "run.ts": runner({
+        command: ["sh", "-c", script, "sh"],
+        batches: [["ends"], ["stays"]],
+        last: [],
+        lanes: 2,
+      }),
     });
-    runner.kill("SIGTERM");
-    assertEquals((await runner.status).code, 1);
-    assertMatch(runner.stdout, /\nhangs \.\.\.\n[^]*ended with SIGTERM:\nhangs_test\.ts\n/);
-    assertMatch(runner.stdout, /\nStopped before the end\.\n\n+FAILED \| 0 passed \| 1 failed/);
-    assert(!runner.stdout.includes("never_test.ts"), runner.stdout);
+    const told = await stopped(folder.path);
+    assertMatch(told, /ended with exit code 0:\nends\n/);
+    assertMatch(told, /ended with SIGTERM:\nstays\n/);
+    assertMatch(told, /\nStopped before the end\./);
   },
 });
 
