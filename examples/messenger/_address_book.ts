@@ -19,7 +19,10 @@ export function checkContact(contact: Contact): Contact {
   }
   const address = parseIp(ip.trim());
   if (ip !== "" && !/[.:]/.test(ip)) throw new TypeError("An IP address has dots or colons in it");
-  if (ip !== "" && address === undefined) throw new TypeError("That is no IP address");
+  // Who calls from a link-local address is told without its zone, and would be nobody.
+  if (ip !== "" && (address === undefined || address.zone !== undefined)) {
+    throw new TypeError("That is no IP address");
+  }
   if (dns !== "" && !/^[a-z0-9.-]{1,253}$/i.test(dns)) throw new TypeError("That is no DNS name");
   // As the system writes it: a contact is known by it when it calls.
   return { name: name.trim(), ...(address === undefined ? { dns } : { ip: formatIp(address) }) };

@@ -74,7 +74,9 @@ Deno.test("messenger keeps its address book whole", async () => {
     "either an IP",
   );
   await assertRejects(() => book.put({ name: "x", ip: "12345" }), TypeError, "dots or colons");
-  await assertRejects(() => book.put({ name: "x", ip: "192.0.2.256" }), TypeError, "no IP");
+  for (const ip of ["192.0.2.256", "fe80::1%eth0"]) {
+    await assertRejects(() => book.put({ name: "x", ip }), TypeError, "no IP");
+  }
   await assertRejects(() => book.put({ name: "Ada", ip: "192.0.2.1" }), TypeError, "already");
   await book.put({ name: "Bob", ip: " 2001:DB8:0::1 " });
   assertEquals(book.find("Bob")?.ip, "2001:db8::1"); // as the system tells who calls
