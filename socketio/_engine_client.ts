@@ -119,7 +119,7 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
     if (this.#state !== "open") return false;
     if (this.#expires > -Infinity) {
       const now = performance.now();
-      if (now <= this.#expires || this.#patience(now) >= 0) return false;
+      if (!this.#isOver(now)) return false;
       this.#expires = -Infinity;
       queueMicrotask(() => this.#fail("ping timeout"));
     }
@@ -171,7 +171,7 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
     if (!this.open) return;
     switch (packet.type) {
       case "message":
-        this.#heardAt = performance.now();
+        this.#hear();
         this.#host.onEngineMessage(packet.data ?? "");
         this.face?._tell("data", packet.data ?? "");
         return this.face?._tell("message", packet.data ?? "");
@@ -330,6 +330,17 @@ export class EngineClient implements ClientTransportHost, ClientEngineSource {
     const delay = pingInterval + pingTimeout;
     this.#expires = performance.now() + delay;
     this.#heartbeat = setTimeout(this.#overdue, timerTime(delay));
+  }
+
+  /** A message came: the ping may be behind it. One that waited while the computer slept shows no more than that the connection was there before. */
+  #hear(): void {
+    const now = performance.now();
+    if (!this.#isOver(now)) this.#heardAt = now;
+  }
+
+  /** Whether the ping is overdue, and no message has it wait. */
+  #isOver(now: number): boolean {
+    return now > this.#expires && this.#patience(now) < 0;
   }
 
   /** How long a ping may still wait behind the messages that come: as long after each as an answer to a ping has, in ms. */

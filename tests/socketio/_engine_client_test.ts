@@ -7,6 +7,7 @@ import {
   stubOptions,
   type StubWebSocket,
 } from "../_support/engine_client_stubs.ts";
+import { shortTimers } from "../_support/short_timers.ts";
 
 function hello(values: Record<string, unknown> = {}): string {
   const handshake = { sid: "s1", upgrades: [], pingInterval: 60_000, pingTimeout: 60_000 };
@@ -369,11 +370,25 @@ Deno.test("engine client waits for a ping behind messages that come", async () =
 });
 
 Deno.test("engine client looks again when the time for a ping is over, and a message has come", async () => {
+  using _time = shortTimers(120_000, 10);
   const { client, sockets: [socket], log } = open();
-  socket.accept(hello({ pingInterval: 10, pingTimeout: 10 }));
-  ahead(600_000, () => socket.receive("4slow"));
+  socket.accept(hello());
+  socket.receive("4slow");
   await new Promise((resolve) => setTimeout(resolve, 60));
   assertEquals([client.open, log], [true, ["open", "slow"]]);
+  await client.close();
+});
+
+Deno.test("engine client that slept for too long is not kept by a message that had come before", async () => {
+  const rig = open();
+  const { client, sockets: [socket] } = rig;
+  socket.accept(hello());
+  ahead(140_001, () => {
+    socket.receive("4before");
+    assert(client.expired);
+  });
+  await rig.closed;
+  assertEquals(rig.log, ["open", "before", "ping timeout"]);
   await client.close();
 });
 
