@@ -673,7 +673,8 @@ function requestTimes(
   const times = {
     headTimeout,
     requestTimeout: requestTimeout ?? usual,
-    keepAliveTimeout: keepAliveTimeout ?? Math.min(MAX_DELAY, pingInterval + pingTimeout),
+    keepAliveTimeout: keepAliveTimeout ??
+      Math.min(MAX_DELAY, Math.ceil(pingInterval + pingTimeout)),
   };
   for (const [name, time] of Object.entries(times)) {
     if (!Number.isInteger(time) || time < 1 || time > MAX_DELAY) {

@@ -933,6 +933,7 @@ Deno.test("engine keeps a connection for as long as a polling client may have no
   const rests = [
     [{}, {}, "45"],
     [{ pingInterval: 3000, pingTimeout: 4000 }, {}, "7"],
+    [{ pingInterval: 3000.5, pingTimeout: 1000 / 3 }, {}, "3"],
     [{ pingInterval: MAX_DELAY, pingTimeout: MAX_DELAY }, {}, "2147482"],
     [{}, { keepAliveTimeout: 2000 }, "2"],
   ] as const;
