@@ -17,3 +17,13 @@ export function timerTime(ms: number): number {
  * limits of their own, but those of npm wait for their database without one.
  */
 export const CLUSTER_TIME = 30_000;
+
+/**
+ * The time for the servers behind an adapter, in ms. One that gives them longer itself, as `requestsTimeout` of npm's adapter for
+ * Redis says, is to tell of it before: it has the answers that did come.
+ */
+export function clusterTime(adapter: object): number {
+  const { requestsTimeout } = adapter as { requestsTimeout?: unknown };
+  const own = typeof requestsTimeout === "number" && requestsTimeout > 0 ? requestsTimeout : 0;
+  return timerTime(Math.max(CLUSTER_TIME, own * 2));
+}

@@ -6,7 +6,7 @@ import { guardCallback, reportCallbackError, reportRejection } from "./_callback
 import { checkEventName } from "./_event_name.ts";
 import { randomId } from "./_random_id.ts";
 import { roomList } from "./_room_list.ts";
-import { ackTime, CLUSTER_TIME, timerTime } from "./_time.ts";
+import { ackTime, clusterTime, timerTime } from "./_time.ts";
 import { SocketIoError } from "./errors.ts";
 import { PacketType } from "./packet.ts";
 import type {
@@ -198,7 +198,8 @@ export class BroadcastOperator<
    * The chosen sockets, those of the other servers of a cluster included. A socket of another server is a
    * {@linkcode RemoteSocket}: its data is a copy.
    *
-   * It waits as long as `timeout()` says, or 30 s; most adapters give up earlier, with an error of their own.
+   * It waits as long as `timeout()` says, or 30 s, or twice the `requestsTimeout` of an adapter that has a longer one; most adapters give
+   * up earlier, with an error of their own.
    *
    * @throws {SocketIoError} `ERR_TIMEOUT` if the adapter does not answer in time.
    */
@@ -243,7 +244,7 @@ export class BroadcastOperator<
   }
 
   async #find(): Promise<Untyped[]> {
-    const { timeout = CLUSTER_TIME } = this.#flags;
+    const { timeout = clusterTime(this.#adapter) } = this.#flags;
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const message = `Cannot fetch the sockets: no answer from the adapter within ${timeout} ms`;

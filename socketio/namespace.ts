@@ -5,7 +5,7 @@ import { waitFor } from "../net/wait.ts";
 import { checkMiddleware, guardCallback, reportCallbackError } from "./_callback.ts";
 import { Listeners } from "./_listeners.ts";
 import { onRejection } from "./_thenable.ts";
-import { CLUSTER_TIME } from "./_time.ts";
+import { clusterTime } from "./_time.ts";
 import { BroadcastOperator } from "./broadcast_operator.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { SocketIoError } from "./errors.ts";
@@ -301,8 +301,8 @@ export class SocketIoNamespace<
 
   /**
    * Sends an event to the namespace of the same name on the other servers of the cluster. With a callback as the last
-   * argument, it waits for their answers: `(error, responses)`. After 30 s without a word from the adapter, which most give earlier, the
-   * error is a `SocketIoError` with the code `ERR_TIMEOUT`.
+   * argument, it waits for their answers: `(error, responses)`. After 30 s without a word from the adapter, which most give earlier, or
+   * twice its `requestsTimeout` if that is longer, the error is a `SocketIoError` with the code `ERR_TIMEOUT`.
    *
    * @throws {TypeError} if the event's name is reserved.
    */
@@ -427,11 +427,12 @@ export class SocketIoNamespace<
     };
     const sent = this.adapter.serverSideEmit([...data, settle]);
     if (!settled) {
+      const time = clusterTime(this.adapter);
       timer = setTimeout(() => {
         const message =
-          `Cannot emit "${event}" to other servers: no answer from the adapter within ${CLUSTER_TIME} ms`;
+          `Cannot emit "${event}" to other servers: no answer from the adapter within ${time} ms`;
         settle(new SocketIoError("ERR_TIMEOUT", message), []);
-      }, CLUSTER_TIME);
+      }, time);
     }
     onRejection(sent, (error) => settle(error, []));
   }

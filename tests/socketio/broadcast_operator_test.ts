@@ -408,18 +408,20 @@ Deno.test("an adapter that never answers who is there, or too late, is given up 
   assertEquals(await new BroadcastOperator(patient.adapter).timeout(0).fetchSockets(), []);
 });
 
-Deno.test("who is there is asked for 30 s if nothing else is said", async () => {
+Deno.test("who is there is asked for 30 s if nothing else is said, and longer where the adapter waits longer", async () => {
   const { adapter } = recorder({ fetchSockets: () => new Promise(() => {}) });
   const { setTimeout: real } = globalThis;
-  let waited: number | undefined;
+  const waited: unknown[] = [];
   globalThis.setTimeout = ((run: () => void, ms?: number) => {
-    waited = ms;
+    waited.push(ms);
     return real(run, 0);
   }) as typeof setTimeout;
   try {
-    await assertRejects(() => new BroadcastOperator(adapter).fetchSockets(), SocketIoError);
+    for (const asked of [adapter, { ...adapter, requestsTimeout: 20_000 }]) {
+      await assertRejects(() => new BroadcastOperator(asked).fetchSockets(), SocketIoError);
+    }
   } finally {
     globalThis.setTimeout = real;
   }
-  assertEquals(waited, 30_000);
+  assertEquals(waited, [30_000, 40_000]);
 });
