@@ -142,7 +142,7 @@ export interface SocketIoServerOptions extends SocketIoEngineOptions {
   maxAttachmentBytes?: number;
   /**
    * How long the attachments of a packet may take to come, in ms. One that is coming over a WebSocket then has its
-   * `messageTimeout`.
+   * `messageTimeout`, not with `perMessageDeflate` nor in a `handler()`.
    *
    * @default {30_000}
    */
