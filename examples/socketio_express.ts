@@ -40,6 +40,8 @@ const port = readArguments(USAGE, { options }, ({ values }) => portNumber("--por
 
 const app = express();
 const server = createServer(app);
+// Longer than a client that polls rests between two requests: node:http's own 5 s would cost some their session.
+server.keepAliveTimeout = 50_000;
 const io = new SocketIoServer();
 io.attach(server);
 
