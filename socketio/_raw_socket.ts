@@ -101,7 +101,7 @@ export class RawSocket
   /** How many parts of such messages came, and how many when somebody last asked. */
   #parts = 0;
   #partsTold = 0;
-  /** How many bytes had been written when somebody last asked, and whether more waited then. */
+  /** How many bytes had been written when somebody last asked, and whether many more waited then. */
   #writtenTold = 0;
   #waitedTold = false;
   #starved = false;
@@ -261,11 +261,12 @@ export class RawSocket
   advanced(): boolean {
     const told = this.#partsTold;
     this.#partsTold = this.#parts;
-    const { bytesWritten, idle } = this.#writer;
-    // What the system holds of a long queue has still to leave when the queue is empty; what it takes at once tells nothing.
-    const taken = bytesWritten !== this.#writtenTold && (!idle || this.#waitedTold);
+    const { bytesWritten, needDrain } = this.#writer;
+    // What the system holds of a long queue has still to leave when the queue is short. What it takes at once tells nothing, and a
+    // little is on its way to it at any time where thousands are sent something all the time.
+    const taken = bytesWritten !== this.#writtenTold && (needDrain || this.#waitedTold);
     this.#writtenTold = bytesWritten;
-    this.#waitedTold = !idle;
+    this.#waitedTold = needDrain;
     if (this.#finished) return false;
     return taken || (this.#message >= 0 && (this.#starved || this.#parts !== told));
   }

@@ -574,23 +574,30 @@ Deno.test("raw socket tells whether a message is coming, and more of it than bef
 });
 
 Deno.test("raw socket tells whether its client takes more of what is queued for it", async () => {
-  const { socket, host, peer } = rig({ wire: { capacity: 100 } });
+  const { socket, host, peer } = rig({ wire: { capacity: 100_000 } });
   socket.start(host);
-  socket.send("x".repeat(96));
+  socket.send("x".repeat(95_990));
   await settle();
   // The system took it at once: nobody knows whether the client did.
   assertEquals([socket.queued, socket.advanced()], [0, false]);
-  socket.send("y".repeat(996));
+  socket.send("y".repeat(999_990));
   await settle();
   socket.advanced();
-  const bytes = new Uint8Array(100);
-  for (let left = 1000; left > 0; left -= 100) {
+  const bytes = new Uint8Array(100_000);
+  for (let left = 1_000_000; left > 0; left -= bytes.length) {
     assertEquals([socket.advanced(), socket.advanced()], [false, false]);
-    await peer.read(bytes);
+    assertEquals(await peer.read(bytes), bytes.length);
     await settle();
     assertEquals(socket.advanced(), true, `${left}`);
   }
   assertEquals([socket.queued, socket.advanced()], [0, false]);
+  // Nor does what is only on its way to the system, as it is at any time where thousands are sent something all the time.
+  for (const text of ["a", "b", "c"]) {
+    socket.send(text);
+    assertEquals([socket.idle, socket.advanced()], [false, false]);
+    await settle();
+    assertEquals([socket.idle, socket.advanced()], [true, false]);
+  }
   socket.terminate();
 });
 
