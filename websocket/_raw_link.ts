@@ -36,6 +36,8 @@ const OVERDRAFT = 16_384;
 const ROUNDING = 32;
 /** How much of the keep-alive interval is between two looks: two of them, rounded up, are no longer than the interval. */
 const LOOK = 15 / 32;
+/** From how many bytes on what waits to leave is a queue, by which a peer that takes it shows that it is there. */
+const QUEUE = 32_768;
 
 /** Whoever broadcasts over a link keeps its frames back for a moment; what else is sent must go behind them. */
 export interface BroadcastSource {
@@ -845,9 +847,11 @@ export class RawLink
   #keepAlive(now: number): void {
     const { keepAliveInterval, keepAliveTimeout } = this.#options;
     const { bytesRead } = this.#reader;
-    const { bytesWritten, idle } = this.#writer;
-    // A peer that takes in what is queued for it is alive, even if it says nothing.
-    const alive = bytesRead !== this.#readSeen || (!idle && bytesWritten !== this.#writtenSeen);
+    const { bytesWritten, idle, queued } = this.#writer;
+    // A peer that takes in what is queued for it is alive, even if it says nothing. What the system takes at once tells nothing, and a little
+    // is on its way to it at any time where thousands are sent something all the time.
+    const waits = !idle && queued >= Math.min(QUEUE, this.highWaterMark);
+    const alive = bytesRead !== this.#readSeen || (waits && bytesWritten !== this.#writtenSeen);
     this.#readSeen = bytesRead;
     this.#writtenSeen = bytesWritten;
     if (this.#paused || this.#starved || this.#ending || alive) this.#lostAt = 0;

@@ -57,7 +57,8 @@ export interface WebSocketConnectionOptions extends WebSocketReceiveLimits {
    */
   keepAliveInterval?: number;
   /**
-   * How long the peer has to send anything after that ping, in ms, before the connection is given up; 0 for as long as it takes.
+   * How long the peer has to send anything after that ping, in ms, before the connection is given up; 0 for as long as it takes. While a
+   * queue for it, of 32 KiB at least or of `highWaterMark`, goes on leaving, it is not given up.
    *
    * @default {20_000}
    */

@@ -131,6 +131,50 @@ Deno.test("link takes any byte for a sign of life", async () => {
   far.close();
 });
 
+Deno.test("link takes it for a sign of life that a queue leaves, until it does not", async () => {
+  const wire = pair({ capacity: 1000 });
+  const { link, far, clock, log } = rig(
+    { keepAliveInterval: 1000, keepAliveTimeout: 500 },
+    undefined,
+    wire,
+  );
+  link.send("x".repeat(60_000), undefined);
+  await settle();
+  const buffer = new Uint8Array(1000);
+  for (let i = 0; i < 20; i++) {
+    clock.advance(400);
+    await far.read(buffer);
+    await settle();
+  }
+  assertEquals(log, []);
+  clock.advance(2000);
+  assertEquals(log, ["error KEEPALIVE_TIMEOUT", "closed 1006 false KEEPALIVE_TIMEOUT"]);
+  far.close();
+});
+
+Deno.test("link takes it for no sign of life that the system takes what is sent", async () => {
+  const wire = pair();
+  const [near, far] = wire;
+  let take: (() => void) | undefined;
+  near.write = (bytes) => new Promise((resolve) => take = () => resolve(bytes.length));
+  const { link, clock, log } = rig(
+    { keepAliveInterval: 1000, keepAliveTimeout: 500 },
+    undefined,
+    wire,
+  );
+  // Whenever somebody looks, a little is on its way.
+  for (let now = 0; now < 3000 && link.open; now += 100) {
+    link.send("x".repeat(1000), undefined);
+    await settle();
+    clock.advance(100);
+    take?.();
+    await settle();
+  }
+  take?.();
+  assertEquals(log, ["error KEEPALIVE_TIMEOUT", "closed 1006 false KEEPALIVE_TIMEOUT"]);
+  far.close();
+});
+
 Deno.test("link without keepalive and message timeout has no deadline", async () => {
   const { link, far, deadlines } = rig({ keepAliveInterval: 0, messageTimeout: 0 });
   await far.write(masked(1, "half", false));
