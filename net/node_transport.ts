@@ -216,10 +216,18 @@ export class NodeTransport implements Transport {
       this.#writers.add(reject);
       this.#stream.write(p, (error) => {
         if (!this.#writers.delete(reject)) return;
-        if (error) reject(this.#failure ?? toNetError(error, { syscall: "write" }));
+        if (error) reject(this.#writeFailure(error, "write"));
         else resolve(p.length);
       });
     });
+  }
+
+  /**
+   * What a write has failed with. When the connection breaks under a write, Deno's node:net cancels it (ECANCELED) before it emits
+   * what broke the connection.
+   */
+  #writeFailure(error: Error, syscall: string): Error {
+    return this.#failure ?? toNetError(this.#stream.errored ?? error, { syscall });
   }
 
   /** Ends the writing direction. */
@@ -232,7 +240,7 @@ export class NodeTransport implements Transport {
       // node:stream gives an error to this callback, whatever its types say.
       this.#stream.end((error?: Error | null) => {
         if (!this.#writers.delete(reject)) return;
-        if (error) reject(this.#failure ?? toNetError(error, { syscall: "shutdown" }));
+        if (error) reject(this.#writeFailure(error, "shutdown"));
         else resolve();
       });
     });

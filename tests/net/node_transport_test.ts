@@ -231,6 +231,27 @@ Deno.test("node transport gives what came before an error, then the error", asyn
   transport.close();
 });
 
+Deno.test("node transport tells what broke the connection, not that the write under way was cancelled for it", async () => {
+  // As Deno's node:net does it.
+  let cancel: (error: Error) => void;
+  const stream = new Duplex({
+    read: () => {},
+    write: (_chunk, _encoding, done) => void (cancel = done),
+    destroy: (error, done) => {
+      cancel(Object.assign(new Error("write ECANCELED"), { code: "ECANCELED", syscall: "write" }));
+      done(error);
+    },
+  });
+  const transport = new NodeTransport(stream);
+  const writing = assertRejects(() => transport.write(utf8("hello")), NetError);
+  const reading = assertRejects(() => transport.read(new Uint8Array(9)), NetError);
+  stream.destroy(
+    Object.assign(new Error("read ETIMEDOUT"), { code: "ETIMEDOUT", syscall: "read" }),
+  );
+  assertEquals([(await writing).code, (await reading).code], ["ETIMEDOUT", "ETIMEDOUT"]);
+  transport.close();
+});
+
 Deno.test("node transport reads a stream that was paused", async () => {
   const stream = new PassThrough();
   stream.pause();
