@@ -68,9 +68,17 @@ export class OutgoingStream {
 
   /** Makes the stream. */
   constructor(sink: OutgoingSink) {
+    let aborted = false;
+    const abort = (reason: unknown): void => {
+      if (!aborted) sink.abort(reason);
+      aborted = true;
+    };
     this.stream = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
+        // `abort` is not called before the write under way is done, and a peer that is gone takes none.
+        const { signal } = controller;
+        signal.addEventListener("abort", () => queueMicrotask(() => abort(signal.reason)));
       },
       write: (chunk): void | Promise<void> => {
         if (!(chunk instanceof Uint8Array)) {
@@ -82,7 +90,7 @@ export class OutgoingStream {
         this.#closing = true;
         return sink.end();
       },
-      abort: (reason) => sink.abort(reason),
+      abort,
     });
   }
 

@@ -37,16 +37,25 @@ export class MessageStreams {
         await connection.close(streamEnd(reason) ?? 1000);
       },
     }, { highWaterMark: 0 });
+    let aborting: Promise<unknown> | undefined;
+    const abort = (reason: unknown): Promise<unknown> =>
+      aborting ??= connection.close(streamEnd(reason) ?? abortCode);
     this.writable = new WritableStream<WebSocketSendable>({
       start: (controller) => {
         this.#sink = controller;
+        // `abort` is not called before the message under way is sent, and a peer that is gone takes none.
+        const { signal } = controller;
+        signal.addEventListener(
+          "abort",
+          () => queueMicrotask(() => abort(signal.reason).catch(() => {})),
+        );
       },
       write: (chunk) => connection.send(chunk),
       async close() {
         await connection.close();
       },
       async abort(reason) {
-        await connection.close(streamEnd(reason) ?? abortCode);
+        await abort(reason);
       },
     });
   }

@@ -25,6 +25,30 @@ Deno.test("a stream out waits for room, ends, and gives up, through its sink", a
   assertEquals(told, ["write 1", "write 2,3", "end"]);
 });
 
+Deno.test("a stream out that is aborted gives the connection up at once, also while a peer takes nothing", async () => {
+  for (const under of ["a write", "the end"]) {
+    const told: unknown[] = [];
+    const stuck = Promise.withResolvers<void>();
+    const { stream } = new OutgoingStream({
+      write: () => false,
+      drained: () => stuck.promise,
+      end: () => stuck.promise,
+      abort: (reason) => {
+        told.push(reason);
+        stuck.reject(new Error("closed"));
+      },
+    });
+    const writer = stream.getWriter();
+    const stuckThere = under === "a write" ? writer.write(new Uint8Array(9)) : writer.close();
+    const failing = assertRejects(() => stuckThere, Error, "closed");
+    await Promise.resolve();
+    await writer.abort("enough").catch(() => {});
+    assertEquals(told, ["enough"], under);
+    await failing;
+    await writer.closed.catch(() => {});
+  }
+});
+
 Deno.test("a stream out takes bytes only", async () => {
   const { stream } = new OutgoingStream({
     write: () => true,

@@ -62,6 +62,27 @@ Deno.test("message streams that are given up close with the code of a WebSocketE
   }
 });
 
+Deno.test("message streams that are aborted close at once, also while a message can't leave", async () => {
+  const sent = Promise.withResolvers<void>();
+  const log: unknown[] = [];
+  const { writable } = new MessageStreams({
+    receive: () => Promise.resolve(CLEAN),
+    send: () => sent.promise,
+    close: (code) => {
+      log.push(code);
+      sent.reject(new WebSocketError("gone", { code: "CLOSED" }));
+      return Promise.resolve(LOST);
+    },
+  }, 4011);
+  const writer = writable.getWriter();
+  const writing = assertRejects(() => writer.write("stuck"), WebSocketError, "gone");
+  await Promise.resolve();
+  await writer.abort("enough");
+  assertEquals(log, [4011]);
+  await writing;
+  await writer.closed.catch(() => {});
+});
+
 Deno.test("message streams send what is written, and close with it", async () => {
   const { streams, log } = rig();
   const writer = streams.writable.getWriter();
