@@ -293,6 +293,7 @@ function bytesOf(data: SyncSendable): Uint8Array {
 function endOf({ wasClean, code, reason, error }: WebSocketCloseInfo): SyncCloseResult {
   if (error === undefined) return [wasClean, code, reason];
   if (error.code === "CONTINUATION") return [false, 1002, "protocol error"];
+  if (error.code === "CLOSE_TIMEOUT") return [false, code, "timeout"];
   const lost = error.code === "CONNECTION_LOST";
   return [false, code, reason || (lost ? "closed" : error.message)];
 }

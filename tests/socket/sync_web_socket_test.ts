@@ -199,6 +199,15 @@ Deno.test("sync WebSocket: close gives up after the timeout", async () => {
   assertEquals(ws.state, "CLOSED");
 });
 
+Deno.test("sync WebSocket: close without a timeout gives up after closeTimeout, with the same text", async () => {
+  await using silent = await rawServer();
+  const ws = new SyncWebSocket({ closeTimeout: 50 });
+  const connecting = ws.connect(url(silent));
+  using _peer = await acceptUpgrade(silent);
+  assertEquals((await connecting)[0], true);
+  assertEquals(await ws.close(), [false, 1006, "timeout"]);
+});
+
 Deno.test("sync WebSocket: what came before the end is received, and then the end", async () => {
   await using server = await serve({
     default: async (ws) => {
