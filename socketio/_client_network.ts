@@ -36,6 +36,25 @@ export function networkThrough(options: ProxyOptions): OpenNetwork {
   );
 }
 
+/** Requests over connections of their own, and how to close these. */
+export type OwnFetch = Pick<ClientNetwork, "fetch" | "close">;
+
+let ownFetch: (() => OwnFetch) | undefined;
+
+/** Tells how to make requests over new connections. A browser looks after its own. */
+export function provideOwnFetch(make: () => OwnFetch): void {
+  ownFetch = make;
+}
+
+/**
+ * The network after a loss: the platform may hold idle connections to the server that are as dead as the lost one, and nobody would
+ * tell it before a request over each of them has timed out. `undefined` where the platform alone can make connections.
+ */
+export function newNetwork(WebSocket: typeof globalThis.WebSocket): OpenNetwork | undefined {
+  const make = ownFetch;
+  return make === undefined ? undefined : () => ({ ...make(), WebSocket });
+}
+
 /** A class for WebSockets to `url` that take messages of `maxMessageSize` bytes, if there is one that is better than the platform's. */
 export type ChooseWebSocket = (url: URL, maxMessageSize: number) => typeof WebSocket | undefined;
 

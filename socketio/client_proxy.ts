@@ -1,6 +1,6 @@
 // Floor 3: driver.
 /**
- * What the client goes over in Deno: WebSockets of this package, and, with the option `proxy`, HTTP over connections that `dial` makes as well.
+ * What the client goes over in Deno: WebSockets of this package, new connections after a loss, and, with the option `proxy`, HTTP over connections that `dial` makes as well.
  * It is apart from the client, which runs in browsers and knows nothing of sockets.
  *
  * @module
@@ -19,6 +19,7 @@ import type { ConnectWebSocketOptions } from "../websocket/client.ts";
 import {
   type ClientNetwork,
   type OpenNetwork,
+  provideOwnFetch,
   provideProxies,
   provideWebSocket,
   type ProxyOptions,
@@ -233,8 +234,21 @@ function mayHaveProxy(): boolean {
 
 /** Deno's own, which keeps what follows a small message back for up to 40 ms (Nagle's algorithm). */
 const PLATFORMS = globalThis.WebSocket;
+const PLATFORMS_FETCH = globalThis.fetch;
 
 provideProxies(throughProxies);
+provideOwnFetch(() => {
+  // With nothing said it goes by the flags and the environment, as `fetch` does.
+  const client = Deno.createHttpClient({});
+  let open = true;
+  return {
+    fetch: (input, init) => fetch(input, fetch === PLATFORMS_FETCH ? { ...init, client } : init),
+    close: () => {
+      if (open) client.close();
+      open = false;
+    },
+  };
+});
 provideWebSocket((url, maxMessageSize) => {
   // Another one that was put there is meant to be used.
   if (globalThis.WebSocket !== PLATFORMS || mayHaveProxy()) return undefined;

@@ -1,7 +1,7 @@
 // Floor 3: driver.
 import { defineInspect } from "../buffer/define_inspect.ts";
 import { reportCallbackError } from "./_callback.ts";
-import { networkThrough, type OpenNetwork, webSocketFor } from "./_client_network.ts";
+import { networkThrough, newNetwork, type OpenNetwork, webSocketFor } from "./_client_network.ts";
 import { EngineClient, type EngineClientHost, type EngineClientOptions } from "./_engine_client.ts";
 import { checkForeignPacket } from "./_foreign_packet.ts";
 import { Listeners } from "./_listeners.ts";
@@ -204,6 +204,8 @@ export class SocketIoManager {
   #connection = 0;
   #attempts = 0;
   #reconnecting = false;
+  /** Whether a connection was lost, or could not be made. */
+  #failed = false;
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #ending: Promise<void> = Promise.resolve();
@@ -450,12 +452,22 @@ export class SocketIoManager {
       const message = `Cannot connect: timed out after ${timeout} ms`;
       this.#failAttempt(new SocketIoError("ERR_TIMEOUT", message));
     }, timerTime(timeout));
-    this.#engine = new EngineClient(this.#engineOptions, this.#host);
+    this.#engine = new EngineClient(
+      this.#failed ? this.#optionsAfterLoss : this.#engineOptions,
+      this.#host,
+    );
     if (this.#face?._used) this.#face = undefined;
     if (this.#face !== undefined) this.#show(this.#engine, this.#face);
   }
 
+  get #optionsAfterLoss(): EngineClientOptions {
+    const options = this.#engineOptions;
+    if (options.network !== undefined || this.#options.fetch !== undefined) return options;
+    return { ...options, network: newNetwork(options.WebSocket) };
+  }
+
   #failAttempt(error: Error): void {
+    this.#failed = true;
     clearTimeout(this.#openTimer);
     this.#state = "closed";
     this.#engine = undefined;
@@ -467,6 +479,7 @@ export class SocketIoManager {
   }
 
   #lose(reason: ClientDisconnectReason, error: Error | undefined): void {
+    this.#failed = true;
     this.#state = "closed";
     this.#engine = undefined;
     this.#resetCodec();

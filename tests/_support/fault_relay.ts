@@ -29,6 +29,7 @@ export class FaultRelay implements AsyncDisposable {
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #conns = new Set<Deno.TcpConn>();
+  readonly #forgotten = new WeakSet<Deno.TcpConn>();
   readonly #running = new Set<Promise<void>>();
   #resume = Promise.withResolvers<void>();
 
@@ -48,6 +49,11 @@ export class FaultRelay implements AsyncDisposable {
     this.stalled = false;
     this.#resume.resolve();
     this.#resume = Promise.withResolvers();
+  }
+
+  /** Passes nothing more on for the clients that are there, and tells nobody: a router that has lost its table. */
+  forget(): void {
+    for (const conn of this.#conns) this.#forgotten.add(conn);
   }
 
   /** Cuts all connections now. */
@@ -100,6 +106,10 @@ export class FaultRelay implements AsyncDisposable {
     for (;;) {
       const n = await from.read(buffer);
       while (this.stalled) await this.#resume.promise;
+      if (this.#forgotten.has(from)) {
+        if (n === null) return;
+        continue;
+      }
       if (!this.#conns.has(from)) return;
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       if (++this.pieces === cutAt) {

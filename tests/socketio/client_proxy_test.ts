@@ -22,6 +22,7 @@ import { DirectWebSocket } from "../../socketio/_direct_web_socket.ts";
 import "../../socketio/client_proxy.ts";
 import { SocketIoServer } from "../../socketio/server.ts";
 import { CA, certPath, identity, OTHER_CA } from "../_support/certs.ts";
+import { FaultRelay } from "../_support/fault_relay.ts";
 import { runPeer, tempFolder } from "../_support/peers.ts";
 
 /** A SOCKS5 server that asks for a password, and how many connections went through it to where. */
@@ -511,3 +512,33 @@ for (const tls of [undefined, identity("server")]) {
     await io.close();
   });
 }
+
+Deno.test("client whose connections a router has forgotten comes back over new ones, at the first attempt", async () => {
+  await using io = new SocketIoServer({ pingInterval: 150, pingTimeout: 150 });
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  await using relay = new FaultRelay(port);
+  const options = { forceNew: true, reconnectionDelay: 1, timeout: 5000 };
+  const clients = [["polling"], ["polling", "websocket"]].map((transports) =>
+    connectSocketIo(`http://127.0.0.1:${relay.port}`, {
+      ...options,
+      transports: transports as SocketIoClientOptions["transports"],
+    })
+  );
+  const failures: Error[] = [];
+  for (const client of clients) client.on("connect_error", (error) => failures.push(error));
+  await Promise.all(clients.map((client) => next(client, "connect")));
+  // Another request leaves another idle connection.
+  for (const client of clients) client.emit("more");
+  await Promise.all(clients.map((client) =>
+    new Promise<void>((resolve) => {
+      client.io.once("ping", resolve);
+    })
+  ));
+  const lost = clients.map((client) => next(client, "disconnect"));
+  const back = clients.map((client) => next(client, "connect"));
+  relay.forget();
+  assertEquals(await Promise.all(lost), ["ping timeout", "ping timeout"] as never);
+  await Promise.all(back);
+  assertEquals(failures, []);
+  await Promise.all(clients.map((client) => client.disconnect()));
+});
