@@ -45,8 +45,12 @@ export class PollingClient implements ClientTransport {
   #polling = false;
   #posting: Promise<void> | undefined;
   #closed = false;
+  /** After a failure: until the server has been told, or need not be. */
+  #told: Promise<void> | undefined;
   #paused: (() => void) | undefined;
   #stopped = false;
+  /** Whether the server has said that there is no such session (any more). */
+  #forgotten = false;
   #requests = 0;
 
   constructor(options: ClientTransportOptions, host: ClientTransportHost) {
@@ -81,7 +85,7 @@ export class PollingClient implements ClientTransport {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) return this.#told;
     this.#closed = true;
     if (this.sid !== undefined && !this.#stopped) {
       // The server is told first, so that what ends then is not a loss to it.
@@ -99,7 +103,11 @@ export class PollingClient implements ClientTransport {
     this.#bytes += text.length;
   }
 
-  async #request(method: "GET" | "POST", body?: string): Promise<Response> {
+  async #request(
+    method: "GET" | "POST",
+    body?: string,
+    signal = this.#abort.signal,
+  ): Promise<Response> {
     const { url, withCredentials, cookies, fetch } = this.#options;
     const headers = cookies?.addTo(this.#options.headers, Date.now()) ?? this.#options.headers;
     const init: RequestInit = {
@@ -113,7 +121,7 @@ export class PollingClient implements ClientTransport {
       // Wherever it led, the program's headers and what `auth` says would go along.
       redirect: headers === undefined && this.sid === undefined ? "follow" : "error",
     };
-    init.signal = this.#abort.signal;
+    init.signal = signal;
     const target = transportUrl(url, "polling", this.sid);
     // By its number a server of this package knows a request that `fetch` has sent twice (see the server's side).
     if (this.sid !== undefined) target.searchParams.set(REQUEST_NUMBER, `${this.#requests++}`);
@@ -130,6 +138,7 @@ export class PollingClient implements ClientTransport {
       const response = await this.#request("GET");
       if (response.status !== 200) {
         await response.body?.cancel();
+        this.#forgotten = response.status === 400;
         throw new SocketIoError(
           this.sid === undefined ? "ERR_CONNECT" : "ERR_TRANSPORT",
           `Cannot poll: the server answered with status ${response.status}`,
@@ -166,6 +175,7 @@ export class PollingClient implements ClientTransport {
     while (this.#waiting.length > 0) {
       const response = await this.#postOne(this.#takePayload());
       if (response.status !== 200) {
+        this.#forgotten = response.status === 400;
         throw new SocketIoError(
           "ERR_TRANSPORT",
           `Cannot send: the server answered with status ${response.status}`,
@@ -218,12 +228,27 @@ export class PollingClient implements ClientTransport {
     if (this.#closed) return;
     this.#closed = true;
     this.#abort.abort();
+    if (this.sid !== undefined && !this.#stopped && !this.#forgotten) this.#told = this.#tellEnd();
     const error = cause instanceof SocketIoError ? cause : new SocketIoError(
       this.sid === undefined ? "ERR_CONNECT" : "ERR_TRANSPORT",
       failureMessage("Cannot reach the server by polling", cause),
       { cause },
     );
     this.#host.onTransportClose(this, error);
+  }
+
+  /** A server that does not know of the failure would keep the session until its heartbeat fails, and not let it be taken up again. */
+  async #tellEnd(): Promise<void> {
+    const gone = new AbortController();
+    const timer = setTimeout(() => gone.abort(), CLOSE_TIME);
+    try {
+      const end = encodeEnginePacketAsText({ type: "close" });
+      const response = await this.#request("POST", end, gone.signal);
+      await response.body?.cancel();
+    } catch {
+      // Then its heartbeat has to tell it.
+    }
+    clearTimeout(timer);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertInstanceOf, assertMatch } from "@std/assert";
 import type { ClientTransport, ClientTransportHost } from "../../socketio/_client_transport.ts";
 import { CookieJar } from "../../socketio/_cookie_jar.ts";
 import { PollingClient, transportUrl } from "../../socketio/_polling_client.ts";
@@ -128,6 +128,7 @@ Deno.test("polling follows a redirect of its first request only, and none with h
   headers.client.open();
   assertEquals(headers.asked[0].init.redirect, "error");
   for (const { asked } of [first, session, headers]) await asked[0].fail(new TypeError("gone"));
+  await session.asked[2].fail(new TypeError("gone"));
 });
 
 Deno.test("a transport's URL keeps the query, and has a session when there is one", () => {
@@ -215,7 +216,7 @@ Deno.test("polling client counts what stands between packets against what the se
 for (const [sid, code] of [[undefined, "ERR_CONNECT"], ["s", "ERR_TRANSPORT"]] as const) {
   Deno.test(`polling client ends with ${code} when a poll fails, and says so once`, async () => {
     for (const how of ["status", "network"] as const) {
-      const { client, host, asked } = rig({ sid });
+      const { client, host, asked, all } = rig({ sid });
       const cause = new TypeError("no route");
       client.open();
       if (how === "status") await asked[0].answer("secret", 503);
@@ -224,8 +225,9 @@ for (const [sid, code] of [[undefined, "ERR_CONNECT"], ["s", "ERR_TRANSPORT"]] a
       assertInstanceOf(error, SocketIoError);
       assertEquals([error.code, error.cause], [code, how === "network" ? cause : undefined]);
       assertMatch(error.message, how === "status" ? /status 503$/ : /^Cannot reach the server/);
+      await all("POST").at(0)?.answer("ok");
       await client.close();
-      assertEquals([host.closes.length, asked.length, client.writable], [1, 1, false]);
+      assertEquals([host.closes.length, all("GET").length, client.writable], [1, 1, false]);
     }
   });
 }
@@ -241,6 +243,56 @@ Deno.test("polling client whose packets are not taken ends, and gives up the pol
   assertEquals([host.closes.length, host.drains, asked.length], [1, 0, 2]);
 });
 
+Deno.test("polling client whose poll fails tells the server of its end, on a signal of its own, behind nothing that waits", async () => {
+  const { client, host, asked, all } = rig({ sid: "s" });
+  client.open();
+  client.send([message("a")]);
+  client.send([message("b")]);
+  await asked[0].fail(new TypeError("cut"));
+  const [post, end] = all("POST");
+  assert(post.init.signal!.aborted);
+  assertEquals([end.init.body, end.init.signal!.aborted, asked.length], ["1", false, 3]);
+  let told = false;
+  const closed = client.close().then(() => told = true);
+  await settle();
+  assertFalse(told, "whoever closes it waits for that");
+  await end.fail(new TypeError("no route"));
+  await closed;
+  assertEquals([host.closes.length, asked.length], [1, 3]);
+});
+
+Deno.test("polling client that failed waits so long for the server to take its end, and no longer", async () => {
+  const { client, asked } = rig({ sid: "s" });
+  const real = globalThis.setTimeout;
+  let expire: (() => void) | undefined;
+  client.open();
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    assertEquals(ms, 2_000);
+    expire = callback;
+    return 0;
+  }) as unknown as typeof setTimeout;
+  try {
+    await asked[0].fail(new TypeError("cut"));
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  assertFalse(asked[1].init.signal!.aborted);
+  expire!();
+  await client.close();
+  assert(asked[1].init.signal!.aborted);
+});
+
+Deno.test("polling client tells no end where the server knows no such session, nor once a WebSocket took over", async () => {
+  const unknown = rig({ sid: "s" });
+  unknown.client.open();
+  await unknown.asked[0].answer(null, 400);
+  await unknown.client.close();
+  const upgraded = rig({ sid: "s" });
+  upgraded.client.pause(() => {});
+  await upgraded.client.close();
+  assertEquals([unknown.asked.length, upgraded.asked.length], [1, 0]);
+});
+
 const bad: Record<string, [body: BodyInit, code: string | undefined]> = {
   "is empty": ["", "ERR_PARSE"],
   "has a packet of no known type": ["4a\x1e9", "ERR_PARSE"],
@@ -249,11 +301,12 @@ const bad: Record<string, [body: BodyInit, code: string | undefined]> = {
 };
 for (const [what, [body, code]] of Object.entries(bad)) {
   Deno.test(`polling client ends with ${code} for a response that ${what}`, async () => {
-    const { client, host, asked } = rig({ sid: "s" });
+    const { client, host, asked, all } = rig({ sid: "s" });
     client.open();
     await asked[0].answer(body);
+    await all("POST")[0].answer("ok");
     assertEquals(host.closes.map((error) => (error as SocketIoError).code), [code]);
-    assertEquals(asked.length, 1);
+    assertEquals(all("GET").length, 1);
   });
 }
 
@@ -272,6 +325,7 @@ Deno.test("polling client stops to read once a response is above the limit", asy
   });
   client.open();
   await asked[0].answer(endless);
+  await asked[1].answer("ok");
   assertEquals((host.closes[0] as SocketIoError).code, "ERR_LIMIT");
   assert(cancelled);
   assert(pulls <= 5, `${pulls} pieces were read`);

@@ -1050,6 +1050,36 @@ Deno.test("client that the server disconnects stays away", async () => {
   });
 });
 
+Deno.test("client whose poll is cut in its response comes back to its session, and the server has it but once", async () => {
+  await withServer({ connectionStateRecovery: {} }, async ({ io, url }) => {
+    let cut = false;
+    const faulty = async (...args: Parameters<typeof fetch>) => {
+      const response = await fetch(...args);
+      if (!cut || args[1]?.method !== "GET") return response;
+      cut = false;
+      await response.body?.cancel();
+      throw new TypeError("cut");
+    };
+    const options = { transports: ["polling" as const], reconnectionDelay: 50, fetch: faulty };
+    const socket = connectSocketIo(url, options);
+    const got: string[] = [];
+    socket.on("told", (text) => got.push(text));
+    await next(socket, "connect");
+    const { id } = socket;
+    const first = next(socket, "told");
+    io.emit("told", "before");
+    await first;
+    cut = true;
+    const back = next(socket, "connect");
+    io.emit("told", "lost with the response");
+    await back;
+    assertEquals([socket.recovered, socket.id], [true, id]);
+    if (got.length < 2) await next(socket, "told");
+    assertEquals([got, io.sockets.sockets.size], [["before", "lost with the response"], 1]);
+    await socket.close();
+  });
+});
+
 Deno.test("client's session is taken up again, with what it missed", async () => {
   await withServer({ connectionStateRecovery: {} }, async ({ io, url }) => {
     const socket = connectSocketIo(url, { reconnectionDelay: 50, randomizationFactor: 0 });
