@@ -9,6 +9,9 @@ const follow = stayAtEnd(log);
 const MOST_ENTRIES = 500;
 /** How long after the last key somebody counts as typing, in ms. */
 const TYPING_TIME = 3000;
+/** For how long a server may take a connection that was lost for one that is there, and with it the name for taken; how often it is asked, in ms. */
+const HELD_TIME = 60_000;
+const ASK_AGAIN = 2000;
 
 const wanted = new URLSearchParams(location.search).get("transport");
 const socket = io(wanted === null ? {} : { transports: [wanted] });
@@ -17,6 +20,8 @@ const socket = io(wanted === null ? {} : { transports: [wanted] });
 let own;
 const typing = new Set();
 let typingTimer;
+let connectedAt = 0;
+let askTimer;
 let lastAuthor;
 
 function showState() {
@@ -28,12 +33,14 @@ function showState() {
 }
 
 socket.on("connect", () => {
+  connectedAt = performance.now();
   showState();
   socket.io.engine.on("upgrade", showState);
   // The server has forgotten a client whose connection was lost.
   if (own !== undefined) enter(own.name, own.room.slice(1));
 });
 socket.on("disconnect", () => {
+  clearTimeout(askTimer);
   showState();
   typing.clear();
   showTyping();
@@ -54,7 +61,15 @@ socket.on("typing", (name, on) => {
 function enter(name, room) {
   socket.emit("enter", name, room, (answer) => {
     problem.textContent = answer.problem ?? "";
-    if (answer.problem !== undefined) return outside();
+    if (answer.problem !== undefined) {
+      if (own === undefined || performance.now() - connectedAt > HELD_TIME) return outside();
+      state.dataset.state = "lost";
+      state.textContent = "connected, coming back into the room…";
+      text.disabled = true;
+      askTimer = setTimeout(enter, ASK_AGAIN, name, room);
+      return;
+    }
+    showState();
     const again = own?.room === answer.room;
     own = { name, room: answer.room };
     element("title").textContent = answer.room;
@@ -72,6 +87,7 @@ function enter(name, room) {
 
 function outside() {
   own = undefined;
+  clearTimeout(askTimer);
   typing.clear();
   showTyping();
   element("chat").hidden = true;
