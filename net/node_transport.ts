@@ -223,11 +223,13 @@ export class NodeTransport implements Transport {
   }
 
   /**
-   * What a write has failed with. When the connection breaks under a write, Deno's node:net cancels it (ECANCELED) before it emits
-   * what broke the connection.
+   * What a write has failed with. When the connection breaks under a write, or is destroyed or reset here, Deno's node:net cancels it
+   * (ECANCELED) before it emits what broke the connection.
    */
   #writeFailure(error: Error, syscall: string): Error {
-    return this.#failure ?? toNetError(this.#stream.errored ?? error, { syscall });
+    if (this.#failure !== null) return this.#failure;
+    const broken: Error & { code?: unknown } = this.#stream.errored ?? error;
+    return broken.code === "ECANCELED" ? closedError() : toNetError(broken, { syscall });
   }
 
   /** Ends the writing direction. */

@@ -231,10 +231,10 @@ Deno.test("node transport gives what came before an error, then the error", asyn
   transport.close();
 });
 
-Deno.test("node transport tells what broke the connection, not that the write under way was cancelled for it", async () => {
-  // As Deno's node:net does it.
+/** Cancels the write under way when it is destroyed, as Deno's node:net does. */
+function cancelling(): Duplex {
   let cancel: (error: Error) => void;
-  const stream = new Duplex({
+  return new Duplex({
     read: () => {},
     write: (_chunk, _encoding, done) => void (cancel = done),
     destroy: (error, done) => {
@@ -242,6 +242,10 @@ Deno.test("node transport tells what broke the connection, not that the write un
       done(error);
     },
   });
+}
+
+Deno.test("node transport tells what broke the connection, not that the write under way was cancelled for it", async () => {
+  const stream = cancelling();
   const transport = new NodeTransport(stream);
   const writing = assertRejects(() => transport.write(utf8("hello")), NetError);
   const reading = assertRejects(() => transport.read(new Uint8Array(9)), NetError);
@@ -250,6 +254,22 @@ Deno.test("node transport tells what broke the connection, not that the write un
   );
   assertEquals([(await writing).code, (await reading).code], ["ETIMEDOUT", "ETIMEDOUT"]);
   transport.close();
+});
+
+Deno.test("node transport that is reset, or its stream destroyed, tells the write under way that it is closed", async () => {
+  for (const how of ["reset", "destroy"] as const) {
+    const stream = cancelling();
+    const transport = new NodeTransport(
+      Object.assign(stream, { resetAndDestroy: () => stream.destroy() }),
+    );
+    const writing = assertRejects(() => transport.write(utf8("hello")), NetError);
+    const reading = assertRejects(() => transport.read(new Uint8Array(9)), NetError);
+    if (how === "reset") transport.reset();
+    else stream.destroy();
+    const codes = [(await writing).code, (await reading).code];
+    assertEquals(codes, ["ERR_SOCKET_CLOSED", "ERR_SOCKET_CLOSED"], how);
+    transport.close();
+  }
 });
 
 Deno.test("node transport reads a stream that was paused", async () => {
