@@ -238,14 +238,20 @@ const PLATFORMS_FETCH = globalThis.fetch;
 
 provideProxies(throughProxies);
 provideOwnFetch(() => {
-  // With nothing said it goes by the flags and the environment, as `fetch` does.
-  const client = Deno.createHttpClient({});
-  let open = true;
+  let client: Deno.HttpClient | undefined;
   return {
-    fetch: (input, init) => fetch(input, fetch === PLATFORMS_FETCH ? { ...init, client } : init),
+    // With the first request, since WebSockets alone need no client; where Deno can't make one (the file of `DENO_CERT` is gone, say), the
+    // request fails, as that of `fetch` does. With nothing said it goes by the flags and the environment, as `fetch` does.
+    fetch: async (input, init) =>
+      await fetch(
+        input,
+        fetch === PLATFORMS_FETCH
+          ? { ...init, client: client ??= Deno.createHttpClient({}) }
+          : init,
+      ),
     close: () => {
-      if (open) client.close();
-      open = false;
+      client?.close();
+      client = undefined;
     },
   };
 });

@@ -542,3 +542,35 @@ Deno.test("client whose connections a router has forgotten comes back over new o
   assertEquals(failures, []);
   await Promise.all(clients.map((client) => client.disconnect()));
 });
+
+Deno.test("client comes back where Deno can make no HTTP client: by WebSocket, and by polling as soon as it can", async () => {
+  await using io = new SocketIoServer();
+  const { port } = await io.listen({ port: 0, hostname: "127.0.0.1" });
+  const { createHttpClient } = Deno;
+  const failures: unknown[] = [];
+  Deno.createHttpClient = () => {
+    throw new Error("Failed opening CA file");
+  };
+  try {
+    for (const transport of ["websocket", "polling"] as const) {
+      const client = connectSocketIo(`http://127.0.0.1:${port}`, {
+        transports: [transport],
+        forceNew: true,
+        reconnectionDelay: 1,
+      });
+      client.on("connect_error", ({ message }) => {
+        failures.push([transport, message]);
+        Deno.createHttpClient = createHttpClient;
+      });
+      await next(client, "connect");
+      const back = next(client, "connect");
+      for (const { conn } of io.sockets.sockets.values()) conn.close();
+      await back;
+      await client.close();
+    }
+  } finally {
+    Deno.createHttpClient = createHttpClient;
+  }
+  const message = "Cannot reach the server by polling: Failed opening CA file";
+  assertEquals(failures, [["polling", message]]);
+});
