@@ -430,13 +430,13 @@ export class SocketIoManager {
     });
     if (error !== undefined && this.#engine === engine) {
       this.#lose("parse error", error);
-      this.#ending = engine?.close() ?? this.#ending;
+      this.#close(engine);
     }
   }
 
   /** The engine's connection is gone. */
   #onClose(reason: ClientDisconnectReason, error: Error | undefined): void {
-    this.#ending = this.#engine?.close() ?? this.#ending;
+    this.#close(this.#engine);
     if (this.#state === "open") this.#lose(reason, error);
     else this.#failAttempt(error ?? new SocketIoError("ERR_CONNECT", `Cannot connect: ${reason}`));
   }
@@ -448,7 +448,7 @@ export class SocketIoManager {
     this.#openTimer = setTimeout(() => {
       const engine = this.#engine;
       this.#engine = undefined;
-      this.#ending = engine?.close() ?? this.#ending;
+      this.#close(engine);
       const message = `Cannot connect: timed out after ${timeout} ms`;
       this.#failAttempt(new SocketIoError("ERR_TIMEOUT", message));
     }, timerTime(timeout));
@@ -546,11 +546,17 @@ export class SocketIoManager {
     this.#resetCodec();
     const engine = this.#engine;
     this.#engine = undefined;
-    if (engine !== undefined) this.#ending = engine.close();
+    this.#close(engine);
     // Before the listeners: one may connect again.
     this.#onGone();
     if (wasOpen) this.#emit("close", reason);
     return this.#ending;
+  }
+
+  /** Closes a connection. What is left of those before it, which still tell the server of their ends, is waited for as well. */
+  #close(engine: EngineClient | undefined): void {
+    if (engine === undefined) return;
+    this.#ending = Promise.allSettled([this.#ending, engine.close()]).then(() => {});
   }
 
   #resetCodec(): void {

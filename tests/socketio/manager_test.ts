@@ -46,6 +46,31 @@ Deno.test("manager tells of its connection", async () => {
   });
 });
 
+Deno.test("manager's end waits for the one before it, which still tells the server of its failure", async () => {
+  const told = Promise.withResolvers<Response>();
+  const { fetch: answer, ...options } = scripted([OPEN, 503, OPEN]);
+  const ends: string[] = [];
+  const socket = connectSocketIo("http://host", {
+    ...options,
+    reconnection: true,
+    reconnectionDelay: 1,
+    forceNew: true,
+    fetch: (input, init) => {
+      if (init?.body !== "1") return answer!(input, init);
+      ends.push(`${input}`);
+      return ends.length === 1 ? told.promise : answer!(input, init);
+    },
+  });
+  await next(socket.io, "open");
+  await next(socket.io, "open");
+  let ended = false;
+  const ending = socket.close().then(() => ended = true);
+  await new Promise((resolve) => setImmediate(resolve));
+  assertEquals([ends.length, ended], [2, false]);
+  told.resolve(new Response("ok"));
+  await ending;
+});
+
 Deno.test("manager's listeners are removed as those of npm's: one, all of an event, or all", () => {
   const manager = connectSocketIo("http://host", { autoConnect: false }).io;
   const listener = () => {};
