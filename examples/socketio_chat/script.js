@@ -21,15 +21,24 @@ let own;
 const typing = new Set();
 let typingTimer;
 let connectedAt = 0;
+/** Set while the page waits to ask for its name again. */
 let askTimer;
 let lastAuthor;
 
 function showState() {
-  state.dataset.state = socket.connected ? "open" : "lost";
-  state.textContent = socket.connected
+  const there = socket.connected && askTimer === undefined;
+  state.dataset.state = there ? "open" : "lost";
+  state.textContent = there
     ? `connected by ${socket.io.engine.transport.name}`
+    : socket.connected
+    ? "connected, coming back into the room…"
     : "connection lost, coming back…";
-  text.disabled = !socket.connected;
+  text.disabled = !there;
+}
+
+function askNoMore() {
+  clearTimeout(askTimer);
+  askTimer = undefined;
 }
 
 socket.on("connect", () => {
@@ -40,7 +49,7 @@ socket.on("connect", () => {
   if (own !== undefined) enter(own.name, own.room.slice(1));
 });
 socket.on("disconnect", () => {
-  clearTimeout(askTimer);
+  askNoMore();
   showState();
   typing.clear();
   showTyping();
@@ -63,12 +72,10 @@ function enter(name, room) {
     problem.textContent = answer.problem ?? "";
     if (answer.problem !== undefined) {
       if (own === undefined || performance.now() - connectedAt > HELD_TIME) return outside();
-      state.dataset.state = "lost";
-      state.textContent = "connected, coming back into the room…";
-      text.disabled = true;
       askTimer = setTimeout(enter, ASK_AGAIN, name, room);
-      return;
+      return showState();
     }
+    askNoMore();
     showState();
     const again = own?.room === answer.room;
     own = { name, room: answer.room };
@@ -87,7 +94,7 @@ function enter(name, room) {
 
 function outside() {
   own = undefined;
-  clearTimeout(askTimer);
+  askNoMore();
   typing.clear();
   showTyping();
   element("chat").hidden = true;

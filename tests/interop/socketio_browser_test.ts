@@ -136,12 +136,32 @@ peerTest(
       const url = `http://127.0.0.1:${way.port}/?transport=websocket`;
       const ann = await openPage(browser, url, "ann", "garden");
       await ann.page.waitForSelector("text=You are ann, in #garden.");
+      const bob = await openPage(browser, `http://127.0.0.1:${way.port}/`, "Bob", "garden");
+      await bob.page.waitForSelector('#state:has-text("connected by websocket")');
+      const upgraded = new Promise<void>((resolve) => {
+        bob.page.on("websocket", (socket) => {
+          socket.on("framesent", ({ payload }) => payload === "5" && resolve());
+        });
+      });
+      await bob.page.evaluate(() => {
+        const { send } = WebSocket.prototype;
+        WebSocket.prototype.send = function (data) {
+          setTimeout(() => send.call(this, data), data === "2probe" ? 500 : 0);
+        };
+      });
       way.loseClients();
       await ann.page.waitForSelector("text=coming back into the room");
+      await bob.page.waitForSelector("text=coming back into the room");
+      await upgraded;
+      // The WebSocket that takes over does not bring Bob back.
+      assertEquals(await bob.page.isDisabled("#text"), true);
       way.endServers();
       await ann.page.waitForSelector('#state:has-text("connected by websocket")');
       await say(ann.page, "I am back.");
       await ann.page.waitForSelector('.message.own:has-text("I am back.")');
+      await bob.page.waitForSelector('#state:has-text("connected by websocket")');
+      await say(bob.page, "So am I.");
+      await ann.page.waitForSelector("text=So am I.");
       assertEquals(await ann.page.isVisible("#name"), false);
     } finally {
       await browser.close();
