@@ -594,7 +594,10 @@ export class Socket extends EventEmitter<SocketEvents> implements AsyncDisposabl
     return this.#readable.stream;
   }
 
-  /** The way out, as a web stream. Closing it ends the own direction, aborting it destroys the socket. */
+  /**
+   * The way out, as a web stream. Closing it ends the own direction, aborting it destroys the socket. A `pipeTo` whose signal fires waits
+   * for the write under way before it aborts: where the peer takes nothing, `destroy` ends it.
+   */
   get writable(): WritableStream<Uint8Array> {
     if (this.#writable === null) {
       this.#writable = new OutgoingStream({

@@ -891,7 +891,8 @@ export class WebSocketConnection implements AsyncDisposable, AsyncIterable<WebSo
   /**
    * Takes messages to be sent, with backpressure. Closing it closes the connection with 1000, aborting it with 1011 (4011 for
    * one of `upgradeWebSocket`), or with what a `WebSocketError` says. It errors when the connection ends, so that what is piped
-   * into it is given up.
+   * into it is given up. A `pipeTo` whose signal fires waits for the message under way before it aborts: where the peer takes nothing,
+   * `close` or `terminate` ends it.
    */
   get writable(): WritableStream<WebSocketSendable> {
     return this.#webStreams().writable;
