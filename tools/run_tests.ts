@@ -23,6 +23,9 @@ const BATCH = 12;
 /** How many processes run at a time. */
 const LANES = Math.min(2, navigator.hardwareConcurrency);
 
+/** How long after the end of a process its output may go on, in ms: what a test left running may hold it open. */
+const OUTPUT_TIME = 5000;
+
 /** What `deno test` counts, in its order. */
 const KINDS = ["passed", "failed", "ignored", "measured", "filtered out"] as const;
 
@@ -156,11 +159,13 @@ export interface RunAllOptions {
   last: readonly string[];
   lanes: number;
   print: (text: string) => void;
+  /** How long after the end of a process its output may go on, in ms. @default {5000} */
+  outputTime?: number;
 }
 
 /** Runs batches, `lanes` at a time, then `last`; tells what failed, then the counts. Gives the exit code. */
 export async function runAll(options: RunAllOptions): Promise<number> {
-  const { print } = options;
+  const { print, outputTime = OUTPUT_TIME } = options;
   const started = performance.now();
   const total = noCounts();
   const failures: string[] = [];
@@ -188,8 +193,17 @@ export async function runAll(options: RunAllOptions): Promise<number> {
     }).spawn();
     running.add(child);
     const output = new RunOutput(print);
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) output.write(text);
-    const { code, signal } = await child.status;
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ended = child.status.then((status) => {
+      timer = setTimeout(() => reader.cancel(), outputTime);
+      return status;
+    });
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      output.write(part.value);
+    }
+    const { code, signal } = await ended;
+    clearTimeout(timer);
     running.delete(child);
     output.end();
     if (output.counts !== undefined) addCounts(total, output.counts);

@@ -29,6 +29,9 @@ export class FaultRelay implements AsyncDisposable {
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #conns = new Set<Deno.TcpConn>();
+  /** The server's ends, by the clients'. */
+  readonly #servers = new Map<Deno.TcpConn, Deno.TcpConn>();
+  readonly #lost = new Set<Deno.TcpConn>();
   readonly #forgotten = new WeakSet<Deno.TcpConn>();
   readonly #running = new Set<Promise<void>>();
   #resume = Promise.withResolvers<void>();
@@ -54,6 +57,22 @@ export class FaultRelay implements AsyncDisposable {
   /** Passes nothing more on for the clients that are there, and tells nobody: a router that has lost its table. */
   forget(): void {
     for (const conn of this.#conns) this.#forgotten.add(conn);
+  }
+
+  /** Ends the connections that are there for their clients, and tells the server nothing. */
+  loseClients(): void {
+    for (const [client, server] of this.#servers) {
+      this.#lost.add(server);
+      this.#forgotten.add(client).add(server);
+      this.#conns.delete(client);
+      close(client);
+    }
+  }
+
+  /** Ends those for the server, too. */
+  endLost(): void {
+    for (const server of this.#lost) close(server);
+    this.#lost.clear();
   }
 
   /** Cuts all connections now. */
@@ -90,6 +109,7 @@ export class FaultRelay implements AsyncDisposable {
       const server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
       if (!this.#conns.has(client)) return close(server);
       this.#conns.add(server);
+      this.#servers.set(client, server);
       for (const conn of [client, server]) conn.setNoDelay(true);
       await Promise.allSettled([this.#pump(client, server), this.#pump(server, client)]);
       close(server);
@@ -97,6 +117,7 @@ export class FaultRelay implements AsyncDisposable {
     } finally {
       close(client);
       this.#conns.delete(client);
+      this.#servers.delete(client);
     }
   }
 

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { writeAll } from "../../net/write_all.ts";
 import { BROWSER_TEST, openBrowser } from "../_support/browser.ts";
+import { FaultRelay } from "../_support/fault_relay.ts";
 import { peerTest, spawnPeer } from "../_support/peers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -130,7 +130,7 @@ peerTest(
       ...["examples/socketio_chat/main.ts", "--port=0"],
     ], { cwd: root, stopSignal: "SIGINT", ready: /Ctrl-C/, timeout: 60_000 });
     const port = Number(/http:\S+:(\d+)/.exec(server.stdout)![1]);
-    await using way = new LosingRelay(port);
+    await using way = new FaultRelay(port);
     const browser = await openBrowser();
     try {
       const url = `http://127.0.0.1:${way.port}/?transport=websocket`;
@@ -155,7 +155,7 @@ peerTest(
       await upgraded;
       // The WebSocket that takes over does not bring Bob back.
       assertEquals(await bob.page.isDisabled("#text"), true);
-      way.endServers();
+      way.endLost();
       await ann.page.waitForSelector('#state:has-text("connected by websocket")');
       await say(ann.page, "I am back.");
       await ann.page.waitForSelector('.message.own:has-text("I am back.")');
@@ -168,66 +168,3 @@ peerTest(
     }
   },
 );
-
-/** A way to a server whose clients may be lost without its knowing. */
-class LosingRelay implements AsyncDisposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #pairs = new Set<{ client: Deno.TcpConn; server: Deno.TcpConn; lost: boolean }>();
-  readonly #running: Promise<unknown>[] = [];
-
-  constructor(target: number) {
-    this.#running.push(this.#accept(target));
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  /** Cuts the clients' ends of all connections, and not the server's. */
-  loseClients(): void {
-    for (const pair of this.#pairs) {
-      pair.lost = true;
-      pair.client.close();
-    }
-  }
-
-  /** Cuts the server's ends of those that were lost. */
-  endServers(): void {
-    for (const { lost, server } of this.#pairs) if (lost) server.close();
-  }
-
-  async #accept(target: number): Promise<void> {
-    for await (const client of this.#listener) {
-      const server = await Deno.connect({ hostname: "127.0.0.1", port: target });
-      const pair = { client, server, lost: false };
-      this.#pairs.add(pair);
-      this.#running.push(this.#pass(client, server), this.#pass(server, client));
-    }
-  }
-
-  async #pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-    const buffer = new Uint8Array(65_536);
-    try {
-      for (let n; (n = await from.read(buffer)) !== null;) {
-        await writeAll(to, buffer.subarray(0, n));
-      }
-      await to.closeWrite();
-    } catch {
-      // One of them was closed.
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const { client, server } of this.#pairs) {
-      for (const conn of [client, server]) {
-        try {
-          conn.close();
-        } catch {
-          // It was lost.
-        }
-      }
-    }
-    await Promise.all(this.#running);
-  }
-}

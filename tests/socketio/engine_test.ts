@@ -976,6 +976,16 @@ Deno.test("engine ends a request that takes longer than it may", async () => {
   await engine.close();
 });
 
+const UPGRADE = new TextEncoder().encode([
+  "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
+  "Host: localhost",
+  "Connection: Upgrade",
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "\r\n",
+].join("\r\n"));
+
 Deno.test("engine does not end a client whose answer waits behind a long message that is coming", async () => {
   const engine = echo({ pingInterval: 20, pingTimeout: 100, limits: new Limits() });
   const { port } = await engine.listen({ hostname: "127.0.0.1" });
@@ -985,15 +995,7 @@ Deno.test("engine does not end a client whose answer waits behind a long message
       engine.once("connection", (socket) => socket.on("close", resolve))
     );
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    await conn.write(new TextEncoder().encode([
-      "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
-      "Host: localhost",
-      "Connection: Upgrade",
-      "Upgrade: websocket",
-      "Sec-WebSocket-Version: 13",
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-      "\r\n",
-    ].join("\r\n")));
+    await conn.write(UPGRADE);
     return { conn, closed };
   };
   {
@@ -1027,15 +1029,7 @@ Deno.test("engine does not end a client whose ping waits behind what it takes sl
   const { port } = await engine.listen({ hostname: "127.0.0.1" });
   const connected = new Promise<EngineSocket>((resolve) => engine.once("connection", resolve));
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  await conn.write(new TextEncoder().encode([
-    "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1",
-    "Host: localhost",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    "\r\n",
-  ].join("\r\n")));
+  await conn.write(UPGRADE);
   const socket = await connected;
   let reason: string | undefined;
   const closed = new Promise<string>((resolve) => socket.on("close", resolve));

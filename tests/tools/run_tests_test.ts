@@ -176,6 +176,29 @@ Deno.test("a run of all tests fails when a file is not there", async () => {
   );
 });
 
+Deno.test({
+  name: "a run of all tests does not wait for a program that a test left running with its output",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await plant({});
+    const script = "echo 'ok | 1 passed | 0 failed (1s)'; sleep 60 & echo $! > pid";
+    let printed = "";
+    const start = performance.now();
+    const code = await runAll({
+      root: folder.path,
+      command: ["sh", "-c", script],
+      batches: [["a_test.ts"]],
+      last: [],
+      lanes: 1,
+      outputTime: 100,
+      print: (text) => printed += text,
+    });
+    Deno.kill(Number(await Deno.readTextFile(`${folder.path}/pid`)));
+    assert(performance.now() - start < 30_000);
+    assertEquals([code, /1 passed/.test(printed)], [0, true], printed);
+  },
+});
+
 /** A program that runs all tests of the folder that it stands in. */
 function runner(given: Pick<RunAllOptions, "command" | "batches" | "last" | "lanes">): string {
   const run = JSON.stringify(`file://${repositoryRoot()}/tools/run_tests.ts`);
